@@ -1,0 +1,78 @@
+/**
+ * The errors of the program: values with a stable code and a message that says what to do.
+ *
+ * @module
+ */
+
+/** What every error of ours is: a stable `code` for programs, a `message` for the operator. */
+export abstract class DaemonError extends Error {
+  /** Stable, upper-case code; tooling may depend on it. */
+  abstract readonly code: string;
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** The command line can't be obeyed. Found before any file or network is touched. */
+export class UsageError extends DaemonError {
+  readonly code = "USAGE";
+}
+
+/** Something outside did not happen in time. */
+export class DeadlineError extends DaemonError {
+  readonly code = "DEADLINE";
+}
+
+/** The operator or the system asked the run to end (SIGINT, SIGTERM, shutdown). */
+export class InterruptedError extends DaemonError {
+  readonly code = "INTERRUPTED";
+}
+
+/** Why a signal (offer, answer, hello, ack) could not be exchanged. */
+export type SignalErrorCode =
+  | "BUNDLE_INVALID"
+  | "BUNDLE_TOO_LARGE"
+  | "SIGNAL_FILE"
+  | "SIGNAL_STREAM"
+  | "RENDEZVOUS_UNREACHABLE"
+  | "RENDEZVOUS_CLOSED"
+  | "RENDEZVOUS_REFUSED"
+  | "RENDEZVOUS_HOSTILE"
+  | "VERSION_UNSUPPORTED"
+  | "SCOPE_MISMATCH"
+  | "PEER_MISMATCH";
+
+/** Signaling failed: the offer or answer could not be had, or may not be used. */
+export class SignalError extends DaemonError {
+  constructor(readonly code: SignalErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Why a peer connection could not be made or was lost. */
+export type TransportErrorCode =
+  | "SETUP_FAILED"
+  | "SDP_REFUSED"
+  | "PEER_UNPROVEN"
+  | "CHANNEL_CLOSED"
+  | "CHANNEL_LOST"
+  | "MESSAGE_EMPTY"
+  | "MESSAGE_TOO_LARGE"
+  | "RECEIVE_OVERFLOW";
+
+/** The peer connection or its channel failed. */
+export class TransportError extends DaemonError {
+  constructor(readonly code: TransportErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The one-shot payload exchange went wrong. */
+export class PayloadError extends DaemonError {
+  readonly code = "PAYLOAD_MISMATCH";
+}
+
+/** The message of anything thrown, for a log line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

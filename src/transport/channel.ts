@@ -1,0 +1,70 @@
+/**
+ * The channel between two peers as the rest of the program sees it: ordered, reliable,
+ * message-preserving, with backpressure, deadlines, and an end that has a reason.
+ *
+ * Implementations: `memory_channel.ts` (tests) and `webrtc/` (the wire).
+ *
+ * @module
+ */
+import type { TransportError } from "../base/errors.ts";
+
+/** One message: text frames are strings, binary frames are bytes. Never empty. */
+export type ChannelMessage = string | Uint8Array<ArrayBuffer>;
+
+/** Why a channel ended. `error` is absent when it was closed in order. */
+export interface ChannelEnd {
+  /** Who ended it: this side, the peer, or a failure of the path between. */
+  readonly by: "local" | "remote" | "failure";
+  /** What failed. */
+  readonly error?: TransportError;
+}
+
+/** Options of a wait on a channel. */
+export interface WaitOptions {
+  /** Ends the wait with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Channel.close}. */
+export interface CloseOptions extends WaitOptions {
+  /**
+   * Wait until all that was sent has been acknowledged by the peer's transport before closing.
+   * @default {true}
+   */
+  readonly graceful?: boolean;
+}
+
+/** An ordered, reliable channel of messages to one peer. */
+export interface Channel extends AsyncDisposable {
+  /** The label that the offerer gave it. */
+  readonly label: string;
+  /** Largest message, in bytes, that both sides take. */
+  readonly maxMessageSize: number;
+  /**
+   * Queues a message. Resolves when the next may follow: at once below the high watermark, else
+   * when the queue has fallen to the low one. The caller must not send again before that.
+   *
+   * @throws {TransportError} CHANNEL_CLOSED or CHANNEL_LOST after the end, MESSAGE_EMPTY,
+   * MESSAGE_TOO_LARGE.
+   */
+  send(message: ChannelMessage, options?: WaitOptions): Promise<void>;
+  /**
+   * The next inbound message, or undefined when the peer has closed in order and nothing is left.
+   * One reader at a time.
+   *
+   * @throws {TransportError} When the channel failed.
+   */
+  receive(options?: WaitOptions): Promise<ChannelMessage | undefined>;
+  /** Iterates {@linkcode Channel.receive}. */
+  [Symbol.asyncIterator](): AsyncIterator<ChannelMessage>;
+  /**
+   * Resolves when all that was sent has been acknowledged by the peer's transport.
+   *
+   * @throws {TransportError} When the channel ended before.
+   */
+  drained(options?: WaitOptions): Promise<void>;
+  /** Closes; resolves when nothing of the channel is left (sockets, timers). Idempotent. */
+  close(options?: CloseOptions): Promise<void>;
+  /** Resolves with the reason when the channel has ended; never rejects. */
+  readonly closed: Promise<ChannelEnd>;
+}

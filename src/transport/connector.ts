@@ -1,0 +1,55 @@
+/**
+ * How two peers come to a channel: one offers, the other answers, each hands its bundle to
+ * signaling, which this module knows nothing of.
+ *
+ * @module
+ */
+import type { SignalBundle } from "../protocol/signal/bundle.ts";
+import type { NetworkScope } from "../protocol/network_scope/scope.ts";
+import type { Channel } from "./channel.ts";
+
+/** What both roles need. */
+export interface ConnectOptions {
+  /** Which addresses may be gathered, offered, accepted and spoken to. */
+  readonly scope: NetworkScope;
+  /** Ends everything, at any time, with its reason. */
+  readonly signal: AbortSignal;
+  /** Told of each candidate that the scope filter judged, local and remote. */
+  readonly onCandidate?: (verdict: CandidateVerdict) => void;
+}
+
+/** What the scope filter said of a candidate. */
+export interface CandidateVerdict {
+  readonly side: "local" | "remote";
+  readonly accepted: boolean;
+  /** Address or host name as it stood in the candidate; hostile text. */
+  readonly address: string;
+  /** Absent where the candidate could not be parsed. */
+  readonly port?: number;
+  /** Why it was rejected; empty when accepted. */
+  readonly reason: string;
+}
+
+/** A connection being made by the offerer. Disposing it releases whatever has no channel yet. */
+export interface OfferingPeer extends AsyncDisposable {
+  /** Our offer, candidates gathered to completion. */
+  readonly offer: SignalBundle;
+  /** Applies the answer; resolves with the open channel. */
+  connect(answer: SignalBundle): Promise<Channel>;
+}
+
+/** A connection being made by the answerer. Disposing it releases whatever has no channel yet. */
+export interface AnsweringPeer extends AsyncDisposable {
+  /** Our answer, candidates gathered to completion. */
+  readonly answer: SignalBundle;
+  /** Resolves with the channel that the offerer opens. */
+  connect(): Promise<Channel>;
+}
+
+/** Makes peer connections. The WebRTC one is `webrtc/connector.ts`, loaded lazily. */
+export interface Connector {
+  /** Gathers candidates and makes an offer. `label` names the channel (`bolt` by default). */
+  offer(options: ConnectOptions & { readonly label?: string }): Promise<OfferingPeer>;
+  /** Applies an offer, gathers candidates and makes an answer. */
+  answer(offer: SignalBundle, options: ConnectOptions): Promise<AnsweringPeer>;
+}
