@@ -33,7 +33,7 @@ export class Deadline implements Disposable {
    */
   constructor(ms: number, options: DeadlineOptions) {
     this.#endsAt = performance.now() + ms;
-    this.#message = `phase timeout expired: ${options.what} (after ${ms / 1000} s)`;
+    this.#message = `phase timeout expired: waiting for ${options.what} (after ${ms / 1000} s)`;
     this.#parent = options.parent;
     if (this.#parent?.aborted) this.#controller.abort(this.#parent.reason);
     else {
@@ -75,6 +75,7 @@ export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal): Prom
   const onAbort = () => reject(signal.reason);
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-  return Promise.race([promise, aborted])
+  // The signal goes first, so that one that has aborted already wins over a settled promise.
+  return Promise.race([aborted, promise])
     .finally(() => signal.removeEventListener("abort", onAbort));
 }

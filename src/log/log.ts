@@ -34,8 +34,12 @@ const PLAIN_VALUE = /^[\w.:/@%+,*[\]()-]+$/;
 // Control, bidi and line-breaking characters: never raw in a line, whatever a terminal does.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
+/** Unsafe characters as `\\uXXXX` (one for each UTF-16 unit), which JSON reads back. */
 const escapeUnsafe = (text: string): string =>
-  text.replace(UNSAFE, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+  text.replace(UNSAFE, (c) => c.split("").map(escapeUnit).join(""));
+
+const escapeUnit = (unit: string): string =>
+  `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** A field's value in text form. */
 function formatValue(value: FieldValue): string {
@@ -53,7 +57,8 @@ export function formatText(
   const shown: Fields = level === "info" ? fields : { ...fields, level };
   const pairs = Object.entries(shown)
     .flatMap(([key, value]) => value === undefined ? [] : [` ${key}=${formatValue(value)}`]);
-  return `[${component}] ${escapeUnsafe(message)}${pairs.join("")}`;
+  const text = message === "" ? "" : ` ${escapeUnsafe(message)}`;
+  return `[${component}]${text}${pairs.join("")}`;
 }
 
 /** The JSON line of a record (no line feed): `time`, `level`, `message` as in text form, pairs. */
@@ -64,7 +69,8 @@ export function formatJson(
   fields: Fields,
   time: Date,
 ): string {
-  const line = { time: time.toISOString(), level, message: `[${component}] ${message}`, fields };
+  const text = message === "" ? `[${component}]` : `[${component}] ${message}`;
+  const line = { time: time.toISOString(), level, message: text, fields };
   return escapeUnsafe(JSON.stringify(line));
 }
 

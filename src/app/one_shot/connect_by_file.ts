@@ -1,0 +1,184 @@
+/**
+ * Connecting to the peer in file mode.
+ *
+ * A run that starts before its peer may find the file of an earlier run and take it for the
+ * peer's. So while the channel is not open both sides go on watching: when the file changes, the
+ * attempt is given up and the next one is made with what is there now.
+ *
+ * @module
+ */
+import type { FileOptions } from "./options.ts";
+import { abortable } from "../../base/deadline.ts";
+import { DeadlineError } from "../../base/errors.ts";
+import { logFor } from "../../log/log.ts";
+import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
+import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
+import {
+  BundleFileWatcher,
+  publishBundle,
+  type ReadBundle,
+  removeStaleBundle,
+} from "../../signaling/file/signal_file.ts";
+import { readBundleLine, writeBundleLine } from "../../signaling/file/standard_streams.ts";
+import type { Channel } from "../../transport/channel.ts";
+import { loggedConnectOptions, type RunParts } from "./run_parts.ts";
+
+const log = logFor("bolt-daemon");
+/** The path that stands for stdin or stdout. */
+const STANDARD_STREAM = "-";
+
+/** Exchanges offer and answer through files or standard streams, and connects. */
+export async function connectByFile(options: FileOptions, parts: RunParts): Promise<Channel> {
+  return options.role === "offerer"
+    ? await connectAsOfferer(options, parts)
+    : await connectAsAnswerer(options, parts);
+}
+
+async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<Channel> {
+  const { offer: offerPath, answer: answerPath } = options;
+  for (const path of [offerPath, answerPath]) {
+    if (path !== STANDARD_STREAM) await removeStaleBundle(path);
+  }
+  using answers = await openSource(answerPath, "answer");
+  using exchange = parts.phases.begin(`the answer at ${nameOf(answerPath, "stdin")}`);
+  const connectOptions = loggedConnectOptions(options.scope, parts.signal);
+  let connecting: Disposable & { readonly signal: AbortSignal } | undefined;
+  try {
+    for (;;) {
+      await using peer = await parts.connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
+      await publish(offerPath, peer.offer);
+      log.info("offer written", { to: nameOf(offerPath, "stdout") });
+      const answer = await answers.next((connecting ?? exchange).signal);
+      log.info("answer read", { from: nameOf(answerPath, "stdin") });
+      connecting ??= parts.phases.begin("the DataChannel to open");
+      const channel = await unlessReplaced(
+        (signal) => peer.connect(answer, signal),
+        answers,
+        connecting.signal,
+      );
+      if (channel !== undefined) return channel;
+      log.warn("the answer was replaced before the channel opened: offering again");
+      if (answerPath !== STANDARD_STREAM) await removeStaleBundle(answerPath);
+    }
+  } finally {
+    connecting?.[Symbol.dispose]();
+  }
+}
+
+async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise<Channel> {
+  const { offer: offerPath, answer: answerPath } = options;
+  using offers = await openSource(offerPath, "offer");
+  using exchange = parts.phases.begin(`the offer at ${nameOf(offerPath, "stdin")}`);
+  let connecting: Disposable & { readonly signal: AbortSignal } | undefined;
+  try {
+    for (;;) {
+      const offer = await offers.next((connecting ?? exchange).signal);
+      log.info("offer read", { from: nameOf(offerPath, "stdin") });
+      const connectOptions = loggedConnectOptions(options.scope, parts.signal);
+      await using peer = await parts.connector.answer(offer, connectOptions);
+      await publish(answerPath, peer.answer);
+      log.info("answer written", { to: nameOf(answerPath, "stdout") });
+      connecting ??= parts.phases.begin("the DataChannel to open");
+      const channel = await unlessReplaced(
+        (signal) => peer.connect(signal),
+        offers,
+        connecting.signal,
+      );
+      if (channel !== undefined) return channel;
+      log.warn("the offer was replaced before the channel opened: answering the new one");
+    }
+  } finally {
+    connecting?.[Symbol.dispose]();
+  }
+}
+
+async function publish(path: string, bundle: SignalBundle): Promise<void> {
+  if (path === STANDARD_STREAM) await writeBundleLine(bundle);
+  else await publishBundle(path, bundle);
+}
+
+/** Where bundles come from. */
+interface BundleSource extends Disposable {
+  /** The next bundle that differs from the one before. */
+  next(signal: AbortSignal): Promise<SignalBundle>;
+  /** Resolves when the bundle that was read last has been replaced. */
+  replaced(signal: AbortSignal): Promise<void>;
+}
+
+async function openSource(path: string, kind: SdpType): Promise<BundleSource> {
+  return path === STANDARD_STREAM ? new LineSource(kind) : await FileSource.open(path, kind);
+}
+
+class FileSource implements BundleSource {
+  readonly #watcher: BundleFileWatcher;
+  #taken: string | undefined;
+  #waiting: ReadBundle | undefined;
+  constructor(watcher: BundleFileWatcher) {
+    this.#watcher = watcher;
+  }
+  static async open(path: string, kind: SdpType): Promise<FileSource> {
+    return new FileSource(await BundleFileWatcher.open(path, kind));
+  }
+  async next(signal: AbortSignal): Promise<SignalBundle> {
+    const found = this.#waiting ?? await this.#read(signal);
+    this.#waiting = undefined;
+    this.#taken = found.text;
+    return found.bundle;
+  }
+  async replaced(signal: AbortSignal): Promise<void> {
+    this.#waiting = await this.#read(signal);
+  }
+  async #read(signal: AbortSignal): Promise<ReadBundle> {
+    try {
+      const previous = this.#taken === undefined ? {} : { previous: this.#taken };
+      return await this.#watcher.next({ signal, ...previous });
+    } catch (error) {
+      const problem = this.#watcher.lastProblem;
+      if (error instanceof DeadlineError && problem !== "") {
+        throw new DeadlineError(`${error.message}: ${problem}`);
+      }
+      throw error;
+    }
+  }
+  [Symbol.dispose](): void {
+    this.#watcher[Symbol.dispose]();
+  }
+}
+
+class LineSource implements BundleSource {
+  readonly #kind: SdpType;
+  constructor(kind: SdpType) {
+    this.#kind = kind;
+  }
+  next(signal: AbortSignal): Promise<SignalBundle> {
+    return readBundleLine(this.#kind, signal);
+  }
+  /** A line can't be replaced. */
+  replaced(signal: AbortSignal): Promise<void> {
+    return abortable(new Promise<never>(() => {}), signal);
+  }
+  [Symbol.dispose](): void {}
+}
+
+/** What `connect` brings, or undefined when the peer's bundle was replaced before. */
+async function unlessReplaced(
+  connect: (signal: AbortSignal) => Promise<Channel>,
+  source: BundleSource,
+  signal: AbortSignal,
+): Promise<Channel | undefined> {
+  const other = new AbortController();
+  const both = AbortSignal.any([signal, other.signal]);
+  let failure: { readonly error: unknown } | undefined;
+  // Whichever ends first ends the other; only the first failure is the cause.
+  const first = <T>(promise: Promise<T>): Promise<T | undefined> =>
+    promise.catch((error) => {
+      failure ??= { error };
+      return undefined;
+    }).finally(() => other.abort());
+  const replacing = source.replaced(both).then(() => true);
+  const [channel, replaced] = await Promise.all([first(connect(both)), first(replacing)]);
+  if (channel !== undefined || replaced) return channel;
+  throw failure?.error;
+}
+
+const nameOf = (path: string, stream: string): string => path === STANDARD_STREAM ? stream : path;

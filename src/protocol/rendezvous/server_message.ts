@@ -1,0 +1,83 @@
+/**
+ * Messages between a client and the rendezvous server: JSON text frames with a `type`.
+ *
+ * @module
+ */
+import { isJsonObject, parseJsonObject } from "../json.ts";
+import type { PeerCode } from "../signal/peer_code.ts";
+
+/** The largest message the server takes or sends, in bytes. */
+export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
+/** How often an idle client sends a ping, in milliseconds (the server's idle limit is 300 s). */
+export const PING_INTERVAL_MS = 30_000;
+
+/** What the server may tell a client. Peer codes in it are as the server wrote them. */
+export type ServerMessage =
+  | { readonly type: "peers"; readonly peers: readonly string[] }
+  | { readonly type: "peer_joined"; readonly peerCode: string }
+  | { readonly type: "peer_left"; readonly peerCode: string }
+  | { readonly type: "signal"; readonly from: string; readonly payload: unknown }
+  | { readonly type: "error"; readonly message: string };
+
+/**
+ * Parses a frame from the server.
+ *
+ * @returns The message; `"unknown"` for a type that this client does not know (ignored, so that
+ * servers may grow); undefined when the frame is no message of this protocol.
+ */
+export function parseServerMessage(text: string): ServerMessage | "unknown" | undefined {
+  const value = parseJsonObject(text);
+  if (value === undefined || typeof value.type !== "string") return undefined;
+  switch (value.type) {
+    case "peers": {
+      if (!Array.isArray(value.peers)) return undefined;
+      const codes = value.peers.map(peerCodeOf);
+      return codes.every((code) => code !== undefined)
+        ? { type: "peers", peers: codes }
+        : undefined;
+    }
+    case "peer_joined": {
+      const peerCode = peerCodeOf(value.peer);
+      return peerCode === undefined ? undefined : { type: "peer_joined", peerCode };
+    }
+    case "peer_left":
+      return typeof value.peer_code === "string"
+        ? { type: "peer_left", peerCode: value.peer_code }
+        : undefined;
+    case "signal":
+      return typeof value.from === "string"
+        ? { type: "signal", from: value.from, payload: value.payload }
+        : undefined;
+    case "error":
+      return typeof value.message === "string"
+        ? { type: "error", message: value.message }
+        : undefined;
+    default:
+      return "unknown";
+  }
+}
+
+function peerCodeOf(value: unknown): string | undefined {
+  return isJsonObject(value) && typeof value.peer_code === "string" ? value.peer_code : undefined;
+}
+
+/** The first message of a client. */
+export function encodeRegister(peerCode: PeerCode, deviceName: string): string {
+  const device = { device_name: deviceName, device_type: "desktop" };
+  return JSON.stringify({ type: "register", peer_code: peerCode, ...device });
+}
+
+/** Relays a payload to a peer. */
+export function encodeSignal(to: PeerCode, payload: unknown): string {
+  return JSON.stringify({ type: "signal", to, payload });
+}
+
+/** Keeps an idle connection open. */
+export function encodePing(): string {
+  return JSON.stringify({ type: "ping" });
+}
+
+/** Whether an error of the server says that a peer is not registered: the only retryable one. */
+export function isPeerNotFound(message: string, peer: PeerCode): boolean {
+  return message === `peer '${peer}' not found`;
+}

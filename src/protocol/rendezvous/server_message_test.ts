@@ -1,0 +1,64 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { normalizePeerCode } from "../signal/peer_code.ts";
+import {
+  encodePing,
+  encodeRegister,
+  encodeSignal,
+  isPeerNotFound,
+  parseServerMessage,
+} from "./server_message.ts";
+
+const bob = normalizePeerCode("bob");
+if (bob === undefined) throw new Error("not a peer code");
+
+Deno.test("client messages have exactly the fields of the wire format", () => {
+  assertEquals(
+    encodeRegister(bob, "bolt-daemon"),
+    '{"type":"register","peer_code":"bob","device_name":"bolt-daemon","device_type":"desktop"}',
+  );
+  assertEquals(encodeSignal(bob, { a: 1 }), '{"type":"signal","to":"bob","payload":{"a":1}}');
+  assertEquals(encodePing(), '{"type":"ping"}');
+});
+
+Deno.test("each server message is parsed, unknown fields ignored", () => {
+  const parse = (value: unknown) => parseServerMessage(JSON.stringify(value));
+  const peer = { peer_code: "a", device_name: "n", device_type: "phone", future: 1 };
+  assertEquals(parse({ type: "peers", peers: [peer] }), { type: "peers", peers: ["a"] });
+  assertEquals(parse({ type: "peer_joined", peer }), { type: "peer_joined", peerCode: "a" });
+  assertEquals(parse({ type: "peer_left", peer_code: "a" }), { type: "peer_left", peerCode: "a" });
+  assertEquals(parse({ type: "signal", from: "a", payload: { x: 1 } }), {
+    type: "signal",
+    from: "a",
+    payload: { x: 1 },
+  });
+  assertEquals(parse({ type: "error", message: "m" }), { type: "error", message: "m" });
+  assertEquals(parse({ type: "news" }), "unknown");
+});
+
+Deno.test("what is no message of the protocol is told apart", () => {
+  for (
+    const text of [
+      "",
+      "nope",
+      "[]",
+      "{}",
+      '{"type":1}',
+      '{"type":"peers"}',
+      '{"type":"peers","peers":[1]}',
+      '{"type":"peer_joined","peer":null}',
+      '{"type":"peer_left"}',
+      '{"type":"signal","from":1}',
+      '{"type":"error"}',
+    ]
+  ) assertEquals(parseServerMessage(text), undefined, text);
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+    parseServerMessage(text);
+  }));
+});
+
+Deno.test("only the server's exact words for this peer are retryable", () => {
+  assertEquals(isPeerNotFound("peer 'bob' not found", bob), true);
+  assertEquals(isPeerNotFound("peer 'eve' not found", bob), false);
+  assertEquals(isPeerNotFound("peer bob not found", bob), false);
+});

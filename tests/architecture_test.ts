@@ -1,0 +1,94 @@
+/**
+ * The folder tree keeps its promise: imports point one way, and libraries stay behind one module.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { dirname, fromFileUrl, join, relative, SEPARATOR } from "./support/paths.ts";
+
+const SRC = fromFileUrl(new URL("../src", import.meta.url));
+
+/** Which folders of src a folder may import from; every folder may import from itself. */
+const MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
+  base: [],
+  log: ["base"],
+  protocol: ["base"],
+  signaling: ["base", "log", "protocol"],
+  transport: ["base", "log", "protocol"],
+  app: ["base", "log", "protocol", "signaling", "transport"],
+  cli: ["base", "log", "protocol", "app"],
+  "main.ts": ["base", "log", "protocol", "transport", "app", "cli"],
+};
+
+/** Libraries and the only place that may import each. */
+const ONLY_IN: { readonly [library: string]: string } = {
+  werift: "transport/webrtc/",
+  tweetnacl: "protocol/crypto/",
+  "@std/log": "log/",
+  "@std/cli": "cli/",
+};
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+}
+
+function* sourceFiles(folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) yield* sourceFiles(path);
+    else if (path.endsWith(".ts") && !path.endsWith("_test.ts")) yield path;
+  }
+}
+
+function imports(): Import[] {
+  const found: Import[] = [];
+  for (const path of sourceFiles(SRC)) {
+    const text = Deno.readTextFileSync(path);
+    for (const match of text.matchAll(/(?:^|\s)(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
+      found.push({ file: posix(relative(SRC, path)), from: match[1] ?? "" });
+    }
+  }
+  return found;
+}
+
+const posix = (path: string) => path.split(SEPARATOR).join("/");
+const layerOf = (path: string) => path.split("/")[0] ?? "";
+const target = ({ file, from }: Import) => posix(relative(SRC, join(SRC, dirname(file), from)));
+
+Deno.test("imports between the folders of src point one way", () => {
+  const wrong = imports().filter((one) => {
+    if (!one.from.startsWith(".")) return false;
+    const [importer, imported] = [layerOf(one.file), layerOf(target(one))];
+    return importer !== imported && !MAY_IMPORT[importer]?.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("no import goes in a circle", () => {
+  const edges = new Map<string, string[]>();
+  for (const one of imports()) {
+    if (!one.from.startsWith(".")) continue;
+    edges.set(one.file, [...edges.get(one.file) ?? [], target(one)]);
+  }
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] => {
+    if (path.includes(file)) return [...path, file];
+    if (done.has(file)) return [];
+    for (const next of edges.get(file) ?? []) {
+      const circle = visit(next, [...path, file]);
+      if (circle.length > 0) return circle;
+    }
+    done.add(file);
+    return [];
+  };
+  for (const file of edges.keys()) assertEquals(visit(file, []), []);
+});
+
+Deno.test("each library stays behind the module that owns it", () => {
+  const wrong = imports().filter(({ file, from }) => {
+    const owner = ONLY_IN[from];
+    return owner !== undefined && !file.startsWith(owner);
+  });
+  assertEquals(wrong, []);
+});
