@@ -1,0 +1,63 @@
+/**
+ * Runs the development rendezvous server:
+ * `deno run --allow-net scripts/rendezvous/main.ts [--host 127.0.0.1] [--port 3001]`.
+ *
+ * It logs on stderr and ends with exit code 0 on SIGINT or SIGTERM.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+import { messageOf } from "../../src/base/errors.ts";
+import { logFor, setupLog } from "../../src/log/log.ts";
+import { startRendezvousServer } from "./server.ts";
+
+const USAGE = "Usage: rendezvous [--host ADDRESS] [--port 0..65535]";
+
+const log = logFor("rendezvous-server");
+
+function parseOptions(args: string[]): { host: string; port: number } {
+  const refused: string[] = [];
+  const flags = parseArgs(args, {
+    string: ["host", "port"],
+    unknown: (arg) => {
+      refused.push(arg);
+      return false;
+    },
+  });
+  if (refused.length > 0) throw new Error(`Unknown argument: ${refused[0]}. ${USAGE}`);
+  const { host = "127.0.0.1", port = "3001" } = flags;
+  if (typeof port !== "string" || !/^\d{1,5}$/.test(port) || Number(port) > 65535) {
+    throw new Error(`--port takes 0 to 65535. ${USAGE}`);
+  }
+  if (typeof host !== "string" || host === "") throw new Error(`--host takes an address. ${USAGE}`);
+  return { host, port: Number(port) };
+}
+
+/** Settles at the first signal that asks the program to end. */
+function interrupted(): Promise<void> {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
+  return promise;
+}
+
+async function main(): Promise<void> {
+  const ended = interrupted();
+  await using server = startRendezvousServer({
+    ...parseOptions(Deno.args),
+    onEvent: ({ kind, detail }) => log.info(kind, { detail }),
+  });
+  log.info("listening", { url: server.url });
+  await ended;
+}
+
+if (import.meta.main) {
+  setupLog();
+  try {
+    await main();
+    Deno.exit(0);
+  } catch (error) {
+    log.error(`FATAL: ${messageOf(error)}`);
+    Deno.exit(1);
+  }
+}
