@@ -33,6 +33,8 @@ export async function exchangePayload(
     await channel.send(GREETING, { signal });
     checkGreeting(await receive(channel, signal));
     log.info("SUCCESS: received matching payload");
+    // In order, so that the answerer learns that its echo has arrived.
+    await channel.close({ signal });
     return;
   }
   checkGreeting(await receive(channel, signal));
