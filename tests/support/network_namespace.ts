@@ -46,7 +46,10 @@ export class NetworkNamespace implements AsyncDisposable {
     return ip("-n", this.name, ...args);
   }
 
-  /** Joins two with a cable; each end is called `cable` and has the address, with prefix length. */
+  /**
+   * Joins two with a cable; each end is called `cable` and has the address, with prefix length, and
+   * no other (no IPv6 link-local one).
+   */
   async connect(address: string, other: NetworkNamespace, otherAddress: string): Promise<void> {
     await this.ip(
       "link",
@@ -61,6 +64,7 @@ export class NetworkNamespace implements AsyncDisposable {
       other.name,
     );
     for (const [end, own] of [[this, address], [other, otherAddress]] as const) {
+      await end.ip("link", "set", "cable", "addrgenmode", "none");
       await end.ip("addr", "add", own, "dev", "cable");
       await end.ip("link", "set", "cable", "up");
       await end.ip("route", "add", "default", "dev", "cable");
