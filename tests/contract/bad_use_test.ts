@@ -1,0 +1,88 @@
+/**
+ * Bad use of the command line, seen from outside (Operator Contract, "CLI Flags").
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DAEMON, type Outcome, type Program, run } from "../support/program.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+/** The daemon without permission for any file or network: touching one would say so. */
+const POWERLESS: Program = {
+  ...DAEMON,
+  args: DAEMON.args.filter((arg) => !/^--allow-(net|read|write)/.test(arg)),
+};
+
+const BAD: readonly (readonly [string, readonly string[], string])[] = [
+  ["an unknown flag", ["--bogus"], "Unknown argument: --bogus"],
+  ["--help, which there is not", ["--help"], "Unknown argument: --help"],
+  ["a missing --role", ["--signal", "file"], "--role is required: offerer or answerer"],
+  ["a wrong --role", ["--role", "boss"], "--role takes one of offerer, answerer"],
+  [
+    "a missing --room",
+    ["--role", "offerer", "--signal", "rendezvous", "--session", "s", "--to", "bob"],
+    "--signal rendezvous requires --room",
+  ],
+  [
+    "a missing --session",
+    ["--role", "offerer", "--signal", "rendezvous", "--room", "r", "--to", "bob"],
+    "--signal rendezvous requires --session",
+  ],
+  [
+    "a missing --to",
+    ["--role", "offerer", "--signal", "rendezvous", "--room", "r", "--session", "s"],
+    "--role offerer requires --to",
+  ],
+  [
+    "a missing --expect-peer",
+    ["--role", "answerer", "--signal", "rendezvous", "--room", "r", "--session", "s"],
+    "--role answerer requires --expect-peer",
+  ],
+  [
+    "no whole seconds",
+    ["--role=offerer", "--phase-timeout-secs=1.5"],
+    "--phase-timeout-secs takes",
+  ],
+  ["no WebSocket URL", ["--role=offerer", "--rendezvous-url=http://h"], "--rendezvous-url takes"],
+  ["no scope", ["--role=offerer", "--network-scope=wan"], "--network-scope takes one of"],
+];
+
+function assertRefused({ code, stderr, stdout }: Outcome, says: string): void {
+  assertEquals([code, stdout], [1, ""], stderr);
+  assertStringIncludes(stderr, `[bolt-daemon] FATAL:`);
+  assertStringIncludes(stderr, says);
+  assertEquals(stderr.split("\n").length, 2, `one line: ${stderr}`);
+}
+
+Deno.test("no arguments print exactly the usage line and exit 1", async () => {
+  const { code, stderr, stdout } = await run(POWERLESS, []);
+  assertEquals(
+    stderr,
+    "Usage: bolt-daemon --role offerer|answerer [--signal file|rendezvous] [options]\n",
+  );
+  assertEquals([code, stdout], [1, ""]);
+});
+
+for (const [what, args, says] of BAD) {
+  Deno.test(`${what} MUST exit 1 before any file or network is touched`, async () => {
+    assertRefused(await run(POWERLESS, args), says);
+  });
+}
+
+Deno.test("bad use leaves stale signal files as they are", async () => {
+  await using folder = await TempFolder.make();
+  await Deno.writeTextFile(folder.path("offer.json"), "old");
+  const files = ["--offer", folder.path("offer.json"), "--answer", folder.path("answer.json")];
+  assertRefused(await run(DAEMON, ["--role", "offerer", ...files, "--bogus"]), "--bogus");
+  assertEquals(await Deno.readTextFile(folder.path("offer.json")), "old");
+});
+
+Deno.test("bad use does not load the WebRTC library", async () => {
+  // Without its package the import would fail, and say so.
+  const offline = {
+    ...DAEMON,
+    args: [...DAEMON.args.slice(0, -1), "--no-npm", ...DAEMON.args.slice(-1)],
+  };
+  const { stderr } = await run(offline, ["--bogus"]);
+  assert(stderr.startsWith("[bolt-daemon] FATAL: Unknown argument: --bogus"), stderr);
+});
