@@ -1,0 +1,85 @@
+/**
+ * A program and all it imports as a few JavaScript files that need nothing else.
+ *
+ * Code splitting keeps what `import()` loads in files of its own: an argument error is answered
+ * before the WebRTC library, and what it imports of Node's, is loaded.
+ *
+ * @module
+ */
+import type { Program } from "./programs.ts";
+import { run } from "./subprocess.ts";
+
+/** Files by name; no folders. `main.js` is the entry. */
+export type Bundle = ReadonlyMap<string, string>;
+
+/** The entry's name in every bundle. */
+export const BUNDLE_ENTRY = "main.js";
+
+/** Bundles a program. The result depends on the sources and the lock file, and on nothing else. */
+export async function bundleProgram(program: Program): Promise<Bundle> {
+  const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
+  try {
+    const args = ["bundle", "--quiet", "--platform", "deno", "--minify", "--code-splitting"];
+    await run(Deno.execPath(), [...args, "--outdir", folder, program.entry.href], {
+      cwd: new URL(".", program.entry),
+    });
+    return withStableNames(await readTextFiles(folder), entryName(program));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const entryName = ({ entry }: Program): string =>
+  (entry.pathname.split("/").at(-1) ?? "").replace(/\.ts$/, ".js");
+
+async function readTextFiles(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for await (const { name } of Deno.readDir(folder)) {
+    files.set(name, await Deno.readTextFile(`${folder}/${name}`));
+  }
+  return files;
+}
+
+/** What the bundler calls a file that is not the entry: a stem and a hash. */
+const HASHED_NAME = /^(.+)-[0-9A-Z]{8}\.js$/;
+
+/**
+ * Names files by stem and number in place of the bundler's hash, which depends on the folders that
+ * the sources and the package cache are in. Numbers follow the order of the contents.
+ *
+ * @param files What the bundler wrote.
+ * @param entry The entry's name among them; {@linkcode BUNDLE_ENTRY} afterwards.
+ */
+export function withStableNames(files: ReadonlyMap<string, string>, entry: string): Bundle {
+  const stems = new Map(
+    [...files.keys()].filter((name) => name !== entry).map((name) => {
+      const stem = HASHED_NAME.exec(name)?.[1];
+      if (stem === undefined) throw new Error(`the bundler wrote an unexpected file: ${name}`);
+      return [name, stem];
+    }),
+  );
+  const masked = [...stems].map(([name, stem]) => ({
+    name,
+    stem,
+    content: replaceNames(files.get(name) ?? "", stems),
+  }));
+  masked.sort((a, b) => compare(a.stem, b.stem) || compare(a.content, b.content));
+  const stable = new Map(masked.map(({ name, stem }, i) => [name, `${stem}-${i + 1}.js`]));
+  stable.set(entry, BUNDLE_ENTRY);
+  return new Map(
+    [...files].map(([name, content]): [string, string] => [
+      stable.get(name) ?? name,
+      replaceNames(content, stable),
+    ]).toSorted(([a], [b]) => compare(a, b)),
+  );
+}
+
+/** Replaces file names where a module names another one: `"./name"`. */
+function replaceNames(content: string, names: ReadonlyMap<string, string>): string {
+  return content.replace(
+    /(["'])\.\/([\w.-]+\.js)\1/g,
+    (whole, quote, name) => names.has(name) ? `${quote}./${names.get(name)}${quote}` : whole,
+  );
+}
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0;

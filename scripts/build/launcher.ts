@@ -1,0 +1,70 @@
+/**
+ * What starts a packed program: the script before the archive, or beside it.
+ *
+ * @module
+ */
+import type { Program } from "./programs.ts";
+import type { Target } from "./targets.ts";
+
+/** Flags that shut out all but the files that were packed. */
+const SEALED = ["--no-remote", "--no-npm", "--no-config", "--no-lock"];
+
+/** What a launcher says of what it starts. */
+export interface LauncherFacts {
+  /** The program. */
+  readonly program: Program;
+  /** The platform. */
+  readonly target: Target;
+  /** The project's version. */
+  readonly version: string;
+}
+
+/**
+ * The POSIX shell script that the archive is appended to.
+ *
+ * @param facts What it starts.
+ * @param digest SHA-256 of the archive, in hex: the name of the folder in the user's cache.
+ * @param files Names of the archive's files.
+ */
+export async function shellLauncher(
+  facts: LauncherFacts,
+  digest: string,
+  files: readonly string[],
+): Promise<string> {
+  const template = await readTemplate("launcher.sh");
+  return fill(template, {
+    ...common(facts),
+    DIGEST: digest,
+    FILES: files.map(shellWord).join(" "),
+    // The archive begins on the line after the script's last.
+    SCRIPT_LINES: String(template.split("\n").length),
+  });
+}
+
+/** The batch file that lies beside the runtime's folder. */
+export async function batchLauncher(facts: LauncherFacts): Promise<string> {
+  const script = fill(await readTemplate("launcher.cmd"), common(facts));
+  return script.replaceAll("\n", "\r\n");
+}
+
+function common({ program, target, version }: LauncherFacts): Record<string, string> {
+  const flags = [...SEALED, ...program.permissions].map(shellWord).join(" ");
+  return { NAME: program.name, VERSION: version, TARGET: target.name, FLAGS: flags };
+}
+
+const readTemplate = (name: string): Promise<string> =>
+  Deno.readTextFile(new URL(name, import.meta.url));
+
+function fill(template: string, values: Record<string, string>): string {
+  return template.replaceAll(/@([A-Z_]+)@/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`the launcher names an unknown value: ${name}`);
+    return value;
+  });
+}
+
+/** A word that no shell reads as anything but itself; what would need quotes is refused. */
+function shellWord(word: string): string {
+  if (/^[\w./=,:-]+$/.test(word)) return word;
+  throw new Error(`can't stand in a launcher as it is: ${word}`);
+}
