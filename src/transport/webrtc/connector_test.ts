@@ -17,7 +17,7 @@ async function connected(signal: AbortSignal): Promise<[Channel, Channel]> {
 const unclean = { sanitizeOps: false, sanitizeResources: false };
 
 Deno.test("two peers of ours exchange text and binary messages, then close in order", {
-  sanitizeOps,
+  ...unclean,
 }, async () => {
   using deadline = new Deadline(20_000, { what: "the exchange" });
   const [a, b] = await connected(deadline.signal);
