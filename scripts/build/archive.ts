@@ -58,7 +58,7 @@ export async function tarGz(
 }
 
 /** A zip archive, the files in the order given. */
-export function zip(files: readonly ArchiveFile[], mtime: Date): Uint8Array {
+export function zip(files: readonly ArchiveFile[], mtime: Date): Uint8Array<ArrayBuffer> {
   // The library writes local time: UTC's numbers are given as local ones, so that the zone the
   // build runs in does not show.
   const local = new Date(
@@ -70,11 +70,12 @@ export function zip(files: readonly ArchiveFile[], mtime: Date): Uint8Array {
     mtime.getUTCSeconds(),
   );
   const UNIX = 3;
-  return zipSync(Object.fromEntries(
+  const bytes = zipSync(Object.fromEntries(
     files.map((file) => [file.path, [file.content, {
       mtime: local,
       os: UNIX,
       attrs: modeOf(file) << 16,
     }]]),
   ));
+  return new Uint8Array(bytes);
 }

@@ -18,8 +18,10 @@ export class BaseBinaryError extends Error {
 
 /** Where base binaries may be. */
 export interface BaseBinaryOptions {
-  /** A file to use in place of a fetched one. @default {the environment's DENORT_BIN} */
-  readonly denortBin?: string;
+  /** A file to use in place of a fetched one: the environment's `DENORT_BIN`. */
+  readonly denortBin?: string | undefined;
+  /** The folder that Deno keeps fetched ones in. @default {the runtime's own} */
+  readonly denoDir?: string;
   /** Where they are fetched from. @default {"https://dl.deno.land"} */
   readonly server?: string;
 }
@@ -35,12 +37,13 @@ export async function requireBaseBinary(
   options: BaseBinaryOptions = {},
 ): Promise<void> {
   const path = `release/v${DENO_VERSION}/denort-${target.triple}.zip`;
-  const given = options.denortBin ?? Deno.env.get("DENORT_BIN");
+  const given = options.denortBin;
   if (given !== undefined) {
     if (await exists(given)) return;
     throw new BaseBinaryError(`DENORT_BIN names no file: ${given}`);
   }
-  const { denoDir } = JSON.parse(await run(Deno.execPath(), ["info", "--json"]));
+  const denoDir = options.denoDir ??
+    JSON.parse(await run(Deno.execPath(), ["info", "--json"])).denoDir;
   if (await exists(`${denoDir}/dl/${path}`)) return;
   const url = `${options.server ?? "https://dl.deno.land"}/${path}`;
   const refusal = await probe(url);

@@ -30,7 +30,7 @@ export async function compileProgram(
   target: Target,
   out: string,
 ): Promise<Artifact> {
-  await requireBaseBinary(target);
+  await requireBaseBinary(target, { denortBin: Deno.env.get("DENORT_BIN") });
   const name = `${program.name}-${target.name}${target.executable === "deno.exe" ? ".exe" : ""}`;
   const time = archiveTime();
   const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });

@@ -1,0 +1,44 @@
+/**
+ * A program and its runtime as the one file that is handed out.
+ *
+ * @module
+ */
+import { type ArchiveFile, tarGz, zip } from "./archive.ts";
+import { batchLauncher, type LauncherFacts, shellLauncher } from "./launcher.ts";
+import { sha256Hex } from "./output.ts";
+
+/**
+ * A file for Linux and macOS that unpacks itself: a shell script with a tar.gz after it.
+ *
+ * @param facts What it starts.
+ * @param files What it unpacks, the runtime `deno` and `main.js` among them.
+ * @param mtime The time of every file.
+ */
+export async function selfExtractingFile(
+  facts: LauncherFacts,
+  files: readonly ArchiveFile[],
+  mtime: Date,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const archive = await tarGz(files, mtime);
+  const names = files.map(({ path }) => path);
+  const launcher = await shellLauncher(facts, await sha256Hex(archive), names);
+  return new Uint8Array(await new Blob([launcher, archive]).arrayBuffer());
+}
+
+/**
+ * A zip for Windows: a folder with a batch file, and the files in a folder beside it.
+ *
+ * @param facts What it starts.
+ * @param files What lies beside the batch file, the runtime `deno.exe` and `main.js` among them.
+ * @param mtime The time of every file.
+ */
+export async function zipFile(
+  facts: LauncherFacts,
+  files: readonly ArchiveFile[],
+  mtime: Date,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { name } = facts.program;
+  const launcher = new TextEncoder().encode(await batchLauncher(facts));
+  const beside = files.map((file) => ({ ...file, path: `${name}/runtime/${file.path}` }));
+  return zip([{ path: `${name}/${name}.cmd`, content: launcher }, ...beside], mtime);
+}

@@ -1,0 +1,299 @@
+/**
+ * The file that unpacks itself, with a shell script in place of the runtime that tells how it was
+ * started.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { unzipSync } from "fflate";
+import { archiveTime } from "./archive.ts";
+import { selfExtractingFile, zipFile } from "./packed_file.ts";
+import type { Program } from "./programs.ts";
+import { hostTarget, TARGETS } from "./targets.ts";
+
+const PROGRAM: Program = {
+  name: "bolt-daemon",
+  entry: new URL("file:///main.ts"),
+  permissions: ["--no-prompt", "--allow-net"],
+};
+const MTIME = archiveTime("0");
+const ON_WINDOWS = Deno.build.os === "windows";
+
+/** Tells its arguments, environment and umask, then does what the first of the user's says. */
+const RUNTIME = `#!/bin/sh
+if [ "$1" = --version ]; then exit 0; fi
+for arg in "$@"; do printf '<%s>' "$arg"; done
+printf '\\n%s %s %s\\n' "$DENO_NO_UPDATE_CHECK" "$DENO_DIR" "$(umask)"
+while [ "$1" != do ]; do shift; done
+case $2 in
+  exit) exit "$3" ;;
+  cat) exec cat ;;
+  wait) trap 'echo terminated; exit 9' TERM; echo waiting; read -r _ ;;
+esac
+`;
+
+/** A folder with a packed file, and what it is started with. */
+class Packed implements AsyncDisposable {
+  /** Whom it is started as. @default {the user of the tests} */
+  user: number | undefined;
+
+  private constructor(readonly folder: string) {}
+
+  static async make(runtime = RUNTIME): Promise<Packed> {
+    const packed = new Packed(await Deno.makeTempDir());
+    const utf8 = new TextEncoder();
+    const target = TARGETS[0] ?? hostTarget();
+    const bytes = await selfExtractingFile({ program: PROGRAM, target, version: "1.2.3" }, [
+      { path: "deno", content: utf8.encode(runtime), executable: true },
+      { path: "main.js", content: utf8.encode("main") },
+      { path: "LICENSE", content: utf8.encode("license") },
+    ], MTIME);
+    await Deno.writeFile(packed.file, bytes, { mode: 0o755 });
+    return packed;
+  }
+
+  get file(): string {
+    return `${this.folder}/packed file`;
+  }
+
+  get cache(): string {
+    return `${this.folder}/cache`;
+  }
+
+  start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
+    return new Deno.Command(this.file, {
+      ...(this.user === undefined ? {} : { uid: this.user, gid: this.user }),
+      args: [...args],
+      clearEnv: true,
+      env: { PATH: Deno.env.get("PATH") ?? "", XDG_CACHE_HOME: this.cache, ...env },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  }
+
+  async run(args: readonly string[], env: Record<string, string> = {}) {
+    const child = this.start(args, env);
+    await child.stdin.close();
+    const { code, stdout, stderr } = await child.output();
+    const text = new TextDecoder();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  }
+
+  /** Every path below the cache, sorted, the digest as `#`. */
+  async cached(): Promise<string[]> {
+    const walk = async (folder: string): Promise<string[]> => {
+      const found = await Array.fromAsync(
+        Deno.readDir(folder),
+        ({ name, isDirectory }) => isDirectory ? walk(`${folder}/${name}`) : [`${folder}/${name}`],
+      );
+      return found.flat();
+    };
+    return (await walk(this.cache))
+      .map((path) => path.slice(this.cache.length + 1).replace(/[0-9a-f]{64}/, "#")).toSorted();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+const WHOLE = ["bolt-daemon/#/LICENSE", "bolt-daemon/#/deno", "bolt-daemon/#/main.js"];
+
+function test(name: string, body: () => Promise<void>): void {
+  Deno.test({ name, ignore: ON_WINDOWS, fn: body });
+}
+
+test("the runtime is started sealed, with the program's permissions and the user's arguments as they were", async () => {
+  await using packed = await Packed.make();
+  const args = ["do", "exit", "0", "", "a b", "'\"$HOME`x`\\", "*", "-n", "--", "ü\n"];
+  const { stdout } = await packed.run(args);
+  const [folder = ""] = await Array.fromAsync(
+    Deno.readDir(`${packed.cache}/bolt-daemon`),
+    ({ name }) => `${packed.cache}/bolt-daemon/${name}`,
+  );
+  const flags = "--no-remote --no-npm --no-config --no-lock --no-prompt --allow-net".split(" ");
+  const words = ["run", ...flags, `${folder}/main.js`, ...args].map((word) => `<${word}>`);
+  assertStringIncludes(stdout, `${words.join("")}\n1 ${folder}/.deno `);
+});
+
+test("exit codes pass through, on the first start and on later ones", async () => {
+  await using packed = await Packed.make();
+  for (const code of [0, 1, 42, 0]) {
+    assertEquals((await packed.run(["do", "exit", String(code)])).code, code);
+  }
+  assertEquals(await packed.cached(), WHOLE);
+});
+
+test("standard streams pass through", async () => {
+  await using packed = await Packed.make();
+  const child = packed.start(["do", "cat"]);
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("to stdin"));
+  await writer.close();
+  const { stdout, stderr } = await child.output();
+  assert(new TextDecoder().decode(stdout).endsWith("\nto stdin"));
+  assertEquals(stderr.length, 0);
+});
+
+test("a signal reaches the program, which is the process that was started", async () => {
+  await using packed = await Packed.make();
+  const child = packed.start(["do", "wait"]);
+  const output = child.stdout.pipeThrough(new TextDecoderStream());
+  let said = "";
+  for await (const text of output) {
+    said += text;
+    if (text.includes("waiting\n")) child.kill("SIGTERM");
+  }
+  await child.stdin.close();
+  await child.stderr.cancel();
+  assert(said.endsWith("waiting\nterminated\n"), said);
+  assertEquals((await child.status).code, 9);
+});
+
+test("unpacking leaves the umask of the program alone and the folder to its owner", async () => {
+  await using packed = await Packed.make();
+  const [first, second] = [await packed.run(["do"]), await packed.run(["do"])];
+  assertEquals(parseInt(first.stdout.trim().split(" ").at(-1) ?? "", 8), Deno.umask());
+  assertEquals(first, second);
+  assertEquals(((await Deno.stat(`${packed.cache}/bolt-daemon`)).mode ?? 0) & 0o777, 0o700);
+});
+
+test("many first starts at once all succeed and leave one whole copy", async () => {
+  await using packed = await Packed.make();
+  const runs = Array.from({ length: 24 }, (_, i) => packed.run(["do", "exit", String(i)]));
+  const codes = (await Promise.all(runs)).map(({ code, stderr }) => `${code}${stderr}`);
+  assertEquals(codes, Array.from({ length: 24 }, (_, i) => String(i)));
+  assertEquals(await packed.cached(), WHOLE);
+});
+
+test("a copy that lost a file is made whole again", async () => {
+  await using packed = await Packed.make();
+  await packed.run(["do"]);
+  for (const file of ["deno", "main.js", "LICENSE"]) {
+    const [folder] = await Array.fromAsync(Deno.readDir(`${packed.cache}/bolt-daemon`));
+    await Deno.remove(`${packed.cache}/bolt-daemon/${folder?.name}/${file}`);
+    assertEquals((await packed.run(["do", "exit", "5"])).code, 5);
+    assertEquals(await packed.cached(), WHOLE);
+  }
+});
+
+test("without XDG_CACHE_HOME the cache is in HOME; a relative path is not a place", async () => {
+  await using packed = await Packed.make();
+  const env = { XDG_CACHE_HOME: "relative", HOME: `${packed.folder}/home` };
+  assertEquals((await packed.run(["do", "exit", "3"], env)).code, 3);
+  assert((await Deno.stat(`${packed.folder}/home/.cache/bolt-daemon`)).isDirectory);
+});
+
+test("without HOME and XDG_CACHE_HOME it is a fatal error that says what to set", async () => {
+  await using packed = await Packed.make();
+  for (const env of [{ XDG_CACHE_HOME: "" }, { XDG_CACHE_HOME: "", HOME: "relative" }]) {
+    assertEquals(await packed.run(["do"], env), {
+      code: 1,
+      stdout: "",
+      stderr: "[bolt-daemon] FATAL: no folder to unpack into: " +
+        "set HOME or XDG_CACHE_HOME to an absolute path\n",
+    });
+  }
+});
+
+async function assertCantWrite(packed: Packed, cache: string): Promise<void> {
+  const { code, stdout, stderr } = await packed.run(["do"], { XDG_CACHE_HOME: cache });
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(
+    stderr,
+    /^\[bolt-daemon\] FATAL: can't write to \S+: make it writable, or set XDG_CACHE_HOME .*\n$/,
+  );
+}
+
+test("a cache that can't be made is a fatal error", async () => {
+  await using packed = await Packed.make();
+  await Deno.writeTextFile(packed.cache, "a file");
+  await assertCantWrite(packed, packed.cache);
+});
+
+test("a read-only cache is a fatal error, and none once the program is unpacked there", async () => {
+  await using packed = await Packed.make();
+  await Deno.mkdir(packed.cache);
+  if (Deno.uid() === 0) {
+    // Nothing is read-only to root: somebody else starts it.
+    packed.user = 65534;
+    await Deno.chmod(packed.folder, 0o755);
+    await Deno.chown(packed.cache, packed.user, packed.user);
+  }
+  await Deno.chmod(packed.cache, 0o500);
+  await assertCantWrite(packed, packed.cache);
+  await Deno.chmod(packed.cache, 0o700);
+  assertEquals((await packed.run(["do", "exit", "6"])).code, 6);
+  await Deno.chmod(packed.cache, 0o500);
+  assertEquals((await packed.run(["do", "exit", "7"])).code, 7);
+  await Deno.chmod(packed.cache, 0o700);
+});
+
+test("a file that was cut short is a fatal error, and nothing of it is kept", async () => {
+  await using packed = await Packed.make();
+  const { size } = await Deno.stat(packed.file);
+  await Deno.truncate(packed.file, size - 100);
+  const { code, stderr } = await packed.run(["do"]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /\[bolt-daemon\] FATAL: can't unpack into \S+: .* this file is damaged\n$/);
+  assertEquals(await packed.cached(), []);
+});
+
+test("a runtime that this machine can't run is a fatal error, and nothing of it is kept", async () => {
+  await using packed = await Packed.make("\x7fELF of another machine");
+  const { code, stderr } = await packed.run(["do"]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /^\[bolt-daemon\] FATAL: can't run programs from \S+: takes a linux-x64 mac/);
+  assertEquals(await packed.cached(), []);
+});
+
+test("a signal while it unpacks ends it with a fatal error, and nothing is kept", async () => {
+  await using packed = await Packed.make();
+  // A tar that says that it runs, and ends when its stdin does.
+  const bin = `${packed.folder}/bin`;
+  await Deno.mkdir(bin);
+  const tar = "#!/bin/sh\necho started\nexec 0<&3; read -r _\n";
+  await Deno.writeTextFile(`${bin}/tar`, tar, { mode: 0o755 });
+  const shell = new Deno.Command("/bin/sh", {
+    // What was stdin is descriptor 3: the launcher gives its tar another one.
+    args: ["-c", 'exec "$0" do 3<&0', packed.file],
+    clearEnv: true,
+    env: { PATH: `${bin}:${Deno.env.get("PATH")}`, XDG_CACHE_HOME: packed.cache },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = shell.stdout.getReader();
+  await output.read();
+  shell.kill("SIGTERM");
+  await shell.stdin.close();
+  while (!(await output.read()).done);
+  const { code } = await shell.status;
+  const stderr = await new Response(shell.stderr).text();
+  assertEquals([code, stderr], [1, "[bolt-daemon] FATAL: interrupted while unpacking\n"]);
+  assertEquals(await packed.cached(), []);
+});
+
+Deno.test("the zip for Windows has a batch file that starts the runtime beside it", async () => {
+  const target = TARGETS.find(({ name }) => name === "windows-x64") ?? hostTarget();
+  const content = new TextEncoder().encode("x");
+  const files = unzipSync(
+    await zipFile({ program: PROGRAM, target, version: "1.2.3" }, [
+      { path: "deno.exe", content },
+      { path: "main.js", content },
+    ], MTIME),
+  );
+  assertEquals(Object.keys(files), [
+    "bolt-daemon/bolt-daemon.cmd",
+    "bolt-daemon/runtime/deno.exe",
+    "bolt-daemon/runtime/main.js",
+  ]);
+  const batch = new TextDecoder().decode(files["bolt-daemon/bolt-daemon.cmd"]);
+  assertStringIncludes(
+    batch,
+    '"%~dp0runtime\\deno.exe" run --no-remote --no-npm --no-config --no-lock --no-prompt ' +
+      '--allow-net "%~dp0runtime\\main.js" %*\r\n',
+  );
+  assertEquals(batch.split("\n").filter((line) => line !== "" && !line.endsWith("\r")), []);
+});
