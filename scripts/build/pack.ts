@@ -8,20 +8,17 @@
  *
  * @module
  */
-import { messageOf } from "../../src/base/errors.ts";
-import { logFor, setupLog } from "../../src/log/log.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import { type ArchiveFile, archiveTime, tarGz, zip } from "./archive.ts";
-import { parseBuildOptions } from "./build_options.ts";
+import { runBuildCommand } from "./build_command.ts";
 import { bundleProgram } from "./bundle.ts";
 import { batchLauncher, type LauncherFacts, shellLauncher } from "./launcher.ts";
 import { thirdPartyLicenses } from "./licenses.ts";
 import { fetchPackageFile } from "./npm_package.ts";
-import { type Artifact, sha256Hex, writeChecksums, writeExecutable } from "./output.ts";
+import { type Artifact, sha256Hex, writeExecutable } from "./output.ts";
 import { type Program, REPOSITORY } from "./programs.ts";
 import { DENO_PACKAGE, type Target } from "./targets.ts";
 
-const log = logFor("pack");
 const utf8 = new TextEncoder();
 
 /**
@@ -85,27 +82,10 @@ async function zipped(
   return new Uint8Array(bytes);
 }
 
-async function main(): Promise<void> {
-  const { programs, targets, out } = parseBuildOptions(Deno.args, "dist/pack");
-  await Deno.mkdir(out, { recursive: true });
-  const artifacts: Artifact[] = [];
-  for (const program of programs) {
-    for (const target of targets) {
-      const artifact = await packProgram(program, target, out);
-      const { size } = await Deno.stat(`${out}/${artifact.name}`);
-      log.info("packed with the stock runtime", { file: `${out}/${artifact.name}`, bytes: size });
-      artifacts.push(artifact);
-    }
-  }
-  await writeChecksums(out, artifacts);
-}
-
 if (import.meta.main) {
-  setupLog();
-  try {
-    await main();
-  } catch (error) {
-    log.error(`FATAL: ${messageOf(error)}`);
-    Deno.exit(1);
-  }
+  await runBuildCommand({
+    name: "pack",
+    done: "packed with the stock runtime",
+    build: packProgram,
+  });
 }
