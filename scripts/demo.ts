@@ -5,10 +5,12 @@
  *
  * @module
  */
+import { PROGRAMS } from "./build/programs.ts";
 import { startRendezvousServer } from "./rendezvous/server.ts";
-import { DAEMON_PERMISSIONS } from "./build/permissions.ts";
 
-const MAIN = new URL("../src/main.ts", import.meta.url).href;
+const [daemon] = PROGRAMS;
+if (daemon === undefined) throw new Error("Cannot run the demo: no program is defined");
+const { entry, permissions } = daemon;
 
 const say = (text: string): void => {
   Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
@@ -16,20 +18,20 @@ const say = (text: string): void => {
 
 /** Runs a daemon, shows its log under its name, and resolves with its exit code. */
 async function runDaemon(name: string, args: readonly string[]): Promise<number> {
-  const daemon = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...DAEMON_PERMISSIONS, MAIN, ...args],
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...permissions, entry.href, ...args],
     env: { DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).spawn();
   let rest = "";
-  for await (const text of daemon.stderr.pipeThrough(new TextDecoderStream())) {
+  for await (const text of process.stderr.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) say(`  ${name.padEnd(5)} | ${line}`);
   }
-  return (await daemon.status).code;
+  return (await process.status).code;
 }
 
 async function demo(): Promise<number> {

@@ -28,6 +28,8 @@ export class Deadline implements Disposable {
   readonly #message: string;
 
   /**
+   * Starts the time.
+   *
    * @param ms Milliseconds from now.
    * @param options The parent signal and the name of the wait.
    */
@@ -47,6 +49,7 @@ export class Deadline implements Disposable {
     return this.#controller.signal;
   }
 
+  /** Stops the timer; the signal stays as it is. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#parent?.removeEventListener("abort", this.#onParent);

@@ -8,6 +8,7 @@
 export abstract class DaemonError extends Error {
   /** Stable, upper-case code; tooling may depend on it. */
   abstract readonly code: string;
+  /** The class's name. */
   override get name(): string {
     return this.constructor.name;
   }
@@ -15,16 +16,19 @@ export abstract class DaemonError extends Error {
 
 /** The command line can't be obeyed. Found before any file or network is touched. */
 export class UsageError extends DaemonError {
+  /** Stable code. */
   readonly code = "USAGE";
 }
 
 /** Something outside did not happen in time. */
 export class DeadlineError extends DaemonError {
+  /** Stable code. */
   readonly code = "DEADLINE";
 }
 
 /** The operator or the system asked the run to end (SIGINT, SIGTERM, shutdown). */
 export class InterruptedError extends DaemonError {
+  /** Stable code. */
   readonly code = "INTERRUPTED";
 }
 
@@ -44,6 +48,13 @@ export type SignalErrorCode =
 
 /** Signaling failed: the offer or answer could not be had, or may not be used. */
 export class SignalError extends DaemonError {
+  /**
+   * Makes an error.
+   *
+   * @param code Stable code.
+   * @param message What happened and what to do.
+   * @param options The cause.
+   */
   constructor(readonly code: SignalErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
   }
@@ -62,6 +73,13 @@ export type TransportErrorCode =
 
 /** The peer connection or its channel failed. */
 export class TransportError extends DaemonError {
+  /**
+   * Makes an error.
+   *
+   * @param code Stable code.
+   * @param message What happened and what to do.
+   * @param options The cause.
+   */
   constructor(readonly code: TransportErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
   }
@@ -69,6 +87,7 @@ export class TransportError extends DaemonError {
 
 /** The one-shot payload exchange went wrong. */
 export class PayloadError extends DaemonError {
+  /** Stable code. */
   readonly code = "PAYLOAD_MISMATCH";
 }
 

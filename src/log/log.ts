@@ -24,9 +24,13 @@ export type Fields = { readonly [key: string]: FieldValue | undefined };
 
 /** What the program's parts log through; each has a component name, shown as `[component]`. */
 export interface Log {
+  /** The run or a part of it failed. */
   error(message: string, fields?: Fields): void;
+  /** Something is not as it should be. */
   warn(message: string, fields?: Fields): void;
+  /** What an operator wants to know. */
   info(message: string, fields?: Fields): void;
+  /** What a developer wants to know. */
   debug(message: string, fields?: Fields): void;
 }
 

@@ -14,11 +14,15 @@ export type Role = typeof ROLES[number];
 
 /** Options of both signal modes. */
 export interface CommonOptions {
+  /** Which side makes the offer. */
   readonly role: Role;
+  /** Which addresses may be used. */
   readonly scope: NetworkScope;
   /** Bounds every phase, in seconds. */
   readonly phaseTimeoutSecs: number;
+  /** How a record is spelled on stderr. */
   readonly logFormat: LogFormat;
+  /** The lowest level that is written. */
   readonly logLevel: LogLevel;
   /** Flags that were given and have no effect with this role or mode. */
   readonly unused: readonly string[];
@@ -26,17 +30,25 @@ export interface CommonOptions {
 
 /** File mode: the offer and the answer are files, or `-` for stdin and stdout. */
 export interface FileOptions extends CommonOptions {
+  /** Told apart by this. */
   readonly signal: "file";
+  /** Path of the offer. */
   readonly offer: string;
+  /** Path of the answer. */
   readonly answer: string;
 }
 
 /** Rendezvous mode. */
 export interface RendezvousOptions extends CommonOptions {
+  /** Told apart by this. */
   readonly signal: "rendezvous";
+  /** The server's WebSocket URL. */
   readonly url: string;
+  /** Room discriminator. */
   readonly room: string;
+  /** Session discriminator. */
   readonly session: string;
+  /** Our own code. */
   readonly self: PeerCode;
   /** `--to` of the offerer, `--expect-peer` of the answerer. */
   readonly remote: PeerCode;

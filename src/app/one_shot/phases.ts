@@ -11,6 +11,8 @@ export class Phases {
   readonly #signal: AbortSignal;
 
   /**
+   * Makes phases of a length.
+   *
    * @param secs The length of each phase, in seconds.
    * @param signal Ends the phase under way with its reason.
    */

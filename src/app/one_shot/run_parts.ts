@@ -10,7 +10,9 @@ import type { Phases } from "./phases.ts";
 
 /** The parts of a run. */
 export interface RunParts {
+  /** Starts deadlines. */
   readonly phases: Phases;
+  /** Makes the peer connection. */
   readonly connector: Connector;
   /** Ends the run with its reason, at any time. */
   readonly signal: AbortSignal;

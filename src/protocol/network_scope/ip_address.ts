@@ -15,9 +15,11 @@ export type AddressKind =
 
 /** A parsed literal. */
 export interface IpAddress {
+  /** 4, also for an IPv4-mapped IPv6 address, or 6. */
   readonly version: 4 | 6;
   /** 4 or 16 bytes, network order. An IPv4-mapped IPv6 address is its IPv4 address. */
   readonly bytes: readonly number[];
+  /** What kind of network it belongs to. */
   readonly kind: AddressKind;
 }
 

@@ -20,7 +20,9 @@ const ACCEPTED: Record<NetworkScope, ReadonlySet<AddressKind>> = {
 
 /** What the policy says of an address; `reason` is empty when it is accepted. */
 export interface ScopeVerdict {
+  /** Whether the address may be used. */
   readonly accepted: boolean;
+  /** Why not; a word with hyphens. */
   readonly reason: string;
 }
 

@@ -29,7 +29,9 @@ export interface BundleCandidate {
 
 /** An offer or answer with its candidates (gathered to completion, no trickle). */
 export interface SignalBundle {
+  /** The SDP and which half it is. */
   readonly description: { readonly sdpType: SdpType; readonly sdp: string };
+  /** Candidates beside those inside the SDP. */
   readonly candidates: readonly BundleCandidate[];
 }
 

@@ -15,12 +15,15 @@ export const PAYLOAD_VERSION = 1;
 
 /** What two daemons have to agree on before a signal between them counts. */
 export interface SignalContext {
+  /** Has to be the same at both ends. */
   readonly room: string;
+  /** Has to be the same at both ends. */
   readonly session: string;
   /** Our own code. */
   readonly self: PeerCode;
   /** The peer that signals are taken from. */
   readonly remote: PeerCode;
+  /** Has to be the same at both ends. */
   readonly scope: NetworkScope;
 }
 

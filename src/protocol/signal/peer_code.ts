@@ -5,9 +5,8 @@
  * @module
  */
 
-declare const peerCodeBrand: unique symbol;
 /** 1 to 16 ASCII letters and digits: a peer code as the server writes it. */
-export type PeerCode = string & { readonly [peerCodeBrand]: true };
+export type PeerCode = string & { readonly peerCode: true };
 
 /**
  * Normalises a peer code as the server does: hyphens are removed.

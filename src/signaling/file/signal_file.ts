@@ -51,7 +51,9 @@ export async function removeStaleBundle(path: string): Promise<void> {
 
 /** A bundle and the very text it was read from, which tells it from a later one. */
 export interface ReadBundle {
+  /** What was read. */
   readonly bundle: SignalBundle;
+  /** The text it was parsed from. */
   readonly text: string;
 }
 
@@ -124,6 +126,7 @@ export class BundleFileWatcher implements Disposable {
     }
   }
 
+  /** Ends the watch. */
   [Symbol.dispose](): void {
     this.#events.close();
   }

@@ -26,9 +26,11 @@ const MAX_IGNORED_LOGGED = 100;
 
 /** What the handshake needs to know. */
 export interface DaemonHandshakeOptions {
+  /** What both sides have to agree on. */
   readonly context: SignalContext;
   /** Told to the peer in the hello. */
   readonly phaseTimeoutSecs: number;
+  /** Told of retries and ignored signals. */
   readonly log: Log;
 }
 
@@ -38,6 +40,7 @@ export class DaemonHandshake {
   readonly #options: DaemonHandshakeOptions;
   #ignored = 0;
 
+  /** Uses a client that is registered. */
   constructor(client: RendezvousClient, options: DaemonHandshakeOptions) {
     this.#client = client;
     this.#options = options;

@@ -19,13 +19,17 @@ import { RendezvousSocket } from "./rendezvous_socket.ts";
 
 /** What {@linkcode RendezvousClient.register} needs. */
 export interface RegisterOptions {
+  /** The server's WebSocket URL. */
   readonly url: string;
   /** Our own code. */
   readonly self: PeerCode;
   /** The peer to talk to. */
   readonly remote: PeerCode;
+  /** Shown to others at the server. */
   readonly deviceName: string;
+  /** Ends the registration with its reason. */
   readonly signal: AbortSignal;
+  /** Told of what was ignored. */
   readonly log: Log;
 }
 
@@ -112,6 +116,7 @@ export class RendezvousClient implements AsyncDisposable {
     }
   }
 
+  /** Leaves the server; what was sent goes first. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#pings);
     await this.#socket[Symbol.asyncDispose]();
