@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DAEMON_PERMISSIONS } from "../../scripts/build/permissions.ts";
 import { fromFileUrl } from "./paths.ts";
 
 const MAIN = fromFileUrl(new URL("../../src/main.ts", import.meta.url));
@@ -15,20 +16,10 @@ export interface Program {
   readonly env?: Record<string, string>;
 }
 
-/** The flags under which the daemon runs. */
-export const PERMISSIONS: readonly string[] = [
-  "--no-prompt",
-  "--allow-net",
-  "--allow-sys=networkInterfaces",
-  "--ignore-env",
-  "--allow-read",
-  "--allow-write",
-];
-
 /** The daemon from source, with exactly the documented permissions. */
 export const DAEMON: Program = {
   command: Deno.execPath(),
-  args: ["run", "--quiet", "--frozen", `--config=${CONFIG}`, ...PERMISSIONS, MAIN],
+  args: ["run", "--quiet", "--frozen", `--config=${CONFIG}`, ...DAEMON_PERMISSIONS, MAIN],
   env: { DENO_NO_UPDATE_CHECK: "1" },
 };
 
