@@ -9,8 +9,6 @@ import {
   IceCandidate,
   RTCCertificate,
   type RTCDataChannel,
-  RTCDtlsFingerprint,
-  RTCDtlsParameters,
   RTCDtlsTransport,
   RTCIceGatherer,
   RTCIceParameters,
@@ -29,7 +27,17 @@ import type { ChannelEnd } from "../channel.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
+import { DtlsHandshake } from "./dtls_handshake.ts";
+import { IceAgent } from "./ice_agent.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
+
+/** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
+const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
+const SECP256R1 = 23;
+
+interface DtlsTransportInsides {
+  setState(state: "connecting" | "connected"): void;
+}
 
 /** Options of a {@linkcode Peer}. */
 export interface PeerOptions {
@@ -59,8 +67,11 @@ export class Peer {
   readonly #options: PeerOptions;
   readonly #ice: RTCIceTransport;
   readonly #dtls: RTCDtlsTransport;
+  readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
   readonly #association: Association;
+  readonly #certificate: RTCCertificate;
+  #handshake: DtlsHandshake | undefined;
   readonly #failure = Promise.withResolvers<never>();
   readonly #opened = Promise.withResolvers<DataChannel>();
   #maxMessageSize = MAX_MESSAGE_SIZE;
@@ -70,6 +81,7 @@ export class Peer {
 
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
+    this.#certificate = certificate;
     const gatherer = new RTCIceGatherer({
       useIpv4: false,
       useIpv6: false,
@@ -84,14 +96,17 @@ export class Peer {
     connection.localPassword = randomIceString(32);
     insides.userHistory = { [connection.localUsername]: connection.localPassword };
     connection.iceControlling = options.role === "offerer";
+    this.#agent = new IceAgent(connection);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
+      onHeard: () => this.#agent.heard(),
       onSocketError: () => {},
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
     this.#ice = new RTCIceTransport(gatherer);
     this.#dtls = new RTCDtlsTransport({}, this.#ice, certificate);
     this.#association = new Association(this.#dtls, {
+      peerOpens: options.role === "answerer",
       onFailure: (error) => this.#fail(error),
       onChannel: (channel) => this.#adopt(channel),
       onClosed: () => this.#onEnd({ by: "remote" }),
@@ -102,7 +117,7 @@ export class Peer {
   /** Makes a certificate and opens a socket for each address. */
   static async gather(options: PeerOptions): Promise<Peer> {
     const { certPem, keyPem, signatureHash } = await CipherContext
-      .createSelfSignedCertificateWithKey({ hash: 4, signature: 3 }, 23);
+      .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
     const peer = new Peer(options, new RTCCertificate(keyPem, certPem, signatureHash));
     await peer.#ice.gather();
     return peer;
@@ -151,7 +166,6 @@ export class Peer {
     dtlsRole: "client" | "server",
     label: string,
   ): Promise<DataChannel> {
-    const { connection } = this.#ice;
     this.#ice.setRemoteParams(
       new RTCIceParameters({
         iceLite: description.iceLite,
@@ -164,23 +178,41 @@ export class Peer {
       if (parsed !== undefined) await this.#ice.addRemoteCandidate(parsed);
     }
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
-    this.#dtls.role = dtlsRole;
-    this.#dtls.setRemoteParams(
-      new RTCDtlsParameters(
-        description.fingerprints.map(({ hash, digest }) => new RTCDtlsFingerprint(hash, digest)),
-        dtlsRole === "client" ? "server" : "client",
-      ),
-    );
-    await this.#ice.start();
-    const pair = connection.nominated;
-    if (pair === undefined || !this.#gate.isPairAllowed(pair)) {
+    const pair = await this.#agent.connect();
+    if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
-    await this.#dtls.start();
+    this.#agent.watch(() => this.#fail(lostError()));
+    await this.#startDtls(dtlsRole, description);
     this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
     if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
     await this.#association.transport.start(description.sctpPort);
     return await this.#opened.promise;
+  }
+
+  async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
+    const { certPem, privateKey } = this.#certificate;
+    const { connection } = this.#ice;
+    const insides = insidesOf<DtlsTransportInsides>(this.#dtls, { setState: "function" });
+    const handshake = new DtlsHandshake({
+      role,
+      fingerprints,
+      certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
+      send: (datagram) => connection.send(datagram),
+      onData: (data) => {
+        this.#agent.heard();
+        this.#dtls.dataReceiver(data);
+      },
+      onClosed: () => this.#onEnd({ by: "remote" }),
+    });
+    this.#handshake = handshake;
+    this.#dtls.role = role;
+    this.#dtls.dtls = handshake.socket;
+    connection.onData.subscribe((datagram) => handshake.receive(datagram));
+    insides.setState("connecting");
+    handshake.start();
+    await handshake.completed;
+    insides.setState("connected");
   }
 
   /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
@@ -209,14 +241,18 @@ export class Peer {
 
   async #close(): Promise<void> {
     this.#channel?.end({ by: "local" });
+    this.#agent[Symbol.dispose]();
     await this.#association.stop();
+    this.#handshake?.[Symbol.dispose]();
     await this.#dtls.stop();
   }
 
   #fail(cause: unknown): void {
-    const error = cause instanceof TransportError
-      ? cause
-      : new TransportError("CHANNEL_LOST", `the connection failed: ${messageOf(cause)}`, { cause });
+    const error = cause instanceof TransportError ? cause : new TransportError(
+      "CHANNEL_LOST",
+      `the connection failed: ${messageOf(cause) || "the peer broke the protocol"}`,
+      { cause },
+    );
     this.#onEnd({ by: "failure", error });
   }
 
@@ -228,7 +264,11 @@ export class Peer {
   }
 }
 
-/** Letters and digits, 62 of them: near enough to 6 bits each. */
+function lostError(): TransportError {
+  return new TransportError("CHANNEL_LOST", "the peer has not answered for 10 s");
+}
+
+/** 6 random bits a character, of the alphabet of RFC 8839, section 5.4. */
 function randomIceString(length: number): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => alphabet[byte & 63])
