@@ -31,6 +31,7 @@ import {
   writeRecord,
 } from "./dtls_records.ts";
 import { insidesOf } from "./library.ts";
+import { ReplayWindow } from "./replay_window.ts";
 
 /** Options of a {@linkcode DtlsHandshake}. */
 export interface DtlsHandshakeOptions {
@@ -153,6 +154,7 @@ export class DtlsHandshake implements Disposable {
   readonly #options: DtlsHandshakeOptions;
   readonly #insides: SocketInsides;
   readonly #completion = Promise.withResolvers<void>();
+  readonly #replays = new ReplayWindow();
   readonly #assembler = new HandshakeAssembler();
   #state: "running" | "completed" | "over" = "running";
   #last = 0;
@@ -318,10 +320,12 @@ export class DtlsHandshake implements Disposable {
 
   #open({ type, epoch, sequence, fragment }: DtlsRecord): Buffer | undefined {
     const { cipher, sessionType } = this.#insides.cipher;
-    if (fragment.length < PROTECTION_LENGTH) return undefined;
+    if (fragment.length < PROTECTION_LENGTH || !this.#replays.isNew(sequence)) return undefined;
     try {
       const header = { type, version: DTLS_1_2, epoch, sequenceNumber: sequence };
-      return cipher?.decrypt(sessionType, Buffer.from(fragment), header);
+      const content = cipher?.decrypt(sessionType, Buffer.from(fragment), header);
+      this.#replays.mark(sequence);
+      return content;
     } catch {
       return undefined; // not from the peer
     }

@@ -28,12 +28,16 @@ import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
 import { DtlsHandshake } from "./dtls_handshake.ts";
+import type { FastPath } from "./fast_path.ts";
 import { IceAgent } from "./ice_agent.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 const SECP256R1 = 23;
+
+/** Of our first candidate; each further one stands a local preference lower (RFC 8445, 5.1.2.1). */
+const HOST_PRIORITY = 2 ** 24 * 126 + 2 ** 8 * 65535 + 255;
 
 interface DtlsTransportInsides {
   setState(state: "connecting" | "connected"): void;
@@ -46,6 +50,7 @@ export interface PeerOptions {
   /** Addresses to listen on; all inside the scope. */
   readonly addresses: readonly string[];
   readonly tap?: DatagramTap;
+  readonly fastPath?: FastPath;
 }
 
 /** What our own description says of the connection. */
@@ -119,7 +124,17 @@ export class Peer {
     const { certPem, keyPem, signatureHash } = await CipherContext
       .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
     const peer = new Peer(options, new RTCCertificate(keyPem, certPem, signatureHash));
-    await peer.#ice.gather();
+    try {
+      await peer.#ice.gather();
+      options.fastPath?.({
+        iceTransports: [peer.#ice],
+        dtlsTransports: [peer.#dtls],
+        sctpTransport: peer.#association.transport,
+      });
+    } catch (error) {
+      await peer.close();
+      throw error;
+    }
     return peer;
   }
 
@@ -135,7 +150,7 @@ export class Peer {
       })),
       candidates: localCandidates.map((candidate, i) => ({
         foundation: String(i + 1),
-        priority: candidate.priority,
+        priority: HOST_PRIORITY - 256 * i,
         address: canonicalAddress(candidate.host),
         port: candidate.port,
         type: "host",
