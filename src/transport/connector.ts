@@ -12,7 +12,7 @@ import type { Channel } from "./channel.ts";
 export interface ConnectOptions {
   /** Which addresses may be gathered, offered, accepted and spoken to. */
   readonly scope: NetworkScope;
-  /** Ends everything, at any time, with its reason. */
+  /** Ends everything that has no channel yet, at any time, with its reason. */
   readonly signal: AbortSignal;
   /** Told of each candidate that the scope filter judged, local and remote. */
   readonly onCandidate?: (verdict: CandidateVerdict) => void;

@@ -21,9 +21,8 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
 import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
-import type { DatagramTap } from "./datagram_gate.ts";
 import { judgeLocalAddresses } from "./local_addresses.ts";
-import { Peer, type RemoteParameters } from "./peer.ts";
+import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";
 
 /** Most remote candidates that are looked at. */
 export const MAX_REMOTE_CANDIDATES = 64;
@@ -31,11 +30,9 @@ const DEFAULT_LABEL = "bolt";
 const OUR_MID = "0";
 
 /** Options of {@linkcode createConnector}; none is for the program itself. */
-export interface ConnectorOptions {
+export interface ConnectorOptions extends PeerHooks {
   /** The machine's interfaces. @default {Deno.networkInterfaces} */
   readonly interfaces?: () => readonly Pick<Deno.NetworkInterfaceInfo, "address">[];
-  /** Loses or watches datagrams, for tests and measurements. */
-  readonly tap?: DatagramTap;
 }
 
 /** Makes a connector. The program uses {@linkcode connector}. */
@@ -49,10 +46,20 @@ export function createConnector(connectorOptions: ConnectorOptions = {}): Connec
       return {
         offer: bundleOf(peer, "offer", "actpass", OUR_MID),
         connect: async (answer, signal) => {
-          const remote = readBundle(answer, "answer", options);
-          // An active peer is the DTLS client.
-          const role = remote.description.setup === "active" ? "server" : "client";
-          return await peer.connect(remote, role, label, signal);
+          try {
+            const remote = readBundle(answer, "answer", options);
+            // An active peer is the DTLS client.
+            const role = remote.description.setup === "active" ? "server" : "client";
+            return await peer.connect(
+              remote,
+              role,
+              label,
+              AbortSignal.any([options.signal, signal]),
+            );
+          } catch (error) {
+            await peer.close();
+            throw error;
+          }
         },
         [Symbol.asyncDispose]: () => peer.release(),
       };
@@ -65,7 +72,8 @@ export function createConnector(connectorOptions: ConnectorOptions = {}): Connec
       const role = setup === "passive" ? "server" : "client";
       return {
         answer: bundleOf(peer, "answer", setup, remote.description.mid),
-        connect: (signal) => peer.connect(remote, role, "", signal),
+        connect: (signal) =>
+          peer.connect(remote, role, "", AbortSignal.any([options.signal, signal])),
         [Symbol.asyncDispose]: () => peer.release(),
       };
     },
@@ -78,7 +86,7 @@ export const connector: Connector = createConnector();
 async function gather(
   role: "offerer" | "answerer",
   { scope, signal, onCandidate }: ConnectOptions,
-  { interfaces = Deno.networkInterfaces, tap }: ConnectorOptions,
+  { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
   const judged = judgeLocalAddresses(interfaces(), scope);
@@ -86,12 +94,7 @@ async function gather(
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
   const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
-  const peer = await Peer.gather({
-    role,
-    scope,
-    addresses,
-    ...(tap === undefined ? {} : { tap }),
-  });
+  const peer = await Peer.gather({ role, scope, addresses, ...hooks });
   try {
     signal.throwIfAborted();
     const { candidates } = peer.local;

@@ -13,12 +13,7 @@ async function connected(signal: AbortSignal): Promise<[Channel, Channel]> {
   ]);
 }
 
-// The library's handshake timers outlive the handshake by up to a second.
-const unclean = { sanitizeOps: false, sanitizeResources: false };
-
-Deno.test("two peers of ours exchange text and binary messages, then close in order", {
-  ...unclean,
-}, async () => {
+Deno.test("two peers of ours exchange text and binary messages, then close in order", async () => {
   using deadline = new Deadline(20_000, { what: "the exchange" });
   const [a, b] = await connected(deadline.signal);
   assertEquals(a.label, "bolt");

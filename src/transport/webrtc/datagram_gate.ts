@@ -31,6 +31,7 @@ import { isAuthentic, readStun, type StunMessage } from "./stun.ts";
 export const MAX_PAIRS = 100;
 /** Most checks that are remembered before the peer's description is known. */
 const MAX_EARLY_CHECKS = 32;
+const MAX_REMEMBERED_REQUESTS = 64;
 /** `CandidatePairState.SUCCEEDED` of the library. */
 const SUCCEEDED = 3;
 const BINDING = 1;
@@ -48,6 +49,8 @@ export interface DatagramGateOptions {
   readonly scope: NetworkScope;
   /** Told when a socket reports an error (a destination that can't be reached). */
   readonly onSocketError: (error: Error) => void;
+  /** Told of each authentic request: the peer is there. */
+  readonly onHeard: () => void;
   readonly tap?: DatagramTap;
 }
 
@@ -116,8 +119,12 @@ export class DatagramGate {
     if (to !== localUsername || by === undefined || rest.length > 0) return false;
     if (remoteUsername !== "" && by !== remoteUsername) return false;
     if (!isAuthentic(message, localPassword)) return false;
+    this.#options.onHeard();
     const pair = checkList.find((known) => isPairOf(known, protocol, from));
-    if (pair !== undefined) return true;
+    if (pair !== undefined) {
+      forgetRequests(pair);
+      return true;
+    }
     return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
   }
 
@@ -132,6 +139,14 @@ export class DatagramGate {
     // An IPv6 socket must not be a second way in for IPv4.
     return !/^::ffff:/i.test(host) && judgeAddress(host, this.#options.scope).accepted;
   }
+}
+
+/** The library remembers the id of every request of a pair, for its statistics, for ever. */
+function forgetRequests(pair: LibraryPair): void {
+  const { requestTransactionIds } = insidesOf<{ requestTransactionIds: Set<string> }>(pair, {
+    requestTransactionIds: "object",
+  });
+  if (requestTransactionIds.size >= MAX_REMEMBERED_REQUESTS) requestTransactionIds.clear();
 }
 
 function isPairOf(pair: LibraryPair, protocol: StunProtocol, from: LibraryAddress): boolean {

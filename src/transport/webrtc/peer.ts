@@ -9,8 +9,6 @@ import {
   IceCandidate,
   RTCCertificate,
   type RTCDataChannel,
-  RTCDtlsFingerprint,
-  RTCDtlsParameters,
   RTCDtlsTransport,
   RTCIceGatherer,
   RTCIceParameters,
@@ -26,18 +24,47 @@ import {
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { ChannelEnd } from "../channel.ts";
+import type { InboxOptions } from "../inbox.ts";
+import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
+import { DtlsHandshake } from "./dtls_handshake.ts";
+import type { FastPath } from "./fast_path.ts";
+import { IceAgent } from "./ice_agent.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
 
+/** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
+const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
+const SECP256R1 = 23;
+
+/** Of our first candidate; each further one stands a local preference lower (RFC 8445, 5.1.2.1). */
+const HOST_PRIORITY = 2 ** 24 * 126 + 2 ** 8 * 65535 + 255;
+
+interface DtlsTransportInsides {
+  setState(state: "connecting" | "connected"): void;
+}
+
+/** Where tests and measurements, and a faster path, get at a connection. */
+export interface PeerHooks {
+  /** Loses or watches datagrams. */
+  readonly tap?: DatagramTap;
+  /** Put into each connection. */
+  readonly fastPath?: FastPath;
+  /** Bounds of the channel. */
+  readonly bounds?: InboxOptions & SendWindowOptions;
+  /** Our certificate. @default {a new one for each connection} */
+  readonly certificate?: RTCCertificate;
+  /** First SCTP sequence number. @default {a random one far from a wrap} */
+  readonly firstTsn?: number;
+}
+
 /** Options of a {@linkcode Peer}. */
-export interface PeerOptions {
+export interface PeerOptions extends PeerHooks {
   readonly role: "offerer" | "answerer";
   readonly scope: NetworkScope;
   /** Addresses to listen on; all inside the scope. */
   readonly addresses: readonly string[];
-  readonly tap?: DatagramTap;
 }
 
 /** What our own description says of the connection. */
@@ -59,8 +86,11 @@ export class Peer {
   readonly #options: PeerOptions;
   readonly #ice: RTCIceTransport;
   readonly #dtls: RTCDtlsTransport;
+  readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
   readonly #association: Association;
+  readonly #certificate: RTCCertificate;
+  #handshake: DtlsHandshake | undefined;
   readonly #failure = Promise.withResolvers<never>();
   readonly #opened = Promise.withResolvers<DataChannel>();
   #maxMessageSize = MAX_MESSAGE_SIZE;
@@ -70,6 +100,7 @@ export class Peer {
 
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
+    this.#certificate = certificate;
     const gatherer = new RTCIceGatherer({
       useIpv4: false,
       useIpv6: false,
@@ -84,27 +115,39 @@ export class Peer {
     connection.localPassword = randomIceString(32);
     insides.userHistory = { [connection.localUsername]: connection.localPassword };
     connection.iceControlling = options.role === "offerer";
+    this.#agent = new IceAgent(connection);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
+      onHeard: () => this.#agent.heard(),
       onSocketError: () => {},
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
     this.#ice = new RTCIceTransport(gatherer);
     this.#dtls = new RTCDtlsTransport({}, this.#ice, certificate);
     this.#association = new Association(this.#dtls, {
+      peerOpens: options.role === "answerer",
       onFailure: (error) => this.#fail(error),
       onChannel: (channel) => this.#adopt(channel),
       onClosed: () => this.#onEnd({ by: "remote" }),
+      ...(options.firstTsn === undefined ? {} : { firstTsn: options.firstTsn }),
     });
     this.#failure.promise.catch(() => {});
   }
 
   /** Makes a certificate and opens a socket for each address. */
   static async gather(options: PeerOptions): Promise<Peer> {
-    const { certPem, keyPem, signatureHash } = await CipherContext
-      .createSelfSignedCertificateWithKey({ hash: 4, signature: 3 }, 23);
-    const peer = new Peer(options, new RTCCertificate(keyPem, certPem, signatureHash));
-    await peer.#ice.gather();
+    const peer = new Peer(options, options.certificate ?? await newCertificate());
+    try {
+      await peer.#ice.gather();
+      options.fastPath?.({
+        iceTransports: [peer.#ice],
+        dtlsTransports: [peer.#dtls],
+        sctpTransport: peer.#association.transport,
+      });
+    } catch (error) {
+      await peer.close();
+      throw error;
+    }
     return peer;
   }
 
@@ -120,7 +163,7 @@ export class Peer {
       })),
       candidates: localCandidates.map((candidate, i) => ({
         foundation: String(i + 1),
-        priority: candidate.priority,
+        priority: HOST_PRIORITY - 256 * i,
         address: canonicalAddress(candidate.host),
         port: candidate.port,
         type: "host",
@@ -151,7 +194,6 @@ export class Peer {
     dtlsRole: "client" | "server",
     label: string,
   ): Promise<DataChannel> {
-    const { connection } = this.#ice;
     this.#ice.setRemoteParams(
       new RTCIceParameters({
         iceLite: description.iceLite,
@@ -164,29 +206,48 @@ export class Peer {
       if (parsed !== undefined) await this.#ice.addRemoteCandidate(parsed);
     }
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
-    this.#dtls.role = dtlsRole;
-    this.#dtls.setRemoteParams(
-      new RTCDtlsParameters(
-        description.fingerprints.map(({ hash, digest }) => new RTCDtlsFingerprint(hash, digest)),
-        dtlsRole === "client" ? "server" : "client",
-      ),
-    );
-    await this.#ice.start();
-    const pair = connection.nominated;
-    if (pair === undefined || !this.#gate.isPairAllowed(pair)) {
+    const pair = await this.#agent.connect();
+    if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
-    await this.#dtls.start();
+    this.#agent.watch(() => this.#fail(lostError()));
+    await this.#startDtls(dtlsRole, description);
     this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
     if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
     await this.#association.transport.start(description.sctpPort);
     return await this.#opened.promise;
   }
 
+  async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
+    const { certPem, privateKey } = this.#certificate;
+    const { connection } = this.#ice;
+    const insides = insidesOf<DtlsTransportInsides>(this.#dtls, { setState: "function" });
+    const handshake = new DtlsHandshake({
+      role,
+      fingerprints,
+      certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
+      send: (datagram) => connection.send(datagram),
+      onData: (data) => {
+        this.#agent.heard();
+        this.#dtls.dataReceiver(data);
+      },
+      onClosed: () => this.#onEnd({ by: "remote" }),
+    });
+    this.#handshake = handshake;
+    this.#dtls.role = role;
+    this.#dtls.dtls = handshake.socket;
+    connection.onData.subscribe((datagram) => handshake.receive(datagram));
+    insides.setState("connecting");
+    handshake.start();
+    await handshake.completed;
+    insides.setState("connected");
+  }
+
   /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
   #adopt(inner: RTCDataChannel): void {
     if (this.#channel !== undefined) return;
     const channel = new DataChannel(inner, this.#association, {
+      ...this.#options.bounds,
       maxMessageSize: this.#maxMessageSize,
       release: () => this.close(),
     });
@@ -209,14 +270,18 @@ export class Peer {
 
   async #close(): Promise<void> {
     this.#channel?.end({ by: "local" });
+    this.#agent[Symbol.dispose]();
     await this.#association.stop();
+    this.#handshake?.[Symbol.dispose]();
     await this.#dtls.stop();
   }
 
   #fail(cause: unknown): void {
-    const error = cause instanceof TransportError
-      ? cause
-      : new TransportError("CHANNEL_LOST", `the connection failed: ${messageOf(cause)}`, { cause });
+    const error = cause instanceof TransportError ? cause : new TransportError(
+      "CHANNEL_LOST",
+      `the connection failed: ${messageOf(cause) || "the peer broke the protocol"}`,
+      { cause },
+    );
     this.#onEnd({ by: "failure", error });
   }
 
@@ -228,7 +293,18 @@ export class Peer {
   }
 }
 
-/** Letters and digits, 62 of them: near enough to 6 bits each. */
+/** A fresh key and certificate: connections can't be told to be of one peer by it. */
+async function newCertificate(): Promise<RTCCertificate> {
+  const { certPem, keyPem, signatureHash } = await CipherContext
+    .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
+  return new RTCCertificate(keyPem, certPem, signatureHash);
+}
+
+function lostError(): TransportError {
+  return new TransportError("CHANNEL_LOST", "the peer has not answered for 10 s");
+}
+
+/** 6 random bits a character, of the alphabet of RFC 8839, section 5.4. */
 function randomIceString(length: number): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => alphabet[byte & 63])
