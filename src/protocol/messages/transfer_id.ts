@@ -1,0 +1,39 @@
+/**
+ * The id of a transfer: 16 random bytes, 32 lower-case hex digits on the wire.
+ *
+ * @module
+ */
+import { fromHex, toHex } from "../crypto/encoding.ts";
+import type { RandomSource } from "../crypto/random_source.ts";
+import { MisuseError } from "../errors.ts";
+
+/** Length of a transfer id, in bytes. */
+export const TRANSFER_ID_BYTES = 16;
+
+declare const transferId: unique symbol;
+/** 32 lower-case hex digits that were checked. */
+export type TransferId = string & { readonly [transferId]: true };
+
+const PATTERN = /^[0-9a-f]{32}$/i;
+
+/**
+ * The id of 32 hex digits, or undefined for anything else. Digits are folded to lower case, so that
+ * one transfer has one id however a peer spells it.
+ */
+export function parseTransferId(value: unknown): TransferId | undefined {
+  return typeof value === "string" && PATTERN.test(value)
+    ? value.toLowerCase() as TransferId
+    : undefined;
+}
+
+/** A fresh id. */
+export function generateTransferId(random: RandomSource): TransferId {
+  return toHex(random(TRANSFER_ID_BYTES)) as TransferId;
+}
+
+/** The 16 bytes of an id. */
+export function transferIdBytes(id: TransferId): Uint8Array {
+  const bytes = fromHex(id);
+  if (bytes === undefined) throw new MisuseError("a transfer id is 32 hex digits");
+  return bytes;
+}
