@@ -1,5 +1,5 @@
 /**
- * The id of a transfer: 16 random bytes, 32 lower-case hex digits on the wire.
+ * The id of a transfer: 16 random bytes, 32 hex digits on the wire.
  *
  * @module
  */
@@ -11,19 +11,17 @@ import { MisuseError } from "../errors.ts";
 export const TRANSFER_ID_BYTES = 16;
 
 declare const transferId: unique symbol;
-/** 32 lower-case hex digits that were checked. */
+/** 32 hex digits that were checked. */
 export type TransferId = string & { readonly [transferId]: true };
 
 const PATTERN = /^[0-9a-f]{32}$/i;
 
 /**
- * The id of 32 hex digits, or undefined for anything else. Digits are folded to lower case, so that
- * one transfer has one id however a peer spells it.
+ * The id of 32 hex digits, or undefined for anything else. The spelling is kept as it came: the peer
+ * that chose the id must find its own letters in every answer.
  */
 export function parseTransferId(value: unknown): TransferId | undefined {
-  return typeof value === "string" && PATTERN.test(value)
-    ? value.toLowerCase() as TransferId
-    : undefined;
+  return typeof value === "string" && PATTERN.test(value) ? value as TransferId : undefined;
 }
 
 /** A fresh id. */
