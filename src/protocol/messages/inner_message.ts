@@ -216,6 +216,8 @@ function fileChunk(object: JsonObject): FileChunk {
     ...optionalHash(object, type),
   };
   if (chunk.chunkIndex >= chunk.totalChunks) throw invalid(type, "chunkIndex");
+  // No chunk is empty, so there are never more of them than bytes.
+  if (chunk.totalChunks > chunk.fileSize) throw invalid(type, "totalChunks");
   return chunk;
 }
 

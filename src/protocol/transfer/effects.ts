@@ -1,0 +1,88 @@
+/**
+ * What transfers ask of, and tell, the program around the core.
+ *
+ * @module
+ */
+import type { ProtocolError } from "../errors.ts";
+import type { TransferId } from "../messages/transfer_id.ts";
+import type { IncomingFile, ReceivedChunk } from "./file_receiver.ts";
+
+/** Who did it. */
+export type Side = "local" | "remote";
+
+/** Which way the file goes. */
+export type Direction = "outgoing" | "incoming";
+
+/** How a transfer ended. */
+export type TransferOutcome =
+  /** All sent, or all received and verified. */
+  | "completed"
+  /** Declined, cancelled, timed out or given up. */
+  | "cancelled"
+  /** Broken; `error` says how. What was received is not the file and is to be discarded. */
+  | "failed";
+
+/** A frame to put on the channel, in order. */
+export interface SendEffect {
+  readonly type: "send";
+  /** A text message. */
+  readonly frame: string;
+}
+
+/** A file is offered (or, by a web client, simply coming): accept it, or cancel it. */
+export interface OfferedEffect {
+  readonly type: "transfer-offered";
+  readonly file: IncomingFile;
+}
+
+/** Chunks flow from here on: an accepted outgoing transfer wants its first piece. */
+export interface StartedEffect {
+  readonly type: "transfer-started";
+  readonly transferId: TransferId;
+  readonly direction: Direction;
+}
+
+/** A piece of an incoming file, in order. */
+export interface ChunkEffect extends ReceivedChunk {
+  readonly type: "transfer-chunk";
+  readonly transferId: TransferId;
+}
+
+/** A side paused. An outgoing transfer flows when neither side is pausing it. */
+export interface PausedEffect {
+  readonly type: "transfer-paused";
+  readonly transferId: TransferId;
+  readonly by: Side;
+}
+
+/** A side ended its pause. */
+export interface ResumedEffect {
+  readonly type: "transfer-resumed";
+  readonly transferId: TransferId;
+  readonly by: Side;
+}
+
+/** The transfer is over; release what belongs to it. Exactly once for each transfer told of. */
+export interface EndedEffect {
+  readonly type: "transfer-ended";
+  readonly transferId: TransferId;
+  readonly direction: Direction;
+  readonly outcome: TransferOutcome;
+  readonly by: Side;
+  /** Why, for the operator. */
+  readonly message: string;
+  /** What broke, when the outcome is `failed`. */
+  readonly error?: ProtocolError;
+  /** The received file was checked against a hash that the peer gave. */
+  readonly hashVerified?: boolean;
+}
+
+/** Everything that transfers ask or tell. */
+export type TransferEffect =
+  | SendEffect
+  | OfferedEffect
+  | StartedEffect
+  | ChunkEffect
+  | PausedEffect
+  | ResumedEffect
+  | EndedEffect;
