@@ -115,19 +115,18 @@ export interface ErrorMessage {
   readonly transferId?: TransferId;
 }
 
-/** Everything that may travel inside an envelope. */
-export type InnerMessage =
-  | Ping
-  | Pong
-  | AppMessage
+/** A message about one transfer, but for its errors. */
+export type TransferMessage =
   | FileOffer
   | FileAccept
   | FileChunk
   | FileFinish
   | Pause
   | Resume
-  | Cancel
-  | ErrorMessage;
+  | Cancel;
+
+/** Everything that may travel inside an envelope. */
+export type InnerMessage = Ping | Pong | AppMessage | TransferMessage | ErrorMessage;
 
 /** The JSON text of an inner message, with exactly the wire's names. */
 export function encodeInnerMessage(message: InnerMessage): string {
@@ -170,13 +169,18 @@ function optionalHash(object: JsonObject, type: string): { readonly fileHash?: F
   return value === undefined ? {} : { fileHash: required(FileHash.parse(value), type, "fileHash") };
 }
 
+/** Whether a text can be a file's name on the wire: 1 to 1024 bytes of well-formed UTF-8. */
+export function isFilename(name: string): boolean {
+  // A UTF-16 unit takes three bytes at most, so a short name need not be encoded to be measured.
+  const short = name.length * 3 <= MAX_FILENAME_BYTES;
+  const fits = short ||
+    (name.length <= MAX_FILENAME_BYTES && toUtf8(name).length <= MAX_FILENAME_BYTES);
+  return name !== "" && fits && name.isWellFormed();
+}
+
 function filename(object: JsonObject, type: string): string {
   const name = required(stringField(object, "filename"), type, "filename");
-  // Three bytes a UTF-16 unit at most, so a short name need not be encoded to be measured.
-  const short = name.length * 3 <= MAX_FILENAME_BYTES;
-  const fits = short || (name.length <= MAX_FILENAME_BYTES &&
-    toUtf8(name).length <= MAX_FILENAME_BYTES);
-  if (name === "" || !fits || !name.isWellFormed()) throw invalid(type, "filename");
+  if (!isFilename(name)) throw invalid(type, "filename");
   return name;
 }
 
