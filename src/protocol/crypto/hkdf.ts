@@ -8,27 +8,43 @@
 import { createHmac } from "node:crypto";
 import { readSecret, SecretKey, type SecretPurpose } from "./keys.ts";
 
+/** RFC 5869 section 2.2: no salt is a salt of zeroes. */
 const NO_SALT = new Uint8Array(32);
 
 /**
- * Derives a key.
+ * 32 bytes of HKDF-SHA256 output.
+ *
+ * @param ikm Input keying material.
+ * @param info Context that separates the uses; text is taken as UTF-8.
+ * @param salt The salt; empty by default.
+ */
+export function hkdfSha256(
+  ikm: Uint8Array,
+  info: string | Uint8Array,
+  salt: Uint8Array = NO_SALT,
+): Uint8Array<ArrayBuffer> {
+  const pseudoRandomKey = createHmac("sha256", salt).update(ikm).digest();
+  const block = createHmac("sha256", pseudoRandomKey).update(info).update("\x01").digest();
+  pseudoRandomKey.fill(0);
+  const output = new Uint8Array(block);
+  block.fill(0);
+  return output;
+}
+
+/**
+ * Derives a key from a key.
  *
  * @param purpose What the derived key is for.
- * @param ikm Input keying material.
- * @param info UTF-8 context that separates the uses.
- * @param salt A secret or public salt; absent is the empty salt, which RFC 5869 equates with zeroes.
+ * @param ikm The key to derive from.
+ * @param info Context that separates the uses.
+ * @param salt A public salt or a key; empty by default.
  */
 export function deriveKey<P extends SecretPurpose>(
   purpose: P,
   ikm: SecretKey<SecretPurpose>,
   info: string,
-  salt: Uint8Array | SecretKey<SecretPurpose> = NO_SALT,
+  salt?: Uint8Array | SecretKey<SecretPurpose>,
 ): SecretKey<P> {
   const saltBytes = salt instanceof SecretKey ? readSecret(salt) : salt;
-  const pseudoRandom = createHmac("sha256", saltBytes).update(readSecret(ikm)).digest();
-  const output = createHmac("sha256", pseudoRandom).update(info).update("\x01").digest();
-  pseudoRandom.fill(0);
-  const bytes = new Uint8Array(output);
-  output.fill(0);
-  return new SecretKey(purpose, bytes);
+  return new SecretKey(purpose, hkdfSha256(readSecret(ikm), info, saltBytes));
 }
