@@ -4,6 +4,7 @@
  * @module
  */
 import nacl from "tweetnacl";
+import { equalBytes } from "./constant_time.ts";
 import { type EphemeralKeyPair, type EphemeralPublicKey, readSecret, SecretKey } from "./keys.ts";
 import type { RandomSource } from "./random_source.ts";
 
@@ -15,6 +16,9 @@ export const SEAL_OVERHEAD_BYTES = NONCE_BYTES + 16;
 /** A secret that seals directly: the two halves of a box, or one ratchet message key. */
 export type SealingKey = SecretKey<"box"> | SecretKey<"message">;
 
+/** What a box key is when the shared secret is zero, as with any public key of low order. */
+const WEAK_BOX_KEY = nacl.box.before(new Uint8Array(32), new Uint8Array(32));
+
 /**
  * The box key of two ephemeral halves, computed once for the connection (`nacl.box.before`), or
  * undefined when the peer's half is of low order.
@@ -23,12 +27,8 @@ export function boxKey(
   ours: EphemeralKeyPair,
   theirs: EphemeralPublicKey,
 ): SecretKey<"box"> | undefined {
-  const secret = readSecret(ours.secretKey);
-  const remote = theirs.bytes;
-  const shared = nacl.scalarMult(secret, remote);
-  const weak = shared.every((byte) => byte === 0);
-  shared.fill(0);
-  return weak ? undefined : new SecretKey("box", new Uint8Array(nacl.box.before(remote, secret)));
+  const key = new Uint8Array(nacl.box.before(theirs.bytes, readSecret(ours.secretKey)));
+  return equalBytes(key, WEAK_BOX_KEY) ? undefined : new SecretKey("box", key);
 }
 
 /** Seals bytes. */

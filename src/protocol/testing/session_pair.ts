@@ -66,12 +66,12 @@ export interface PairOptions {
 /** Two peers that know each other's ephemeral keys, not yet started. */
 export function newPair(options: PairOptions = {}): { a: TestPeer; b: TestPeer } {
   const random = seededRandom(options.seed ?? 1);
-  const keys = () => ({
+  const keys = (own: Partial<SessionOptions> = {}) => ({
     identity: KeyPair.generate("identity", random).publicKey,
-    ephemeral: KeyPair.generate("ephemeral", random),
+    ephemeral: own.ephemeral ?? KeyPair.generate("ephemeral", random),
     random,
   });
-  const [a, b] = [keys(), keys()];
+  const [a, b] = [keys(options.a), keys(options.b)];
   return {
     a: new TestPeer({
       ...a,
