@@ -74,16 +74,21 @@ export interface ProtocolErrorOptions extends ErrorOptions {
 
 /** The peer, or the path to it, broke the protocol. The code is the one that goes on the wire. */
 export class ProtocolError extends DaemonError {
+  /** The registered code. */
+  readonly code: ErrorCode;
   /** The transfer that the error is about, if it is about one. */
   readonly transferId: TransferId | undefined;
 
   /**
+   * Makes an error with a registered code.
+   *
    * @param code The registered code.
    * @param message For the operator; never holds keys or contents.
    * @param options The transfer and the cause.
    */
-  constructor(readonly code: ErrorCode, message: string, options: ProtocolErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, options: ProtocolErrorOptions = {}) {
     super(message, options);
+    this.code = code;
     this.transferId = options.transferId;
   }
 
@@ -95,5 +100,6 @@ export class ProtocolError extends DaemonError {
 
 /** Our own program asked for a move that the protocol does not allow now. Nothing was sent. */
 export class MisuseError extends DaemonError {
+  /** Stable code. */
   readonly code = "MISUSE";
 }

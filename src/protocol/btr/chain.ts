@@ -12,8 +12,11 @@ import { advanceChain, deriveMessageKey } from "./key_schedule.ts";
 
 /** Where a chunk says that it belongs. */
 export interface ChainPosition {
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** The number of DH steps in the session up to this transfer. */
   readonly generation: number;
+  /** The place in the chain, from 0. */
   readonly chainIndex: number;
 }
 
@@ -88,6 +91,7 @@ export class TransferChain implements Disposable {
     throw this.#error("RATCHET_DECRYPT_FAIL", `chunk ${chainIndex} can't be opened`);
   }
 
+  /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.#chainKey[Symbol.dispose]();
   }

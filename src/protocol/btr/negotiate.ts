@@ -9,7 +9,9 @@ export type BtrMode = "FULL_BTR" | "DOWNGRADE" | "STATIC_EPHEMERAL" | "REJECT";
 
 /** What the two sides said. */
 export interface BtrSupport {
+  /** We advertise the ratchet. */
   readonly local: boolean;
+  /** The peer advertises it. */
   readonly remote: boolean;
   /** Whether what the peer said about the ratchet can be understood. */
   readonly remoteWellFormed: boolean;

@@ -24,7 +24,9 @@ import { deriveSessionRoot, deriveTransferRoot, ratchetSessionRoot } from "./key
 
 /** A sender's new chain and what its first chunk must carry. */
 export interface SendStep {
+  /** The chain that the transfer's chunks are sealed with. */
   readonly chain: TransferChain;
+  /** The ratchet's fields of chunk 0. */
   readonly fields: RatchetFields;
 }
 
@@ -83,6 +85,7 @@ export class SessionRatchet implements Disposable {
     return this.#advance(transferId, this.#ours, publicKey);
   }
 
+  /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.#root[Symbol.dispose]();
   }

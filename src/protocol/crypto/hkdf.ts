@@ -1,15 +1,12 @@
 /**
  * HKDF-SHA256 (RFC 5869) with 32 bytes of output.
  *
- * One block of output is one HMAC, so the whole is two HMACs: extract, then expand.
- *
  * @module
  */
-import { createHmac } from "node:crypto";
-import { readSecret, SecretKey, type SecretPurpose } from "./keys.ts";
+import { hkdfSync } from "node:crypto";
+import { KEY_BYTES, readSecret, SecretKey, type SecretPurpose } from "./keys.ts";
 
-/** RFC 5869 section 2.2: no salt is a salt of zeroes. */
-const NO_SALT = new Uint8Array(32);
+const NO_SALT = new Uint8Array(0);
 
 /**
  * 32 bytes of HKDF-SHA256 output.
@@ -23,12 +20,7 @@ export function hkdfSha256(
   info: string | Uint8Array,
   salt: Uint8Array = NO_SALT,
 ): Uint8Array<ArrayBuffer> {
-  const pseudoRandomKey = createHmac("sha256", salt).update(ikm).digest();
-  const block = createHmac("sha256", pseudoRandomKey).update(info).update("\x01").digest();
-  pseudoRandomKey.fill(0);
-  const output = new Uint8Array(block);
-  block.fill(0);
-  return output;
+  return new Uint8Array(hkdfSync("sha256", ikm, salt, info, KEY_BYTES));
 }
 
 /**

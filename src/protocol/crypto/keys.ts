@@ -31,17 +31,22 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 /** A public X25519 key. */
 export class PublicKey<P extends KeyPairPurpose> {
+  /** What the key is for. */
+  readonly purpose: P;
   readonly #bytes: Uint8Array<ArrayBuffer>;
 
   /**
+   * Wraps the bytes of a public key.
+   *
    * @param purpose What the key is for.
    * @param bytes 32 bytes; copied.
    * @throws {MisuseError} When there are not 32 bytes.
    */
-  constructor(readonly purpose: P, bytes: Uint8Array) {
+  constructor(purpose: P, bytes: Uint8Array) {
     if (bytes.length !== KEY_BYTES) {
       throw new MisuseError(`a public key has ${KEY_BYTES} bytes, not ${bytes.length}`);
     }
+    this.purpose = purpose;
     this.#bytes = new Uint8Array(bytes);
   }
 
@@ -86,6 +91,8 @@ export let readSecret: (key: SecretKey<SecretPurpose>) => Uint8Array<ArrayBuffer
 
 /** 32 secret bytes with one purpose. */
 export class SecretKey<P extends SecretPurpose> implements Disposable {
+  /** What the key is for. */
+  readonly purpose: P;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   #spent = false;
 
@@ -97,14 +104,17 @@ export class SecretKey<P extends SecretPurpose> implements Disposable {
   }
 
   /**
+   * Takes over the bytes of a secret.
+   *
    * @param purpose What the key is for.
    * @param bytes 32 bytes; the array is taken over and will be zeroed.
    * @throws {MisuseError} When there are not 32 bytes.
    */
-  constructor(readonly purpose: P, bytes: Uint8Array<ArrayBuffer>) {
+  constructor(purpose: P, bytes: Uint8Array<ArrayBuffer>) {
     if (bytes.length !== KEY_BYTES) {
       throw new MisuseError(`a ${purpose} key has ${KEY_BYTES} bytes, not ${bytes.length}`);
     }
+    this.purpose = purpose;
     this.#bytes = bytes;
   }
 
@@ -148,6 +158,8 @@ export class KeyPair<P extends KeyPairPurpose> implements Disposable {
   readonly secretKey: SecretKey<P>;
 
   /**
+   * The pair of a secret.
+   *
    * @param purpose What the pair is for.
    * @param secret 32 bytes; the array is taken over and will be zeroed.
    * @throws {MisuseError} When there are not 32 bytes.
@@ -162,6 +174,7 @@ export class KeyPair<P extends KeyPairPurpose> implements Disposable {
     return new KeyPair(purpose, random(KEY_BYTES));
   }
 
+  /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.secretKey[Symbol.dispose]();
   }

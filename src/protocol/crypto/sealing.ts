@@ -11,7 +11,7 @@ import type { RandomSource } from "./random_source.ts";
 /** Length of a nonce, in bytes. */
 export const NONCE_BYTES = 24;
 /** What sealing adds to a plaintext: the nonce and a Poly1305 tag, in bytes. */
-export const SEAL_OVERHEAD_BYTES = NONCE_BYTES + 16;
+export const SEAL_OVERHEAD_BYTES: number = NONCE_BYTES + 16;
 
 /** A secret that seals directly: the two halves of a box, or one ratchet message key. */
 export type SealingKey = SecretKey<"box"> | SecretKey<"message">;

@@ -21,8 +21,11 @@ export const MAX_FRAME_BYTES = 262_144;
  * are judged with it.
  */
 export interface RawRatchetFields {
+  /** `chain_index`. */
   readonly chainIndex: unknown;
+  /** `ratchet_public_key`. */
   readonly publicKey: unknown;
+  /** `ratchet_generation`. */
   readonly generation: unknown;
 }
 

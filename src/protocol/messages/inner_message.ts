@@ -20,6 +20,7 @@ export type CancelledBy = "initiator" | "responder" | "sender" | "receiver";
 
 /** Is the other side there? */
 export interface Ping {
+  /** Tag of the union. */
   readonly type: "ping";
   /** The sender's clock, in ms. */
   readonly tsMs: number;
@@ -27,6 +28,7 @@ export interface Ping {
 
 /** It is. */
 export interface Pong {
+  /** Tag of the union. */
   readonly type: "pong";
   /** The sender's clock, in ms. */
   readonly tsMs: number;
@@ -36,13 +38,17 @@ export interface Pong {
 
 /** A text from application to application. */
 export interface AppMessage {
+  /** Tag of the union. */
   readonly type: "app_message";
+  /** At most what fits a frame. */
   readonly text: string;
 }
 
 /** A file is offered. */
 export interface FileOffer {
+  /** Tag of the union. */
   readonly type: "file-offer";
+  /** The transfer. */
   readonly transferId: TransferId;
   /** As the peer has it: hostile text, not a path. At most {@linkcode MAX_FILENAME_BYTES}. */
   readonly filename: string;
@@ -58,18 +64,23 @@ export interface FileOffer {
 
 /** The offer is accepted. */
 export interface FileAccept {
+  /** Tag of the union. */
   readonly type: "file-accept";
+  /** The transfer. */
   readonly transferId: TransferId;
 }
 
 /** A piece of a file. */
 export interface FileChunk {
+  /** Tag of the union. */
   readonly type: "file-chunk";
+  /** The transfer. */
   readonly transferId: TransferId;
   /** The same as in the offer. */
   readonly filename: string;
   /** From 0, less than `totalChunks`. */
   readonly chunkIndex: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;
   /** Base64; of what depends on the session (the wire format, section 6). */
   readonly chunk: string;
@@ -81,7 +92,9 @@ export interface FileChunk {
 
 /** All chunks were sent. */
 export interface FileFinish {
+  /** Tag of the union. */
   readonly type: "file-finish";
+  /** The transfer. */
   readonly transferId: TransferId;
   /** An echo; the offer's hash is the one that is verified. */
   readonly fileHash?: FileHash;
@@ -89,29 +102,39 @@ export interface FileFinish {
 
 /** Send nothing more for now. */
 export interface Pause {
+  /** Tag of the union. */
   readonly type: "pause";
+  /** The transfer. */
   readonly transferId: TransferId;
 }
 
 /** Go on sending. */
 export interface Resume {
+  /** Tag of the union. */
   readonly type: "resume";
+  /** The transfer. */
   readonly transferId: TransferId;
 }
 
 /** The transfer ends here. */
 export interface Cancel {
+  /** Tag of the union. */
   readonly type: "cancel";
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** Which side cancelled, as that side puts it. */
   readonly cancelledBy: CancelledBy;
 }
 
 /** Something went wrong. */
 export interface ErrorMessage {
+  /** Tag of the union. */
   readonly type: "error";
+  /** The registered code. */
   readonly code: ErrorCode;
   /** For people; hostile text when it came from the peer. */
   readonly message: string;
+  /** The transfer that the error is about, if it is about one. */
   readonly transferId?: TransferId;
 }
 

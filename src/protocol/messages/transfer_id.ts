@@ -10,9 +10,8 @@ import { MisuseError } from "../errors.ts";
 /** Length of a transfer id, in bytes. */
 export const TRANSFER_ID_BYTES = 16;
 
-declare const transferId: unique symbol;
-/** 32 hex digits that were checked. */
-export type TransferId = string & { readonly [transferId]: true };
+/** 32 hex digits that were checked: a string that only this module makes. */
+export type TransferId = string & { readonly __brand: "TransferId" };
 
 const PATTERN = /^[0-9a-f]{32}$/i;
 

@@ -27,12 +27,15 @@ export interface PeerFacts {
 
 /** Both HELLOs are done: decide on trust, then `approve` or `fail` the session. */
 export interface EstablishedEffect {
+  /** Tag of the union. */
   readonly type: "established";
+  /** All that trust is decided on. */
   readonly peer: PeerFacts;
 }
 
 /** A text from the peer's application. */
 export interface AppMessageEffect {
+  /** Tag of the union. */
   readonly type: "app-message";
   /** Hostile text. */
   readonly text: string;
@@ -42,6 +45,7 @@ export interface AppMessageEffect {
 
 /** A ping was answered. */
 export interface RoundTripEffect {
+  /** Tag of the union. */
   readonly type: "round-trip";
   /** How long it took, in ms. */
   readonly ms: number;
@@ -57,7 +61,9 @@ export interface SessionEnd {
 
 /** The session is over and its keys are zeroed: let the last frames go, then close the channel. */
 export interface ClosedEffect {
+  /** Tag of the union. */
   readonly type: "closed";
+  /** How it ended. */
   readonly end: SessionEnd;
 }
 

@@ -87,6 +87,7 @@ export class EnvelopeCodec implements Disposable {
     throw new ProtocolError("INVALID_MESSAGE", "the peer's envelope holds no JSON object");
   }
 
+  /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.key[Symbol.dispose]();
   }

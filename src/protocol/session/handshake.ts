@@ -13,8 +13,11 @@ import type { PeerFacts } from "./effects.ts";
 
 /** Our side of a handshake. */
 export interface LocalSide {
+  /** Who we are. */
   readonly identity: IdentityPublicKey;
+  /** Our half of this connection's keys. */
   readonly ephemeral: EphemeralPublicKey;
+  /** What we can do. */
   readonly capabilities: readonly Capability[];
 }
 

@@ -79,7 +79,9 @@ export interface SessionOptions {
 
 /** An approved session: its transfers, and what approval brought forth. */
 export interface Approved {
+  /** The session's transfers, to be used from now on. */
   readonly transfers: Transfers;
+  /** What is to be carried out now. */
   readonly effects: readonly SessionEffect[];
 }
 
@@ -103,6 +105,8 @@ export class Session implements Disposable {
   #effects: SessionEffect[] = [];
 
   /**
+   * Agrees on the connection's box key; nothing is sent before {@linkcode start}.
+   *
    * @throws {ProtocolError} PROTOCOL_VIOLATION when the peer's ephemeral key is our own or weak.
    */
   constructor(options: SessionOptions) {

@@ -27,8 +27,11 @@ export interface SignalRoute {
 
 /** An offer or an answer, with the sender's half of the connection's keys. */
 export interface WebDescription extends SignalRoute {
+  /** Whether it is the offer or the answer. */
   readonly type: SdpType;
+  /** The session description; hostile text. */
   readonly sdp: string;
+  /** The sender's half of this connection's keys. */
   readonly publicKey: EphemeralPublicKey;
   /** Peer code of the sender, once more. */
   readonly peerCode: string;
@@ -36,11 +39,15 @@ export interface WebDescription extends SignalRoute {
 
 /** A candidate that trickles; it may come before the SDP that it belongs to. */
 export interface WebCandidate extends SignalRoute {
+  /** Tag of the union. */
   readonly type: "ice-candidate";
   /** `candidate:...`; empty when there are no more. */
   readonly candidate: string;
+  /** The media section's id. */
   readonly sdpMid?: string;
+  /** The media section's index. */
   readonly sdpMLineIndex?: number;
+  /** The ICE user name fragment that the candidate belongs to. */
   readonly usernameFragment?: string;
 }
 

@@ -22,13 +22,19 @@ export const ALL_CAPABILITIES = [
 
 /** A raw peer and the session of ours that it talks to. */
 export class RawPeer {
+  /** The session of ours. */
   readonly session: Session;
+  /** The raw peer's keys for the connection. */
   readonly ephemeral: KeyPair<"ephemeral">;
+  /** The session's keys for the connection. */
   readonly victimEphemeral: KeyPair<"ephemeral">;
+  /** Who the raw peer claims to be. */
   readonly identity: KeyPair<"identity">;
+  /** Where nonces and ratchet keys come from. */
   readonly random: RandomSource;
   readonly #box: SecretKey<"box">;
 
+  /** Makes keys for both sides from a seed, and the session. */
   constructor(options: Partial<SessionOptions> = {}, seed: string | number = "raw") {
     this.random = seededRandom(seed);
     this.identity = KeyPair.generate("identity", this.random);

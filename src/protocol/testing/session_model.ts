@@ -13,22 +13,28 @@ import type { IncomingFile } from "../transfer/file_receiver.ts";
 /** Most effects that one step may have: nothing piles up. */
 const MAX_EFFECTS = 12;
 
-interface Known {
+/** What is known of a live transfer. */
+export interface KnownTransfer {
+  /** What was offered; undefined for our own offers. */
   readonly file: IncomingFile | undefined;
+  /** Whether chunks flow. */
   started: boolean;
+  /** Received so far. */
   bytes: number;
+  /** Received so far. */
   chunks: number;
 }
 
 /** The legal history of one session. */
 export class SessionModel {
-  readonly #live = new Map<TransferId, Known>();
+  readonly #live = new Map<TransferId, KnownTransfer>();
   #established = false;
   #approved = false;
   #closed: string | undefined;
   /** Opens a frame of the session, so that its error codes can be checked. */
   readonly #read: (frame: string) => Readonly<Record<string, unknown>>;
 
+  /** Starts with an empty history. */
   constructor(read: (frame: string) => Readonly<Record<string, unknown>>) {
     this.#read = read;
   }
@@ -39,7 +45,7 @@ export class SessionModel {
   }
 
   /** The transfers that were told of and are not over. */
-  get live(): ReadonlyMap<TransferId, Known> {
+  get live(): ReadonlyMap<TransferId, KnownTransfer> {
     return this.#live;
   }
 
@@ -128,7 +134,7 @@ export class SessionModel {
     }
   }
 
-  #known(id: TransferId): Known {
+  #known(id: TransferId): KnownTransfer {
     const known = this.#live.get(id);
     assert(known !== undefined, "an effect of a transfer that is not live");
     return known;

@@ -15,12 +15,18 @@ export type EffectOf<T extends SessionEffect["type"]> = Extract<SessionEffect, {
 
 /** One side: its session, what it told, and what it has sent but the other has not received. */
 export class TestPeer {
+  /** The session of ours. */
   readonly session: Session;
+  /** Who this side is. */
   readonly identity: PublicKey<"identity">;
+  /** Frames sent and not yet delivered. */
   readonly outbox: string[] = [];
+  /** Every other effect so far. */
   readonly told: SessionEffect[] = [];
+  /** The transfers, once approved. */
   transfers: Transfers | undefined;
 
+  /** Makes a session of its options. */
   constructor(options: SessionOptions) {
     this.session = new Session(options);
     this.identity = options.identity;
@@ -57,9 +63,13 @@ export class TestPeer {
 
 /** Options of a pair: for both sides, and for each. */
 export interface PairOptions {
+  /** Seed of all randomness. @default {1} */
   readonly seed?: string | number;
+  /** Options of both sides. */
   readonly both?: Partial<SessionOptions>;
+  /** Options of side a, over those of both. */
   readonly a?: Partial<SessionOptions>;
+  /** Options of side b, over those of both. */
   readonly b?: Partial<SessionOptions>;
 }
 

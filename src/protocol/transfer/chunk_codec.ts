@@ -21,6 +21,7 @@ export interface ChunkKeys {
   readonly ratchet: SessionRatchet | undefined;
   /** The session's box key. */
   readonly box: SecretKey<"box">;
+  /** Where nonces and ratchet keys come from. */
   readonly random: RandomSource;
 }
 
@@ -28,6 +29,7 @@ export interface ChunkKeys {
 export interface EncodedChunk {
   /** Base64. */
   readonly chunk: string;
+  /** The ratchet's fields of its envelope. */
   readonly ratchet: RatchetFields | undefined;
 }
 
@@ -39,6 +41,8 @@ export class ChunkCodec implements Disposable {
   #chain: TransferChain | undefined;
 
   /**
+   * For one transfer; its ratchet step is taken with the first chunk.
+   *
    * @param keys The session's.
    * @param transferId The transfer.
    * @param boxed Whether chunks outside a ratchet are sealed boxes (no offer) or plain (after one).
@@ -106,6 +110,7 @@ export class ChunkCodec implements Disposable {
     if (first) ratchet.beginReceive(this.#transferId, fields)[Symbol.dispose]();
   }
 
+  /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.#chain?.[Symbol.dispose]();
   }

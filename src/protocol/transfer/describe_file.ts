@@ -16,6 +16,7 @@ export interface DescribeOptions {
   readonly web: boolean;
   /** `bolt.file-hash` was negotiated. */
   readonly fileHash: boolean;
+  /** The bounds that hold. */
   readonly limits: TransferLimits;
 }
 

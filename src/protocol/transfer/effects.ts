@@ -24,6 +24,7 @@ export type TransferOutcome =
 
 /** A frame to put on the channel, in order. */
 export interface SendEffect {
+  /** Tag of the union. */
   readonly type: "send";
   /** A text message. */
   readonly frame: string;
@@ -31,43 +32,61 @@ export interface SendEffect {
 
 /** A file is offered (or, by a web client, simply coming): accept it, or cancel it. */
 export interface OfferedEffect {
+  /** Tag of the union. */
   readonly type: "transfer-offered";
+  /** What is offered. */
   readonly file: IncomingFile;
 }
 
 /** Chunks flow from here on: an accepted outgoing transfer wants its first piece. */
 export interface StartedEffect {
+  /** Tag of the union. */
   readonly type: "transfer-started";
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** Which way the file goes. */
   readonly direction: Direction;
 }
 
 /** A piece of an incoming file, in order. */
 export interface ChunkEffect extends ReceivedChunk {
+  /** Tag of the union. */
   readonly type: "transfer-chunk";
+  /** The transfer. */
   readonly transferId: TransferId;
 }
 
 /** A side paused. An outgoing transfer flows when neither side is pausing it. */
 export interface PausedEffect {
+  /** Tag of the union. */
   readonly type: "transfer-paused";
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** Who did it. */
   readonly by: Side;
 }
 
 /** A side ended its pause. */
 export interface ResumedEffect {
+  /** Tag of the union. */
   readonly type: "transfer-resumed";
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** Who did it. */
   readonly by: Side;
 }
 
 /** The transfer is over; release what belongs to it. Exactly once for each transfer told of. */
 export interface EndedEffect {
+  /** Tag of the union. */
   readonly type: "transfer-ended";
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** Which way the file goes. */
   readonly direction: Direction;
+  /** How it ended. */
   readonly outcome: TransferOutcome;
+  /** Who did it. */
   readonly by: Side;
   /** Why, for the operator. */
   readonly message: string;

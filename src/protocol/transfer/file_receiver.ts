@@ -10,11 +10,13 @@ import type { TransferId } from "../messages/transfer_id.ts";
 
 /** A file that the peer offers. */
 export interface IncomingFile {
+  /** The transfer. */
   readonly transferId: TransferId;
   /** Hostile text, not a path. */
   readonly filename: string;
   /** Bytes. */
   readonly size: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;
   /** Bytes of plaintext in every chunk but the last; absent when the peer did not say. */
   readonly chunkSize?: number;
@@ -26,10 +28,13 @@ export interface IncomingFile {
 
 /** A piece of the file, to be written at its offset before the next is asked for. */
 export interface ReceivedChunk {
+  /** The chunk's index, from 0. */
   readonly index: number;
   /** Byte offset in the file. */
   readonly offset: number;
+  /** The plaintext; the receiver of the effect may keep it. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** Whether it is the last chunk. */
   readonly last: boolean;
 }
 

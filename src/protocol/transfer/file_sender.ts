@@ -9,18 +9,23 @@ import type { TransferId } from "../messages/transfer_id.ts";
 
 /** A file to send, as it is offered. */
 export interface OutgoingFile {
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** The name that the peer sees. */
   readonly filename: string;
   /** Bytes. */
   readonly size: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;
   /** Bytes of plaintext in every chunk but the last. */
   readonly chunkSize: number;
+  /** SHA-256 of the file. */
   readonly fileHash?: FileHash;
 }
 
 /** The piece of the file that is to be read and sent next. */
 export interface ChunkRequest {
+  /** The chunk's index, from 0. */
   readonly index: number;
   /** Byte offset in the file. */
   readonly offset: number;
@@ -30,7 +35,9 @@ export interface ChunkRequest {
 
 /** What became of a piece that was handed in. */
 export interface TakenChunk {
+  /** The chunk's index, from 0. */
   readonly index: number;
+  /** Whether it is the last chunk. */
   readonly last: boolean;
   /** The file no longer has the hash that was offered. Known with the last piece only. */
   readonly changed: boolean;

@@ -48,8 +48,11 @@ export const DEFAULT_TRANSFER_TIMING: TransferTiming = {
 
 /** What of a file the limits are about. */
 export interface Measured {
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** Bytes. */
   readonly size: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;
   /** Absent where the peer does not say. */
   readonly chunkSize?: number;

@@ -11,15 +11,21 @@ import type { TransferTiming } from "./limits.ts";
 
 /** A file that we offered or are sending; the sender exists once it was accepted. */
 export interface OutgoingWork {
+  /** From us to the peer. */
   readonly direction: "outgoing";
+  /** What was offered. */
   readonly file: OutgoingFile;
+  /** The position in the file, from acceptance on. */
   flow?: FileSender;
 }
 
 /** A file that we were offered or are receiving; the receiver exists once we accepted. */
 export interface IncomingWork {
+  /** From the peer to us. */
   readonly direction: "incoming";
+  /** What is offered. */
   readonly file: IncomingFile;
+  /** The position in the file, from acceptance on. */
   flow?: FileReceiver;
 }
 
@@ -88,6 +94,7 @@ export class LiveTransfer<W extends Work> implements Disposable {
     return true;
   }
 
+  /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.codec[Symbol.dispose]();
   }

@@ -30,6 +30,7 @@ import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
 export interface TransferContext {
   /** Seals a message into a frame. */
   readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
+  /** What chunks are sealed with. */
   readonly keys: ChunkKeys;
   /** The peer is a web client: no offers, accepts or finishes travel. */
   readonly web: boolean;
@@ -37,7 +38,9 @@ export interface TransferContext {
   readonly fileHash: boolean;
   /** We give way when offers cross. */
   readonly yields: boolean;
+  /** The bounds that hold. */
   readonly limits: TransferLimits;
+  /** The longest waits. */
   readonly timing: TransferTiming;
 }
 
@@ -56,6 +59,7 @@ export class TransferTable implements Transfers {
     this.#context = context;
   }
 
+  /** Whether a file may be offered. */
   get idle(): boolean {
     return !this.#closed && this.#outgoing === undefined && this.#incoming === undefined;
   }
@@ -164,6 +168,7 @@ export class TransferTable implements Transfers {
     return true;
   }
 
+  /** See {@linkcode Transfers.offer}. */
   offer(file: FileToSend, now: number): OfferedTransfer {
     const { web, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
@@ -177,6 +182,7 @@ export class TransferTable implements Transfers {
     return { transferId, effects: this.take() };
   }
 
+  /** See {@linkcode Transfers.accept}. */
   accept(id: TransferId, now: number): readonly TransferEffect[] {
     const live = this.#incoming;
     if (live?.work.file.transferId !== id) return this.#lately(id);
@@ -187,14 +193,17 @@ export class TransferTable implements Transfers {
     return this.take();
   }
 
+  /** See {@linkcode Transfers.pause}. */
   pause(id: TransferId, now: number): readonly TransferEffect[] {
     return this.#setPaused(id, true, now);
   }
 
+  /** See {@linkcode Transfers.resume}. */
   resume(id: TransferId, now: number): readonly TransferEffect[] {
     return this.#setPaused(id, false, now);
   }
 
+  /** See {@linkcode Transfers.cancel}. */
   cancel(id: TransferId, message: string): readonly TransferEffect[] {
     const live = this.#find(id);
     if (live === undefined) return this.#lately(id);
@@ -202,6 +211,7 @@ export class TransferTable implements Transfers {
     return this.take();
   }
 
+  /** See {@linkcode Transfers.fail}. */
   fail(id: TransferId, message: string): readonly TransferEffect[] {
     const live = this.#find(id);
     if (live === undefined) return this.#lately(id);
@@ -209,11 +219,13 @@ export class TransferTable implements Transfers {
     return this.take();
   }
 
+  /** See {@linkcode Transfers.nextChunk}. */
   nextChunk(id: TransferId): ChunkRequest | undefined {
     const live = this.#outgoing;
     return live?.work.file.transferId === id && !live.paused ? live.work.flow?.next : undefined;
   }
 
+  /** See {@linkcode Transfers.sendChunk}. */
   sendChunk(id: TransferId, plaintext: Uint8Array, now: number): readonly TransferEffect[] {
     const live = this.#outgoing;
     if (live?.work.file.transferId !== id) return this.#lately(id);

@@ -21,7 +21,9 @@ export interface FileToSend {
 
 /** What {@linkcode Transfers.offer} began. */
 export interface OfferedTransfer {
+  /** The transfer. */
   readonly transferId: TransferId;
+  /** What is to be carried out now. */
   readonly effects: readonly TransferEffect[];
 }
 
