@@ -16,8 +16,10 @@ export const SEAL_OVERHEAD_BYTES: number = NONCE_BYTES + 16;
 /** A secret that seals directly: the two halves of a box, or one ratchet message key. */
 export type SealingKey = SecretKey<"box"> | SecretKey<"message">;
 
-/** What a box key is when the shared secret is zero, as with any public key of low order. */
-const WEAK_BOX_KEY = nacl.box.before(new Uint8Array(32), new Uint8Array(32));
+/** HSalsa20 of zeroes: the box key when a low-order public key makes the shared secret zero. */
+const WEAK_BOX_KEY = Uint8Array.fromHex(
+  "351f86faa3b988468a850122b65b0acece9c4826806aeee63de9c0da2bd7f91e",
+);
 
 /**
  * The box key of two ephemeral halves, computed once for the connection (`nacl.box.before`), or

@@ -15,7 +15,10 @@ export type Direction = "outgoing" | "incoming";
 
 /** How a transfer ended. */
 export type TransferOutcome =
-  /** All sent, or all received and verified. */
+  /**
+   * All received and verified; or all sent. The protocol has no acknowledgement: a receiver that
+   * finds the file broken afterwards ends the session with INTEGRITY_FAILED.
+   */
   | "completed"
   /** Declined, cancelled, timed out or given up. */
   | "cancelled"

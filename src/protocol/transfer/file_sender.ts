@@ -3,25 +3,12 @@
  *
  * @module
  */
-import { type FileHash, Sha256 } from "../crypto/sha256.ts";
+import { Sha256 } from "../crypto/sha256.ts";
 import { MisuseError } from "../errors.ts";
-import type { TransferId } from "../messages/transfer_id.ts";
+import type { FileOffer } from "../messages/inner_message.ts";
 
 /** A file to send, as it is offered. */
-export interface OutgoingFile {
-  /** The transfer. */
-  readonly transferId: TransferId;
-  /** The name that the peer sees. */
-  readonly filename: string;
-  /** Bytes. */
-  readonly size: number;
-  /** ceil(size / chunk size); 0 for an empty file. */
-  readonly totalChunks: number;
-  /** Bytes of plaintext in every chunk but the last. */
-  readonly chunkSize: number;
-  /** SHA-256 of the file. */
-  readonly fileHash?: FileHash;
-}
+export type OutgoingFile = Omit<FileOffer, "type">;
 
 /** The piece of the file that is to be read and sent next. */
 export interface ChunkRequest {

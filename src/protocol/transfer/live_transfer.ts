@@ -82,7 +82,9 @@ export class LiveTransfer<W extends Work> implements Disposable {
 
   /** Something moved: the stage changed or a chunk went by. */
   touch(now: number): void {
-    this.#deadline = now + (this.paused ? this.#timing.pauseMs : this.#timing.stallMs);
+    const { offerMs, pauseMs, stallMs } = this.#timing;
+    const flowing = this.paused ? pauseMs : stallMs;
+    this.#deadline = now + (this.work.flow === undefined ? offerMs : flowing);
   }
 
   /** A side pauses or resumes. Says whether that is news. */

@@ -221,6 +221,16 @@ Deno.test("an offer before approval is held, told of at approval, and only one i
   assertEquals(effects.map((effect) => effect.type), ["transfer-offered"]);
 });
 
+Deno.test("an offer that was held waits as long for its answer as any other, from approval on", () => {
+  const peer = new RawPeer({ timing: { offerMs: 100, stallMs: 7, pingMs: 1e9, lostMs: 1e9 } });
+  peer.session.start(0);
+  peer.session.receive(peer.hello(), 0);
+  peer.send(offer(), 10);
+  assertEquals(peer.session.nextDeadline, 110);
+  peer.session.approve(50);
+  assertEquals(peer.session.nextDeadline, 150);
+});
+
 Deno.test("an offer that was held and withdrawn before approval is never told of", () => {
   const peer = new RawPeer();
   peer.session.start(0);
