@@ -3,6 +3,7 @@ import { fromHex, toHex } from "../crypto/encoding.ts";
 import { KeyPair, readSecret, SecretKey, type SecretPurpose } from "../crypto/keys.ts";
 import { ProtocolError } from "../errors.ts";
 import { parseTransferId, type TransferId } from "../messages/transfer_id.ts";
+import { zeroedBy } from "../testing/disposals.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { vectorTest } from "../testing/vectors.ts";
 import { OrderGuard } from "./chain.ts";
@@ -242,4 +243,27 @@ Deno.test("Key material is zeroed when spent: chains and roots can't be used aft
   assertThrows(() => chain.seal(new Uint8Array(1), random), Error, "was zeroed");
   sending[Symbol.dispose]();
   assertThrows(() => sending.beginSend(ID, random), Error, "has ended");
+});
+
+Deno.test("Key material is zeroed when spent: each step zeroes what it has used up", () => {
+  const { sending, receiving } = ratchets();
+  const random = seededRandom("spent");
+  const steps: { sent?: ReturnType<SessionRatchet["beginSend"]> } = {};
+  assertEquals(
+    zeroedBy(() => steps.sent = sending.beginSend(ID, random)).sort(),
+    ["dh-output", "ratchet", "session-root"],
+  );
+  const { sent } = steps;
+  assert(sent !== undefined);
+  const chain = receiving.beginReceive(ID, wire(sent.fields));
+  for (const [index, acts] of [0, 1].entries()) {
+    const sealed = { bytes: new Uint8Array() };
+    const seal = () => sealed.bytes = sent.chain.seal(new Uint8Array(acts), random);
+    assertEquals(zeroedBy(seal).sort(), ["chain", "message"]);
+    assertEquals(zeroedBy(() => chain.open(index, sealed.bytes)).sort(), ["chain", "message"]);
+  }
+  assertEquals(zeroedBy(() => assertThrows(() => chain.open(2, new Uint8Array(60)))), [
+    "chain",
+    "message",
+  ]);
 });

@@ -5,6 +5,7 @@ import { MisuseError } from "../errors.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import type { SessionOptions } from "../session/session.ts";
 import { closedWith, RawPeer } from "../testing/raw_peer.ts";
+import { zeroedBy } from "../testing/disposals.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { deliver, newPair, openPair, settle, type TestPeer } from "../testing/session_pair.ts";
 import type { EndedEffect } from "./effects.ts";
@@ -208,6 +209,52 @@ Deno.test("offers that cross are settled alike: one goes first, the other side's
   const { bytes } = offered === first ? fileOf(10) : fileOf(11);
   while (pump(winner, offered.transferId, bytes)) settle(a, b);
   assertEquals(received(loser), bytes);
+});
+
+/** Our session has offered `transferId`, and the raw peer's offer has crossed it. */
+function crossed() {
+  // Raw peers of other seeds have other keys, so that our side is the one that gives way.
+  const seed = Array.from({ length: 50 }, (_, i) => `crossing ${i}`).find((seed) => {
+    const { ephemeral, victimEphemeral } = new RawPeer({}, seed);
+    return victimEphemeral.publicKey.compare(ephemeral.publicKey) < 0;
+  });
+  const { peer, transfers } = RawPeer.open({ capabilities: ["bolt.file-hash"] }, undefined, seed);
+  const { transferId } = transfers.offer(fileOf(5), 0);
+  assertEquals(peer.send(offer()).map((effect) => effect.type), ["transfer-offered"]);
+  return { peer, transfers, transferId };
+}
+
+Deno.test("when offers cross, accepting theirs withdraws ours", () => {
+  const { peer, transfers, transferId } = crossed();
+  const effects = transfers.accept(ID, 0);
+  assertEquals(peer.said(effects).map(({ type, transferId }) => [type, transferId]), [
+    ["cancel", transferId],
+    ["file-accept", ID],
+  ]);
+  assertEquals(peer.send({ type: "file-accept", transferId }), [], "their late accept passes");
+  assertEquals(peer.send(chunk(0)).map((effect) => effect.type), ["transfer-chunk"]);
+});
+
+Deno.test("when offers cross and the peer takes ours, theirs is declined", () => {
+  const { peer, transfers, transferId } = crossed();
+  const effects = peer.send({ type: "file-accept", transferId });
+  assertEquals(peer.said(effects).map(({ type, transferId }) => [type, transferId]), [
+    ["cancel", ID],
+  ]);
+  assertEquals(effects.at(-1)?.type, "transfer-started");
+  assertEquals(transfers.nextChunk(transferId)?.length, 5);
+});
+
+Deno.test("when offers cross, the side with the greater ephemeral key declines the other's", () => {
+  const { a, b, ta, tb } = openPair();
+  a.do(ta.offer(fileOf(10), 0).effects);
+  b.do(tb.offer(fileOf(11), 0).effects);
+  settle(a, b);
+  const [lesser, greater] = b.last("established").peer.ephemeral
+      .compare(a.last("established").peer.ephemeral) < 0
+    ? [a, b]
+    : [b, a];
+  assertEquals([outcomes(lesser), outcomes(greater)], [["cancelled"], []]);
 });
 
 Deno.test("an offer before approval is held, told of at approval, and only one is held", () => {
@@ -652,4 +699,12 @@ Deno.test("to a web client an over-limit file is a cancel, since it takes any er
   const effects = peer.send(chunk(0));
   assertEquals(peer.said(effects), [{ type: "cancel", transferId: ID, cancelledBy: "receiver" }]);
   assertEquals(peer.session.phase, "open");
+});
+
+Deno.test("Key material is zeroed when spent: at a transfer's end its chain, at a session's all", () => {
+  const { a, b, tb, transferId } = flowing();
+  assertEquals(zeroedBy(() => b.do(tb.cancel(transferId, "enough"))), ["chain"]);
+  assertEquals(zeroedBy(() => settle(a, b)), ["chain"]);
+  const all = ["box", "ephemeral", "session-root"];
+  for (const peer of [a, b]) assertEquals(zeroedBy(() => peer.session.close()).sort(), all);
 });
