@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { fromHex, toHex } from "../crypto/encoding.ts";
+import { toHex } from "../crypto/encoding.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
-import { MisuseError } from "../errors.ts";
 
 /** Length of a transfer id, in bytes. */
 export const TRANSFER_ID_BYTES = 16;
@@ -30,7 +29,5 @@ export function generateTransferId(random: RandomSource): TransferId {
 
 /** The 16 bytes of an id. */
 export function transferIdBytes(id: TransferId): Uint8Array {
-  const bytes = fromHex(id);
-  if (bytes === undefined) throw new MisuseError("a transfer id is 32 hex digits");
-  return bytes;
+  return Uint8Array.fromHex(id);
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { KeyPair } from "../crypto/keys.ts";
 import { MisuseError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
-import { memoisedX25519 } from "../testing/memoised_x25519.ts";
+import { memoisedX25519 } from "../crypto/testing/memoised_x25519.ts";
 import { ALL_CAPABILITIES, RawPeer } from "../testing/raw_peer.ts";
 import { runs } from "../testing/runs.ts";
 import { SessionModel } from "../testing/session_model.ts";
