@@ -1,0 +1,153 @@
+/**
+ * Benchmark of the protocol core: MB/s of the cryptography alone and of whole in-memory transfers,
+ * and what the machinery around the cryptography costs beside it.
+ *
+ * "Crypto alone" is what a transfer can't do without: for each chunk the seals and opens of the two
+ * layers, the ratchet's key derivations, and SHA-256 on both sides, on bytes of the sizes that a
+ * transfer has. "Whole" is two sessions wired back to back, sender and receiver in one thread.
+ *
+ * ```sh
+ * deno run scripts/bench/core.ts [MiB]
+ * ```
+ *
+ * Exits 1 when the machinery costs more than the cryptography.
+ *
+ * @module
+ */
+import { advanceChain, deriveMessageKey } from "../../src/protocol/btr/key_schedule.ts";
+import { KeyPair, SecretKey } from "../../src/protocol/crypto/keys.ts";
+import { open, seal, SEAL_OVERHEAD_BYTES } from "../../src/protocol/crypto/sealing.ts";
+import { Sha256 } from "../../src/protocol/crypto/sha256.ts";
+import type { Capability } from "../../src/protocol/messages/capabilities.ts";
+import type { SessionEffect } from "../../src/protocol/session/effects.ts";
+import { Session } from "../../src/protocol/session/session.ts";
+
+const CHUNK_SIZES = [16_384, 65_536];
+const MODES: Readonly<Record<string, readonly Capability[]>> = {
+  ratcheted: ["bolt.file-hash", "bolt.transfer-ratchet-v1"],
+  plain: ["bolt.file-hash"],
+};
+const ROUNDS = 5;
+
+const random = (length: number): Uint8Array<ArrayBuffer> =>
+  crypto.getRandomValues(new Uint8Array(length));
+
+/** Seconds that `work` takes: the best of some rounds, so that a busy machine distorts less. */
+function secondsOf(work: () => void): number {
+  let best = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    work();
+    best = Math.min(best, performance.now() - start);
+  }
+  return best / 1000;
+}
+
+/** Bytes of an inner file-chunk message for a chunk, once it is base64 in JSON. */
+function envelopeBytes(chunkBytes: number): number {
+  return Math.ceil(chunkBytes / 3) * 4 + 220;
+}
+
+/** The cryptography of a whole transfer, both sides, and nothing else. */
+function cryptoAlone(chunkSize: number, chunks: number, ratcheted: boolean): void {
+  const key = new SecretKey("box", random(32));
+  const plaintext = new Uint8Array(chunkSize);
+  const hashes = [new Sha256(), new Sha256()];
+  let [sending, receiving] = [
+    new SecretKey("chain", new Uint8Array(32)),
+    new SecretKey("chain", new Uint8Array(32)),
+  ];
+  const inner = new Uint8Array(
+    envelopeBytes(chunkSize + (ratcheted ? SEAL_OVERHEAD_BYTES : 0)),
+  );
+  for (let i = 0; i < chunks; i++) {
+    for (const hash of hashes) hash.update(plaintext);
+    if (ratcheted) {
+      const sealed = seal(deriveMessageKey(sending), plaintext, random);
+      open(deriveMessageKey(receiving), sealed);
+      [sending, receiving] = [advanceChain(sending), advanceChain(receiving)];
+    }
+    open(key, seal(key, inner, random));
+  }
+  for (const hash of hashes) hash.finish();
+}
+
+/** A whole transfer between two sessions. */
+function wholeTransfer(chunkSize: number, size: number, capabilities: readonly Capability[]): void {
+  const keys = [
+    KeyPair.generate("ephemeral", random),
+    KeyPair.generate("ephemeral", random),
+  ] as const;
+  const sessionOf = (own: 0 | 1) =>
+    new Session({
+      identity: KeyPair.generate("identity", random).publicKey,
+      ephemeral: keys[own],
+      remoteEphemeral: keys[own === 0 ? 1 : 0].publicKey,
+      random,
+      capabilities,
+    });
+  const [sender, receiver] = [sessionOf(0), sessionOf(1)];
+  let received = 0;
+  const carry = (effects: readonly SessionEffect[], to: Session, back: Session): void => {
+    for (const effect of effects) {
+      if (effect.type === "send") carry(to.receive(effect.frame, 0), back, to);
+      if (effect.type === "transfer-chunk") received += effect.data.length;
+    }
+  };
+  const hello = [...sender.start(0)];
+  carry(receiver.start(0), sender, receiver);
+  carry(hello, receiver, sender);
+  const sending = sender.approve(0).transfers;
+  const receiving = receiver.approve(0).transfers;
+  const piece = new Uint8Array(chunkSize);
+  const hash = new Sha256();
+  for (let left = size; left > 0; left -= chunkSize) hash.update(piece);
+  const fileHash = hash.finish().hex;
+  const { transferId, effects } = sending.offer(
+    { filename: "bench", size, chunkSize, fileHash },
+    0,
+  );
+  carry(effects, receiver, sender);
+  carry(receiving.accept(transferId, 0), sender, receiver);
+  while (sending.nextChunk(transferId) !== undefined) {
+    carry(sending.sendChunk(transferId, piece, 0), receiver, sender);
+  }
+  if (received !== size) throw new Error(`${received} of ${size} bytes arrived`);
+  sender.close();
+  receiver.close();
+}
+
+/** Prints the figures. Says whether the machinery costs less than the cryptography everywhere. */
+function bench(mebibytes: number): boolean {
+  let cheap = true;
+  const line = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
+  const rate = (bytes: number, seconds: number) => (bytes / seconds / 1e6).toFixed(0).padStart(5);
+  for (const chunkSize of CHUNK_SIZES) {
+    const size = mebibytes * 2 ** 20;
+    const chunks = size / chunkSize;
+    const key = new SecretKey("box", random(32));
+    const plaintext = new Uint8Array(chunkSize);
+    const sealed = seal(key, plaintext, random);
+    const times = (work: () => void) => () => {
+      for (let i = 0; i < chunks; i++) work();
+    };
+    const sealing = secondsOf(times(() => seal(key, plaintext, random)));
+    const opening = secondsOf(times(() => open(key, sealed)));
+    const kib = `${chunkSize / 1024} KiB`;
+    line(`${kib} chunks: seal ${rate(size, sealing)} MB/s, open ${rate(size, opening)} MB/s`);
+    for (const [mode, capabilities] of Object.entries(MODES)) {
+      const alone = secondsOf(() => cryptoAlone(chunkSize, chunks, mode === "ratcheted"));
+      const whole = secondsOf(() => wholeTransfer(chunkSize, size, capabilities));
+      const ratio = whole / alone;
+      cheap &&= ratio < 2;
+      line(
+        `  ${mode.padEnd(9)} crypto alone ${rate(size, alone)} MB/s, whole transfer ` +
+          `${rate(size, whole)} MB/s, whole / crypto = ${ratio.toFixed(2)}`,
+      );
+    }
+  }
+  if (!cheap) line("the machinery costs more than the cryptography");
+  return cheap;
+}
+
+if (import.meta.main) Deno.exit(bench(Number(Deno.args[0] ?? 8)) ? 0 : 1);

@@ -1,0 +1,29 @@
+/**
+ * Capabilities: what a peer says in its HELLO that it can do.
+ *
+ * @module
+ */
+
+/** The registered capabilities (the wire format, section 6). None of our own is ever sent. */
+export const CAPABILITIES = [
+  "bolt.file-hash",
+  "bolt.profile-envelope-v1",
+  "bolt.transfer-ratchet-v1",
+] as const;
+
+/** A capability that this core knows. */
+export type Capability = typeof CAPABILITIES[number];
+
+/** Most capabilities in one HELLO. */
+export const MAX_CAPABILITIES = 32;
+/** Longest capability, in UTF-8 bytes. */
+export const MAX_CAPABILITY_BYTES = 64;
+
+/** What both sides can do. Unknown capabilities of the peer fall away here. */
+export function negotiate(
+  ours: readonly Capability[],
+  theirs: readonly string[],
+): ReadonlySet<Capability> {
+  const offered = new Set(theirs);
+  return new Set(ours.filter((capability) => offered.has(capability)));
+}

@@ -1,0 +1,49 @@
+/**
+ * Reading fields of parsed JSON: only what an object owns, only the type that is expected.
+ *
+ * A parsed document may own a `__proto__` key, or none of the keys that are looked for; `hasOwn`
+ * keeps both harmless.
+ *
+ * @module
+ */
+
+/** A JSON object. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** The object of a JSON text, or undefined when it is not JSON or not an object. */
+export function parseJsonObject(text: string): JsonObject | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isJsonObject(value) ? value : undefined;
+}
+
+/** Whether a JSON value is an object (arrays are not). */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** An object's own field, or undefined. */
+export function field(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** A string field, or undefined when it is absent or not a string. */
+export function stringField(object: JsonObject, key: string): string | undefined {
+  const value = field(object, key);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A field that is a whole number from 0 to 2^53 - 1, or undefined. */
+export function countField(object: JsonObject, key: string): number | undefined {
+  const value = field(object, key);
+  return isCount(value) ? value : undefined;
+}
+
+/** Whether a value is a whole number from 0 to 2^53 - 1. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && typeof value === "number" && value >= 0;
+}

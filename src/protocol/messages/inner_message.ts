@@ -1,0 +1,329 @@
+/**
+ * Everything that may travel inside an envelope, as one union: parsed once here, encoded only here.
+ *
+ * Parsing is strict in what it needs and blind to unknown fields. What a message alone can get wrong
+ * is refused here; what only a transfer can tell (limits, order, matching an offer) is not.
+ *
+ * @module
+ */
+import { toUtf8 } from "../crypto/encoding.ts";
+import { FileHash } from "../crypto/sha256.ts";
+import { type ErrorCode, isErrorCode, ProtocolError } from "../errors.ts";
+import { countField, field, type JsonObject, stringField } from "./fields.ts";
+import { parseTransferId, type TransferId } from "./transfer_id.ts";
+
+/** Longest file name, in UTF-8 bytes. */
+export const MAX_FILENAME_BYTES = 1024;
+
+/** Who cancelled a transfer; web clients say `sender` and `receiver`. */
+export type CancelledBy = "initiator" | "responder" | "sender" | "receiver";
+
+/** Is the other side there? */
+export interface Ping {
+  /** Tag of the union. */
+  readonly type: "ping";
+  /** The sender's clock, in ms. */
+  readonly tsMs: number;
+}
+
+/** It is. */
+export interface Pong {
+  /** Tag of the union. */
+  readonly type: "pong";
+  /** The sender's clock, in ms. */
+  readonly tsMs: number;
+  /** `tsMs` of the ping that is answered. */
+  readonly replyToMs: number;
+}
+
+/** A text from application to application. */
+export interface AppMessage {
+  /** Tag of the union. */
+  readonly type: "app_message";
+  /** At most what fits a frame. */
+  readonly text: string;
+}
+
+/** A file is offered. */
+export interface FileOffer {
+  /** Tag of the union. */
+  readonly type: "file-offer";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** As the peer has it: hostile text, not a path. At most {@linkcode MAX_FILENAME_BYTES}. */
+  readonly filename: string;
+  /** Bytes. */
+  readonly size: number;
+  /** ceil(size / chunkSize); 0 for an empty file. */
+  readonly totalChunks: number;
+  /** Bytes of plaintext in every chunk but the last. At least 1. */
+  readonly chunkSize: number;
+  /** SHA-256 of the file. */
+  readonly fileHash?: FileHash;
+}
+
+/** The offer is accepted. */
+export interface FileAccept {
+  /** Tag of the union. */
+  readonly type: "file-accept";
+  /** The transfer. */
+  readonly transferId: TransferId;
+}
+
+/** A piece of a file. */
+export interface FileChunk {
+  /** Tag of the union. */
+  readonly type: "file-chunk";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** The same as in the offer. */
+  readonly filename: string;
+  /** From 0, less than `totalChunks`. */
+  readonly chunkIndex: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
+  readonly totalChunks: number;
+  /** Base64; of what depends on the session (the wire format, section 6). */
+  readonly chunk: string;
+  /** Bytes of the whole file. */
+  readonly fileSize: number;
+  /** On the first chunk, from web clients. */
+  readonly fileHash?: FileHash;
+}
+
+/** All chunks were sent. */
+export interface FileFinish {
+  /** Tag of the union. */
+  readonly type: "file-finish";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** An echo; the offer's hash is the one that is verified. */
+  readonly fileHash?: FileHash;
+}
+
+/** Send nothing more for now. */
+export interface Pause {
+  /** Tag of the union. */
+  readonly type: "pause";
+  /** The transfer. */
+  readonly transferId: TransferId;
+}
+
+/** Go on sending. */
+export interface Resume {
+  /** Tag of the union. */
+  readonly type: "resume";
+  /** The transfer. */
+  readonly transferId: TransferId;
+}
+
+/** The transfer ends here. */
+export interface Cancel {
+  /** Tag of the union. */
+  readonly type: "cancel";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** Which side cancelled, as that side puts it. */
+  readonly cancelledBy: CancelledBy;
+}
+
+/** Something went wrong. */
+export interface ErrorMessage {
+  /** Tag of the union. */
+  readonly type: "error";
+  /** The registered code. */
+  readonly code: ErrorCode;
+  /** For people; hostile text when it came from the peer. */
+  readonly message: string;
+  /** The transfer that the error is about, if it is about one. */
+  readonly transferId?: TransferId;
+}
+
+/** A message about one transfer, but for its errors. */
+export type TransferMessage =
+  | FileOffer
+  | FileAccept
+  | FileChunk
+  | FileFinish
+  | Pause
+  | Resume
+  | Cancel;
+
+/** Everything that may travel inside an envelope. */
+export type InnerMessage = Ping | Pong | AppMessage | TransferMessage | ErrorMessage;
+
+/** The JSON text of an inner message, with exactly the wire's names. */
+export function encodeInnerMessage(message: InnerMessage): string {
+  switch (message.type) {
+    case "ping":
+      return JSON.stringify({ type: "ping", ts_ms: message.tsMs });
+    case "pong":
+      return JSON.stringify({ type: "pong", ts_ms: message.tsMs, reply_to_ms: message.replyToMs });
+    case "file-offer":
+    case "file-chunk":
+    case "file-finish":
+      return JSON.stringify({ ...message, fileHash: message.fileHash?.hex });
+    default:
+      // These have the wire's names already.
+      return JSON.stringify(message);
+  }
+}
+
+function invalid(type: string, what: string): ProtocolError {
+  return new ProtocolError("INVALID_MESSAGE", `the peer's ${type} has no valid ${what}`);
+}
+
+/** A field that must be there: the value, or INVALID_MESSAGE. */
+function required<T>(value: T | undefined, type: string, what: string): T {
+  if (value === undefined) throw invalid(type, what);
+  return value;
+}
+
+function requiredCount(object: JsonObject, type: string, key: string): number {
+  return required(countField(object, key), type, key);
+}
+
+function requiredId(object: JsonObject, type: string): TransferId {
+  return required(parseTransferId(field(object, "transferId")), type, "transferId");
+}
+
+/** An absent hash is fine, a malformed one is not. JSON null counts as absent. */
+function optionalHash(object: JsonObject, type: string): { readonly fileHash?: FileHash } {
+  const value = field(object, "fileHash") ?? undefined;
+  return value === undefined ? {} : { fileHash: required(FileHash.parse(value), type, "fileHash") };
+}
+
+/** Whether a text can be a file's name on the wire: 1 to 1024 bytes of well-formed UTF-8. */
+export function isFilename(name: string): boolean {
+  // A UTF-16 unit takes three bytes at most, so a short name need not be encoded to be measured.
+  const short = name.length * 3 <= MAX_FILENAME_BYTES;
+  const fits = short ||
+    (name.length <= MAX_FILENAME_BYTES && toUtf8(name).length <= MAX_FILENAME_BYTES);
+  return name !== "" && fits && name.isWellFormed();
+}
+
+function filename(object: JsonObject, type: string): string {
+  const name = required(stringField(object, "filename"), type, "filename");
+  if (!isFilename(name)) throw invalid(type, "filename");
+  return name;
+}
+
+/** ceil(size / chunkSize), exact for all safe integers. */
+export function chunkCount(size: number, chunkSize: number): number {
+  return (size - size % chunkSize) / chunkSize + (size % chunkSize === 0 ? 0 : 1);
+}
+
+function fileOffer(object: JsonObject): FileOffer {
+  const type = "file-offer";
+  const offer: FileOffer = {
+    type,
+    transferId: requiredId(object, type),
+    filename: filename(object, type),
+    size: requiredCount(object, type, "size"),
+    totalChunks: requiredCount(object, type, "totalChunks"),
+    chunkSize: requiredCount(object, type, "chunkSize"),
+    ...optionalHash(object, type),
+  };
+  if (offer.chunkSize === 0) throw invalid(type, "chunkSize");
+  if (offer.totalChunks !== chunkCount(offer.size, offer.chunkSize)) {
+    throw invalid(type, "totalChunks");
+  }
+  return offer;
+}
+
+function fileChunk(object: JsonObject): FileChunk {
+  const type = "file-chunk";
+  const chunk: FileChunk = {
+    type,
+    transferId: requiredId(object, type),
+    filename: filename(object, type),
+    chunkIndex: requiredCount(object, type, "chunkIndex"),
+    totalChunks: requiredCount(object, type, "totalChunks"),
+    chunk: required(stringField(object, "chunk"), type, "chunk"),
+    fileSize: requiredCount(object, type, "fileSize"),
+    ...optionalHash(object, type),
+  };
+  if (chunk.chunkIndex >= chunk.totalChunks) throw invalid(type, "chunkIndex");
+  // No chunk is empty, so there are never more of them than bytes.
+  if (chunk.totalChunks > chunk.fileSize) throw invalid(type, "totalChunks");
+  return chunk;
+}
+
+const CANCELLED_BY: ReadonlySet<unknown> = new Set<CancelledBy>([
+  "initiator",
+  "responder",
+  "sender",
+  "receiver",
+]);
+
+function isCancelledBy(value: unknown): value is CancelledBy {
+  return CANCELLED_BY.has(value);
+}
+
+function cancel(object: JsonObject): Cancel {
+  const cancelledBy = field(object, "cancelledBy");
+  if (!isCancelledBy(cancelledBy)) throw invalid("cancel", "cancelledBy");
+  return { type: "cancel", transferId: requiredId(object, "cancel"), cancelledBy };
+}
+
+function errorMessage(object: JsonObject): ErrorMessage {
+  const code = field(object, "code");
+  if (!isErrorCode(code)) {
+    throw new ProtocolError("PROTOCOL_VIOLATION", "the peer's error has an unregistered code");
+  }
+  const message = field(object, "message") ?? "";
+  if (typeof message !== "string") {
+    throw new ProtocolError(
+      "PROTOCOL_VIOLATION",
+      "the peer's error has a message that is not text",
+    );
+  }
+  const id = field(object, "transferId") ?? undefined;
+  if (id === undefined) return { type: "error", code, message };
+  return {
+    type: "error",
+    code,
+    message,
+    transferId: required(parseTransferId(id), "error", "transferId"),
+  };
+}
+
+/**
+ * Parses the JSON object of an opened envelope.
+ *
+ * @throws {ProtocolError} UNKNOWN_MESSAGE_TYPE for a type that the wire format does not have,
+ * PROTOCOL_VIOLATION for an error with an unregistered code, INVALID_MESSAGE for fields that are
+ * absent, of the wrong type, out of bounds or at odds with one another.
+ */
+export function parseInnerMessage(object: JsonObject): InnerMessage {
+  const type = stringField(object, "type");
+  switch (type) {
+    case "file-chunk":
+      return fileChunk(object);
+    case "ping":
+      return { type, tsMs: requiredCount(object, type, "ts_ms") };
+    case "pong":
+      return {
+        type,
+        tsMs: requiredCount(object, type, "ts_ms"),
+        replyToMs: requiredCount(object, type, "reply_to_ms"),
+      };
+    case "app_message":
+      return { type, text: required(stringField(object, "text"), type, "text") };
+    case "file-offer":
+      return fileOffer(object);
+    case "file-accept":
+    case "pause":
+    case "resume":
+      return { type, transferId: requiredId(object, type) };
+    case "file-finish":
+      return { type, transferId: requiredId(object, type), ...optionalHash(object, type) };
+    case "cancel":
+      return cancel(object);
+    case "error":
+      return errorMessage(object);
+    case undefined:
+      throw new ProtocolError("INVALID_MESSAGE", "the peer's message has no type");
+    default:
+      throw new ProtocolError("UNKNOWN_MESSAGE_TYPE", "the peer's message has an unknown type");
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What a session asks of, and tells, the program around the core. Effects are carried out in order.
+ *
+ * @module
+ */
+import type { BtrMode } from "../btr/negotiate.ts";
+import type { EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
+import type { ProtocolError } from "../errors.ts";
+import type { Capability } from "../messages/capabilities.ts";
+import type { TransferEffect } from "../transfer/effects.ts";
+
+/** What the handshake told of the peer: all that trust is decided on. */
+export interface PeerFacts {
+  /** Who the peer claims to be; pinned on first use. */
+  readonly identity: IdentityPublicKey;
+  /** Its half of this connection's keys. */
+  readonly ephemeral: EphemeralPublicKey;
+  /** Six upper-case hex digits to compare with the peer's. */
+  readonly sas: string;
+  /** What both sides can do. Never changes again. */
+  readonly capabilities: ReadonlySet<Capability>;
+  /** Whether chunks are ratcheted. */
+  readonly btr: BtrMode;
+  /** `[BTR_DOWNGRADE]` when one side only can ratchet; to be logged as a warning. */
+  readonly btrLogToken?: string;
+}
+
+/** Both HELLOs are done: decide on trust, then `approve` or `fail` the session. */
+export interface EstablishedEffect {
+  /** Tag of the union. */
+  readonly type: "established";
+  /** All that trust is decided on. */
+  readonly peer: PeerFacts;
+}
+
+/** A text from the peer's application. */
+export interface AppMessageEffect {
+  /** Tag of the union. */
+  readonly type: "app-message";
+  /** Hostile text. */
+  readonly text: string;
+  /** Whether the session was approved when it came. */
+  readonly approved: boolean;
+}
+
+/** A ping was answered. */
+export interface RoundTripEffect {
+  /** Tag of the union. */
+  readonly type: "round-trip";
+  /** How long it took, in ms. */
+  readonly ms: number;
+}
+
+/** How a session ended. */
+export interface SessionEnd {
+  /** We closed it; the peer did, by closing or by an error; or the protocol or the path broke. */
+  readonly by: "local" | "remote" | "failure";
+  /** Absent when it was closed in order. */
+  readonly error?: ProtocolError;
+}
+
+/** The session is over and its keys are zeroed: let the last frames go, then close the channel. */
+export interface ClosedEffect {
+  /** Tag of the union. */
+  readonly type: "closed";
+  /** How it ended. */
+  readonly end: SessionEnd;
+}
+
+/** Everything that a session asks or tells. */
+export type SessionEffect =
+  | TransferEffect
+  | EstablishedEffect
+  | AppMessageEffect
+  | RoundTripEffect
+  | ClosedEffect;

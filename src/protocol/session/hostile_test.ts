@@ -1,0 +1,420 @@
+import { assert } from "@std/assert";
+import fc from "fast-check";
+import { KeyPair } from "../crypto/keys.ts";
+import { MisuseError } from "../errors.ts";
+import type { TransferId } from "../messages/transfer_id.ts";
+import { memoisedX25519 } from "../crypto/testing/memoised_x25519.ts";
+import { ALL_CAPABILITIES, RawPeer } from "../testing/raw_peer.ts";
+import { runs } from "../testing/runs.ts";
+import { SessionModel } from "../testing/session_model.ts";
+import { seededRandom } from "../testing/seeded_random.ts";
+import type { Transfers } from "../transfer/transfers.ts";
+import { deriveSessionRoot, deriveTransferRoot, ratchetSessionRoot } from "../btr/key_schedule.ts";
+import { TransferChain } from "../btr/chain.ts";
+import { diffieHellman } from "../crypto/dh.ts";
+import type { SecretKey } from "../crypto/keys.ts";
+import { toHex } from "../crypto/encoding.ts";
+import { sha256 } from "../crypto/sha256.ts";
+
+// 10,000 sequences and more, each against a machine of its own.
+const SEQUENCES = 10_400;
+const IDS = ["0", "1", "2"].map((digit) => digit.repeat(32) as TransferId);
+const CHUNK = 4;
+const FILE = seededRandom("hostile file")(10);
+const FILE_HASH = toHex(sha256(FILE));
+const RATCHET_KEY = 7;
+
+/** The ratchet as an attacker runs it, who may also step out of it. */
+class RawRatchet {
+  readonly #peer: RawPeer;
+  #root: SecretKey<"session-root">;
+  #generation = 0;
+  #chain: TransferChain | undefined;
+
+  constructor(peer: RawPeer) {
+    this.#peer = peer;
+    const shared = diffieHellman(peer.ephemeral.secretKey, peer.victimEphemeral.publicKey);
+    assert(shared !== undefined);
+    this.#root = deriveSessionRoot(shared);
+  }
+
+  /** A properly ratcheted chunk in an envelope; chunk 0 takes a step. */
+  chunk(
+    message: Record<string, unknown>,
+    index: number,
+    plaintext: Uint8Array,
+    ahead = 0,
+  ): string {
+    let publicKey: string | undefined;
+    if (index === 0 || this.#chain === undefined) {
+      const fresh = new KeyPair("ratchet", new Uint8Array(32).fill(RATCHET_KEY));
+      const shared = diffieHellman(fresh.secretKey, this.#peer.victimEphemeral.publicKey);
+      assert(shared !== undefined);
+      this.#root = ratchetSessionRoot(this.#root, shared);
+      this.#generation++;
+      publicKey = fresh.publicKey.base64;
+      const id = String(message.transferId) as TransferId;
+      this.#chain = new TransferChain(id, this.#generation, deriveTransferRoot(this.#root, id));
+    }
+    const chainIndex = this.#chain.nextIndex;
+    const chunk = this.#chain.seal(plaintext, this.#peer.random).toBase64();
+    const fields = publicKey === undefined
+      ? { chainIndex }
+      : { chainIndex, publicKey, generation: this.#generation + ahead };
+    return this.#peer.envelope({ ...message, chunk }, fields);
+  }
+}
+
+/** One sequence's world. */
+interface World {
+  readonly peer: RawPeer;
+  readonly model: SessionModel;
+  readonly ratchet: RawRatchet;
+  readonly encoding: "ratchet" | "plain" | "box";
+  transfers: Transfers | undefined;
+  now: number;
+  /** The transfer that the peer carries on with when it behaves. */
+  course: { readonly id: TransferId; readonly fileHash: string; next: number } | undefined;
+  courses: number;
+}
+
+/** A step of a sequence: what it does, and the codes that may end the session by it. */
+interface Step {
+  readonly does: string;
+  readonly codes: readonly string[];
+  readonly run: (world: World) => void;
+}
+
+/** Codes that end a session before HELLO whatever else the frame is. */
+const EARLY = ["INVALID_STATE", "HELLO_PARSE_ERROR", "HELLO_DECRYPT_FAIL"];
+
+function frame(does: string, codes: readonly string[], make: (world: World) => string): Step {
+  const run = (world: World) =>
+    world.model.step(world.peer.session.receive(make(world), world.now));
+  return { does, codes: [...codes, ...EARLY], run };
+}
+
+const sealed = (inner: Record<string, unknown>, ...codes: string[]): Step =>
+  frame(JSON.stringify(inner), codes, ({ peer }) => peer.envelope(inner));
+
+const ids = fc.constantFrom(...IDS);
+
+const offers = fc.record({
+  transferId: ids,
+  size: fc.constantFrom(0, 1, 4, 8, 10, 10, 10, 11 * 2 ** 30),
+  hash: fc.constantFrom(FILE_HASH, FILE_HASH, "0".repeat(64), undefined),
+}).map(({ transferId, size, hash }) =>
+  sealed(
+    {
+      type: "file-offer",
+      transferId,
+      filename: "f",
+      size,
+      totalChunks: Math.ceil(size / CHUNK),
+      chunkSize: CHUNK,
+      fileHash: hash,
+    },
+    "REPLAY_DETECTED",
+    "INVALID_MESSAGE",
+  )
+);
+
+const chunks = fc.record({
+  transferId: ids,
+  index: fc.constantFrom(0, 0, 0, 1, 1, 2, 3),
+  length: fc.constantFrom(CHUNK, CHUNK, CHUNK, 2, 0),
+  sealing: fc.constantFrom("right", "right", "right", "wrong", "none"),
+}).map(({ transferId, index, length, sealing }) => {
+  const codes = ["INVALID_STATE", "REPLAY_DETECTED", "TRANSFER_FAILED", "INVALID_MESSAGE"];
+  codes.push("PROTOCOL_VIOLATION", "ENCRYPTION_FAILED", "RATCHET_STATE_ERROR");
+  codes.push("RATCHET_DOWNGRADE_REJECTED");
+  return frame(`${sealing} chunk ${index} of ${transferId[0]}, ${length} bytes`, codes, (world) => {
+    const plaintext = FILE.slice(index * CHUNK, index * CHUNK + length);
+    const message = {
+      type: "file-chunk",
+      transferId,
+      filename: "f",
+      chunkIndex: index,
+      totalChunks: 3,
+      fileSize: 10,
+    };
+    const { peer, ratchet, encoding } = world;
+    if (encoding === "ratchet" && sealing === "right") {
+      return ratchet.chunk(message, index, plaintext);
+    }
+    const boxed = (encoding === "box") === (sealing === "right");
+    const chunk = boxed ? peer.seal(plaintext) : plaintext.toBase64();
+    return peer.envelope({ ...message, chunk: sealing === "none" ? undefined : chunk });
+  });
+});
+
+/** What the codes of a behaving peer can be: noise before it may have put it out of place. */
+const STRAYED = [
+  ...["INVALID_STATE", "REPLAY_DETECTED", "TRANSFER_FAILED", "INTEGRITY_FAILED"],
+  ...["RATCHET_STATE_ERROR", "RATCHET_DOWNGRADE_REJECTED"],
+  ...EARLY,
+];
+
+/** The next message of a peer that behaves: offer (to be accepted), chunks, finish. */
+const onwards = fc.record({
+  fileHash: fc.constantFrom(FILE_HASH, FILE_HASH, "0".repeat(64)),
+  slip: fc.constantFrom("", "", "", "", "", "", "", "generation", "downgrade"),
+}).map(({ fileHash, slip }): Step => ({
+  does: "go on",
+  codes: STRAYED,
+  run: (world) => {
+    const { peer, model, now } = world;
+    const say = (text: string) => model.step(peer.session.receive(text, now));
+    const shape = { filename: "f", totalChunks: 3 };
+    world.course ??= {
+      id: world.courses.toString(16).padStart(32, "e") as TransferId,
+      fileHash,
+      next: -1,
+    };
+    const { course } = world;
+    const transferId = course.id;
+    if (course.next === -1) {
+      const offer = {
+        type: "file-offer",
+        transferId,
+        ...shape,
+        size: 10,
+        chunkSize: CHUNK,
+        fileHash,
+      };
+      if (world.encoding !== "box") say(peer.envelope(offer));
+      if (model.live.get(transferId)?.started === false) {
+        model.step(world.transfers?.accept(transferId, now) ?? []);
+      }
+    } else if (course.next < 3) {
+      const index = course.next;
+      const plaintext = FILE.slice(index * CHUNK, index * CHUNK + CHUNK);
+      const hash = index === 0 ? { fileHash } : {};
+      const message = {
+        type: "file-chunk",
+        transferId,
+        ...shape,
+        chunkIndex: index,
+        fileSize: 10,
+        ...hash,
+      };
+      if (world.encoding === "ratchet" && slip !== "downgrade") {
+        const ahead = slip === "generation" ? 1 : 0;
+        say(world.ratchet.chunk(message, index, plaintext, ahead));
+      } else {
+        const chunk = world.encoding === "box" ? peer.seal(plaintext) : plaintext.toBase64();
+        say(peer.envelope({ ...message, chunk }));
+      }
+    } else {
+      say(peer.envelope({ type: "file-finish", transferId }));
+      world.course = undefined;
+      world.courses++;
+    }
+    course.next++;
+  },
+}));
+
+const controls = fc.record({
+  type: fc.constantFrom("file-accept", "file-finish", "pause", "resume", "cancel"),
+  transferId: ids,
+}).map(({ type, transferId }) =>
+  sealed(
+    type === "cancel" ? { type, transferId, cancelledBy: "sender" } : { type, transferId },
+    "INVALID_STATE",
+    "TRANSFER_FAILED",
+    "INTEGRITY_FAILED",
+  )
+);
+
+const others = fc.constantFrom(
+  sealed({ type: "ping", ts_ms: 1 }),
+  sealed({ type: "pong", ts_ms: 1, reply_to_ms: 1 }),
+  sealed({ type: "app_message", text: "hi" }),
+);
+
+/** What ends the session at once, so it is to be rarer. */
+const fatal = fc.oneof(
+  fc.constantFrom(
+    sealed({ type: "error", code: "LIMIT_EXCEEDED", message: "", transferId: IDS[0] }),
+    sealed({ type: "error", code: "TRANSFER_FAILED", message: "" }, "TRANSFER_FAILED"),
+    sealed({ type: "error", code: "WHATEVER", message: "" }, "PROTOCOL_VIOLATION"),
+    sealed({ type: "no-such-type" }, "UNKNOWN_MESSAGE_TYPE"),
+    frame("hello", ["DUPLICATE_HELLO"], ({ peer }) => peer.hello()),
+    frame(
+      "bad hello",
+      ["DUPLICATE_HELLO", "HELLO_SCHEMA_ERROR"],
+      ({ peer }) => peer.hello({ version: 0.5 }),
+    ),
+    frame("plain ping", ["ENVELOPE_REQUIRED"], () => '{"type":"ping","ts_ms":1}'),
+    frame(
+      "plain error",
+      ["ENVELOPE_REQUIRED", "KEY_MISMATCH"],
+      () => '{"type":"error","code":"KEY_MISMATCH","message":""}',
+    ),
+  ),
+  fc.string().map((text) => frame("text", ["ENVELOPE_INVALID", "ENVELOPE_REQUIRED"], () => text)),
+  fc.jsonValue().map((value) =>
+    frame(
+      "sealed json",
+      ["INVALID_MESSAGE", "UNKNOWN_MESSAGE_TYPE"],
+      ({ peer }) => peer.envelope(value === undefined ? null : value),
+    )
+  ),
+  fc.base64String().map((payload) =>
+    frame(
+      "forged envelope",
+      ["ENVELOPE_DECRYPT_FAIL"],
+      () => JSON.stringify({ type: "profile-envelope", version: 1, encoding: "base64", payload }),
+    )
+  ),
+);
+
+function local(does: string, move: (world: World, transfers: Transfers) => void): Step {
+  const run = (world: World) => {
+    if (world.transfers === undefined) return;
+    try {
+      move(world, world.transfers);
+    } catch (error) {
+      // The program in this test moves blindly; a move that is not allowed must change nothing.
+      if (!(error instanceof MisuseError)) throw error;
+    }
+  };
+  return { does, codes: [], run };
+}
+
+const locals = fc.oneof(
+  fc.constant<Step>({
+    does: "approve",
+    codes: [],
+    run: (world) => {
+      if (world.peer.session.phase !== "undecided") return;
+      const { transfers, effects } = world.peer.session.approve(world.now);
+      world.transfers = transfers;
+      world.model.approve();
+      world.model.step(effects);
+    },
+  }),
+  ids.map((id) =>
+    local("accept", ({ model, now }, transfers) => model.step(transfers.accept(id, now)))
+  ),
+  fc.record({ id: ids, move: fc.constantFrom("pause" as const, "resume" as const) })
+    .map(({ id, move }) =>
+      local(move, ({ model, now }, transfers) => model.step(transfers[move](id, now)))
+    ),
+  fc.record({ id: ids, move: fc.constantFrom("cancel" as const, "fail" as const) })
+    .map(({ id, move }) =>
+      local(move, ({ model }, transfers) => model.step(transfers[move](id, "blindly")))
+    ),
+  fc.constantFrom(
+    local("offer", (world, transfers) => {
+      const file = { filename: "g", size: 10, fileHash: FILE_HASH };
+      const { transferId, effects } = transfers.offer(file, world.now);
+      world.model.offered(transferId);
+      world.model.step(effects);
+      // The peer it is offered to takes it, so that the sending side is reached as well.
+      const accept = world.peer.envelope({ type: "file-accept", transferId });
+      if (world.now % 2 === 0 && world.encoding !== "box") {
+        world.model.step(world.peer.session.receive(accept, world.now));
+      }
+    }),
+    local("send", ({ model, now }, transfers) => {
+      for (const id of model.live.keys()) {
+        const next = transfers.nextChunk(id);
+        if (next !== undefined) model.step(transfers.sendChunk(id, FILE, now));
+      }
+    }),
+  ),
+);
+
+const waits = fc.constantFrom(1, 4_999, 15_000, 60_000).map((ms): Step => ({
+  does: `wait ${ms}`,
+  codes: ["CONNECTION_LOST"],
+  run: (world) => {
+    world.now += ms;
+    world.model.step(world.peer.session.tick(world.now));
+    const next = world.peer.session.nextDeadline;
+    assert(next === undefined || next > world.now, "a deadline that passed is still there");
+  },
+}));
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 30, arbitrary: onwards },
+    { weight: 2, arbitrary: offers },
+    { weight: 3, arbitrary: chunks },
+    { weight: 2, arbitrary: controls },
+    { weight: 2, arbitrary: others },
+    { weight: 1, arbitrary: fatal },
+    { weight: 5, arbitrary: locals },
+    { weight: 1, arbitrary: waits },
+  ),
+  { minLength: 1, maxLength: 20 },
+);
+
+/** How a sequence begins: usually with a HELLO and an approval, so that it gets somewhere. */
+const beginnings = fc.record({
+  hello: fc.constantFrom(true, true, true, true, true, false),
+  approve: fc.constantFrom(true, true, true, false),
+  encoding: fc.constantFrom("ratchet" as const, "plain" as const, "box" as const),
+});
+
+function begin(
+  { hello, approve, encoding }: { hello: boolean; approve: boolean; encoding: World["encoding"] },
+): World {
+  const capabilities = ALL_CAPABILITIES
+    .filter((capability) => encoding === "ratchet" || !capability.includes("ratchet"));
+  const peer = new RawPeer({ peerKind: encoding === "box" ? "web" : "daemon" });
+  const model = new SessionModel((text) => peer.read(text));
+  const world: World = {
+    peer,
+    model,
+    ratchet: new RawRatchet(peer),
+    encoding,
+    transfers: undefined,
+    now: 0,
+    course: undefined,
+    courses: 0,
+  };
+  model.step(peer.session.start(0));
+  if (!hello) return world;
+  model.step(peer.session.receive(peer.hello({ capabilities }), 0));
+  if (!approve) return world;
+  const { transfers, effects } = peer.session.approve(0);
+  world.transfers = transfers;
+  model.approve();
+  model.step(effects);
+  return world;
+}
+
+Deno.test("any sequence of a hostile peer leaves a legal state, bounded, and the right code", () => {
+  using _ = memoisedX25519();
+  const reached = new Map<string, number>();
+  fc.assert(
+    fc.property(beginnings, steps, (beginning, sequence) => {
+      const world = begin(beginning);
+      for (const step of sequence) {
+        const wasClosed = world.model.closed !== undefined;
+        step.run(world);
+        const { closed } = world.model;
+        if (closed !== undefined && !wasClosed) {
+          assert(step.codes.includes(closed), `${step.does} ended the session with ${closed}`);
+        }
+        if (closed !== undefined) assert(world.peer.session.phase === "closed");
+      }
+      world.model.step(world.peer.session.close());
+      assert(world.model.closed !== undefined && world.model.live.size === 0);
+      assert(world.peer.victimEphemeral.secretKey.spent);
+      reached.set(world.model.closed, (reached.get(world.model.closed) ?? 0) + 1);
+    }),
+    { numRuns: runs(SEQUENCES) },
+  );
+  if (runs(SEQUENCES) < SEQUENCES) return;
+  // The model is worth something only if it gets to the corners.
+  for (
+    const code of [
+      ...["in order", "INVALID_STATE", "TRANSFER_FAILED", "INTEGRITY_FAILED", "REPLAY_DETECTED"],
+      ...["INVALID_MESSAGE", "RATCHET_STATE_ERROR", "RATCHET_DOWNGRADE_REJECTED"],
+      ...["ENCRYPTION_FAILED", "CONNECTION_LOST", "ENVELOPE_REQUIRED", "UNKNOWN_MESSAGE_TYPE"],
+    ]
+  ) assert(reached.has(code), `no sequence ended with ${code}: ${[...reached.keys()]}`);
+});

@@ -1,0 +1,49 @@
+/**
+ * Is the peer still there? Silence brings a ping, longer silence the end.
+ *
+ * @module
+ */
+
+/** Waits of the keepalive, in ms. */
+export interface KeepAliveTiming {
+  /** Silence after which we ping, again and again. @default {15000} */
+  readonly pingMs: number;
+  /** Silence after which the peer is given up. @default {45000} */
+  readonly lostMs: number;
+}
+
+/** What is due. */
+export type KeepAliveDue = "ping" | "lost";
+
+/** The silence of one peer. */
+export class KeepAlive {
+  readonly #timing: KeepAliveTiming;
+  #heardAt: number;
+  #pingAt: number;
+
+  /** Starts as if the peer was heard `now`, in ms. */
+  constructor(timing: KeepAliveTiming, now: number) {
+    this.#timing = timing;
+    this.#heardAt = now;
+    this.#pingAt = now + timing.pingMs;
+  }
+
+  /** The peer said something. */
+  heard(now: number): void {
+    this.#heardAt = now;
+    this.#pingAt = now + this.#timing.pingMs;
+  }
+
+  /** When something is due, in ms. */
+  get nextDeadline(): number {
+    return Math.min(this.#pingAt, this.#heardAt + this.#timing.lostMs);
+  }
+
+  /** What is due now, if anything. A ping that is due counts as sent. */
+  due(now: number): KeepAliveDue | undefined {
+    if (now >= this.#heardAt + this.#timing.lostMs) return "lost";
+    if (now < this.#pingAt) return undefined;
+    this.#pingAt = now + this.#timing.pingMs;
+    return "ping";
+  }
+}

@@ -1,0 +1,419 @@
+/**
+ * One Bolt session over one channel, as a state machine without IO.
+ *
+ * ```text
+ * new --start--> hello --peer's HELLO--> undecided --approve--> open
+ *                  |                         |                    |
+ *                  +--------- error, close, deadline, loss -------+--> closed
+ * ```
+ *
+ * The program feeds it frames and the time, and carries out the effects it gives, in order. Every
+ * way out ends in one `closed` effect with all keys zeroed.
+ *
+ * @module
+ */
+import { SessionRatchet } from "../btr/session_ratchet.ts";
+import type { EphemeralKeyPair, EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
+import type { RandomSource } from "../crypto/random_source.ts";
+import { isErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
+import { CAPABILITIES, type Capability } from "../messages/capabilities.ts";
+import {
+  encodeErrorFrame,
+  type Frame,
+  parseFrame,
+  type RawRatchetFields,
+} from "../messages/frame.ts";
+import type { ErrorMessage, InnerMessage } from "../messages/inner_message.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_TRANSFER_TIMING,
+  type TransferLimits,
+  type TransferTiming,
+} from "../transfer/limits.ts";
+import { TransferTable } from "../transfer/transfer_table.ts";
+import type { Transfers } from "../transfer/transfers.ts";
+import type { PeerFacts, SessionEffect, SessionEnd } from "./effects.ts";
+import { EnvelopeCodec } from "./envelope_codec.ts";
+import { concludeHandshake } from "./handshake.ts";
+import { KeepAlive, type KeepAliveTiming } from "./keep_alive.ts";
+
+/** Where a session is. */
+export type SessionPhase = "new" | "hello" | "undecided" | "open" | "closed";
+
+/** Waits of a session, in ms. */
+export interface SessionTiming extends KeepAliveTiming, TransferTiming {
+  /** From start to the peer's HELLO. @default {5000} */
+  readonly helloMs: number;
+}
+
+/** The wire format's wait for HELLO, and our own for the rest. */
+export const DEFAULT_SESSION_TIMING: SessionTiming = {
+  helloMs: 5_000,
+  pingMs: 15_000,
+  lostMs: 45_000,
+  ...DEFAULT_TRANSFER_TIMING,
+};
+
+/** What a session is made of. */
+export interface SessionOptions {
+  /** Who we are. The secret half is not needed: identities are claimed, pinned and compared. */
+  readonly identity: IdentityPublicKey;
+  /** Our fresh keys for this connection; the session takes them over and zeroes them. */
+  readonly ephemeral: EphemeralKeyPair;
+  /** The peer's half, as signaling brought it. */
+  readonly remoteEphemeral: EphemeralPublicKey;
+  /** Where nonces, ratchet keys and transfer ids come from. */
+  readonly random: RandomSource;
+  /**
+   * What kind of peer: a web client sends chunks without an offer, and ends the session at a ping,
+   * an offer, an accept or a finish. @default {"daemon"}
+   */
+  readonly peerKind?: "daemon" | "web";
+  /** What we can do besides envelopes. @default {all that is registered} */
+  readonly capabilities?: readonly Capability[];
+  /** Bounds of transfers. @default {DEFAULT_LIMITS} */
+  readonly limits?: Partial<TransferLimits>;
+  /** Waits. @default {DEFAULT_SESSION_TIMING} */
+  readonly timing?: Partial<SessionTiming>;
+}
+
+/** An approved session: its transfers, and what approval brought forth. */
+export interface Approved {
+  /** The session's transfers, to be used from now on. */
+  readonly transfers: Transfers;
+  /** What is to be carried out now. */
+  readonly effects: readonly SessionEffect[];
+}
+
+/** How much of a peer's error text is passed on. */
+const MAX_TOLD_LENGTH = 200;
+
+/** One session. Times are in ms on one clock that never goes back. */
+export class Session implements Disposable {
+  readonly #options: SessionOptions;
+  readonly #capabilities: readonly Capability[];
+  readonly #timing: SessionTiming;
+  readonly #codec: EnvelopeCodec;
+  #phase: SessionPhase = "new";
+  #helloDeadline: number | undefined;
+  #peer: PeerFacts | undefined;
+  #ratchet: SessionRatchet | undefined;
+  #table: TransferTable | undefined;
+  #keepAlive: KeepAlive | undefined;
+  /** The peer's first envelope opened, so it has concluded the handshake as well. */
+  #peerConcluded = false;
+  #effects: SessionEffect[] = [];
+
+  /**
+   * Agrees on the connection's box key; nothing is sent before {@linkcode start}.
+   *
+   * @throws {ProtocolError} PROTOCOL_VIOLATION when the peer's ephemeral key is our own or weak.
+   */
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { capabilities = CAPABILITIES } = options;
+    this.#capabilities = [...new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities])];
+    this.#timing = { ...DEFAULT_SESSION_TIMING, ...options.timing };
+    try {
+      this.#codec = new EnvelopeCodec(options.ephemeral, options.remoteEphemeral, options.random);
+    } catch (error) {
+      options.ephemeral[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Where the session is. */
+  get phase(): SessionPhase {
+    return this.#phase;
+  }
+
+  /** What the handshake told; undefined before it is done. */
+  get peer(): PeerFacts | undefined {
+    return this.#peer;
+  }
+
+  /** When {@linkcode tick} is to be called next: one timer is enough. Undefined: no need. */
+  get nextDeadline(): number | undefined {
+    const deadlines = [
+      this.#helloDeadline,
+      this.#keepAlive?.nextDeadline,
+      this.#table?.nextDeadline,
+    ].filter((deadline) => deadline !== undefined);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /**
+   * The channel is open: sends our HELLO.
+   *
+   * @throws {MisuseError} When it was started before.
+   */
+  start(now: number): readonly SessionEffect[] {
+    this.#expectPhase("new");
+    this.#phase = "hello";
+    this.#helloDeadline = now + this.#timing.helloMs;
+    const { identity } = this.#options;
+    this.#send(this.#codec.sealHello({ identity, capabilities: this.#capabilities }));
+    return this.#take();
+  }
+
+  /**
+   * A message came. Whatever the peer sent, this gives effects and does not throw; after the end it
+   * gives none.
+   *
+   * @param message A text frame, or a binary one that should hold UTF-8.
+   * @throws {MisuseError} When the session was not started.
+   */
+  receive(message: string | Uint8Array, now: number): readonly SessionEffect[] {
+    if (this.#phase === "closed") return [];
+    if (this.#phase === "new") throw new MisuseError("start the session before it receives");
+    try {
+      this.#onFrame(parseFrame(message), now);
+    } catch (error) {
+      this.#collect();
+      if (!(error instanceof ProtocolError)) {
+        this[Symbol.dispose]();
+        throw error;
+      }
+      this.#onError(error);
+    }
+    return this.#take();
+  }
+
+  /** Time has passed: carries out what is due. */
+  tick(now: number): readonly SessionEffect[] {
+    if (this.#helloDeadline !== undefined && now >= this.#helloDeadline) {
+      const seconds = this.#timing.helloMs / 1000;
+      this.#lose(`the peer's HELLO did not come within ${seconds} s`);
+    }
+    this.#table?.tick(now);
+    this.#collect();
+    const due = this.#keepAlive?.due(now);
+    if (due === "ping") this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
+    if (due === "lost") this.#lose(`the peer was silent for ${this.#timing.lostMs / 1000} s`);
+    return this.#take();
+  }
+
+  /**
+   * The program trusts the peer: transfers may begin, and an offer that was held is told of.
+   *
+   * @throws {MisuseError} When the handshake is not done or the decision was made.
+   */
+  approve(now: number): Approved {
+    this.#expectPhase("undecided");
+    const table = this.#table;
+    if (table === undefined) throw new MisuseError("the handshake is not done");
+    this.#phase = "open";
+    table.approve(now);
+    return { transfers: table, effects: this.#take() };
+  }
+
+  /**
+   * Sends a text to the peer's application.
+   *
+   * @throws {MisuseError} When the session is not open, or the text is too large for a frame.
+   */
+  sendAppMessage(text: string): readonly SessionEffect[] {
+    this.#expectPhase("open");
+    this.#sendInner({ type: "app_message", text });
+    return this.#take();
+  }
+
+  /**
+   * Ends the session for a reason that the peer is told, such as KEY_MISMATCH when another identity
+   * is pinned.
+   */
+  fail(code: WireErrorCode, message: string): readonly SessionEffect[] {
+    if (this.#phase !== "closed") this.#endWith(new ProtocolError(code, message));
+    return this.#take();
+  }
+
+  /** Ends the session in order: what is in transfer is cancelled first. */
+  close(message = "the session was closed"): readonly SessionEffect[] {
+    if (this.#phase === "closed") return [];
+    this.#table?.cancelAll(message);
+    this.#collect();
+    this.#end({ by: "local" });
+    return this.#take();
+  }
+
+  /**
+   * The channel is gone; nothing can be sent.
+   *
+   * @param problem What went wrong; absent when the peer closed it in order.
+   */
+  disconnected(problem?: string): readonly SessionEffect[] {
+    if (this.#phase === "closed") return [];
+    if (problem === undefined) this.#end({ by: "remote" });
+    else this.#lose(problem);
+    return this.#take();
+  }
+
+  /** Zeroes all keys, without a word. Use {@linkcode close} to end in order. */
+  [Symbol.dispose](): void {
+    this.#phase = "closed";
+    this.#helloDeadline = undefined;
+    this.#keepAlive = undefined;
+    this.#table = undefined;
+    this.#ratchet?.[Symbol.dispose]();
+    this.#codec[Symbol.dispose]();
+    this.#options.ephemeral[Symbol.dispose]();
+  }
+
+  #onFrame(frame: Frame, now: number): void {
+    if (this.#phase === "hello") this.#beforeHello(frame, now);
+    else this.#afterHello(frame, now);
+  }
+
+  #beforeHello(frame: Frame, now: number): void {
+    switch (frame.type) {
+      case "hello":
+        return this.#conclude(frame.payload, now);
+      case "error":
+        return this.#onPlainError(frame.code, frame.message);
+      case "unreadable":
+        throw new ProtocolError("HELLO_PARSE_ERROR", "the peer's first frame is not a HELLO");
+      default:
+        throw new ProtocolError("INVALID_STATE", "the peer sent a message before its HELLO");
+    }
+  }
+
+  #afterHello(frame: Frame, now: number): void {
+    switch (frame.type) {
+      case "envelope": {
+        const message = this.#codec.open(frame.payload);
+        this.#peerConcluded = true;
+        this.#keepAlive?.heard(now);
+        return this.#onInner(message, frame.ratchet, now);
+      }
+      case "hello":
+        throw new ProtocolError("DUPLICATE_HELLO", "the peer sent a second HELLO");
+      case "error":
+        // Terminal errors about envelopes stay plain; so does all until the peer has our HELLO.
+        if (!this.#peerConcluded || String(frame.code).startsWith("ENVELOPE_")) {
+          return this.#onPlainError(frame.code, frame.message);
+        }
+        break;
+      case "bad-envelope":
+      case "unreadable":
+        throw new ProtocolError("ENVELOPE_INVALID", "the peer sent a malformed envelope");
+      case "other":
+        break;
+    }
+    throw new ProtocolError("ENVELOPE_REQUIRED", "the peer sent a message outside an envelope");
+  }
+
+  #conclude(payload: string, now: number): void {
+    const { identity, ephemeral, remoteEphemeral, random, peerKind, limits } = this.#options;
+    const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
+    const peer = concludeHandshake(local, this.#codec.openHello(payload), remoteEphemeral);
+    const web = peerKind === "web";
+    if (peer.btr === "FULL_BTR") this.#ratchet = new SessionRatchet(ephemeral, remoteEphemeral);
+    this.#table = new TransferTable({
+      frameOf: (message, ratchet) => this.#codec.seal(message, ratchet),
+      keys: { ratchet: this.#ratchet, box: this.#codec.key, random },
+      web,
+      fileHash: peer.capabilities.has("bolt.file-hash"),
+      yields: ephemeral.publicKey.compare(remoteEphemeral) < 0,
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      timing: this.#timing,
+    });
+    // A web client takes a ping for a violation.
+    if (!web) this.#keepAlive = new KeepAlive(this.#timing, now);
+    this.#helloDeadline = undefined;
+    this.#peer = peer;
+    this.#phase = "undecided";
+    this.#effects.push({ type: "established", peer });
+  }
+
+  #onInner(message: InnerMessage, ratchet: RawRatchetFields, now: number): void {
+    switch (message.type) {
+      case "ping":
+        return this.#sendInner({ type: "pong", tsMs: Math.trunc(now), replyToMs: message.tsMs });
+      case "pong":
+        if (message.replyToMs <= now) {
+          this.#effects.push({ type: "round-trip", ms: now - message.replyToMs });
+        }
+        return;
+      case "app_message": {
+        const approved = this.#phase === "open";
+        this.#effects.push({ type: "app-message", text: message.text, approved });
+        return;
+      }
+      case "error":
+        if (this.#table?.receiveError(message) !== true) this.#onRemoteError(message);
+        return this.#collect();
+      default:
+        this.#table?.receive(message, ratchet, now);
+        return this.#collect();
+    }
+  }
+
+  #onPlainError(code: unknown, message: unknown): void {
+    if (!isErrorCode(code)) {
+      throw new ProtocolError("PROTOCOL_VIOLATION", "the peer's error has an unregistered code");
+    }
+    const text = typeof message === "string" ? message : "";
+    this.#onRemoteError({ type: "error", code, message: text });
+  }
+
+  #onRemoteError({ code, message }: ErrorMessage): void {
+    const told = message === "" ? "" : `: ${message.slice(0, MAX_TOLD_LENGTH)}`;
+    const error = new ProtocolError(code, `the peer ended the session with ${code}${told}`);
+    this.#end({ by: "remote", error });
+  }
+
+  /** An error of the peer's making ends its transfer or the session. */
+  #onError(error: ProtocolError): void {
+    const { transferId } = error;
+    if (error.action === "disconnect" || transferId === undefined) return this.#endWith(error);
+    this.#table?.refuse(transferId, error);
+    this.#collect();
+  }
+
+  /** Tells the peer, as far as that goes, and ends. */
+  #endWith(error: ProtocolError): void {
+    const { code, message } = error;
+    if (code !== "CONNECTION_LOST" && this.#phase !== "new") {
+      const plain = this.#peer === undefined || code.startsWith("ENVELOPE_");
+      if (plain) this.#send(encodeErrorFrame(code, message));
+      else this.#sendInner({ type: "error", code, message });
+    }
+    this.#end({ by: "failure", error });
+  }
+
+  #lose(message: string): void {
+    this.#end({ by: "failure", error: new ProtocolError("CONNECTION_LOST", message) });
+  }
+
+  #end(end: SessionEnd): void {
+    this.#table?.close(end.by === "remote" ? "remote" : "local", end.error);
+    this.#collect();
+    this[Symbol.dispose]();
+    this.#effects.push({ type: "closed", end });
+  }
+
+  #expectPhase(phase: SessionPhase): void {
+    if (this.#phase === phase) return;
+    throw new MisuseError(`the session is ${this.#phase}, this is for when it is ${phase}`);
+  }
+
+  #sendInner(message: InnerMessage): void {
+    this.#send(this.#codec.seal(message));
+  }
+
+  #send(frame: string): void {
+    this.#effects.push({ type: "send", frame });
+  }
+
+  /** Takes over what the transfers want done. */
+  #collect(): void {
+    if (this.#table !== undefined) this.#effects.push(...this.#table.take());
+  }
+
+  #take(): readonly SessionEffect[] {
+    this.#collect();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Two sessions wired back to back, for tests only: what one sends waits in a queue until it is
+ * delivered, so that a test decides how messages interleave.
+ *
+ * @module
+ */
+import { KeyPair, type PublicKey } from "../crypto/keys.ts";
+import type { SessionEffect } from "../session/effects.ts";
+import { Session, type SessionOptions } from "../session/session.ts";
+import type { Transfers } from "../transfer/transfers.ts";
+import { seededRandom } from "./seeded_random.ts";
+
+/** The effects of one type. */
+export type EffectOf<T extends SessionEffect["type"]> = Extract<SessionEffect, { type: T }>;
+
+/** One side: its session, what it told, and what it has sent but the other has not received. */
+export class TestPeer {
+  /** The session of ours. */
+  readonly session: Session;
+  /** Who this side is. */
+  readonly identity: PublicKey<"identity">;
+  /** Frames sent and not yet delivered. */
+  readonly outbox: string[] = [];
+  /** Every other effect so far. */
+  readonly told: SessionEffect[] = [];
+  /** The transfers, once approved. */
+  transfers: Transfers | undefined;
+
+  /** Makes a session of its options. */
+  constructor(options: SessionOptions) {
+    this.session = new Session(options);
+    this.identity = options.identity;
+  }
+
+  /** Carries out effects: frames go to the outbox, the rest is remembered. */
+  do(effects: readonly SessionEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === "send") this.outbox.push(effect.frame);
+      else this.told.push(effect);
+    }
+  }
+
+  /** Approves the session. */
+  approve(now = 0): Transfers {
+    const { transfers, effects } = this.session.approve(now);
+    this.transfers = transfers;
+    this.do(effects);
+    return transfers;
+  }
+
+  /** What was told of one type so far. */
+  all<T extends SessionEffect["type"]>(type: T): EffectOf<T>[] {
+    return this.told.filter((effect): effect is EffectOf<T> => effect.type === type);
+  }
+
+  /** The last that was told of one type. */
+  last<T extends SessionEffect["type"]>(type: T): EffectOf<T> {
+    const effect = this.all(type).at(-1);
+    if (effect === undefined) throw new Error(`nothing of type ${type} was told`);
+    return effect;
+  }
+}
+
+/** Options of a pair: for both sides, and for each. */
+export interface PairOptions {
+  /** Seed of all randomness. @default {1} */
+  readonly seed?: string | number;
+  /** Options of both sides. */
+  readonly both?: Partial<SessionOptions>;
+  /** Options of side a, over those of both. */
+  readonly a?: Partial<SessionOptions>;
+  /** Options of side b, over those of both. */
+  readonly b?: Partial<SessionOptions>;
+}
+
+/** Two peers that know each other's ephemeral keys, not yet started. */
+export function newPair(options: PairOptions = {}): { a: TestPeer; b: TestPeer } {
+  const random = seededRandom(options.seed ?? 1);
+  const keys = (own: Partial<SessionOptions> = {}) => ({
+    identity: KeyPair.generate("identity", random).publicKey,
+    ephemeral: own.ephemeral ?? KeyPair.generate("ephemeral", random),
+    random,
+  });
+  const [a, b] = [keys(options.a), keys(options.b)];
+  return {
+    a: new TestPeer({
+      ...a,
+      remoteEphemeral: b.ephemeral.publicKey,
+      ...options.both,
+      ...options.a,
+    }),
+    b: new TestPeer({
+      ...b,
+      remoteEphemeral: a.ephemeral.publicKey,
+      ...options.both,
+      ...options.b,
+    }),
+  };
+}
+
+/** Delivers one frame. Says whether there was one. */
+export function deliver(from: TestPeer, to: TestPeer, now = 0): boolean {
+  const frame = from.outbox.shift();
+  if (frame === undefined) return false;
+  to.do(to.session.receive(frame, now));
+  return true;
+}
+
+/** Delivers until both outboxes are empty. */
+export function settle(a: TestPeer, b: TestPeer, now = 0): void {
+  while (deliver(a, b, now) || deliver(b, a, now));
+}
+
+/** Two peers that have exchanged HELLOs and approved each other. */
+export function openPair(
+  options: PairOptions = {},
+): { a: TestPeer; b: TestPeer; ta: Transfers; tb: Transfers } {
+  const { a, b } = newPair(options);
+  a.do(a.session.start(0));
+  b.do(b.session.start(0));
+  settle(a, b);
+  const [ta, tb] = [a.approve(), b.approve()];
+  settle(a, b);
+  return { a, b, ta, tb };
+}

@@ -1,0 +1,110 @@
+/**
+ * What transfers ask of, and tell, the program around the core.
+ *
+ * @module
+ */
+import type { ProtocolError } from "../errors.ts";
+import type { TransferId } from "../messages/transfer_id.ts";
+import type { IncomingFile, ReceivedChunk } from "./file_receiver.ts";
+
+/** Who did it. */
+export type Side = "local" | "remote";
+
+/** Which way the file goes. */
+export type Direction = "outgoing" | "incoming";
+
+/** How a transfer ended. */
+export type TransferOutcome =
+  /**
+   * All received and verified; or all sent. The protocol has no acknowledgement: a receiver that
+   * finds the file broken afterwards ends the session with INTEGRITY_FAILED.
+   */
+  | "completed"
+  /** Declined, cancelled, timed out or given up. */
+  | "cancelled"
+  /** Broken; `error` says how. What was received is not the file and is to be discarded. */
+  | "failed";
+
+/** A frame to put on the channel, in order. */
+export interface SendEffect {
+  /** Tag of the union. */
+  readonly type: "send";
+  /** A text message. */
+  readonly frame: string;
+}
+
+/** A file is offered (or, by a web client, simply coming): accept it, or cancel it. */
+export interface OfferedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-offered";
+  /** What is offered. */
+  readonly file: IncomingFile;
+}
+
+/** Chunks flow from here on: an accepted outgoing transfer wants its first piece. */
+export interface StartedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-started";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** Which way the file goes. */
+  readonly direction: Direction;
+}
+
+/** A piece of an incoming file, in order. */
+export interface ChunkEffect extends ReceivedChunk {
+  /** Tag of the union. */
+  readonly type: "transfer-chunk";
+  /** The transfer. */
+  readonly transferId: TransferId;
+}
+
+/** A side paused. An outgoing transfer flows when neither side is pausing it. */
+export interface PausedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-paused";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** Who did it. */
+  readonly by: Side;
+}
+
+/** A side ended its pause. */
+export interface ResumedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-resumed";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** Who did it. */
+  readonly by: Side;
+}
+
+/** The transfer is over; release what belongs to it. Exactly once for each transfer told of. */
+export interface EndedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-ended";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** Which way the file goes. */
+  readonly direction: Direction;
+  /** How it ended. */
+  readonly outcome: TransferOutcome;
+  /** Who did it. */
+  readonly by: Side;
+  /** Why, for the operator. */
+  readonly message: string;
+  /** What broke, when the outcome is `failed`. */
+  readonly error?: ProtocolError;
+  /** The received file was checked against a hash that the peer gave. */
+  readonly hashVerified?: boolean;
+}
+
+/** Everything that transfers ask or tell. */
+export type TransferEffect =
+  | SendEffect
+  | OfferedEffect
+  | StartedEffect
+  | ChunkEffect
+  | PausedEffect
+  | ResumedEffect
+  | EndedEffect;

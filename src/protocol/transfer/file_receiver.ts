@@ -1,0 +1,134 @@
+/**
+ * Receiving one accepted file: chunks in order, each of its right length, then the hash.
+ *
+ * @module
+ */
+import { type FileHash, Sha256 } from "../crypto/sha256.ts";
+import { type ErrorCode, ProtocolError } from "../errors.ts";
+import { chunkCount, type FileChunk } from "../messages/inner_message.ts";
+import type { TransferId } from "../messages/transfer_id.ts";
+
+/** A file that the peer offers. */
+export interface IncomingFile {
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** Hostile text, not a path. */
+  readonly filename: string;
+  /** Bytes. */
+  readonly size: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
+  readonly totalChunks: number;
+  /** Bytes of plaintext in every chunk but the last; absent when the peer did not say. */
+  readonly chunkSize?: number;
+  /** What the received file must hash to. */
+  readonly fileHash?: FileHash;
+  /** There was no offer: a web client started with the first chunk. */
+  readonly implied: boolean;
+}
+
+/** A piece of the file, to be written at its offset before the next is asked for. */
+export interface ReceivedChunk {
+  /** The chunk's index, from 0. */
+  readonly index: number;
+  /** Byte offset in the file. */
+  readonly offset: number;
+  /** The plaintext; the receiver of the effect may keep it. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** Whether it is the last chunk. */
+  readonly last: boolean;
+}
+
+/** The position in a file that is being received. */
+export class FileReceiver {
+  readonly #file: IncomingFile;
+  readonly #hash: Sha256 | undefined;
+  #chunkSize: number | undefined;
+  #next = 0;
+  #offset = 0;
+
+  /** Starts at the file's first byte. */
+  constructor(file: IncomingFile) {
+    this.#file = file;
+    this.#chunkSize = file.chunkSize;
+    this.#hash = file.fileHash === undefined ? undefined : new Sha256();
+  }
+
+  /** Whether all chunks are here. */
+  get complete(): boolean {
+    return this.#next === this.#file.totalChunks;
+  }
+
+  /**
+   * Judges a chunk's header before it is opened.
+   *
+   * @throws {ProtocolError} PROTOCOL_VIOLATION when it is at odds with the offer.
+   */
+  checkHeader(chunk: FileChunk): void {
+    const { filename, size, totalChunks } = this.#file;
+    if (
+      chunk.filename !== filename || chunk.fileSize !== size || chunk.totalChunks !== totalChunks
+    ) {
+      throw this.#error("PROTOCOL_VIOLATION", `chunk ${chunk.chunkIndex} is of another file`);
+    }
+  }
+
+  /**
+   * Judges a chunk's place where no ratchet does.
+   *
+   * @throws {ProtocolError} REPLAY_DETECTED for a chunk that was here, TRANSFER_FAILED for a gap.
+   */
+  checkOrder(index: number): void {
+    if (index < this.#next) throw this.#error("REPLAY_DETECTED", `chunk ${index} came again`);
+    if (index > this.#next) {
+      throw this.#error("TRANSFER_FAILED", `chunk ${index} came where ${this.#next} was expected`);
+    }
+  }
+
+  /**
+   * Takes the opened bytes of the next chunk.
+   *
+   * @throws {ProtocolError} TRANSFER_FAILED when they are more or fewer than they must be.
+   */
+  take(data: Uint8Array<ArrayBuffer>): ReceivedChunk {
+    const index = this.#next;
+    this.#checkLength(index, data.length);
+    this.#hash?.update(data);
+    const received = { index, offset: this.#offset, data, last: false };
+    this.#next++;
+    this.#offset += data.length;
+    return { ...received, last: this.complete };
+  }
+
+  /**
+   * Judges the whole file when its sender says that it is finished.
+   *
+   * @returns Whether there was a hash to verify.
+   * @throws {ProtocolError} TRANSFER_FAILED when chunks are missing, INTEGRITY_FAILED when the file
+   * does not have the offer's hash.
+   */
+  finish(): boolean {
+    const { totalChunks, fileHash } = this.#file;
+    if (!this.complete) {
+      throw this.#error("TRANSFER_FAILED", `finished after ${this.#next} of ${totalChunks} chunks`);
+    }
+    if (this.#hash === undefined || fileHash === undefined) return false;
+    if (this.#hash.finish().equals(fileHash)) return true;
+    throw this.#error("INTEGRITY_FAILED", "the received file does not have the offered hash");
+  }
+
+  #checkLength(index: number, length: number): void {
+    const { size, totalChunks } = this.#file;
+    // Without an offer the first chunk tells the size of all; it must fit the count.
+    this.#chunkSize ??= totalChunks === 1 ? size : length;
+    const chunkSize = this.#chunkSize;
+    const expected = Math.min(chunkSize, size - this.#offset);
+    const consistent = chunkSize > 0 && chunkCount(size, chunkSize) === totalChunks;
+    if (!consistent || length !== expected) {
+      throw this.#error("TRANSFER_FAILED", `chunk ${index} has ${length} bytes, not ${expected}`);
+    }
+  }
+
+  #error(code: ErrorCode, message: string): ProtocolError {
+    return new ProtocolError(code, message, { transferId: this.#file.transferId });
+  }
+}

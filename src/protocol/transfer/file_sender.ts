@@ -1,0 +1,77 @@
+/**
+ * Sending one accepted file: which bytes come next, and whether they are still the file offered.
+ *
+ * @module
+ */
+import { Sha256 } from "../crypto/sha256.ts";
+import { MisuseError } from "../errors.ts";
+import type { FileOffer } from "../messages/inner_message.ts";
+
+/** A file to send, as it is offered. */
+export type OutgoingFile = Omit<FileOffer, "type">;
+
+/** The piece of the file that is to be read and sent next. */
+export interface ChunkRequest {
+  /** The chunk's index, from 0. */
+  readonly index: number;
+  /** Byte offset in the file. */
+  readonly offset: number;
+  /** Bytes; exactly so many. */
+  readonly length: number;
+}
+
+/** What became of a piece that was handed in. */
+export interface TakenChunk {
+  /** The chunk's index, from 0. */
+  readonly index: number;
+  /** Whether it is the last chunk. */
+  readonly last: boolean;
+  /** The file no longer has the hash that was offered. Known with the last piece only. */
+  readonly changed: boolean;
+}
+
+/** The position in a file that is being sent. */
+export class FileSender {
+  readonly #file: OutgoingFile;
+  readonly #hash: Sha256 | undefined;
+  #next = 0;
+
+  /** Starts at the file's first byte. */
+  constructor(file: OutgoingFile) {
+    this.#file = file;
+    this.#hash = file.fileHash === undefined ? undefined : new Sha256();
+  }
+
+  /** The next piece, or undefined when all were taken. */
+  get next(): ChunkRequest | undefined {
+    const { size, chunkSize, totalChunks } = this.#file;
+    if (this.#next === totalChunks) return undefined;
+    const offset = this.#next * chunkSize;
+    return { index: this.#next, offset, length: Math.min(chunkSize, size - offset) };
+  }
+
+  /**
+   * Takes the bytes of {@linkcode next}.
+   *
+   * @throws {MisuseError} When they are not exactly as many as were asked for.
+   */
+  take(plaintext: Uint8Array): TakenChunk {
+    const next = this.next;
+    if (next === undefined) throw new MisuseError("all chunks of the file were sent");
+    if (plaintext.length !== next.length) {
+      throw new MisuseError(
+        `chunk ${next.index} has ${next.length} bytes, not ${plaintext.length}: cancel the transfer`,
+      );
+    }
+    this.#next++;
+    this.#hash?.update(plaintext);
+    const last = this.#next === this.#file.totalChunks;
+    return { index: next.index, last, changed: last && !this.#matches() };
+  }
+
+  #matches(): boolean {
+    const { fileHash } = this.#file;
+    return this.#hash === undefined || fileHash === undefined ||
+      this.#hash.finish().equals(fileHash);
+  }
+}

@@ -1,0 +1,482 @@
+/**
+ * The transfers of a session: at most one each way on offer, at most one flowing.
+ *
+ * One flows at a time because both directions share the ratchet's root. Offers that cross are
+ * settled alike on both sides: the side with the lesser ephemeral key gives way.
+ *
+ * @module
+ */
+import { isTransferErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
+import type { RatchetFields, RawRatchetFields } from "../messages/frame.ts";
+import type {
+  ErrorMessage,
+  FileChunk,
+  FileOffer,
+  InnerMessage,
+  TransferMessage,
+} from "../messages/inner_message.ts";
+import { generateTransferId, type TransferId } from "../messages/transfer_id.ts";
+import { ChunkCodec, type ChunkKeys } from "./chunk_codec.ts";
+import type { Side, TransferEffect, TransferOutcome } from "./effects.ts";
+import { FileReceiver, type IncomingFile } from "./file_receiver.ts";
+import { type ChunkRequest, FileSender } from "./file_sender.ts";
+import { checkLimits, limitExceeded, type TransferLimits, type TransferTiming } from "./limits.ts";
+import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from "./live_transfer.ts";
+import { describeFile } from "./describe_file.ts";
+import { RecentIds } from "./recent_ids.ts";
+import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
+
+/** What a session gives its transfers to work with. */
+export interface TransferContext {
+  /** Seals a message into a frame. */
+  readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
+  /** What chunks are sealed with. */
+  readonly keys: ChunkKeys;
+  /** The peer is a web client: no offers, accepts or finishes travel. */
+  readonly web: boolean;
+  /** `bolt.file-hash` was negotiated. */
+  readonly fileHash: boolean;
+  /** We give way when offers cross. */
+  readonly yields: boolean;
+  /** The bounds that hold. */
+  readonly limits: TransferLimits;
+  /** The longest waits. */
+  readonly timing: TransferTiming;
+}
+
+/** The transfers of a session, with what the session itself needs of them. */
+export class TransferTable implements Transfers {
+  readonly #context: TransferContext;
+  readonly #ended = new RecentIds();
+  #outgoing: LiveTransfer<OutgoingWork> | undefined;
+  #incoming: LiveTransfer<IncomingWork> | undefined;
+  #approved = false;
+  #closed = false;
+  #effects: TransferEffect[] = [];
+
+  /** Starts empty, and unapproved: offers are held, not told of. */
+  constructor(context: TransferContext) {
+    this.#context = context;
+  }
+
+  /** Whether a file may be offered. */
+  get idle(): boolean {
+    return !this.#closed && this.#outgoing === undefined && this.#incoming === undefined;
+  }
+
+  /** The next moment at which {@linkcode tick} has something to do, in ms. */
+  get nextDeadline(): number | undefined {
+    const deadlines = [this.#outgoing?.deadline, this.#incoming?.deadline]
+      .filter((deadline) => deadline !== undefined);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /** What is to be done since the last call, in order. */
+  take(): readonly TransferEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** The program trusts the peer: an offer that was held is told of. */
+  approve(now: number): void {
+    this.#approved = true;
+    const held = this.#incoming;
+    if (held === undefined) return;
+    held.announced = true;
+    held.touch(now);
+    this.#emit({ type: "transfer-offered", file: held.work.file });
+  }
+
+  /** Ends what has waited too long. */
+  tick(now: number): void {
+    for (const live of [this.#outgoing, this.#incoming]) {
+      if (live === undefined || live.deadline > now) continue;
+      const { transferId } = live.work.file;
+      const message = live.waitsFor;
+      if (live.work.flow === undefined) this.#cancelLive(live, message);
+      else this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId }));
+    }
+  }
+
+  /** The session ends: cancels what lives, telling the peer. Frames can still be sealed. */
+  cancelAll(message: string): void {
+    for (const live of [this.#outgoing, this.#incoming]) {
+      if (live !== undefined) this.#cancelLive(live, message);
+    }
+  }
+
+  /** The session has ended: nothing can be sent any more. */
+  close(by: Side, error: ProtocolError | undefined): void {
+    this.#closed = true;
+    const message = error?.message ?? "the session ended";
+    for (const live of [this.#outgoing, this.#incoming]) {
+      if (live !== undefined) {
+        this.#end(live, error === undefined ? "cancelled" : "failed", by, message, error);
+      }
+    }
+  }
+
+  /** Refuses one transfer with a code that is only about it. */
+  refuse(id: TransferId, error: ProtocolError): void {
+    const live = this.#find(id);
+    const code = error.code;
+    if (this.#context.web || code === "CONNECTION_LOST") this.#sendCancel(id, live?.direction);
+    else this.#sendError(id, code, error.message);
+    if (live !== undefined) this.#end(live, "failed", "local", error.message, error);
+    else this.#ended.add(id);
+  }
+
+  /**
+   * Handles an inbound transfer message; {@linkcode take} gives what follows, also after a throw.
+   *
+   * @throws {ProtocolError} When the peer may not send it now.
+   */
+  receive(
+    message: TransferMessage,
+    ratchet: RawRatchetFields,
+    now: number,
+  ): void {
+    switch (message.type) {
+      case "file-chunk":
+        return this.#onChunk(message, ratchet, now);
+      case "file-offer":
+        return this.#onOffer(message, now);
+      case "file-accept":
+        return this.#onAccept(message.transferId, now);
+      case "file-finish":
+        return this.#onFinish(message.transferId);
+      case "pause":
+      case "resume":
+        return this.#onPause(message.transferId, message.type === "pause", now);
+      case "cancel":
+        return this.#onCancel(message.transferId);
+    }
+  }
+
+  /** Handles an inbound error that is about one transfer only. Says whether it was that. */
+  receiveError(message: ErrorMessage): boolean {
+    const { code, transferId } = message;
+    if (transferId === undefined || !isTransferErrorCode(code)) return false;
+    const live = this.#find(transferId);
+    if (live !== undefined) {
+      const error = new ProtocolError(code, `the peer refused the transfer: ${code}`, {
+        transferId,
+      });
+      this.#end(live, "failed", "remote", error.message, error);
+    }
+    return true;
+  }
+
+  /** See {@linkcode Transfers.offer}. */
+  offer(file: FileToSend, now: number): OfferedTransfer {
+    const { web, keys, timing } = this.#context;
+    if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
+    const transferId = generateTransferId(keys.random);
+    const offer = describeFile(file, transferId, this.#context);
+    const codec = new ChunkCodec(keys, transferId, web);
+    const work: OutgoingWork = { direction: "outgoing", file: offer };
+    this.#outgoing = new LiveTransfer(work, codec, timing, now, true);
+    if (web) this.#startSending(this.#outgoing, now);
+    else this.#send(offer);
+    return { transferId, effects: this.take() };
+  }
+
+  /** See {@linkcode Transfers.accept}. */
+  accept(id: TransferId, now: number): readonly TransferEffect[] {
+    const live = this.#incoming;
+    if (live?.work.file.transferId !== id) return this.#lately(id);
+    if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
+    if (this.#outgoing !== undefined) this.#cancelLive(this.#outgoing, "gave way to the peer");
+    this.#send({ type: "file-accept", transferId: id });
+    this.#startReceiving(live, now);
+    return this.take();
+  }
+
+  /** See {@linkcode Transfers.pause}. */
+  pause(id: TransferId, now: number): readonly TransferEffect[] {
+    return this.#setPaused(id, true, now);
+  }
+
+  /** See {@linkcode Transfers.resume}. */
+  resume(id: TransferId, now: number): readonly TransferEffect[] {
+    return this.#setPaused(id, false, now);
+  }
+
+  /** See {@linkcode Transfers.cancel}. */
+  cancel(id: TransferId, message: string): readonly TransferEffect[] {
+    const live = this.#find(id);
+    if (live === undefined) return this.#lately(id);
+    this.#cancelLive(live, message);
+    return this.take();
+  }
+
+  /** See {@linkcode Transfers.fail}. */
+  fail(id: TransferId, message: string): readonly TransferEffect[] {
+    const live = this.#find(id);
+    if (live === undefined) return this.#lately(id);
+    this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId: id }));
+    return this.take();
+  }
+
+  /** See {@linkcode Transfers.nextChunk}. */
+  nextChunk(id: TransferId): ChunkRequest | undefined {
+    const live = this.#outgoing;
+    return live?.work.file.transferId === id && !live.paused ? live.work.flow?.next : undefined;
+  }
+
+  /** See {@linkcode Transfers.sendChunk}. */
+  sendChunk(id: TransferId, plaintext: Uint8Array, now: number): readonly TransferEffect[] {
+    const live = this.#outgoing;
+    if (live?.work.file.transferId !== id) return this.#lately(id);
+    const { file, flow } = live.work;
+    if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
+    const { index, last, changed } = flow.take(plaintext);
+    if (changed) {
+      return this.fail(id, `${file.size} bytes were offered and have changed while being sent`);
+    }
+    const { chunk, ratchet } = live.codec.encode(plaintext);
+    const { transferId, filename, totalChunks, size: fileSize, fileHash } = file;
+    const message = {
+      type: "file-chunk",
+      transferId,
+      filename,
+      chunkIndex: index,
+      totalChunks,
+      chunk,
+      fileSize,
+    } as const;
+    const carriesHash = this.#context.web && index === 0 && fileHash !== undefined;
+    this.#send(carriesHash ? { ...message, fileHash } : message, ratchet);
+    live.touch(now);
+    if (last) this.#finishSending(live);
+    return this.take();
+  }
+
+  #onOffer(offer: FileOffer, now: number): void {
+    const { keys, limits, timing, fileHash, yields } = this.#context;
+    const { transferId } = offer;
+    if (this.#find(transferId) !== undefined || this.#ended.has(transferId)) {
+      throw new ProtocolError("REPLAY_DETECTED", "the peer offers a transfer again", {
+        transferId,
+      });
+    }
+    if (fileHash && offer.fileHash === undefined) {
+      throw new ProtocolError("INVALID_MESSAGE", "the peer's file-offer lacks the agreed fileHash");
+    }
+    checkLimits(offer, limits);
+    if (this.#incoming !== undefined || this.#outgoing?.work.flow !== undefined) {
+      throw limitExceeded(transferId, "one transfer at a time, and one offer waiting");
+    }
+    if (this.#outgoing !== undefined && !yields) {
+      this.#sendCancel(transferId, "incoming");
+      this.#ended.add(transferId);
+      return;
+    }
+    const { type: _, fileHash: hash, ...described } = offer;
+    const file: IncomingFile = fileHash && hash !== undefined
+      ? { ...described, implied: false, fileHash: hash }
+      : { ...described, implied: false };
+    const codec = new ChunkCodec(keys, transferId, false);
+    const work: IncomingWork = { direction: "incoming", file };
+    this.#incoming = new LiveTransfer(work, codec, timing, now, this.#approved);
+    if (this.#approved) this.#emit({ type: "transfer-offered", file });
+  }
+
+  #onAccept(id: TransferId, now: number): void {
+    const live = this.#outgoing;
+    if (live?.work.file.transferId !== id || live.work.flow !== undefined) {
+      return this.#expectLate(id, live, "accept");
+    }
+    // Their offer crossed ours and they took ours: it goes first, theirs may come again.
+    if (this.#incoming !== undefined) this.#cancelLive(this.#incoming, "the peer took our offer");
+    this.#startSending(live, now);
+  }
+
+  #onChunk(message: FileChunk, ratchet: RawRatchetFields, now: number): void {
+    const { transferId } = message;
+    const live = this.#incoming?.work.file.transferId === transferId
+      ? this.#incoming
+      : this.#unofferedChunk(message, ratchet, now);
+    if (live === undefined) return;
+    const receiver = live.work.flow;
+    if (receiver === undefined) {
+      throw new ProtocolError("INVALID_STATE", "a chunk came before its offer was accepted");
+    }
+    receiver.checkHeader(message);
+    if (this.#context.keys.ratchet === undefined) receiver.checkOrder(message.chunkIndex);
+    const chunk = receiver.take(live.codec.decode(message, ratchet));
+    this.#emit({ type: "transfer-chunk", transferId, ...chunk });
+    live.touch(now);
+    if (chunk.last && live.work.file.implied) this.#finishReceiving(live, receiver);
+  }
+
+  /** A chunk of no live incoming transfer: a late one, a web client's first, or a violation. */
+  #unofferedChunk(
+    message: FileChunk,
+    ratchet: RawRatchetFields,
+    now: number,
+  ): LiveTransfer<IncomingWork> | undefined {
+    const { web, keys, limits, timing, fileHash: hashed } = this.#context;
+    const { transferId, filename, fileSize: size, totalChunks, fileHash } = message;
+    if (!this.#ended.has(transferId) && !web) {
+      throw new ProtocolError("INVALID_STATE", "a chunk came without an offer");
+    }
+    const codec = new ChunkCodec(keys, transferId, true);
+    if (this.#ended.has(transferId)) {
+      codec.skip(message, ratchet);
+      return undefined;
+    }
+    if (!this.#approved || !this.idle) {
+      codec.skip(message, ratchet);
+      this.#sendCancel(transferId, "incoming");
+      this.#ended.add(transferId);
+      return undefined;
+    }
+    checkLimits({ transferId, size, totalChunks }, limits);
+    const described = { transferId, filename, size, totalChunks, implied: true };
+    const file = hashed && fileHash !== undefined ? { ...described, fileHash } : described;
+    const work: IncomingWork = { direction: "incoming", file };
+    const live = new LiveTransfer(work, codec, timing, now, true);
+    this.#incoming = live;
+    this.#emit({ type: "transfer-offered", file });
+    this.#startReceiving(live, now);
+    return live;
+  }
+
+  #onFinish(id: TransferId): void {
+    const live = this.#incoming;
+    const receiver = live?.work.flow;
+    if (live?.work.file.transferId !== id || receiver === undefined) {
+      return this.#expectLate(id, live, "finish");
+    }
+    this.#finishReceiving(live, receiver);
+  }
+
+  #onPause(id: TransferId, paused: boolean, now: number): void {
+    const live = this.#find(id);
+    if (live?.work.flow === undefined) return this.#expectLate(id, live, "pause or resume");
+    if (!live.setPaused("remote", paused, now)) return;
+    const type = paused ? "transfer-paused" : "transfer-resumed";
+    this.#emit({ type, transferId: id, by: "remote" });
+  }
+
+  #onCancel(id: TransferId): void {
+    const live = this.#find(id);
+    if (live !== undefined) this.#end(live, "cancelled", "remote", "the peer cancelled");
+    // A web client may cancel before its first chunk made the transfer known.
+    else if (!this.#context.web) this.#expectLate(id, live, "cancel");
+  }
+
+  /** Lets pass what was under way when its transfer ended; anything else is out of place. */
+  #expectLate(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
+    if (live?.work.file.transferId !== id && this.#ended.has(id)) return;
+    throw new ProtocolError("INVALID_STATE", `the peer's ${what} has no transfer that it fits`);
+  }
+
+  #startSending(live: LiveTransfer<OutgoingWork>, now: number): void {
+    const { transferId, totalChunks } = live.work.file;
+    live.work.flow = new FileSender(live.work.file);
+    live.touch(now);
+    this.#emit({ type: "transfer-started", transferId, direction: "outgoing" });
+    if (totalChunks === 0) this.#finishSending(live);
+  }
+
+  #startReceiving(live: LiveTransfer<IncomingWork>, now: number): void {
+    const { transferId } = live.work.file;
+    live.work.flow = new FileReceiver(live.work.file);
+    live.touch(now);
+    this.#emit({ type: "transfer-started", transferId, direction: "incoming" });
+  }
+
+  #finishSending(live: LiveTransfer<OutgoingWork>): void {
+    const { transferId, fileHash } = live.work.file;
+    if (!this.#context.web) {
+      const finish = { type: "file-finish", transferId } as const;
+      this.#send(fileHash === undefined ? finish : { ...finish, fileHash });
+    }
+    this.#end(live, "completed", "local", "all was sent");
+  }
+
+  #finishReceiving(live: LiveTransfer<IncomingWork>, receiver: FileReceiver): void {
+    const hashVerified = receiver.finish();
+    this.#end(live, "completed", "remote", "all was received", undefined, hashVerified);
+  }
+
+  #setPaused(id: TransferId, paused: boolean, now: number): readonly TransferEffect[] {
+    const live = this.#find(id);
+    if (live === undefined) return this.#lately(id);
+    if (live.work.flow === undefined) throw new MisuseError("the transfer is not flowing yet");
+    if (live.setPaused("local", paused, now)) {
+      this.#send({ type: paused ? "pause" : "resume", transferId: id });
+      const type = paused ? "transfer-paused" : "transfer-resumed";
+      this.#emit({ type, transferId: id, by: "local" });
+    }
+    return this.take();
+  }
+
+  #find(id: TransferId): LiveTransfer<Work> | undefined {
+    return [this.#outgoing, this.#incoming].find((live) => live?.work.file.transferId === id);
+  }
+
+  #lately(id: TransferId): readonly TransferEffect[] {
+    if (this.#ended.has(id)) return [];
+    throw new MisuseError("there is no such transfer in this session");
+  }
+
+  #cancelLive(live: LiveTransfer<Work>, message: string): void {
+    this.#sendCancel(live.work.file.transferId, live.direction);
+    this.#end(live, "cancelled", "local", message);
+  }
+
+  #failLive(live: LiveTransfer<Work>, error: ProtocolError): void {
+    this.#sendCancel(live.work.file.transferId, live.direction);
+    this.#end(live, "failed", "local", error.message, error);
+  }
+
+  #end(
+    live: LiveTransfer<Work>,
+    outcome: TransferOutcome,
+    by: Side,
+    message: string,
+    error?: ProtocolError,
+    hashVerified?: boolean,
+  ): void {
+    const { transferId } = live.work.file;
+    live[Symbol.dispose]();
+    this.#ended.add(transferId);
+    if (live.direction === "outgoing") this.#outgoing = undefined;
+    else this.#incoming = undefined;
+    if (!live.announced) return;
+    this.#emit({
+      type: "transfer-ended",
+      transferId,
+      direction: live.direction,
+      outcome,
+      by,
+      message,
+      ...(error === undefined ? {} : { error }),
+      ...(hashVerified === undefined ? {} : { hashVerified }),
+    });
+  }
+
+  #sendCancel(transferId: TransferId, direction: "outgoing" | "incoming" = "incoming"): void {
+    const sending = direction === "outgoing";
+    const cancelledBy = this.#context.web
+      ? (sending ? "sender" : "receiver")
+      : (sending ? "initiator" : "responder");
+    this.#send({ type: "cancel", transferId, cancelledBy });
+  }
+
+  #sendError(transferId: TransferId, code: WireErrorCode, message: string): void {
+    this.#send({ type: "error", code, message, transferId });
+  }
+
+  #send(message: InnerMessage, ratchet?: RatchetFields): void {
+    this.#emit({ type: "send", frame: this.#context.frameOf(message, ratchet) });
+  }
+
+  #emit(effect: TransferEffect): void {
+    this.#effects.push(effect);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The transfers of an approved session, as the program around the core uses them.
+ *
+ * @module
+ */
+import type { TransferId } from "../messages/transfer_id.ts";
+import type { TransferEffect } from "./effects.ts";
+import type { ChunkRequest } from "./file_sender.ts";
+
+/** A file to offer. */
+export interface FileToSend {
+  /** The name that the peer sees. 1 to 1024 UTF-8 bytes. */
+  readonly filename: string;
+  /** Bytes. */
+  readonly size: number;
+  /** 64 hex digits; required when `bolt.file-hash` was negotiated. */
+  readonly fileHash?: string;
+  /** Bytes of plaintext in a chunk; web clients always get the default. @default {16384} */
+  readonly chunkSize?: number;
+}
+
+/** What {@linkcode Transfers.offer} began. */
+export interface OfferedTransfer {
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** What is to be carried out now. */
+  readonly effects: readonly TransferEffect[];
+}
+
+/**
+ * The transfers of an approved session, as the program uses them. Every method gives the effects to
+ * carry out, in order. Moves for a transfer that ended lately do nothing, since its end may cross
+ * the call; `now` is in ms on the session's clock.
+ */
+export interface Transfers {
+  /** Whether a file may be offered: nothing is offered or flowing, either way. */
+  readonly idle: boolean;
+  /**
+   * Offers a file; to a web client it starts at once.
+   *
+   * @throws {MisuseError} When not idle, or when the file can't be offered to this peer.
+   */
+  offer(file: FileToSend, now: number): OfferedTransfer;
+  /** Accepts what was offered. @throws {MisuseError} When there is no such offer. */
+  accept(id: TransferId, now: number): readonly TransferEffect[];
+  /** Asks for a pause, or pauses sending. @throws {MisuseError} When it is not flowing. */
+  pause(id: TransferId, now: number): readonly TransferEffect[];
+  /** Ends our own pause. @throws {MisuseError} When it is not flowing. */
+  resume(id: TransferId, now: number): readonly TransferEffect[];
+  /** Declines an offer, withdraws one, or stops a transfer. @throws {MisuseError} When unknown. */
+  cancel(id: TransferId, message: string): readonly TransferEffect[];
+  /** Gives a transfer up for a failure on our side (disk, file). @throws {MisuseError} When unknown. */
+  fail(id: TransferId, message: string): readonly TransferEffect[];
+  /** The piece to read and hand in next; undefined while paused, not accepted, or over. */
+  nextChunk(id: TransferId): ChunkRequest | undefined;
+  /**
+   * Sends the piece that was asked for; one that was being read when a pause came may follow. The
+   * last one ends the transfer.
+   *
+   * @throws {MisuseError} When it is not what was asked for.
+   */
+  sendChunk(id: TransferId, plaintext: Uint8Array, now: number): readonly TransferEffect[];
+}
