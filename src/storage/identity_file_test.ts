@@ -77,6 +77,20 @@ Deno.test("an identity that is a symbolic link is refused", async () => {
   assertEquals(code, "IDENTITY_INVALID");
 });
 
+Deno.test("an identity that is replaced between the look and the opening is refused", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  await openIdentity(denoFileSystem, folder);
+  await Deno.copyFile(dir.at(KEY), dir.at("other"));
+  const swap = async () => {
+    await Deno.remove(dir.at(KEY));
+    await Deno.symlink(dir.at("other"), dir.at(KEY));
+  };
+  dir.fs.inject({ on: "open", path: /identity\.key$/, action: { before: swap } });
+  const error = await assertRejects(() => openIdentity(dir.fs, folder), StorageError, "replaced");
+  assertEquals(error.code, "IDENTITY_INVALID");
+});
+
 Deno.test("an identity that can't be read is an error, not a reason for a new one", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
