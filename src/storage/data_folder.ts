@@ -17,7 +17,7 @@
  */
 import { StorageError } from "../base/errors.ts";
 import { removeLeftovers } from "./atomic_write.ts";
-import { type FileSystem, joinPath } from "./file_system.ts";
+import { bareFolder, type FileSystem, joinPath } from "./file_system.ts";
 import { guarded, unlessMissing } from "./failure.ts";
 import { LockFile } from "./lock_file.ts";
 import { checkPrivate, type OwnUid, ownUid } from "./private_path.ts";
@@ -94,7 +94,8 @@ export class DataFolder implements Disposable {
    * a failure of the file system. Nothing is changed then, but that the folder may exist.
    */
   static async open(fs: FileSystem, options: DataFolderOptions): Promise<DataFolder> {
-    const { path, pid = Deno.pid } = options;
+    const path = bareFolder(options.path);
+    const { pid = Deno.pid } = options;
     return await guarded(`use the data folder ${path}`, async () => {
       await privateFolder(fs, path);
       const uid = await ownUid(fs, path);

@@ -41,6 +41,8 @@ Deno.test("a data folder that is a symbolic link, or a file, is refused", async 
   await Deno.symlink(dir.at("real"), dir.at("data"));
   const linked = await assertRejects(() => dir.dataFolder(), StorageError, "symbolic link");
   assertEquals(linked.code, "FOLDER_INVALID");
+  const slashed = () => DataFolder.open(denoFileSystem, { path: dir.at("data/") });
+  assertEquals((await assertRejects(slashed, StorageError)).code, "FOLDER_INVALID");
   assertEquals(await namesIn(dir.at("real")), []);
   await Deno.remove(dir.at("data"));
   await Deno.writeTextFile(dir.at("data"), "");
@@ -71,10 +73,10 @@ Deno.test("a folder that can't be written is refused with advice", async () => {
 Deno.test("the second daemon on a folder is told who holds it, and gets it when that one is gone", async () => {
   await using dir = await TemporaryFolder.make();
   {
-    using _first = await DataFolder.open(denoFileSystem, { path: dir.at("data"), pid: 4711 });
+    using _first = await DataFolder.open(denoFileSystem, { path: dir.at("data"), pid: 4711471147 });
     const error = await assertRejects(() => dir.dataFolder(), StorageError);
     assertEquals(error.code, "FOLDER_LOCKED");
-    assertStringIncludes(error.message, "process 4711");
+    assertStringIncludes(error.message, "process 4711471147");
     assertStringIncludes(error.message, "--data-dir");
   }
   using second = await dir.dataFolder();

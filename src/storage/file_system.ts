@@ -91,6 +91,14 @@ export function joinPath(folder: string, name: string): string {
   return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
 }
 
+/**
+ * A folder's path without slashes at its end: with one, the system follows a symbolic link that
+ * `lstat` is asked about.
+ */
+export function bareFolder(path: string): string {
+  return path.replace(/(?<=.)\/+$/, "");
+}
+
 /** Whether both are the same file on the same device. */
 export function isSameFile(a: FileStatus, b: FileStatus): boolean {
   return a.dev === b.dev && a.ino === b.ino && a.kind === b.kind;

@@ -10,27 +10,11 @@ import {
   MAX_LINE_BYTES,
   type TransferRecord,
 } from "./journal_record.ts";
+import { receivedRecord } from "./testing/inbox_fixture.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
 const FILE = "data/journal.ndjson";
-
-const record = (n: number, changes: Partial<TransferRecord> = {}): TransferRecord => ({
-  transferId: n.toString(16).padStart(32, "0"),
-  direction: "receive",
-  peer: "ab".repeat(32),
-  displayName: "photo.jpg",
-  savedAs: null,
-  size: 100,
-  hash: null,
-  state: "active",
-  bytes: 0,
-  hasPart: false,
-  error: null,
-  createdAt: 1,
-  updatedAt: 1,
-  ...changes,
-});
 
 const open = (folder: DataFolder, fs: FileSystem = denoFileSystem) => Journal.open(fs, folder);
 
@@ -44,12 +28,12 @@ Deno.test("the journal gives back the last state of each transfer after a restar
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   using journal = await open(folder);
-  await journal.record(record(1));
-  await journal.record(record(2, { direction: "send" }));
-  await journal.record(record(1, { state: "completed", savedAs: "photo.jpg", bytes: 100 }));
+  await journal.record(receivedRecord(1));
+  await journal.record(receivedRecord(2, { direction: "send" }));
+  await journal.record(receivedRecord(1, { state: "completed", savedAs: "photo.jpg", bytes: 100 }));
   const expected = [
-    record(2, { direction: "send" }),
-    record(1, { state: "completed", savedAs: "photo.jpg", bytes: 100 }),
+    receivedRecord(2, { direction: "send" }),
+    receivedRecord(1, { state: "completed", savedAs: "photo.jpg", bytes: 100 }),
   ];
   assertEquals(journal.list(), expected);
   assertEquals(await reread(folder), expected);
@@ -60,10 +44,10 @@ Deno.test("transfers with one id of different peers or directions are told apart
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   using journal = await open(folder);
-  await journal.record(record(1));
-  await journal.record(record(1, { direction: "send" }));
-  await journal.record(record(1, { peer: "cd".repeat(32) }));
-  assertEquals(journal.find(record(1).transferId).length, 3);
+  await journal.record(receivedRecord(1));
+  await journal.record(receivedRecord(1, { direction: "send" }));
+  await journal.record(receivedRecord(1, { peer: "cd".repeat(32) }));
+  assertEquals(journal.find(receivedRecord(1).transferId).length, 3);
 });
 
 Deno.test('"Journal writes MUST be atomic or use write-ahead": a change is synced before it is told', async () => {
@@ -82,7 +66,7 @@ Deno.test('"Journal writes MUST be atomic or use write-ahead": a change is synce
       },
     },
   });
-  const recorded = journal.record(record(1));
+  const recorded = journal.record(receivedRecord(1));
   await reached.promise;
   assertEquals(journal.list(), []);
   gate.resolve();
@@ -95,23 +79,23 @@ Deno.test("a journal cut anywhere in its last line gives what was recorded befor
   using folder = await dir.dataFolder();
   {
     using journal = await open(folder);
-    await journal.record(record(1));
+    await journal.record(receivedRecord(1));
   }
   const one = (await Deno.stat(dir.at(FILE))).size;
   {
     using journal = await open(folder);
-    await journal.record(record(2));
+    await journal.record(receivedRecord(2));
   }
   const whole = await Deno.readFile(dir.at(FILE));
   for (let length = one; length < whole.length; length++) {
     await Deno.writeFile(dir.at(FILE), whole.subarray(0, length));
-    assertEquals(await reread(folder), [record(1)], `cut at ${length}`);
+    assertEquals(await reread(folder), [receivedRecord(1)], `cut at ${length}`);
   }
   // Zeros are what some file systems leave of a block that never got to the disk.
   await Deno.writeFile(dir.at(FILE), whole.slice().fill(0, one));
   using journal = await open(folder);
-  await journal.record(record(3));
-  assertEquals(await reread(folder), [record(1), record(3)]);
+  await journal.record(receivedRecord(3));
+  assertEquals(await reread(folder), [receivedRecord(1), receivedRecord(3)]);
 });
 
 Deno.test("a journal damaged before its last line is refused with advice and left alone", async () => {
@@ -119,7 +103,7 @@ Deno.test("a journal damaged before its last line is refused with advice and lef
   using folder = await dir.dataFolder();
   {
     using journal = await open(folder);
-    for (let n = 1; n <= 4; n++) await journal.record(record(n));
+    for (let n = 1; n <= 4; n++) await journal.record(receivedRecord(n));
   }
   const whole = await Deno.readFile(dir.at(FILE));
   const lines = new TextDecoder().decode(whole).trimEnd().split("\n");
@@ -165,15 +149,19 @@ Deno.test("a journal stays bounded: old ended transfers go, the file is rewritte
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   using journal = await Journal.open(denoFileSystem, folder, { maxTransfers: 10 });
-  await journal.record(record(0, { state: "active" }));
+  await journal.record(receivedRecord(0, { state: "active" }));
   const dropped: TransferRecord[] = [];
   let longest = 0;
   for (let n = 1; n <= 300; n++) {
-    dropped.push(...await journal.record(record(n, { state: "failed", hasPart: true })));
+    dropped.push(...await journal.record(receivedRecord(n, { state: "failed", hasPart: true })));
     longest = Math.max(longest, (await Deno.stat(dir.at(FILE))).size);
   }
   assertEquals(journal.list().length, 10);
-  assertEquals(journal.list()[0], record(0, { state: "active" }), "one under way is never dropped");
+  assertEquals(
+    journal.list()[0],
+    receivedRecord(0, { state: "active" }),
+    "one under way is never dropped",
+  );
   assertEquals(dropped.length, 291, "whose parts are to be removed is told");
   assertLess(longest, 2 * 11 * MAX_LINE_BYTES + 1);
   using again = await Journal.open(denoFileSystem, folder, { maxTransfers: 10 });
@@ -188,7 +176,7 @@ Deno.test("changes of the same transfers don't let the file grow without end", a
   let rewrites = 0;
   let size = 0;
   for (let bytes = 0; bytes < 400; bytes++) {
-    await journal.record(record(1, { bytes }));
+    await journal.record(receivedRecord(1, { bytes }));
     const now = (await Deno.stat(dir.at(FILE))).size;
     if (now < size) rewrites++;
     size = now;
@@ -196,19 +184,21 @@ Deno.test("changes of the same transfers don't let the file grow without end", a
   }
   assert(rewrites > 0);
   using again = await Journal.open(denoFileSystem, folder, { maxTransfers: 2 });
-  assertEquals(again.list(), [record(1, { bytes: 399 })]);
+  assertEquals(again.list(), [receivedRecord(1, { bytes: 399 })]);
 });
 
 Deno.test("a journal full of transfers under way refuses another", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   using journal = await Journal.open(denoFileSystem, folder, { maxTransfers: 2 });
-  await journal.record(record(1));
-  await journal.record(record(2));
-  const error = await assertRejects(() => journal.record(record(3)), StorageError);
+  await journal.record(receivedRecord(1));
+  await journal.record(receivedRecord(2));
+  const error = await assertRejects(() => journal.record(receivedRecord(3)), StorageError);
   assertEquals(error.code, "STORE_FULL");
-  await journal.record(record(2, { state: "completed" }));
-  assertEquals(await journal.record(record(3)), [record(2, { state: "completed" })]);
+  await journal.record(receivedRecord(2, { state: "completed" }));
+  assertEquals(await journal.record(receivedRecord(3)), [
+    receivedRecord(2, { state: "completed" }),
+  ]);
 });
 
 const WRONG: readonly Partial<{ [K in keyof TransferRecord]: unknown }>[] = [
@@ -234,7 +224,7 @@ for (const change of WRONG) {
     await using dir = await TemporaryFolder.make();
     using folder = await dir.dataFolder();
     using journal = await open(folder);
-    const wrong: unknown = { ...record(1), ...change };
+    const wrong: unknown = { ...receivedRecord(1), ...change };
     assertEquals(isTransferRecord(wrong), false);
     const error = await assertRejects(() => journal.record(wrong as TransferRecord), StorageError);
     assertEquals(error.code, "JOURNAL_INVALID");
@@ -247,7 +237,7 @@ Deno.test("the longest allowed record fits a line", async () => {
   using folder = await dir.dataFolder();
   using journal = await open(folder);
   const before = (await Deno.stat(dir.at(FILE))).size;
-  await journal.record(record(1, {
+  await journal.record(receivedRecord(1, {
     displayName: "文".repeat(MAX_DISPLAY_NAME),
     savedAs: "文".repeat(85),
     size: Number.MAX_SAFE_INTEGER,
@@ -266,17 +256,17 @@ for (const on of ["write", "sync", "truncate", "seek"] as const) {
     await using dir = await TemporaryFolder.make();
     using folder = await dir.dataFolder();
     using journal = await open(folder, dir.fs);
-    await journal.record(record(1));
+    await journal.record(receivedRecord(1));
     // The write fails in the middle of a line.
     if (on === "write") dir.fs.inject({ on, times: 1, action: { shortWrite: 20 } });
     dir.fs.inject({ on, action: { fail: "ENOSPC" } });
-    const error = await assertRejects(() => journal.record(record(2)), StorageError);
+    const error = await assertRejects(() => journal.record(receivedRecord(2)), StorageError);
     assertEquals(error.code, "DISK_FULL");
-    assertEquals(journal.list(), [record(1)]);
-    assertEquals(await reread(folder), [record(1)]);
+    assertEquals(journal.list(), [receivedRecord(1)]);
+    assertEquals(await reread(folder), [receivedRecord(1)]);
     dir.fs.heal();
-    await journal.record(record(3));
-    assertEquals(await reread(folder), [record(1), record(3)]);
+    await journal.record(receivedRecord(3));
+    assertEquals(await reread(folder), [receivedRecord(1), receivedRecord(3)]);
   });
 }
 
@@ -285,14 +275,29 @@ Deno.test("a rewrite that fails leaves the old state, and the next record is goo
     await using dir = await TemporaryFolder.make();
     using folder = await dir.dataFolder();
     using journal = await Journal.open(dir.fs, folder, { maxTransfers: 1 });
-    await journal.record(record(1, { state: "failed" }));
+    await journal.record(receivedRecord(1, { state: "failed" }));
     dir.fs.inject({ on, action: { fail: "EIO" } });
-    await assertRejects(() => journal.record(record(2, { state: "failed" })), StorageError);
-    assertEquals(journal.list(), [record(1, { state: "failed" })]);
+    await assertRejects(() => journal.record(receivedRecord(2, { state: "failed" })), StorageError);
+    assertEquals(journal.list(), [receivedRecord(1, { state: "failed" })]);
     dir.fs.heal();
-    await journal.record(record(3));
-    assertEquals(await reread(folder), [record(3)], on);
+    await journal.record(receivedRecord(3));
+    assertEquals(await reread(folder), [receivedRecord(3)], on);
   }
+});
+
+Deno.test("after a rewrite of which the last sync failed, the next change is not written into the wrong file", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  using journal = await Journal.open(dir.fs, folder, { maxTransfers: 2 });
+  for (const n of [1, 2]) await journal.record(receivedRecord(n, { state: "failed" }));
+  dir.fs.inject({ on: "syncFolder", action: { fail: "EIO" } });
+  await assertRejects(() => journal.record(receivedRecord(3)), StorageError);
+  dir.fs.heal();
+  await journal.record(receivedRecord(2, { state: "cancelled" }));
+  assertEquals(await reread(folder), [
+    receivedRecord(1, { state: "failed" }),
+    receivedRecord(2, { state: "cancelled" }),
+  ]);
 });
 
 Deno.test("a journal that was cut or taken away while open is written anew", async () => {
@@ -300,15 +305,15 @@ Deno.test("a journal that was cut or taken away while open is written anew", asy
   using folder = await dir.dataFolder();
   {
     using journal = await open(folder);
-    await journal.record(record(1));
+    await journal.record(receivedRecord(1));
     await Deno.truncate(dir.at(FILE), 10);
-    await journal.record(record(2));
-    assertEquals(await reread(folder), [record(1), record(2)]);
+    await journal.record(receivedRecord(2));
+    assertEquals(await reread(folder), [receivedRecord(1), receivedRecord(2)]);
   }
   using journal = await open(folder);
   await Deno.remove(dir.at(FILE));
-  await journal.record(record(3));
-  assertEquals(await reread(folder), [record(1), record(2), record(3)]);
+  await journal.record(receivedRecord(3));
+  assertEquals(await reread(folder), [receivedRecord(1), receivedRecord(2), receivedRecord(3)]);
 });
 
 for (const crash of ["process", "power"] as const) {
@@ -324,7 +329,7 @@ for (const crash of ["process", "power"] as const) {
       const run = async () => {
         using journal = await Journal.open(fs, folder, { maxTransfers: 3 });
         for (let n = 1; n <= 4; n++) {
-          const next = record(n, { state: "completed" });
+          const next = receivedRecord(n, { state: "completed" });
           await journal.record(next);
           told.push(next);
         }
@@ -348,7 +353,7 @@ Deno.test("any bytes at all give a journal or a refusal, never another error", a
   using folder = await dir.dataFolder();
   {
     using journal = await open(folder);
-    for (let n = 1; n <= 3; n++) await journal.record(record(n));
+    for (let n = 1; n <= 3; n++) await journal.record(receivedRecord(n));
   }
   const whole = await Deno.readFile(dir.at(FILE));
   const edits = fc.array(
@@ -364,7 +369,7 @@ Deno.test("any bytes at all give a journal or a refusal, never another error", a
       await Deno.writeFile(dir.at(FILE), bytes);
       try {
         const found = await reread(folder);
-        assert(found.every((one, i) => one.transferId === record(i + 1).transferId));
+        assert(found.every((one, i) => one.transferId === receivedRecord(i + 1).transferId));
       } catch (error) {
         assert(error instanceof StorageError && error.code === "JOURNAL_INVALID");
       }

@@ -10,7 +10,13 @@
  */
 import { StorageError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
-import { type FileStatus, type FileSystem, isSameFile, joinPath } from "../file_system.ts";
+import {
+  bareFolder,
+  type FileStatus,
+  type FileSystem,
+  isSameFile,
+  joinPath,
+} from "../file_system.ts";
 import { errnoOf, guarded, isTaken, unlessMissing } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
@@ -84,7 +90,8 @@ export class Inbox {
    * `MODE_TOO_OPEN` when others may write in it, `OWNER_FOREIGN`, or a failure of the file system.
    */
   static async open(fs: FileSystem, options: InboxOptions): Promise<Inbox> {
-    const { path, uid } = options;
+    const path = bareFolder(options.path);
+    const { uid } = options;
     return await guarded(`use the inbox ${path}`, async () => {
       if (await unlessMissing(fs.lstat(path)) === undefined) await fs.makeFolder(path);
       const status = await fs.lstat(path);
@@ -101,7 +108,7 @@ export class Inbox {
       if (status.mode !== null && (status.mode & 0o022) !== 0) {
         refuse("MODE_TOO_OPEN", `can be written by other users: chmod go-w ${path}`);
       }
-      return new Inbox(fs, options, status);
+      return new Inbox(fs, { ...options, path }, status);
     });
   }
 

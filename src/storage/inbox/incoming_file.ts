@@ -100,7 +100,6 @@ export class IncomingFile implements AsyncDisposable {
         if (seen === undefined || !isSameFile(seen, status)) {
           throw new StorageError("INBOX_CHANGED", `${path} was replaced while it was made`);
         }
-        await inbox.checkUnchanged();
         return new IncomingFile(inbox, options, file, status, claim);
       } catch (error) {
         claim[Symbol.dispose]();

@@ -132,14 +132,31 @@ Deno.test("one write at a time: a second one is refused, an abort waits for the 
   const inbox = await openInbox(dir);
   const file = await create(inbox);
   const gate = Promise.withResolvers<void>();
-  dir.fs.inject({ on: "write", action: { before: () => gate.promise } });
+  const before = async () => {
+    await gate.promise;
+    dir.fs.calls.push("the disk goes on");
+  };
+  dir.fs.inject({ on: "write", action: { before } });
   const first = file.write(CONTENT);
   assertEquals(await codeOf(() => file.write(CONTENT)), "QUEUE_FULL");
-  const aborted = file.abort();
+  const aborted = file.abort("keep");
   gate.resolve();
   await first;
   await aborted;
-  assertEquals(await namesIn(inbox.path), []);
+  const order = dir.fs.calls.map((call) => call.split(" /")[0]).slice(-3);
+  assertEquals(order, ["the disk goes on", "truncate", "sync"]);
+  assertEquals(await Deno.readFile(inbox.pathOf(PART)), CONTENT);
+});
+
+Deno.test("a part that is replaced while it is made is not used", async () => {
+  await using dir = await TemporaryFolder.make();
+  const inbox = await openInbox(dir);
+  const swap = async () => {
+    await Deno.remove(inbox.pathOf(PART));
+    await Deno.symlink(dir.at("victim"), inbox.pathOf(PART));
+  };
+  dir.fs.inject({ on: "lstat", path: /part$/, action: { before: swap } });
+  assertEquals(await codeOf(() => create(inbox)), "INBOX_CHANGED");
 });
 
 Deno.test("nothing is ever overwritten: a taken name gets a number, or is refused by policy", async () => {
@@ -295,7 +312,9 @@ Deno.test("a link planted at the part is not followed", async () => {
   }
 });
 
-for (const when of ["before the finish", "while it is named"] as const) {
+for (
+  const when of ["before the finish", "before one without links", "while it is named"] as const
+) {
   for (const kind of ["symlink", "file"] as const) {
     Deno.test(`a ${kind} put in place of the part ${when} is not published`, async () => {
       await using dir = await TemporaryFolder.make();
@@ -309,8 +328,11 @@ for (const when of ["before the finish", "while it is named"] as const) {
       {
         await using file = await create(inbox);
         await file.write(CONTENT);
-        if (when === "before the finish") await swap();
+        if (when !== "while it is named") await swap();
         else dir.fs.inject({ on: "link", action: { before: swap } });
+        if (when === "before one without links") {
+          dir.fs.inject({ on: "link", action: { fail: "EPERM" } });
+        }
         assertEquals(await codeOf(() => finishAs(file)), "INBOX_CHANGED");
       }
       assertEquals(await namesIn(inbox.path), [PART], "what was planted stays, unpublished");
@@ -368,6 +390,8 @@ Deno.test("an inbox that is a link, no folder, or open for others to write is re
   await Deno.mkdir(dir.at("real"));
   await Deno.symlink(dir.at("real"), dir.at("inbox"));
   assertEquals(await codeOf(() => openInbox(dir)), "FOLDER_INVALID");
+  const slashed = { path: dir.at("inbox//"), uid: Deno.uid() };
+  assertEquals(await codeOf(() => Inbox.open(denoFileSystem, slashed)), "FOLDER_INVALID");
   await Deno.remove(dir.at("inbox"));
   await Deno.writeTextFile(dir.at("inbox"), "");
   assertEquals(await codeOf(() => openInbox(dir)), "FOLDER_INVALID");
