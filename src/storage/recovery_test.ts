@@ -82,6 +82,26 @@ for (const onAbort of ["remove", "keep"] as const) {
   });
 }
 
+Deno.test("a file that was whole and verified when the run ended gets its name, or the next free one", async () => {
+  await using dir = await TemporaryFolder.make();
+  {
+    using storage = await open(dir);
+    const publishing = { state: "publishing", savedAs: "a.txt", hasPart: true } as const;
+    await storage.journal.record(receivedRecord(1, { ...publishing, hash: HASH }));
+    await Deno.writeFile(storage.inbox.pathOf(PART), CONTENT);
+    await Deno.writeTextFile(storage.inbox.pathOf("a.txt"), "someone else's");
+  }
+  using storage = await open(dir);
+  assertEquals(await namesIn(storage.inbox.path), ["a (1).txt", "a.txt"]);
+  assertEquals(await Deno.readFile(storage.inbox.pathOf("a (1).txt")), CONTENT);
+  assertEquals(await Deno.readTextFile(storage.inbox.pathOf("a.txt")), "someone else's");
+  const [record] = storage.journal.list();
+  assertEquals(
+    [record?.state, record?.savedAs, record?.hasPart],
+    ["completed", "a (1).txt", false],
+  );
+});
+
 Deno.test("a part in the place of which something else was put is not taken for a whole file", async () => {
   await using dir = await TemporaryFolder.make();
   {
