@@ -85,6 +85,37 @@ export class TransportError extends DaemonError {
   }
 }
 
+/** Why something on disk could not be used, written or trusted. */
+export type StorageErrorCode =
+  | "ACCESS_DENIED"
+  | "DISK_FULL"
+  | "FOLDER_INVALID"
+  | "FOLDER_LOCKED"
+  | "HASH_MISMATCH"
+  | "IDENTITY_INVALID"
+  | "IDENTITY_MISSING"
+  | "INBOX_CHANGED"
+  | "IO_FAILED"
+  | "JOURNAL_INVALID"
+  | "MODE_TOO_OPEN"
+  | "NAME_REFUSED"
+  | "NAME_TAKEN"
+  | "OWNER_FOREIGN"
+  | "PEERS_INVALID"
+  | "QUEUE_FULL"
+  | "SIZE_MISMATCH"
+  | "SOURCE_CHANGED"
+  | "SOURCE_UNUSABLE"
+  | "STORE_FULL"
+  | "TRUST_INVALID";
+
+/** A file or folder could not be used. Nothing is ever reset or replaced in answer to it. */
+export class StorageError extends DaemonError {
+  constructor(readonly code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** The one-shot payload exchange went wrong. */
 export class PayloadError extends DaemonError {
   /** Stable code. */

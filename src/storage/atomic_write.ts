@@ -1,0 +1,72 @@
+/**
+ * Small files replaced whole or not at all: a temporary name in the same folder, fsync, rename,
+ * fsync of the folder. What a killed write leaves behind is told by its name, and removed at start.
+ *
+ * @module
+ */
+import { type FileSystem, joinPath } from "./file_system.ts";
+import { guarded, unlessMissing } from "./failure.ts";
+import { writeAll } from "./whole_file.ts";
+
+const TEMPORARY = /^\.(.+)\.[0-9a-f]{16}\.tmp$/;
+
+function temporaryName(name: string): string {
+  const random = crypto.getRandomValues(new Uint8Array(8));
+  return `.${name}.${random.toHex()}.tmp`;
+}
+
+/**
+ * Makes `bytes` the whole content of `folder`/`name`, mode 0600, durable when it resolves. Whoever
+ * reads meanwhile, or after a crash at any instant, finds the old content or the new one. The
+ * caller sees to it that no two writes of one name overlap.
+ *
+ * @throws {StorageError} `DISK_FULL`, `ACCESS_DENIED` or `IO_FAILED`; the old content stands, or,
+ * when only the last fsync of the folder failed, either of the two.
+ */
+export async function writeAtomically(
+  fs: FileSystem,
+  folder: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const temporary = joinPath(folder, temporaryName(name));
+  const path = joinPath(folder, name);
+  await guarded(`write ${path}`, async () => {
+    try {
+      {
+        using file = await fs.open(temporary, "create");
+        await writeAll(file, bytes);
+        await file.sync();
+      }
+      await fs.rename(temporary, path);
+    } catch (error) {
+      // The first failure is the one to tell; what stays behind is removed at the next start.
+      await fs.remove(temporary).catch(() => {});
+      throw error;
+    }
+    await fs.syncFolder(folder);
+  });
+}
+
+/**
+ * Removes what killed writes of `names` left in `folder`. Only for who holds the folder's lock: a
+ * running write has such a file too.
+ *
+ * @returns How many were removed.
+ * @throws {StorageError} When the folder can't be read or one can't be removed.
+ */
+export async function removeLeftovers(
+  fs: FileSystem,
+  folder: string,
+  names: ReadonlySet<string>,
+): Promise<number> {
+  return await guarded(`clean ${folder}`, async () => {
+    const found: string[] = [];
+    for await (const entry of fs.names(folder)) {
+      const written = TEMPORARY.exec(entry)?.[1];
+      if (written !== undefined && names.has(written)) found.push(entry);
+    }
+    for (const entry of found) await unlessMissing(fs.remove(joinPath(folder, entry)));
+    return found.length;
+  });
+}

@@ -1,0 +1,77 @@
+/**
+ * From the platform's errors to ours: a stable code and a message that tells what to do.
+ *
+ * @module
+ */
+import { DaemonError, messageOf, StorageError, type StorageErrorCode } from "../base/errors.ts";
+
+/** The system's name of an error, e.g. `ENOSPC`; undefined where it has none. */
+export function errnoOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Whether the error says that the name does not exist. */
+export function isMissing(error: unknown): boolean {
+  return errnoOf(error) === "ENOENT";
+}
+
+/** Whether the error says that the name is taken. */
+export function isTaken(error: unknown): boolean {
+  return errnoOf(error) === "EEXIST";
+}
+
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
+const DENIED = new Set(["EACCES", "EPERM", "EROFS"]);
+
+function judge(error: unknown): { readonly code: StorageErrorCode; readonly advice: string } {
+  const errno = errnoOf(error) ?? "";
+  if (error instanceof Deno.errors.NotCapable) {
+    return {
+      code: "ACCESS_DENIED",
+      advice: "; start the daemon with --allow-read and --allow-write for this path",
+    };
+  }
+  if (FULL.has(errno)) {
+    return { code: "DISK_FULL", advice: "; free space on that disk and try again" };
+  }
+  if (DENIED.has(errno)) {
+    return { code: "ACCESS_DENIED", advice: "; let the daemon's user read and write it" };
+  }
+  return { code: "IO_FAILED", advice: "; check the disk and the path" };
+}
+
+/**
+ * The error to throw on.
+ *
+ * @param error What the file system threw; errors of ours are passed through.
+ * @param doing What could not be done, e.g. `write /data/identity.key`.
+ */
+export function storageFailure(error: unknown, doing: string): DaemonError {
+  if (error instanceof DaemonError) return error;
+  const { code, advice } = judge(error);
+  return new StorageError(code, `cannot ${doing}: ${messageOf(error)}${advice}`, { cause: error });
+}
+
+/**
+ * The outcome of `work`, its failures as {@linkcode storageFailure} tells them.
+ *
+ * @throws {StorageError} When `work` fails.
+ */
+export async function guarded<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storageFailure(error, doing);
+  }
+}
+
+/** The value of `work`, or undefined when the name it looks for does not exist. */
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * The folder that received files land in. A file grows under `.<transferId>.part` and gets its name
+ * when it is whole, verified and synced: by a hard link, which never replaces anything.
+ *
+ * Deno has no calls relative to an open folder, so the folder is looked at before and after each
+ * step and compared by device and inode. Whoever can swap it in between is the daemon's own user or
+ * owns its parent; what such a swap can get is an empty file in another folder, and an error here.
+ *
+ * @module
+ */
+import { StorageError } from "../../base/errors.ts";
+import type { Log } from "../../log/log.ts";
+import {
+  bareFolder,
+  type FileStatus,
+  type FileSystem,
+  isSameFile,
+  joinPath,
+} from "../file_system.ts";
+import { errnoOf, guarded, isTaken, unlessMissing } from "../failure.ts";
+import type { OwnUid } from "../private_path.ts";
+import { Serial } from "../serial.ts";
+import { numberedName, TakenNumbers } from "./safe_name.ts";
+
+/** What to do when the name is taken: put a number in, or refuse. */
+export type CollisionPolicy = "number" | "refuse";
+
+/** Files that may wait to be published. */
+const MAX_PENDING = 64;
+/** What file systems without hard links (FAT, some network shares) say to a link. */
+const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** Options of {@linkcode Inbox.open}. */
+export interface InboxOptions {
+  /** The folder; made with mode 0700 when missing. */
+  readonly path: string;
+  /** Who must own it. */
+  readonly uid: OwnUid;
+  /** Bytes that a new file must leave free. @default {16 MiB} */
+  readonly keepFreeBytes?: number;
+  /** Told once when free space can't be asked for. */
+  readonly log?: Log;
+}
+
+/** A file to publish. */
+export interface Publication {
+  /** Id of the transfer, 32 lower-case hex digits. */
+  readonly transferId: string;
+  /** What the partial file must be. */
+  readonly part: FileStatus;
+  /** From `safeName`. */
+  readonly name: string;
+  /** What to do when the name is taken. */
+  readonly collision: CollisionPolicy;
+  /** Told each name before it is tried; what it does is done, and durable, when it resolves. */
+  readonly onPublishing: (savedAs: string) => Promise<void>;
+}
+
+/** Disk space that a file may still need. Disposing it gives the rest back. */
+export interface SpaceClaim extends Disposable {
+  /** So many bytes are on the disk now. */
+  spend(bytes: number): void;
+}
+
+/** See the module's text. */
+export class Inbox {
+  /** The folder. */
+  readonly path: string;
+  /** What the files are made with. */
+  readonly fs: FileSystem;
+  readonly #status: FileStatus;
+  readonly #keepFreeBytes: number;
+  readonly #log: Log | undefined;
+  readonly #serial = new Serial(MAX_PENDING);
+  #claimed = 0;
+  #saidUnknown = false;
+
+  private constructor(fs: FileSystem, options: InboxOptions, status: FileStatus) {
+    this.fs = fs;
+    this.path = options.path;
+    this.#status = status;
+    this.#keepFreeBytes = options.keepFreeBytes ?? 16 * 1024 * 1024;
+    this.#log = options.log;
+  }
+
+  /**
+   * Opens the folder, making it if it is missing.
+   *
+   * @throws {StorageError} `FOLDER_INVALID` for a symbolic link or what is no folder,
+   * `MODE_TOO_OPEN` when others may write in it, `OWNER_FOREIGN`, or a failure of the file system.
+   */
+  static async open(fs: FileSystem, options: InboxOptions): Promise<Inbox> {
+    const path = bareFolder(options.path);
+    const { uid } = options;
+    return await guarded(`use the inbox ${path}`, async () => {
+      if (await unlessMissing(fs.lstat(path)) === undefined) await fs.makeFolder(path);
+      const status = await fs.lstat(path);
+      const refuse = (code: "FOLDER_INVALID" | "MODE_TOO_OPEN" | "OWNER_FOREIGN", what: string) => {
+        throw new StorageError(code, `the inbox ${path} ${what}`);
+      };
+      if (status.kind === "symlink") {
+        refuse("FOLDER_INVALID", "is a symbolic link: give the folder that it points to");
+      }
+      if (status.kind !== "folder") refuse("FOLDER_INVALID", "is not a folder: name another");
+      if (uid !== null && status.uid !== uid) {
+        refuse("OWNER_FOREIGN", `belongs to user ${status.uid}: name a folder of user ${uid}`);
+      }
+      if (status.mode !== null && (status.mode & 0o022) !== 0) {
+        refuse("MODE_TOO_OPEN", `can be written by other users: chmod go-w ${path}`);
+      }
+      return new Inbox(fs, { ...options, path }, status);
+    });
+  }
+
+  /** Path of the partial file of a transfer. */
+  partPath(transferId: string): string {
+    return joinPath(this.path, `.${transferId}.part`);
+  }
+
+  /** Path of a name in the inbox. */
+  pathOf(savedAs: string): string {
+    return joinPath(this.path, savedAs);
+  }
+
+  /**
+   * Looks whether the path still stands for the folder that was opened.
+   *
+   * @throws {StorageError} `INBOX_CHANGED` when it does not.
+   */
+  async checkUnchanged(): Promise<void> {
+    const now = await unlessMissing(this.fs.lstat(this.path));
+    if (now !== undefined && isSameFile(now, this.#status)) return;
+    throw new StorageError(
+      "INBOX_CHANGED",
+      `${this.path} is no longer the folder it was: nothing is written there; restart the daemon ` +
+        "when the right folder is back",
+    );
+  }
+
+  /**
+   * Sets disk space apart for a file.
+   *
+   * @throws {StorageError} `DISK_FULL` when less is free than this file and those under way need.
+   * Where free space can't be asked for, the log says so once and nothing is refused.
+   */
+  async claimSpace(bytes: number): Promise<SpaceClaim> {
+    const space = await this.fs.freeSpace(this.path);
+    const needed = this.#claimed + bytes + this.#keepFreeBytes;
+    if (space.known && needed > space.bytes) {
+      throw new StorageError(
+        "DISK_FULL",
+        `${this.path} has ${space.bytes} bytes free, and ${needed} are needed (with transfers ` +
+          "under way and a reserve): free space, or name another inbox",
+      );
+    }
+    if (!space.known && !this.#saidUnknown) {
+      this.#saidUnknown = true;
+      this.#log?.warn("free space is not checked before files are received", {
+        reason: space.reason,
+      });
+    }
+    let left = bytes;
+    this.#claimed += bytes;
+    const spend = (count: number) => {
+      const spent = Math.min(count, left);
+      left -= spent;
+      this.#claimed -= spent;
+    };
+    return { spend, [Symbol.dispose]: () => spend(left) };
+  }
+
+  /** Whether this transfer's partial file is there, as a regular file. */
+  async hasPart(transferId: string): Promise<boolean> {
+    const path = this.partPath(transferId);
+    const status = await guarded(`look at ${path}`, () => unlessMissing(this.fs.lstat(path)));
+    return status?.kind === "file";
+  }
+
+  /** Removes a transfer's partial file, if it is there. A link is removed, never followed. */
+  async removePart(transferId: string): Promise<void> {
+    const path = this.partPath(transferId);
+    await guarded(`remove ${path}`, async () => {
+      await this.checkUnchanged();
+      await unlessMissing(this.fs.remove(path));
+      await this.fs.syncFolder(this.path);
+    });
+  }
+
+  /**
+   * Gives a partial file, whole and synced, its name. Nothing is ever replaced; names that differ
+   * only in case or Unicode form count as taken.
+   *
+   * @returns The name it got.
+   * @throws {StorageError} `NAME_TAKEN` by policy or when no number is left; `INBOX_CHANGED` when
+   * the folder or the partial file was replaced; or a failure of the file system.
+   */
+  publish(publication: Publication): Promise<string> {
+    const doing = `publish ${this.pathOf(publication.name)}`;
+    return this.#serial.run(() => guarded(doing, () => this.#publish(publication)));
+  }
+
+  async #publish(publication: Publication): Promise<string> {
+    const { name, collision, onPublishing, transferId } = publication;
+    const part = this.partPath(transferId);
+    await this.checkUnchanged();
+    await this.#checkSame(part, publication.part);
+    const taken = new TakenNumbers(name);
+    for await (const existing of this.fs.names(this.path)) taken.see(existing);
+    for (;;) {
+      const number = taken.lowestFree();
+      if (number === undefined || (number > 0 && collision === "refuse")) {
+        throw new StorageError(
+          "NAME_TAKEN",
+          `${this.pathOf(name)} exists and is not replaced: move it away and have it sent again`,
+        );
+      }
+      const savedAs = numberedName(name, number);
+      await onPublishing(savedAs);
+      const path = this.pathOf(savedAs);
+      if (await this.#name(part, path, publication.part)) {
+        await this.fs.syncFolder(this.path);
+        await unlessMissing(this.fs.remove(part));
+        await this.fs.syncFolder(this.path);
+        await this.checkUnchanged();
+        return savedAs;
+      }
+      taken.add(number);
+    }
+  }
+
+  async #checkSame(path: string, expected: FileStatus): Promise<void> {
+    const seen = await unlessMissing(this.fs.lstat(path));
+    if (seen !== undefined && isSameFile(seen, expected) && seen.size === expected.size) return;
+    throw new StorageError(
+      "INBOX_CHANGED",
+      `${path} is not the file that was received: another program works in the inbox; stop it`,
+    );
+  }
+
+  /** @returns False when the name is taken. */
+  async #name(part: string, path: string, expected: FileStatus): Promise<boolean> {
+    try {
+      await this.fs.link(part, path);
+    } catch (error) {
+      if (isTaken(error)) return false;
+      if (!NO_LINKS.has(errnoOf(error) ?? "")) throw error;
+      return await this.#reserveAndRename(part, path);
+    }
+    try {
+      await this.#checkSame(path, expected);
+    } catch (error) {
+      // What was linked was put there in place of ours: the second name of it must not stay.
+      await unlessMissing(this.fs.remove(path));
+      throw error;
+    }
+    return true;
+  }
+
+  /**
+   * Without hard links: an empty file takes the name, and ours is renamed over it. A crash between
+   * the two leaves the empty file; `onPublishing` was told its name, so that it is found again.
+   */
+  async #reserveAndRename(part: string, path: string): Promise<boolean> {
+    let reserved: FileStatus;
+    try {
+      using file = await this.fs.open(path, "create");
+      reserved = await file.status();
+    } catch (error) {
+      if (isTaken(error)) return false;
+      throw error;
+    }
+    await this.#checkSame(path, reserved);
+    try {
+      await this.fs.rename(part, path);
+    } catch (error) {
+      await this.fs.remove(path);
+      throw error;
+    }
+    return true;
+  }
+}

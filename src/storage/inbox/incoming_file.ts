@@ -1,0 +1,228 @@
+/**
+ * A file being received: one partial file that grows chunk by chunk, hashed as it comes.
+ *
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { StorageError } from "../../base/errors.ts";
+import type { FileStatus, OpenFile } from "../file_system.ts";
+import { isSameFile } from "../file_system.ts";
+import { guarded, isTaken, unlessMissing } from "../failure.ts";
+import { isTransferId } from "../journal_record.ts";
+import { writeAll } from "../whole_file.ts";
+import type { CollisionPolicy, Inbox, SpaceClaim } from "./inbox.ts";
+
+/** What becomes of the partial file when a transfer ends early. */
+export type PartPolicy = "remove" | "keep";
+
+/** Options of {@linkcode IncomingFile.create}. */
+export interface IncomingFileOptions {
+  /** 32 lower-case hex digits. */
+  readonly transferId: string;
+  /** Bytes of the whole file, as offered. */
+  readonly size: number;
+  /** What disposing an unfinished file does. @default {"remove"} */
+  readonly onAbort?: PartPolicy;
+}
+
+/** Options of {@linkcode IncomingFile.finish}. */
+export interface FinishOptions {
+  /** From `safeName`. */
+  readonly name: string;
+  /** SHA-256 that the file must have, 64 lower-case hex digits; null when none was told. */
+  readonly expectedHash: string | null;
+  /** What to do when the name is taken. @default {"number"} */
+  readonly collision?: CollisionPolicy;
+  /** Told each name before it is tried: the place to write the journal. */
+  readonly onPublishing: (savedAs: string) => Promise<void>;
+}
+
+/** A received file. */
+export interface ReceivedFile {
+  /** Its name in the inbox. */
+  readonly savedAs: string;
+  /** Its SHA-256, 64 lower-case hex digits. */
+  readonly hash: string;
+}
+
+/**
+ * See the module's text. Takes one write at a time: a queue before it is the caller's
+ * (`ReceiveQueue`). Disposing it before {@linkcode IncomingFile.finish} has ended well aborts it.
+ */
+export class IncomingFile implements AsyncDisposable {
+  readonly #inbox: Inbox;
+  readonly #options: IncomingFileOptions;
+  readonly #file: OpenFile;
+  readonly #status: FileStatus;
+  readonly #claim: SpaceClaim;
+  readonly #hash: Hash = createHash("sha256");
+  #received = 0;
+  #writing: Promise<void> | undefined;
+  #isSpoilt = false;
+  #isClosed = false;
+
+  private constructor(
+    inbox: Inbox,
+    options: IncomingFileOptions,
+    file: OpenFile,
+    status: FileStatus,
+    claim: SpaceClaim,
+  ) {
+    this.#inbox = inbox;
+    this.#options = options;
+    this.#file = file;
+    this.#status = status;
+    this.#claim = claim;
+  }
+
+  /**
+   * Makes the partial file, mode 0600. Whatever has its name already, a planted link too, is
+   * neither followed nor replaced.
+   *
+   * @throws {StorageError} `DISK_FULL` when there is no room for `size` bytes; `NAME_TAKEN` when
+   * there is a partial file of this id; `INBOX_CHANGED`; or a failure of the file system.
+   */
+  static async create(inbox: Inbox, options: IncomingFileOptions): Promise<IncomingFile> {
+    const { transferId, size } = options;
+    if (!isTransferId(transferId)) {
+      throw new StorageError("NAME_REFUSED", "a transfer id is 32 lower-case hex digits");
+    }
+    const { fs } = inbox;
+    const path = inbox.partPath(transferId);
+    return await guarded(`make ${path}`, async () => {
+      await inbox.checkUnchanged();
+      const claim = await inbox.claimSpace(size);
+      let file: OpenFile | undefined;
+      try {
+        file = await fs.open(path, "create");
+        const status = await file.status();
+        const seen = await unlessMissing(fs.lstat(path));
+        if (seen === undefined || !isSameFile(seen, status)) {
+          throw new StorageError("INBOX_CHANGED", `${path} was replaced while it was made`);
+        }
+        return new IncomingFile(inbox, options, file, status, claim);
+      } catch (error) {
+        claim[Symbol.dispose]();
+        file?.[Symbol.dispose]();
+        if (!isTaken(error)) throw error;
+        throw new StorageError(
+          "NAME_TAKEN",
+          `${path} exists: a transfer with this id was begun before; have it sent anew`,
+        );
+      }
+    });
+  }
+
+  /** Bytes written so far. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /**
+   * Appends a chunk. `bytes` must not change until it resolves.
+   *
+   * @throws {StorageError} `SIZE_MISMATCH` beyond the offered size; `DISK_FULL`, `IO_FAILED`,
+   * `ACCESS_DENIED`, after which only aborting is left; `QUEUE_FULL` while another write runs.
+   */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#writing !== undefined || this.#isSpoilt || this.#isClosed) {
+      throw new StorageError(
+        "QUEUE_FULL",
+        "a received file takes one write at a time, and none when it failed or is closed",
+      );
+    }
+    const { size, transferId } = this.#options;
+    if (this.#received + bytes.length > size) {
+      throw new StorageError("SIZE_MISMATCH", `the peer sends more than the ${size} bytes offered`);
+    }
+    const path = this.#inbox.partPath(transferId);
+    this.#writing = guarded(`write ${path}`, () => writeAll(this.#file, bytes));
+    try {
+      await this.#writing;
+      this.#hash.update(bytes);
+      this.#received += bytes.length;
+      this.#claim.spend(bytes.length);
+    } catch (error) {
+      this.#isSpoilt = true;
+      throw error;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  /**
+   * Verifies the file, makes it durable and gives it its name.
+   *
+   * @throws {StorageError} `SIZE_MISMATCH` when bytes are missing; `HASH_MISMATCH`, after which the
+   * partial file is removed whatever the policy; `NAME_TAKEN`, `INBOX_CHANGED`, or a failure of
+   * the file system. The caller disposes the file then.
+   */
+  async finish(options: FinishOptions): Promise<ReceivedFile> {
+    const { name, expectedHash, collision = "number", onPublishing } = options;
+    const { size, transferId } = this.#options;
+    if (this.#received !== size || this.#writing || this.#isSpoilt || this.#isClosed) {
+      throw new StorageError(
+        "SIZE_MISMATCH",
+        `${this.#received} of ${size} bytes were received: the file is not whole`,
+      );
+    }
+    const hash = this.#hash.copy().digest("hex");
+    if (expectedHash !== null && hash !== expectedHash) {
+      await this.abort("remove");
+      throw new StorageError(
+        "HASH_MISMATCH",
+        "the file received is not the one that was offered (SHA-256 differs): it was discarded",
+      );
+    }
+    const path = this.#inbox.partPath(transferId);
+    await guarded(`sync ${path}`, () => this.#file.sync());
+    const part = { ...this.#status, size };
+    const savedAs = await this.#inbox.publish({ transferId, part, name, collision, onPublishing });
+    this.#close();
+    return { savedAs, hash };
+  }
+
+  /**
+   * Ends an unfinished file, after the write that is under way. Does nothing after {@linkcode IncomingFile.finish} or a first call.
+   *
+   * @param policy What becomes of the partial file; `keep` cuts it to the bytes of whole chunks.
+   * @returns Whether a partial file is left.
+   * @throws {StorageError} When the partial file can't be removed or kept; the handle is closed.
+   */
+  async abort(policy: PartPolicy = this.#options.onAbort ?? "remove"): Promise<boolean> {
+    if (this.#isClosed) return false;
+    this.#isClosed = true;
+    const path = this.#inbox.partPath(this.#options.transferId);
+    try {
+      // Its failure is told to whoever wrote.
+      await this.#writing?.catch(() => {});
+      return await guarded(`${policy} ${path}`, async () => {
+        if (policy === "keep") {
+          await this.#file.truncate(this.#received);
+          await this.#file.sync();
+          return true;
+        }
+        const seen = await unlessMissing(this.#inbox.fs.lstat(path));
+        // What was put in its place is not ours to remove.
+        if (seen !== undefined && isSameFile(seen, this.#status)) {
+          await this.#inbox.fs.remove(path);
+          await this.#inbox.fs.syncFolder(this.#inbox.path);
+        }
+        return false;
+      });
+    } finally {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#claim[Symbol.dispose]();
+    this.#file[Symbol.dispose]();
+  }
+
+  /** Aborts the file unless it is finished. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.abort();
+  }
+}

@@ -1,0 +1,131 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import fc from "fast-check";
+import { collisionKey, MAX_NUMBER, numberedName, safeName } from "./safe_name.ts";
+
+const nameOf = (received: string): string => {
+  const result = safeName(received);
+  return result.safe ? result.name : `refused: ${result.reason}`;
+};
+
+const TABLE: readonly (readonly [received: string, expected: string, why: string])[] = [
+  ["photo.jpg", "photo.jpg", "an honest name stays"],
+  ["naïve 文件 😀.tar.gz", "naïve 文件 😀.tar.gz", "an honest Unicode name stays"],
+  ["👨‍👩‍👧.png", "👨‍👩‍👧.png", "joiners inside stay"],
+  ["", "refused: empty", "empty"],
+  [" \u00a0 ", "refused: empty", "spaces only"],
+  ["...", "refused: empty", "dots only"],
+  ["\u200d", "refused: empty", "a joiner only"],
+  [".", "refused: path", "this folder"],
+  ["..", "refused: path", "the parent"],
+  ["../../etc/passwd", "refused: path", "traversal"],
+  ["..\\..\\boot.ini", "refused: path", "traversal, Windows"],
+  ["/etc/passwd", "refused: path", "absolute"],
+  ["a/b", "refused: path", "a folder"],
+  ["C:\\Windows\\win.ini", "refused: path", "drive and folder"],
+  ["C:evil.exe", "C_evil.exe", "relative to a drive"],
+  ["\\\\server\\share\\x", "refused: path", "UNC"],
+  ["\\\\?\\C:\\x", "refused: path", "device path"],
+  ["a\0b", "refused: control", "NUL"],
+  ["a\nb", "refused: control", "line feed"],
+  ["a\u001b[2Jb", "refused: control", "escape"],
+  ["a\u0085b", "refused: control", "C1"],
+  ["a\u2028b", "refused: control", "line separator"],
+  ["a\ud800b", "refused: malformed", "lone surrogate"],
+  ["a".repeat(1025), "refused: too-long", "absurdly long"],
+  ["invoice\u202efdp.exe", "invoice_fdp.exe", "right-to-left override"],
+  ["a\u200bb\ufeff\u2066c", "a_b__c", "zero width, BOM, isolate"],
+  ["\u200dphoto.jpg\u200c", "photo.jpg", "loose joiners"],
+  ["CON", "_CON", "device"],
+  ["con.txt", "_con.txt", "device with an extension"],
+  ["nul .tar.gz", "_nul .tar.gz", "device, spaces before the dot"],
+  ["COM1", "_COM1", "serial port"],
+  ["lpt².log", "_lpt².log", "printer, superscript"],
+  ["COM10", "COM10", "no device"],
+  ["console.txt", "console.txt", "no device"],
+  ["Desktop.INI", "_Desktop.INI", "obeyed by Windows"],
+  ["file.txt::$DATA", "file.txt__$DATA", "alternate stream"],
+  ['<>:"|?*', "_______", "forbidden on Windows"],
+  ["name. . ", "name", "trailing dots and spaces"],
+  ["name.\u200d.", "name", "trailing dots behind a joiner"],
+  ["  name", "name", "leading spaces"],
+  [".bashrc", "_.bashrc", "hidden"],
+  ["..hidden", "_..hidden", "hidden"],
+  [".0123456789abcdef0123456789abcdef.part", "_.0123456789abcdef0123456789abcdef.part", "our part"],
+  ["-rf", "_-rf", "option"],
+  ["~root", "_~root", "shell"],
+  ["e\u0301.txt", "\u00e9.txt", "NFD becomes NFC"],
+  ["a\u037eb", "a;b", "NFC singleton"],
+  ["／etc／passwd", "／etc／passwd", "full-width solidus is no separator"],
+  ["__proto__", "__proto__", "nothing special here"],
+];
+
+for (const [received, expected, why] of TABLE) {
+  Deno.test(`safe name, ${why}: ${JSON.stringify(received).slice(0, 40)} gives ${expected.slice(0, 40)}`, () => {
+    assertEquals(nameOf(received), expected);
+  });
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text).length;
+
+Deno.test("a long name is cut before its extension, between characters", () => {
+  assertEquals(nameOf("x".repeat(300) + ".tar"), "x".repeat(244) + ".tar");
+  assertEquals(nameOf("😀".repeat(100) + ".png"), "😀".repeat(61) + ".png");
+  assertEquals(nameOf("x." + "y".repeat(300)), "x." + "y".repeat(246), "no extension is so long");
+  assertEquals(nameOf("CON" + " ".repeat(260) + "x.txt"), "_CON" + " ".repeat(240) + ".txt");
+});
+
+/** Text made of what hurts, mixed with anything. */
+const hostileText = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      ...'/\\.:*?"<>| -~\0\n\u202e\u200d\u200b\u0301\u00e9😀',
+      ..."..,CON,nul,.part,COM1,desktop.ini, .,e\u0301,\ud800".split(","),
+    ),
+    fc.string({ unit: "binary", maxLength: 4 }),
+    fc.string({ unit: "grapheme", maxLength: 60 }),
+  ),
+  { maxLength: 30 },
+).map((parts) => parts.join(""));
+
+Deno.test("whatever comes in, a safe name can't leave its folder, hide, or grow too long", () => {
+  fc.assert(
+    fc.property(hostileText, fc.nat(MAX_NUMBER), (received, number) => {
+      const result = safeName(received);
+      if (!result.safe) return;
+      for (const name of [result.name, numberedName(result.name, number)]) {
+        assert(!/[/\\:\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u.test(name));
+        assertNotEquals(name, ".");
+        assertNotEquals(name, "..");
+        assert(!/^[.\s]|[.\s]$/.test(name));
+        assert(!/^(con|prn|aux|nul|com\d|lpt\d) *(\.|$)/i.test(name));
+        assert(bytes(name) >= 1 && bytes(name) <= 255);
+        assertEquals(name.normalize("NFC"), name);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("a safe name comes out as it went in", () => {
+  fc.assert(
+    fc.property(hostileText, (received) => {
+      const result = safeName(received);
+      if (result.safe) assertEquals(nameOf(result.name), result.name);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("numbered names of one name differ from each other and keep the extension", () => {
+  assertEquals(numberedName("a.txt", 0), "a.txt");
+  assertEquals(numberedName("a.txt", 1), "a (1).txt");
+  assertEquals(numberedName("a", 12), "a (12)");
+  assertEquals(numberedName("_.bashrc", 1), "_ (1).bashrc");
+});
+
+Deno.test("names that a file system may take for one have one key", () => {
+  assertEquals(collisionKey("README.TXT"), collisionKey("readme.txt"));
+  assertEquals(collisionKey("e\u0301"), collisionKey("\u00c9"));
+  assertEquals(collisionKey("Straße"), collisionKey("STRASSE"));
+  assertNotEquals(collisionKey("a"), collisionKey("b"));
+});

@@ -1,0 +1,242 @@
+/**
+ * The transfer journal: an append-only file, one line for each change of a transfer, synced before
+ * the change is told to anyone. Read whole at start; rewritten atomically with what is still
+ * worth knowing when it grows.
+ *
+ * A torn last line is what a crash leaves, and is cut off. Damage anywhere else is no crash of
+ * ours: the journal is refused and left alone.
+ *
+ * @module
+ */
+import { StorageError } from "../base/errors.ts";
+import { writeAtomically } from "./atomic_write.ts";
+import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
+import { type FileSystem, joinPath, type OpenFile } from "./file_system.ts";
+import { guarded } from "./failure.ts";
+import {
+  type ChainedLine,
+  formatLine,
+  isFinal,
+  isTransferRecord,
+  JOURNAL_HEADER,
+  MAX_LINE_BYTES,
+  parseLine,
+  recordKey,
+  type TransferRecord,
+} from "./journal_record.ts";
+import { readPrivateFile } from "./private_path.ts";
+import { Serial } from "./serial.ts";
+import { writeAll } from "./whole_file.ts";
+
+const LINE_FEED = 10;
+/** Changes that may wait for the disk. */
+const MAX_PENDING = 256;
+
+/** Options of {@linkcode Journal.open}. */
+export interface JournalOptions {
+  /** Most transfers that are remembered; the oldest ended ones go first. @default {1000} */
+  readonly maxTransfers?: number;
+}
+
+/** What a journal's bytes say. */
+interface Contents {
+  readonly records: Map<string, TransferRecord>;
+  /** Bytes up to the end of the last whole line. */
+  readonly length: number;
+  readonly sum: string;
+}
+
+/** @returns Undefined when there is damage that no crash of ours leaves. */
+function parse(bytes: Uint8Array): Contents | undefined {
+  const records = new Map<string, TransferRecord>();
+  let [start, lines, sum] = [0, 0, ""];
+  while (start < bytes.length) {
+    const feed = bytes.indexOf(LINE_FEED, start);
+    const line = feed < 0 ? undefined : parseLine(sum, bytes.subarray(start, feed));
+    if (line === undefined) {
+      const isLast = feed < 0 || feed === bytes.length - 1;
+      // The header is written with the file, atomically: it is never torn.
+      if (!isLast || lines === 0) return undefined;
+      break;
+    }
+    if (lines === 0) {
+      if (JSON.stringify(line.entry) !== JSON.stringify(JOURNAL_HEADER)) return undefined;
+    } else {
+      if (!isTransferRecord(line.entry)) return undefined;
+      const key = recordKey(line.entry);
+      // Taken out first, so that the map is in the order of the last change.
+      records.delete(key);
+      records.set(key, line.entry);
+    }
+    sum = line.sum;
+    start = feed + 1;
+    lines++;
+  }
+  return lines === 0 ? undefined : { records, length: start, sum };
+}
+
+/** See the module's text. Disposing it closes the file; all recorded changes are on disk. */
+export class Journal implements Disposable {
+  readonly #fs: FileSystem;
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #maxTransfers: number;
+  readonly #serial = new Serial(MAX_PENDING);
+  #records: ReadonlyMap<string, TransferRecord>;
+  #file: OpenFile | undefined;
+  #isIntact = true;
+  #length: number;
+  #sum: string;
+
+  private constructor(
+    fs: FileSystem,
+    folder: string,
+    maxTransfers: number,
+    contents: Contents,
+  ) {
+    this.#fs = fs;
+    this.#folder = folder;
+    this.#path = joinPath(folder, DATA_NAMES.journal);
+    this.#maxTransfers = maxTransfers;
+    this.#records = contents.records;
+    this.#length = contents.length;
+    this.#sum = contents.sum;
+  }
+
+  /**
+   * Reads the journal of a locked data folder, or begins one.
+   *
+   * @throws {StorageError} `JOURNAL_INVALID`, `MODE_TOO_OPEN`, `OWNER_FOREIGN`, or a failure of
+   * the file system. The file is left as it is.
+   */
+  static async open(
+    fs: FileSystem,
+    folder: DataFolder,
+    options: JournalOptions = {},
+  ): Promise<Journal> {
+    const { maxTransfers = 1000 } = options;
+    const path = joinPath(folder.path, DATA_NAMES.journal);
+    const advice = "put back a copy of it, or move it away: only the history of transfers is lost";
+    const bytes = await readPrivateFile(fs, path, {
+      uid: folder.uid,
+      limit: maxBytes(maxTransfers),
+      invalid: "JOURNAL_INVALID",
+      advice,
+    });
+    const nothing: Contents = { records: new Map(), length: 0, sum: "" };
+    const contents = bytes === undefined ? nothing : parse(bytes);
+    if (contents === undefined) {
+      throw new StorageError("JOURNAL_INVALID", `${path} is damaged or not a journal: ${advice}`);
+    }
+    const journal = new Journal(fs, folder.path, maxTransfers, contents);
+    if (bytes === undefined) {
+      await guarded(`write ${path}`, () => journal.#rewrite(contents.records));
+    }
+    return journal;
+  }
+
+  /** All transfers, in the order of their last change. */
+  list(): TransferRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** The transfers with this id: more than one when several peers chose the same. */
+  find(transferId: string): TransferRecord[] {
+    return this.list().filter((record) => record.transferId === transferId);
+  }
+
+  /**
+   * Records a transfer, or a change of one. On disk when it resolves.
+   *
+   * @returns Ended transfers that were dropped to make room. Partial files of theirs are the
+   * caller's to remove.
+   * @throws {StorageError} `JOURNAL_INVALID` when the record breaks a rule of its fields;
+   * `STORE_FULL` when there is no room and no transfer has ended; or a failure to write, after
+   * which the old state stands.
+   */
+  record(record: TransferRecord): Promise<readonly TransferRecord[]> {
+    return this.#serial.run(async () => {
+      if (!isTransferRecord(record)) {
+        throw new StorageError("JOURNAL_INVALID", "a transfer record breaks the journal's rules");
+      }
+      const dropped = this.#displacedBy(record);
+      const records = new Map(this.#records);
+      for (const old of [record, ...dropped]) records.delete(recordKey(old));
+      records.set(recordKey(record), record);
+      const line = formatLine(this.#sum, record);
+      const fits = this.#length + line.bytes.length <= maxBytes(this.#maxTransfers);
+      await guarded(`write ${this.#path}`, async () => {
+        const file = dropped.length === 0 && fits ? await this.#appendable() : undefined;
+        if (file === undefined) await this.#rewrite(records);
+        else await this.#append(file, line);
+      });
+      this.#records = records;
+      return dropped;
+    });
+  }
+
+  /** Closes the file. Changes recorded later open it again. */
+  [Symbol.dispose](): void {
+    this.#file?.[Symbol.dispose]();
+    this.#file = undefined;
+  }
+
+  /** Several at once, so that a full journal isn't rewritten at every record. */
+  #displacedBy(record: TransferRecord): readonly TransferRecord[] {
+    const isNew = !this.#records.has(recordKey(record));
+    if (!isNew || this.#records.size < this.#maxTransfers) return [];
+    const ended = this.list().filter(({ state }) => isFinal(state));
+    if (ended.length === 0) {
+      throw new StorageError(
+        "STORE_FULL",
+        `${this.#maxTransfers} transfers are under way or queued: wait for some, or cancel them`,
+      );
+    }
+    return ended.slice(0, Math.max(1, Math.floor(this.#maxTransfers / 10)));
+  }
+
+  /** The open file, unless it does not hold what we know of. */
+  async #appendable(): Promise<OpenFile | undefined> {
+    if (!this.#isIntact) return undefined;
+    this.#file ??= await this.#fs.open(this.#path, "update");
+    return (await this.#file.status()).size >= this.#length ? this.#file : undefined;
+  }
+
+  async #append(file: OpenFile, line: ChainedLine): Promise<void> {
+    try {
+      // Takes away what a crash or a failed write left of a line.
+      await file.truncate(this.#length);
+      await file.seek(this.#length);
+      await writeAll(file, line.bytes);
+      await file.sync();
+    } catch (error) {
+      // A whole line that could not be synced would come back at the next start.
+      await file.truncate(this.#length).catch(() => {});
+      this[Symbol.dispose]();
+      throw error;
+    }
+    this.#length += line.bytes.length;
+    this.#sum = line.sum;
+  }
+
+  async #rewrite(records: ReadonlyMap<string, TransferRecord>): Promise<void> {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let sum = "";
+    for (const entry of [JOURNAL_HEADER, ...records.values()]) {
+      const line = formatLine(sum, entry);
+      parts.push(line.bytes);
+      sum = line.sum;
+    }
+    const bytes = await new Blob(parts).bytes();
+    this[Symbol.dispose]();
+    // Until this has ended well, what is under the name is the old file or the new one.
+    this.#isIntact = false;
+    await writeAtomically(this.#fs, this.#folder, DATA_NAMES.journal, bytes);
+    [this.#isIntact, this.#length, this.#sum] = [true, bytes.length, sum];
+  }
+}
+
+/** Where the file is rewritten: twice what all transfers can need, so that it shrinks by half. */
+function maxBytes(maxTransfers: number): number {
+  return 2 * (maxTransfers + 1) * MAX_LINE_BYTES;
+}

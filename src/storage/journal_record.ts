@@ -1,0 +1,194 @@
+/**
+ * One transfer as the journal keeps it, and the lines that carry it. Pure.
+ *
+ * A line is `{"sum":"<16 hex>","entry":<JSON>}`; `sum` is the start of the SHA-256 over the sum of
+ * the line before (empty for the first) and the text of the entry, so that lines changed, lost or
+ * put elsewhere show.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { hasExactly, isCount, isObject, type JsonObject } from "./strict_json.ts";
+import { isIdentity } from "./trust_file.ts";
+
+/** Which way the file goes. */
+export const DIRECTIONS = ["send", "receive"] as const;
+/** See {@linkcode DIRECTIONS}. */
+export type Direction = typeof DIRECTIONS[number];
+
+/**
+ * Where a transfer stands. `publishing`: received, verified and on disk, about to get the name
+ * `savedAs`. `interrupted`: the daemon ended, or the channel was lost, before the transfer did.
+ */
+export const TRANSFER_STATES = [
+  "queued",
+  "offered",
+  "active",
+  "paused",
+  "publishing",
+  "completed",
+  "rejected",
+  "cancelled",
+  "failed",
+  "interrupted",
+] as const;
+/** See {@linkcode TRANSFER_STATES}. */
+export type TransferState = typeof TRANSFER_STATES[number];
+
+const FINAL_STATES: ReadonlySet<TransferState> = new Set(
+  ["completed", "rejected", "cancelled", "failed", "interrupted"] as const,
+);
+
+/** Whether nothing more happens to a transfer in this state. */
+export function isFinal(state: TransferState): boolean {
+  return FINAL_STATES.has(state);
+}
+
+/** A transfer in the journal. */
+export interface TransferRecord {
+  /** 32 lower-case hex digits; unique only together with direction and peer. */
+  readonly transferId: string;
+  /** Which way it goes. */
+  readonly direction: Direction;
+  /** Identity key of the peer, 64 lower-case hex digits. */
+  readonly peer: string;
+  /** Name as offered, escaped, at most {@linkcode MAX_DISPLAY_NAME} long; never a path to open. */
+  readonly displayName: string;
+  /** Name it has, or is about to get, in the inbox; null otherwise. */
+  readonly savedAs: string | null;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  /** SHA-256 of the file, 64 lower-case hex digits; null when it was not told. */
+  readonly hash: string | null;
+  /** Where it stands. */
+  readonly state: TransferState;
+  /** Bytes sent, or received and written. */
+  readonly bytes: number;
+  /** Whether a partial file of it is in the inbox. */
+  readonly hasPart: boolean;
+  /** Code of the error that ended it, null when none did. */
+  readonly error: string | null;
+  /** When it was first recorded, in milliseconds since 1970. */
+  readonly createdAt: number;
+  /** When this state was recorded, in milliseconds since 1970. */
+  readonly updatedAt: number;
+}
+
+const KEYS = [
+  "transferId",
+  "direction",
+  "peer",
+  "displayName",
+  "savedAs",
+  "size",
+  "hash",
+  "state",
+  "bytes",
+  "hasPart",
+  "error",
+  "createdAt",
+  "updatedAt",
+] as const satisfies readonly (keyof TransferRecord)[];
+
+const TRANSFER_ID = /^[0-9a-f]{32}$/;
+const ERROR_CODE = /^[A-Z][A-Z_]{0,63}$/;
+/** Longest display name, in UTF-16 units. */
+export const MAX_DISPLAY_NAME = 2048;
+/** What an escaped name has none of: control, format, lone surrogate, line and paragraph ends. */
+const UNESCAPED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/** Whether this is a transfer id as the journal and the inbox write it. */
+export function isTransferId(value: unknown): value is string {
+  return typeof value === "string" && TRANSFER_ID.test(value);
+}
+
+function isDisplayName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_DISPLAY_NAME && !UNESCAPED.test(value);
+}
+
+function isSavedName(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= 255 &&
+    !/[/\\\p{Cc}]/u.test(value);
+}
+
+function isOneOf<T extends string>(all: readonly T[], value: unknown): value is T {
+  return all.some((one) => one === value);
+}
+
+function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord {
+  return hasExactly(value, KEYS) &&
+    isTransferId(value["transferId"]) &&
+    isOneOf(DIRECTIONS, value["direction"]) &&
+    isIdentity(value["peer"]) &&
+    isDisplayName(value["displayName"]) &&
+    (value["savedAs"] === null || isSavedName(value["savedAs"])) &&
+    isCount(value["size"]) &&
+    (value["hash"] === null || isIdentity(value["hash"])) &&
+    isOneOf(TRANSFER_STATES, value["state"]) &&
+    isCount(value["bytes"]) &&
+    typeof value["hasPart"] === "boolean" &&
+    (value["error"] === null ||
+      (typeof value["error"] === "string" && ERROR_CODE.test(value["error"]))) &&
+    isCount(value["createdAt"]) && isCount(value["updatedAt"]);
+}
+
+/** Whether a value is a record as the journal may hold it. */
+export function isTransferRecord(value: unknown): value is TransferRecord {
+  return isObject(value) && isRecordShape(value);
+}
+
+/** What tells records apart: another state of the same transfer has the same key. */
+export function recordKey(
+  record: Pick<TransferRecord, "transferId" | "direction" | "peer">,
+): string {
+  return `${record.direction} ${record.peer} ${record.transferId}`;
+}
+
+/** Longest line: names of the longest kind at three bytes a unit, and the rest. */
+export const MAX_LINE_BYTES = 8 * 1024;
+
+/** The first entry of a journal. */
+export const JOURNAL_HEADER = { version: 1 } as const;
+
+/** A line and the sum that the next one builds on. */
+export interface ChainedLine {
+  /** With its line feed; at most {@linkcode MAX_LINE_BYTES}. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** 16 hex digits. */
+  readonly sum: string;
+}
+
+function sumOf(previous: string, entry: string): string {
+  return createHash("sha256").update(previous).update(entry).digest("hex").slice(0, 16);
+}
+
+/** The line of an entry that follows the line with the sum `previous`. */
+export function formatLine(
+  previous: string,
+  entry: TransferRecord | typeof JOURNAL_HEADER,
+): ChainedLine {
+  const text = JSON.stringify(entry);
+  const sum = sumOf(previous, text);
+  return { bytes: new TextEncoder().encode(`{"sum":"${sum}","entry":${text}}\n`), sum };
+}
+
+const LINE = /^\{"sum":"([0-9a-f]{16})","entry":(.+)\}$/s;
+
+/**
+ * The entry of a line (without its line feed) that follows the one with the sum `previous`.
+ *
+ * @returns Undefined when the line is damaged or does not belong there.
+ */
+export function parseLine(
+  previous: string,
+  line: Uint8Array,
+): { readonly entry: unknown; readonly sum: string } | undefined {
+  try {
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    const [, sum, text] = LINE.exec(decoder.decode(line)) ?? [];
+    if (sum === undefined || text === undefined || sumOf(previous, text) !== sum) return undefined;
+    return { entry: JSON.parse(text), sum };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * A file to send: looked at once for the offer, opened again when the peer has accepted, read one
+ * chunk at a time, and refused as soon as it is not what was offered.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { StorageError } from "../base/errors.ts";
+import { type FileStatus, type FileSystem, isSameFile, type OpenFile } from "./file_system.ts";
+import { guarded } from "./failure.ts";
+import { readFully } from "./whole_file.ts";
+
+/** Bytes read at a time for the hash. */
+const HASH_BUFFER_BYTES = 256 * 1024;
+
+/** A file as it was when it was offered. */
+export interface SourceFile {
+  /** Where it is. */
+  readonly path: string;
+  /** What it was; `size` is what is offered. */
+  readonly status: FileStatus;
+  /** SHA-256 of its content, 64 lower-case hex digits. */
+  readonly hash: string;
+}
+
+/** Options of {@linkcode inspectSource}. */
+export interface InspectOptions {
+  /** Ends the reading with its reason. */
+  readonly signal?: AbortSignal;
+  /** Most bytes a file may have. @default {10 GiB} */
+  readonly maxBytes?: number;
+}
+
+function changed(path: string): StorageError {
+  return new StorageError(
+    "SOURCE_CHANGED",
+    `${path} changed while it was being sent: send it again when nothing writes to it`,
+  );
+}
+
+/** Whether the content may have changed between the two looks. */
+function differs(before: FileStatus, now: FileStatus): boolean {
+  return !isSameFile(before, now) || before.size !== now.size || before.mtimeMs !== now.mtimeMs;
+}
+
+/** Opens a regular file that no link stands for. The caller disposes it. */
+async function openRegular(
+  fs: FileSystem,
+  path: string,
+): Promise<{ readonly file: OpenFile; readonly status: FileStatus }> {
+  const seen = await fs.lstat(path);
+  if (seen.kind !== "file") {
+    const what = seen.kind === "symlink"
+      ? "is a symbolic link: name the file that it points to"
+      : "is not a regular file: name one";
+    throw new StorageError("SOURCE_UNUSABLE", `${path} ${what}`);
+  }
+  const file = await fs.open(path, "read");
+  try {
+    const status = await file.status();
+    if (!isSameFile(seen, status)) throw changed(path);
+    return { file, status };
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Looks at a file for an offer: kind, size, and the hash of its content, read in pieces. The file
+ * is closed when it resolves.
+ *
+ * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, or too long;
+ * `SOURCE_CHANGED` when it changes meanwhile; `ACCESS_DENIED` or `IO_FAILED`; or the signal's reason.
+ */
+export async function inspectSource(
+  fs: FileSystem,
+  path: string,
+  options: InspectOptions = {},
+): Promise<SourceFile> {
+  const { signal, maxBytes = 10 * 1024 ** 3 } = options;
+  signal?.throwIfAborted();
+  const source = await guarded(`read ${path}`, async () => {
+    const { file, status } = await openRegular(fs, path);
+    using _closed = file;
+    if (status.size > maxBytes) {
+      throw new StorageError(
+        "SOURCE_UNUSABLE",
+        `${path} has ${status.size} bytes, more than the ${maxBytes} that may be sent`,
+      );
+    }
+    const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, status.size + 1));
+    const hash = createHash("sha256");
+    let total = 0;
+    while (total <= status.size && !signal?.aborted) {
+      const count = await file.read(buffer);
+      if (count === null) break;
+      hash.update(buffer.subarray(0, count));
+      total += count;
+    }
+    if (signal?.aborted) return undefined;
+    if (total !== status.size || differs(status, await file.status())) throw changed(path);
+    return { path, status, hash: hash.digest("hex") };
+  });
+  signal?.throwIfAborted();
+  if (source === undefined) throw changed(path);
+  return source;
+}
+
+/** See the module's text. Disposing it closes the file. */
+export class OutgoingFile implements Disposable {
+  /** What is sent. */
+  readonly source: SourceFile;
+  /** Chunks that the file has; 0 when it is empty. */
+  readonly totalChunks: number;
+  readonly #file: OpenFile;
+  readonly #chunkSize: number;
+  readonly #buffer: Uint8Array<ArrayBuffer>;
+  readonly #hash = createHash("sha256");
+  /** Where the file's position is. */
+  #position = 0;
+  /** Bytes from the start that the hash has seen. */
+  #hashed = 0;
+
+  private constructor(source: SourceFile, file: OpenFile, chunkSize: number) {
+    this.source = source;
+    this.totalChunks = Math.ceil(source.status.size / chunkSize);
+    this.#file = file;
+    this.#chunkSize = chunkSize;
+    this.#buffer = new Uint8Array(Math.min(chunkSize, source.status.size));
+  }
+
+  /**
+   * Opens a file that was looked at before.
+   *
+   * @param source From {@linkcode inspectSource}.
+   * @param chunkSize Bytes of each chunk but the last; a positive integer.
+   * @throws {StorageError} `SOURCE_CHANGED` when it is not that file any more; `SOURCE_UNUSABLE`,
+   * `ACCESS_DENIED` or `IO_FAILED`.
+   */
+  static async open(
+    fs: FileSystem,
+    source: SourceFile,
+    chunkSize: number,
+  ): Promise<OutgoingFile> {
+    return await guarded(`read ${source.path}`, async () => {
+      const { file, status } = await openRegular(fs, source.path);
+      if (!differs(source.status, status)) return new OutgoingFile(source, file, chunkSize);
+      file[Symbol.dispose]();
+      throw changed(source.path);
+    });
+  }
+
+  /**
+   * Reads one chunk; the next call reuses its memory. When all were read in order, the last one is
+   * only given out if the content has the offered hash.
+   *
+   * @param index 0 to `totalChunks` - 1.
+   * @throws {StorageError} `SOURCE_CHANGED` or `IO_FAILED`.
+   */
+  async readChunk(index: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { path, status, hash } = this.source;
+    if (!Number.isInteger(index) || index < 0 || index >= this.totalChunks) {
+      throw new StorageError("SOURCE_UNUSABLE", `${path} has no chunk ${index}`);
+    }
+    const offset = index * this.#chunkSize;
+    const chunk = this.#buffer.subarray(0, Math.min(this.#chunkSize, status.size - offset));
+    return await guarded(`read ${path}`, async () => {
+      if (this.#position !== offset) await this.#file.seek(offset);
+      // Unknown until the read has ended well.
+      this.#position = -1;
+      const count = await readFully(this.#file, chunk);
+      if (count !== chunk.length || differs(status, await this.#file.status())) throw changed(path);
+      this.#position = offset + count;
+      if (this.#hashed === offset) {
+        this.#hash.update(chunk);
+        this.#hashed += count;
+        const isWhole = this.#hashed === status.size;
+        if (isWhole && this.#hash.copy().digest("hex") !== hash) throw changed(path);
+      }
+      return chunk;
+    });
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+}

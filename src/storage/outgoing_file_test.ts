@@ -1,0 +1,184 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { StorageError } from "../base/errors.ts";
+import { denoFileSystem } from "./file_system.ts";
+import { inspectSource, OutgoingFile, type SourceFile } from "./outgoing_file.ts";
+import { sha256 } from "./testing/inbox_fixture.ts";
+import { TemporaryFolder } from "./testing/temporary_folder.ts";
+
+const CHUNK = 1000;
+const CONTENT = crypto.getRandomValues(new Uint8Array(4500));
+
+async function codeOf(work: () => Promise<unknown>): Promise<string> {
+  return (await assertRejects(work, StorageError)).code;
+}
+
+/** A temporary folder with the file `f` in it, looked at. */
+async function offered(): Promise<{ dir: TemporaryFolder; source: SourceFile }> {
+  const dir = await TemporaryFolder.make();
+  await Deno.writeFile(dir.at("f"), CONTENT);
+  // An old time stamp, so that a later write can't fall into the same millisecond.
+  await Deno.utime(dir.at("f"), 1000, 1000);
+  return { dir, source: await inspectSource(denoFileSystem, dir.at("f")) };
+}
+
+async function readAll(file: OutgoingFile): Promise<Uint8Array> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for (let i = 0; i < file.totalChunks; i++) parts.push((await file.readChunk(i)).slice());
+  return await new Blob(parts).bytes();
+}
+
+Deno.test("a file is offered with its size and hash, and read in chunks of which the last is short", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  assertEquals([source.status.size, source.hash], [4500, sha256(CONTENT)]);
+  using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  assertEquals(file.totalChunks, 5);
+  dir.fs.inject({ on: "read", action: { shortRead: 300 } });
+  assertEquals(await readAll(file), CONTENT);
+});
+
+Deno.test("chunks may be read again and out of order, into one buffer", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  const buffers = new Set<ArrayBuffer>();
+  for (const index of [0, 0, 3, 1, 4, 2, 0, 4]) {
+    const chunk = await file.readChunk(index);
+    assertEquals(chunk, CONTENT.slice(index * CHUNK, (index + 1) * CHUNK));
+    buffers.add(chunk.buffer);
+  }
+  assertEquals(buffers.size, 1);
+  for (const index of [-1, 5, 0.5]) {
+    assertEquals(await codeOf(() => file.readChunk(index)), "SOURCE_UNUSABLE");
+  }
+});
+
+Deno.test("an empty file has no chunks", async () => {
+  await using dir = await TemporaryFolder.make();
+  await Deno.writeFile(dir.at("f"), new Uint8Array());
+  const source = await inspectSource(denoFileSystem, dir.at("f"));
+  using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+  assertEquals([file.totalChunks, source.hash], [0, sha256(new Uint8Array())]);
+});
+
+Deno.test("only regular files are sent: no folder, link, device or missing file", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  await Deno.symlink(dir.at("f"), dir.at("link"));
+  for (const path of [dir.path, dir.at("link"), "/dev/zero"]) {
+    assertEquals(await codeOf(() => inspectSource(denoFileSystem, path)), "SOURCE_UNUSABLE");
+  }
+  const missing = () => inspectSource(denoFileSystem, dir.at("missing"));
+  assertEquals(await codeOf(missing), "IO_FAILED");
+  const tooLong = () => inspectSource(denoFileSystem, dir.at("f"), { maxBytes: 4499 });
+  assertEquals(await codeOf(tooLong), "SOURCE_UNUSABLE");
+});
+
+const CHANGES: { readonly [what: string]: (path: string) => Promise<void> } = {
+  "is cut": (path) => Deno.truncate(path, 2500),
+  "grows": (path) => Deno.writeFile(path, new Uint8Array(1), { append: true }),
+  "is written over": (path) => Deno.writeFile(path, CONTENT.slice().fill(0, 4400)),
+  "is replaced": async (path) => {
+    await Deno.writeFile(path + ".new", CONTENT);
+    await Deno.utime(path + ".new", 1000, 1000);
+    await Deno.rename(path + ".new", path);
+  },
+  "becomes a link": async (path) => {
+    await Deno.rename(path, path + ".moved");
+    await Deno.symlink(path + ".moved", path);
+  },
+  "goes away": (path) => Deno.remove(path),
+};
+
+for (const [what, change] of Object.entries(CHANGES)) {
+  Deno.test(`"A file that changes while it is sent": one that ${what} after the offer is not sent`, async () => {
+    const { dir, source } = await offered();
+    await using _ = dir;
+    await change(source.path);
+    const code = await codeOf(() => OutgoingFile.open(denoFileSystem, source, CHUNK));
+    const other = { "becomes a link": "SOURCE_UNUSABLE", "goes away": "IO_FAILED" };
+    assertEquals(
+      code,
+      Object.entries(other).find(([key]) => key === what)?.[1] ?? "SOURCE_CHANGED",
+    );
+  });
+}
+
+for (const what of ["is cut", "grows", "is written over"]) {
+  Deno.test(`"A file that changes while it is sent": one that ${what} between chunks is an error`, async () => {
+    const { dir, source } = await offered();
+    await using _ = dir;
+    using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+    await file.readChunk(0);
+    await CHANGES[what]?.(source.path);
+    assertEquals(await codeOf(() => file.readChunk(1)), "SOURCE_CHANGED");
+  });
+}
+
+Deno.test("a link put in place of the file between the look and the opening is not read", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  await Deno.writeTextFile(dir.at("secret"), "secret");
+  const swap = async () => {
+    await Deno.remove(dir.at("f"));
+    await Deno.symlink(dir.at("secret"), dir.at("f"));
+  };
+  dir.fs.inject({ on: "open", action: { before: swap } });
+  assertEquals(await codeOf(() => inspectSource(dir.fs, dir.at("f"))), "SOURCE_CHANGED");
+  assertEquals(dir.fs.calls.some((call) => call.startsWith("read")), false);
+});
+
+Deno.test("a file replaced while it is open is sent as it was offered", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+  await CHANGES["is replaced"]?.(source.path);
+  assertEquals(await readAll(file), CONTENT);
+});
+
+Deno.test("a change that hides its time stamp is found by the hash: the last chunk is not given out", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+  await Deno.writeFile(source.path, CONTENT.slice().fill(0, 4400));
+  await Deno.utime(source.path, 1000, 1000);
+  for (let i = 0; i < 4; i++) await file.readChunk(i);
+  assertEquals(await codeOf(() => file.readChunk(4)), "SOURCE_CHANGED");
+});
+
+Deno.test("a file that changes while it is hashed is not offered", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  dir.fs.inject({
+    on: "read",
+    skip: 1,
+    times: 1,
+    action: { before: () => Deno.writeFile(dir.at("f"), CONTENT) },
+  });
+  assertEquals(await codeOf(() => inspectSource(dir.fs, dir.at("f"))), "SOURCE_CHANGED");
+  dir.fs.heal();
+  dir.fs.inject({ on: "read", skip: 0, action: { endOfFile: true } });
+  assertEquals(await codeOf(() => inspectSource(dir.fs, dir.at("f"))), "SOURCE_CHANGED");
+});
+
+Deno.test("read errors are told, and a read may be tried again", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  await file.readChunk(0);
+  dir.fs.inject({ on: "read", times: 1, action: { shortRead: 10 } });
+  dir.fs.inject({ on: "read", times: 1, action: { fail: "EIO" } });
+  assertEquals(await codeOf(() => file.readChunk(1)), "IO_FAILED");
+  assertEquals((await file.readChunk(1)).slice(), CONTENT.slice(CHUNK, 2 * CHUNK));
+});
+
+Deno.test("hashing ends with the signal's reason, and the file is closed", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  const controller = new AbortController();
+  const reason = new Error("shutting down");
+  dir.fs.inject({ on: "read", action: { before: () => controller.abort(reason) } });
+  const { signal } = controller;
+  const error = await assertRejects(() => inspectSource(dir.fs, dir.at("f"), { signal }));
+  assertEquals(error, reason);
+});

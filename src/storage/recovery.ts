@@ -1,0 +1,112 @@
+/**
+ * What a start makes of transfers that the last run left unfinished.
+ *
+ * @module
+ */
+import { type FileSystem, isSameFile } from "./file_system.ts";
+import { guarded, unlessMissing } from "./failure.ts";
+import type { PartPolicy } from "./inbox/incoming_file.ts";
+import type { Inbox } from "./inbox/inbox.ts";
+import { safeName } from "./inbox/safe_name.ts";
+import type { Journal } from "./journal.ts";
+import { isFinal, type TransferRecord } from "./journal_record.ts";
+import { inspectSource } from "./outgoing_file.ts";
+
+/** Options of {@linkcode recoverTransfers}. */
+export interface RecoveryOptions {
+  /** What becomes of partial files. */
+  readonly onAbort: PartPolicy;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Whether a file that was about to be published has its name: by a link whose other name is still
+ * there, or alone. An empty file in the name's place, of a file that is not empty, is the
+ * reservation made where there are no links, and is removed.
+ */
+async function isPublished(
+  fs: FileSystem,
+  inbox: Inbox,
+  record: TransferRecord,
+): Promise<boolean> {
+  if (record.savedAs === null) return false;
+  const path = inbox.pathOf(record.savedAs);
+  const final = await unlessMissing(fs.lstat(path));
+  const part = await unlessMissing(fs.lstat(inbox.partPath(record.transferId)));
+  if (final?.kind !== "file") return false;
+  if (part === undefined) return final.size === record.size;
+  if (isSameFile(final, part)) return true;
+  if (final.size !== 0) return false;
+  if (record.size === 0) return true;
+  await fs.remove(path);
+  return false;
+}
+
+/**
+ * Publishes what was whole and verified when the last run ended: its sender believes that it
+ * arrived. It is hashed again, because anything may have happened to it since.
+ *
+ * @returns The name it got, or undefined when it is not there or not whole any more.
+ */
+async function publishAgain(
+  fs: FileSystem,
+  journal: Journal,
+  inbox: Inbox,
+  record: TransferRecord,
+): Promise<string | undefined> {
+  const { transferId, savedAs, hash, size } = record;
+  const name = savedAs === null ? undefined : safeName(savedAs);
+  if (name === undefined || !name.safe || !await inbox.hasPart(transferId)) return undefined;
+  const part = await inspectSource(fs, inbox.partPath(transferId), { maxBytes: size });
+  if (part.status.size !== size || (hash !== null && part.hash !== hash)) return undefined;
+  return await inbox.publish({
+    transferId,
+    part: part.status,
+    name: name.name,
+    collision: "number",
+    onPublishing: async (next) => void await journal.record({ ...record, savedAs: next }),
+  });
+}
+
+/**
+ * Ends in the journal what the last run did not end: `completed` for a file that had got its name,
+ * or was about to; `interrupted` for all else. Partial files that the journal knows of are removed
+ * or kept.
+ *
+ * @returns The records that were changed.
+ * @throws {StorageError} When the inbox or the journal can't be read or written.
+ */
+export async function recoverTransfers(
+  fs: FileSystem,
+  journal: Journal,
+  inbox: Inbox,
+  options: RecoveryOptions,
+): Promise<readonly TransferRecord[]> {
+  const changed: TransferRecord[] = [];
+  for (const record of journal.list()) {
+    if (isFinal(record.state) && !record.hasPart) continue;
+    const { transferId, direction, state } = record;
+    const savedAs = state === "publishing"
+      ? await guarded(`look into ${inbox.path}`, async () => {
+        return await isPublished(fs, inbox, record)
+          ? record.savedAs
+          : await publishAgain(fs, journal, inbox, record);
+      })
+      : undefined;
+    const isDone = typeof savedAs === "string";
+    const isReceived = direction === "receive";
+    if (isReceived && (isDone || options.onAbort === "remove")) await inbox.removePart(transferId);
+    const now: TransferRecord = {
+      ...record,
+      savedAs: isDone ? savedAs : null,
+      state: isDone ? "completed" : isFinal(state) ? state : "interrupted",
+      bytes: isDone ? record.size : record.bytes,
+      hasPart: isReceived && await inbox.hasPart(transferId),
+      updatedAt: options.now,
+    };
+    await journal.record(now);
+    changed.push(now);
+  }
+  return changed;
+}

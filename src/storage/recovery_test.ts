@@ -1,0 +1,179 @@
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { StorageError } from "../base/errors.ts";
+import { denoFileSystem, type FileSystem } from "./file_system.ts";
+import { IncomingFile } from "./inbox/incoming_file.ts";
+import type { TransferRecord } from "./journal_record.ts";
+import { openStorage, type Storage } from "./storage.ts";
+import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
+import { receivedRecord, sha256, transferId } from "./testing/inbox_fixture.ts";
+import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
+
+const CONTENT = crypto.getRandomValues(new Uint8Array(100));
+const HASH = sha256(CONTENT);
+const PART = `.${transferId(1)}.part`;
+
+interface Rest {
+  readonly fs?: FileSystem;
+  readonly onAbort?: "remove" | "keep";
+}
+
+const open = (dir: TemporaryFolder, rest: Rest = {}) =>
+  openStorage({ dataDir: dir.at("data"), keepFreeBytes: 0, now: () => 42, ...rest });
+
+/** Receives a file as the daemon does: journal first, then the part, then the name. */
+async function receive(storage: Storage, n: number, name: string): Promise<string> {
+  const base = receivedRecord(n, { hash: HASH, displayName: name });
+  const journal = (changes: Partial<TransferRecord>) =>
+    storage.journal.record({ ...base, hasPart: true, ...changes });
+  await journal({});
+  await using file = await IncomingFile.create(storage.inbox, {
+    transferId: base.transferId,
+    size: CONTENT.length,
+  });
+  await file.write(CONTENT.subarray(0, 60));
+  await file.write(CONTENT.subarray(60));
+  const { savedAs } = await file.finish({
+    name,
+    expectedHash: HASH,
+    onPublishing: async (name) => void await journal({ state: "publishing", savedAs: name }),
+  });
+  await journal({ state: "completed", savedAs, hasPart: false, bytes: CONTENT.length });
+  return savedAs;
+}
+
+Deno.test("transfers of the last run are interrupted, ended ones stay as they ended", async () => {
+  await using dir = await TemporaryFolder.make();
+  {
+    using storage = await open(dir);
+    assertEquals(storage.recovered, []);
+    let n = 1;
+    for (const state of ["queued", "offered", "active", "paused", "failed", "completed"] as const) {
+      await storage.journal.record(receivedRecord(n++, { state, direction: "send" }));
+    }
+  }
+  using storage = await open(dir);
+  const states = storage.journal.list()
+    .toSorted((a, b) => a.transferId < b.transferId ? -1 : 1)
+    .map(({ state, updatedAt }) => `${state} ${updatedAt}`);
+  const interrupted = Array.from({ length: 4 }, () => "interrupted 42");
+  assertEquals(states, [...interrupted, "failed 1", "completed 1"]);
+  assertEquals(storage.recovered.length, 4);
+});
+
+for (const onAbort of ["remove", "keep"] as const) {
+  Deno.test(`partial files of the last run: policy ${onAbort}; those of others are left alone`, async () => {
+    await using dir = await TemporaryFolder.make();
+    const foreign = `.${transferId(99)}.part`;
+    {
+      using storage = await open(dir);
+      await storage.journal.record(receivedRecord(1, { hasPart: true }));
+      await Deno.writeFile(storage.inbox.pathOf(PART), CONTENT);
+      await Deno.writeFile(storage.inbox.pathOf(foreign), CONTENT);
+    }
+    {
+      using storage = await open(dir, { onAbort });
+      const kept = onAbort === "keep";
+      assertEquals(await namesIn(storage.inbox.path), kept ? [PART, foreign] : [foreign]);
+      assertEquals(storage.journal.list()[0]?.hasPart, kept);
+      assertEquals(storage.journal.list()[0]?.state, "interrupted");
+    }
+    using storage = await open(dir, { onAbort: "remove" });
+    assertEquals(await namesIn(storage.inbox.path), [foreign], "a later policy counts");
+  });
+}
+
+Deno.test("a file that was whole and verified when the run ended gets its name, or the next free one", async () => {
+  await using dir = await TemporaryFolder.make();
+  {
+    using storage = await open(dir);
+    const publishing = { state: "publishing", savedAs: "a.txt", hasPart: true } as const;
+    await storage.journal.record(receivedRecord(1, { ...publishing, hash: HASH }));
+    await Deno.writeFile(storage.inbox.pathOf(PART), CONTENT);
+    await Deno.writeTextFile(storage.inbox.pathOf("a.txt"), "someone else's");
+  }
+  using storage = await open(dir);
+  assertEquals(await namesIn(storage.inbox.path), ["a (1).txt", "a.txt"]);
+  assertEquals(await Deno.readFile(storage.inbox.pathOf("a (1).txt")), CONTENT);
+  assertEquals(await Deno.readTextFile(storage.inbox.pathOf("a.txt")), "someone else's");
+  const [record] = storage.journal.list();
+  assertEquals(
+    [record?.state, record?.savedAs, record?.hasPart],
+    ["completed", "a (1).txt", false],
+  );
+});
+
+Deno.test("a part in the place of which something else was put is not taken for a whole file", async () => {
+  await using dir = await TemporaryFolder.make();
+  {
+    using storage = await open(dir);
+    const publishing = { state: "publishing", savedAs: "a", hash: HASH, hasPart: true } as const;
+    await storage.journal.record(receivedRecord(1, publishing));
+    await Deno.writeFile(storage.inbox.pathOf(PART), CONTENT.slice().fill(0));
+  }
+  using storage = await open(dir);
+  assertEquals(storage.recovered[0]?.state, "interrupted");
+  assertEquals(await namesIn(storage.inbox.path), []);
+});
+
+Deno.test("nothing is opened, and the lock is free, when one part can't be used", async () => {
+  await using dir = await TemporaryFolder.make();
+  (await open(dir))[Symbol.dispose]();
+  await Deno.chmod(dir.at("data/inbox"), 0o777);
+  await assertRejects(() => open(dir), StorageError, "chmod go-w");
+  await Deno.chmod(dir.at("data/inbox"), 0o700);
+  (await open(dir))[Symbol.dispose]();
+});
+
+Deno.test("the secret key is zeroed when the storage is disposed", async () => {
+  await using dir = await TemporaryFolder.make();
+  const storage = await open(dir);
+  assert(storage.identity.secretKey.some((byte) => byte !== 0));
+  storage[Symbol.dispose]();
+  assertEquals(storage.identity.secretKey, new Uint8Array(32));
+});
+
+for (const links of [true, false]) {
+  for (const crash of ["process", "power"] as const) {
+    Deno.test(`a ${crash} crash at each call of a run, ${links ? "with" : "without"} links: identity and pins the same, no half file under a final name, no finished file lost`, async () => {
+      let recovered = 0;
+      for (let skip = 0;; skip++) {
+        assertLess(skip, 400);
+        await using dir = await TemporaryFolder.make();
+        const fs = new FaultyFileSystem(denoFileSystem);
+        if (!links) fs.inject({ on: "link", action: { fail: "EOPNOTSUPP" } });
+        fs.inject({ on: "write", path: /part$/, action: { shortWrite: 33 } });
+        fs.inject({ skip, action: { crash } });
+        let identity: Uint8Array | undefined;
+        let pinned = false;
+        const finished: string[] = [];
+        const run = async () => {
+          using storage = await open(dir, { fs });
+          identity = storage.identity.publicKey;
+          await storage.trust.allow({
+            identity: "ab".repeat(32),
+            code: "A",
+            deviceName: "",
+            seenAt: 0,
+          });
+          pinned = true;
+          for (const n of [1, 2]) finished.push(await receive(storage, n, "photo.jpg"));
+        };
+        await run().catch(() => {});
+        using storage = await open(dir);
+        if (identity !== undefined) assertEquals(storage.identity.publicKey, identity);
+        if (pinned) assertEquals(storage.trust.decisionFor("ab".repeat(32)), "allow_always");
+        const names = await namesIn(storage.inbox.path);
+        for (const name of names) {
+          assert(!name.startsWith("."), name);
+          assertEquals(await Deno.readFile(storage.inbox.pathOf(name)), CONTENT, name);
+        }
+        for (const name of finished) assert(names.includes(name));
+        const completed = storage.journal.list().filter(({ state }) => state === "completed");
+        assertEquals(completed.map(({ savedAs }) => savedAs).sort(), names);
+        if (names.length > finished.length) recovered++;
+        if (finished.length === 2) break;
+      }
+      assert(recovered > 0, "some crashes came after the verification and before the name");
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * All that a daemon keeps on disk, opened in the order that keeps it safe: lock, identity, pins,
+ * journal, inbox, then what the last run left unfinished.
+ *
+ * @module
+ */
+import type { Log } from "../log/log.ts";
+import { DataFolder } from "./data_folder.ts";
+import { denoFileSystem, type FileSystem } from "./file_system.ts";
+import { type IdentityKeyPair, openIdentity } from "./identity_file.ts";
+import type { PartPolicy } from "./inbox/incoming_file.ts";
+import { Inbox } from "./inbox/inbox.ts";
+import { Journal } from "./journal.ts";
+import type { TransferRecord } from "./journal_record.ts";
+import { recoverTransfers } from "./recovery.ts";
+import { TrustStore } from "./trust_store.ts";
+
+/** Options of {@linkcode openStorage}. */
+export interface StorageOptions {
+  /** Value of `--data-dir`. */
+  readonly dataDir: string;
+  /** Value of `--inbox`. @default {"<dataDir>/inbox"} */
+  readonly inbox?: string;
+  /** What becomes of partial files of transfers that were interrupted. @default {"remove"} */
+  readonly onAbort?: PartPolicy;
+  /** Bytes that a received file must leave free on the disk. @default {16 MiB} */
+  readonly keepFreeBytes?: number;
+  /** What to write to. @default {denoFileSystem} */
+  readonly fs?: FileSystem;
+  /** Milliseconds since 1970. @default {Date.now} */
+  readonly now?: () => number;
+  /** Told what was recovered. */
+  readonly log?: Log;
+}
+
+/** An opened data folder and all in it. Disposing it closes the journal and frees the lock. */
+export interface Storage extends Disposable {
+  /** The file system that all of it uses. */
+  readonly fs: FileSystem;
+  /** The folder and its paths. */
+  readonly folder: DataFolder;
+  /** The daemon's identity; its secret is zeroed when this is disposed. */
+  readonly identity: IdentityKeyPair;
+  /** Pins. */
+  readonly trust: TrustStore;
+  /** Transfers, past ones too. */
+  readonly journal: Journal;
+  /** Where received files go. */
+  readonly inbox: Inbox;
+  /** Transfers that this start ended in the journal. */
+  readonly recovered: readonly TransferRecord[];
+}
+
+/**
+ * Opens everything, or nothing: on an error the lock is free again, and no file that could not be
+ * used was changed.
+ *
+ * @throws {StorageError} As the parts say.
+ */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { dataDir, onAbort = "remove", fs = denoFileSystem, now = Date.now, log } = options;
+  using stack = new DisposableStack();
+  const folder = stack.use(await DataFolder.open(fs, { path: dataDir }));
+  const identity = await openIdentity(fs, folder);
+  stack.defer(() => identity.secretKey.fill(0));
+  const trust = await TrustStore.open(fs, folder);
+  const journal = stack.use(await Journal.open(fs, folder));
+  const inbox = await Inbox.open(fs, {
+    path: options.inbox ?? folder.defaultInboxPath,
+    uid: folder.uid,
+    ...(options.keepFreeBytes === undefined ? {} : { keepFreeBytes: options.keepFreeBytes }),
+    ...(log === undefined ? {} : { log }),
+  });
+  const recovered = await recoverTransfers(fs, journal, inbox, { onAbort, now: now() });
+  if (folder.leftoversRemoved > 0 || recovered.length > 0) {
+    log?.info("recovered from an unfinished run", {
+      leftovers_removed: folder.leftoversRemoved,
+      transfers: recovered.length,
+    });
+  }
+  const owned = stack.move();
+  return {
+    fs,
+    folder,
+    identity,
+    trust,
+    journal,
+    inbox,
+    recovered,
+    [Symbol.dispose]: () => owned.dispose(),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * The two files of the pins, from bytes to values and back. Pure.
+ *
+ * `trust.json` (the wire format, identity): `{"version":1,"peers":{"<64 hex>":"allow_always"}}`.
+ * `peers.json`, ours: `{"version":1,"codes":{"ALICE1":{"identity":"<64 hex>","deviceName":"...",
+ * "seenAt":0}},"autoAccept":["<64 hex>"]}`.
+ *
+ * @module
+ */
+import { hasExactly, isCount, isObject, parseJson } from "./strict_json.ts";
+
+/** Decisions that outlive a session. */
+export type PinnedDecision = "allow_always" | "deny_always";
+
+/** Who was last seen behind a peer code. */
+export interface KnownPeer {
+  /** Identity key, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** What the peer called itself: hostile text. */
+  readonly deviceName: string;
+  /** When, in milliseconds since 1970. */
+  readonly seenAt: number;
+}
+
+/** What `peers.json` holds. */
+export interface KnownPeers {
+  /** By peer code. */
+  readonly codes: ReadonlyMap<string, KnownPeer>;
+  /** Identities whose offers need no `accept`. */
+  readonly autoAccept: ReadonlySet<string>;
+}
+
+/** Longest device name, in UTF-16 units; the rendezvous server allows 256 bytes. */
+export const MAX_DEVICE_NAME = 256;
+
+const IDENTITY = /^[0-9a-f]{64}$/;
+const PEER_CODE = /^[A-Za-z0-9]{1,16}$/;
+
+/** Whether this is an identity key as it is written here. */
+export function isIdentity(value: unknown): value is string {
+  return typeof value === "string" && IDENTITY.test(value);
+}
+
+/** Whether this is a peer code without hyphens. */
+export function isPeerCode(value: string): boolean {
+  return PEER_CODE.test(value);
+}
+
+function isDecision(value: unknown): value is PinnedDecision {
+  return value === "allow_always" || value === "deny_always";
+}
+
+/** How often a key occurs twice is not told by JSON.parse; the last one would win silently. */
+function countKeys(bytes: Uint8Array, key: string): number {
+  const text = new TextDecoder().decode(bytes);
+  return text.match(new RegExp(`"${key}"\\s*:`, "g"))?.length ?? 0;
+}
+
+/**
+ * The pins in the bytes of `trust.json`.
+ *
+ * @returns Decisions by identity, or what is wrong, as words that follow the file's name.
+ */
+export function parseTrust(bytes: Uint8Array): ReadonlyMap<string, PinnedDecision> | string {
+  const value = parseJson(bytes);
+  if (!isObject(value)) return "is not a JSON object";
+  if (value["version"] !== 1) return "has an unknown version (1 is known)";
+  const { peers } = value;
+  if (!hasExactly(value, ["version", "peers"]) || !isObject(peers)) {
+    return "has members other than version and peers";
+  }
+  const pins = new Map<string, PinnedDecision>();
+  for (const [identity, decision] of Object.entries(peers)) {
+    if (!isIdentity(identity) || !isDecision(decision)) return "has an entry that is no pin";
+    pins.set(identity, decision);
+  }
+  if (countKeys(bytes, "[0-9a-f]{64}") !== pins.size) return "names an identity twice";
+  return pins;
+}
+
+function toBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value) + "\n");
+}
+
+/** The bytes of `trust.json`. */
+export function formatTrust(pins: ReadonlyMap<string, PinnedDecision>): Uint8Array {
+  return toBytes({ version: 1, peers: Object.fromEntries(pins) });
+}
+
+function isKnownPeer(value: unknown): value is KnownPeer {
+  return isObject(value) && hasExactly(value, ["identity", "deviceName", "seenAt"]) &&
+    isIdentity(value["identity"]) && isCount(value["seenAt"]) &&
+    typeof value["deviceName"] === "string" && value["deviceName"].length <= MAX_DEVICE_NAME;
+}
+
+/**
+ * What the bytes of `peers.json` say.
+ *
+ * @returns The known peers, or what is wrong, as words that follow the file's name.
+ */
+export function parsePeers(bytes: Uint8Array): KnownPeers | string {
+  const value = parseJson(bytes);
+  if (!isObject(value)) return "is not a JSON object";
+  if (value["version"] !== 1) return "has an unknown version (1 is known)";
+  const { codes, autoAccept } = value;
+  if (
+    !hasExactly(value, ["version", "codes", "autoAccept"]) || !isObject(codes) ||
+    !Array.isArray(autoAccept)
+  ) return "has members other than version, codes and autoAccept";
+  const known = new Map<string, KnownPeer>();
+  for (const [code, peer] of Object.entries(codes)) {
+    if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is no peer";
+    known.set(code, peer);
+  }
+  if (!autoAccept.every(isIdentity)) return "has an auto-accept that is no identity";
+  return { codes: known, autoAccept: new Set(autoAccept) };
+}
+
+/** The bytes of `peers.json`. */
+export function formatPeers(peers: KnownPeers): Uint8Array {
+  return toBytes({
+    version: 1,
+    codes: Object.fromEntries(peers.codes),
+    autoAccept: [...peers.autoAccept],
+  });
+}

@@ -1,0 +1,335 @@
+/**
+ * Trust on first use, kept: decisions by identity key, and the key that each peer code was last
+ * approved with. Decisions for one session (`allow_once`, `deny_once`) never come here.
+ *
+ * Trust follows the identity key alone. A peer code is bound to a key when that key is allowed for
+ * ever, and only then: codes route, anyone can register one, and a code bound by a stranger would
+ * lock its real owner out.
+ *
+ * @module
+ */
+import { StorageError, type StorageErrorCode } from "../base/errors.ts";
+import { writeAtomically } from "./atomic_write.ts";
+import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
+import { type FileSystem, joinPath } from "./file_system.ts";
+import { readPrivateFile } from "./private_path.ts";
+import { Serial } from "./serial.ts";
+import {
+  formatPeers,
+  formatTrust,
+  isIdentity,
+  isPeerCode,
+  type KnownPeer,
+  type KnownPeers,
+  MAX_DEVICE_NAME,
+  parsePeers,
+  parseTrust,
+  type PinnedDecision,
+} from "./trust_file.ts";
+
+/** Codes kept for one identity; a peer may take a new one at each start. */
+const CODES_PER_IDENTITY = 8;
+/** Changes that may wait for the disk. */
+const MAX_PENDING = 64;
+/** Longest entry of either file, generously: escapes make a character six bytes. */
+const MAX_ENTRY_BYTES = 2048;
+
+/** A pinned peer. */
+export interface PinnedPeer {
+  /** Identity key, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** What was decided. */
+  readonly decision: PinnedDecision;
+  /** Codes it was approved with, oldest first; empty for a denied peer. */
+  readonly codes: readonly string[];
+  /** What it called itself last: hostile text; empty when unknown. */
+  readonly deviceName: string;
+  /** When it was last approved or seen, in milliseconds since 1970; 0 when unknown. */
+  readonly seenAt: number;
+  /** Whether its offers need no `accept`. */
+  readonly autoAccept: boolean;
+}
+
+/** What a peer code and the key behind it mean. */
+export type CodeVerdict =
+  /** The code was never approved. */
+  | { readonly verdict: "unknown" }
+  /** The key is the one that the code was approved with. */
+  | { readonly verdict: "same" }
+  /** KEY_MISMATCH: the code was approved with this other key. */
+  | { readonly verdict: "mismatch"; readonly known: KnownPeer };
+
+/** Options of {@linkcode TrustStore.open}. */
+export interface TrustStoreOptions {
+  /** Most identities that are kept. @default {4096} */
+  readonly maxPeers?: number;
+}
+
+/** Who a peer is, as a session found it. */
+export interface SeenPeer {
+  /** Identity key, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** Peer code without hyphens. */
+  readonly code: string;
+  /** What it called itself; cut to what is kept. */
+  readonly deviceName: string;
+  /** Milliseconds since 1970. */
+  readonly seenAt: number;
+}
+
+async function load<T extends object>(
+  fs: FileSystem,
+  path: string,
+  rules: { uid: number | null; limit: number; invalid: StorageErrorCode },
+  parse: (bytes: Uint8Array) => T | string,
+): Promise<T | undefined> {
+  const advice = "put back a copy of it, or move it away and approve the peers anew";
+  const bytes = await readPrivateFile(fs, path, { ...rules, advice });
+  if (bytes === undefined) return undefined;
+  const parsed = parse(bytes);
+  if (typeof parsed !== "string") return parsed;
+  throw new StorageError(rules.invalid, `${path} ${parsed}: ${advice}`);
+}
+
+/** See the module's text. What a method promised is on disk when its promise resolves. */
+export class TrustStore {
+  readonly #fs: FileSystem;
+  readonly #folder: string;
+  readonly #maxPeers: number;
+  readonly #serial = new Serial(MAX_PENDING);
+  #pins: ReadonlyMap<string, PinnedDecision>;
+  #peers: KnownPeers;
+
+  private constructor(
+    fs: FileSystem,
+    folder: string,
+    maxPeers: number,
+    pins: ReadonlyMap<string, PinnedDecision>,
+    peers: KnownPeers,
+  ) {
+    this.#fs = fs;
+    this.#folder = folder;
+    this.#maxPeers = maxPeers;
+    this.#pins = pins;
+    this.#peers = peers;
+  }
+
+  /**
+   * Reads the pins of a locked data folder.
+   *
+   * @throws {StorageError} `TRUST_INVALID`, `PEERS_INVALID`, `MODE_TOO_OPEN`, `OWNER_FOREIGN`, or
+   * a failure to read. The files are left as they are.
+   */
+  static async open(
+    fs: FileSystem,
+    folder: DataFolder,
+    options: TrustStoreOptions = {},
+  ): Promise<TrustStore> {
+    const { maxPeers = 4096 } = options;
+    const limit = maxPeers * CODES_PER_IDENTITY * MAX_ENTRY_BYTES;
+    const { pinsPath, uid } = folder;
+    const trustPath = joinPath(pinsPath, DATA_NAMES.trust);
+    const peersPath = joinPath(pinsPath, DATA_NAMES.peers);
+    const pins = await load(fs, trustPath, { uid, limit, invalid: "TRUST_INVALID" }, parseTrust);
+    const peers = await load(fs, peersPath, { uid, limit, invalid: "PEERS_INVALID" }, parsePeers);
+    return new TrustStore(
+      fs,
+      pinsPath,
+      maxPeers,
+      pins ?? new Map(),
+      peers ?? { codes: new Map(), autoAccept: new Set() },
+    );
+  }
+
+  /** What was decided for ever about this identity, if anything. */
+  decisionFor(identity: string): PinnedDecision | undefined {
+    return this.#pins.get(identity);
+  }
+
+  /** Whether this key may be the one behind this code. To be asked before anything else. */
+  checkCode(code: string, identity: string): CodeVerdict {
+    const known = this.#peers.codes.get(code);
+    if (known === undefined) return { verdict: "unknown" };
+    return known.identity === identity ? { verdict: "same" } : { verdict: "mismatch", known };
+  }
+
+  /** Whether offers of this identity need no `accept`: set for it, and it is still allowed. */
+  autoAccepts(identity: string): boolean {
+    return this.#peers.autoAccept.has(identity) && this.#pins.get(identity) === "allow_always";
+  }
+
+  /** All pinned peers. */
+  list(): PinnedPeer[] {
+    const seen = new Map<string, { codes: string[]; last: KnownPeer }>();
+    for (const [code, peer] of this.#peers.codes) {
+      const entry = seen.get(peer.identity);
+      if (entry === undefined) seen.set(peer.identity, { codes: [code], last: peer });
+      else {
+        entry.codes.push(code);
+        if (peer.seenAt >= entry.last.seenAt) entry.last = peer;
+      }
+    }
+    return [...this.#pins].map(([identity, decision]) => ({
+      identity,
+      decision,
+      codes: seen.get(identity)?.codes ?? [],
+      deviceName: seen.get(identity)?.last.deviceName ?? "",
+      seenAt: seen.get(identity)?.last.seenAt ?? 0,
+      autoAccept: this.autoAccepts(identity),
+    }));
+  }
+
+  /**
+   * Allows an identity for ever and binds its code to it.
+   *
+   * @throws {StorageError} `NAME_TAKEN` when the code is bound to another key, which only
+   * {@linkcode TrustStore.replace} may change; `STORE_FULL`; or a failure to write, after which
+   * the identity is not allowed, and its code may be bound (calling again, or forget, mends that).
+   */
+  allow(peer: SeenPeer): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#checkSeen(peer);
+      if (this.checkCode(peer.code, peer.identity).verdict === "mismatch") {
+        throw new StorageError(
+          "NAME_TAKEN",
+          `peer code ${peer.code} is known with another identity key: untrust that peer first, ` +
+            "or replace it after comparing the SAS",
+        );
+      }
+      await this.#allow(peer);
+    });
+  }
+
+  /**
+   * Allows an identity for ever in place of the one that its code was bound to, which loses that
+   * code and its own pin. Only after the operator compared the SAS.
+   *
+   * @throws {StorageError} As for {@linkcode TrustStore.allow}.
+   */
+  replace(peer: SeenPeer): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#checkSeen(peer);
+      const old = this.#peers.codes.get(peer.code);
+      if (old !== undefined && old.identity !== peer.identity) await this.#forget(old.identity);
+      await this.#allow(peer);
+    });
+  }
+
+  /**
+   * Refuses an identity for ever. Its code is not bound: it may be someone else's. Codes that it
+   * was approved with before are freed, auto-accept ends.
+   *
+   * @throws {StorageError} `STORE_FULL`, or a failure to write, after which the old state stands.
+   */
+  deny(identity: string): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#checkIdentity(identity);
+      await this.#writePins(this.#withPin(identity, "deny_always"));
+      await this.#dropTraces(identity);
+    });
+  }
+
+  /**
+   * Forgets an identity: decision, codes, auto-accept.
+   *
+   * @returns Whether there was a decision.
+   * @throws {StorageError} On a failure to write. The decision goes first: what may be left is
+   * a code, which keeps its key until this is called again.
+   */
+  forget(identity: string): Promise<boolean> {
+    return this.#serial.run(() => this.#forget(identity));
+  }
+
+  /**
+   * Remembers that an allowed peer came again, under this code.
+   *
+   * @throws {StorageError} As for {@linkcode TrustStore.allow}.
+   */
+  seen(peer: SeenPeer): Promise<void> {
+    if (this.#pins.get(peer.identity) !== "allow_always") return Promise.resolve();
+    return this.allow(peer);
+  }
+
+  /**
+   * Sets whether offers of an allowed peer need no `accept`.
+   *
+   * @returns Whether it was set; false when the peer is not allowed for ever.
+   * @throws {StorageError} On a failure to write, after which the old state stands.
+   */
+  setAutoAccept(identity: string, on: boolean): Promise<boolean> {
+    return this.#serial.run(async () => {
+      if (this.#pins.get(identity) !== "allow_always") return false;
+      const autoAccept = new Set(this.#peers.autoAccept);
+      if (on) autoAccept.add(identity);
+      else autoAccept.delete(identity);
+      await this.#writePeers({ codes: this.#peers.codes, autoAccept });
+      return true;
+    });
+  }
+
+  #checkIdentity(identity: string): void {
+    if (isIdentity(identity)) return;
+    throw new StorageError("TRUST_INVALID", "an identity key is 64 lower-case hex digits");
+  }
+
+  #checkSeen(peer: SeenPeer): void {
+    this.#checkIdentity(peer.identity);
+    if (isPeerCode(peer.code)) return;
+    throw new StorageError("PEERS_INVALID", "a peer code is 1 to 16 ASCII letters and digits");
+  }
+
+  #withPin(identity: string, decision: PinnedDecision): ReadonlyMap<string, PinnedDecision> {
+    if (!this.#pins.has(identity) && this.#pins.size >= this.#maxPeers) {
+      throw new StorageError(
+        "STORE_FULL",
+        `${this.#maxPeers} peers are pinned already: untrust some of them first`,
+      );
+    }
+    return new Map(this.#pins).set(identity, decision);
+  }
+
+  async #allow(peer: SeenPeer): Promise<void> {
+    const pins = this.#withPin(peer.identity, "allow_always");
+    const codes = new Map(this.#peers.codes);
+    // Taken out and put back, so that the order is that of the last use.
+    codes.delete(peer.code);
+    codes.set(peer.code, {
+      identity: peer.identity,
+      deviceName: peer.deviceName.slice(0, MAX_DEVICE_NAME).toWellFormed(),
+      seenAt: peer.seenAt,
+    });
+    const own = [...codes].filter(([, { identity }]) => identity === peer.identity);
+    for (const [code] of own.slice(0, -CODES_PER_IDENTITY)) codes.delete(code);
+    // The binding first: a pin whose code is not bound yet would let another key take the code.
+    await this.#writePeers({ codes, autoAccept: this.#peers.autoAccept });
+    if (this.#pins.get(peer.identity) !== "allow_always") await this.#writePins(pins);
+  }
+
+  async #forget(identity: string): Promise<boolean> {
+    const pins = new Map(this.#pins);
+    const had = pins.delete(identity);
+    if (had) await this.#writePins(pins);
+    await this.#dropTraces(identity);
+    return had;
+  }
+
+  /** Frees the codes of an identity and ends its auto-accept. */
+  async #dropTraces(identity: string): Promise<void> {
+    const codes = new Map(
+      [...this.#peers.codes].filter(([, peer]) => peer.identity !== identity),
+    );
+    const autoAccept = new Set(this.#peers.autoAccept);
+    if (!autoAccept.delete(identity) && codes.size === this.#peers.codes.size) return;
+    await this.#writePeers({ codes, autoAccept });
+  }
+
+  async #writePins(pins: ReadonlyMap<string, PinnedDecision>): Promise<void> {
+    await writeAtomically(this.#fs, this.#folder, DATA_NAMES.trust, formatTrust(pins));
+    this.#pins = pins;
+  }
+
+  async #writePeers(peers: KnownPeers): Promise<void> {
+    await writeAtomically(this.#fs, this.#folder, DATA_NAMES.peers, formatPeers(peers));
+    this.#peers = peers;
+  }
+}
