@@ -7,6 +7,7 @@
  * @module
  */
 import { BaseHandler, getLogger, type LevelName, type LogRecord, setup } from "@std/log";
+import { escapeUnsafe } from "../base/text.ts";
 
 /** Levels an operator can choose, most severe first. */
 export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -31,11 +32,6 @@ export interface Log {
 }
 
 const PLAIN_VALUE = /^[\w.:/@%+,*[\]()-]+$/;
-// Control, bidi and line-breaking characters: never raw in a line, whatever a terminal does.
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-
-const escapeUnsafe = (text: string): string =>
-  text.replace(UNSAFE, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
 
 /** A field's value in text form. */
 function formatValue(value: FieldValue): string {
