@@ -385,6 +385,11 @@ export type ShutdownRequest = Static<typeof ShutdownRequest>;
 /** The answer to `/healthz`. */
 export const Health = strict("Health", "The daemon answers.", { status: Type.Literal("ok") });
 
+/** A rendezvous peer code. */
+export const PeerCode = peerCode;
+/** A device name that a peer chose. */
+export const PeerChosenName = peerChosen("The peer's device name.");
+
 /** Parameters in paths. */
 export const PATH_PARAMETERS = { identity, sessionId, pairingId, transferId } as const;
 /** The name of a parameter in a path. */
