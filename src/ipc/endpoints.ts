@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TObject, TSchema } from "typebox";
+import type { TObject, TProperties, TSchema } from "typebox";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
 
@@ -21,7 +21,7 @@ export interface Endpoint {
   readonly body?: TSchema;
   /** Whether an empty body stands for `{}`. */
   readonly bodyOptional?: boolean;
-  readonly query?: TObject;
+  readonly query?: TObject<TProperties>;
   /** Status of success. */
   readonly status: 200 | 202 | 204;
   /** Schema of the JSON answer; absent with 204. */

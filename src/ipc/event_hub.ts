@@ -94,6 +94,11 @@ export class EventHub {
     return epoch === this.#epoch && position <= this.#seq ? position : UNKNOWN;
   }
 
+  /** The id that names a position: what a reader sends to go on from there. */
+  idOf(cursor: Cursor): string | undefined {
+    return cursor === UNKNOWN ? undefined : this.#id(cursor);
+  }
+
   /** Whether events after `cursor` are gone. */
   hasLost(cursor: Cursor): boolean {
     return cursor < this.#lostThrough || cursor === UNKNOWN;
@@ -133,9 +138,13 @@ export class EventHub {
   }
 
   #stamp(seq: number, event: DaemonEvent | { readonly type: "gap" }): StoredEvent {
-    const id = `${this.#epoch}-${seq}`;
+    const id = this.#id(seq);
     const json = safeJson({ id, time: this.#now().toISOString(), ...event });
     return { seq, id, type: event.type, json };
+  }
+
+  #id(seq: number): string {
+    return `${this.#epoch}-${seq}`;
   }
 
   #wake(): void {

@@ -21,7 +21,7 @@ const event = <const Name extends string, T extends TProperties>(
     time: Type.String({ description: "RFC 3339, UTC." }),
     type: Type.Literal(type),
     ...properties,
-  }, { title: `Event-${type}`, description, additionalProperties: false });
+  }, { title: `Event-${type}`, description });
 
 const session = { session: schemas.Session };
 const pairing = { pairing: schemas.Pairing };

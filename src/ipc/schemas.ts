@@ -23,9 +23,13 @@ export function peerText(raw: string): PeerText {
   return escapeUnsafe(cut) as PeerText;
 }
 
-/** An object with exactly these members: an unknown one is refused, not ignored. */
+/** What an application sends: exactly these members; an unknown one is refused, not ignored. */
 const strict = <T extends TProperties>(title: string, description: string, properties: T) =>
   Type.Object(properties, { title, description, additionalProperties: false });
+
+/** What the daemon answers: a reader ignores members that it does not know. */
+const answer = <T extends TProperties>(title: string, description: string, properties: T) =>
+  Type.Object(properties, { title, description });
 
 const text = (description: string, maxLength = 4096) => Type.String({ description, maxLength });
 const count = (description: string) => Type.Integer({ description, minimum: 0 });
@@ -66,7 +70,7 @@ const discriminator = (description: string) =>
   Type.String({ description, minLength: 1, maxLength: 128 });
 
 /** Why something failed: a stable code and a message for the operator. */
-export const Failure = strict("Failure", "Why something failed.", {
+export const Failure = answer("Failure", "Why something failed.", {
   code: text("Stable upper-case code, e.g. CONNECTION_LOST.", 64),
   message: text("For people; unsafe characters are spelled out."),
 });
@@ -74,7 +78,7 @@ export const Failure = strict("Failure", "Why something failed.", {
 export type Failure = Static<typeof Failure>;
 
 /** The daemon at a glance. */
-export const Status = strict("Status", "The daemon at a glance.", {
+export const Status = answer("Status", "The daemon at a glance.", {
   version: text("The daemon's version.", 64),
   state: choice(["running", "stopping"], "What the daemon is doing."),
   pid: count("The daemon's process id."),
@@ -87,13 +91,13 @@ export const Status = strict("Status", "The daemon at a glance.", {
   sessions: Type.Object({
     open: count("Sessions that are open or being opened."),
     limit: count("How many there may be."),
-  }, { additionalProperties: false }),
+  }),
   pendingPairings: count("Pairing requests that wait for a decision."),
   transfers: Type.Object({
     active: count("Transfers under way."),
     waiting: count("Transfers queued or waiting for a decision."),
     limit: count("How many may be under way at once."),
-  }, { additionalProperties: false }),
+  }),
 });
 /** The daemon at a glance. */
 export type Status = Static<typeof Status>;
@@ -158,7 +162,7 @@ export const PairRequest = Type.Union([
 export type PairRequest = Static<typeof PairRequest>;
 
 /** A session with a peer, from its first signal to its end. */
-export const Session = strict("Session", "A session with a peer, from first signal to end.", {
+export const Session = answer("Session", "A session with a peer, from first signal to end.", {
   sessionId,
   state: choice(
     ["signaling", "connecting", "handshaking", "deciding", "open", "closing", "closed", "failed"],
@@ -180,7 +184,7 @@ export const Session = strict("Session", "A session with a peer, from first sign
 export type Session = Static<typeof Session>;
 
 /** The sessions of this run of the daemon. */
-export const SessionList = strict("SessionList", "The sessions of this run of the daemon.", {
+export const SessionList = answer("SessionList", "The sessions of this run of the daemon.", {
   sessions: Type.Array(Session),
 });
 
@@ -193,7 +197,7 @@ export const PinnedDecision = choice(
 export type PinnedDecision = Static<typeof PinnedDecision>;
 
 /** An identity that the daemon knows: pinned, or met in this run. */
-export const Peer = strict("Peer", "An identity that is pinned or was met in this run.", {
+export const Peer = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
   autoAccept: Type.Boolean({ description: "Its offers are accepted without asking." }),
@@ -206,7 +210,7 @@ export const Peer = strict("Peer", "An identity that is pinned or was met in thi
 export type Peer = Static<typeof Peer>;
 
 /** The peers that the daemon knows. */
-export const PeerList = strict("PeerList", "The peers that the daemon knows.", {
+export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
   peers: Type.Array(Peer),
 });
 
@@ -233,7 +237,7 @@ export const AutoAcceptRequest = strict(
 export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;
 
 /** An unknown identity that waits for (or had) a decision. */
-export const Pairing = strict("Pairing", "An unknown identity that asks to be let in.", {
+export const Pairing = answer("Pairing", "An unknown identity that asks to be let in.", {
   pairingId,
   sessionId,
   state: choice(["pending", "allowed", "denied", "expired"], "Whether it was decided."),
@@ -248,7 +252,7 @@ export const Pairing = strict("Pairing", "An unknown identity that asks to be le
 export type Pairing = Static<typeof Pairing>;
 
 /** The pairing requests that wait for a decision. */
-export const PairingList = strict("PairingList", "The requests that wait for a decision.", {
+export const PairingList = answer("PairingList", "The requests that wait for a decision.", {
   pairings: Type.Array(Pairing),
 });
 
@@ -310,7 +314,7 @@ export type TransferState = Static<typeof TransferState>;
 const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
 
 /** One file on its way, or that was. */
-export const Transfer = strict("Transfer", "One file on its way, or that was.", {
+export const Transfer = answer("Transfer", "One file on its way, or that was.", {
   transferId,
   direction,
   state: TransferState,
@@ -333,12 +337,12 @@ export const Transfer = strict("Transfer", "One file on its way, or that was.", 
 export type Transfer = Static<typeof Transfer>;
 
 /** The transfers that a `send` has queued. */
-export const TransferList = strict("TransferList", "The queued transfers, in order.", {
+export const TransferList = answer("TransferList", "The queued transfers, in order.", {
   transfers: Type.Array(Transfer),
 });
 
 /** A page of transfers, newest first. */
-export const TransferPage = strict("TransferPage", "A page of transfers, newest first.", {
+export const TransferPage = answer("TransferPage", "A page of transfers, newest first.", {
   transfers: Type.Array(Transfer),
   nextCursor: Type.Optional(text("`cursor` of the next page; absent on the last.", 128)),
 });
@@ -383,7 +387,7 @@ export const ShutdownRequest = strict("ShutdownRequest", "How to stop.", {
 export type ShutdownRequest = Static<typeof ShutdownRequest>;
 
 /** The answer to `/healthz`. */
-export const Health = strict("Health", "The daemon answers.", { status: Type.Literal("ok") });
+export const Health = answer("Health", "The daemon answers.", { status: Type.Literal("ok") });
 
 /** A rendezvous peer code. */
 export const PeerCode = peerCode;

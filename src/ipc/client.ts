@@ -1,0 +1,449 @@
+/**
+ * A client of the local API: the daemon's operations and its events, typed.
+ *
+ * It speaks through `node:http`, which needs `--allow-net=unix:PATH` and read and write on the
+ * path; `fetch` through a Unix socket would need network access to localhost too.
+ *
+ * @module
+ */
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import type { Static, TSchema } from "typebox";
+import { abortable, Deadline } from "../base/deadline.ts";
+import { DaemonError, DeadlineError } from "../base/errors.ts";
+import { type Endpoint, ENDPOINTS, type OperationName, OWN_ENDPOINTS } from "./endpoints.ts";
+import { ApiEvent } from "./events.ts";
+import type {
+  DaemonOperations,
+  ListTransfersParameters,
+  SendParameters,
+  TrustParameters,
+} from "./operations.ts";
+import { Problem, type Violation } from "./problem.ts";
+import type * as schemas from "./schemas.ts";
+import { is } from "./validate.ts";
+
+/** No daemon answers at the socket. */
+export class DaemonUnreachableError extends DaemonError {
+  readonly code = "DAEMON_UNREACHABLE";
+}
+
+/** What answers is not the daemon's API, or is too new or old for this client. */
+export class AnswerError extends DaemonError {
+  readonly code = "ANSWER_INVALID";
+}
+
+/** The daemon answered with a problem. */
+export class ApiError extends DaemonError {
+  /** The problem's stable code, a `ProblemCode` of this or a later version. */
+  readonly code: string;
+  /** The HTTP status. */
+  readonly status: number;
+  /** The members or parameters at fault. */
+  readonly violations: readonly Violation[];
+
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.code = problem.code;
+    this.status = problem.status;
+    this.violations = problem.errors ?? [];
+  }
+}
+
+/** Options of a {@linkcode DaemonClient}. */
+export interface DaemonClientOptions {
+  /** Milliseconds for a call, answer included. @default {35_000} */
+  readonly timeoutMs?: number;
+  /** Milliseconds without event or heartbeat after which a stream is dead. @default {45_000} */
+  readonly silenceMs?: number;
+  /** Milliseconds for which a lost event stream is tried again. @default {10_000} */
+  readonly reconnectMs?: number;
+}
+
+/** Options of {@linkcode DaemonClient.events}. */
+export interface EventsOptions {
+  /** Go on after this event; without it, begin with the next one that happens. */
+  readonly lastEventId?: string;
+  /** Ends the events: the iterator throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called each time that a stream is open: what happens from now on is not missed. */
+  readonly onOpen?: () => void;
+}
+
+/** Most bytes of an answer, and characters of an event's line. */
+const MAX_ANSWER = 4 * 1024 * 1024;
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 2_000;
+
+interface CallParts {
+  readonly path?: { readonly [name: string]: string };
+  readonly query?: { readonly [name: string]: string | number | undefined };
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { response: infer R }
+  ? R extends TSchema ? Static<R> : never
+  : undefined;
+
+/**
+ * The operations of a daemon at a socket. Every method throws {@linkcode ApiError} when the daemon
+ * refuses, {@linkcode DaemonUnreachableError} when none is there, {@linkcode AnswerError} when
+ * something else answers, and `DeadlineError` when it takes too long.
+ */
+export class DaemonClient implements DaemonOperations {
+  readonly #socketPath: string;
+  readonly #timeoutMs: number;
+  readonly #silenceMs: number;
+  readonly #reconnectMs: number;
+
+  /** @param socketPath Absolute path of the daemon's socket. */
+  constructor(socketPath: string, options: DaemonClientOptions = {}) {
+    this.#socketPath = socketPath;
+    this.#timeoutMs = options.timeoutMs ?? 35_000;
+    this.#silenceMs = options.silenceMs ?? 45_000;
+    this.#reconnectMs = options.reconnectMs ?? 10_000;
+  }
+
+  status(signal?: AbortSignal): Promise<schemas.Status> {
+    return this.#call("status", { signal });
+  }
+
+  async shutdown(request: schemas.ShutdownRequest = {}, signal?: AbortSignal): Promise<void> {
+    await this.#call("shutdown", { body: request, signal });
+  }
+
+  pair(request: schemas.PairRequest, signal?: AbortSignal): Promise<schemas.Session> {
+    return this.#call("pair", { body: request, signal });
+  }
+
+  async listSessions(signal?: AbortSignal): Promise<schemas.Session[]> {
+    return (await this.#call("listSessions", { signal })).sessions;
+  }
+
+  getSession(sessionId: string, signal?: AbortSignal): Promise<schemas.Session> {
+    return this.#call("getSession", { path: { sessionId }, signal });
+  }
+
+  closeSession(sessionId: string, signal?: AbortSignal): Promise<schemas.Session> {
+    return this.#call("closeSession", { path: { sessionId }, signal });
+  }
+
+  async listPeers(signal?: AbortSignal): Promise<schemas.Peer[]> {
+    return (await this.#call("listPeers", { signal })).peers;
+  }
+
+  getPeer(identity: string, signal?: AbortSignal): Promise<schemas.Peer> {
+    return this.#call("getPeer", { path: { identity }, signal });
+  }
+
+  trust(parameters: TrustParameters, signal?: AbortSignal): Promise<schemas.Peer> {
+    const { identity, decision, replacing } = parameters;
+    const body: schemas.TrustRequest = replacing === undefined
+      ? { decision }
+      : { decision, replaces: replacing.identity, sas: replacing.sas };
+    return this.#call("trust", { path: { identity }, body, signal });
+  }
+
+  async untrust(identity: string, signal?: AbortSignal): Promise<void> {
+    await this.#call("untrust", { path: { identity }, signal });
+  }
+
+  setAutoAccept(identity: string, enabled: boolean, signal?: AbortSignal): Promise<schemas.Peer> {
+    return this.#call("setAutoAccept", { path: { identity }, body: { enabled }, signal });
+  }
+
+  async listPairings(signal?: AbortSignal): Promise<schemas.Pairing[]> {
+    return (await this.#call("listPairings", { signal })).pairings;
+  }
+
+  getPairing(pairingId: string, signal?: AbortSignal): Promise<schemas.Pairing> {
+    return this.#call("getPairing", { path: { pairingId }, signal });
+  }
+
+  decidePairing(
+    pairingId: string,
+    decision: schemas.PairingDecision,
+    signal?: AbortSignal,
+  ): Promise<schemas.Pairing> {
+    return this.#call("decidePairing", { path: { pairingId }, body: decision, signal });
+  }
+
+  async send(
+    parameters: schemas.SendRequest | SendParameters,
+    signal?: AbortSignal,
+  ): Promise<schemas.Transfer[]> {
+    return (await this.#call("send", { body: parameters, signal })).transfers;
+  }
+
+  listTransfers(
+    parameters: schemas.TransferQuery | ListTransfersParameters = {},
+    signal?: AbortSignal,
+  ): Promise<schemas.TransferPage> {
+    return this.#call("listTransfers", { query: parameters, signal });
+  }
+
+  getTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
+    return this.#call("getTransfer", { path: { transferId }, signal });
+  }
+
+  acceptTransfer(
+    transferId: string,
+    request: schemas.AcceptRequest = {},
+    signal?: AbortSignal,
+  ): Promise<schemas.Transfer> {
+    return this.#call("acceptTransfer", { path: { transferId }, body: request, signal });
+  }
+
+  rejectTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
+    return this.#call("rejectTransfer", { path: { transferId }, signal });
+  }
+
+  cancelTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
+    return this.#call("cancelTransfer", { path: { transferId }, signal });
+  }
+
+  pauseTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
+    return this.#call("pauseTransfer", { path: { transferId }, signal });
+  }
+
+  resumeTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
+    return this.#call("resumeTransfer", { path: { transferId }, signal });
+  }
+
+  /** The daemon's metrics, in the Prometheus text format. */
+  metrics(signal?: AbortSignal): Promise<string> {
+    return this.#exchange("GET", OWN_ENDPOINTS.metrics.path, { signal });
+  }
+
+  /**
+   * Events as they happen, for ever. A lost stream is opened again where it ended; events that
+   * are lost all the same are told by a `gap`. Events of types that this client does not know
+   * are left out.
+   *
+   * @throws {DaemonUnreachableError} At once when no daemon is there at first; after the
+   * reconnection time when it is gone for good.
+   */
+  async *events(options: EventsOptions = {}): AsyncGenerator<ApiEvent, never, void> {
+    const { signal } = options;
+    let { lastEventId } = options;
+    let stream = await this.#openEvents(lastEventId, signal);
+    while (true) {
+      // Where the stream begins: a loss before its first event is then told by a gap too.
+      const position = stream.headers["last-event-id"];
+      if (typeof position === "string") lastEventId = position;
+      options.onOpen?.();
+      for await (const line of this.#lines(stream, signal)) {
+        const event = parseEvent(line);
+        if (event === undefined) continue;
+        lastEventId = event.id;
+        yield event;
+      }
+      stream = await this.#reopenEvents(lastEventId, signal);
+    }
+  }
+
+  async #call<K extends OperationName>(name: K, parts: CallParts): Promise<ResponseOf<K>> {
+    const endpoint: Endpoint = ENDPOINTS[name];
+    const path = endpoint.path.replaceAll(
+      /\{(\w+)\}/g,
+      (_, parameter: string) => encodeURIComponent(parts.path?.[parameter] ?? ""),
+    );
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(parts.query ?? {})) {
+      if (value !== undefined) query.set(key, String(value));
+    }
+    const target = query.size === 0 ? path : `${path}?${query}`;
+    const text = await this.#exchange(endpoint.method, target, parts);
+    const value = text === "" ? undefined : parseJson(text);
+    if (endpoint.response === undefined ? value !== undefined : !is(endpoint.response, value)) {
+      throw new AnswerError(`The daemon's answer to ${name} is not what this client knows`);
+    }
+    return value as ResponseOf<K>;
+  }
+
+  /** One request and its whole answer; problems are thrown. */
+  async #exchange(method: string, target: string, parts: CallParts): Promise<string> {
+    using deadline = new Deadline(this.#timeoutMs, {
+      what: "the daemon's answer",
+      ...(parts.signal === undefined ? {} : { parent: parts.signal }),
+    });
+    const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
+    const response = await this.#open(method, target, deadline.signal, {
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    }, body);
+    const text = await this.#text(response, deadline.signal);
+    if ((response.statusCode ?? 0) < 300) return text;
+    throw problemOf(response, text);
+  }
+
+  async #text(response: IncomingMessage, signal: AbortSignal): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    try {
+      for await (const chunk of response) {
+        text += decoder.decode(chunk, { stream: true });
+        if (text.length > MAX_ANSWER) throw new AnswerError(`An answer over ${MAX_ANSWER} bytes`);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof DaemonError ? error : this.#unreachable(error);
+    }
+    return text;
+  }
+
+  /** Sends a request; resolves when the answer's headers are here. */
+  #open(
+    method: string,
+    target: string,
+    signal: AbortSignal,
+    headers: { readonly [name: string]: string },
+    body?: string,
+  ): Promise<IncomingMessage> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const sent: ClientRequest = httpRequest({
+      socketPath: this.#socketPath,
+      method,
+      path: target,
+      headers: { host: "localhost", ...headers },
+      agent: false,
+    }, (response) => {
+      response.once("close", () => signal.removeEventListener("abort", onAbort));
+      resolve(response);
+    });
+    const onAbort = () => sent.destroy();
+    signal.addEventListener("abort", onAbort, { once: true });
+    sent.on("error", (error) => {
+      signal.removeEventListener("abort", onAbort);
+      reject(signal.aborted ? signal.reason : this.#unreachable(error));
+    });
+    sent.on("close", () => reject(signal.aborted ? signal.reason : this.#unreachable()));
+    sent.end(body);
+    return promise;
+  }
+
+  async #openEvents(
+    lastEventId: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingMessage> {
+    // The deadline is for the headers; the stream itself lives as long as the caller's signal.
+    const lifetime = new AbortController();
+    using deadline = new Deadline(this.#timeoutMs, {
+      what: "the event stream",
+      ...(signal === undefined ? {} : { parent: signal }),
+    });
+    const onLate = () => lifetime.abort(deadline.signal.reason);
+    deadline.signal.addEventListener("abort", onLate);
+    const response = await this.#open("GET", OWN_ENDPOINTS.events.path, lifetime.signal, {
+      accept: "application/x-ndjson",
+      ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
+    });
+    deadline.signal.removeEventListener("abort", onLate);
+    if (response.statusCode === 200) return response;
+    throw problemOf(response, await this.#text(response, deadline.signal));
+  }
+
+  async #reopenEvents(
+    lastEventId: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingMessage> {
+    using deadline = new Deadline(this.#reconnectMs, {
+      what: "the daemon's return",
+      ...(signal === undefined ? {} : { parent: signal }),
+    });
+    let failure: unknown;
+    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+      try {
+        await pause(delay, deadline.signal);
+        return await this.#openEvents(lastEventId, deadline.signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof DeadlineError) throw failure ?? error;
+        if (!(error instanceof DaemonUnreachableError)) throw error;
+        failure = error;
+      }
+    }
+  }
+
+  /** The lines of a stream until it ends, fails, or falls silent; the caller's abort throws. */
+  async *#lines(stream: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<string> {
+    const decoder = new TextDecoder();
+    const onAbort = () => stream.destroy();
+    signal?.addEventListener("abort", onAbort);
+    let silence = setTimeout(onAbort, this.#silenceMs);
+    try {
+      let rest = "";
+      for await (const chunk of stream) {
+        clearTimeout(silence);
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        if (rest.length > MAX_ANSWER) throw new AnswerError(`An event over ${MAX_ANSWER} bytes`);
+        yield* lines.filter((line) => line !== "");
+        silence = setTimeout(onAbort, this.#silenceMs);
+      }
+    } catch (error) {
+      // A stream that broke is opened again by the caller.
+      if (error instanceof DaemonError) throw error;
+    } finally {
+      clearTimeout(silence);
+      signal?.removeEventListener("abort", onAbort);
+      stream.destroy();
+    }
+    signal?.throwIfAborted();
+  }
+
+  #unreachable(cause?: unknown): DaemonUnreachableError {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const why = code === "ENOENT" || code === "ECONNREFUSED"
+      ? "no daemon listens at"
+      : code === "EACCES"
+      ? "you may not use"
+      : "the daemon closed the connection at";
+    return new DaemonUnreachableError(
+      `The daemon can't be reached: ${why} ${this.#socketPath}; is bolt-daemon serve running ` +
+        `with this socket?`,
+      { cause },
+    );
+  }
+}
+
+/** Says who listens at a socket, for the message of a refusal; takes at most two seconds. */
+export async function describeOwner(socketPath: string): Promise<string> {
+  try {
+    const status = await new DaemonClient(socketPath, { timeoutMs: 2_000 }).status();
+    return `bolt-daemon ${status.version} (process ${status.pid}, data folder ${status.dataDir})`;
+  } catch (error) {
+    // Whatever it is, it is alive and not a daemon that answers.
+    if (error instanceof DaemonError) return "another program";
+    throw error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AnswerError("What answers at the socket does not speak JSON", { cause });
+  }
+}
+
+function parseEvent(line: string): ApiEvent | undefined {
+  const value = parseJson(line);
+  return is(ApiEvent, value) ? value : undefined;
+}
+
+function problemOf(response: IncomingMessage, text: string): DaemonError {
+  const value = parseJson(text);
+  if (is(Problem, value)) return new ApiError(value);
+  return new AnswerError(`What answers at the socket said ${response.statusCode} and no problem`);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  try {
+    await abortable(promise, signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
