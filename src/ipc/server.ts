@@ -183,7 +183,7 @@ export class LocalApi implements AsyncDisposable {
     this.#server.on("error", (error) => {
       this.#options.log.error("local API failed", { error: error.message });
     });
-    await this.#claim.bound();
+    await this.#claim.makePrivate();
     this.#options.log.info("local API listening", { socket: this.socketPath });
   }
 

@@ -23,8 +23,8 @@ export interface ClaimOptions {
 
 /** The right to listen at a path, for as long as it is not disposed. */
 export interface SocketClaim extends AsyncDisposable {
-  /** Makes the bound socket private and remembers it: only this one is removed at the end. */
-  bound(): Promise<void>;
+  /** Makes the socket private, once it is bound: it is born open to others (its folder is not). */
+  makePrivate(): Promise<void>;
 }
 
 /**
@@ -50,18 +50,12 @@ export async function claimSocket(path: string, options: ClaimOptions): Promise<
     lock.close();
     throw error;
   }
-  let inode: number | null | undefined;
   return {
-    async bound() {
-      await Deno.chmod(path, 0o600);
-      inode = (await Deno.lstat(path)).ino;
-    },
+    makePrivate: () => Deno.chmod(path, 0o600),
     async [Symbol.asyncDispose]() {
       try {
-        const present = await statOrNone(path);
-        if (inode !== undefined && present?.isSocket && present.ino === inode) {
-          await Deno.remove(path);
-        }
+        // The server has removed its socket, unless it never came to listen or failed.
+        if ((await statOrNone(path))?.isSocket) await Deno.remove(path);
       } finally {
         lock.close();
       }
