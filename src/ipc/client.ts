@@ -81,6 +81,13 @@ interface CallParts {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface RequestParts {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly body?: string;
+}
+
 type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { response: infer R }
   ? R extends TSchema ? Static<R> : never
   : undefined;
@@ -268,9 +275,12 @@ export class DaemonClient implements DaemonOperations {
       ...(parts.signal === undefined ? {} : { parent: parts.signal }),
     });
     const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
-    const response = await this.#open(method, target, deadline.signal, {
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    }, body);
+    const response = await this.#open(
+      body === undefined
+        ? { method, target, headers: {} }
+        : { method, target, headers: { "content-type": "application/json" }, body },
+      deadline.signal,
+    );
     const text = await this.#text(response, deadline.signal);
     if ((response.statusCode ?? 0) < 300) return text;
     throw problemOf(response, text);
@@ -291,21 +301,31 @@ export class DaemonClient implements DaemonOperations {
     return text;
   }
 
-  /** Sends a request; resolves when the answer's headers are here. */
-  #open(
-    method: string,
-    target: string,
-    signal: AbortSignal,
-    headers: { readonly [name: string]: string },
-    body?: string,
-  ): Promise<IncomingMessage> {
+  /**
+   * Sends a request; resolves when the answer's headers are here. When too many others are
+   * connecting (EAGAIN: nothing was sent), it is tried again until the signal aborts.
+   */
+  async #open(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
+    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+      try {
+        return await this.#openOnce(request, signal);
+      } catch (error) {
+        if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
+          throw error;
+        }
+        await pause(delay, signal);
+      }
+    }
+  }
+
+  #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const sent: ClientRequest = httpRequest({
       socketPath: this.#socketPath,
-      method,
-      path: target,
-      headers: { host: "localhost", ...headers },
+      method: request.method,
+      path: request.target,
+      headers: { host: "localhost", ...request.headers },
       agent: false,
     }, (response) => {
       response.once("close", () => signal.removeEventListener("abort", onAbort));
@@ -318,7 +338,7 @@ export class DaemonClient implements DaemonOperations {
       reject(signal.aborted ? signal.reason : this.#unreachable(error));
     });
     sent.on("close", () => reject(signal.aborted ? signal.reason : this.#unreachable()));
-    sent.end(body);
+    sent.end(request.body);
     return promise;
   }
 
@@ -334,10 +354,14 @@ export class DaemonClient implements DaemonOperations {
     });
     const onLate = () => lifetime.abort(deadline.signal.reason);
     deadline.signal.addEventListener("abort", onLate);
-    const response = await this.#open("GET", OWN_ENDPOINTS.events.path, lifetime.signal, {
+    const headers = {
       accept: "application/x-ndjson",
       ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
-    });
+    };
+    const response = await this.#open(
+      { method: "GET", target: OWN_ENDPOINTS.events.path, headers },
+      lifetime.signal,
+    );
     deadline.signal.removeEventListener("abort", onLate);
     if (response.statusCode === 200) return response;
     throw problemOf(response, await this.#text(response, deadline.signal));
@@ -393,11 +417,13 @@ export class DaemonClient implements DaemonOperations {
   }
 
   #unreachable(cause?: unknown): DaemonUnreachableError {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = codeOf(cause);
     const why = code === "ENOENT" || code === "ECONNREFUSED"
       ? "no daemon listens at"
       : code === "EACCES"
       ? "you may not use"
+      : code === "EAGAIN"
+      ? "too many clients are connecting to"
       : "the daemon closed the connection at";
     return new DaemonUnreachableError(
       `The daemon can't be reached: ${why} ${this.#socketPath}; is bolt-daemon serve running ` +
@@ -417,6 +443,10 @@ export async function describeOwner(socketPath: string): Promise<string> {
     if (error instanceof DaemonError) return "another program";
     throw error;
   }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { IncomingMessage } from "node:http";
+import { DaemonError } from "../base/errors.ts";
 import { RequestError } from "./problem.ts";
 
 /** Names by which a local client may call the daemon in `Host`; ports do not matter. */
@@ -42,6 +43,11 @@ export function checkRequest(request: IncomingMessage): Target {
     : { path: url.slice(0, mark), query: url.slice(mark + 1) };
 }
 
+/** The client went away before its request was complete: there is no one to answer. */
+export class ClientGoneError extends DaemonError {
+  readonly code = "CLIENT_GONE";
+}
+
 /** Whether the request announces a body. */
 export function hasBody(request: IncomingMessage): boolean {
   const { headers } = request;
@@ -54,7 +60,7 @@ export function hasBody(request: IncomingMessage): boolean {
  * @param limit Most bytes.
  * @param onWanted Called when the headers are good and the body is going to be read.
  * @throws {RequestError} UNSUPPORTED_MEDIA_TYPE, BODY_TOO_LARGE, MALFORMED_JSON
- * @throws What the request's stream fails with, when the client goes away in the middle.
+ * @throws {ClientGoneError} When the client goes away in the middle.
  */
 export async function readJson(
   request: IncomingMessage,
@@ -75,34 +81,46 @@ export async function readJson(
   const tooLarge = new RequestError("BODY_TOO_LARGE", `A body may have ${limit} bytes`);
   if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLarge;
   onWanted();
-  const bytes = await collect(request, limit, tooLarge);
-  if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = await collect(request, limit, tooLarge);
+    return text === "" ? undefined : JSON.parse(text);
   } catch (cause) {
+    // A TypeError is the decoder's: not UTF-8.
     if (!(cause instanceof SyntaxError || cause instanceof TypeError)) throw cause;
     throw new RequestError("MALFORMED_JSON", "The body is not JSON in UTF-8");
   }
 }
 
-/** The stream's bytes. Listeners instead of an iterator, which would destroy it on a refusal. */
-function collect(request: IncomingMessage, limit: number, tooLarge: Error): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const bytes = new Uint8Array(limit);
+/** The body's text, strictly UTF-8. By listeners: an iterator would destroy a refused request. */
+function collect(request: IncomingMessage, limit: number, tooLarge: Error): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
   let length = 0;
   const onData = (chunk: Uint8Array) => {
-    if (length + chunk.length > limit) {
+    length += chunk.length;
+    if (length > limit) {
       request.pause();
       reject(tooLarge);
-    } else {
-      bytes.set(chunk, length);
-      length += chunk.length;
+      return;
+    }
+    try {
+      text += decoder.decode(chunk, { stream: true });
+    } catch (error) {
+      reject(error);
     }
   };
-  const onEnd = () => resolve(bytes.subarray(0, length));
-  const onClose = () => reject(new Error("The client went away"));
-  request.on("data", onData).on("end", onEnd).on("error", reject).on("close", onClose);
+  const onEnd = () => {
+    try {
+      resolve(text + decoder.decode());
+    } catch (error) {
+      reject(error);
+    }
+  };
+  const onGone = () => reject(new ClientGoneError("The client went away"));
+  request.on("data", onData).on("end", onEnd).on("error", onGone).on("close", onGone);
   return promise.finally(() => {
-    request.off("data", onData).off("end", onEnd).off("error", reject).off("close", onClose);
+    request.off("data", onData).off("end", onEnd).off("close", onGone);
+    // The listener for errors stays: one that comes later has been answered already.
   });
 }

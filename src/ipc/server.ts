@@ -22,7 +22,7 @@ import type { Counter, MetricsRegistry } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { DaemonOperations } from "./operations.ts";
 import { OperationError, problem, type ProblemCode, RequestError, statusOf } from "./problem.ts";
-import { checkRequest, hasBody, readJson } from "./requests.ts";
+import { checkRequest, ClientGoneError, hasBody, readJson } from "./requests.ts";
 import { entries, type Match, match } from "./router.ts";
 import { claimSocket, type SocketClaim } from "./socket.ts";
 
@@ -383,7 +383,7 @@ export class LocalApi implements AsyncDisposable {
   }
 
   #answerProblem(response: ServerResponse, error: unknown): void {
-    if (response.headersSent || response.destroyed) {
+    if (response.headersSent || response.destroyed || error instanceof ClientGoneError) {
       response.destroy();
       return;
     }
