@@ -142,3 +142,21 @@ Deno.test("endless headers and endless chunk extensions are cut off at the bound
   assertLess(Deno.memoryUsage().rss - before, 128 * 2 ** 20);
   assertEquals((await new DaemonClient(served.socketPath).status()).version, "1.2.3");
 });
+
+Deno.test("a client that goes away at any byte, or sends junk there, harms nobody", async () => {
+  await using served = await ServedFake.start();
+  const body = '{"decision":"allow_once"}';
+  const whole = `GET /v1/peers HTTP/1.1\r\n${HEAD}\r\n` +
+    `POST /v1/pairings/p1/decision HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}` +
+    `GET /v1/events HTTP/1.1\r\n${HEAD}\r\n`;
+  for (let length = 0; length <= whole.length; length++) {
+    using leaver = await RawClient.connect(served.socketPath);
+    await leaver.write(whole.slice(0, length));
+    using stranger = await RawClient.connect(served.socketPath);
+    await stranger.write(whole.slice(0, length) + "\x00\x7f\xff{]\r\n\r\n").catch(() => {});
+  }
+  const client = new DaemonClient(served.socketPath);
+  assertEquals((await client.status()).version, "1.2.3");
+  while (!(await client.metrics()).includes("bolt_api_connections 1\n"));
+});

@@ -7,7 +7,6 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import type { Static, TSchema } from "typebox";
 import { abortable, Deadline } from "../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../base/errors.ts";
 import { type Endpoint, ENDPOINTS, type OperationName, OWN_ENDPOINTS } from "./endpoints.ts";
@@ -19,16 +18,19 @@ import type {
   TrustParameters,
 } from "./operations.ts";
 import { Problem, type Violation } from "./problem.ts";
+import type { Schema, Static } from "./schema.ts";
 import type * as schemas from "./schemas.ts";
 import { is } from "./validate.ts";
 
 /** No daemon answers at the socket. */
 export class DaemonUnreachableError extends DaemonError {
+  /** Stable. */
   readonly code = "DAEMON_UNREACHABLE";
 }
 
 /** What answers is not the daemon's API, or is too new or old for this client. */
 export class AnswerError extends DaemonError {
+  /** Stable. */
   readonly code = "ANSWER_INVALID";
 }
 
@@ -41,6 +43,11 @@ export class ApiError extends DaemonError {
   /** The members or parameters at fault. */
   readonly violations: readonly Violation[];
 
+  /**
+   * An error of what the daemon said.
+   *
+   * @param problem What the daemon said.
+   */
   constructor(problem: Problem) {
     super(problem.detail);
     this.code = problem.code;
@@ -89,7 +96,7 @@ interface RequestParts {
 }
 
 type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { response: infer R }
-  ? R extends TSchema ? Static<R> : never
+  ? R extends Schema ? Static<R> : never
   : undefined;
 
 /**
@@ -103,7 +110,11 @@ export class DaemonClient implements DaemonOperations {
   readonly #silenceMs: number;
   readonly #reconnectMs: number;
 
-  /** @param socketPath Absolute path of the daemon's socket. */
+  /**
+   * A client of the daemon at a socket; it connects at each call.
+   *
+   * @param socketPath Absolute path of the daemon's socket.
+   */
   constructor(socketPath: string, options: DaemonClientOptions = {}) {
     this.#socketPath = socketPath;
     this.#timeoutMs = options.timeoutMs ?? 35_000;
@@ -111,38 +122,47 @@ export class DaemonClient implements DaemonOperations {
     this.#reconnectMs = options.reconnectMs ?? 10_000;
   }
 
+  /** The daemon at a glance. */
   status(signal?: AbortSignal): Promise<schemas.Status> {
     return this.#call("status", { signal });
   }
 
+  /** Begins the shutdown and returns. */
   async shutdown(request: schemas.ShutdownRequest = {}, signal?: AbortSignal): Promise<void> {
     await this.#call("shutdown", { body: request, signal });
   }
 
+  /** Begins a session; its state is `signaling`. */
   pair(request: schemas.PairRequest, signal?: AbortSignal): Promise<schemas.Session> {
     return this.#call("pair", { body: request, signal });
   }
 
+  /** The sessions of this run, ended ones too. */
   async listSessions(signal?: AbortSignal): Promise<schemas.Session[]> {
     return (await this.#call("listSessions", { signal })).sessions;
   }
 
+  /** One session. */
   getSession(sessionId: string, signal?: AbortSignal): Promise<schemas.Session> {
     return this.#call("getSession", { path: { sessionId }, signal });
   }
 
+  /** Ends a session, or the attempt at one. */
   closeSession(sessionId: string, signal?: AbortSignal): Promise<schemas.Session> {
     return this.#call("closeSession", { path: { sessionId }, signal });
   }
 
+  /** All peers that are pinned or were met in this run. */
   async listPeers(signal?: AbortSignal): Promise<schemas.Peer[]> {
     return (await this.#call("listPeers", { signal })).peers;
   }
 
+  /** One peer. */
   getPeer(identity: string, signal?: AbortSignal): Promise<schemas.Peer> {
     return this.#call("getPeer", { path: { identity }, signal });
   }
 
+  /** Pins a decision, or replaces a pinned key with the SAS confirmed. */
   trust(parameters: TrustParameters, signal?: AbortSignal): Promise<schemas.Peer> {
     const { identity, decision, replacing } = parameters;
     const body: schemas.TrustRequest = replacing === undefined
@@ -151,22 +171,27 @@ export class DaemonClient implements DaemonOperations {
     return this.#call("trust", { path: { identity }, body, signal });
   }
 
+  /** Forgets a pinned decision. */
   async untrust(identity: string, signal?: AbortSignal): Promise<void> {
     await this.#call("untrust", { path: { identity }, signal });
   }
 
+  /** Accepts a peer's offers without asking, or no longer. */
   setAutoAccept(identity: string, enabled: boolean, signal?: AbortSignal): Promise<schemas.Peer> {
     return this.#call("setAutoAccept", { path: { identity }, body: { enabled }, signal });
   }
 
+  /** The pairing requests that wait for a decision. */
   async listPairings(signal?: AbortSignal): Promise<schemas.Pairing[]> {
     return (await this.#call("listPairings", { signal })).pairings;
   }
 
+  /** One pairing request. */
   getPairing(pairingId: string, signal?: AbortSignal): Promise<schemas.Pairing> {
     return this.#call("getPairing", { path: { pairingId }, signal });
   }
 
+  /** Decides a pairing request. */
   decidePairing(
     pairingId: string,
     decision: schemas.PairingDecision,
@@ -175,6 +200,7 @@ export class DaemonClient implements DaemonOperations {
     return this.#call("decidePairing", { path: { pairingId }, body: decision, signal });
   }
 
+  /** Queues files, all or none. */
   async send(
     parameters: schemas.SendRequest | SendParameters,
     signal?: AbortSignal,
@@ -182,6 +208,7 @@ export class DaemonClient implements DaemonOperations {
     return (await this.#call("send", { body: parameters, signal })).transfers;
   }
 
+  /** A page of transfers, newest first. */
   listTransfers(
     parameters: schemas.TransferQuery | ListTransfersParameters = {},
     signal?: AbortSignal,
@@ -189,10 +216,12 @@ export class DaemonClient implements DaemonOperations {
     return this.#call("listTransfers", { query: parameters, signal });
   }
 
+  /** One transfer. */
   getTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
     return this.#call("getTransfer", { path: { transferId }, signal });
   }
 
+  /** Accepts an offered file. */
   acceptTransfer(
     transferId: string,
     request: schemas.AcceptRequest = {},
@@ -201,18 +230,22 @@ export class DaemonClient implements DaemonOperations {
     return this.#call("acceptTransfer", { path: { transferId }, body: request, signal });
   }
 
+  /** Refuses an offered file. */
   rejectTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
     return this.#call("rejectTransfer", { path: { transferId }, signal });
   }
 
+  /** Cancels a transfer, in either direction. */
   cancelTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
     return this.#call("cancelTransfer", { path: { transferId }, signal });
   }
 
+  /** Holds a transfer. */
   pauseTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
     return this.#call("pauseTransfer", { path: { transferId }, signal });
   }
 
+  /** Lets a held transfer go on. */
   resumeTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
     return this.#call("resumeTransfer", { path: { transferId }, signal });
   }

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 
 /** One connection of a client. */
 export class Connection {
+  /** The stream of bytes. */
   readonly socket: Socket;
   /** Requests that have come and are not answered. */
   pending = 0;
@@ -19,6 +20,11 @@ export class Connection {
   #awaited = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  /**
+   * A connection that is not waited for yet.
+   *
+   * @param socket Just accepted.
+   */
   constructor(socket: Socket) {
     this.socket = socket;
   }
@@ -57,6 +63,11 @@ export class Connections {
   readonly #all = new Map<Socket, Connection>();
   readonly #options: ConnectionsOptions;
 
+  /**
+   * No connections yet.
+   *
+   * @param options The bound, and whom to tell.
+   */
   constructor(options: ConnectionsOptions) {
     this.#options = options;
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TObject, TProperties, TSchema } from "typebox";
+import type { ObjectSchema, Schema } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
 
@@ -13,19 +13,22 @@ export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** One method of one resource. */
 export interface Endpoint {
+  /** Of the request line. */
   readonly method: Method;
   /** Path with `{parameter}` segments, each named as in `PATH_PARAMETERS`. */
   readonly path: string;
+  /** One line for the document. */
   readonly summary: string;
   /** Schema of the JSON body; absent: no body is taken. */
-  readonly body?: TSchema;
+  readonly body?: Schema;
   /** Whether an empty body stands for `{}`. */
   readonly bodyOptional?: boolean;
-  readonly query?: TObject<TProperties>;
+  /** Schema of the query's parameters; absent: none is taken. */
+  readonly query?: ObjectSchema;
   /** Status of success. */
   readonly status: 200 | 202 | 204;
   /** Schema of the JSON answer; absent with 204. */
-  readonly response?: TSchema;
+  readonly response?: Schema;
 }
 
 const transferAction = <const Path extends string>(path: Path, summary: string) => ({

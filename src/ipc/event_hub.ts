@@ -27,8 +27,11 @@ export interface EventHubOptions {
 
 /** An event in the ring, spelled once for all readers. */
 export interface StoredEvent {
+  /** Its place: each event's is higher than all before. */
   readonly seq: number;
+  /** What a reader sends to go on after it. */
   readonly id: string;
+  /** The name of the event. */
   readonly type: EventType;
   /** One line, no line feed. */
   readonly json: string;
@@ -56,6 +59,11 @@ export class EventHub {
   #lostThrough = 0;
   #closed = false;
 
+  /**
+   * An empty hub.
+   *
+   * @param options Bounds, epoch and clock.
+   */
   constructor(options: EventHubOptions = {}) {
     this.#capacity = options.capacity ?? 1024;
     this.#maxChars = options.maxChars ?? 1_048_576;

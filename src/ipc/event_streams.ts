@@ -66,6 +66,11 @@ export class EventStreams {
   readonly #streams = new Set<EventStream>();
   #heartbeat: ReturnType<typeof setInterval> | undefined;
 
+  /**
+   * No streams yet.
+   *
+   * @param hub Where the events come from.
+   */
   constructor(hub: EventHub, options: EventStreamsOptions) {
     this.#hub = hub;
     this.#options = options;

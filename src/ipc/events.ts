@@ -3,7 +3,8 @@
  *
  * @module
  */
-import Type, { type Static, type TProperties } from "typebox";
+import Type, { type TProperties } from "typebox";
+import type { Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 
 const { identity, sessionId, transferId } = schemas.PATH_PARAMETERS;
@@ -27,7 +28,10 @@ const session = { session: schemas.Session };
 const pairing = { pairing: schemas.Pairing };
 const transfer = { transfer: schemas.Transfer };
 
-/** The events, told apart by `type`. */
+/**
+ * The events, told apart by `type`.
+ * @internal
+ */
 export const ApiEvent = Type.Union([
   event("session-started", "A session is being opened.", session),
   event("session-opened", "A session is open: both sides have agreed.", session),
@@ -67,6 +71,10 @@ export type ApiEvent = Static<typeof ApiEvent>;
 /** The name of an event. */
 export type EventType = ApiEvent["type"];
 
-type WithoutStamp<T> = T extends unknown ? Omit<T, "id" | "time"> : never;
+/**
+ * Each form without what the hub stamps.
+ * @internal
+ */
+export type WithoutStamp<T> = T extends unknown ? Omit<T, "id" | "time"> : never;
 /** An event as the daemon publishes it; the hub stamps `id` and `time`. */
 export type DaemonEvent = WithoutStamp<Exclude<ApiEvent, { type: "gap" }>>;

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Static, TSchema } from "typebox";
 import { type Endpoint, ENDPOINTS, type OperationName } from "./endpoints.ts";
 import type { DaemonOperations } from "./operations.ts";
 import { RequestError } from "./problem.ts";
 import { type Match, parsePath, parseQuery } from "./router.ts";
+import type { Schema, Static } from "./schema.ts";
 import type { PairRequest, TransferQuery, TrustRequest } from "./schemas.ts";
 import { parse } from "./validate.ts";
 import type { TrustParameters } from "./operations.ts";
@@ -16,10 +16,10 @@ import type { TrustParameters } from "./operations.ts";
 const DEFAULT_PAGE = 50;
 
 type BodyOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { body: infer B }
-  ? B extends TSchema ? Static<B> : never
+  ? B extends Schema ? Static<B> : never
   : undefined;
 type AnswerOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { response: infer R }
-  ? R extends TSchema ? Static<R> : never
+  ? R extends Schema ? Static<R> : never
   : void;
 type ParametersOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParametersOf<Rest>
@@ -88,6 +88,7 @@ const HANDLERS: Handlers = {
 
 /** The answer of an operation, before it is sent. */
 export interface OperationAnswer {
+  /** The HTTP status. */
   readonly status: number;
   /** Undefined: no body. */
   readonly value: unknown;
@@ -95,12 +96,15 @@ export interface OperationAnswer {
 
 /** A request as it came, its body parsed as JSON. */
 export interface OperationRequest {
+  /** The operation that the route stands for. */
   readonly name: OperationName;
+  /** The path's parameters, unchecked. */
   readonly parameters: Match["parameters"];
   /** What follows `?`, or empty. */
   readonly query: string;
   /** The parsed body, of any shape; undefined when it was empty. */
   readonly body: unknown;
+  /** Aborts when the caller's deadline is over. */
   readonly signal: AbortSignal;
 }
 

@@ -9,7 +9,10 @@
  */
 
 /** What a series is told apart by; values are chosen by the program, never taken from input. */
-export type Labels = { readonly [name: string]: string };
+export type Labels = {
+  /** Value by label. */
+  readonly [name: string]: string;
+};
 
 const NAME = /^bolt_[a-z0-9_]+$/;
 const LABEL = /^[a-z][a-z0-9_]*$/;
@@ -18,7 +21,11 @@ const LABEL = /^[a-z][a-z0-9_]*$/;
 export class Counter {
   #value = 0;
 
-  /** @throws {RangeError} When `by` is negative or not finite. */
+  /**
+   * Counts on.
+   *
+   * @throws {RangeError} When `by` is negative or not finite.
+   */
   add(by = 1): void {
     if (!(by >= 0 && by < Infinity)) throw new RangeError(`A counter can't grow by ${by}`);
     this.#value += by;

@@ -6,16 +6,18 @@
 import { type Endpoint, ENDPOINTS, OWN_ENDPOINTS, parametersOf } from "./endpoints.ts";
 import { ApiEvent } from "./events.ts";
 import { Problem, Violation } from "./problem.ts";
+import type { Schema } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 
-type Json = { [name: string]: unknown };
+/** A JSON object. */
+export type Json = { [name: string]: unknown };
 
-const COMPONENTS: { readonly [name: string]: schemas.Schema } = Object.fromEntries(
-  [...Object.values(schemas).filter(isTitled), Problem, Violation, ApiEvent]
+const COMPONENTS: { readonly [name: string]: Schema } = Object.fromEntries(
+  [...Object.values<unknown>(schemas).filter(isTitled), Problem, Violation, ApiEvent]
     .map((schema) => [titleOf(schema) ?? "", schema]),
 );
 
-function isTitled(value: unknown): value is schemas.Schema {
+function isTitled(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && titleOf(value) !== undefined;
 }
 

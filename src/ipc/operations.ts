@@ -19,6 +19,7 @@ import type { TransferQuery } from "./schemas.ts";
 export interface TrustParameters {
   /** The identity that is decided about, 64 lower-case hex. */
   readonly identity: string;
+  /** What is pinned. */
   readonly decision: PinnedDecision;
   /** The pinned identity that this one takes the place of, and the SAS that people compared. */
   readonly replacing?: { readonly identity: string; readonly sas: string };
@@ -39,6 +40,7 @@ export type SendParameters = SendRequest & { readonly priority: number };
  * Peer codes arrive without hyphens and SAS in upper case.
  */
 export interface DaemonOperations {
+  /** The daemon at a glance. */
   status(signal: AbortSignal): Promise<Status>;
   /** Begins the shutdown and returns; the answer reaches the caller before the API closes. */
   shutdown(request: ShutdownRequest, signal: AbortSignal): Promise<void>;
@@ -47,26 +49,45 @@ export interface DaemonOperations {
   pair(request: PairRequest, signal: AbortSignal): Promise<Session>;
   /** The sessions of this run, ended ones too (a bounded number of them). */
   listSessions(signal: AbortSignal): Promise<Session[]>;
-  /** @throws {OperationError} SESSION_NOT_FOUND */
+  /**
+   * One session.
+   * @throws {OperationError} SESSION_NOT_FOUND
+   */
   getSession(sessionId: string, signal: AbortSignal): Promise<Session>;
   /** Ends a session, or the attempt at one. @throws {OperationError} SESSION_NOT_FOUND */
   closeSession(sessionId: string, signal: AbortSignal): Promise<Session>;
 
+  /** All peers that are pinned or were met in this run. */
   listPeers(signal: AbortSignal): Promise<Peer[]>;
-  /** @throws {OperationError} PEER_NOT_FOUND */
+  /**
+   * One peer.
+   * @throws {OperationError} PEER_NOT_FOUND
+   */
   getPeer(identity: string, signal: AbortSignal): Promise<Peer>;
-  /** @throws {OperationError} SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED, PEER_NOT_FOUND, KEY_MISMATCH */
+  /**
+   * Pins a decision, or replaces a pinned key with the SAS confirmed.
+   * @throws {OperationError} SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED, PEER_NOT_FOUND, KEY_MISMATCH
+   */
   trust(parameters: TrustParameters, signal: AbortSignal): Promise<Peer>;
   /** Forgets the pinned decision. @throws {OperationError} PEER_NOT_FOUND */
   untrust(identity: string, signal: AbortSignal): Promise<void>;
-  /** @throws {OperationError} PEER_NOT_FOUND */
+  /**
+   * Accepts a peer's offers without asking, or no longer.
+   * @throws {OperationError} PEER_NOT_FOUND
+   */
   setAutoAccept(identity: string, enabled: boolean, signal: AbortSignal): Promise<Peer>;
 
   /** The requests that wait for a decision. */
   listPairings(signal: AbortSignal): Promise<Pairing[]>;
-  /** @throws {OperationError} PAIRING_NOT_FOUND */
+  /**
+   * One pairing request.
+   * @throws {OperationError} PAIRING_NOT_FOUND
+   */
   getPairing(pairingId: string, signal: AbortSignal): Promise<Pairing>;
-  /** @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED */
+  /**
+   * Decides a pairing request.
+   * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   */
   decidePairing(
     pairingId: string,
     decision: PairingDecision,
@@ -78,22 +99,43 @@ export interface DaemonOperations {
    * @throws {OperationError} FILE_UNREADABLE, PEER_NOT_CONNECTED, SESSION_NOT_FOUND, LIMIT_EXCEEDED
    */
   send(parameters: SendParameters, signal: AbortSignal): Promise<Transfer[]>;
-  /** @throws {OperationError} CURSOR_INVALID */
+  /**
+   * A page of transfers, newest first.
+   * @throws {OperationError} CURSOR_INVALID
+   */
   listTransfers(parameters: ListTransfersParameters, signal: AbortSignal): Promise<TransferPage>;
-  /** @throws {OperationError} TRANSFER_NOT_FOUND */
+  /**
+   * One transfer.
+   * @throws {OperationError} TRANSFER_NOT_FOUND
+   */
   getTransfer(transferId: string, signal: AbortSignal): Promise<Transfer>;
-  /** @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE, NAME_REFUSED, NAME_TAKEN, NO_SPACE */
+  /**
+   * Accepts an offered file.
+   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE, NAME_REFUSED, NAME_TAKEN, NO_SPACE
+   */
   acceptTransfer(
     transferId: string,
     request: AcceptRequest,
     signal: AbortSignal,
   ): Promise<Transfer>;
-  /** @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE */
+  /**
+   * Refuses an offered file.
+   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE
+   */
   rejectTransfer(transferId: string, signal: AbortSignal): Promise<Transfer>;
-  /** @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE */
+  /**
+   * Cancels a transfer, in either direction.
+   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE
+   */
   cancelTransfer(transferId: string, signal: AbortSignal): Promise<Transfer>;
-  /** @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE */
+  /**
+   * Holds a transfer.
+   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE
+   */
   pauseTransfer(transferId: string, signal: AbortSignal): Promise<Transfer>;
-  /** @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE */
+  /**
+   * Lets a held transfer go on.
+   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE
+   */
   resumeTransfer(transferId: string, signal: AbortSignal): Promise<Transfer>;
 }

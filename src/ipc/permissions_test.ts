@@ -46,7 +46,8 @@ Deno.test("the API works with nothing but its folder and its socket permitted", 
     await child.stdin.close();
     const { code, stderr } = await child.output();
     assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["bolt.sock.lock"]);
+    const left = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    assertEquals(left, ["bolt.sock.lock"]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -75,10 +76,10 @@ Deno.test("a daemon killed in the middle of a stream leaves a socket that the ne
     const socketPath = `${folder}/bolt.sock`;
     const permissions = ["--allow-read", "--allow-write", "--allow-net"];
     const first = await serve(socketPath, permissions);
-    const events = new DaemonClient(socketPath).events();
+    const open = Promise.withResolvers<void>();
+    const events = new DaemonClient(socketPath).events({ onOpen: open.resolve });
     const next = events.next();
-    const probe = new DaemonClient(socketPath);
-    while (!(await probe.metrics()).includes("bolt_api_event_streams 1\n"));
+    await open.promise;
     first.child.kill("SIGKILL");
     await Promise.all([first.child.status, first.child.stdin.close().catch(() => {})]);
     await Promise.all([first.child.stdout.cancel(), first.child.stderr.cancel()]);

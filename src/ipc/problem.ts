@@ -4,9 +4,10 @@
  *
  * @module
  */
-import Type, { type Static } from "typebox";
+import Type from "typebox";
 import { DaemonError } from "../base/errors.ts";
 import { escapeUnsafe } from "../base/text.ts";
+import type { Static } from "./schema.ts";
 
 /** What the daemon itself may answer to an operation: code to HTTP status and title. */
 export const OPERATION_CODES = {
@@ -64,7 +65,10 @@ export function statusOf(code: ProblemCode): number {
   return CODES[code][0];
 }
 
-/** A member or parameter that broke the schema. */
+/**
+ * A member or parameter that broke the schema.
+ * @internal
+ */
 export const Violation = Type.Object({
   in: Type.Enum(["body", "path", "query"], { type: "string", description: "Where it is." }),
   name: Type.String({ description: "JSON Pointer in the body, or the parameter's name." }),
@@ -73,7 +77,10 @@ export const Violation = Type.Object({
 /** A member or parameter that broke the schema. */
 export type Violation = Static<typeof Violation>;
 
-/** Problem details as of RFC 9457, with the extension members `code` and `errors`. */
+/**
+ * Problem details as of RFC 9457, with the extension members `code` and `errors`.
+ * @internal
+ */
 export const Problem = Type.Object({
   type: Type.String({ description: "Relative URI, `/problems/` and the code in kebab case." }),
   title: Type.String({ description: "The kind of problem, always the same for a code." }),
@@ -113,14 +120,30 @@ export function problem(
 
 /** An operation can't be done; thrown by implementations of `DaemonOperations`. */
 export class OperationError extends DaemonError {
-  constructor(readonly code: OperationCode, message: string, options?: ErrorOptions) {
+  /**
+   * The operation failed.
+   *
+   * @param message What can't be done and what to do; sent to the application.
+   */
+  constructor(
+    /** Decides the HTTP status too. */
+    readonly code: OperationCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
   }
 }
 
 /** A request can't be served; never reaches an operation. */
 export class RequestError extends DaemonError {
+  /**
+   * The request is refused.
+   *
+   * @param message What is wrong and what to do; sent to the application.
+   */
   constructor(
+    /** Decides the HTTP status too. */
     readonly code: RequestCode,
     message: string,
     /** The members or parameters at fault. */
@@ -141,7 +164,17 @@ export type IpcErrorCode =
 
 /** The local API can't be served; the message says what to do. */
 export class IpcError extends DaemonError {
-  constructor(readonly code: IpcErrorCode, message: string, options?: ErrorOptions) {
+  /**
+   * The API is not served.
+   *
+   * @param message What is wrong and what to do.
+   */
+  constructor(
+    /** What is wrong, for programs. */
+    readonly code: IpcErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
   }
 }

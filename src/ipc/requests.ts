@@ -12,6 +12,7 @@ const LOCAL_HOSTS = new Set(["localhost", "bolt", "bolt-daemon", "127.0.0.1", "[
 
 /** A request's target in its parts. */
 export interface Target {
+  /** As it came: nothing decoded or resolved. */
   readonly path: string;
   /** What follows `?`, or empty. */
   readonly query: string;
@@ -45,6 +46,7 @@ export function checkRequest(request: IncomingMessage): Target {
 
 /** The client went away before its request was complete: there is no one to answer. */
 export class ClientGoneError extends DaemonError {
+  /** Never sent: there is no one to send it to. */
   readonly code = "CLIENT_GONE";
 }
 
@@ -120,7 +122,6 @@ function collect(request: IncomingMessage, limit: number, tooLarge: Error): Prom
   const onGone = () => reject(new ClientGoneError("The client went away"));
   request.on("data", onData).on("end", onEnd).on("error", onGone).on("close", onGone);
   return promise.finally(() => {
-    request.off("data", onData).off("end", onEnd).off("close", onGone);
-    // The listener for errors stays: one that comes later has been answered already.
+    request.off("data", onData).off("end", onEnd).off("error", onGone).off("close", onGone);
   });
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import Type, { type TObject, type TProperties } from "typebox";
+import Type from "typebox";
 import {
   type Endpoint,
   ENDPOINTS,
@@ -13,6 +13,7 @@ import {
   parametersOf,
 } from "./endpoints.ts";
 import { RequestError } from "./problem.ts";
+import type { ObjectSchema } from "./schema.ts";
 import { PATH_PARAMETERS } from "./schemas.ts";
 import { parse } from "./validate.ts";
 
@@ -35,7 +36,7 @@ interface Resource {
   readonly methods: ReadonlyMap<string, OperationName | OwnName>;
 }
 
-const NO_QUERY: TObject<TProperties> = Type.Object({}, { additionalProperties: false });
+const NO_QUERY: ObjectSchema = Type.Object({}, { additionalProperties: false });
 
 const RESOURCES: readonly Resource[] = resources();
 

@@ -7,15 +7,23 @@
  *
  * @module
  */
-import Type, { type Static, type TProperties, type TSchema } from "typebox";
+import Type, { type TProperties } from "typebox";
 import { escapeUnsafe } from "../base/text.ts";
+import type { Static } from "./schema.ts";
 
 /** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
 const MAX_PEER_TEXT = 512;
 
 /** Text that a peer chose, with unsafe characters spelled out: made by {@linkcode peerText}. */
-export type PeerText = string & { readonly [peerTextBrand]: true };
-declare const peerTextBrand: unique symbol;
+export type PeerText = string & {
+  /** Not a member: what keeps other strings from being taken for one. */
+  readonly [peerTextBrand]: true;
+};
+/**
+ * Brand of PeerText.
+ * @internal
+ */
+export declare const peerTextBrand: unique symbol;
 
 /** A peer's text made safe to show: `\u{202e}` for the character U+202E, and bounded in length. */
 export function peerText(raw: string): PeerText {
@@ -37,7 +45,7 @@ const choice = <const T extends string[]>(values: T, description: string) =>
   Type.Enum(values, { type: "string", description });
 const peerChosen = (description: string) =>
   Type.Unsafe<PeerText>(Type.String({
-    description: `${description} Chosen by the peer; unsafe characters are spelled out.`,
+    description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,
     pattern: "^[^\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]*$",
   }));
 const time = (description: string) =>
@@ -69,15 +77,21 @@ const localPath = (description: string) =>
 const discriminator = (description: string) =>
   Type.String({ description, minLength: 1, maxLength: 128 });
 
-/** Why something failed: a stable code and a message for the operator. */
+/**
+ * Why something failed: a stable code and a message for the operator.
+ * @internal
+ */
 export const Failure = answer("Failure", "Why something failed.", {
   code: text("Stable upper-case code, e.g. CONNECTION_LOST.", 64),
-  message: text("For people; unsafe characters are spelled out."),
+  message: peerChosen("What happened and what to do, for people."),
 });
 /** Why something failed: a stable code and a message for the operator. */
 export type Failure = Static<typeof Failure>;
 
-/** The daemon at a glance. */
+/**
+ * The daemon at a glance.
+ * @internal
+ */
 export const Status = answer("Status", "The daemon at a glance.", {
   version: text("The daemon's version.", 64),
   state: choice(["running", "stopping"], "What the daemon is doing."),
@@ -134,7 +148,10 @@ const throughRendezvous = {
   ...sessionOptions,
 };
 
-/** What `pair` takes; the members `signal` and `role` say which of the forms it is. */
+/**
+ * What `pair` takes; the members `signal` and `role` say which of the forms it is.
+ * @internal
+ */
 export const PairRequest = Type.Union([
   strict("PairFileOfferer", "Offer through files.", {
     role: Type.Literal("offerer"),
@@ -161,7 +178,10 @@ export const PairRequest = Type.Union([
 /** What `pair` takes; `signal` and `role` say which of the forms it is. */
 export type PairRequest = Static<typeof PairRequest>;
 
-/** A session with a peer, from its first signal to its end. */
+/**
+ * A session with a peer, from its first signal to its end.
+ * @internal
+ */
 export const Session = answer("Session", "A session with a peer, from first signal to end.", {
   sessionId,
   state: choice(
@@ -183,12 +203,18 @@ export const Session = answer("Session", "A session with a peer, from first sign
 /** A session with a peer, from its first signal to its end. */
 export type Session = Static<typeof Session>;
 
-/** The sessions of this run of the daemon. */
+/**
+ * The sessions of this run of the daemon.
+ * @internal
+ */
 export const SessionList = answer("SessionList", "The sessions of this run of the daemon.", {
   sessions: Type.Array(Session),
 });
 
-/** A decision about an identity that is kept. */
+/**
+ * A decision about an identity that is kept.
+ * @internal
+ */
 export const PinnedDecision = choice(
   ["allow_always", "deny_always"],
   "A decision about an identity that is kept.",
@@ -196,7 +222,10 @@ export const PinnedDecision = choice(
 /** A decision about an identity that is kept. */
 export type PinnedDecision = Static<typeof PinnedDecision>;
 
-/** An identity that the daemon knows: pinned, or met in this run. */
+/**
+ * An identity that the daemon knows: pinned, or met in this run.
+ * @internal
+ */
 export const Peer = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
@@ -209,12 +238,18 @@ export const Peer = answer("Peer", "An identity that is pinned or was met in thi
 /** An identity that the daemon knows: pinned, or met in this run. */
 export type Peer = Static<typeof Peer>;
 
-/** The peers that the daemon knows. */
+/**
+ * The peers that the daemon knows.
+ * @internal
+ */
 export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
   peers: Type.Array(Peer),
 });
 
-/** What `trust` takes. To replace a pinned key, the SAS that the people compared is required. */
+/**
+ * What `trust` takes. To replace a pinned key, the SAS that the people compared is required.
+ * @internal
+ */
 export const TrustRequest = strict(
   "TrustRequest",
   "Pins a decision. `replaces` needs `sas`: a key is replaced only by people who compared it.",
@@ -227,7 +262,10 @@ export const TrustRequest = strict(
 /** What `trust` takes. */
 export type TrustRequest = Static<typeof TrustRequest>;
 
-/** What `set auto-accept` takes. */
+/**
+ * What `set auto-accept` takes.
+ * @internal
+ */
 export const AutoAcceptRequest = strict(
   "AutoAcceptRequest",
   "Whether a peer's offers are accepted without asking.",
@@ -236,7 +274,10 @@ export const AutoAcceptRequest = strict(
 /** What `set auto-accept` takes. */
 export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;
 
-/** An unknown identity that waits for (or had) a decision. */
+/**
+ * An unknown identity that waits for (or had) a decision.
+ * @internal
+ */
 export const Pairing = answer("Pairing", "An unknown identity that asks to be let in.", {
   pairingId,
   sessionId,
@@ -251,12 +292,18 @@ export const Pairing = answer("Pairing", "An unknown identity that asks to be le
 /** An unknown identity that waits for (or had) a decision. */
 export type Pairing = Static<typeof Pairing>;
 
-/** The pairing requests that wait for a decision. */
+/**
+ * The pairing requests that wait for a decision.
+ * @internal
+ */
 export const PairingList = answer("PairingList", "The requests that wait for a decision.", {
   pairings: Type.Array(Pairing),
 });
 
-/** What a pairing decision takes; a `sas` that does not match refuses the decision. */
+/**
+ * What a pairing decision takes; a `sas` that does not match refuses the decision.
+ * @internal
+ */
 export const PairingDecision = strict(
   "PairingDecision",
   "A decision. With `sas`, it counts only when that is the SAS of this request.",
@@ -284,7 +331,10 @@ const whatToSend = {
   })),
 };
 
-/** What `send` takes: files of this machine, and either a peer or one of its sessions. */
+/**
+ * What `send` takes: files of this machine, and either a peer or one of its sessions.
+ * @internal
+ */
 export const SendRequest = Type.Union([
   strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
   strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
@@ -292,7 +342,10 @@ export const SendRequest = Type.Union([
 /** What `send` takes: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
 
-/** States of a transfer; the last five are final. */
+/**
+ * States of a transfer; the last five are final.
+ * @internal
+ */
 export const TransferState = choice(
   [
     "queued",
@@ -313,7 +366,10 @@ export type TransferState = Static<typeof TransferState>;
 
 const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
 
-/** One file on its way, or that was. */
+/**
+ * One file on its way, or that was.
+ * @internal
+ */
 export const Transfer = answer("Transfer", "One file on its way, or that was.", {
   transferId,
   direction,
@@ -336,12 +392,18 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
 /** One file on its way, or that was. */
 export type Transfer = Static<typeof Transfer>;
 
-/** The transfers that a `send` has queued. */
+/**
+ * The transfers that a `send` has queued.
+ * @internal
+ */
 export const TransferList = answer("TransferList", "The queued transfers, in order.", {
   transfers: Type.Array(Transfer),
 });
 
-/** A page of transfers, newest first. */
+/**
+ * A page of transfers, newest first.
+ * @internal
+ */
 export const TransferPage = answer("TransferPage", "A page of transfers, newest first.", {
   transfers: Type.Array(Transfer),
   nextCursor: Type.Optional(text("`cursor` of the next page; absent on the last.", 128)),
@@ -349,7 +411,10 @@ export const TransferPage = answer("TransferPage", "A page of transfers, newest 
 /** A page of transfers, newest first. */
 export type TransferPage = Static<typeof TransferPage>;
 
-/** Query of the transfer list. */
+/**
+ * Query of the transfer list.
+ * @internal
+ */
 export const TransferQuery = strict("TransferQuery", "Which transfers to list.", {
   limit: Type.Optional(Type.Integer({
     description: "Most transfers in a page. Default: 50.",
@@ -366,7 +431,10 @@ export const TransferQuery = strict("TransferQuery", "Which transfers to list.",
 /** Query of the transfer list. */
 export type TransferQuery = Static<typeof TransferQuery>;
 
-/** What `accept` takes. */
+/**
+ * What `accept` takes.
+ * @internal
+ */
 export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
   name: Type.Optional(Type.String({
     description: "Save under this name instead of the offered one; no separators.",
@@ -377,7 +445,10 @@ export const AcceptRequest = strict("AcceptRequest", "How to take an offered fil
 /** What `accept` takes. */
 export type AcceptRequest = Static<typeof AcceptRequest>;
 
-/** What `shutdown` takes. */
+/**
+ * What `shutdown` takes.
+ * @internal
+ */
 export const ShutdownRequest = strict("ShutdownRequest", "How to stop.", {
   force: Type.Optional(Type.Boolean({
     description: "Do not wait for transfers to be cancelled cleanly. Default: false.",
@@ -386,18 +457,27 @@ export const ShutdownRequest = strict("ShutdownRequest", "How to stop.", {
 /** What `shutdown` takes. */
 export type ShutdownRequest = Static<typeof ShutdownRequest>;
 
-/** The answer to `/healthz`. */
+/**
+ * The answer to `/healthz`.
+ * @internal
+ */
 export const Health = answer("Health", "The daemon answers.", { status: Type.Literal("ok") });
 
-/** A rendezvous peer code. */
+/**
+ * A rendezvous peer code.
+ * @internal
+ */
 export const PeerCode = peerCode;
-/** A device name that a peer chose. */
+/**
+ * A device name that a peer chose.
+ * @internal
+ */
 export const PeerChosenName = peerChosen("The peer's device name.");
 
-/** Parameters in paths. */
+/**
+ * Parameters in paths.
+ * @internal
+ */
 export const PATH_PARAMETERS = { identity, sessionId, pairingId, transferId } as const;
 /** The name of a parameter in a path. */
 export type PathParameter = keyof typeof PATH_PARAMETERS;
-
-/** A schema of this module or a part of one. */
-export type Schema = TSchema;

@@ -77,6 +77,7 @@ export interface LocalApiOptions {
   readonly events: EventHub;
   /** What `/metrics` shows; the API adds its own. */
   readonly metrics: MetricsRegistry;
+  /** Where failures and the start are told. */
   readonly log: Log;
   /** The daemon's version, for the OpenAPI document. */
   readonly version: string;
@@ -170,6 +171,7 @@ export class LocalApi implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
+  /** The same as {@linkcode close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -265,10 +267,15 @@ export class LocalApi implements AsyncDisposable {
     }
     connection.pending++;
     connection.work();
-    connection.tail = connection.tail.then(() => this.#serve(connection, request, response));
+    connection.tail = connection.tail.then(() => this.#serve(connection, request, response))
+      .catch((error: unknown) => {
+        // Only a defect of ours gets here: it costs this connection, never the daemon.
+        this.#options.log.error("local API failed", { error: messageOf(error) });
+        connection.socket.destroy();
+      });
   }
 
-  /** Serves one request to the end of its answer; never rejects. */
+  /** Serves one request to the end of its answer. */
   async #serve(
     connection: Connection,
     request: IncomingMessage,
@@ -277,6 +284,7 @@ export class LocalApi implements AsyncDisposable {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     response.once("close", resolve);
     response.on("error", () => response.destroy());
+    request.on("error", () => response.destroy());
     try {
       if (connection.socket.destroyed) return;
       await this.#answer(connection, request, response).catch((error: unknown) => {

@@ -38,7 +38,10 @@ export const OFFER_ID: string = "cd".repeat(16);
 /** A device name as a hostile peer would choose it. */
 export const HOSTILE_NAME = "phone\u202egnp\u001b[2J\n";
 
-/** Operations over a little state in memory: one peer, one pairing request, one offer. */
+/**
+ * Operations over a little state in memory: one peer, one pairing request, one offer.
+ * @internal
+ */
 export class FakeDaemon implements DaemonOperations {
   /** Every call, as `name(JSON of the parameters)`. */
   readonly calls: string[] = [];
@@ -235,13 +238,19 @@ export class FakeDaemon implements DaemonOperations {
   }
 }
 
-/** Options of {@linkcode serveFake}. */
+/**
+ * Options of {@linkcode serveFake}.
+ * @internal
+ */
 export interface ServeFakeOptions {
   readonly limits?: Partial<ApiLimits>;
   readonly events?: EventHubOptions;
 }
 
-/** A fake daemon with its API, in a folder of its own that goes with it. */
+/**
+ * A fake daemon with its API, in a folder of its own that goes with it.
+ * @internal
+ */
 export class ServedFake implements AsyncDisposable {
   private constructor(
     readonly folder: string,
@@ -280,7 +289,10 @@ export class ServedFake implements AsyncDisposable {
   }
 }
 
-/** A raw connection: bytes in, bytes out, nothing in between. */
+/**
+ * A raw connection: bytes in, bytes out, nothing in between.
+ * @internal
+ */
 export class RawClient implements Disposable {
   readonly #conn: Deno.UnixConn;
   readonly #decoder = new TextDecoder();

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Static, TSchema } from "typebox";
 import Value from "typebox/value";
 import { RequestError, type Violation } from "./problem.ts";
+import type { Schema, Static } from "./schema.ts";
 
 /** Most violations that one answer names. */
 const MAX_VIOLATIONS = 8;
@@ -20,7 +20,7 @@ const MAX_NAME = 64;
  * @param where Where it came from, for the violations.
  * @throws {RequestError} INVALID_PARAMETERS, each violation naming a member or parameter.
  */
-export function parse<T extends TSchema>(
+export function parse<T extends Schema>(
   schema: T,
   value: unknown,
   where: Violation["in"],
@@ -38,7 +38,7 @@ export function parse<T extends TSchema>(
 }
 
 /** Whether `value` is of the schema's type. */
-export function is<T extends TSchema>(schema: T, value: unknown): value is Static<T> {
+export function is<T extends Schema>(schema: T, value: unknown): value is Static<T> {
   return Value.Check(schema, value);
 }
 
@@ -48,7 +48,7 @@ interface Finding {
   readonly detail: string;
 }
 
-function findings(schema: TSchema, value: unknown): Finding[] {
+function findings(schema: Schema, value: unknown): Finding[] {
   const forms = formsOf(schema);
   if (forms.length === 0) return findingsOfForm(schema, value);
   if (!isRecord(value)) return [{ pointer: "", detail: "must be object" }];
@@ -65,7 +65,7 @@ function findings(schema: TSchema, value: unknown): Finding[] {
     .reduce((best, next) => next.length < best.length ? next : best);
 }
 
-function findingsOfForm(schema: TSchema, value: unknown): Finding[] {
+function findingsOfForm(schema: Schema, value: unknown): Finding[] {
   return Value.Errors(schema, value).flatMap((error): Finding[] => {
     const at = error.instancePath;
     switch (error.keyword) {
@@ -88,12 +88,12 @@ function member(at: string, name: string, detail: string): Finding {
   return { pointer: `${at}/${shown}`, detail };
 }
 
-function formsOf(schema: TSchema): TSchema[] {
+function formsOf(schema: Schema): Schema[] {
   return "anyOf" in schema && Array.isArray(schema.anyOf) ? schema.anyOf : [];
 }
 
 /** The members of a form that have one fixed value. */
-function constantsOf(form: TSchema): [name: string, constant: unknown][] {
+function constantsOf(form: Schema): [name: string, constant: unknown][] {
   const properties: unknown = "properties" in form ? form.properties : {};
   if (!isRecord(properties)) return [];
   return Object.entries(properties).flatMap(([name, schema]): [string, unknown][] =>
@@ -102,7 +102,7 @@ function constantsOf(form: TSchema): [name: string, constant: unknown][] {
 }
 
 /** The members that tell the forms apart, with the values that there are. */
-function choicesOf(forms: TSchema[]): [name: string, allowed: unknown[]][] {
+function choicesOf(forms: Schema[]): [name: string, allowed: unknown[]][] {
   const choices = new Map<string, Set<unknown>>();
   for (const [name, constant] of forms.flatMap(constantsOf)) {
     choices.set(name, (choices.get(name) ?? new Set()).add(constant));
