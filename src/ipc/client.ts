@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { abortable, Deadline } from "../base/deadline.ts";
+import type { IncomingMessage } from "node:http";
+import { Deadline } from "../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../base/errors.ts";
 import { type Endpoint, ENDPOINTS, type OperationName, OWN_ENDPOINTS } from "./endpoints.ts";
 import { ApiEvent } from "./events.ts";
@@ -17,44 +17,21 @@ import type {
   SendParameters,
   TrustParameters,
 } from "./operations.ts";
-import { Problem, type Violation } from "./problem.ts";
 import type { Schema, Static } from "./schema.ts";
 import type * as schemas from "./schemas.ts";
+import {
+  AnswerError,
+  DaemonUnreachableError,
+  FIRST_RETRY_MS,
+  LONGEST_RETRY_MS,
+  parseJson,
+  pause,
+  problemOf,
+  SocketHttp,
+} from "./socket_http.ts";
 import { is } from "./validate.ts";
 
-/** No daemon answers at the socket. */
-export class DaemonUnreachableError extends DaemonError {
-  /** Stable. */
-  readonly code = "DAEMON_UNREACHABLE";
-}
-
-/** What answers is not the daemon's API, or is too new or old for this client. */
-export class AnswerError extends DaemonError {
-  /** Stable. */
-  readonly code = "ANSWER_INVALID";
-}
-
-/** The daemon answered with a problem. */
-export class ApiError extends DaemonError {
-  /** The problem's stable code, a `ProblemCode` of this or a later version. */
-  readonly code: string;
-  /** The HTTP status. */
-  readonly status: number;
-  /** The members or parameters at fault. */
-  readonly violations: readonly Violation[];
-
-  /**
-   * An error of what the daemon said.
-   *
-   * @param problem What the daemon said.
-   */
-  constructor(problem: Problem) {
-    super(problem.detail);
-    this.code = problem.code;
-    this.status = problem.status;
-    this.violations = problem.errors ?? [];
-  }
-}
+export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts";
 
 /** Options of a {@linkcode DaemonClient}. */
 export interface DaemonClientOptions {
@@ -76,23 +53,11 @@ export interface EventsOptions {
   readonly onOpen?: () => void;
 }
 
-/** Most bytes of an answer, and characters of an event's line. */
-const MAX_ANSWER = 4 * 1024 * 1024;
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 2_000;
-
 interface CallParts {
   readonly path?: { readonly [name: string]: string };
   readonly query?: { readonly [name: string]: string | number | undefined };
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
-}
-
-interface RequestParts {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: { readonly [name: string]: string };
-  readonly body?: string;
 }
 
 type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { response: infer R }
@@ -105,7 +70,7 @@ type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { respo
  * something else answers, and `DeadlineError` when it takes too long.
  */
 export class DaemonClient implements DaemonOperations {
-  readonly #socketPath: string;
+  readonly #http: SocketHttp;
   readonly #timeoutMs: number;
   readonly #silenceMs: number;
   readonly #reconnectMs: number;
@@ -116,7 +81,7 @@ export class DaemonClient implements DaemonOperations {
    * @param socketPath Absolute path of the daemon's socket.
    */
   constructor(socketPath: string, options: DaemonClientOptions = {}) {
-    this.#socketPath = socketPath;
+    this.#http = new SocketHttp(socketPath);
     this.#timeoutMs = options.timeoutMs ?? 35_000;
     this.#silenceMs = options.silenceMs ?? 45_000;
     this.#reconnectMs = options.reconnectMs ?? 10_000;
@@ -272,7 +237,7 @@ export class DaemonClient implements DaemonOperations {
       const position = stream.headers["last-event-id"];
       if (typeof position === "string") lastEventId = position;
       options.onOpen?.();
-      for await (const line of this.#lines(stream, signal)) {
+      for await (const line of this.#http.lines(stream, this.#silenceMs, signal)) {
         const event = parseEvent(line);
         if (event === undefined) continue;
         lastEventId = event.id;
@@ -308,71 +273,15 @@ export class DaemonClient implements DaemonOperations {
       ...(parts.signal === undefined ? {} : { parent: parts.signal }),
     });
     const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
-    const response = await this.#open(
+    const response = await this.#http.open(
       body === undefined
         ? { method, target, headers: {} }
         : { method, target, headers: { "content-type": "application/json" }, body },
       deadline.signal,
     );
-    const text = await this.#text(response, deadline.signal);
+    const text = await this.#http.text(response, deadline.signal);
     if ((response.statusCode ?? 0) < 300) return text;
     throw problemOf(response, text);
-  }
-
-  async #text(response: IncomingMessage, signal: AbortSignal): Promise<string> {
-    const decoder = new TextDecoder();
-    let text = "";
-    try {
-      for await (const chunk of response) {
-        text += decoder.decode(chunk, { stream: true });
-        if (text.length > MAX_ANSWER) throw new AnswerError(`An answer over ${MAX_ANSWER} bytes`);
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error instanceof DaemonError ? error : this.#unreachable(error);
-    }
-    return text;
-  }
-
-  /**
-   * Sends a request; resolves when the answer's headers are here. When too many others are
-   * connecting (EAGAIN: nothing was sent), it is tried again until the signal aborts.
-   */
-  async #open(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
-    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
-      try {
-        return await this.#openOnce(request, signal);
-      } catch (error) {
-        if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
-          throw error;
-        }
-        await pause(delay, signal);
-      }
-    }
-  }
-
-  #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const sent: ClientRequest = httpRequest({
-      socketPath: this.#socketPath,
-      method: request.method,
-      path: request.target,
-      headers: { host: "localhost", ...request.headers },
-      agent: false,
-    }, (response) => {
-      response.once("close", () => signal.removeEventListener("abort", onAbort));
-      resolve(response);
-    });
-    const onAbort = () => sent.destroy();
-    signal.addEventListener("abort", onAbort, { once: true });
-    sent.on("error", (error) => {
-      signal.removeEventListener("abort", onAbort);
-      reject(signal.aborted ? signal.reason : this.#unreachable(error));
-    });
-    sent.on("close", () => reject(signal.aborted ? signal.reason : this.#unreachable()));
-    sent.end(request.body);
-    return promise;
   }
 
   async #openEvents(
@@ -391,13 +300,13 @@ export class DaemonClient implements DaemonOperations {
       accept: "application/x-ndjson",
       ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
     };
-    const response = await this.#open(
+    const response = await this.#http.open(
       { method: "GET", target: OWN_ENDPOINTS.events.path, headers },
       lifetime.signal,
     );
     deadline.signal.removeEventListener("abort", onLate);
     if (response.statusCode === 200) return response;
-    throw problemOf(response, await this.#text(response, deadline.signal));
+    throw problemOf(response, await this.#http.text(response, deadline.signal));
   }
 
   async #reopenEvents(
@@ -421,49 +330,6 @@ export class DaemonClient implements DaemonOperations {
       }
     }
   }
-
-  /** The lines of a stream until it ends, fails, or falls silent; the caller's abort throws. */
-  async *#lines(stream: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<string> {
-    const decoder = new TextDecoder();
-    const onAbort = () => stream.destroy();
-    signal?.addEventListener("abort", onAbort);
-    let silence = setTimeout(onAbort, this.#silenceMs);
-    try {
-      let rest = "";
-      for await (const chunk of stream) {
-        clearTimeout(silence);
-        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-        rest = lines.pop() ?? "";
-        if (rest.length > MAX_ANSWER) throw new AnswerError(`An event over ${MAX_ANSWER} bytes`);
-        yield* lines.filter((line) => line !== "");
-        silence = setTimeout(onAbort, this.#silenceMs);
-      }
-    } catch (error) {
-      // A stream that broke is opened again by the caller.
-      if (error instanceof DaemonError) throw error;
-    } finally {
-      clearTimeout(silence);
-      signal?.removeEventListener("abort", onAbort);
-      stream.destroy();
-    }
-    signal?.throwIfAborted();
-  }
-
-  #unreachable(cause?: unknown): DaemonUnreachableError {
-    const code = codeOf(cause);
-    const why = code === "ENOENT" || code === "ECONNREFUSED"
-      ? "no daemon listens at"
-      : code === "EACCES"
-      ? "you may not use"
-      : code === "EAGAIN"
-      ? "too many clients are connecting to"
-      : "the daemon closed the connection at";
-    return new DaemonUnreachableError(
-      `The daemon can't be reached: ${why} ${this.#socketPath}; is bolt-daemon serve running ` +
-        `with this socket?`,
-      { cause },
-    );
-  }
 }
 
 /** Says who listens at a socket, for the message of a refusal; takes at most two seconds. */
@@ -478,35 +344,7 @@ export async function describeOwner(socketPath: string): Promise<string> {
   }
 }
 
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && "code" in cause ? cause.code : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AnswerError("What answers at the socket does not speak JSON", { cause });
-  }
-}
-
 function parseEvent(line: string): ApiEvent | undefined {
   const value = parseJson(line);
   return is(ApiEvent, value) ? value : undefined;
-}
-
-function problemOf(response: IncomingMessage, text: string): DaemonError {
-  const value = parseJson(text);
-  if (is(Problem, value)) return new ApiError(value);
-  return new AnswerError(`What answers at the socket said ${response.statusCode} and no problem`);
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await abortable(promise, signal);
-  } finally {
-    clearTimeout(timer);
-  }
 }

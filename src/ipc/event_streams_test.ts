@@ -148,7 +148,7 @@ Deno.test("the end closes streams first, after what was published; answers under
 });
 
 Deno.test("an operation that never ends holds the close no longer than its bound", async () => {
-  await using served = await ServedFake.start({ limits: { closeMs: 30, operationMs: 60 } });
+  await using served = await ServedFake.start({ limits: { closeMs: 30 } });
   served.daemon.hold = new Promise(() => {});
   const answer = new DaemonClient(served.socketPath).status();
   while (served.daemon.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -157,8 +157,6 @@ Deno.test("an operation that never ends holds the close no longer than its bound
     assertRejects(() => answer, DaemonUnreachableError),
   ]);
   assertStringIncludes(failed.message, served.socketPath);
-  // The operation's own deadline ends what is left of it.
-  await new Promise((resolve) => setTimeout(resolve, 80));
 });
 
 Deno.test("the client goes on after a restart of the daemon, and is told of the gap", async () => {

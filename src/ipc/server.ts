@@ -9,7 +9,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { abortable, Deadline } from "../base/deadline.ts";
-import { DaemonError, DeadlineError, messageOf } from "../base/errors.ts";
+import { DaemonError, DeadlineError, InterruptedError, messageOf } from "../base/errors.ts";
 import { safeJson } from "../base/text.ts";
 import type { Log } from "../log/log.ts";
 import { describeOwner } from "./client.ts";
@@ -19,53 +19,13 @@ import type { EventHub } from "./event_hub.ts";
 import { EventStreams, formatFor } from "./event_streams.ts";
 import { callOperation } from "./handlers.ts";
 import type { Counter, MetricsRegistry } from "./metrics.ts";
+import { type ApiLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { DaemonOperations } from "./operations.ts";
 import { OperationError, problem, type ProblemCode, RequestError, statusOf } from "./problem.ts";
 import { checkRequest, ClientGoneError, hasBody, readJson } from "./requests.ts";
 import { entries, type Match, match } from "./router.ts";
 import { claimSocket, type SocketClaim } from "./socket.ts";
-
-/** Bounds of the API. */
-export interface ApiLimits {
-  /** Most connections at once. @default {64} */
-  readonly connections: number;
-  /** Most event streams at once, of the connections. @default {16} */
-  readonly eventStreams: number;
-  /** Most requests that one connection may send ahead of their answers. @default {16} */
-  readonly pipelined: number;
-  /** Most bytes of a body. @default {65_536} */
-  readonly bodyBytes: number;
-  /** Most bytes of a request line and headers. @default {16_384} */
-  readonly headerBytes: number;
-  /** Milliseconds for a request's headers, from the connect or the last answer. @default {10_000} */
-  readonly headersMs: number;
-  /** Milliseconds for a body. @default {10_000} */
-  readonly bodyMs: number;
-  /** Milliseconds in which a client must take its answer. @default {10_000} */
-  readonly readingMs: number;
-  /** Milliseconds for an operation. @default {30_000} */
-  readonly operationMs: number;
-  /** Milliseconds between heartbeats of event streams. @default {15_000} */
-  readonly heartbeatMs: number;
-  /** Milliseconds that a close waits for answers under way. @default {1_000} */
-  readonly closeMs: number;
-}
-
-/** The bounds unless others are given. */
-export const DEFAULT_LIMITS: ApiLimits = {
-  connections: 64,
-  eventStreams: 16,
-  pipelined: 16,
-  bodyBytes: 65_536,
-  headerBytes: 16_384,
-  headersMs: 10_000,
-  bodyMs: 10_000,
-  readingMs: 10_000,
-  operationMs: 30_000,
-  heartbeatMs: 15_000,
-  closeMs: 1_000,
-};
 
 /** Options of {@linkcode LocalApi.listen}. */
 export interface LocalApiOptions {
@@ -101,6 +61,8 @@ export class LocalApi implements AsyncDisposable {
   readonly #requests = new Map<string, Counter>();
   readonly #problems: Counter;
   readonly #openApi: string;
+  /** Aborts the operations that a close does not wait for any longer. */
+  readonly #abandon = new AbortController();
   #closing: Promise<void> | undefined;
 
   /**
@@ -197,7 +159,10 @@ export class LocalApi implements AsyncDisposable {
       this.#connections.closeIdle();
       {
         using deadline = new Deadline(this.#limits.closeMs, { what: "answers under way" });
-        await abortable(promise, deadline.signal).catch(() => this.#connections.closeAll());
+        await abortable(promise, deadline.signal).catch(() => {
+          this.#abandon.abort(new InterruptedError("The daemon is stopping"));
+          this.#connections.closeAll();
+        });
       }
       await promise;
     }
@@ -352,7 +317,10 @@ export class LocalApi implements AsyncDisposable {
     body: unknown,
     response: ServerResponse,
   ): Promise<void> {
-    using deadline = new Deadline(this.#limits.operationMs, { what: found.name });
+    using deadline = new Deadline(this.#limits.operationMs, {
+      what: found.name,
+      parent: this.#abandon.signal,
+    });
     const { operations } = this.#options;
     const { name, parameters } = found;
     const { signal } = deadline;
@@ -410,6 +378,7 @@ export class LocalApi implements AsyncDisposable {
     if (error instanceof RequestError || error instanceof OperationError) {
       return { code: error.code, detail: error.message };
     }
+    if (error instanceof InterruptedError) return { code: "STOPPING", detail: error.message };
     if (error instanceof DeadlineError) {
       return { code: "OPERATION_TIMEOUT", detail: "The operation goes on or failed; list it" };
     }

@@ -26,7 +26,8 @@ import {
   type Transfer,
   type TransferPage,
 } from "./schemas.ts";
-import { type ApiLimits, LocalApi } from "./server.ts";
+import type { ApiLimits } from "./limits.ts";
+import { LocalApi } from "./server.ts";
 
 const NOW = "2026-01-02T03:04:05Z";
 /** An identity that the fake daemon knows. */
