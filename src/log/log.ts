@@ -7,6 +7,7 @@
  * @module
  */
 import { BaseHandler, getLogger, type LevelName, type LogRecord, setup } from "@std/log";
+import { escapeUnsafe, safeJson } from "../base/text.ts";
 
 /** Levels an operator can choose, most severe first. */
 export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -35,20 +36,11 @@ export interface Log {
 }
 
 const PLAIN_VALUE = /^[\w.:/@%+,*[\]()-]+$/;
-// Control, bidi and line-breaking characters: never raw in a line, whatever a terminal does.
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-
-/** Unsafe characters as `\\uXXXX` (one for each UTF-16 unit), which JSON reads back. */
-const escapeUnsafe = (text: string): string =>
-  text.replace(UNSAFE, (c) => c.split("").map(escapeUnit).join(""));
-
-const escapeUnit = (unit: string): string =>
-  `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** A field's value in text form. */
 function formatValue(value: FieldValue): string {
   if (typeof value !== "string") return String(value);
-  return PLAIN_VALUE.test(value) ? value : escapeUnsafe(JSON.stringify(value));
+  return PLAIN_VALUE.test(value) ? value : safeJson(value);
 }
 
 /** The text line of a record (no line feed). Levels other than info are told as a pair. */
@@ -75,7 +67,7 @@ export function formatJson(
 ): string {
   const text = message === "" ? `[${component}]` : `[${component}] ${message}`;
   const line = { time: time.toISOString(), level, message: text, fields };
-  return escapeUnsafe(JSON.stringify(line));
+  return safeJson(line);
 }
 
 const LEVEL_NAMES = { error: "ERROR", warn: "WARN", info: "INFO", debug: "DEBUG" } as const;

@@ -1,0 +1,146 @@
+/**
+ * The OpenAPI 3.1 document, made from the same table and schemas that requests are checked by.
+ *
+ * @module
+ */
+import { type Endpoint, ENDPOINTS, OWN_ENDPOINTS, parametersOf } from "./endpoints.ts";
+import { ApiEvent } from "./events.ts";
+import { Problem, Violation } from "./problem.ts";
+import type { Schema } from "./schema.ts";
+import * as schemas from "./schemas.ts";
+
+/** A JSON object. */
+export type Json = { [name: string]: unknown };
+
+const COMPONENTS: { readonly [name: string]: Schema } = Object.fromEntries(
+  [...Object.values<unknown>(schemas).filter(isTitled), Problem, Violation, ApiEvent]
+    .map((schema) => [titleOf(schema) ?? "", schema]),
+);
+
+function isTitled(value: unknown): value is Schema {
+  return typeof value === "object" && value !== null && titleOf(value) !== undefined;
+}
+
+function titleOf(value: object): string | undefined {
+  return "title" in value && typeof value.title === "string" ? value.title : undefined;
+}
+
+/** The schema as plain JSON, with a reference in the place of each component inside it. */
+function refer(value: unknown, top = false): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => refer(item));
+  const title = titleOf(value);
+  if (!top && title !== undefined && Object.hasOwn(COMPONENTS, title)) {
+    return { $ref: `#/components/schemas/${title}` };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, refer(part)]));
+}
+
+const content = (type: string, schema: unknown) => ({ content: { [type]: { schema } } });
+
+const PROBLEMS = {
+  default: {
+    description: "A problem; `code` says which.",
+    ...content("application/problem+json", refer(Problem)),
+  },
+};
+
+function operation(operationId: string, endpoint: Endpoint): Json {
+  const parameters = [
+    ...parametersOf(endpoint.path).map((name) => ({
+      name,
+      in: "path",
+      required: true,
+      schema: refer(schemas.PATH_PARAMETERS[name]),
+    })),
+    ...Object.entries(endpoint.query?.properties ?? {}).map(([name, schema]) => ({
+      name,
+      in: "query",
+      required: endpoint.query?.required?.some((required) => required === name) ?? false,
+      schema: refer(schema),
+    })),
+  ];
+  return {
+    operationId,
+    summary: endpoint.summary,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(endpoint.body === undefined ? {} : {
+      requestBody: {
+        required: endpoint.bodyOptional !== true,
+        ...content("application/json", refer(endpoint.body)),
+      },
+    }),
+    responses: {
+      [endpoint.status]: {
+        description: "Done.",
+        ...(endpoint.response === undefined
+          ? {}
+          : content("application/json", refer(endpoint.response))),
+      },
+      ...PROBLEMS,
+    },
+  };
+}
+
+const OWN_ANSWERS: { readonly [name in keyof typeof OWN_ENDPOINTS]: Json } = {
+  events: {
+    content: {
+      "text/event-stream": { schema: { type: "string" }, "x-data-schema": refer(ApiEvent) },
+      "application/x-ndjson": { schema: refer(ApiEvent) },
+    },
+  },
+  openapi: content("application/json", { type: "object" }),
+  health: content("application/json", refer(schemas.Health)),
+  metrics: content("text/plain", { type: "string" }),
+};
+
+const OWN_PARAMETERS: { readonly [name in keyof typeof OWN_ENDPOINTS]?: Json[] } = {
+  events: [{
+    name: "Last-Event-ID",
+    in: "header",
+    required: false,
+    description: "Go on after this event; events that are lost are told by a `gap`.",
+    schema: { type: "string" },
+  }],
+};
+
+/**
+ * The OpenAPI 3.1 document of this API.
+ *
+ * @param version The daemon's version.
+ */
+export function openApiDocument(version: string): Json {
+  const paths: { [path: string]: Json } = {};
+  const add = (path: string, method: string, described: Json) => {
+    (paths[path] ??= {})[method.toLowerCase()] = described;
+  };
+  for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
+    add(endpoint.path, endpoint.method, operation(name, endpoint));
+  }
+  for (const name of Object.keys(OWN_ENDPOINTS) as (keyof typeof OWN_ENDPOINTS)[]) {
+    const { method, path, summary } = OWN_ENDPOINTS[name];
+    const parameters = OWN_PARAMETERS[name];
+    add(path, method, {
+      operationId: name,
+      summary,
+      ...(parameters === undefined ? {} : { parameters }),
+      responses: { 200: { description: "Done.", ...OWN_ANSWERS[name] }, ...PROBLEMS },
+    });
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "bolt-daemon local API",
+      version,
+      description: "Served on a Unix socket only. Text that peers chose has its control, bidi " +
+        "and invisible characters spelled out as \\u{hex}.",
+    },
+    servers: [{ url: "http://localhost/", description: "The daemon's Unix socket." }],
+    paths,
+    components: {
+      schemas: Object.fromEntries(
+        Object.entries(COMPONENTS).map(([name, schema]) => [name, refer(schema, true)]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,483 @@
+/**
+ * The shapes of the local API, once: JSON Schemas from which the handlers validate, the OpenAPI
+ * document is made, and the TypeScript types derive.
+ *
+ * Names are camelCase, times RFC 3339 in UTC, sizes bytes, durations seconds. Text that a peer
+ * chose is {@linkcode PeerText}: its unsafe characters are spelled out before it gets here.
+ *
+ * @module
+ */
+import Type, { type TProperties } from "typebox";
+import { escapeUnsafe } from "../base/text.ts";
+import type { Static } from "./schema.ts";
+
+/** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
+const MAX_PEER_TEXT = 512;
+
+/** Text that a peer chose, with unsafe characters spelled out: made by {@linkcode peerText}. */
+export type PeerText = string & {
+  /** Not a member: what keeps other strings from being taken for one. */
+  readonly [peerTextBrand]: true;
+};
+/**
+ * Brand of PeerText.
+ * @internal
+ */
+export declare const peerTextBrand: unique symbol;
+
+/** A peer's text made safe to show: `\u{202e}` for the character U+202E, and bounded in length. */
+export function peerText(raw: string): PeerText {
+  const cut = raw.length > MAX_PEER_TEXT ? raw.slice(0, MAX_PEER_TEXT) + "…" : raw;
+  return escapeUnsafe(cut) as PeerText;
+}
+
+/** What an application sends: exactly these members; an unknown one is refused, not ignored. */
+const strict = <T extends TProperties>(title: string, description: string, properties: T) =>
+  Type.Object(properties, { title, description, additionalProperties: false });
+
+/** What the daemon answers: a reader ignores members that it does not know. */
+const answer = <T extends TProperties>(title: string, description: string, properties: T) =>
+  Type.Object(properties, { title, description });
+
+const text = (description: string, maxLength = 4096) => Type.String({ description, maxLength });
+const count = (description: string) => Type.Integer({ description, minimum: 0 });
+const choice = <const T extends string[]>(values: T, description: string) =>
+  Type.Enum(values, { type: "string", description });
+const peerChosen = (description: string) =>
+  Type.Unsafe<PeerText>(Type.String({
+    description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,
+    pattern: "^[^\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]*$",
+  }));
+const time = (description: string) =>
+  Type.String({ description, pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" });
+
+const identity = Type.String({
+  description: "An identity key's public half, 64 lower-case hex digits.",
+  pattern: "^[0-9a-f]{64}$",
+});
+const sas = Type.String({
+  description: "The short authentication string that both people read, 6 hex digits.",
+  pattern: "^[0-9A-Fa-f]{6}$",
+});
+const opaqueId = (description: string) =>
+  Type.String({ description, pattern: "^[A-Za-z0-9_-]{1,64}$" });
+const sessionId = opaqueId("A session of this run of the daemon.");
+const pairingId = opaqueId("A pairing request of this run of the daemon.");
+const transferId = Type.String({
+  description: "A transfer, 32 lower-case hex digits, as on the wire.",
+  pattern: "^[0-9a-f]{32}$",
+});
+const peerCode = Type.String({
+  description: "A rendezvous peer code: 1 to 16 ASCII letters and digits, hyphens ignored.",
+  pattern: "^-*[A-Za-z0-9](-*[A-Za-z0-9]){0,15}-*$",
+  maxLength: 64,
+});
+const localPath = (description: string) =>
+  Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
+const discriminator = (description: string) =>
+  Type.String({ description, minLength: 1, maxLength: 128 });
+
+/**
+ * Why something failed: a stable code and a message for the operator.
+ * @internal
+ */
+export const Failure = answer("Failure", "Why something failed.", {
+  code: text("Stable upper-case code, e.g. CONNECTION_LOST.", 64),
+  message: peerChosen("What happened and what to do, for people."),
+});
+/** Why something failed: a stable code and a message for the operator. */
+export type Failure = Static<typeof Failure>;
+
+/**
+ * The daemon at a glance.
+ * @internal
+ */
+export const Status = answer("Status", "The daemon at a glance.", {
+  version: text("The daemon's version.", 64),
+  state: choice(["running", "stopping"], "What the daemon is doing."),
+  pid: count("The daemon's process id."),
+  startedAt: time("When the daemon started."),
+  identity,
+  deviceName: Type.Optional(text("The name that peers are shown.", 256)),
+  dataDir: text("The data folder."),
+  inbox: text("Where received files go."),
+  pairingPolicy: choice(["ask", "deny", "allow"], "What happens to an unknown identity."),
+  sessions: Type.Object({
+    open: count("Sessions that are open or being opened."),
+    limit: count("How many there may be."),
+  }),
+  pendingPairings: count("Pairing requests that wait for a decision."),
+  transfers: Type.Object({
+    active: count("Transfers under way."),
+    waiting: count("Transfers queued or waiting for a decision."),
+    limit: count("How many may be under way at once."),
+  }),
+});
+/** The daemon at a glance. */
+export type Status = Static<typeof Status>;
+
+const sessionOptions = {
+  networkScope: Type.Optional(
+    choice(["lan", "overlay", "global"], "Which addresses may be used. Default: lan."),
+  ),
+  phaseTimeoutSecs: Type.Optional(Type.Integer({
+    description: "Deadline of each phase, in seconds. Default: 30.",
+    minimum: 1,
+    maximum: 86_400,
+  })),
+};
+const throughFiles = {
+  signal: Type.Literal("file"),
+  offer: localPath("Absolute path of the offer file."),
+  answer: localPath("Absolute path of the answer file."),
+  ...sessionOptions,
+};
+const throughRendezvous = {
+  signal: Type.Literal("rendezvous"),
+  rendezvousUrl: Type.String({
+    description: "The rendezvous server; no other is contacted.",
+    pattern: "^wss?://[^\\s]+$",
+    maxLength: 2048,
+  }),
+  room: discriminator("Room discriminator, the same at both ends."),
+  session: discriminator("Session discriminator, the same at both ends."),
+  peerId: Type.Optional(peerCode),
+  web: Type.Optional(Type.Boolean({
+    description: "The other end is a web client: no hello and ack. Default: false.",
+  })),
+  ...sessionOptions,
+};
+
+/**
+ * What `pair` takes; the members `signal` and `role` say which of the forms it is.
+ * @internal
+ */
+export const PairRequest = Type.Union([
+  strict("PairFileOfferer", "Offer through files.", {
+    role: Type.Literal("offerer"),
+    ...throughFiles,
+  }),
+  strict("PairFileAnswerer", "Answer through files.", {
+    role: Type.Literal("answerer"),
+    ...throughFiles,
+  }),
+  strict("PairRendezvousOfferer", "Offer through a rendezvous server.", {
+    role: Type.Literal("offerer"),
+    to: peerCode,
+    ...throughRendezvous,
+  }),
+  strict("PairRendezvousAnswerer", "Answer through a rendezvous server.", {
+    role: Type.Literal("answerer"),
+    expectPeer: peerCode,
+    ...throughRendezvous,
+  }),
+], {
+  title: "PairRequest",
+  description: "How to open a session. The names and rules are those of the command line.",
+});
+/** What `pair` takes; `signal` and `role` say which of the forms it is. */
+export type PairRequest = Static<typeof PairRequest>;
+
+/**
+ * A session with a peer, from its first signal to its end.
+ * @internal
+ */
+export const Session = answer("Session", "A session with a peer, from first signal to end.", {
+  sessionId,
+  state: choice(
+    ["signaling", "connecting", "handshaking", "deciding", "open", "closing", "closed", "failed"],
+    "How far it is. `deciding`: a pairing request waits for an answer.",
+  ),
+  role: choice(["offerer", "answerer"], "Which side this daemon is."),
+  signal: choice(["file", "rendezvous"], "How it was signaled."),
+  web: Type.Boolean({ description: "The peer is a web client." }),
+  createdAt: time("When it was asked for."),
+  openedAt: Type.Optional(time("When both sides had agreed.")),
+  endedAt: Type.Optional(time("When it ended.")),
+  peerCode: Type.Optional(peerCode),
+  identity: Type.Optional(identity),
+  deviceName: Type.Optional(peerChosen("The peer's device name.")),
+  sas: Type.Optional(sas),
+  failure: Type.Optional(Failure),
+});
+/** A session with a peer, from its first signal to its end. */
+export type Session = Static<typeof Session>;
+
+/**
+ * The sessions of this run of the daemon.
+ * @internal
+ */
+export const SessionList = answer("SessionList", "The sessions of this run of the daemon.", {
+  sessions: Type.Array(Session),
+});
+
+/**
+ * A decision about an identity that is kept.
+ * @internal
+ */
+export const PinnedDecision = choice(
+  ["allow_always", "deny_always"],
+  "A decision about an identity that is kept.",
+);
+/** A decision about an identity that is kept. */
+export type PinnedDecision = Static<typeof PinnedDecision>;
+
+/**
+ * An identity that the daemon knows: pinned, or met in this run.
+ * @internal
+ */
+export const Peer = answer("Peer", "An identity that is pinned or was met in this run.", {
+  identity,
+  trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
+  autoAccept: Type.Boolean({ description: "Its offers are accepted without asking." }),
+  connected: Type.Boolean({ description: "A session with it is open." }),
+  sessionId: Type.Optional(sessionId),
+  peerCode: Type.Optional(peerCode),
+  deviceName: Type.Optional(peerChosen("Its device name when it was last met.")),
+});
+/** An identity that the daemon knows: pinned, or met in this run. */
+export type Peer = Static<typeof Peer>;
+
+/**
+ * The peers that the daemon knows.
+ * @internal
+ */
+export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
+  peers: Type.Array(Peer),
+});
+
+/**
+ * What `trust` takes. To replace a pinned key, the SAS that the people compared is required.
+ * @internal
+ */
+export const TrustRequest = strict(
+  "TrustRequest",
+  "Pins a decision. `replaces` needs `sas`: a key is replaced only by people who compared it.",
+  {
+    decision: PinnedDecision,
+    replaces: Type.Optional(identity),
+    sas: Type.Optional(sas),
+  },
+);
+/** What `trust` takes. */
+export type TrustRequest = Static<typeof TrustRequest>;
+
+/**
+ * What `set auto-accept` takes.
+ * @internal
+ */
+export const AutoAcceptRequest = strict(
+  "AutoAcceptRequest",
+  "Whether a peer's offers are accepted without asking.",
+  { enabled: Type.Boolean({ description: "True: accept its offers without asking." }) },
+);
+/** What `set auto-accept` takes. */
+export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;
+
+/**
+ * An unknown identity that waits for (or had) a decision.
+ * @internal
+ */
+export const Pairing = answer("Pairing", "An unknown identity that asks to be let in.", {
+  pairingId,
+  sessionId,
+  state: choice(["pending", "allowed", "denied", "expired"], "Whether it was decided."),
+  identity,
+  deviceName: peerChosen("Its device name."),
+  peerCode: Type.Optional(peerCode),
+  sas,
+  requestedAt: time("When it asked."),
+  expiresAt: time("When it is refused if nobody decides."),
+});
+/** An unknown identity that waits for (or had) a decision. */
+export type Pairing = Static<typeof Pairing>;
+
+/**
+ * The pairing requests that wait for a decision.
+ * @internal
+ */
+export const PairingList = answer("PairingList", "The requests that wait for a decision.", {
+  pairings: Type.Array(Pairing),
+});
+
+/**
+ * What a pairing decision takes; a `sas` that does not match refuses the decision.
+ * @internal
+ */
+export const PairingDecision = strict(
+  "PairingDecision",
+  "A decision. With `sas`, it counts only when that is the SAS of this request.",
+  {
+    decision: choice(
+      ["allow_once", "allow_always", "deny_once", "deny_always"],
+      "`_always` is pinned; `_once` lives as long as the session.",
+    ),
+    sas: Type.Optional(sas),
+  },
+);
+/** What a pairing decision takes. */
+export type PairingDecision = Static<typeof PairingDecision>;
+
+const whatToSend = {
+  paths: Type.Array(localPath("Absolute path of a file."), {
+    description: "The files, one transfer each.",
+    minItems: 1,
+    maxItems: 100,
+  }),
+  priority: Type.Optional(Type.Integer({
+    description: "Higher goes first; equal ones in the order asked. Default: 0.",
+    minimum: -100,
+    maximum: 100,
+  })),
+};
+
+/**
+ * What `send` takes: files of this machine, and either a peer or one of its sessions.
+ * @internal
+ */
+export const SendRequest = Type.Union([
+  strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
+  strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
+], { title: "SendRequest", description: "Files of this machine, and who gets them." });
+/** What `send` takes: files of this machine, and either a peer or one of its sessions. */
+export type SendRequest = Static<typeof SendRequest>;
+
+/**
+ * States of a transfer; the last five are final.
+ * @internal
+ */
+export const TransferState = choice(
+  [
+    "queued",
+    "offered",
+    "active",
+    "paused",
+    "verifying",
+    "completed",
+    "rejected",
+    "cancelled",
+    "failed",
+    "interrupted",
+  ],
+  "How far it is; the last five are final. `offered`: the receiver's decision is awaited.",
+);
+/** States of a transfer. */
+export type TransferState = Static<typeof TransferState>;
+
+const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
+
+/**
+ * One file on its way, or that was.
+ * @internal
+ */
+export const Transfer = answer("Transfer", "One file on its way, or that was.", {
+  transferId,
+  direction,
+  state: TransferState,
+  identity,
+  sessionId: Type.Optional(sessionId),
+  name: peerChosen("The file's name."),
+  path: Type.Optional(text("Outgoing: the source. Incoming and completed: where the file is.")),
+  size: count("The file's size, in bytes."),
+  transferred: count("Bytes sent or received so far."),
+  priority: Type.Integer({ description: "Higher goes first." }),
+  fileHash: Type.Optional(Type.String({
+    description: "SHA-256 of the file, 64 hex digits.",
+    pattern: "^[0-9a-f]{64}$",
+  })),
+  createdAt: time("When it was queued or offered."),
+  updatedAt: time("When it last changed."),
+  failure: Type.Optional(Failure),
+});
+/** One file on its way, or that was. */
+export type Transfer = Static<typeof Transfer>;
+
+/**
+ * The transfers that a `send` has queued.
+ * @internal
+ */
+export const TransferList = answer("TransferList", "The queued transfers, in order.", {
+  transfers: Type.Array(Transfer),
+});
+
+/**
+ * A page of transfers, newest first.
+ * @internal
+ */
+export const TransferPage = answer("TransferPage", "A page of transfers, newest first.", {
+  transfers: Type.Array(Transfer),
+  nextCursor: Type.Optional(text("`cursor` of the next page; absent on the last.", 128)),
+});
+/** A page of transfers, newest first. */
+export type TransferPage = Static<typeof TransferPage>;
+
+/**
+ * Query of the transfer list.
+ * @internal
+ */
+export const TransferQuery = strict("TransferQuery", "Which transfers to list.", {
+  limit: Type.Optional(Type.Integer({
+    description: "Most transfers in a page. Default: 50.",
+    minimum: 1,
+    maximum: 200,
+  })),
+  cursor: Type.Optional(Type.String({
+    description: "`nextCursor` of the page before.",
+    pattern: "^[A-Za-z0-9_-]{1,128}$",
+  })),
+  state: Type.Optional(TransferState),
+  direction: Type.Optional(direction),
+});
+/** Query of the transfer list. */
+export type TransferQuery = Static<typeof TransferQuery>;
+
+/**
+ * What `accept` takes.
+ * @internal
+ */
+export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
+  name: Type.Optional(Type.String({
+    description: "Save under this name instead of the offered one; no separators.",
+    pattern: "^(?!\\.{1,2}$)[^/\\\\\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]+$",
+    maxLength: 255,
+  })),
+});
+/** What `accept` takes. */
+export type AcceptRequest = Static<typeof AcceptRequest>;
+
+/**
+ * What `shutdown` takes.
+ * @internal
+ */
+export const ShutdownRequest = strict("ShutdownRequest", "How to stop.", {
+  force: Type.Optional(Type.Boolean({
+    description: "Do not wait for transfers to be cancelled cleanly. Default: false.",
+  })),
+});
+/** What `shutdown` takes. */
+export type ShutdownRequest = Static<typeof ShutdownRequest>;
+
+/**
+ * The answer to `/healthz`.
+ * @internal
+ */
+export const Health = answer("Health", "The daemon answers.", { status: Type.Literal("ok") });
+
+/**
+ * A rendezvous peer code.
+ * @internal
+ */
+export const PeerCode = peerCode;
+/**
+ * A device name that a peer chose.
+ * @internal
+ */
+export const PeerChosenName = peerChosen("The peer's device name.");
+
+/**
+ * Parameters in paths.
+ * @internal
+ */
+export const PATH_PARAMETERS = { identity, sessionId, pairingId, transferId } as const;
+/** The name of a parameter in a path. */
+export type PathParameter = keyof typeof PATH_PARAMETERS;
