@@ -207,6 +207,8 @@ export class Peer {
     }
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
+    // Closed in the meantime: the handshake would outlive the connection.
+    if (this.#closing !== undefined) throw new Error("closed");
     if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
