@@ -41,6 +41,7 @@ interface Chunk {
 
 interface SctpInsides {
   readonly isStopped: boolean;
+  isServer: boolean;
   setState(state: number): void;
   timer1Start(chunk: Chunk): void;
   t2Start(chunk: Chunk): void;
@@ -71,6 +72,7 @@ interface SctpInsides {
 
 const SCTP_SHAPE = {
   isStopped: "boolean",
+  isServer: "boolean",
   setState: "function",
   timer1Start: "function",
   t2Start: "function",
@@ -127,6 +129,9 @@ export class Association {
     this.transport.setDtlsTransport(dtls);
     this.#sctp = insidesOf<SctpInsides>(this.transport.sctp, SCTP_SHAPE);
     dtls.dataReceiver = (data) => void this.#sctp.handleData(data).catch(options.onFailure);
+    // Known to the library only when it starts; until then it would answer a peer's INIT, and then
+    // send its own: the peer aborts.
+    this.#sctp.isServer = options.peerOpens;
     this.#numberFrom(options.firstTsn ?? firstTsn());
     this.#sctp.rto = FIRST_RTO_S;
     this.#mendReceive();

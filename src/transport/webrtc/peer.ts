@@ -194,6 +194,8 @@ export class Peer {
     dtlsRole: "client" | "server",
     label: string,
   ): Promise<DataChannel> {
+    // Of a full and a lite agent the full one controls (RFC 8445, section 6.1.1).
+    if (description.iceLite) this.#ice.connection.iceControlling = true;
     this.#ice.setRemoteParams(
       new RTCIceParameters({
         iceLite: description.iceLite,
