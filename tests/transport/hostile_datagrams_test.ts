@@ -108,6 +108,36 @@ Deno.test("a protected record that was recorded is not obeyed again", async () =
   });
 });
 
+Deno.test("a true record from an address that has not proven to be the peer's is not looked at", async () => {
+  const b = catcher();
+  const withheld = Promise.withResolvers<Uint8Array>();
+  let isWithholding = false;
+  const tap: DatagramTap = {
+    inbound: (data) => {
+      if (isWithholding && data[0] === 23) withheld.resolve(new Uint8Array(data));
+      return !isWithholding;
+    },
+  };
+  await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
+    let handled = 0;
+    const [dtls] = b.get().dtlsTransports;
+    const { dataReceiver } = dtls;
+    dtls.dataReceiver = (data) => {
+      handled++;
+      dataReceiver(data);
+    };
+    isWithholding = true;
+    await offerer.send("true", { signal });
+    const first = await withheld.promise;
+    isWithholding = false;
+    inject(b.get(), first, ["127.0.0.1", 9]);
+    assertEquals(handled, 0);
+    inject(b.get(), first, remoteOf(b.get()));
+    assertEquals(handled, 1);
+    assertEquals(await answerer.receive({ signal }), "true");
+  });
+});
+
 Deno.test("no two protected records of a side have the same number", async () => {
   const numbers = { offerer: [] as number[], answerer: [] as number[] };
   const watching = (side: keyof typeof numbers): DatagramTap => ({

@@ -194,6 +194,8 @@ export class Peer {
     dtlsRole: "client" | "server",
     label: string,
   ): Promise<DataChannel> {
+    // Of a full and a lite agent the full one controls (RFC 8445, section 6.1.1).
+    if (description.iceLite) this.#ice.connection.iceControlling = true;
     this.#ice.setRemoteParams(
       new RTCIceParameters({
         iceLite: description.iceLite,
@@ -207,6 +209,8 @@ export class Peer {
     }
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
+    // Closed in the meantime: the handshake would outlive the connection.
+    if (this.#closing !== undefined) throw new Error("closed");
     if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
