@@ -1,0 +1,194 @@
+/**
+ * The DTLS layer of the fast path: application data is sealed and opened in one step, past the
+ * library's layers of events, promises and copies. Handshakes, alerts, and whatever does not look
+ * like plain application data of the peer go the library's way.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { RTCDtlsTransport, StunProtocol } from "werift";
+import { hasMembers, UnexpectedInside } from "./insides.ts";
+import {
+  applicationRecordEnds,
+  RECORD_OVERHEAD_BYTES,
+  type RecordAlgorithm,
+  RecordCipher,
+} from "./record_cipher.ts";
+
+type Address = readonly [string, number];
+
+/** The negotiated cipher, in the library's object. */
+interface CipherInsides {
+  readonly blockAlgorithm: string;
+  readonly authTagLength: number;
+  readonly nonceImplicitLength: number;
+  readonly nonceExplicitLength: number;
+  readonly clientWriteKey: Uint8Array;
+  readonly serverWriteKey: Uint8Array;
+  readonly clientNonce: Uint8Array;
+  readonly serverNonce: Uint8Array;
+}
+
+const CIPHER_MEMBERS = {
+  blockAlgorithm: "string",
+  authTagLength: "number",
+  nonceImplicitLength: "number",
+  nonceExplicitLength: "number",
+  clientWriteKey: "object",
+  serverWriteKey: "object",
+  clientNonce: "object",
+  serverNonce: "object",
+} as const;
+
+/** The counters of the library's DTLS session: shared, as a sequence number must not come twice. */
+interface RecordCounter {
+  epoch: number;
+  recordSequenceNumber: number;
+}
+
+/** Protocols whose datagrams are watched. */
+interface ProtocolInsides {
+  readonly type: string;
+  readonly transport: { readonly closed: boolean; send: StunProtocol["transport"]["send"] };
+  datagramReceived: (data: Buffer, address: Address) => void;
+}
+
+/** What of an ICE connection is reached. */
+interface ConnectionInsides {
+  ensureProtocol: (protocol: StunProtocol) => void;
+  canSendApplicationData: () => boolean;
+}
+
+/** `SessionType.CLIENT` of the library. */
+const CLIENT = 1;
+const DONE = Promise.resolve();
+
+/** Seals and opens the application data of one DTLS transport. */
+export class FastRecords {
+  readonly #dtls: RTCDtlsTransport;
+  readonly #canSend: () => boolean;
+  readonly #warn: (message: string) => void;
+  #cipherOf: object | undefined;
+  #cipher: RecordCipher | undefined;
+
+  /**
+   * Takes over the application data of `dtls`. Must be called before its sockets are opened.
+   *
+   * @throws {UnexpectedInside} When the library is not built as expected; nothing was changed.
+   */
+  constructor(dtls: RTCDtlsTransport, warn: (message: string) => void) {
+    this.#dtls = dtls;
+    this.#warn = warn;
+    const connection: unknown = dtls.iceTransport.connection;
+    if (
+      !hasMembers<ConnectionInsides>(connection, {
+        ensureProtocol: "function",
+        canSendApplicationData: "function",
+        consentFresh: "boolean",
+      }) || typeof dtls.sendData !== "function" || typeof dtls.dataReceiver !== "function"
+    ) throw new UnexpectedInside("the library's ICE connection or DTLS transport");
+    this.#canSend = () => connection.canSendApplicationData();
+    const ensureProtocol = connection.ensureProtocol.bind(connection);
+    connection.ensureProtocol = (protocol) => {
+      ensureProtocol(protocol);
+      this.#watch(protocol);
+    };
+    const { sendData } = dtls;
+    const send = (data: Buffer) => this.#send(data) ?? sendData(data);
+    Object.defineProperty(dtls, "sendData", { value: send, writable: true, configurable: true });
+  }
+
+  /** Undefined when this must go the library's way. */
+  #send(data: Uint8Array): Promise<void> | undefined {
+    const pair = this.#dtls.iceTransport.connection.nominated;
+    const counter = this.#counter();
+    const cipher = this.#currentCipher();
+    if (pair === undefined || counter === undefined || cipher === undefined) return undefined;
+    const { protocol } = pair;
+    if (!isDatagramProtocol(protocol)) return undefined;
+    if (!this.#canSend() || protocol.transport.closed) return DONE;
+    const record = cipher.seal(counter.epoch, ++counter.recordSequenceNumber, data);
+    pair.packetsSent++;
+    pair.bytesSent += record.length;
+    return protocol.transport.send(record, pair.remoteAddr);
+  }
+
+  #watch(protocol: unknown): void {
+    if (!hasMembers<ProtocolInsides>(protocol, { type: "string", datagramReceived: "function" })) {
+      return;
+    }
+    const datagramReceived = protocol.datagramReceived.bind(protocol);
+    protocol.datagramReceived = (data, address) => {
+      if (!this.#receive(protocol, data, address)) datagramReceived(data, address);
+    };
+  }
+
+  /** False when this must go the library's way. */
+  #receive(protocol: object, data: Buffer, [host, port]: Address): boolean {
+    const pair = this.#dtls.iceTransport.connection.nominated;
+    const counter = this.#counter();
+    const cipher = this.#currentCipher();
+    if (pair === undefined || counter === undefined || cipher === undefined) return false;
+    // Only from where the peer is; the library has its own opinion of the rest.
+    if (pair.protocol !== protocol) return false;
+    if (pair.remoteAddr[1] !== port || pair.remoteAddr[0] !== host) return false;
+    const ends = applicationRecordEnds(data, counter.epoch);
+    if (ends === undefined) return false;
+    pair.packetsReceived++;
+    pair.bytesReceived += data.length;
+    let at = 0;
+    for (const end of ends) {
+      const plain = end - at > RECORD_OVERHEAD_BYTES ? cipher.open(data, at, end) : undefined;
+      at = end;
+      if (plain === undefined) continue;
+      // Undefined once the association has stopped.
+      this.#dtls.dataReceiver?.(Buffer.from(plain.buffer, plain.byteOffset, plain.length));
+    }
+    return true;
+  }
+
+  /** Undefined unless the handshake is over and proven. */
+  #counter(): RecordCounter | undefined {
+    if (this.#dtls.state !== "connected") return undefined;
+    const counter: unknown = this.#dtls.dtls?.dtls;
+    const members = { epoch: "number", recordSequenceNumber: "number" } as const;
+    return hasMembers<RecordCounter>(counter, members) ? counter : undefined;
+  }
+
+  /** Made anew whenever the library has negotiated anew. */
+  #currentCipher(): RecordCipher | undefined {
+    const context = this.#dtls.dtls?.cipher;
+    const cipher: unknown = context?.cipher;
+    if (typeof cipher !== "object" || cipher === null || context === undefined) return undefined;
+    if (cipher !== this.#cipherOf) {
+      this.#cipherOf = cipher;
+      this.#cipher = makeCipher(cipher, context.sessionType === CLIENT);
+      if (this.#cipher === undefined) {
+        this.#warn("DTLS negotiated a cipher that the fast path does not know: going without it");
+      }
+    }
+    return this.#cipher;
+  }
+}
+
+function isDatagramProtocol(protocol: unknown): protocol is ProtocolInsides {
+  return hasMembers<ProtocolInsides>(protocol, { type: "string", transport: "object" }) &&
+    protocol.type === "stun" && hasMembers(protocol.transport, { send: "function" });
+}
+
+function makeCipher(cipher: object, isClient: boolean): RecordCipher | undefined {
+  if (!hasMembers<CipherInsides>(cipher, CIPHER_MEMBERS)) return undefined;
+  const { blockAlgorithm, authTagLength, nonceImplicitLength, nonceExplicitLength } = cipher;
+  const isKnown = isAlgorithm(blockAlgorithm) && authTagLength === 16 &&
+    nonceImplicitLength === 4 && nonceExplicitLength === 8;
+  if (!isKnown) return undefined;
+  const client = { key: cipher.clientWriteKey, salt: cipher.clientNonce.slice(0, 4) };
+  const server = { key: cipher.serverWriteKey, salt: cipher.serverNonce.slice(0, 4) };
+  return isClient
+    ? new RecordCipher(blockAlgorithm, client, server)
+    : new RecordCipher(blockAlgorithm, server, client);
+}
+
+function isAlgorithm(name: string): name is RecordAlgorithm {
+  return name === "aes-128-gcm" || name === "aes-256-gcm";
+}
