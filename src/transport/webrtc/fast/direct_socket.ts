@@ -49,15 +49,20 @@ export function useDirectSocket(transport: object): void {
   const handle = handleOf(transport.socket);
   shrinkReceiveArrays(transport.socket);
   const sendSlowly = transport.send;
+  let knownHost = "";
+  let knownFamily = 0;
   transport.send = (data, address) => {
     if (transport.closed) return DONE;
-    const family = address === undefined ? 0 : isIP(address[0]);
-    if (address === undefined || family === 0) return sendSlowly(data, address);
+    if (address === undefined) return sendSlowly(data, address);
     const [host, port] = address;
+    if (host !== knownHost) {
+      knownHost = host;
+      knownFamily = isIP(host);
+    }
+    if (knownFamily === 0) return sendSlowly(data, address);
     // The handle copies the bytes before it returns. What a send fails with is a loss, as with UDP.
-    const request = {};
-    if (family === 6) handle.send6(request, [data], 1, port, host, false);
-    else handle.send(request, [data], 1, port, host, false);
+    if (knownFamily === 6) handle.send6({}, [data], 1, port, host, false);
+    else handle.send({}, [data], 1, port, host, false);
     return DONE;
   };
 }

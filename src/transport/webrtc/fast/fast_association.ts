@@ -11,12 +11,11 @@ import { LazyTimer } from "./lazy_timer.ts";
 import {
   COMMON_HEADER_BYTES,
   DATA_HEADER_BYTES,
-  hasValidChecksum,
-  inspectPacket,
   type PacketAddress,
+  type PacketVisitor,
   PacketWriter,
-  verificationTagOf,
-  visitChunks,
+  parsePacket,
+  type Sack,
 } from "./sctp_packet.ts";
 import { SctpReceiver } from "./sctp_receiver.ts";
 import { SctpSender } from "./sctp_sender.ts";
@@ -107,10 +106,14 @@ const DONE = Promise.resolve();
 /** User data and SACKs of one association. */
 export class FastAssociation {
   readonly #sctp: SctpInsides;
-  readonly #sendPacket: (packet: Buffer) => void;
+  readonly #sendPacket: (packet: Uint8Array) => void;
   readonly #writer: PacketWriter;
   readonly #retransmission = new LazyTimer(() => this.#onTimeout());
   readonly #delayedSack = new LazyTimer(() => this.#sendSack());
+  readonly #visitor: PacketVisitor = {
+    data: (chunk) => this.#currentReceiver()?.onData(chunk),
+    sack: (sack) => this.#onSack(sack),
+  };
   #sender: SctpSender | undefined;
   #receiver: SctpReceiver | undefined;
 
@@ -128,7 +131,7 @@ export class FastAssociation {
     }
     this.#sctp = sctp;
     // The transport below reports its failures by itself; to SCTP they are losses.
-    this.#sendPacket = (packet) => void dtls.sendData(packet).catch(() => {});
+    this.#sendPacket = (packet) => void dtls.sendData(packet as Buffer).catch(() => {});
     const headers = COMMON_HEADER_BYTES + DATA_HEADER_BYTES;
     this.#writer = new PacketWriter(Math.max(MIN_PACKET_ROOM, headers + sctp.maxPayloadSize));
     const receiveControl = dtls.dataReceiver;
@@ -171,23 +174,18 @@ export class FastAssociation {
     };
   }
 
-  #receive(packet: Buffer, receiveControl: (packet: Buffer) => void): void {
+  #receive(bytes: Buffer, receiveControl: (packet: Buffer) => void): void {
     if (this.#sctp.isStopped) return;
-    const kind = inspectPacket(packet);
-    if (kind === "control") return receiveControl(packet);
+    const packet = parsePacket(bytes);
+    if (packet?.kind === "control") return receiveControl(bytes);
     // RFC 9260 section 8.5: not for this association, or damaged: dropped without a word.
-    if (kind === "malformed" || verificationTagOf(packet) !== this.#sctp.localVerificationTag) {
-      return;
-    }
-    if (!hasValidChecksum(packet)) return;
-    visitChunks(packet, {
-      data: (chunk) => this.#currentReceiver()?.onData(chunk),
-      sack: (sack) => this.#onSack(sack),
-    });
+    if (packet === undefined || packet.tag !== this.#sctp.localVerificationTag) return;
+    if (!packet.hasValidChecksum()) return;
+    packet.visit(this.#visitor);
     this.#endOfPacket();
   }
 
-  #onSack(sack: Parameters<SctpSender["onSack"]>[0]): void {
+  #onSack(sack: Sack): void {
     const sender = this.#sender;
     if (sender === undefined) return;
     sender.onSack(sack);
@@ -208,7 +206,7 @@ export class FastAssociation {
     this.#delayedSack.set(undefined);
     const to = this.#address();
     if (to === undefined || this.#receiver === undefined) return;
-    this.#sendPacket(asBuffer(this.#writer.sack(to, this.#receiver.takeSack())));
+    this.#sendPacket(this.#writer.sack(to, this.#receiver.takeSack()));
   }
 
   /** Resolves when the last fragment has gone out. */
@@ -244,7 +242,7 @@ export class FastAssociation {
       now: () => performance.now(),
       transmit: (chunk, flags) => {
         const to = this.#address();
-        if (to !== undefined) this.#sendPacket(asBuffer(this.#writer.data(to, chunk, flags)));
+        if (to !== undefined) this.#sendPacket(this.#writer.data(to, chunk, flags));
       },
     });
   }

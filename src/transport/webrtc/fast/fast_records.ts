@@ -8,12 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { RTCDtlsTransport, StunProtocol } from "werift";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
-import {
-  applicationRecordEnds,
-  RECORD_OVERHEAD_BYTES,
-  type RecordAlgorithm,
-  RecordCipher,
-} from "./record_cipher.ts";
+import { applicationRecordEnds, type RecordAlgorithm, RecordCipher } from "./record_cipher.ts";
 
 type Address = readonly [string, number];
 
@@ -70,6 +65,10 @@ export class FastRecords {
   readonly #warn: (message: string) => void;
   #cipherOf: object | undefined;
   #cipher: RecordCipher | undefined;
+  #counterOf: object | undefined;
+  #counter: RecordCounter | undefined;
+  #socketOf: object | undefined;
+  #socket: ProtocolInsides["transport"] | undefined;
 
   /**
    * Takes over the application data of `dtls`. Must be called before its sockets are opened.
@@ -94,23 +93,23 @@ export class FastRecords {
       this.#watch(protocol);
     };
     const { sendData } = dtls;
-    const send = (data: Buffer) => this.#send(data) ?? sendData(data);
+    const send = (data: Uint8Array) => this.#send(data) ?? sendData(asBuffer(data));
     Object.defineProperty(dtls, "sendData", { value: send, writable: true, configurable: true });
   }
 
   /** Undefined when this must go the library's way. */
   #send(data: Uint8Array): Promise<void> | undefined {
     const pair = this.#dtls.iceTransport.connection.nominated;
-    const counter = this.#counter();
+    const counter = this.#currentCounter();
     const cipher = this.#currentCipher();
     if (pair === undefined || counter === undefined || cipher === undefined) return undefined;
-    const { protocol } = pair;
-    if (!isDatagramProtocol(protocol)) return undefined;
-    if (!this.#canSend() || protocol.transport.closed) return DONE;
+    const socket = this.#socketFor(pair.protocol);
+    if (socket === undefined) return undefined;
+    if (!this.#canSend() || socket.closed) return DONE;
     const record = cipher.seal(counter.epoch, ++counter.recordSequenceNumber, data);
     pair.packetsSent++;
     pair.bytesSent += record.length;
-    return protocol.transport.send(record, pair.remoteAddr);
+    return socket.send(record as Buffer<ArrayBuffer>, pair.remoteAddr);
   }
 
   #watch(protocol: unknown): void {
@@ -126,54 +125,70 @@ export class FastRecords {
   /** False when this must go the library's way. */
   #receive(protocol: object, data: Buffer, [host, port]: Address): boolean {
     const pair = this.#dtls.iceTransport.connection.nominated;
-    const counter = this.#counter();
+    const counter = this.#currentCounter();
     const cipher = this.#currentCipher();
     if (pair === undefined || counter === undefined || cipher === undefined) return false;
     // Only from where the peer is; the library has its own opinion of the rest.
     if (pair.protocol !== protocol) return false;
     if (pair.remoteAddr[1] !== port || pair.remoteAddr[0] !== host) return false;
-    const ends = applicationRecordEnds(data, counter.epoch);
+    // Views of a plain array are cheaper than views of a Buffer.
+    const datagram = new Uint8Array(data.buffer, data.byteOffset, data.length);
+    const ends = applicationRecordEnds(datagram, counter.epoch);
     if (ends === undefined) return false;
     pair.packetsReceived++;
-    pair.bytesReceived += data.length;
+    pair.bytesReceived += datagram.length;
     let at = 0;
     for (const end of ends) {
-      const plain = end - at > RECORD_OVERHEAD_BYTES ? cipher.open(data, at, end) : undefined;
+      const plain = cipher.open(datagram, at, end);
       at = end;
-      if (plain === undefined) continue;
-      // Undefined once the association has stopped.
-      this.#dtls.dataReceiver?.(Buffer.from(plain.buffer, plain.byteOffset, plain.length));
+      // The receiver is undefined once the association has stopped.
+      if (plain !== undefined) this.#dtls.dataReceiver?.(asBuffer(plain));
     }
     return true;
   }
 
   /** Undefined unless the handshake is over and proven. */
-  #counter(): RecordCounter | undefined {
+  #currentCounter(): RecordCounter | undefined {
     if (this.#dtls.state !== "connected") return undefined;
-    const counter: unknown = this.#dtls.dtls?.dtls;
-    const members = { epoch: "number", recordSequenceNumber: "number" } as const;
-    return hasMembers<RecordCounter>(counter, members) ? counter : undefined;
+    const counter = this.#dtls.dtls?.dtls;
+    if (counter !== this.#counterOf) {
+      this.#counterOf = counter;
+      const members = { epoch: "number", recordSequenceNumber: "number" } as const;
+      this.#counter = hasMembers<RecordCounter>(counter, members) ? counter : undefined;
+    }
+    return this.#counter;
   }
 
   /** Made anew whenever the library has negotiated anew. */
   #currentCipher(): RecordCipher | undefined {
     const context = this.#dtls.dtls?.cipher;
-    const cipher: unknown = context?.cipher;
-    if (typeof cipher !== "object" || cipher === null || context === undefined) return undefined;
+    const cipher: object | undefined = context?.cipher;
     if (cipher !== this.#cipherOf) {
       this.#cipherOf = cipher;
-      this.#cipher = makeCipher(cipher, context.sessionType === CLIENT);
+      const isClient = context?.sessionType === CLIENT;
+      this.#cipher = cipher === undefined ? undefined : makeCipher(cipher, isClient);
       if (this.#cipher === undefined) {
         this.#warn("DTLS negotiated a cipher that the fast path does not know: going without it");
       }
     }
     return this.#cipher;
   }
+
+  /** Undefined when the pair is not on a UDP socket of ours. */
+  #socketFor(protocol: object): ProtocolInsides["transport"] | undefined {
+    if (protocol !== this.#socketOf) {
+      this.#socketOf = protocol;
+      const isOurs =
+        hasMembers<ProtocolInsides>(protocol, { type: "string", transport: "object" }) &&
+        protocol.type === "stun" && hasMembers(protocol.transport, { send: "function" });
+      this.#socket = isOurs ? protocol.transport : undefined;
+    }
+    return this.#socket;
+  }
 }
 
-function isDatagramProtocol(protocol: unknown): protocol is ProtocolInsides {
-  return hasMembers<ProtocolInsides>(protocol, { type: "string", transport: "object" }) &&
-    protocol.type === "stun" && hasMembers(protocol.transport, { send: "function" });
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function makeCipher(cipher: object, isClient: boolean): RecordCipher | undefined {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv } from "node:crypto";
 
 /** Type, version, epoch, sequence number, length. */
@@ -32,9 +31,11 @@ export interface RecordKey {
 /** Seals what goes out and opens what comes in. */
 export class RecordCipher {
   readonly #algorithm: RecordAlgorithm;
-  readonly #write: RecordKey;
-  readonly #read: RecordKey;
-  readonly #nonce = new Uint8Array(SALT_BYTES + EXPLICIT_NONCE_BYTES);
+  readonly #writeKey: Uint8Array;
+  readonly #readKey: Uint8Array;
+  // The salt stays; the explicit part is written for each record.
+  readonly #writeNonce = new Uint8Array(SALT_BYTES + EXPLICIT_NONCE_BYTES);
+  readonly #readNonce = new Uint8Array(SALT_BYTES + EXPLICIT_NONCE_BYTES);
   readonly #additional = new Uint8Array(HEADER_BYTES);
 
   /**
@@ -44,8 +45,10 @@ export class RecordCipher {
    */
   constructor(algorithm: RecordAlgorithm, write: RecordKey, read: RecordKey) {
     this.#algorithm = algorithm;
-    this.#write = write;
-    this.#read = read;
+    this.#writeKey = write.key;
+    this.#readKey = read.key;
+    this.#writeNonce.set(write.salt);
+    this.#readNonce.set(read.salt);
   }
 
   /**
@@ -53,31 +56,43 @@ export class RecordCipher {
    *
    * @param sequence At most 2^48 - 1; must never be used twice in an epoch.
    */
-  seal(epoch: number, sequence: number, plain: Uint8Array): Buffer<ArrayBuffer> {
-    const record = Buffer.allocUnsafe(plain.length + RECORD_OVERHEAD_BYTES);
+  seal(epoch: number, sequence: number, plain: Uint8Array): Uint8Array<ArrayBuffer> {
+    const record = new Uint8Array(plain.length + RECORD_OVERHEAD_BYTES);
+    const additional = this.#additional;
+    writeSequence(additional, epoch, sequence);
+    writeTypeAndLength(additional, plain.length);
+    // In a record the same fields come in another order, and epoch and sequence number once more
+    // as the explicit nonce: unique by what they are.
     record[0] = APPLICATION_DATA;
-    record.writeUInt16BE(DTLS_1_2, 1);
-    record.writeUInt16BE(epoch, 3);
-    record.writeUIntBE(sequence, 5, 6);
-    record.writeUInt16BE(plain.length + EXPLICIT_NONCE_BYTES + TAG_BYTES, 11);
-    // Epoch and sequence number make the explicit nonce: unique by what they are.
-    record.copyWithin(HEADER_BYTES, 3, 11);
-    const nonce = this.#nonceOf(this.#write, record, 0);
-    const cipher = createCipheriv(this.#algorithm, this.#write.key, nonce, AUTH_TAG);
-    cipher.setAAD(this.#additionalOf(record, 0, plain.length));
+    record[1] = DTLS_1_2 >>> 8;
+    record[2] = DTLS_1_2 & 255;
+    const body = plain.length + EXPLICIT_NONCE_BYTES + TAG_BYTES;
+    record[11] = body >>> 8;
+    record[12] = body & 255;
+    for (let i = 0; i < EXPLICIT_NONCE_BYTES; i++) {
+      const byte = additional[i] as number;
+      record[3 + i] = record[HEADER_BYTES + i] = this.#writeNonce[SALT_BYTES + i] = byte;
+    }
+    const cipher = createCipheriv(this.#algorithm, this.#writeKey, this.#writeNonce, AUTH_TAG);
+    cipher.setAAD(additional);
     record.set(cipher.update(plain), HEADER_BYTES + EXPLICIT_NONCE_BYTES);
     cipher.final();
     record.set(cipher.getAuthTag(), record.length - TAG_BYTES);
     return record;
   }
 
-  /** What the record at `at` carries, or undefined when it is not the peer's. */
+  /** What the record in `datagram[at..end)` carries, or undefined when it is not the peer's. */
   open(datagram: Uint8Array, at: number, end: number): Uint8Array | undefined {
     const length = end - at - RECORD_OVERHEAD_BYTES;
     if (length <= 0) return undefined;
-    const nonce = this.#nonceOf(this.#read, datagram, at);
-    const decipher = createDecipheriv(this.#algorithm, this.#read.key, nonce, AUTH_TAG);
-    decipher.setAAD(this.#additionalOf(datagram, at, length));
+    const additional = this.#additional;
+    for (let i = 0; i < 8; i++) {
+      additional[i] = datagram[at + 3 + i] as number;
+      this.#readNonce[SALT_BYTES + i] = datagram[at + HEADER_BYTES + i] as number;
+    }
+    writeTypeAndLength(additional, length);
+    const decipher = createDecipheriv(this.#algorithm, this.#readKey, this.#readNonce, AUTH_TAG);
+    decipher.setAAD(additional);
     decipher.setAuthTag(datagram.subarray(end - TAG_BYTES, end));
     const start = at + HEADER_BYTES + EXPLICIT_NONCE_BYTES;
     const plain = decipher.update(datagram.subarray(start, start + length));
@@ -88,23 +103,28 @@ export class RecordCipher {
     }
     return plain;
   }
+}
 
-  #nonceOf(side: RecordKey, record: Uint8Array, at: number): Uint8Array {
-    this.#nonce.set(side.salt);
-    const from = at + HEADER_BYTES;
-    this.#nonce.set(record.subarray(from, from + EXPLICIT_NONCE_BYTES), SALT_BYTES);
-    return this.#nonce;
-  }
+/** The first half of the additional data (RFC 5246 section 6.2.3.3): 16 and 48 bits. */
+function writeSequence(to: Uint8Array, epoch: number, sequence: number): void {
+  const high = Math.floor(sequence / 2 ** 32);
+  to[0] = epoch >>> 8;
+  to[1] = epoch & 255;
+  to[2] = high >>> 8;
+  to[3] = high & 255;
+  to[4] = sequence >>> 24;
+  to[5] = (sequence >>> 16) & 255;
+  to[6] = (sequence >>> 8) & 255;
+  to[7] = sequence & 255;
+}
 
-  /** Epoch, sequence number, type, version and length of the plain data (RFC 5246 6.2.3.3). */
-  #additionalOf(record: Uint8Array, at: number, plainLength: number): Uint8Array {
-    const additional = this.#additional;
-    additional.set(record.subarray(at + 3, at + 11), 0);
-    additional.set(record.subarray(at, at + 3), 8);
-    additional[11] = plainLength >>> 8;
-    additional[12] = plainLength & 255;
-    return additional;
-  }
+/** The other half: type, version, and length of the plain data. */
+function writeTypeAndLength(to: Uint8Array, length: number): void {
+  to[8] = APPLICATION_DATA;
+  to[9] = DTLS_1_2 >>> 8;
+  to[10] = DTLS_1_2 & 255;
+  to[11] = length >>> 8;
+  to[12] = length & 255;
 }
 
 /**

@@ -57,33 +57,74 @@ const viewOf = (bytes: Uint8Array): DataView =>
 
 const padded = (length: number): number => (length + 3) & ~3;
 
-/** What {@linkcode inspectPacket} says of a packet. */
-export type PacketKind = "data" | "control" | "malformed";
+/** What the chunks of a packet are: nothing but DATA and SACK, or something else too. */
+export type PacketKind = "data" | "control";
 
-/**
- * Whether all of a packet's chunks are whole. "data" when there is nothing but DATA and SACK,
- * "control" when there is something else. Says nothing of checksum and tag.
- */
-export function inspectPacket(packet: Uint8Array): PacketKind {
-  if (packet.length < COMMON_HEADER_BYTES + CHUNK_HEADER_BYTES) return "malformed";
-  const view = viewOf(packet);
+/** What a packet of kind "data" holds, in order. */
+export interface PacketVisitor {
+  data(chunk: DataChunk): void;
+  sack(sack: Sack): void;
+}
+
+/** A packet made of whole chunks. */
+export class Packet {
+  readonly kind: PacketKind;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  /** For {@linkcode parsePacket}. */
+  constructor(kind: PacketKind, bytes: Uint8Array, view: DataView) {
+    this.kind = kind;
+    this.#bytes = bytes;
+    this.#view = view;
+  }
+
+  /** The verification tag. */
+  get tag(): number {
+    return this.#view.getUint32(4);
+  }
+
+  /** Whether the packet's checksum is right. */
+  hasValidChecksum(): boolean {
+    return this.#view.getUint32(8, true) === packetChecksum(this.#bytes);
+  }
+
+  /** Shows the DATA and SACK chunks to a visitor. */
+  visit(visitor: PacketVisitor): void {
+    const view = this.#view;
+    for (let at = COMMON_HEADER_BYTES; at < this.#bytes.length;) {
+      const type = view.getUint8(at);
+      const length = view.getUint16(at + 2);
+      if (type === ChunkType.DATA) visitor.data(readData(this.#bytes, view, at, length));
+      else if (type === ChunkType.SACK) visitor.sack(readSack(view, at));
+      at += padded(length);
+    }
+  }
+}
+
+/** A packet, when all of its chunks are whole; else undefined. Checks neither checksum nor tag. */
+export function parsePacket(bytes: Uint8Array): Packet | undefined {
+  if (bytes.length < COMMON_HEADER_BYTES + CHUNK_HEADER_BYTES) return undefined;
+  const view = viewOf(bytes);
   let kind: PacketKind = "data";
   let at = COMMON_HEADER_BYTES;
-  while (at < packet.length) {
-    if (at + CHUNK_HEADER_BYTES > packet.length) return "malformed";
+  while (at < bytes.length) {
+    if (at + CHUNK_HEADER_BYTES > bytes.length) return undefined;
     const type = view.getUint8(at);
     const length = view.getUint16(at + 2);
-    if (length < CHUNK_HEADER_BYTES || at + length > packet.length) return "malformed";
-    // A DATA chunk without user data is a protocol violation (RFC 9260 section 6.2).
-    if (type === ChunkType.DATA) {
-      if (length <= DATA_HEADER_BYTES) return "malformed";
-    } else if (type === ChunkType.SACK) {
-      if (!isWholeSack(view, at, length)) return "malformed";
-    } else if (hasParameters(type) && !hasWholeParameters(view, at, length)) return "malformed";
-    else kind = "control";
+    if (length < CHUNK_HEADER_BYTES || at + length > bytes.length) return undefined;
+    if (!isWholeChunk(view, type, at, length)) return undefined;
+    if (type !== ChunkType.DATA && type !== ChunkType.SACK) kind = "control";
     at += padded(length);
   }
-  return kind;
+  return new Packet(kind, bytes, view);
+}
+
+function isWholeChunk(view: DataView, type: number, at: number, length: number): boolean {
+  // A DATA chunk without user data is a protocol violation (RFC 9260 section 6.2).
+  if (type === ChunkType.DATA) return length > DATA_HEADER_BYTES;
+  if (type === ChunkType.SACK) return isWholeSack(view, at, length);
+  return !hasParameters(type) || hasWholeParameters(view, at, length);
 }
 
 function isWholeSack(view: DataView, at: number, length: number): boolean {
@@ -109,33 +150,6 @@ function hasWholeParameters(view: DataView, chunkAt: number, length: number): bo
     at += padded(size);
   }
   return true;
-}
-
-/** The verification tag of a packet that has a whole common header. */
-export function verificationTagOf(packet: Uint8Array): number {
-  return viewOf(packet).getUint32(4);
-}
-
-/** Whether the packet's checksum is right. */
-export function hasValidChecksum(packet: Uint8Array): boolean {
-  return viewOf(packet).getUint32(8, true) === packetChecksum(packet);
-}
-
-/** What a packet of kind "data" holds, in order. */
-export interface PacketVisitor {
-  data(chunk: DataChunk): void;
-  sack(sack: Sack): void;
-}
-
-/** Shows the chunks of a packet that {@linkcode inspectPacket} called "data" to a visitor. */
-export function visitChunks(packet: Uint8Array, visitor: PacketVisitor): void {
-  const view = viewOf(packet);
-  for (let at = COMMON_HEADER_BYTES; at < packet.length;) {
-    const length = view.getUint16(at + 2);
-    if (view.getUint8(at) === ChunkType.DATA) visitor.data(readData(packet, view, at, length));
-    else visitor.sack(readSack(view, at));
-    at += padded(length);
-  }
 }
 
 function readData(packet: Uint8Array, view: DataView, at: number, length: number): DataChunk {
