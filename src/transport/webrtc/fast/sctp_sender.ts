@@ -159,6 +159,7 @@ export class SctpSender {
     const advance = tsnDistance(this.#ackedTsn, sack.cumulativeTsn);
     // One from before, or one that acknowledges what was never sent.
     if (advance < 0 || !tsnAfter(this.#nextTsn, sack.cumulativeTsn)) return;
+    const wasProbing = this.#isProbing;
     const windowInUse = this.#flightBytes + this.#options.maxPayload > this.#window.bytes;
     this.#ackedTsn = sack.cumulativeTsn;
     const acked = this.#takeCumulative() + this.#takeGaps(sack, advance > 0);
@@ -168,6 +169,9 @@ export class SctpSender {
     }
     if (!isRecovering && advance > 0 && windowInUse) this.#window.onAcknowledged(acked);
     this.#peerWindow = sack.window;
+    const first = this.#inFlight.first;
+    // The window has opened, but the probe did not get in: not lost on the way.
+    if (wasProbing && !this.#isProbing && first?.counted === true) this.#markLost(first);
     if (this.#inFlight.length === 0) this.#deadline = undefined;
     else if (advance > 0) this.#startTimer();
     this.#transmit();
@@ -177,7 +181,7 @@ export class SctpSender {
   onTimeout(): void {
     this.#deadline = undefined;
     this.#timeout.onTimeout();
-    this.#window.onTimeout();
+    if (!this.#isProbing) this.#window.onTimeout();
     this.#recoveryExit = undefined;
     this.#timed = undefined;
     // A peer that told of the earliest chunk and still lacks it has dropped it again (section 6.2).
@@ -377,6 +381,13 @@ export class SctpSender {
     if (this.#flightBytes >= this.#window.bytes) return false;
     // With nothing in flight one chunk may go whatever the window: it probes (section 6.1 A).
     return this.#inFlight.length === 0 || this.#flightBytes + length <= this.#peerWindow;
+  }
+
+  /** Whether what is in flight is one chunk for which the peer had no room (section 6.1 A). */
+  get #isProbing(): boolean {
+    const first = this.#inFlight.first;
+    return first !== undefined && this.#inFlight.length === 1 &&
+      this.#peerWindow < first.payload.length;
   }
 
   #afterIdle(now: number): void {
