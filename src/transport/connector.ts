@@ -12,7 +12,7 @@ import type { Channel } from "./channel.ts";
 export interface ConnectOptions {
   /** Which addresses may be gathered, offered, accepted and spoken to. */
   readonly scope: NetworkScope;
-  /** Ends everything, at any time, with its reason. */
+  /** Ends everything that has no channel yet, at any time, with its reason. */
   readonly signal: AbortSignal;
   /** Told of each candidate that the scope filter judged, local and remote. */
   readonly onCandidate?: (verdict: CandidateVerdict) => void;
@@ -34,16 +34,22 @@ export interface CandidateVerdict {
 export interface OfferingPeer extends AsyncDisposable {
   /** Our offer, candidates gathered to completion. */
   readonly offer: SignalBundle;
-  /** Applies the answer; resolves with the open channel. */
-  connect(answer: SignalBundle): Promise<Channel>;
+  /**
+   * Applies the answer; resolves with the open channel, which from then on is the caller's. On
+   * failure, or when `signal` aborts first, nothing is left open.
+   */
+  connect(answer: SignalBundle, signal: AbortSignal): Promise<Channel>;
 }
 
 /** A connection being made by the answerer. Disposing it releases whatever has no channel yet. */
 export interface AnsweringPeer extends AsyncDisposable {
   /** Our answer, candidates gathered to completion. */
   readonly answer: SignalBundle;
-  /** Resolves with the channel that the offerer opens. */
-  connect(): Promise<Channel>;
+  /**
+   * Resolves with the channel that the offerer opens, which from then on is the caller's. On
+   * failure, or when `signal` aborts first, nothing is left open.
+   */
+  connect(signal: AbortSignal): Promise<Channel>;
 }
 
 /** Makes peer connections. The WebRTC one is `webrtc/connector.ts`, loaded lazily. */

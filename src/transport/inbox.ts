@@ -1,0 +1,93 @@
+/**
+ * The bounded receive side of a channel: messages wait here until they are read.
+ *
+ * @module
+ */
+import { abortable } from "../base/deadline.ts";
+import type { ChannelEnd, ChannelMessage, WaitOptions } from "./channel.ts";
+
+/** Bounds of an {@linkcode Inbox}. */
+export interface InboxOptions {
+  /** Most messages that wait. @default {1024} */
+  readonly maxMessages?: number;
+  /** Most bytes that wait; a message that would pass it is refused. @default {8388608} */
+  readonly maxBytes?: number;
+}
+
+/** Bytes of a message: its own for binary, its UTF-8 form for text. */
+export function byteLength(message: ChannelMessage): number {
+  if (typeof message !== "string") return message.byteLength;
+  let bytes = message.length;
+  for (let i = 0; i < message.length; i++) {
+    const unit = message.charCodeAt(i);
+    if (unit > 0x7ff) bytes += 2;
+    else if (unit > 0x7f) bytes += 1;
+    // A surrogate pair takes 4 bytes: 2 for each of its halves.
+    if (unit >= 0xd800 && unit <= 0xdfff) bytes -= 1;
+  }
+  return bytes;
+}
+
+/** A queue of inbound messages with one reader, a bound, and an end. */
+export class Inbox {
+  readonly #maxMessages: number;
+  readonly #maxBytes: number;
+  #queue: { readonly message: ChannelMessage; readonly bytes: number }[] = [];
+  #bytes = 0;
+  #end: ChannelEnd | undefined;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(options: InboxOptions = {}) {
+    this.#maxMessages = options.maxMessages ?? 1024;
+    this.#maxBytes = options.maxBytes ?? 8 * 1024 * 1024;
+  }
+
+  /** Bytes that wait to be read. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a message; false when there is no room for it or the inbox has ended. */
+  push(message: ChannelMessage): boolean {
+    const bytes = byteLength(message);
+    if (this.#end !== undefined) return false;
+    if (this.#queue.length >= this.#maxMessages || this.#bytes + bytes > this.#maxBytes) {
+      return false;
+    }
+    this.#queue.push({ message, bytes });
+    this.#bytes += bytes;
+    this.#wake.resolve();
+    return true;
+  }
+
+  /** Nothing comes any more. What waits can still be read. */
+  end(end: ChannelEnd): void {
+    this.#end ??= end;
+    this.#wake.resolve();
+  }
+
+  /** Drops what waits: nobody will read it. */
+  discard(): void {
+    this.#queue = [];
+    this.#bytes = 0;
+  }
+
+  /** See {@linkcode Channel.receive}. */
+  async receive(options: WaitOptions = {}): Promise<ChannelMessage | undefined> {
+    options.signal?.throwIfAborted();
+    while (true) {
+      const next = this.#queue.shift();
+      if (next !== undefined) {
+        this.#bytes -= next.bytes;
+        return next.message;
+      }
+      if (this.#end !== undefined) {
+        if (this.#end.error !== undefined) throw this.#end.error;
+        return undefined;
+      }
+      this.#wake = Promise.withResolvers();
+      const { promise } = this.#wake;
+      await (options.signal === undefined ? promise : abortable(promise, options.signal));
+    }
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The WebRTC connector: offers and answers with every candidate gathered, filtered by the scope.
+ *
+ * Loading this module loads the WebRTC library, so load it lazily.
+ *
+ * @module
+ */
+import { TransportError } from "../../base/errors.ts";
+import {
+  type Candidate,
+  formatCandidate,
+  judgeCandidate,
+} from "../../protocol/network_scope/candidate.ts";
+import {
+  type DataDescription,
+  type DtlsSetup,
+  formatDescription,
+  parseDescription,
+} from "../../protocol/network_scope/sdp.ts";
+import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
+import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
+import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
+import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
+import type { DatagramTap } from "./datagram_gate.ts";
+import type { FastPath } from "./fast_path.ts";
+import { judgeLocalAddresses } from "./local_addresses.ts";
+import { Peer, type RemoteParameters } from "./peer.ts";
+
+/** Most remote candidates that are looked at. */
+export const MAX_REMOTE_CANDIDATES = 64;
+const DEFAULT_LABEL = "bolt";
+const OUR_MID = "0";
+
+/** Options of {@linkcode createConnector}; none is for the program itself. */
+export interface ConnectorOptions {
+  /** The machine's interfaces. @default {Deno.networkInterfaces} */
+  readonly interfaces?: () => readonly Pick<Deno.NetworkInterfaceInfo, "address">[];
+  /** Loses or watches datagrams, for tests and measurements. */
+  readonly tap?: DatagramTap;
+  /** Put into each connection. */
+  readonly fastPath?: FastPath;
+}
+
+/** Makes a connector. The program uses {@linkcode connector}. */
+export function createConnector(connectorOptions: ConnectorOptions = {}): Connector {
+  return {
+    async offer({ label = DEFAULT_LABEL, ...options }): Promise<OfferingPeer> {
+      if (!/^[!-~]{1,64}$/.test(label)) {
+        throw new TransportError("SETUP_FAILED", "a channel's label must be 1 to 64 of ASCII");
+      }
+      const peer = await gather("offerer", options, connectorOptions);
+      return {
+        offer: bundleOf(peer, "offer", "actpass", OUR_MID),
+        connect: async (answer, signal) => {
+          try {
+            const remote = readBundle(answer, "answer", options);
+            // An active peer is the DTLS client.
+            const role = remote.description.setup === "active" ? "server" : "client";
+            return await peer.connect(
+              remote,
+              role,
+              label,
+              AbortSignal.any([options.signal, signal]),
+            );
+          } catch (error) {
+            await peer.close();
+            throw error;
+          }
+        },
+        [Symbol.asyncDispose]: () => peer.release(),
+      };
+    },
+    async answer(offer, options): Promise<AnsweringPeer> {
+      const remote = readBundle(offer, "offer", options);
+      const peer = await gather("answerer", options, connectorOptions);
+      // Passive wherever the offer lets us: every WebRTC stack can be the client.
+      const setup: DtlsSetup = remote.description.setup === "passive" ? "active" : "passive";
+      const role = setup === "passive" ? "server" : "client";
+      return {
+        answer: bundleOf(peer, "answer", setup, remote.description.mid),
+        connect: (signal) =>
+          peer.connect(remote, role, "", AbortSignal.any([options.signal, signal])),
+        [Symbol.asyncDispose]: () => peer.release(),
+      };
+    },
+  };
+}
+
+/** The connector that the program uses. */
+export const connector: Connector = createConnector();
+
+async function gather(
+  role: "offerer" | "answerer",
+  { scope, signal, onCandidate }: ConnectOptions,
+  { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
+): Promise<Peer> {
+  signal.throwIfAborted();
+  const judged = judgeLocalAddresses(interfaces(), scope);
+  for (const { address, accepted, reason } of judged) {
+    if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
+  }
+  const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
+  const peer = await Peer.gather({ role, scope, addresses, ...hooks });
+  try {
+    signal.throwIfAborted();
+    const { candidates } = peer.local;
+    if (candidates.length === 0) {
+      throw new TransportError(
+        "SETUP_FAILED",
+        `no address of this machine is inside network scope ${scope}; choose a wider --network-scope`,
+      );
+    }
+    for (const { address, port } of candidates) {
+      onCandidate?.({ side: "local", accepted: true, address, port, reason: "" });
+    }
+    return peer;
+  } catch (error) {
+    await peer.close();
+    throw error;
+  }
+}
+
+function bundleOf(peer: Peer, sdpType: SdpType, setup: DtlsSetup, mid: string): SignalBundle {
+  const { iceUfrag, icePwd, fingerprints, candidates } = peer.local;
+  const candidateLines = candidates.map(formatCandidate);
+  const description: DataDescription = {
+    iceUfrag,
+    icePwd,
+    iceLite: false,
+    fingerprints,
+    setup,
+    mid,
+    sctpPort: SCTP_PORT,
+    maxMessageSize: MAX_MESSAGE_SIZE,
+    candidateLines,
+  };
+  return {
+    description: { sdpType, sdp: formatDescription(description) },
+    candidates: candidateLines.map((candidate) => ({ candidate, mid })),
+  };
+}
+
+/** Reads what the peer sent, and keeps only candidates inside the scope, each once. */
+function readBundle(
+  bundle: SignalBundle,
+  expected: SdpType,
+  { scope, onCandidate }: ConnectOptions,
+): RemoteParameters {
+  const { sdpType, sdp } = bundle.description;
+  if (sdpType !== expected) {
+    throw new TransportError(
+      "SDP_REFUSED",
+      `the peer sent an ${sdpType} in place of an ${expected}`,
+    );
+  }
+  const description = parseDescription(sdp, expected);
+  const lines = [
+    ...description.candidateLines,
+    ...bundle.candidates.map(({ candidate }) => candidate),
+  ];
+  return { description, candidates: judgeRemote(lines, scope, onCandidate) };
+}
+
+function judgeRemote(
+  lines: readonly string[],
+  scope: NetworkScope,
+  onCandidate: ConnectOptions["onCandidate"],
+): Candidate[] {
+  const candidates = new Map<string, Candidate>();
+  // The same candidate in the description and in the list is told once.
+  const unique = [...new Set(lines.map((line) => line.trim().replace(/^a=/, "")))];
+  for (const [i, line] of unique.entries()) {
+    const judged = judgeCandidate(line, scope);
+    const { candidate, address, port } = judged;
+    const tooMany = i >= MAX_REMOTE_CANDIDATES;
+    if (candidate !== undefined && !tooMany) {
+      candidates.set(`${candidate.address} ${candidate.port}`, candidate);
+    }
+    onCandidate?.({
+      side: "remote",
+      accepted: judged.accepted && !tooMany,
+      address,
+      ...(port === undefined ? {} : { port }),
+      reason: judged.accepted && tooMany ? "too-many-candidates" : judged.reason,
+    });
+  }
+  return [...candidates.values()];
+}

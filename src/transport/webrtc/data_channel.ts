@@ -1,0 +1,79 @@
+/**
+ * The wire's channel: one ordered, reliable WebRTC data channel.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { RTCDataChannel } from "werift";
+import { abortable, Deadline } from "../../base/deadline.ts";
+import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
+import type { ChannelMessage } from "../channel.ts";
+import type { Association } from "./association.ts";
+
+/** How long an orderly close waits for the peer to confirm it. */
+const CLOSE_CONFIRM_MS = 3000;
+
+/** Options of a {@linkcode DataChannel}. */
+export interface DataChannelOptions extends Omit<BaseChannelOptions, "label"> {
+  /** Releases the connection below; called once, when the channel closes. */
+  readonly release: () => Promise<void>;
+}
+
+/** A data channel that is open. */
+export class DataChannel extends BaseChannel {
+  readonly #inner: RTCDataChannel;
+  readonly #association: Association;
+  readonly #release: () => Promise<void>;
+  /** Sent and not yet acknowledged, in order: the last TSN of each message, and its bytes. */
+  readonly #sent: { readonly lastTsn: number; readonly bytes: number }[] = [];
+  readonly #innerClosed = Promise.withResolvers<void>();
+
+  /** Takes over a channel of the library's, before or when it opens: no message is missed. */
+  constructor(inner: RTCDataChannel, association: Association, options: DataChannelOptions) {
+    super({ ...options, label: inner.label });
+    this.#inner = inner;
+    this.#association = association;
+    this.#release = options.release;
+    inner.onMessage.subscribe((message) =>
+      // A view of the library's buffer would keep a whole packet alive.
+      this.deliver(typeof message === "string" ? message : new Uint8Array(message))
+    );
+    inner.stateChanged.subscribe((state) => {
+      if (state !== "closed") return;
+      this.#innerClosed.resolve();
+      if (!this.isClosing) this.end({ by: "remote" });
+    });
+    this.closed.then(() => this.#innerClosed.resolve());
+    association.onAcknowledged = () => this.#onAcknowledged();
+  }
+
+  protected transmit(message: ChannelMessage, bytes: number): void {
+    // A copy: the library keeps what it is given until the peer has acknowledged it.
+    const lastTsn = typeof message === "string"
+      ? this.#association.send(this.#inner, "text", Buffer.from(message, "utf8"))
+      : this.#association.send(this.#inner, "binary", Buffer.from(message));
+    this.#sent.push({ lastTsn, bytes });
+  }
+
+  protected async finish(signal: AbortSignal | undefined): Promise<void> {
+    this.#inner.close();
+    using deadline = new Deadline(CLOSE_CONFIRM_MS, {
+      what: "the peer's confirmation of the close",
+      ...(signal === undefined ? {} : { parent: signal }),
+    });
+    // Everything has arrived: a peer that does not confirm has nothing to lose.
+    await abortable(this.#innerClosed.promise, deadline.signal).catch(() => {});
+  }
+
+  protected release(): Promise<void> {
+    return this.#release();
+  }
+
+  #onAcknowledged(): void {
+    for (let head = this.#sent[0]; head !== undefined; head = this.#sent[0]) {
+      if (!this.#association.isAcknowledged(head.lastTsn)) return;
+      this.#sent.shift();
+      this.acknowledged(head.bytes);
+    }
+  }
+}

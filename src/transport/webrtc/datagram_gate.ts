@@ -1,0 +1,155 @@
+/**
+ * What may come in: every datagram passes here before the library sees it.
+ *
+ * The library's ICE agent obeys unauthenticated STUN requests (pairs, role flips) and pairs with
+ * peer-reflexive addresses that no filter saw; its DTLS takes datagrams from any source. So here:
+ *
+ * - STUN requests need a source inside the scope, our user name, and a message integrity code made
+ *   with our password. Responses need a source inside the scope; the library checks their code and
+ *   that they answer a request. Indications are not used.
+ * - DTLS needs a source that has proven to be the peer by an ICE check of ours.
+ * - Anything else is dropped.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import type { StunProtocol } from "werift";
+import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
+import {
+  CONNECTION_SHAPE,
+  type ConnectionInsides,
+  insidesOf,
+  type LibraryAddress,
+  type LibraryConnection,
+  type LibraryPair,
+  SOCKET_SHAPE,
+  type SocketInsides,
+} from "./library.ts";
+import { isAuthentic, readStun, type StunMessage } from "./stun.ts";
+
+/** Most candidate pairs of a connection (RFC 8445, section 6.1.2.5). */
+export const MAX_PAIRS = 100;
+/** Most checks that are remembered before the peer's description is known. */
+const MAX_EARLY_CHECKS = 32;
+const MAX_REMEMBERED_REQUESTS = 64;
+/** `CandidatePairState.SUCCEEDED` of the library. */
+const SUCCEEDED = 3;
+const BINDING = 1;
+
+/** A way to lose, delay or watch datagrams; for tests and measurements. */
+export interface DatagramTap {
+  /** Whether an inbound datagram goes on. */
+  readonly inbound?: (data: Uint8Array, from: LibraryAddress) => boolean;
+  /** Whether an outbound datagram goes on. */
+  readonly outbound?: (data: Uint8Array, to: LibraryAddress) => boolean;
+}
+
+/** Options of a {@linkcode DatagramGate}. */
+export interface DatagramGateOptions {
+  readonly scope: NetworkScope;
+  /** Told when a socket reports an error (a destination that can't be reached). */
+  readonly onSocketError: (error: Error) => void;
+  /** Told of each authentic request: the peer is there. */
+  readonly onHeard: () => void;
+  readonly tap?: DatagramTap;
+}
+
+/** Stands before the sockets of one connection. */
+export class DatagramGate {
+  readonly #connection: LibraryConnection;
+  readonly #insides: ConnectionInsides;
+  readonly #options: DatagramGateOptions;
+
+  /** Guards every socket that the connection will open. */
+  constructor(connection: LibraryConnection, options: DatagramGateOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
+    const ensureProtocol = this.#insides.ensureProtocol.bind(connection);
+    this.#insides.ensureProtocol = (protocol) => {
+      ensureProtocol(protocol);
+      const connectionMade = protocol.connectionMade;
+      protocol.connectionMade = async (...args) => {
+        await connectionMade(...args);
+        this.#guard(protocol);
+      };
+    };
+  }
+
+  /** Whether a pair may carry data: both its ends are inside the scope. */
+  isPairAllowed(pair: LibraryPair): boolean {
+    return this.#isInScope(pair.remoteAddr[0]) && this.#isInScope(pair.localCandidate.host);
+  }
+
+  #guard(protocol: StunProtocol): void {
+    const socket = insidesOf<SocketInsides>(protocol.transport, SOCKET_SHAPE);
+    const { tap } = this.#options;
+    // A destination that the system refuses is an "error" event, fatal to a process without a
+    // listener.
+    socket.socket.on("error", this.#options.onSocketError);
+    const pass = socket.onData;
+    socket.onData = (data, from) => {
+      if (tap?.inbound?.(data, from) === false) return;
+      if (this.#admits(protocol, data, from)) pass(data, from);
+    };
+    const { send } = socket;
+    if (tap?.outbound !== undefined) {
+      const { outbound } = tap;
+      socket.send = (data, to) =>
+        to !== undefined && !outbound(data, to) ? Promise.resolve() : send(data, to);
+    }
+  }
+
+  #admits(protocol: StunProtocol, data: Buffer, from: LibraryAddress): boolean {
+    const first = data[0] ?? 255;
+    // Which protocol a datagram is: RFC 7983, section 7.
+    if (first <= 3) {
+      const message = readStun(data);
+      return message !== undefined && message.method === BINDING && this.#isInScope(from[0]) &&
+        this.#admitsStun(protocol, message, from);
+    }
+    return first >= 20 && first <= 63 && this.#isFromPeer(protocol, from);
+  }
+
+  #admitsStun(protocol: StunProtocol, message: StunMessage, from: LibraryAddress): boolean {
+    const { localUsername, localPassword, remoteUsername, checkList } = this.#connection;
+    if (message.messageClass === "success" || message.messageClass === "error") return true;
+    if (message.messageClass === "indication") return false;
+    const [to, by, ...rest] = message.username?.split(":") ?? [];
+    if (to !== localUsername || by === undefined || rest.length > 0) return false;
+    if (remoteUsername !== "" && by !== remoteUsername) return false;
+    if (!isAuthentic(message, localPassword)) return false;
+    this.#options.onHeard();
+    const pair = checkList.find((known) => isPairOf(known, protocol, from));
+    if (pair !== undefined) {
+      forgetRequests(pair);
+      return true;
+    }
+    return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
+  }
+
+  #isFromPeer(protocol: StunProtocol, from: LibraryAddress): boolean {
+    const { nominated, checkList } = this.#connection;
+    if (nominated !== undefined && isPairOf(nominated, protocol, from)) return true;
+    // The peer may have nominated another pair than we did: any that we checked will do.
+    return checkList.some((pair) => pair.state === SUCCEEDED && isPairOf(pair, protocol, from));
+  }
+
+  #isInScope(host: string): boolean {
+    // An IPv6 socket must not be a second way in for IPv4.
+    return !/^::ffff:/i.test(host) && judgeAddress(host, this.#options.scope).accepted;
+  }
+}
+
+/** The library remembers the id of every request of a pair, for its statistics, for ever. */
+function forgetRequests(pair: LibraryPair): void {
+  const { requestTransactionIds } = insidesOf<{ requestTransactionIds: Set<string> }>(pair, {
+    requestTransactionIds: "object",
+  });
+  if (requestTransactionIds.size >= MAX_REMEMBERED_REQUESTS) requestTransactionIds.clear();
+}
+
+function isPairOf(pair: LibraryPair, protocol: StunProtocol, from: LibraryAddress): boolean {
+  const [host, port] = pair.remoteAddr;
+  return pair.protocol === protocol && port === from[1] && host === from[0];
+}

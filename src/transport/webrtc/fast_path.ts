@@ -1,0 +1,22 @@
+/**
+ * The one place where a faster way through the library is put into a connection.
+ *
+ * @module
+ */
+import type { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "werift";
+
+/** The library's objects of one connection, as its peer connection would name them. */
+export interface FastPathTarget {
+  readonly iceTransports: readonly [RTCIceTransport];
+  readonly dtlsTransports: readonly [RTCDtlsTransport];
+  readonly sctpTransport: RTCSctpTransport;
+}
+
+/**
+ * Called once for each connection, after its sockets are open and before anything is sent. The DTLS
+ * socket (`dtlsTransports[0].dtls`) appears later; `dtlsTransports[0].state` is `connected` only when
+ * the peer has been proven. Whatever it overrides must keep `sctp.send`, `sctp.localTsn`,
+ * `sctp.lastSackedTsn` and `sctp.onSackReceived` meaning what they mean: the send window counts by
+ * them. Datagrams reach `UdpTransport.onData` only through the gate that was put there before.
+ */
+export type FastPath = (target: FastPathTarget) => void;

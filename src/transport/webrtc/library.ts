@@ -1,0 +1,80 @@
+/**
+ * The only view that this folder has of the insides of the WebRTC library.
+ *
+ * The library's types hide what our workarounds must reach. Each view here names the members that
+ * are reached, and {@linkcode insidesOf} proves that they are there before it hands the view out: a
+ * library that changed is found when a connection is made, never by an odd failure later.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import type { RTCIceTransport, StunProtocol } from "werift";
+import project from "../../../deno.json" with { type: "json" };
+import { TransportError } from "../../base/errors.ts";
+
+/** The version that the workarounds were written against. */
+export const LIBRARY = "npm:werift@0.25.2";
+
+/** A host literal and a port, as the library passes them. */
+export type LibraryAddress = readonly [string, number];
+
+/** The library's ICE agent. */
+export type LibraryConnection = RTCIceTransport["connection"];
+
+/** A candidate pair of the library's ICE agent. */
+export type LibraryPair = LibraryConnection["checkList"][number];
+
+/** A UDP socket of the library, with its two data paths. */
+export interface SocketInsides {
+  onData: (data: Buffer, address: LibraryAddress) => void;
+  send: (data: Buffer, address?: LibraryAddress) => Promise<void>;
+  readonly closed: boolean;
+  readonly socket: { on(event: "error", listener: (error: Error) => void): unknown };
+}
+
+/** The insides of an ICE agent. */
+export interface ConnectionInsides {
+  readonly protocols: StunProtocol[];
+  readonly earlyChecks: unknown[];
+  /** Passwords by user name, of this and earlier generations. */
+  userHistory: Record<string, string>;
+  ensureProtocol(protocol: StunProtocol): void;
+}
+
+/** Members of the library's ICE agent that are reached, with the types they must have. */
+export const CONNECTION_SHAPE = {
+  protocols: "object",
+  earlyChecks: "object",
+  checkList: "object",
+  userHistory: "object",
+  ensureProtocol: "function",
+  localUsername: "string",
+  localPassword: "string",
+} as const;
+
+/** Members of a UDP socket of the library that are reached. */
+export const SOCKET_SHAPE = { onData: "function", send: "function", socket: "object" } as const;
+
+/**
+ * Hands out a view of the insides of a library object.
+ *
+ * @param shape The members that must be there, with their `typeof`.
+ * @throws {TransportError} SETUP_FAILED when the library is not the one expected. There is no way
+ * round: without these members a peer can't be verified.
+ */
+export function insidesOf<T>(object: object, shape: Readonly<Record<string, string>>): T {
+  if (project.imports.werift !== LIBRARY) throw unexpected(`${project.imports.werift} is in use`);
+  const members = object as Readonly<Record<string, unknown>>;
+  const typeOf = (name: string): string => typeof members[name];
+  const wrong = Object.entries(shape).find(([name, type]) => typeOf(name) !== type);
+  if (wrong !== undefined) throw unexpected(`${wrong[0]} is no ${wrong[1]}`);
+  return object as T;
+}
+
+function unexpected(what: string): TransportError {
+  return new TransportError(
+    "SETUP_FAILED",
+    `the WebRTC library is not the one this program was written for (${LIBRARY}): ${what}; ` +
+      "install the pinned version",
+  );
+}

@@ -1,0 +1,291 @@
+/**
+ * One peer connection: ICE, DTLS and SCTP of the library put together by hand, without its session
+ * descriptions, media, defaults and servers.
+ *
+ * @module
+ */
+import {
+  CipherContext,
+  IceCandidate,
+  RTCCertificate,
+  type RTCDataChannel,
+  RTCDtlsTransport,
+  RTCIceGatherer,
+  RTCIceParameters,
+  RTCIceTransport,
+} from "werift";
+import { abortable } from "../../base/deadline.ts";
+import { messageOf, TransportError } from "../../base/errors.ts";
+import {
+  type Candidate,
+  canonicalAddress,
+  formatCandidate,
+} from "../../protocol/network_scope/candidate.ts";
+import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
+import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
+import type { ChannelEnd } from "../channel.ts";
+import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
+import { DataChannel } from "./data_channel.ts";
+import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
+import { DtlsHandshake } from "./dtls_handshake.ts";
+import type { FastPath } from "./fast_path.ts";
+import { IceAgent } from "./ice_agent.ts";
+import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
+
+/** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
+const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
+const SECP256R1 = 23;
+
+/** Of our first candidate; each further one stands a local preference lower (RFC 8445, 5.1.2.1). */
+const HOST_PRIORITY = 2 ** 24 * 126 + 2 ** 8 * 65535 + 255;
+
+interface DtlsTransportInsides {
+  setState(state: "connecting" | "connected"): void;
+}
+
+/** Options of a {@linkcode Peer}. */
+export interface PeerOptions {
+  readonly role: "offerer" | "answerer";
+  readonly scope: NetworkScope;
+  /** Addresses to listen on; all inside the scope. */
+  readonly addresses: readonly string[];
+  readonly tap?: DatagramTap;
+  readonly fastPath?: FastPath;
+}
+
+/** What our own description says of the connection. */
+export interface LocalParameters {
+  readonly iceUfrag: string;
+  readonly icePwd: string;
+  readonly fingerprints: readonly Fingerprint[];
+  readonly candidates: readonly Candidate[];
+}
+
+/** What the peer's description says, judged. */
+export interface RemoteParameters {
+  readonly description: DataDescription;
+  readonly candidates: readonly Candidate[];
+}
+
+/** A connection to one peer, from gathering to its open channel. */
+export class Peer {
+  readonly #options: PeerOptions;
+  readonly #ice: RTCIceTransport;
+  readonly #dtls: RTCDtlsTransport;
+  readonly #agent: IceAgent;
+  readonly #gate: DatagramGate;
+  readonly #association: Association;
+  readonly #certificate: RTCCertificate;
+  #handshake: DtlsHandshake | undefined;
+  readonly #failure = Promise.withResolvers<never>();
+  readonly #opened = Promise.withResolvers<DataChannel>();
+  #maxMessageSize = MAX_MESSAGE_SIZE;
+  #channel: DataChannel | undefined;
+  #handedOut = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: PeerOptions, certificate: RTCCertificate) {
+    this.#options = options;
+    this.#certificate = certificate;
+    const gatherer = new RTCIceGatherer({
+      useIpv4: false,
+      useIpv6: false,
+      additionalHostAddresses: [...options.addresses],
+    });
+    const { connection } = gatherer;
+    // The library asks a public server when it is told to ask none.
+    delete connection.stunServer;
+    const insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
+    // Its own credentials are shorter than RFC 8445, section 5.3, asks for.
+    connection.localUsername = randomIceString(8);
+    connection.localPassword = randomIceString(32);
+    insides.userHistory = { [connection.localUsername]: connection.localPassword };
+    connection.iceControlling = options.role === "offerer";
+    this.#agent = new IceAgent(connection);
+    this.#gate = new DatagramGate(connection, {
+      scope: options.scope,
+      onHeard: () => this.#agent.heard(),
+      onSocketError: () => {},
+      ...(options.tap === undefined ? {} : { tap: options.tap }),
+    });
+    this.#ice = new RTCIceTransport(gatherer);
+    this.#dtls = new RTCDtlsTransport({}, this.#ice, certificate);
+    this.#association = new Association(this.#dtls, {
+      peerOpens: options.role === "answerer",
+      onFailure: (error) => this.#fail(error),
+      onChannel: (channel) => this.#adopt(channel),
+      onClosed: () => this.#onEnd({ by: "remote" }),
+    });
+    this.#failure.promise.catch(() => {});
+  }
+
+  /** Makes a certificate and opens a socket for each address. */
+  static async gather(options: PeerOptions): Promise<Peer> {
+    const { certPem, keyPem, signatureHash } = await CipherContext
+      .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
+    const peer = new Peer(options, new RTCCertificate(keyPem, certPem, signatureHash));
+    try {
+      await peer.#ice.gather();
+      options.fastPath?.({
+        iceTransports: [peer.#ice],
+        dtlsTransports: [peer.#dtls],
+        sctpTransport: peer.#association.transport,
+      });
+    } catch (error) {
+      await peer.close();
+      throw error;
+    }
+    return peer;
+  }
+
+  /** What our description must say. */
+  get local(): LocalParameters {
+    const { localUsername, localPassword, localCandidates } = this.#ice.connection;
+    return {
+      iceUfrag: localUsername,
+      icePwd: localPassword,
+      fingerprints: this.#dtls.localParameters.fingerprints.map(({ value }) => ({
+        hash: "sha-256",
+        digest: value.toUpperCase(),
+      })),
+      candidates: localCandidates.map((candidate, i) => ({
+        foundation: String(i + 1),
+        priority: HOST_PRIORITY - 256 * i,
+        address: canonicalAddress(candidate.host),
+        port: candidate.port,
+        type: "host",
+      })),
+    };
+  }
+
+  /** Connects. Resolves with the open channel; on failure nothing is left. */
+  async connect(
+    remote: RemoteParameters,
+    dtlsRole: "client" | "server",
+    label: string,
+    signal: AbortSignal,
+  ): Promise<DataChannel> {
+    try {
+      const setup = this.#connect(remote, dtlsRole, label);
+      const channel = await abortable(Promise.race([setup, this.#failure.promise]), signal);
+      this.#handedOut = true;
+      return channel;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #connect(
+    { description, candidates }: RemoteParameters,
+    dtlsRole: "client" | "server",
+    label: string,
+  ): Promise<DataChannel> {
+    this.#ice.setRemoteParams(
+      new RTCIceParameters({
+        iceLite: description.iceLite,
+        usernameFragment: description.iceUfrag,
+        password: description.icePwd,
+      }),
+    );
+    for (const candidate of candidates) {
+      const parsed = IceCandidate.fromJSON({ candidate: formatCandidate(candidate) });
+      if (parsed !== undefined) await this.#ice.addRemoteCandidate(parsed);
+    }
+    this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
+    const pair = await this.#agent.connect();
+    if (!this.#gate.isPairAllowed(pair)) {
+      throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
+    }
+    this.#agent.watch(() => this.#fail(lostError()));
+    await this.#startDtls(dtlsRole, description);
+    this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
+    if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
+    await this.#association.transport.start(description.sctpPort);
+    return await this.#opened.promise;
+  }
+
+  async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
+    const { certPem, privateKey } = this.#certificate;
+    const { connection } = this.#ice;
+    const insides = insidesOf<DtlsTransportInsides>(this.#dtls, { setState: "function" });
+    const handshake = new DtlsHandshake({
+      role,
+      fingerprints,
+      certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
+      send: (datagram) => connection.send(datagram),
+      onData: (data) => {
+        this.#agent.heard();
+        this.#dtls.dataReceiver(data);
+      },
+      onClosed: () => this.#onEnd({ by: "remote" }),
+    });
+    this.#handshake = handshake;
+    this.#dtls.role = role;
+    this.#dtls.dtls = handshake.socket;
+    connection.onData.subscribe((datagram) => handshake.receive(datagram));
+    insides.setState("connecting");
+    handshake.start();
+    await handshake.completed;
+    insides.setState("connected");
+  }
+
+  /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
+  #adopt(inner: RTCDataChannel): void {
+    if (this.#channel !== undefined) return;
+    const channel = new DataChannel(inner, this.#association, {
+      maxMessageSize: this.#maxMessageSize,
+      release: () => this.close(),
+    });
+    this.#channel = channel;
+    inner.stateChanged.subscribe((state) => {
+      if (state === "open") this.#opened.resolve(channel);
+    });
+  }
+
+  /** Closes what has no channel yet: an open channel belongs to whoever asked for it. */
+  async release(): Promise<void> {
+    if (!this.#handedOut) await this.close();
+  }
+
+  /** Closes everything; resolves when nothing is left. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#channel?.end({ by: "local" });
+    this.#agent[Symbol.dispose]();
+    await this.#association.stop();
+    this.#handshake?.[Symbol.dispose]();
+    await this.#dtls.stop();
+  }
+
+  #fail(cause: unknown): void {
+    const error = cause instanceof TransportError ? cause : new TransportError(
+      "CHANNEL_LOST",
+      `the connection failed: ${messageOf(cause) || "the peer broke the protocol"}`,
+      { cause },
+    );
+    this.#onEnd({ by: "failure", error });
+  }
+
+  #onEnd(end: ChannelEnd): void {
+    this.#channel?.end(end);
+    this.#failure.reject(
+      end.error ?? new TransportError("SETUP_FAILED", "the peer ended the connection"),
+    );
+  }
+}
+
+function lostError(): TransportError {
+  return new TransportError("CHANNEL_LOST", "the peer has not answered for 10 s");
+}
+
+/** 6 random bits a character, of the alphabet of RFC 8839, section 5.4. */
+function randomIceString(length: number): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => alphabet[byte & 63])
+    .join("");
+}
