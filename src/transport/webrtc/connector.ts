@@ -22,6 +22,7 @@ import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
 import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
 import type { DatagramTap } from "./datagram_gate.ts";
+import { createFastPath } from "./fast/fast_path.ts";
 import type { FastPath } from "./fast_path.ts";
 import { judgeLocalAddresses } from "./local_addresses.ts";
 import { Peer, type RemoteParameters } from "./peer.ts";
@@ -37,7 +38,7 @@ export interface ConnectorOptions {
   readonly interfaces?: () => readonly Pick<Deno.NetworkInterfaceInfo, "address">[];
   /** Loses or watches datagrams, for tests and measurements. */
   readonly tap?: DatagramTap;
-  /** Put into each connection. */
+  /** Put into each connection. @default {createFastPath()} */
   readonly fastPath?: FastPath;
 }
 
@@ -92,7 +93,7 @@ export const connector: Connector = createConnector();
 async function gather(
   role: "offerer" | "answerer",
   { scope, signal, onCandidate }: ConnectOptions,
-  { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
+  { interfaces = Deno.networkInterfaces, fastPath = createFastPath(), ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
   const judged = judgeLocalAddresses(interfaces(), scope);
@@ -100,7 +101,7 @@ async function gather(
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
   const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
-  const peer = await Peer.gather({ role, scope, addresses, ...hooks });
+  const peer = await Peer.gather({ role, scope, addresses, fastPath, ...hooks });
   try {
     signal.throwIfAborted();
     const { candidates } = peer.local;

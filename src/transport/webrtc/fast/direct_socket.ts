@@ -1,5 +1,5 @@
 /**
- * The library's UDP sockets, with less around each datagram.
+ * UDP sockets with less around each datagram.
  *
  * Deno's `node:dgram` makes a new 64 KiB array for each datagram received, and resolves the address
  * and waits for the next tick for each one sent. Here: small arrays, and sends that go straight to
@@ -9,18 +9,10 @@
  */
 import type { Socket } from "node:dgram";
 import { isIP } from "node:net";
-import type { Buffer } from "node:buffer";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
 
 /** Room for any datagram of ours: no path's packet is larger but on loopback and jumbo frames. */
 const RECEIVE_ARRAY_BYTES = 2048;
-
-/** The library's wrapper of one socket. */
-interface SocketOwner {
-  readonly socket: Socket;
-  readonly closed: boolean;
-  send: (data: Buffer, address?: readonly [string, number]) => Promise<void>;
-}
 
 /** The handle of Node's sockets, as far as it is used: `UDPWrap.send`. */
 interface UdpHandle {
@@ -35,36 +27,34 @@ interface UdpHandle {
   send6: UdpHandle["send"];
 }
 
-const DONE = Promise.resolve();
-
 /**
- * Speeds up a bound socket of the library.
+ * Speeds up a socket that is bound.
  *
  * @throws {UnexpectedInside} When the socket is not built as expected; it is left as it was.
  */
-export function useDirectSocket(transport: object): void {
-  if (!hasMembers<SocketOwner>(transport, { socket: "object", send: "function" })) {
-    throw new UnexpectedInside("the library's UDP transport");
-  }
-  const handle = handleOf(transport.socket);
-  shrinkReceiveArrays(transport.socket);
-  const sendSlowly = transport.send;
+export function useDirectSocket(socket: Socket): void {
+  const members = { send: "function", setRecvBufferSize: "function" } as const;
+  if (!hasMembers(socket, members)) throw new UnexpectedInside("a UDP socket");
+  const handle = handleOf(socket);
+  shrinkReceiveArrays(socket);
+  const send = socket.send.bind(socket) as (...args: unknown[]) => void;
   let knownHost = "";
   let knownFamily = 0;
-  transport.send = (data, address) => {
-    if (transport.closed) return DONE;
-    if (address === undefined) return sendSlowly(data, address);
-    const [host, port] = address;
+  const sendDirectly = (...args: unknown[]): void => {
+    const [data, port, host] = args;
+    const isPlain = args.length === 3 && data instanceof Uint8Array && typeof port === "number" &&
+      typeof host === "string";
+    if (!isPlain) return send(...args);
     if (host !== knownHost) {
       knownHost = host;
       knownFamily = isIP(host);
     }
-    if (knownFamily === 0) return sendSlowly(data, address);
     // The handle copies the bytes before it returns. What a send fails with is a loss, as with UDP.
-    if (knownFamily === 6) handle.send6({}, [data], 1, port, host, false);
-    else handle.send({}, [data], 1, port, host, false);
-    return DONE;
+    if (knownFamily === 4) handle.send({}, [data], 1, port, host, false);
+    else if (knownFamily === 6) handle.send6({}, [data], 1, port, host, false);
+    else send(...args);
   };
+  Object.defineProperty(socket, "send", { value: sendDirectly, configurable: true });
 }
 
 /** The handle lies in a member of the state that Node keeps behind a symbol. */

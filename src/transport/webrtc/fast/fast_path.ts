@@ -12,17 +12,16 @@
  *
  * @module
  */
-import type { RTCSctpTransport, StunProtocol } from "werift";
+import type { Socket } from "node:dgram";
 import project from "../../../../deno.json" with { type: "json" };
 import { messageOf } from "../../../base/errors.ts";
 import { logFor } from "../../../log/log.ts";
+import type { FastPath, FastPathTarget } from "../fast_path.ts";
+import { LIBRARY } from "../library.ts";
 import { useDirectSocket } from "./direct_socket.ts";
 import { FastAssociation } from "./fast_association.ts";
 import { FastRecords } from "./fast_records.ts";
-import { hasMembers, UnexpectedInside } from "./insides.ts";
-
-/** The only library that the layers were written for. */
-const LIBRARY = "npm:werift@0.25.2";
+import { hasMembers, iceInsides, UnexpectedInside } from "./insides.ts";
 
 /** Which layers are used, so that each can be measured alone. */
 export interface FastPathOptions {
@@ -36,46 +35,33 @@ export interface FastPathOptions {
   readonly warn?: (message: string) => void;
 }
 
-/**
- * Puts the fast path over a connection. To be called when its SCTP transport has its DTLS
- * transport and its receiver, and before its sockets are opened.
- */
-export function useFastPath(transport: RTCSctpTransport, options: FastPathOptions = {}): void {
+/** Makes a fast path of the layers that are wanted, to be put over each connection. */
+export function createFastPath(options: FastPathOptions = {}): FastPath {
   const { sockets = true, records = true, association = true } = options;
   const warn = options.warn ?? ((message) => logFor("transport").warn(message));
-  const dtls = transport.dtlsTransport;
-  const { connection } = dtls.iceTransport;
-  const layer = (name: string, wanted: boolean, put: () => void): void => {
+  const put = (layer: string, wanted: boolean, over: () => void): void => {
     if (!wanted) return;
     try {
       if (project.imports.werift !== LIBRARY) throw new UnexpectedInside(project.imports.werift);
-      put();
+      over();
     } catch (error) {
-      warn(`going without the fast ${name}: ${messageOf(error)}`);
+      warn(`going without the fast path's ${layer}: ${messageOf(error)}`);
     }
   };
-  layer("sockets", sockets, () =>
-    onSocket(connection, (socket) => {
-      layer("sockets", true, () => useDirectSocket(socket));
-    }));
-  layer("records", records, () => new FastRecords(dtls, warn));
-  layer("association", association, () => new FastAssociation(transport));
+  return (target) => {
+    put("sockets", sockets, () => socketsOf(target).forEach(useDirectSocket));
+    put("records", records, () => new FastRecords(target, warn));
+    put("association", association, () => new FastAssociation(target.sctpTransport));
+  };
 }
 
-/** Calls back for each socket of a connection, once it is open. */
-function onSocket(connection: object, opened: (socket: object) => void): void {
-  type Insides = { ensureProtocol(protocol: StunProtocol): void };
-  if (!hasMembers<Insides>(connection, { ensureProtocol: "function" })) {
-    throw new UnexpectedInside("the library's ICE connection");
-  }
-  const ensureProtocol = connection.ensureProtocol.bind(connection);
-  connection.ensureProtocol = (protocol) => {
-    ensureProtocol(protocol);
-    const connectionMade = protocol.connectionMade;
-    if (typeof connectionMade !== "function") return;
-    protocol.connectionMade = async (...args) => {
-      await connectionMade(...args);
-      opened(protocol.transport);
-    };
-  };
+/** The UDP sockets of a connection. */
+function socketsOf({ iceTransports: [{ connection }] }: FastPathTarget): Socket[] {
+  return iceInsides(connection).protocols.map((protocol) => {
+    const isExpected =
+      hasMembers<{ transport: { socket: Socket } }>(protocol, { transport: "object" }) &&
+      hasMembers(protocol.transport, { socket: "object" });
+    if (!isExpected) throw new UnexpectedInside("the library's UDP transport");
+    return protocol.transport.socket;
+  });
 }

@@ -6,9 +6,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { RTCDtlsTransport, StunProtocol } from "werift";
-import { hasMembers, UnexpectedInside } from "./insides.ts";
-import { applicationRecordEnds, type RecordAlgorithm, RecordCipher } from "./record_cipher.ts";
+import type { RTCDtlsTransport, RTCIceTransport, StunProtocol } from "werift";
+import type { FastPathTarget } from "../fast_path.ts";
+import { hasMembers, type IceInsides, iceInsides, UnexpectedInside } from "./insides.ts";
+import {
+  applicationRecordEnds,
+  type RecordAlgorithm,
+  RecordCipher,
+  recordSequence,
+} from "./record_cipher.ts";
 
 type Address = readonly [string, number];
 
@@ -48,20 +54,16 @@ interface ProtocolInsides {
   datagramReceived: (data: Buffer, address: Address) => void;
 }
 
-/** What of an ICE connection is reached. */
-interface ConnectionInsides {
-  ensureProtocol: (protocol: StunProtocol) => void;
-  canSendApplicationData: () => boolean;
-}
-
 /** `SessionType.CLIENT` of the library. */
 const CLIENT = 1;
 const DONE = Promise.resolve();
 
 /** Seals and opens the application data of one DTLS transport. */
 export class FastRecords {
+  readonly #target: FastPathTarget;
   readonly #dtls: RTCDtlsTransport;
-  readonly #canSend: () => boolean;
+  readonly #connection: RTCIceTransport["connection"];
+  readonly #ice: IceInsides;
   readonly #warn: (message: string) => void;
   #cipherOf: object | undefined;
   #cipher: RecordCipher | undefined;
@@ -71,27 +73,21 @@ export class FastRecords {
   #socket: ProtocolInsides["transport"] | undefined;
 
   /**
-   * Takes over the application data of `dtls`. Must be called before its sockets are opened.
+   * Takes over the application data of a connection whose sockets are open.
    *
    * @throws {UnexpectedInside} When the library is not built as expected; nothing was changed.
    */
-  constructor(dtls: RTCDtlsTransport, warn: (message: string) => void) {
-    this.#dtls = dtls;
+  constructor(target: FastPathTarget, warn: (message: string) => void) {
+    this.#target = target;
     this.#warn = warn;
-    const connection: unknown = dtls.iceTransport.connection;
-    if (
-      !hasMembers<ConnectionInsides>(connection, {
-        ensureProtocol: "function",
-        canSendApplicationData: "function",
-        consentFresh: "boolean",
-      }) || typeof dtls.sendData !== "function" || typeof dtls.dataReceiver !== "function"
-    ) throw new UnexpectedInside("the library's ICE connection or DTLS transport");
-    this.#canSend = () => connection.canSendApplicationData();
-    const ensureProtocol = connection.ensureProtocol.bind(connection);
-    connection.ensureProtocol = (protocol) => {
-      ensureProtocol(protocol);
-      this.#watch(protocol);
-    };
+    const [dtls] = target.dtlsTransports;
+    this.#dtls = dtls;
+    this.#connection = dtls.iceTransport.connection;
+    this.#ice = iceInsides(this.#connection);
+    if (!hasMembers(dtls, { sendData: "function", dataReceiver: "function" })) {
+      throw new UnexpectedInside("the library's DTLS transport");
+    }
+    for (const protocol of this.#ice.protocols) this.#watch(protocol);
     const { sendData } = dtls;
     const send = (data: Uint8Array) => this.#send(data) ?? sendData(asBuffer(data));
     Object.defineProperty(dtls, "sendData", { value: send, writable: true, configurable: true });
@@ -99,20 +95,20 @@ export class FastRecords {
 
   /** Undefined when this must go the library's way. */
   #send(data: Uint8Array): Promise<void> | undefined {
-    const pair = this.#dtls.iceTransport.connection.nominated;
+    const pair = this.#connection.nominated;
     const counter = this.#currentCounter();
     const cipher = this.#currentCipher();
     if (pair === undefined || counter === undefined || cipher === undefined) return undefined;
     const socket = this.#socketFor(pair.protocol);
     if (socket === undefined) return undefined;
-    if (!this.#canSend() || socket.closed) return DONE;
+    if (!this.#ice.canSendApplicationData() || socket.closed) return DONE;
     const record = cipher.seal(counter.epoch, ++counter.recordSequenceNumber, data);
     pair.packetsSent++;
     pair.bytesSent += record.length;
     return socket.send(record as Buffer<ArrayBuffer>, pair.remoteAddr);
   }
 
-  #watch(protocol: unknown): void {
+  #watch(protocol: object): void {
     if (!hasMembers<ProtocolInsides>(protocol, { type: "string", datagramReceived: "function" })) {
       return;
     }
@@ -124,7 +120,7 @@ export class FastRecords {
 
   /** False when this must go the library's way. */
   #receive(protocol: object, data: Buffer, [host, port]: Address): boolean {
-    const pair = this.#dtls.iceTransport.connection.nominated;
+    const pair = this.#connection.nominated;
     const counter = this.#currentCounter();
     const cipher = this.#currentCipher();
     if (pair === undefined || counter === undefined || cipher === undefined) return false;
@@ -139,12 +135,22 @@ export class FastRecords {
     pair.bytesReceived += datagram.length;
     let at = 0;
     for (const end of ends) {
-      const plain = cipher.open(datagram, at, end);
+      this.#open(cipher, datagram, at, end);
       at = end;
-      // The receiver is undefined once the association has stopped.
-      if (plain !== undefined) this.#dtls.dataReceiver?.(asBuffer(plain));
     }
     return true;
+  }
+
+  #open(cipher: RecordCipher, datagram: Uint8Array, at: number, end: number): void {
+    const replays = this.#target.replays();
+    const sequence = recordSequence(datagram, at);
+    if (replays?.isNew(sequence) === false) return;
+    const plain = cipher.open(datagram, at, end);
+    if (plain === undefined) return;
+    replays?.mark(sequence);
+    this.#target.onHeard();
+    // The receiver is undefined once the association has stopped.
+    this.#dtls.dataReceiver?.(asBuffer(plain));
   }
 
   /** Undefined unless the handshake is over and proven. */

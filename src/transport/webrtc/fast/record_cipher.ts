@@ -147,6 +147,13 @@ export function applicationRecordEnds(
   return ends;
 }
 
+/** The sequence number, 48 bits, of the record at `at`. */
+export function recordSequence(datagram: Uint8Array, at: number): number {
+  const high = uint16At(datagram, at + 5);
+  const low = uint16At(datagram, at + 7) * 2 ** 16 + uint16At(datagram, at + 9);
+  return high * 2 ** 32 + low;
+}
+
 function uint16At(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
