@@ -112,7 +112,7 @@ export function spawnPeer(command: string, args: readonly string[]): RemotePeer 
   const input = child.stdin.getWriter();
   const encoder = new TextEncoder();
   return new RemotePeer({
-    replies: jsonLines(child.stdout),
+    replies: jsonLines<Reply>(child.stdout),
     tell: async (command) => {
       // A child that is gone shows as the end of its replies.
       await input.write(encoder.encode(JSON.stringify(command) + "\n")).catch(() => {});
@@ -130,9 +130,9 @@ export function spawnPeer(command: string, args: readonly string[]): RemotePeer 
 }
 
 /** A stream of bytes as one value of JSON a line. */
-export async function* jsonLines(
+export async function* jsonLines<T extends Reply | Command>(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<Reply> {
+): AsyncGenerator<T> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");

@@ -17,7 +17,7 @@ export interface W3cChannel {
   onmessage?: unknown;
   send(message: Message): void;
   close(): void;
-  addEventListener(type: string, listener: () => void, options?: { once: boolean }): void;
+  addEventListener(type: string, listener: () => void): void;
 }
 
 interface Description {
@@ -105,6 +105,8 @@ class W3cLink implements Link {
   readonly #connection: W3cConnection;
   readonly #channel: W3cChannel;
   readonly #inbox: (Message | undefined)[] = [];
+  /** Lets a sender go on that waits for room. */
+  #goOn: () => void = () => {};
   readonly #readers: ((message: Message | undefined) => void)[] = [];
 
   constructor(connection: W3cConnection, channel: W3cChannel) {
@@ -114,7 +116,11 @@ class W3cLink implements Link {
     channel.bufferedAmountLowThreshold = LOW_BYTES;
     channel.onmessage = ({ data }: { data: string | ArrayBuffer | Uint8Array<ArrayBuffer> }) =>
       this.#push(data instanceof ArrayBuffer ? new Uint8Array(data) : data);
-    channel.onclose = () => this.#push(undefined);
+    channel.onclose = () => {
+      this.#push(undefined);
+      this.#goOn();
+    };
+    channel.addEventListener("bufferedamountlow", () => this.#goOn());
     this.opened = new Promise((resolve) => {
       channel.onopen = () => resolve();
       if (channel.readyState === "open") resolve();
@@ -124,10 +130,7 @@ class W3cLink implements Link {
   async send(message: Message): Promise<void> {
     this.#channel.send(message);
     if (this.#channel.bufferedAmount <= HIGH_BYTES) return;
-    await new Promise<void>((resolve) => {
-      this.#channel.addEventListener("bufferedamountlow", () => resolve(), { once: true });
-      this.#channel.addEventListener("close", () => resolve(), { once: true });
-    });
+    await new Promise<void>((resolve) => this.#goOn = resolve);
   }
 
   receive(): Promise<Message | undefined> {

@@ -43,8 +43,12 @@ const MAX_GAP_RUNS = 1024;
 const MAX_DUPLICATES = 16;
 /** "At least every second packet" (RFC 9260 section 6.2), */
 const PACKETS_PER_SACK = 2;
-/** or fewer where the peer says itself when it waits for one (RFC 7053). */
-const PACKETS_PER_SACK_WHEN_ASKED = 4;
+/**
+ * or fewer, as each costs both sides as much as a packet of data: from a peer that says itself when
+ * it waits for one (RFC 7053), once so many packets have come in order that its window is large.
+ */
+const PACKETS_PER_SACK_IN_FULL_FLOW = 8;
+const FULL_FLOW_PACKETS = 128;
 
 /** The receiving half of an association. */
 export class SctpReceiver {
@@ -62,6 +66,8 @@ export class SctpReceiver {
   #lastWindow: number;
   #duplicates: number[] = [];
   #packets = 0;
+  /** Packets since the last gap. */
+  #packetsInOrder = 0;
   #sackNeeded = false;
   #sackNow = false;
   #peerAsks = false;
@@ -123,7 +129,9 @@ export class SctpReceiver {
   endOfPacket(): SackUrgency {
     if (!this.#sackNeeded) return "none";
     this.#packets++;
-    const every = this.#peerAsks ? PACKETS_PER_SACK_WHEN_ASKED : PACKETS_PER_SACK;
+    this.#packetsInOrder = this.#gaps.isEmpty ? this.#packetsInOrder + 1 : 0;
+    const inFullFlow = this.#peerAsks && this.#packetsInOrder > FULL_FLOW_PACKETS;
+    const every = inFullFlow ? PACKETS_PER_SACK_IN_FULL_FLOW : PACKETS_PER_SACK;
     return this.#sackNow || this.#packets >= every ? "now" : "delayed";
   }
 

@@ -65,7 +65,7 @@ interface InFlight extends DataChunk {
 /** Reports of a TSN as missing that make it lost (RFC 9260 section 7.2.4). */
 const MISSES_MEAN_LOSS = 3;
 /** More in flight than this and the peer acknowledges some of it without being asked. */
-const FEW_PACKETS = 8;
+const FEW_PACKETS = 16;
 const { IMMEDIATE } = DataFlag;
 
 /** The sending half of an association. */
