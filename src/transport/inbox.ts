@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { abortable } from "../base/deadline.ts";
 import type { ChannelEnd, ChannelMessage, WaitOptions } from "./channel.ts";
 
@@ -16,16 +17,7 @@ export interface InboxOptions {
 
 /** Bytes of a message: its own for binary, its UTF-8 form for text. */
 export function byteLength(message: ChannelMessage): number {
-  if (typeof message !== "string") return message.byteLength;
-  let bytes = message.length;
-  for (let i = 0; i < message.length; i++) {
-    const unit = message.charCodeAt(i);
-    if (unit > 0x7ff) bytes += 2;
-    else if (unit > 0x7f) bytes += 1;
-    // A surrogate pair takes 4 bytes: 2 for each of its halves.
-    if (unit >= 0xd800 && unit <= 0xdfff) bytes -= 1;
-  }
-  return bytes;
+  return typeof message === "string" ? Buffer.byteLength(message, "utf8") : message.byteLength;
 }
 
 /** A queue of inbound messages with one reader, a bound, and an end. */

@@ -18,6 +18,7 @@ const DCEP_OPEN = 3;
 const DCEP_ORDERED_RELIABLE = 0;
 /** Chunk types (RFC 9260, section 3.2; RFC 3758, section 3.2). */
 const CHUNK = { init: 1, sack: 3, shutdown: 7, forwardTsn: 192 } as const;
+const CLOSED = 1;
 const ESTABLISHED = 4;
 /** RTO.Initial of RFC 9260, section 16; the library waits 3 s, and its setup is lost with it. */
 const FIRST_RTO_S = 1;
@@ -39,6 +40,11 @@ interface Chunk {
 }
 
 interface SctpInsides {
+  readonly isStopped: boolean;
+  isServer: boolean;
+  setState(state: number): void;
+  timer1Start(chunk: Chunk): void;
+  t2Start(chunk: Chunk): void;
   associationState: number;
   rto: number;
   localTsn: number;
@@ -65,6 +71,11 @@ interface SctpInsides {
 }
 
 const SCTP_SHAPE = {
+  isStopped: "boolean",
+  isServer: "boolean",
+  setState: "function",
+  timer1Start: "function",
+  t2Start: "function",
   associationState: "number",
   rto: "number",
   localTsn: "number",
@@ -118,10 +129,14 @@ export class Association {
     this.transport.setDtlsTransport(dtls);
     this.#sctp = insidesOf<SctpInsides>(this.transport.sctp, SCTP_SHAPE);
     dtls.dataReceiver = (data) => void this.#sctp.handleData(data).catch(options.onFailure);
+    // Known to the library only when it starts; until then it would answer a peer's INIT, and then
+    // send its own: the peer aborts.
+    this.#sctp.isServer = options.peerOpens;
     this.#numberFrom(options.firstTsn ?? firstTsn());
     this.#sctp.rto = FIRST_RTO_S;
     this.#mendReceive();
     this.#mendAcknowledgements();
+    this.#mendStop();
     this.#sctp.stateChanged.closed.subscribe(options.onClosed);
   }
 
@@ -208,6 +223,23 @@ export class Association {
         sctp.lastReceivedTsn = nextTsn(sctp.lastReceivedTsn);
       }
       return false;
+    };
+  }
+
+  /** A chunk whose answer was being sent while all stopped would start timers, or all, again. */
+  #mendStop(): void {
+    const sctp = this.#sctp;
+    const setState = sctp.setState.bind(sctp);
+    sctp.setState = (state) => {
+      if (!sctp.isStopped || state === CLOSED) setState(state);
+    };
+    const timer1Start = sctp.timer1Start.bind(sctp);
+    sctp.timer1Start = (chunk) => {
+      if (!sctp.isStopped) timer1Start(chunk);
+    };
+    const t2Start = sctp.t2Start.bind(sctp);
+    sctp.t2Start = (chunk) => {
+      if (!sctp.isStopped) t2Start(chunk);
     };
   }
 

@@ -21,11 +21,9 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
 import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
-import type { DatagramTap } from "./datagram_gate.ts";
 import { createFastPath } from "./fast/fast_path.ts";
-import type { FastPath } from "./fast_path.ts";
 import { judgeLocalAddresses } from "./local_addresses.ts";
-import { Peer, type RemoteParameters } from "./peer.ts";
+import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";
 
 /** Most remote candidates that are looked at. */
 export const MAX_REMOTE_CANDIDATES = 64;
@@ -33,13 +31,9 @@ const DEFAULT_LABEL = "bolt";
 const OUR_MID = "0";
 
 /** Options of {@linkcode createConnector}; none is for the program itself. */
-export interface ConnectorOptions {
+export interface ConnectorOptions extends PeerHooks {
   /** The machine's interfaces. @default {Deno.networkInterfaces} */
   readonly interfaces?: () => readonly Pick<Deno.NetworkInterfaceInfo, "address">[];
-  /** Loses or watches datagrams, for tests and measurements. */
-  readonly tap?: DatagramTap;
-  /** Put into each connection. @default {createFastPath()} */
-  readonly fastPath?: FastPath;
 }
 
 /** Makes a connector. The program uses {@linkcode connector}. */

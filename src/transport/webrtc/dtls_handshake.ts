@@ -223,6 +223,9 @@ export class DtlsHandshake implements Disposable {
     this.#state = "over";
     clearTimeout(this.#retransmitTimer);
     this.#early = [];
+    this.#completion.reject(
+      new TransportError("SETUP_FAILED", "the connection was closed while it was being made"),
+    );
   }
 
   /** Sends a flight of the library's, and again until the peer has answered it. */
@@ -441,14 +444,13 @@ export class DtlsHandshake implements Disposable {
 
   #fail(cause: unknown): void {
     if (this.#state !== "running") return;
+    const failure = cause instanceof TransportError
+      ? cause
+      : new TransportError("SETUP_FAILED", `the DTLS handshake failed: ${messageOf(cause)}`, {
+        cause,
+      });
+    this.#completion.reject(failure);
     this[Symbol.dispose]();
-    this.#completion.reject(
-      cause instanceof TransportError
-        ? cause
-        : new TransportError("SETUP_FAILED", `the DTLS handshake failed: ${messageOf(cause)}`, {
-          cause,
-        }),
-    );
   }
 }
 

@@ -8,6 +8,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { TransportError } from "../../base/errors.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "./library.ts";
 
 /** Between two checks that are started (RFC 8445, section 14.2, asks for 5 ms at least). */
@@ -80,6 +81,7 @@ export class IceAgent implements Disposable {
   #isQuiet = false;
 
   constructor(connection: LibraryConnection) {
+    this.#nominated.promise.catch(() => {});
     this.#connection = connection;
     this.#insides = insidesOf<AgentInsides>(connection, AGENT_SHAPE);
     const checkComplete = this.#insides.checkComplete.bind(connection);
@@ -104,6 +106,8 @@ export class IceAgent implements Disposable {
     for (const check of earlyChecks) this.#insides.checkIncoming(...check);
     this.#startChecks();
     const pair = await this.#nominated.promise;
+    // Closed in the meantime: what starts now would outlive the connection.
+    if (this.#isOver) throw closedError();
     clearTimeout(this.#timer);
     for (const { handle } of this.#insides.checkList) (handle as Check | undefined)?.resolve?.();
     this.#insides.queryConsent();
@@ -125,6 +129,7 @@ export class IceAgent implements Disposable {
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#nominated.reject(closedError());
   }
 
   #after(ms: number, step: () => void): void {
@@ -172,4 +177,8 @@ export class IceAgent implements Disposable {
     protocol.request(request, remoteAddr, key, { retransmissions: 0, responseTimeout: 1000 })
       .then(() => this.heard(), () => {});
   }
+}
+
+function closedError(): TransportError {
+  return new TransportError("SETUP_FAILED", "the connection was closed while it was being made");
 }

@@ -24,6 +24,8 @@ import {
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { ChannelEnd } from "../channel.ts";
+import type { InboxOptions } from "../inbox.ts";
+import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
@@ -43,14 +45,26 @@ interface DtlsTransportInsides {
   setState(state: "connecting" | "connected"): void;
 }
 
+/** Where tests and measurements, and a faster path, get at a connection. */
+export interface PeerHooks {
+  /** Loses or watches datagrams. */
+  readonly tap?: DatagramTap;
+  /** Put into each connection. */
+  readonly fastPath?: FastPath;
+  /** Bounds of the channel. */
+  readonly bounds?: InboxOptions & SendWindowOptions;
+  /** Our certificate. @default {a new one for each connection} */
+  readonly certificate?: RTCCertificate;
+  /** First SCTP sequence number. @default {a random one far from a wrap} */
+  readonly firstTsn?: number;
+}
+
 /** Options of a {@linkcode Peer}. */
-export interface PeerOptions {
+export interface PeerOptions extends PeerHooks {
   readonly role: "offerer" | "answerer";
   readonly scope: NetworkScope;
   /** Addresses to listen on; all inside the scope. */
   readonly addresses: readonly string[];
-  readonly tap?: DatagramTap;
-  readonly fastPath?: FastPath;
 }
 
 /** What our own description says of the connection. */
@@ -115,15 +129,14 @@ export class Peer {
       onFailure: (error) => this.#fail(error),
       onChannel: (channel) => this.#adopt(channel),
       onClosed: () => this.#onEnd({ by: "remote" }),
+      ...(options.firstTsn === undefined ? {} : { firstTsn: options.firstTsn }),
     });
     this.#failure.promise.catch(() => {});
   }
 
   /** Makes a certificate and opens a socket for each address. */
   static async gather(options: PeerOptions): Promise<Peer> {
-    const { certPem, keyPem, signatureHash } = await CipherContext
-      .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
-    const peer = new Peer(options, new RTCCertificate(keyPem, certPem, signatureHash));
+    const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
       await peer.#ice.gather();
       options.fastPath?.({
@@ -183,6 +196,8 @@ export class Peer {
     dtlsRole: "client" | "server",
     label: string,
   ): Promise<DataChannel> {
+    // Of a full and a lite agent the full one controls (RFC 8445, section 6.1.1).
+    if (description.iceLite) this.#ice.connection.iceControlling = true;
     this.#ice.setRemoteParams(
       new RTCIceParameters({
         iceLite: description.iceLite,
@@ -196,6 +211,8 @@ export class Peer {
     }
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
+    // Closed in the meantime: the handshake would outlive the connection.
+    if (this.#closing !== undefined) throw new Error("closed");
     if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
@@ -236,6 +253,7 @@ export class Peer {
   #adopt(inner: RTCDataChannel): void {
     if (this.#channel !== undefined) return;
     const channel = new DataChannel(inner, this.#association, {
+      ...this.#options.bounds,
       maxMessageSize: this.#maxMessageSize,
       release: () => this.close(),
     });
@@ -279,6 +297,13 @@ export class Peer {
       end.error ?? new TransportError("SETUP_FAILED", "the peer ended the connection"),
     );
   }
+}
+
+/** A fresh key and certificate: connections can't be told to be of one peer by it. */
+async function newCertificate(): Promise<RTCCertificate> {
+  const { certPem, keyPem, signatureHash } = await CipherContext
+    .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
+  return new RTCCertificate(keyPem, certPem, signatureHash);
 }
 
 function lostError(): TransportError {

@@ -1,0 +1,112 @@
+/**
+ * What the transport's tests share: two peers in one process, and a hand on their sockets.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { EventEmitter } from "node:events";
+import { Deadline } from "../../src/base/deadline.ts";
+import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
+import type { Channel } from "../../src/transport/channel.ts";
+import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
+import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+
+/** Only IPv4 loopback, so that every path of a test is known. */
+export const LOOPBACK_ONLY: ConnectorOptions = { interfaces: () => [{ address: "127.0.0.1" }] };
+
+/** A pair of peers that are connected, or failed to be. */
+export interface Meeting {
+  readonly offerer: PromiseSettledResult<Channel>;
+  readonly answerer: PromiseSettledResult<Channel>;
+}
+
+/** Options of {@linkcode meet}. */
+export interface MeetOptions {
+  /** Deadline of all, in milliseconds. @default {20000} */
+  readonly ms?: number;
+  /** Scopes of offerer and answerer. @default {["lan", "lan"]} */
+  readonly scopes?: readonly [NetworkScope, NetworkScope];
+}
+
+/** Has an offerer and an answerer meet; whatever came of it is closed after `use`. */
+export async function meet(
+  offererOptions: ConnectorOptions,
+  answererOptions: ConnectorOptions,
+  use: (meeting: Meeting, signal: AbortSignal) => Promise<void>,
+  { ms = 20_000, scopes = ["lan", "lan"] }: MeetOptions = {},
+): Promise<void> {
+  using deadline = new Deadline(ms, { what: "the meeting" });
+  const { signal } = deadline;
+  const [offererScope, answererScope] = scopes;
+  await using offering = await createConnector({ ...LOOPBACK_ONLY, ...offererOptions })
+    .offer({ scope: offererScope, signal });
+  await using answering = await createConnector({ ...LOOPBACK_ONLY, ...answererOptions })
+    .answer(offering.offer, { scope: answererScope, signal });
+  const [offerer, answerer] = await Promise.allSettled([
+    offering.connect(answering.answer, signal),
+    answering.connect(signal),
+  ]);
+  try {
+    await use({ offerer, answerer }, signal);
+  } finally {
+    for (const end of [offerer, answerer]) {
+      if (end.status === "fulfilled") await end.value.close({ graceful: false });
+    }
+  }
+}
+
+/** As {@linkcode meet}, for peers that must have connected. */
+export function connected(
+  offererOptions: ConnectorOptions,
+  answererOptions: ConnectorOptions,
+  use: (offerer: Channel, answerer: Channel, signal: AbortSignal) => Promise<void>,
+  options?: MeetOptions,
+): Promise<void> {
+  return meet(offererOptions, answererOptions, async ({ offerer, answerer }, signal) => {
+    if (offerer.status === "rejected") throw offerer.reason;
+    if (answerer.status === "rejected") throw answerer.reason;
+    await use(offerer.value, answerer.value, signal);
+  }, options);
+}
+
+/** Catches the library's objects of a connection. */
+export function catcher(): { readonly options: ConnectorOptions; get(): FastPathTarget } {
+  let caught: FastPathTarget | undefined;
+  return {
+    options: { fastPath: (target) => caught = target },
+    get() {
+      if (caught === undefined) throw new Error("nothing has been caught yet");
+      return caught;
+    },
+  };
+}
+
+/** Has a datagram arrive at a peer's first socket, from wherever the test says. */
+export function inject(
+  target: FastPathTarget,
+  data: Uint8Array,
+  [address, port]: readonly [string, number],
+): void {
+  const [ice] = target.iceTransports;
+  const { protocols } = ice.connection as unknown as {
+    protocols: { transport: { socket: EventEmitter } }[];
+  };
+  const info = { address, port, family: "IPv4", size: data.length };
+  protocols[0]?.transport.socket.emit("message", Buffer.from(data), info);
+}
+
+/** Where a peer's nominated pair ends. */
+export function remoteOf(target: FastPathTarget): readonly [string, number] {
+  const nominated = target.iceTransports[0].connection.nominated;
+  if (nominated === undefined) throw new Error("no pair is nominated");
+  return nominated.remoteAddr;
+}
+
+/** Fails unless a message goes each way. */
+export async function assertAlive(a: Channel, b: Channel, signal: AbortSignal): Promise<void> {
+  for (const [from, to] of [[a, b], [b, a]] as const) {
+    await from.send("still here", { signal });
+    const message = await to.receive({ signal });
+    if (message !== "still here") throw new Error(`received ${message}`);
+  }
+}
