@@ -21,6 +21,7 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
 import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
+import { createFastPath } from "./fast/fast_path.ts";
 import { judgeLocalAddresses } from "./local_addresses.ts";
 import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";
 
@@ -86,7 +87,7 @@ export const connector: Connector = createConnector();
 async function gather(
   role: "offerer" | "answerer",
   { scope, signal, onCandidate }: ConnectOptions,
-  { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
+  { interfaces = Deno.networkInterfaces, fastPath = createFastPath(), ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
   const judged = judgeLocalAddresses(interfaces(), scope);
@@ -94,7 +95,7 @@ async function gather(
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
   const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
-  const peer = await Peer.gather({ role, scope, addresses, ...hooks });
+  const peer = await Peer.gather({ role, scope, addresses, fastPath, ...hooks });
   try {
     signal.throwIfAborted();
     const { candidates } = peer.local;

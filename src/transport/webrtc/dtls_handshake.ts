@@ -151,10 +151,11 @@ export class DtlsHandshake implements Disposable {
   readonly socket: DtlsClient | DtlsServer;
   /** Resolves when both sides are proven. */
   readonly completed: Promise<void>;
+  /** Which protected records have been received, here or by whoever else opens some. */
+  readonly replays: ReplayWindow = new ReplayWindow();
   readonly #options: DtlsHandshakeOptions;
   readonly #insides: SocketInsides;
   readonly #completion = Promise.withResolvers<void>();
-  readonly #replays = new ReplayWindow();
   readonly #assembler = new HandshakeAssembler();
   #state: "running" | "completed" | "over" = "running";
   #last = 0;
@@ -323,11 +324,11 @@ export class DtlsHandshake implements Disposable {
 
   #open({ type, epoch, sequence, fragment }: DtlsRecord): Buffer | undefined {
     const { cipher, sessionType } = this.#insides.cipher;
-    if (fragment.length < PROTECTION_LENGTH || !this.#replays.isNew(sequence)) return undefined;
+    if (fragment.length < PROTECTION_LENGTH || !this.replays.isNew(sequence)) return undefined;
     try {
       const header = { type, version: DTLS_1_2, epoch, sequenceNumber: sequence };
       const content = cipher?.decrypt(sessionType, Buffer.from(fragment), header);
-      this.#replays.mark(sequence);
+      this.replays.mark(sequence);
       return content;
     } catch {
       return undefined; // not from the peer

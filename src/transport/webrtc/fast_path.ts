@@ -4,12 +4,17 @@
  * @module
  */
 import type { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "werift";
+import type { ReplayWindow } from "./replay_window.ts";
 
 /** The library's objects of one connection, as its peer connection would name them. */
 export interface FastPathTarget {
   readonly iceTransports: readonly [RTCIceTransport];
   readonly dtlsTransports: readonly [RTCDtlsTransport];
   readonly sctpTransport: RTCSctpTransport;
+  /** Which records have been received; undefined until the handshake has begun. */
+  readonly replays: () => ReplayWindow | undefined;
+  /** To be called for each authentic record: the peer is there. */
+  readonly onHeard: () => void;
 }
 
 /**

@@ -143,6 +143,8 @@ export class Peer {
         iceTransports: [peer.#ice],
         dtlsTransports: [peer.#dtls],
         sctpTransport: peer.#association.transport,
+        replays: () => peer.#handshake?.replays,
+        onHeard: () => peer.#agent.heard(),
       });
     } catch (error) {
       await peer.close();

@@ -1,0 +1,47 @@
+/**
+ * The retransmission timeout out of round trips measured (RFC 9260 section 6.3).
+ *
+ * @module
+ */
+
+/** Before the first measurement. */
+const INITIAL_MS = 1000;
+const MAX_MS = 60_000;
+const ALPHA = 1 / 8;
+const BETA = 1 / 4;
+
+/** Smoothed round trip, its variation, and the timeout that follows. Milliseconds. */
+export class RetransmissionTimeout {
+  readonly #minMs: number;
+  #smoothed: number | undefined;
+  #variation = 0;
+  #timeout = INITIAL_MS;
+
+  /** @param minMs The timeout never falls below this. */
+  constructor(minMs: number) {
+    this.#minMs = minMs;
+  }
+
+  /** The timeout that holds now. */
+  get ms(): number {
+    return this.#timeout;
+  }
+
+  /** A round trip was measured, on a chunk sent only once (Karn's rule). */
+  onRoundTrip(ms: number): void {
+    if (this.#smoothed === undefined) {
+      this.#smoothed = ms;
+      this.#variation = ms / 2;
+    } else {
+      this.#variation += BETA * (Math.abs(this.#smoothed - ms) - this.#variation);
+      this.#smoothed += ALPHA * (ms - this.#smoothed);
+    }
+    const timeout = this.#smoothed + 4 * this.#variation;
+    this.#timeout = Math.min(Math.max(timeout, this.#minMs), MAX_MS);
+  }
+
+  /** The timer ran out: wait twice as long for the next. */
+  onTimeout(): void {
+    this.#timeout = Math.min(this.#timeout * 2, MAX_MS);
+  }
+}

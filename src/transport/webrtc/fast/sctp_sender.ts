@@ -1,0 +1,402 @@
+/**
+ * The sending half of an association: messages into fragments, what is in flight, what a SACK says
+ * of it, and what is sent again (RFC 9260 sections 6 and 7). Pure: the clock and the wire are
+ * passed in; whoever owns it calls {@linkcode SctpSender.onTimeout} at its deadline.
+ *
+ * @module
+ */
+import { CongestionWindow } from "./congestion_window.ts";
+import { Deque } from "./deque.ts";
+import { RetransmissionTimeout } from "./retransmission_timeout.ts";
+import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
+import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
+
+/** A message to send. */
+export interface OutgoingMessage {
+  readonly streamId: number;
+  /** Payload protocol identifier. */
+  readonly ppid: number;
+  /** Never empty; must not be changed until it has been acknowledged. */
+  readonly bytes: Uint8Array;
+  readonly unordered: boolean;
+  /** Stream sequence number, 16 bits; 0 when unordered. */
+  readonly ssn: number;
+  /** Called when the last fragment has gone out for the first time. */
+  readonly onSent?: () => void;
+}
+
+/** Options of {@linkcode SctpSender}. */
+export interface SctpSenderOptions {
+  /** TSN of the first chunk. */
+  readonly initialTsn: number;
+  /** User data of a full packet, in bytes. */
+  readonly maxPayload: number;
+  /** The receive window that the peer began with, in bytes. */
+  readonly peerWindow: number;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
+  /** Puts one DATA chunk, with these flags, on the wire. Must not throw. */
+  readonly transmit: (chunk: DataChunk, flags: number) => void;
+  /**
+   * The retransmission timeout never falls below this. Peers delay a SACK by up to 200 ms; the
+   * RFC's second doubles what a lost tail costs and protects from nothing else here.
+   * @default {400}
+   */
+  readonly minTimeoutMs?: number;
+  /** New packets that one call sends at most (Max.Burst, RFC 9260 section 6.1). @default {16} */
+  readonly maxBurst?: number;
+}
+
+interface InFlight extends DataChunk {
+  sentAt: number;
+  sentOnce: boolean;
+  /** Counted as on its way, neither acknowledged nor found lost. */
+  counted: boolean;
+  /** Told in a gap block. */
+  acked: boolean;
+  /** How often it was reported missing since it was last sent. */
+  misses: number;
+  /** Found lost, to be sent again. */
+  lost: boolean;
+  /** Only TSNs after this one, when acknowledged, tell that this chunk is missing. */
+  missedAfter: number;
+}
+
+/** Reports of a TSN as missing that make it lost (RFC 9260 section 7.2.4). */
+const MISSES_MEAN_LOSS = 3;
+/** More in flight than this and the peer acknowledges some of it without being asked. */
+const FEW_PACKETS = 16;
+const { IMMEDIATE } = DataFlag;
+
+/** The sending half of an association. */
+export class SctpSender {
+  readonly #options: SctpSenderOptions;
+  readonly #maxBurst: number;
+  readonly #timeout: RetransmissionTimeout;
+  readonly #window: CongestionWindow;
+  readonly #waiting = new Deque<OutgoingMessage>();
+  readonly #inFlight = new Deque<InFlight>();
+  /** Bytes of the first waiting message that have been sent. */
+  #offset = 0;
+  #waitingBytes = 0;
+  #flightBytes = 0;
+  #peerWindow: number;
+  #nextTsn: number;
+  #endTsn: number;
+  #ackedTsn: number;
+  /** In fast recovery until this TSN has been acknowledged. */
+  #recoveryExit: number | undefined;
+  #lostCount = 0;
+  /** The first chunk found lost goes out at once, whatever the window (section 7.2.4). */
+  #fastRetransmit = false;
+  #timed: InFlight | undefined;
+  #deadline: number | undefined;
+  #lastSentAt = 0;
+  #transmitting = false;
+
+  /** @param options What it starts from and works with. */
+  constructor(options: SctpSenderOptions) {
+    this.#options = options;
+    this.#maxBurst = options.maxBurst ?? 16;
+    this.#timeout = new RetransmissionTimeout(options.minTimeoutMs ?? 400);
+    this.#window = new CongestionWindow(options.maxPayload, options.peerWindow);
+    this.#peerWindow = options.peerWindow;
+    this.#nextTsn = this.#endTsn = options.initialTsn;
+    this.#ackedTsn = tsnAdd(options.initialTsn, -1);
+  }
+
+  /** The TSN after the last fragment of all that was given to {@linkcode SctpSender.send}. */
+  get endTsn(): number {
+    return this.#endTsn;
+  }
+
+  /** The TSN up to which the peer has acknowledged everything. */
+  get ackedTsn(): number {
+    return this.#ackedTsn;
+  }
+
+  /** The retransmission timeout, in milliseconds. */
+  get timeoutMs(): number {
+    return this.#timeout.ms;
+  }
+
+  /** Bytes that wait for their first transmission. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Bytes on their way: sent, not acknowledged, not found lost. */
+  get flightBytes(): number {
+    return this.#flightBytes;
+  }
+
+  /** Bytes that may be on their way. */
+  get congestionWindow(): number {
+    return this.#window.bytes;
+  }
+
+  /** Whether all that was sent has been acknowledged in order and nothing waits. */
+  get isIdle(): boolean {
+    return this.#inFlight.length === 0 && this.#waiting.length === 0;
+  }
+
+  /** When {@linkcode SctpSender.onTimeout} is due, on the clock passed in. */
+  get deadline(): number | undefined {
+    return this.#deadline;
+  }
+
+  /** Queues a message and sends what may be sent. */
+  send(message: OutgoingMessage): void {
+    this.#waiting.push(message);
+    this.#waitingBytes += message.bytes.length;
+    const fragments = Math.ceil(message.bytes.length / this.#options.maxPayload);
+    this.#endTsn = tsnAdd(this.#endTsn, fragments);
+    this.#transmit();
+  }
+
+  /** Takes a SACK in, and sends what it makes room for. */
+  onSack(sack: Sack): void {
+    const advance = tsnDistance(this.#ackedTsn, sack.cumulativeTsn);
+    // One from before, or one that acknowledges what was never sent.
+    if (advance < 0 || !tsnAfter(this.#nextTsn, sack.cumulativeTsn)) return;
+    const wasProbing = this.#isProbing;
+    const windowInUse = this.#flightBytes + this.#options.maxPayload > this.#window.bytes;
+    this.#ackedTsn = sack.cumulativeTsn;
+    const acked = this.#takeCumulative() + this.#takeGaps(sack, advance > 0);
+    const isRecovering = this.#recoveryExit !== undefined;
+    if (isRecovering && !tsnAfter(this.#recoveryExit ?? 0, this.#ackedTsn)) {
+      this.#recoveryExit = undefined;
+    }
+    if (!isRecovering && advance > 0 && windowInUse) this.#window.onAcknowledged(acked);
+    this.#peerWindow = sack.window;
+    const first = this.#inFlight.first;
+    // The window has opened, but the probe did not get in: not lost on the way.
+    if (wasProbing && !this.#isProbing && first?.counted === true) this.#markLost(first);
+    if (this.#inFlight.length === 0) this.#deadline = undefined;
+    else if (advance > 0) this.#startTimer();
+    this.#transmit();
+  }
+
+  /** The retransmission timer has run out: all in flight counts as lost (section 6.3.3). */
+  onTimeout(): void {
+    this.#deadline = undefined;
+    this.#timeout.onTimeout();
+    if (!this.#isProbing) this.#window.onTimeout();
+    this.#recoveryExit = undefined;
+    this.#timed = undefined;
+    // A peer that told of the earliest chunk and still lacks it has dropped it again (section 6.2).
+    const hasReneged = this.#inFlight.first?.acked === true;
+    for (const chunk of this.#inFlight) {
+      if (hasReneged) chunk.acked = false;
+      if (!chunk.acked) this.#markLost(chunk);
+    }
+    this.#transmit();
+  }
+
+  /** Drops everything; nothing is sent any more. */
+  clear(): void {
+    this.#waiting.clear();
+    this.#inFlight.clear();
+    this.#waitingBytes = this.#flightBytes = this.#lostCount = 0;
+    this.#deadline = this.#timed = undefined;
+  }
+
+  /** Takes away what is acknowledged in order. Returns the bytes that were not acknowledged before. */
+  #takeCumulative(): number {
+    let bytes = 0;
+    for (let chunk = this.#inFlight.first; chunk !== undefined; chunk = this.#inFlight.first) {
+      if (tsnAfter(chunk.tsn, this.#ackedTsn)) break;
+      this.#inFlight.shift();
+      bytes += this.#acknowledge(chunk);
+    }
+    return bytes;
+  }
+
+  /** Takes gap blocks in, and counts what they show to be missing. Returns the bytes newly acked. */
+  #takeGaps(sack: Sack, advanced: boolean): number {
+    const { gaps } = sack;
+    const lastGap = gaps[gaps.length - 1];
+    if (lastGap === undefined) return 0;
+    let bytes = 0;
+    let block = 0;
+    let newest = sack.cumulativeTsn;
+    const missing: InFlight[] = [];
+    for (const chunk of this.#inFlight) {
+      const at = tsnDistance(sack.cumulativeTsn, chunk.tsn);
+      if (at > lastGap.end) break;
+      while (at > (gaps[block]?.end ?? Infinity)) block++;
+      if (at < (gaps[block]?.start ?? Infinity)) {
+        if (!chunk.acked && !chunk.lost) missing.push(chunk);
+      } else if (!chunk.acked) {
+        bytes += this.#acknowledge(chunk);
+        newest = chunk.tsn;
+      }
+    }
+    this.#countMissing(missing, newest, advanced);
+    return bytes;
+  }
+
+  /** Fast retransmit on the third report (section 7.2.4). */
+  #countMissing(missing: readonly InFlight[], newest: number, advanced: boolean): void {
+    const isRecovering = this.#recoveryExit !== undefined;
+    let isLost = false;
+    for (const chunk of missing) {
+      // The highest TSN newly acknowledged bounds what this SACK can say is missing, except that in
+      // fast recovery one that moves the cumulative TSN speaks for all of them. A chunk sent again
+      // is only missing when something sent after that has arrived.
+      const isReported = tsnAfter(newest, chunk.missedAfter) ||
+        (isRecovering && advanced && chunk.sentOnce);
+      if (!isReported || ++chunk.misses < MISSES_MEAN_LOSS) continue;
+      // The loss of a retransmission is a new sign of congestion, inside of recovery too.
+      isLost ||= !isRecovering || !chunk.sentOnce;
+      this.#markLost(chunk);
+    }
+    if (!isLost) return;
+    this.#window.onLoss();
+    this.#fastRetransmit = true;
+    this.#recoveryExit = this.#inFlight.last?.tsn;
+  }
+
+  #acknowledge(chunk: InFlight): number {
+    if (chunk.acked) return 0;
+    chunk.acked = true;
+    this.#uncount(chunk);
+    if (chunk.lost) {
+      chunk.lost = false;
+      this.#lostCount--;
+    }
+    if (this.#timed === chunk) {
+      this.#timed = undefined;
+      this.#timeout.onRoundTrip(this.#options.now() - chunk.sentAt);
+    }
+    return chunk.payload.length;
+  }
+
+  #markLost(chunk: InFlight): void {
+    this.#uncount(chunk);
+    if (chunk.lost) return;
+    chunk.lost = true;
+    this.#lostCount++;
+  }
+
+  #count(chunk: InFlight): void {
+    chunk.counted = true;
+    this.#flightBytes += chunk.payload.length;
+  }
+
+  #uncount(chunk: InFlight): void {
+    if (!chunk.counted) return;
+    chunk.counted = false;
+    this.#flightBytes -= chunk.payload.length;
+  }
+
+  #transmit(): void {
+    // `transmit` and `onSent` may call back into send(): the loop under way will see what it queued.
+    if (this.#transmitting) return;
+    this.#transmitting = true;
+    try {
+      const now = this.#options.now();
+      let room = this.#maxBurst;
+      if (this.#lostCount > 0) room -= this.#sendLost(now);
+      while (room > 0 && this.#sendNext(now, room)) room--;
+    } finally {
+      this.#transmitting = false;
+    }
+  }
+
+  /** Sends again what is lost, as far as the window allows. */
+  #sendLost(now: number): number {
+    let sent = 0;
+    for (const chunk of this.#inFlight) {
+      if (this.#lostCount === 0 || sent === this.#maxBurst) break;
+      if (!chunk.lost) continue;
+      if (!this.#fastRetransmit && this.#flightBytes >= this.#window.bytes) break;
+      this.#fastRetransmit = false;
+      chunk.lost = false;
+      chunk.sentOnce = false;
+      chunk.misses = 0;
+      chunk.missedAfter = tsnAdd(this.#nextTsn, -1);
+      this.#lostCount--;
+      if (this.#timed === chunk) this.#timed = undefined;
+      this.#count(chunk);
+      // The earliest chunk is the one that the timer is for.
+      if (chunk === this.#inFlight.first || this.#deadline === undefined) this.#startTimer();
+      this.#lastSentAt = now;
+      sent++;
+      this.#options.transmit(chunk, chunk.flags | IMMEDIATE);
+    }
+    return sent;
+  }
+
+  /** Sends the next new chunk, if there is one and both windows allow it. */
+  #sendNext(now: number, room: number): boolean {
+    const message = this.#waiting.first;
+    if (message === undefined || this.#lostCount > 0) return false;
+    const end = Math.min(message.bytes.length, this.#offset + this.#options.maxPayload);
+    const length = end - this.#offset;
+    if (this.#flightBytes === 0) this.#afterIdle(now);
+    if (!this.#hasRoomFor(length)) return false;
+    const isLast = end === message.bytes.length;
+    const chunk: InFlight = {
+      tsn: this.#nextTsn,
+      flags: (message.unordered ? DataFlag.UNORDERED : 0) |
+        (this.#offset === 0 ? DataFlag.FIRST : 0) | (isLast ? DataFlag.LAST : 0),
+      streamId: message.streamId,
+      ssn: message.ssn,
+      ppid: message.ppid,
+      payload: message.bytes.subarray(this.#offset, end),
+      sentAt: now,
+      sentOnce: true,
+      counted: false,
+      acked: false,
+      misses: 0,
+      lost: false,
+      missedAfter: this.#nextTsn,
+    };
+    this.#nextTsn = tsnNext(this.#nextTsn);
+    this.#waitingBytes -= length;
+    this.#offset = isLast ? 0 : end;
+    if (isLast) this.#waiting.shift();
+    this.#count(chunk);
+    this.#inFlight.push(chunk);
+    this.#timed ??= chunk;
+    if (this.#deadline === undefined) this.#startTimer();
+    this.#lastSentAt = now;
+    this.#options.transmit(chunk, this.#asksForSack(room) ? IMMEDIATE | chunk.flags : chunk.flags);
+    if (isLast) message.onSent?.();
+    return true;
+  }
+
+  /**
+   * Whether the peer should not wait for more before it acknowledges (RFC 7053): there is no more,
+   * or it may be too little to make it acknowledge by itself.
+   */
+  #asksForSack(room: number): boolean {
+    if (this.#waiting.length === 0) return true;
+    const isSmallFlight = this.#flightBytes < FEW_PACKETS * this.#options.maxPayload;
+    return isSmallFlight && (room === 1 || !this.#hasRoomFor(1));
+  }
+
+  #hasRoomFor(length: number): boolean {
+    if (this.#flightBytes >= this.#window.bytes) return false;
+    // With nothing in flight one chunk may go whatever the window: it probes (section 6.1 A).
+    return this.#inFlight.length === 0 || this.#flightBytes + length <= this.#peerWindow;
+  }
+
+  /** Whether what is in flight is one chunk for which the peer had no room (section 6.1 A). */
+  get #isProbing(): boolean {
+    const first = this.#inFlight.first;
+    return first !== undefined && this.#inFlight.length === 1 &&
+      this.#peerWindow < first.payload.length;
+  }
+
+  #afterIdle(now: number): void {
+    if (this.#inFlight.length > 0 || this.#lastSentAt === 0) return;
+    const timeouts = Math.floor((now - this.#lastSentAt) / this.#timeout.ms);
+    if (timeouts > 0) this.#window.onIdle(timeouts);
+  }
+
+  #startTimer(): void {
+    this.#deadline = this.#options.now() + this.#timeout.ms;
+  }
+}

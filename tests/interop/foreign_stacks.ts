@@ -1,0 +1,120 @@
+/**
+ * Our transport with foreign WebRTC stacks, in both roles. Needs Node with npm, and the npm
+ * registry once; Chromium where it is installed. Run with `deno task test:interop`.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { type RemotePeer, spawnPeer } from "../../scripts/interop/child.ts";
+import { findChromium, openChromiumPeer } from "../../scripts/interop/chromium.ts";
+import {
+  FOREIGN_STACKS,
+  type ForeignStack,
+  hasNode,
+  installForeignStacks,
+} from "../../scripts/interop/node_packages.ts";
+import { Deadline } from "../../src/base/deadline.ts";
+import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
+import { createConnector } from "../../src/transport/webrtc/connector.ts";
+import type { FastPath } from "../../src/transport/webrtc/fast_path.ts";
+
+/** Around one packet's payload, one packet, the old limits of 16 and 64 KiB, and the largest. */
+const SIZES = [1, 2, 1159, 1160, 1161, 16_384, 65_535, 65_536, 65_537, 262_143, 262_144];
+
+function messages(): ChannelMessage[] {
+  const binary = SIZES.map((size) => Uint8Array.from({ length: size }, (_, i) => (i * 7) & 255));
+  const text = SIZES.map((size) => "abcdefghij".repeat(Math.ceil(size / 10)).slice(0, size));
+  return [...text, "grüße, 世界, 🔩", ...binary];
+}
+
+function skipped(what: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`test:interop: SKIPPED ${what}\n`));
+}
+
+const ROLES = ["offers", "answers"] as const;
+
+/** Connects with a peer that echoes, in the role that it has. */
+async function connect(
+  peer: RemotePeer,
+  role: typeof ROLES[number],
+  signal: AbortSignal,
+  fastPath?: FastPath,
+): Promise<Channel> {
+  const connector = createConnector(fastPath === undefined ? {} : { fastPath });
+  const options = { scope: "global", signal } as const;
+  if (role === "answers") {
+    await using offering = await connector.offer(options);
+    return await offering.connect(await peer.answer(offering.offer), signal);
+  }
+  await using answering = await connector.answer(await peer.offer(), options);
+  await peer.accept(answering.answer);
+  return await answering.connect(signal);
+}
+
+async function exchange(
+  peer: RemotePeer,
+  role: typeof ROLES[number],
+  fastPath?: FastPath,
+): Promise<void> {
+  using deadline = new Deadline(90_000, { what: "the exchange with the foreign stack" });
+  const { signal } = deadline;
+  await peer.ready;
+  await using channel = await connect(peer, role, signal, fastPath);
+  await peer.opened;
+  const echoed = peer.measure({ do: "echo" });
+  const sent = messages();
+  const sending = (async () => {
+    for (const message of sent) await channel.send(message, { signal });
+  })();
+  for (const message of sent) assertEquals(await channel.receive({ signal }), message);
+  await sending;
+  await channel.drained({ signal });
+  await channel.close({ signal });
+  await echoed;
+}
+
+const nodeIsThere = await hasNode();
+if (!nodeIsThere) {
+  skipped("libdatachannel and libwebrtc: there is no node or npm on the PATH");
+}
+const program = nodeIsThere ? await installForeignStacks() : "";
+addEventListener("unload", () => {
+  if (program !== "") Deno.removeSync(program);
+});
+
+const WITHOUT_FAST_PATH: FastPath = () => {};
+for (const [stack, { package: version, module }] of Object.entries(FOREIGN_STACKS)) {
+  for (const role of ROLES) {
+    for (
+      const [way, fastPath] of [["", undefined], [
+        ", without our fast path",
+        WITHOUT_FAST_PATH,
+      ]] as const
+    ) {
+      Deno.test({
+        name:
+          `${stack as ForeignStack} (${version}) ${role}: text and binary of 1 byte to 256 KiB come back${way}`,
+        ignore: !nodeIsThere,
+        fn: async () => {
+          await using peer = spawnPeer("node", [program, module]);
+          await exchange(peer, role, fastPath);
+        },
+      });
+    }
+  }
+}
+
+const chromium = await findChromium();
+if (chromium === undefined) {
+  skipped("Chromium: it is not installed");
+}
+for (const role of ROLES) {
+  Deno.test({
+    name: `Chromium ${role}: text and binary of 1 byte to 256 KiB come back`,
+    ignore: chromium === undefined,
+    fn: async () => {
+      await using peer = await openChromiumPeer(chromium ?? "");
+      await exchange(peer, role);
+    },
+  });
+}
