@@ -12,12 +12,17 @@ import { abortable } from "../../base/deadline.ts";
 import { DeadlineError } from "../../base/errors.ts";
 import { logFor } from "../../log/log.ts";
 import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
-import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import {
-  BundleFileWatcher,
-  publishBundle,
-  type ReadBundle,
-  removeStaleBundle,
+  encodeBundle,
+  parseBundle,
+  type SdpType,
+  type SignalBundle,
+} from "../../protocol/signal/bundle.ts";
+import {
+  publishSignalFile,
+  type ReadSignal,
+  removeStaleFile,
+  SignalFileWatcher,
 } from "../../signaling/file/signal_file.ts";
 import { readBundleLine, writeBundleLine } from "../../signaling/file/standard_streams.ts";
 import type { Channel } from "../../transport/channel.ts";
@@ -37,7 +42,7 @@ export async function connectByFile(options: FileOptions, parts: RunParts): Prom
 async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<Channel> {
   const { offer: offerPath, answer: answerPath } = options;
   for (const path of [offerPath, answerPath]) {
-    if (path !== STANDARD_STREAM) await removeStaleBundle(path);
+    if (path !== STANDARD_STREAM) await removeStaleFile(path);
   }
   using answers = await openSource(answerPath, "answer");
   using exchange = parts.phases.begin(`the answer at ${nameOf(answerPath, "stdin")}`);
@@ -58,7 +63,7 @@ async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<
       );
       if (channel !== undefined) return channel;
       log.warn("the answer was replaced before the channel opened: offering again");
-      if (answerPath !== STANDARD_STREAM) await removeStaleBundle(answerPath);
+      if (answerPath !== STANDARD_STREAM) await removeStaleFile(answerPath);
     }
   } finally {
     connecting?.[Symbol.dispose]();
@@ -94,7 +99,7 @@ async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise
 
 async function publish(path: string, bundle: SignalBundle): Promise<void> {
   if (path === STANDARD_STREAM) await writeBundleLine(bundle);
-  else await publishBundle(path, bundle);
+  else await publishSignalFile(path, bundle.description.sdpType, encodeBundle(bundle));
 }
 
 /** Where bundles come from. */
@@ -110,25 +115,26 @@ async function openSource(path: string, kind: SdpType): Promise<BundleSource> {
 }
 
 class FileSource implements BundleSource {
-  readonly #watcher: BundleFileWatcher;
+  readonly #watcher: SignalFileWatcher<SignalBundle>;
   #taken: string | undefined;
-  #waiting: ReadBundle | undefined;
-  constructor(watcher: BundleFileWatcher) {
+  #waiting: ReadSignal<SignalBundle> | undefined;
+  constructor(watcher: SignalFileWatcher<SignalBundle>) {
     this.#watcher = watcher;
   }
   static async open(path: string, kind: SdpType): Promise<FileSource> {
-    return new FileSource(await BundleFileWatcher.open(path, kind));
+    const parse = (text: string) => parseBundle(text, kind);
+    return new FileSource(await SignalFileWatcher.open({ path, kind, parse }));
   }
   async next(signal: AbortSignal): Promise<SignalBundle> {
     const found = this.#waiting ?? await this.#read(signal);
     this.#waiting = undefined;
     this.#taken = found.text;
-    return found.bundle;
+    return found.value;
   }
   async replaced(signal: AbortSignal): Promise<void> {
     this.#waiting = await this.#read(signal);
   }
-  async #read(signal: AbortSignal): Promise<ReadBundle> {
+  async #read(signal: AbortSignal): Promise<ReadSignal<SignalBundle>> {
     try {
       const previous = this.#taken === undefined ? {} : { previous: this.#taken };
       return await this.#watcher.next({ signal, ...previous });

@@ -8,13 +8,23 @@ import type { PeerCode } from "../signal/peer_code.ts";
 
 /** The largest message the server takes or sends, in bytes. */
 export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
+/** The longest device name that is kept, in UTF-16 units; the server's limit is 256 bytes. */
+const MAX_DEVICE_NAME = 256;
 /** How often an idle client sends a ping, in milliseconds (the server's idle limit is 300 s). */
 export const PING_INTERVAL_MS = 30_000;
 
+/** A peer as the server tells of it. */
+export interface RegisteredPeer {
+  /** Its code. */
+  readonly peerCode: string;
+  /** What it calls itself: hostile text, empty when it does not say. */
+  readonly deviceName: string;
+}
+
 /** What the server may tell a client. Peer codes in it are as the server wrote them. */
 export type ServerMessage =
-  | { readonly type: "peers"; readonly peers: readonly string[] }
-  | { readonly type: "peer_joined"; readonly peerCode: string }
+  | { readonly type: "peers"; readonly peers: readonly RegisteredPeer[] }
+  | { readonly type: "peer_joined"; readonly peer: RegisteredPeer }
   | { readonly type: "peer_left"; readonly peerCode: string }
   | { readonly type: "signal"; readonly from: string; readonly payload: unknown }
   | { readonly type: "error"; readonly message: string };
@@ -31,14 +41,12 @@ export function parseServerMessage(text: string): ServerMessage | "unknown" | un
   switch (value.type) {
     case "peers": {
       if (!Array.isArray(value.peers)) return undefined;
-      const codes = value.peers.map(peerCodeOf);
-      return codes.every((code) => code !== undefined)
-        ? { type: "peers", peers: codes }
-        : undefined;
+      const peers = value.peers.map(registeredPeer);
+      return peers.every((peer) => peer !== undefined) ? { type: "peers", peers } : undefined;
     }
     case "peer_joined": {
-      const peerCode = peerCodeOf(value.peer);
-      return peerCode === undefined ? undefined : { type: "peer_joined", peerCode };
+      const peer = registeredPeer(value.peer);
+      return peer === undefined ? undefined : { type: "peer_joined", peer };
     }
     case "peer_left":
       return typeof value.peer_code === "string"
@@ -57,8 +65,10 @@ export function parseServerMessage(text: string): ServerMessage | "unknown" | un
   }
 }
 
-function peerCodeOf(value: unknown): string | undefined {
-  return isJsonObject(value) && typeof value.peer_code === "string" ? value.peer_code : undefined;
+function registeredPeer(value: unknown): RegisteredPeer | undefined {
+  if (!isJsonObject(value) || typeof value.peer_code !== "string") return undefined;
+  const { peer_code: peerCode, device_name: name } = value;
+  return { peerCode, deviceName: typeof name === "string" ? name.slice(0, MAX_DEVICE_NAME) : "" };
 }
 
 /** The first message of a client. */

@@ -24,8 +24,14 @@ Deno.test("client messages have exactly the fields of the wire format", () => {
 Deno.test("each server message is parsed, unknown fields ignored", () => {
   const parse = (value: unknown) => parseServerMessage(JSON.stringify(value));
   const peer = { peer_code: "a", device_name: "n", device_type: "phone", future: 1 };
-  assertEquals(parse({ type: "peers", peers: [peer] }), { type: "peers", peers: ["a"] });
-  assertEquals(parse({ type: "peer_joined", peer }), { type: "peer_joined", peerCode: "a" });
+  assertEquals(parse({ type: "peers", peers: [peer] }), {
+    type: "peers",
+    peers: [{ peerCode: "a", deviceName: "n" }],
+  });
+  assertEquals(parse({ type: "peer_joined", peer }), {
+    type: "peer_joined",
+    peer: { peerCode: "a", deviceName: "n" },
+  });
   assertEquals(parse({ type: "peer_left", peer_code: "a" }), { type: "peer_left", peerCode: "a" });
   assertEquals(parse({ type: "signal", from: "a", payload: { x: 1 } }), {
     type: "signal",

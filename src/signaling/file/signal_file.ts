@@ -6,28 +6,23 @@
 import { basename, dirname, join } from "node:path";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, SignalError } from "../../base/errors.ts";
-import {
-  encodeBundle,
-  MAX_BUNDLE_BYTES,
-  parseBundle,
-  type SdpType,
-  type SignalBundle,
-  tooLarge,
-} from "../../protocol/signal/bundle.ts";
+import { MAX_BUNDLE_BYTES, type SdpType, tooLarge } from "../../protocol/signal/bundle.ts";
 import { mayBeIncomplete } from "./incomplete_json.ts";
 
 /**
- * Writes a bundle so that a reader sees all of it or nothing: to a temporary name in the same
- * folder, then renamed. The folder is made when it is not there.
+ * Writes an offer or answer so that a reader sees all of it or nothing: to a temporary name in the
+ * same folder, then renamed. The folder is made when it is not there.
  *
+ * @param path Where it goes.
+ * @param kind Which half it is, for messages.
+ * @param text One line of JSON, without a line feed.
  * @throws {SignalError} SIGNAL_FILE.
  */
-export async function publishBundle(path: string, bundle: SignalBundle): Promise<void> {
-  const kind = bundle.description.sdpType;
+export async function publishSignalFile(path: string, kind: SdpType, text: string): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
   try {
     await makeParent(path);
-    await Deno.writeTextFile(temporary, encodeBundle(bundle) + "\n", { createNew: true });
+    await Deno.writeTextFile(temporary, text + "\n", { createNew: true });
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {}); // it may never have been made
@@ -36,11 +31,11 @@ export async function publishBundle(path: string, bundle: SignalBundle): Promise
 }
 
 /**
- * Removes a bundle that an earlier run left.
+ * Removes an offer or answer that an earlier run left.
  *
  * @throws {SignalError} SIGNAL_FILE when there is one that can't be removed.
  */
-export async function removeStaleBundle(path: string): Promise<void> {
+export async function removeStaleFile(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch (error) {
@@ -49,27 +44,36 @@ export async function removeStaleBundle(path: string): Promise<void> {
   }
 }
 
-/** A bundle and the very text it was read from, which tells it from a later one. */
-export interface ReadBundle {
+/** A parsed file and the very text it was read from, which tells it from a later one. */
+export interface ReadSignal<T> {
   /** What was read. */
-  readonly bundle: SignalBundle;
+  readonly value: T;
   /** The text it was parsed from. */
   readonly text: string;
 }
 
+/** What a {@linkcode SignalFileWatcher} watches for. */
+export interface WatchedSignal<T> {
+  /** Where the file is, or will be. */
+  readonly path: string;
+  /** Which half it is, for messages. */
+  readonly kind: SdpType;
+  /** Parses the whole text. @throws {SignalError} When it is not what is watched for. */
+  readonly parse: (text: string) => T;
+}
+
 /**
- * Watches for a bundle in a file. Nothing is missed between {@linkcode BundleFileWatcher.open} and
- * {@linkcode BundleFileWatcher.next}: the file-system watch stands from the beginning.
+ * Watches for an offer or answer in a file. Nothing is missed between
+ * {@linkcode SignalFileWatcher.open} and {@linkcode SignalFileWatcher.next}: the file-system watch
+ * stands from the beginning.
  */
-export class BundleFileWatcher implements Disposable {
-  readonly #path: string;
-  readonly #kind: SdpType;
+export class SignalFileWatcher<T> implements Disposable {
+  readonly #watched: WatchedSignal<T>;
   readonly #events: Deno.FsWatcher;
   #lastProblem = "";
 
-  private constructor(path: string, kind: SdpType, events: Deno.FsWatcher) {
-    this.#path = path;
-    this.#kind = kind;
+  private constructor(watched: WatchedSignal<T>, events: Deno.FsWatcher) {
+    this.#watched = watched;
     this.#events = events;
   }
 
@@ -78,28 +82,30 @@ export class BundleFileWatcher implements Disposable {
    *
    * @throws {SignalError} SIGNAL_FILE.
    */
-  static async open(path: string, kind: SdpType): Promise<BundleFileWatcher> {
+  static async open<T>(watched: WatchedSignal<T>): Promise<SignalFileWatcher<T>> {
+    const { path, kind } = watched;
     try {
       await makeParent(path);
-      return new BundleFileWatcher(path, kind, Deno.watchFs(dirname(path), { recursive: false }));
+      return new SignalFileWatcher(watched, Deno.watchFs(dirname(path), { recursive: false }));
     } catch (error) {
       throw fileError(`cannot watch for the ${kind}`, path, error);
     }
   }
 
-  /** Why the last look found no bundle though there was a file; empty when there was none. */
+  /** Why the last look found nothing to use though there was a file; empty when there was none. */
   get lastProblem(): string {
     return this.#lastProblem;
   }
 
   /**
-   * The bundle in the file, as soon as there is one whose text is not `previous`. A file that is
-   * still being written is waited for.
+   * What is in the file, as soon as there is a text that is not `previous`. A file that is still
+   * being written is waited for.
    *
-   * @throws {SignalError} BUNDLE_INVALID, BUNDLE_TOO_LARGE, SIGNAL_FILE; or the signal's reason.
+   * @throws {SignalError} What `parse` throws, BUNDLE_TOO_LARGE, SIGNAL_FILE; or the signal's reason.
    */
-  async next(options: { signal: AbortSignal; previous?: string }): Promise<ReadBundle> {
+  async next(options: { signal: AbortSignal; previous?: string }): Promise<ReadSignal<T>> {
     const { signal, previous } = options;
+    const { path, kind } = this.#watched;
     const events = this.#events[Symbol.asyncIterator]();
     for (;;) {
       signal.throwIfAborted();
@@ -107,21 +113,22 @@ export class BundleFileWatcher implements Disposable {
       if (found !== undefined) return found;
       for (let ours = false; !ours;) {
         const event = await abortable(events.next(), signal);
-        if (event.done) throw fileError(`the watch for the ${this.#kind} ended`, this.#path, "");
-        ours = event.value.paths.some((path) => basename(path) === basename(this.#path));
+        if (event.done) throw fileError(`the watch for the ${kind} ended`, path, "");
+        ours = event.value.paths.some((changed) => basename(changed) === basename(path));
       }
     }
   }
 
-  async #look(previous: string | undefined): Promise<ReadBundle | undefined> {
-    const text = await readBounded(this.#path, this.#kind);
+  async #look(previous: string | undefined): Promise<ReadSignal<T> | undefined> {
+    const { path, kind, parse } = this.#watched;
+    const text = await readBounded(path, kind);
     if (text === undefined || text === previous) return undefined;
     this.#lastProblem = "";
     try {
-      return { bundle: parseBundle(text, this.#kind), text };
+      return { value: parse(text), text };
     } catch (error) {
       if (!mayBeIncomplete(text)) throw error;
-      this.#lastProblem = `${this.#path} holds only a part of a bundle`;
+      this.#lastProblem = `${path} holds only a part of a bundle`;
       return undefined;
     }
   }

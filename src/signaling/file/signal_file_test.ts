@@ -1,8 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { SignalError } from "../../base/errors.ts";
-import { encodeBundle, MAX_BUNDLE_BYTES, type SignalBundle } from "../../protocol/signal/bundle.ts";
-import { BundleFileWatcher, publishBundle, removeStaleBundle } from "./signal_file.ts";
+import {
+  encodeBundle,
+  MAX_BUNDLE_BYTES,
+  parseBundle,
+  type SignalBundle,
+} from "../../protocol/signal/bundle.ts";
+import { publishSignalFile, removeStaleFile, SignalFileWatcher } from "./signal_file.ts";
 
 const { signal } = new AbortController();
 
@@ -10,6 +15,12 @@ const bundleOf = (sdp: string): SignalBundle => ({
   description: { sdpType: "offer", sdp },
   candidates: [],
 });
+
+const publish = (path: string, bundle: SignalBundle): Promise<void> =>
+  publishSignalFile(path, "offer", encodeBundle(bundle));
+
+const watch = (path: string): Promise<SignalFileWatcher<SignalBundle>> =>
+  SignalFileWatcher.open({ path, kind: "offer", parse: (text) => parseBundle(text, "offer") });
 
 const namesIn = (folder: string): Promise<string[]> =>
   Array.fromAsync(Deno.readDir(folder), (entry) => entry.name);
@@ -26,8 +37,8 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
 Deno.test("a bundle is published whole, parents made, nothing else left, an old file replaced", () =>
   inFolder(async (folder) => {
     const path = join(folder, "a", "b", "offer.json");
-    await publishBundle(path, bundleOf("one"));
-    await publishBundle(path, bundleOf("two"));
+    await publish(path, bundleOf("one"));
+    await publish(path, bundleOf("two"));
     assertEquals(await Deno.readTextFile(path), encodeBundle(bundleOf("two")) + "\n");
     assertEquals(await namesIn(join(folder, "a", "b")), ["offer.json"]);
   }));
@@ -37,7 +48,7 @@ Deno.test("publishing over a symbolic link replaces the link, not what it points
     const [path, victim] = [join(folder, "offer.json"), join(folder, "victim")];
     await Deno.writeTextFile(victim, "precious");
     await Deno.symlink(victim, path);
-    await publishBundle(path, bundleOf("one"));
+    await publish(path, bundleOf("one"));
     assertEquals(await Deno.readTextFile(victim), "precious");
     assert((await Deno.lstat(path)).isFile);
   }));
@@ -46,25 +57,25 @@ Deno.test("a bundle that can't be written is a clear error and leaves nothing", 
   inFolder(async (folder) => {
     await Deno.mkdir(join(folder, "offer.json"));
     const error = await assertRejects(
-      () => publishBundle(join(folder, "offer.json"), bundleOf("one")),
+      () => publish(join(folder, "offer.json"), bundleOf("one")),
       SignalError,
       "cannot write the offer at",
     );
     assertEquals(error.code, "SIGNAL_FILE");
     assertEquals(await namesIn(folder), ["offer.json"]);
     await assertRejects(
-      () => publishBundle(join(folder, "no\0name"), bundleOf("one")),
+      () => publish(join(folder, "no\0name"), bundleOf("one")),
       SignalError,
     );
   }));
 
 Deno.test("removing a stale bundle is silent when there is none, an error when it can't be", () =>
   inFolder(async (folder) => {
-    await removeStaleBundle(join(folder, "none.json"));
+    await removeStaleFile(join(folder, "none.json"));
     await Deno.mkdir(join(folder, "full"));
     await Deno.writeTextFile(join(folder, "full", "x"), "");
     await assertRejects(
-      () => removeStaleBundle(join(folder, "full")),
+      () => removeStaleFile(join(folder, "full")),
       SignalError,
       "cannot remove",
     );
@@ -73,23 +84,23 @@ Deno.test("removing a stale bundle is silent when there is none, an error when i
 Deno.test("a bundle that is there already is read; the same text is not read twice", () =>
   inFolder(async (folder) => {
     const path = join(folder, "offer.json");
-    await publishBundle(path, bundleOf("one"));
-    using watcher = await BundleFileWatcher.open(path, "offer");
+    await publish(path, bundleOf("one"));
+    using watcher = await watch(path);
     const first = await watcher.next({ signal });
-    assertEquals(first.bundle, bundleOf("one"));
+    assertEquals(first.value, bundleOf("one"));
     const second = watcher.next({ signal, previous: first.text });
     await Deno.writeTextFile(join(folder, "unrelated"), "x");
-    await publishBundle(path, bundleOf("two"));
-    assertEquals((await second).bundle, bundleOf("two"));
+    await publish(path, bundleOf("two"));
+    assertEquals((await second).value, bundleOf("two"));
   }));
 
 Deno.test("a bundle is waited for, through a folder that is made for it", () =>
   inFolder(async (folder) => {
     const path = join(folder, "new", "offer.json");
-    using watcher = await BundleFileWatcher.open(path, "offer");
+    using watcher = await watch(path);
     const waiting = watcher.next({ signal });
-    await publishBundle(path, bundleOf("one"));
-    assertEquals((await waiting).bundle, bundleOf("one"));
+    await publish(path, bundleOf("one"));
+    assertEquals((await waiting).value, bundleOf("one"));
   }));
 
 Deno.test("a half-written file is never consumed: a foreign writer may write in place, slowly", () =>
@@ -97,19 +108,19 @@ Deno.test("a half-written file is never consumed: a foreign writer may write in 
     const path = join(folder, "offer.json");
     const text = encodeBundle(bundleOf("slow"));
     await Deno.writeTextFile(path, "");
-    using watcher = await BundleFileWatcher.open(path, "offer");
+    using watcher = await watch(path);
     const waiting = watcher.next({ signal });
     for (let i = 0; i < text.length; i++) {
       await Deno.writeTextFile(path, text.slice(i, i + 1), { append: true });
     }
-    assertEquals((await waiting).bundle, bundleOf("slow"));
+    assertEquals((await waiting).value, bundleOf("slow"));
   }));
 
 Deno.test("a wait that ends can say that the file held only a part", () =>
   inFolder(async (folder) => {
     const path = join(folder, "offer.json");
     await Deno.writeTextFile(path, '{"description":');
-    using watcher = await BundleFileWatcher.open(path, "offer");
+    using watcher = await watch(path);
     const control = new AbortController();
     const waiting = watcher.next({ signal: control.signal });
     while (watcher.lastProblem === "") await Deno.lstat(path);
@@ -141,7 +152,7 @@ for (const [what, make, code, says] of REFUSED) {
     inFolder(async (folder) => {
       const path = join(folder, "offer.json");
       await make(path);
-      using watcher = await BundleFileWatcher.open(path, "offer");
+      using watcher = await watch(path);
       const error = await assertRejects(() => watcher.next({ signal }), SignalError, says);
       assertEquals(error.code, code);
     }));
@@ -153,6 +164,6 @@ Deno.test("a named pipe in place of a bundle is refused, not opened", {
   inFolder(async (folder) => {
     const path = join(folder, "offer.json");
     await new Deno.Command("mkfifo", { args: [path] }).output();
-    using watcher = await BundleFileWatcher.open(path, "offer");
+    using watcher = await watch(path);
     await assertRejects(() => watcher.next({ signal }), SignalError, "is not a regular file");
   }));

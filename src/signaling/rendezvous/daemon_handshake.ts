@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { abortable } from "../../base/deadline.ts";
 import type { Log } from "../../log/log.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import {
@@ -16,11 +15,8 @@ import {
   type SignalContext,
 } from "../../protocol/signal/daemon_payload.ts";
 import type { RendezvousClient } from "./rendezvous_client.ts";
+import { RetryDelay } from "./retry_delay.ts";
 
-/** First wait between two hellos to a peer that is not there yet, in milliseconds. */
-const FIRST_RETRY_MS = 100;
-/** Longest wait between two hellos, in milliseconds. */
-const LONGEST_RETRY_MS = 1000;
 /** Ignored signals that are logged one by one; more are counted in silence. */
 const MAX_IGNORED_LOGGED = 100;
 
@@ -54,12 +50,11 @@ export class DaemonHandshake {
   async hello(signal: AbortSignal): Promise<void> {
     const { context, phaseTimeoutSecs, log } = this.#options;
     const hello = encodeHello(context, phaseTimeoutSecs);
-    let wait = FIRST_RETRY_MS;
+    const retry = new RetryDelay();
     this.#client.send(hello);
     while (await this.#expect("ack", signal) === "peer-not-found") {
-      log.info(`hello retry: peer '${context.remote}' not found`, { next_ms: wait });
-      await delay(wait, signal);
-      wait = Math.min(wait * 2, LONGEST_RETRY_MS);
+      log.info(`hello retry: peer '${context.remote}' not found`, { next_ms: retry.next });
+      await retry.wait(signal);
       this.#client.send(hello);
     }
     log.info("hello/ack complete", { peer: context.remote });
@@ -118,15 +113,5 @@ export class DaemonHandshake {
       const from = inbound.from.slice(0, 64);
       this.#options.log.info("ignoring signal", { reason: verdict.reason, from, expected: type });
     }
-  }
-}
-
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await abortable(promise, signal);
-  } finally {
-    clearTimeout(timer);
   }
 }

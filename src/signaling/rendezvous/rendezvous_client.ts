@@ -14,7 +14,7 @@ import {
   PING_INTERVAL_MS,
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
-import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
 
 /** What {@linkcode RendezvousClient.register} needs. */
@@ -44,6 +44,7 @@ export class RendezvousClient implements AsyncDisposable {
   readonly #remote: PeerCode;
   readonly #log: Log;
   readonly #pings: ReturnType<typeof setInterval>;
+  #remoteDeviceName = "";
 
   private constructor(socket: RendezvousSocket, options: RegisterOptions) {
     this.#socket = socket;
@@ -72,6 +73,11 @@ export class RendezvousClient implements AsyncDisposable {
       await client[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** What the peer calls itself at the server: hostile text, empty while it is not registered. */
+  get remoteDeviceName(): string {
+    return this.#remoteDeviceName;
   }
 
   /** Has the server relay a payload to the peer. */
@@ -103,8 +109,22 @@ export class RendezvousClient implements AsyncDisposable {
           "the rendezvous server sent a malformed message: check --rendezvous-url",
         );
       }
-      if (message !== "unknown") return message;
+      if (message !== "unknown") {
+        this.#notice(message);
+        return message;
+      }
       this.#log.debug("a message of an unknown type was ignored");
+    }
+  }
+
+  #notice(message: ServerMessage): void {
+    const peers = message.type === "peers"
+      ? message.peers
+      : message.type === "peer_joined"
+      ? [message.peer]
+      : [];
+    for (const { peerCode, deviceName } of peers) {
+      if (normalizePeerCode(peerCode) === this.#remote) this.#remoteDeviceName = deviceName;
     }
   }
 
