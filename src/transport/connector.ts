@@ -41,6 +41,11 @@ export interface OfferingPeer extends AsyncDisposable {
    * failure, or when `signal` aborts first, nothing is left open.
    */
   connect(answer: SignalBundle, signal: AbortSignal): Promise<Channel>;
+  /**
+   * Takes a candidate of the peer that came after its description (trickle ICE), once `connect` has
+   * been called. Judged by the scope as the others are.
+   */
+  addCandidate(candidate: string): void;
 }
 
 /** A connection being made by the answerer. Disposing it releases whatever has no channel yet. */
@@ -52,6 +57,11 @@ export interface AnsweringPeer extends AsyncDisposable {
    * failure, or when `signal` aborts first, nothing is left open.
    */
   connect(signal: AbortSignal): Promise<Channel>;
+  /**
+   * Takes a candidate of the peer that came after its description (trickle ICE), once `connect` has
+   * been called. Judged by the scope as the others are.
+   */
+  addCandidate(candidate: string): void;
 }
 
 /** Makes peer connections. The WebRTC one is `webrtc/connector.ts`, loaded lazily. */

@@ -62,6 +62,7 @@ export function createConnector(connectorOptions: ConnectorOptions = {}): Connec
             throw error;
           }
         },
+        addCandidate: lateCandidates(peer, options),
         [Symbol.asyncDispose]: () => peer.release(),
       };
     },
@@ -75,6 +76,7 @@ export function createConnector(connectorOptions: ConnectorOptions = {}): Connec
         answer: bundleOf(peer, "answer", setup, remote.description.mid),
         connect: (signal) =>
           peer.connect(remote, role, "", AbortSignal.any([options.signal, signal])),
+        addCandidate: lateCandidates(peer, options),
         [Symbol.asyncDispose]: () => peer.release(),
       };
     },
@@ -154,6 +156,16 @@ function readBundle(
     ...bundle.candidates.map(({ candidate }) => candidate),
   ];
   return { description, candidates: judgeRemote(lines, scope, onCandidate) };
+}
+
+/** Takes candidates that trickle, each judged, a bounded number of them. */
+function lateCandidates(peer: Peer, options: ConnectOptions): (candidate: string) => void {
+  let left = MAX_REMOTE_CANDIDATES;
+  return (line) => {
+    if (left-- <= 0) return;
+    const judged = judgeRemote([line], options.scope, options.onCandidate);
+    for (const candidate of judged) peer.addCandidate(candidate);
+  };
 }
 
 function judgeRemote(

@@ -26,7 +26,7 @@ const PROBE_MS = 500;
 const MAX_PROBES = 13;
 
 /** States of a pair in the library. */
-const PAIR = { waiting: 1, failed: 4 } as const;
+const PAIR = { frozen: 0, waiting: 1, failed: 4 } as const;
 
 interface Check {
   readonly resolve?: () => void;
@@ -113,6 +113,16 @@ export class IceAgent implements Disposable {
     this.#insides.queryConsent();
     this.#insides.setState("connected");
     return pair;
+  }
+
+  /** Checks also a candidate of the peer that came after its description. */
+  addRemote(candidate: unknown): void {
+    if (this.#isOver) return;
+    this.#insides.pairRemoteCandidate(candidate);
+    this.#insides.sortCheckList();
+    for (const pair of this.#insides.checkList) {
+      if (pair.state === PAIR.frozen) pair.updateState(PAIR.waiting);
+    }
   }
 
   /** From now on `onGone` is called, once, when the peer has not answered for 10 s. */

@@ -191,6 +191,12 @@ export class Peer {
     }
   }
 
+  /** Checks also a candidate that came after the peer's description; it was judged before. */
+  addCandidate(candidate: Candidate): void {
+    const parsed = IceCandidate.fromJSON({ candidate: formatCandidate(candidate) });
+    if (parsed !== undefined && this.#closing === undefined) this.#agent.addRemote(parsed);
+  }
+
   async #connect(
     { description, candidates }: RemoteParameters,
     dtlsRole: "client" | "server",
