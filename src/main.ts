@@ -6,9 +6,12 @@
  *
  * @module
  */
+import project from "../deno.json" with { type: "json" };
+import type { ServeOptions } from "./app/daemon/options.ts";
 import type { OneShotOptions } from "./app/one_shot/options.ts";
 import { InterruptedError, messageOf } from "./base/errors.ts";
 import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
+import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
 import { logFor, setupLog } from "./log/log.ts";
 import { peerCodeFromBytes } from "./protocol/signal/peer_code.ts";
 
@@ -18,18 +21,23 @@ const log = logFor("bolt-daemon");
  * Runs the program.
  *
  * @param args The command line's arguments.
- * @returns The exit code: 0 only after a complete exchange.
+ * @returns The exit code: 0 only after a complete exchange, or a graceful shutdown of the daemon.
  */
 export async function main(args: readonly string[]): Promise<0 | 1> {
   setupLog();
-  if (args.length === 0) {
-    Deno.stderr.writeSync(new TextEncoder().encode(USAGE + "\n"));
+  const [command, ...rest] = args;
+  const usage = command === undefined
+    ? USAGE
+    : command === "serve" && rest.length === 0
+    ? SERVE_USAGE
+    : undefined;
+  if (usage !== undefined) {
+    Deno.stderr.writeSync(new TextEncoder().encode(usage + "\n"));
     return 1;
   }
   try {
-    const options = parseOneShotOptions(args, randomPeerCode);
-    setupLog({ level: options.logLevel, format: options.logFormat });
-    await runUntilSignal(options);
+    if (command === "serve") await serve(parseServeOptions(rest));
+    else await runUntilSignal(parseOneShotOptions(args, randomPeerCode));
     log.info("exit 0");
     return 0;
   } catch (error) {
@@ -39,9 +47,34 @@ export async function main(args: readonly string[]): Promise<0 | 1> {
   }
 }
 
+/** The daemon: the first signal stops it in order, the second at once. */
+async function serve(options: ServeOptions): Promise<void> {
+  setupLog({ level: options.logLevel, format: options.logFormat });
+  let stop: (() => void) | undefined;
+  const early = Promise.withResolvers<never>();
+  const release = onSignals((name) => {
+    if (stop === undefined) early.reject(new InterruptedError(`interrupted by ${name}`));
+    else stop();
+  });
+  try {
+    const { Daemon } = await import("./app/daemon/daemon.ts");
+    const running = Daemon.run(options, {
+      version: project.version,
+      loadConnector: async () => (await import("./transport/webrtc/connector.ts")).connector,
+    }, (ready) => stop = ready);
+    const end = await Promise.race([running, early.promise]);
+    if (end === "forced") throw new InterruptedError("the shutdown was forced");
+  } finally {
+    release();
+  }
+}
+
 async function runUntilSignal(options: OneShotOptions): Promise<void> {
+  setupLog({ level: options.logLevel, format: options.logFormat });
   const interruption = new AbortController();
-  const release = abortOnSignals(interruption);
+  const release = onSignals((name) =>
+    interruption.abort(new InterruptedError(`interrupted by ${name}`))
+  );
   try {
     announce(options);
     const [{ runOneShot }, { connector }] = await Promise.all([
@@ -66,15 +99,15 @@ function announce(options: OneShotOptions): void {
   for (const flag of options.unused) log.warn(`${flag} has no effect here`);
 }
 
-/** SIGINT and SIGTERM end the run. Returns what takes the listeners off again. */
-function abortOnSignals(interruption: AbortController): () => void {
+/** Calls `listener` at SIGINT and SIGTERM. Returns what takes the listeners off again. */
+function onSignals(listener: (name: Deno.Signal) => void): () => void {
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM"];
   const listeners = names.map((name) => {
-    const listener = () => interruption.abort(new InterruptedError(`interrupted by ${name}`));
-    Deno.addSignalListener(name, listener);
-    return () => Deno.removeSignalListener(name, listener);
+    const own = () => listener(name);
+    Deno.addSignalListener(name, own);
+    return () => Deno.removeSignalListener(name, own);
   });
   return () => listeners.forEach((remove) => remove());
 }

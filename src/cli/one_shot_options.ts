@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
 import { type CommonOptions, type OneShotOptions, ROLES } from "../app/one_shot/options.ts";
 import { UsageError } from "../base/errors.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log/log.ts";
 import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
+import { type Given, oneOf, readFlags, wholeNumber, wrongValue } from "./flags.ts";
 
 /** What a run without arguments prints. */
 export const USAGE =
@@ -32,7 +32,6 @@ const FLAGS = [
   "log-level",
 ] as const;
 type Flag = typeof FLAGS[number];
-type Given = { readonly [flag in Flag]?: string };
 
 const FILE_FLAGS: readonly Flag[] = ["offer", "answer"];
 const RENDEZVOUS_FLAGS: readonly Flag[] = [
@@ -60,7 +59,7 @@ export function parseOneShotOptions(
   args: readonly string[],
   makePeerId: () => PeerCode,
 ): OneShotOptions {
-  const given = readFlags(args);
+  const given = readFlags(args, FLAGS);
   const role = oneOf(given, "role", ROLES);
   if (role === undefined) throw new UsageError("--role is required: offerer or answerer");
   const signal = oneOf(given, "signal", ["file", "rendezvous"]) ?? "file";
@@ -76,7 +75,8 @@ export function parseOneShotOptions(
   const common: Omit<CommonOptions, "unused"> = {
     role,
     scope: oneOf(given, "network-scope", NETWORK_SCOPES) ?? "lan",
-    phaseTimeoutSecs: seconds(given["phase-timeout-secs"] ?? "30"),
+    phaseTimeoutSecs:
+      wholeNumber(given, "phase-timeout-secs", [1, MAX_TIMEOUT_SECS], " of seconds") ?? 30,
     logFormat: oneOf(given, "log-format", LOG_FORMATS) ?? "text",
     logLevel: oneOf(given, "log-level", LOG_LEVELS) ?? "info",
   };
@@ -105,83 +105,22 @@ export function parseOneShotOptions(
 
 const missing = (message: string): UsageError => new UsageError(message);
 
-/** The flags by name, each at most once and each with a value that is not empty. */
-function readFlags(args: readonly string[]): Given {
-  const parsed = parseArgs(joinValues(args), { string: FLAGS, collect: FLAGS });
-  const given: { [flag in Flag]?: string } = {};
-  for (const flag of FLAGS) {
-    const values: unknown = parsed[flag];
-    if (!Array.isArray(values) || values.length === 0) continue;
-    if (values.length > 1) {
-      throw new UsageError(`--${flag} is given ${values.length} times, it takes one value`);
-    }
-    given[flag] = String(values[0]);
-  }
-  return given;
-}
-
-/**
- * Writes `--flag value` as `--flag=value`, so that no parser has to guess whether a word is a value
- * (`-` is one), and refuses what would be guessed wrong.
- */
-function joinValues(args: readonly string[]): string[] {
-  const joined: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] ?? "";
-    const [flag = "", ...inline] = arg.split("=");
-    if (!(FLAGS as readonly string[]).includes(flag.slice(2)) || !flag.startsWith("--")) {
-      throw new UsageError(`Unknown argument: ${flag}`);
-    }
-    let value = inline.join("=");
-    if (inline.length === 0) {
-      const next = args[++i];
-      if (next === undefined) throw new UsageError(`${flag} requires a value`);
-      if (/^-(?!\d|$)/.test(next)) {
-        throw new UsageError(
-          `${flag} requires a value, but ${next} looks like a flag: write ${flag}=${next} to mean it`,
-        );
-      }
-      value = next;
-    }
-    if (value === "") throw new UsageError(`${flag} requires a value that is not empty`);
-    joined.push(`${flag}=${value}`);
-  }
-  return joined;
-}
-
-function oneOf<T extends string>(given: Given, flag: Flag, allowed: readonly T[]): T | undefined {
-  const value = given[flag];
-  if (value === undefined) return undefined;
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw wrong(flag, value, `one of ${allowed.join(", ")}`);
-  return found;
-}
-
-function seconds(value: string): number {
-  const number = /^\d+$/.test(value) ? Number(value) : 0;
-  if (number < 1 || number > MAX_TIMEOUT_SECS) {
-    const takes = `a whole number of seconds from 1 to ${MAX_TIMEOUT_SECS}`;
-    throw wrong("phase-timeout-secs", value, takes);
-  }
-  return number;
-}
-
 function webSocketUrl(value: string): string {
   const url = URL.parse(value);
   const usable = url !== null && ["ws:", "wss:"].includes(url.protocol) && url.hash === "" &&
     url.hostname !== "" && url.username === "" && url.password === "";
   if (!usable) {
     const takes = "a ws:// or wss:// URL without user name or fragment";
-    throw wrong("rendezvous-url", value, takes);
+    throw wrongValue("rendezvous-url", value, takes);
   }
   return url.href;
 }
 
-function name(given: Given, flag: "room" | "session"): string | undefined {
+function name(given: Given<Flag>, flag: "room" | "session"): string | undefined {
   const value = given[flag];
   if (value === undefined) return undefined;
   if (value.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(value)) {
-    throw wrong(
+    throw wrongValue(
       flag,
       value,
       `up to ${MAX_NAME_LENGTH} characters, none of them control characters`,
@@ -190,17 +129,15 @@ function name(given: Given, flag: "room" | "session"): string | undefined {
   return value;
 }
 
-function peerCode(given: Given, flag: "to" | "expect-peer" | "peer-id"): PeerCode | undefined {
+function peerCode(
+  given: Given<Flag>,
+  flag: "to" | "expect-peer" | "peer-id",
+): PeerCode | undefined {
   const value = given[flag];
   if (value === undefined) return undefined;
   const code = normalizePeerCode(value);
   if (code === undefined) {
-    throw wrong(flag, value, "1 to 16 ASCII letters and digits (hyphens are dropped)");
+    throw wrongValue(flag, value, "1 to 16 ASCII letters and digits (hyphens are dropped)");
   }
   return code;
-}
-
-function wrong(flag: Flag, value: string, takes: string): UsageError {
-  const shown = value.length > 80 ? `${value.slice(0, 80)}...` : value;
-  return new UsageError(`--${flag} takes ${takes}, not ${JSON.stringify(shown)}`);
 }

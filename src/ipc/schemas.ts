@@ -41,8 +41,8 @@ const answer = <T extends TProperties>(title: string, description: string, prope
 
 const text = (description: string, maxLength = 4096) => Type.String({ description, maxLength });
 const count = (description: string) => Type.Integer({ description, minimum: 0 });
-const choice = <const T extends string[]>(values: T, description: string) =>
-  Type.Enum(values, { type: "string", description });
+const choice = <const T extends readonly string[]>(values: T, description: string) =>
+  Type.Unsafe<T[number]>(Type.Enum([...values], { type: "string", description }));
 const peerChosen = (description: string) =>
   Type.Unsafe<PeerText>(Type.String({
     description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,
