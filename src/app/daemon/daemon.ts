@@ -1,0 +1,242 @@
+/**
+ * The daemon: storage, sessions, transfers and the local API put together, from start to shutdown.
+ *
+ * @module
+ */
+import { abortable, Deadline } from "../../base/deadline.ts";
+import { InterruptedError, messageOf } from "../../base/errors.ts";
+import { EventHub } from "../../ipc/event_hub.ts";
+import { MetricsRegistry } from "../../ipc/metrics.ts";
+import type { Status } from "../../ipc/schemas.ts";
+import { LocalApi } from "../../ipc/server.ts";
+import { logFor } from "../../log/log.ts";
+import { PublicKey } from "../../protocol/crypto/keys.ts";
+import type { RandomSource } from "../../protocol/crypto/random_source.ts";
+import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
+import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { openStorage, type Storage } from "../../storage/storage.ts";
+import type { Connector } from "../../transport/connector.ts";
+import { registerMetrics } from "./metrics.ts";
+import { Operations } from "./operations.ts";
+import type { ServeOptions } from "./options.ts";
+import { Sessions } from "./sessions/sessions.ts";
+import { Scheduler } from "./transfers/scheduler.ts";
+import { TransferBook } from "./transfers/transfer_book.ts";
+import { TransferDesk } from "./transfers/transfer_desk.ts";
+import { Gatekeeper } from "./trust/gatekeeper.ts";
+import { PairingDesk } from "./trust/pairing_desk.ts";
+
+const log = logFor("bolt-daemon");
+const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
+
+/** What the entry gives the daemon. */
+export interface DaemonParts {
+  /** The daemon's version. */
+  readonly version: string;
+  /** Loads what makes connections. */
+  readonly loadConnector: () => Promise<Connector>;
+}
+
+/** How the daemon ended. */
+export type DaemonEnd = "graceful" | "forced";
+
+/** A running daemon. */
+export class Daemon {
+  readonly #options: ServeOptions;
+  readonly #parts: DaemonParts;
+  readonly #storage: Storage;
+  readonly #events = new EventHub();
+  readonly #metrics = new MetricsRegistry();
+  readonly #scheduler: Scheduler;
+  readonly #book: TransferBook;
+  readonly #transfers: TransferDesk;
+  readonly #pairings: PairingDesk;
+  readonly #gatekeeper: Gatekeeper;
+  readonly #sessions: Sessions;
+  readonly #startedAt = new Date();
+  readonly #stopping = Promise.withResolvers<"signal" | "api">();
+  readonly #forced = new AbortController();
+  #isStopping = false;
+
+  private constructor(options: ServeOptions, parts: DaemonParts, storage: Storage) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#storage = storage;
+    const { journal, inbox, trust, fs } = storage;
+    const events = this.#events;
+    const now = Date.now;
+    this.#scheduler = new Scheduler({ maxActive: options.maxTransfers, log });
+    this.#book = new TransferBook({
+      journal,
+      events,
+      log,
+      now,
+      dropPart: (transferId) => inbox.removePart(transferId),
+      pathOf: (savedAs) => inbox.pathOf(savedAs),
+    });
+    this.#transfers = new TransferDesk({
+      book: this.#book,
+      scheduler: this.#scheduler,
+      fs,
+      inbox,
+      collision: options.onCollision,
+      onAbort: options.onInterrupt,
+      sessionWith: (identity) => this.#sessions.transfersWith(identity),
+      autoAccepts: (identity) => trust.autoAccepts(identity),
+      random,
+      now,
+      log,
+    });
+    this.#pairings = new PairingDesk({ events, now });
+    this.#gatekeeper = new Gatekeeper({
+      trust,
+      desk: this.#pairings,
+      policy: options.pairingPolicy,
+      events,
+      log,
+      now,
+    });
+    this.#sessions = new Sessions({
+      identity: new PublicKey("identity", storage.identity.publicKey),
+      selfCode: freshPeerCode(),
+      deviceName: options.deviceName,
+      maxPeers: options.maxPeers,
+      loadConnector: parts.loadConnector,
+      gatekeeper: this.#gatekeeper,
+      events,
+      log,
+      random,
+      now,
+      listener: {
+        onOpen: () => this.#scheduler.wake(),
+        onOffer: (file, session) => this.#transfers.offered(file, session),
+        onTransferEnded: () => this.#scheduler.wake(),
+        onEnd: (session, message) => {
+          this.#transfers.sessionEnded(session, message).catch((error) => {
+            log.error("transfers could not be ended", { reason: messageOf(error) });
+          });
+        },
+      },
+    });
+    registerMetrics(this.#metrics, {
+      events,
+      startedAt: this.#startedAt,
+      sessions: () => this.#sessions.open,
+      transfers: () => this.#scheduler.active,
+      pairings: () => this.#pairings.pending().length,
+    });
+  }
+
+  /**
+   * Runs a daemon until it is told to stop.
+   *
+   * @param options What the operator chose.
+   * @param parts What the entry gives.
+   * @param onReady Told when the API is served, with what stops the daemon: once in order, the
+   * second time at once.
+   * @returns How it ended.
+   * @throws {StorageError | IpcError} When it can't start: what is wrong and what to do.
+   */
+  static async run(
+    options: ServeOptions,
+    parts: DaemonParts,
+    onReady: (stop: () => void) => void,
+  ): Promise<DaemonEnd> {
+    using storage = await openStorage({
+      dataDir: options.dataDir,
+      ...(options.inbox === undefined ? {} : { inbox: options.inbox }),
+      onAbort: options.onInterrupt,
+      log,
+    });
+    // Only the public half is needed: identities are claimed and pinned.
+    storage.identity.secretKey.fill(0);
+    return await new Daemon(options, parts, storage).#run(onReady);
+  }
+
+  async #run(onReady: (stop: () => void) => void): Promise<DaemonEnd> {
+    const socketPath = this.#options.socketPath ?? this.#storage.folder.defaultSocketPath;
+    await using api = await LocalApi.listen({
+      socketPath,
+      operations: new Operations({
+        status: () => this.#status(),
+        stop: (force) => this.#stop("api", force),
+        sessions: this.#sessions,
+        trust: this.#storage.trust,
+        gatekeeper: this.#gatekeeper,
+        pairings: this.#pairings,
+        book: this.#book,
+        transfers: this.#transfers,
+        events: this.#events,
+      }),
+      events: this.#events,
+      metrics: this.#metrics,
+      log,
+      version: this.#parts.version,
+    });
+    log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
+    onReady(() => this.#stop("signal", false));
+    const reason = await this.#stopping.promise;
+    return await this.#shutDown(reason, api);
+  }
+
+  #stop(reason: "signal" | "api", force: boolean): void {
+    if (force || this.#isStopping) {
+      this.#forced.abort(new InterruptedError("the shutdown was forced"));
+    }
+    this.#isStopping = true;
+    this.#stopping.resolve(reason);
+  }
+
+  /** No new work; a cancel to what is active; a bounded wait; then force (Daemon Runtime, Shutdown). */
+  async #shutDown(reason: "signal" | "api", api: LocalApi): Promise<DaemonEnd> {
+    const { shutdownTimeoutSecs } = this.#options;
+    log.info("stopping", { reason, sessions: this.#sessions.open });
+    this.#events.publish({ type: "daemon-stopping", reason });
+    using deadline = new Deadline(shutdownTimeoutSecs * 1000, {
+      what: "sessions and transfers to end",
+      parent: this.#forced.signal,
+    });
+    const ended = this.#sessions.stop().then(() => this.#scheduler.stop())
+      .then(() => this.#book.settled());
+    let end: DaemonEnd = "graceful";
+    try {
+      await abortable(ended, deadline.signal);
+    } catch (error) {
+      end = "forced";
+      log.warn("the shutdown is forced", { reason: messageOf(error) });
+      await this.#sessions.force();
+      await this.#book.settled();
+    }
+    await api.close();
+    return end;
+  }
+
+  #status(): Status {
+    const { identity, folder, inbox } = this.#storage;
+    const { deviceName, pairingPolicy, maxPeers, maxTransfers } = this.#options;
+    const live = this.#book.live();
+    const active = this.#scheduler.active;
+    return {
+      version: this.#parts.version,
+      state: this.#isStopping ? "stopping" : "running",
+      pid: Deno.pid,
+      startedAt: this.#startedAt.toISOString(),
+      identity: identity.publicKey.toHex(),
+      deviceName,
+      dataDir: folder.path,
+      inbox: inbox.path,
+      pairingPolicy,
+      sessions: { open: this.#sessions.open, limit: maxPeers },
+      pendingPairings: this.#pairings.pending().length,
+      transfers: { active, waiting: Math.max(0, live.length - active), limit: maxTransfers },
+    };
+  }
+}
+
+function freshPeerCode(): PeerCode {
+  const code = normalizePeerCode(generatePeerCode(random));
+  if (code === undefined) {
+    throw new Error("Cannot make a peer code: its alphabet is not the server's");
+  }
+  return code;
+}

@@ -1,0 +1,36 @@
+/**
+ * What the daemon shows at `/metrics`.
+ *
+ * @module
+ */
+import type { EventHub } from "../../ipc/event_hub.ts";
+import type { MetricsRegistry } from "../../ipc/metrics.ts";
+
+/** What is measured. */
+export interface MeasuredParts {
+  /** Where transfers' ends and bytes are heard of. */
+  readonly events: EventHub;
+  /** When the daemon started. */
+  readonly startedAt: Date;
+  /** Sessions open or being opened. */
+  readonly sessions: () => number;
+  /** Transfers under way. */
+  readonly transfers: () => number;
+  /** Pairing requests that wait. */
+  readonly pairings: () => number;
+}
+
+/** Registers the daemon's gauges. */
+export function registerMetrics(metrics: MetricsRegistry, parts: MeasuredParts): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    metrics.gauge(name, help).set(value);
+  gauge("bolt_sessions", "Sessions open or being opened.", parts.sessions);
+  gauge("bolt_transfers_active", "Transfers under way.", parts.transfers);
+  gauge("bolt_pairings_pending", "Pairing requests that wait for a decision.", parts.pairings);
+  gauge(
+    "bolt_uptime_seconds",
+    "Seconds since the start.",
+    () => (Date.now() - parts.startedAt.getTime()) / 1000,
+  );
+  gauge("bolt_resident_memory_bytes", "Resident memory.", () => Deno.memoryUsage().rss);
+}

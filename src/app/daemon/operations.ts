@@ -1,0 +1,241 @@
+/**
+ * The operations of the local API, carried out by the daemon's parts.
+ *
+ * @module
+ */
+import type {
+  DaemonOperations,
+  ListTransfersParameters,
+  SendParameters,
+  TrustParameters,
+} from "../../ipc/operations.ts";
+import { OperationError } from "../../ipc/problem.ts";
+import {
+  type AcceptRequest,
+  type Pairing,
+  type PairingDecision,
+  type PairRequest,
+  type Peer,
+  peerText,
+  type Session,
+  type ShutdownRequest,
+  type Status,
+  type Transfer,
+  type TransferPage,
+} from "../../ipc/schemas.ts";
+import type { EventHub } from "../../ipc/event_hub.ts";
+import type { TrustStore } from "../../storage/trust_store.ts";
+import type { Sessions } from "./sessions/sessions.ts";
+import type { SessionTransfers } from "./transfers/session_transfers.ts";
+import type { TransferBook } from "./transfers/transfer_book.ts";
+import type { TransferDesk } from "./transfers/transfer_desk.ts";
+import type { Gatekeeper } from "./trust/gatekeeper.ts";
+import type { PairingDesk } from "./trust/pairing_desk.ts";
+
+/** The parts that do the work. */
+export interface OperationsParts {
+  /** Everything but what the API asks of the parts below. */
+  readonly status: () => Status;
+  /** Begins the shutdown. */
+  readonly stop: (force: boolean) => void;
+  /** Sessions. */
+  readonly sessions: Sessions;
+  /** Pins. */
+  readonly trust: TrustStore;
+  /** Who was met, and decisions about them. */
+  readonly gatekeeper: Gatekeeper;
+  /** Pairing requests. */
+  readonly pairings: PairingDesk;
+  /** Transfers. */
+  readonly book: TransferBook;
+  /** What is done with transfers. */
+  readonly transfers: TransferDesk;
+  /** Told of changed pins. */
+  readonly events: EventHub;
+}
+
+/** See the module's text. */
+export class Operations implements DaemonOperations {
+  readonly #parts: OperationsParts;
+
+  /** Over the parts of a daemon. */
+  constructor(parts: OperationsParts) {
+    this.#parts = parts;
+  }
+
+  status(): Promise<Status> {
+    return Promise.resolve(this.#parts.status());
+  }
+
+  shutdown({ force = false }: ShutdownRequest): Promise<void> {
+    this.#parts.stop(force);
+    return Promise.resolve();
+  }
+
+  pair(request: PairRequest): Promise<Session> {
+    return now(() => this.#parts.sessions.pair(request));
+  }
+
+  listSessions(): Promise<Session[]> {
+    return now(() => this.#parts.sessions.list());
+  }
+
+  getSession(sessionId: string): Promise<Session> {
+    return now(() => this.#parts.sessions.get(sessionId));
+  }
+
+  closeSession(sessionId: string): Promise<Session> {
+    return now(() => this.#parts.sessions.close(sessionId));
+  }
+
+  listPeers(): Promise<Peer[]> {
+    const { trust, gatekeeper } = this.#parts;
+    const pinned = trust.list().map(({ identity }) => identity);
+    const known = new Set([...pinned, ...gatekeeper.met.keys()]);
+    return now(() => [...known].map((identity) => this.#peer(identity)));
+  }
+
+  getPeer(identity: string): Promise<Peer> {
+    return now(() => {
+      const { trust, gatekeeper } = this.#parts;
+      const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
+      if (!isKnown) throw peerNotFound();
+      return this.#peer(identity);
+    });
+  }
+
+  async trust({ identity, decision, replacing }: TrustParameters): Promise<Peer> {
+    const { trust, gatekeeper, sessions } = this.#parts;
+    if (decision === "deny_always") {
+      await trust.deny(identity);
+      sessions.closeAllOf(identity, "the identity was denied");
+    } else if (replacing === undefined) await gatekeeper.allow(identity);
+    else await gatekeeper.replace(identity, replacing.identity, replacing.sas);
+    return this.#changed(identity);
+  }
+
+  async untrust(identity: string): Promise<void> {
+    const { trust, sessions } = this.#parts;
+    if (!await trust.forget(identity)) throw peerNotFound();
+    sessions.closeAllOf(identity, "the identity is not trusted any more");
+    this.#changed(identity);
+  }
+
+  async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+    if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
+    throw new OperationError(
+      "PEER_NOT_FOUND",
+      "only a peer that is pinned as allow_always can be set to auto-accept",
+    );
+  }
+
+  listPairings(): Promise<Pairing[]> {
+    return now(() => this.#parts.pairings.pending());
+  }
+
+  getPairing(pairingId: string): Promise<Pairing> {
+    return now(() => this.#parts.pairings.get(pairingId));
+  }
+
+  decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
+    return now(() => this.#parts.pairings.decide(pairingId, decision));
+  }
+
+  async send(parameters: SendParameters): Promise<Transfer[]> {
+    const session = this.#sessionFor(parameters);
+    const entries = await this.#parts.transfers.send(parameters, session);
+    return entries.map((entry) => entry.view());
+  }
+
+  listTransfers(parameters: ListTransfersParameters): Promise<TransferPage> {
+    return now(() => this.#parts.book.page(parameters));
+  }
+
+  getTransfer(transferId: string): Promise<Transfer> {
+    return now(() => this.#parts.book.get(transferId).view());
+  }
+
+  acceptTransfer(transferId: string, { name }: AcceptRequest): Promise<Transfer> {
+    return now(() => {
+      const entry = this.#parts.book.get(transferId);
+      this.#parts.transfers.accept(entry, name);
+      return entry.view();
+    });
+  }
+
+  rejectTransfer(transferId: string): Promise<Transfer> {
+    return now(() => {
+      const entry = this.#parts.book.get(transferId);
+      this.#parts.transfers.reject(entry);
+      return entry.view();
+    });
+  }
+
+  async cancelTransfer(transferId: string): Promise<Transfer> {
+    const entry = this.#parts.book.get(transferId);
+    await this.#parts.transfers.cancel(entry);
+    return entry.view();
+  }
+
+  pauseTransfer(transferId: string): Promise<Transfer> {
+    return now(() => {
+      const entry = this.#parts.book.get(transferId);
+      this.#parts.transfers.pause(entry);
+      return entry.view();
+    });
+  }
+
+  resumeTransfer(transferId: string): Promise<Transfer> {
+    return now(() => {
+      const entry = this.#parts.book.get(transferId);
+      this.#parts.transfers.resume(entry);
+      return entry.view();
+    });
+  }
+
+  #sessionFor(parameters: SendParameters): SessionTransfers {
+    const { sessions } = this.#parts;
+    if ("sessionId" in parameters) {
+      const found = sessions.transfersOf(parameters.sessionId);
+      if (found !== undefined) return found;
+      const { state } = sessions.get(parameters.sessionId);
+      throw new OperationError("PEER_NOT_CONNECTED", `the session is ${state}, not open`);
+    }
+    const found = sessions.transfersWith(parameters.identity);
+    if (found !== undefined) return found;
+    throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
+  }
+
+  #changed(identity: string): Peer {
+    const peer = this.#peer(identity);
+    this.#parts.events.publish({ type: "peer-changed", peer });
+    return peer;
+  }
+
+  #peer(identity: string): Peer {
+    const { trust, gatekeeper, sessions } = this.#parts;
+    const pinned = trust.list().find((peer) => peer.identity === identity);
+    const met = gatekeeper.met.get(identity);
+    const session = sessions.transfersWith(identity);
+    const peerCode = met?.peerCode ?? pinned?.codes.at(-1);
+    const deviceName = met?.deviceName || pinned?.deviceName;
+    return {
+      identity,
+      trust: pinned?.decision ?? "none",
+      autoAccept: pinned?.autoAccept ?? false,
+      connected: session !== undefined,
+      ...(session === undefined ? {} : { sessionId: session.sessionId }),
+      ...(peerCode === undefined ? {} : { peerCode }),
+      ...(deviceName ? { deviceName: peerText(deviceName) } : {}),
+    };
+  }
+}
+
+function peerNotFound(): OperationError {
+  return new OperationError("PEER_NOT_FOUND", "that identity is not pinned, nor met in this run");
+}
+
+/** What a call gives, or throws, as a promise. */
+function now<T>(call: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(call()));
+}

@@ -1,0 +1,263 @@
+/**
+ * From a pair request to an open channel and the peer's ephemeral key: signaling and connecting.
+ *
+ * @module
+ */
+import { Deadline } from "../../../base/deadline.ts";
+import { SignalError } from "../../../base/errors.ts";
+import type { PairRequest } from "../../../ipc/schemas.ts";
+import { logFor } from "../../../log/log.ts";
+import type { EphemeralPublicKey } from "../../../protocol/crypto/keys.ts";
+import { parseJsonObject } from "../../../protocol/json.ts";
+import type { SdpType, SignalBundle } from "../../../protocol/signal/bundle.ts";
+import type { SignalContext } from "../../../protocol/signal/daemon_payload.ts";
+import { normalizePeerCode, type PeerCode } from "../../../protocol/signal/peer_code.ts";
+import {
+  encodeWebSignal,
+  parseWebSignal,
+  type WebDescription,
+} from "../../../protocol/signal/web_payload.ts";
+import {
+  publishSignalFile,
+  removeStaleFile,
+  SignalFileWatcher,
+} from "../../../signaling/file/signal_file.ts";
+import { DaemonHandshake } from "../../../signaling/rendezvous/daemon_handshake.ts";
+import { RendezvousClient } from "../../../signaling/rendezvous/rendezvous_client.ts";
+import { WebHandshake } from "../../../signaling/rendezvous/web_handshake.ts";
+import type { Channel } from "../../../transport/channel.ts";
+import type { CandidateVerdict, ConnectOptions, Connector } from "../../../transport/connector.ts";
+
+/** The label of a session's channel, as web clients name theirs. */
+const CHANNEL_LABEL = "fileTransfer";
+const DEFAULT_PHASE_SECS = 30;
+
+const log = logFor("bolt-daemon");
+const rendezvousLog = logFor("rendezvous");
+
+/** Options of {@linkcode openChannel}. */
+export interface OpenChannelOptions {
+  /** What the application asked for. */
+  readonly request: PairRequest;
+  /** Our half of the connection's keys. */
+  readonly ephemeral: EphemeralPublicKey;
+  /** Our code unless the request names one. */
+  readonly selfCode: PeerCode;
+  /** Shown to others at the rendezvous server. */
+  readonly deviceName: string;
+  /** Makes the connection. */
+  readonly connector: Connector;
+  /** Ends it all with its reason. */
+  readonly signal: AbortSignal;
+  /** Signaling is done: the connection is being made. */
+  readonly onConnecting: () => void;
+}
+
+/** An open channel and what signaling told of the peer. */
+export interface OpenedChannel {
+  /** Owned by the caller from here on. */
+  readonly channel: Channel;
+  /** The peer's half of the connection's keys. */
+  readonly remoteEphemeral: EphemeralPublicKey;
+  /** The code that the peer has at the rendezvous server; absent in file mode. */
+  readonly peerCode?: PeerCode;
+  /** What the peer calls itself: hostile text. */
+  readonly deviceName: string;
+}
+
+type RequestOf<S extends PairRequest["signal"]> = Extract<PairRequest, { signal: S }>;
+
+/**
+ * Exchanges offer and answer as the request says, and connects.
+ *
+ * @throws {SignalError | TransportError | DeadlineError} What kept it from happening.
+ */
+export function openChannel(options: OpenChannelOptions): Promise<OpenedChannel> {
+  const { request } = options;
+  return request.signal === "file"
+    ? openByFile(request, options)
+    : openByRendezvous(request, options);
+}
+
+async function openByFile(
+  request: RequestOf<"file">,
+  options: OpenChannelOptions,
+): Promise<OpenedChannel> {
+  const { connector, selfCode, ephemeral } = options;
+  const connectOptions = connectOptionsOf(options);
+  const begin = phasesOf(options);
+  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode };
+  if (request.role === "offerer") {
+    for (const path of [request.offer, request.answer]) await removeStaleFile(path);
+    using answers = await watch(request.answer, "answer");
+    await using peer = await connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
+    const { sdp } = peer.offer.description;
+    await publish(request.offer, { ...ours, type: "offer", sdp, to: selfCode });
+    using exchange = begin(`the answer at ${request.answer}`);
+    const { value: answer } = await answers.next({ signal: exchange.signal });
+    options.onConnecting();
+    using connecting = begin("the DataChannel to open");
+    const channel = await peer.connect(bundleOf(answer), connecting.signal);
+    return { channel, remoteEphemeral: answer.publicKey, deviceName: "" };
+  }
+  using offers = await watch(request.offer, "offer");
+  using exchange = begin(`the offer at ${request.offer}`);
+  const { value: offer } = await offers.next({ signal: exchange.signal });
+  await using peer = await connector.answer(bundleOf(offer), connectOptions);
+  const { sdp } = peer.answer.description;
+  await publish(request.answer, { ...ours, type: "answer", sdp, to: offer.from });
+  options.onConnecting();
+  using connecting = begin("the DataChannel to open");
+  const channel = await peer.connect(connecting.signal);
+  return { channel, remoteEphemeral: offer.publicKey, deviceName: "" };
+}
+
+function watch(path: string, kind: SdpType): Promise<SignalFileWatcher<WebDescription>> {
+  return SignalFileWatcher.open({ path, kind, parse: (text) => parseFile(text, kind) });
+}
+
+function parseFile(text: string, kind: SdpType): WebDescription {
+  const signal = parseWebSignal(parseJsonObject(text));
+  if (signal.type === kind) return signal;
+  throw new SignalError(
+    "BUNDLE_INVALID",
+    `the file holds no ${kind} of a session: check the paths`,
+  );
+}
+
+function publish(path: string, description: WebDescription): Promise<void> {
+  const { type } = description;
+  return publishSignalFile(path, type, JSON.stringify(encodeWebSignal(description)));
+}
+
+async function openByRendezvous(
+  request: RequestOf<"rendezvous">,
+  options: OpenChannelOptions,
+): Promise<OpenedChannel> {
+  const { ephemeral, connector } = options;
+  const begin = phasesOf(options);
+  const context = contextOf(request, options);
+  const { self, remote } = context;
+  await using client = await register(request, options, context);
+  if (request.web !== true) await shakeHands(request, options, client, context);
+  const handshake = new WebHandshake(client, { self, remote, log: rendezvousLog });
+  const connectOptions = connectOptionsOf(options);
+  const ours = { publicKey: ephemeral, peerCode: self };
+  if (request.role === "offerer") {
+    await using peer = await connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
+    using exchange = begin(`the answer of peer '${remote}'`);
+    const { sdp } = peer.offer.description;
+    const answer = await handshake.offer({ ...ours, sdp }, exchange.signal);
+    options.onConnecting();
+    const bundle = bundleOf(answer, handshake.earlyCandidates);
+    const channel = await whileTrickling(
+      handshake,
+      begin,
+      peer,
+      (signal) => peer.connect(bundle, signal),
+    );
+    return opened(channel, answer, remote, client);
+  }
+  using exchange = begin(`the offer of peer '${remote}'`);
+  const offer = await handshake.receiveOffer(exchange.signal);
+  const bundle = bundleOf(offer, handshake.earlyCandidates);
+  await using peer = await connector.answer(bundle, connectOptions);
+  handshake.sendAnswer({ ...ours, sdp: peer.answer.description.sdp });
+  options.onConnecting();
+  const channel = await whileTrickling(handshake, begin, peer, (signal) => peer.connect(signal));
+  return opened(channel, offer, remote, client);
+}
+
+async function register(
+  request: RequestOf<"rendezvous">,
+  options: OpenChannelOptions,
+  { self, remote }: SignalContext,
+): Promise<RendezvousClient> {
+  using phase = phasesOf(options)("the rendezvous server's answer");
+  return await RendezvousClient.register({
+    url: request.rendezvousUrl,
+    self,
+    remote,
+    deviceName: options.deviceName,
+    signal: phase.signal,
+    log: rendezvousLog,
+  });
+}
+
+async function shakeHands(
+  request: RequestOf<"rendezvous">,
+  options: OpenChannelOptions,
+  client: RendezvousClient,
+  context: SignalContext,
+): Promise<void> {
+  const phaseTimeoutSecs = request.phaseTimeoutSecs ?? DEFAULT_PHASE_SECS;
+  const handshake = new DaemonHandshake(client, { context, phaseTimeoutSecs, log: rendezvousLog });
+  using phase = phasesOf(options)(`peer '${context.remote}' to shake hands`);
+  if (request.role === "offerer") await handshake.hello(phase.signal);
+  else await handshake.acknowledge(phase.signal);
+}
+
+/** Connects while candidates of the peer still come in. */
+async function whileTrickling(
+  handshake: WebHandshake,
+  begin: BeginPhase,
+  peer: { addCandidate(candidate: string): void },
+  connect: (signal: AbortSignal) => Promise<Channel>,
+): Promise<Channel> {
+  using connecting = begin("the DataChannel to open");
+  const done = new AbortController();
+  const trickling = handshake.trickle((candidate) => peer.addCandidate(candidate), done.signal);
+  try {
+    return await connect(connecting.signal);
+  } finally {
+    done.abort();
+    await trickling;
+  }
+}
+
+function opened(
+  channel: Channel,
+  remote: WebDescription,
+  peerCode: PeerCode,
+  client: RendezvousClient,
+): OpenedChannel {
+  const { publicKey: remoteEphemeral } = remote;
+  return { channel, remoteEphemeral, peerCode, deviceName: client.remoteDeviceName };
+}
+
+function contextOf(request: RequestOf<"rendezvous">, options: OpenChannelOptions): SignalContext {
+  const remoteText = request.role === "offerer" ? request.to : request.expectPeer;
+  const remote = normalizePeerCode(remoteText);
+  const self = request.peerId === undefined ? options.selfCode : normalizePeerCode(request.peerId);
+  if (remote === undefined || self === undefined || remote === self) {
+    throw new SignalError(
+      "PEER_MISMATCH",
+      "the peer codes must be two, of 1 to 16 letters and digits",
+    );
+  }
+  const { room, session, networkScope: scope = "lan" } = request;
+  return { room, session, scope, self, remote };
+}
+
+function connectOptionsOf({ request, signal }: OpenChannelOptions): ConnectOptions {
+  return { scope: request.networkScope ?? "lan", signal, onCandidate: logVerdict };
+}
+
+function logVerdict({ side, accepted, address, port, reason }: CandidateVerdict): void {
+  const fields = { side, address: address.slice(0, 128), port };
+  if (accepted) log.debug("ICE candidate accepted", fields);
+  else log.debug("ICE candidate REJECTED", { ...fields, reason });
+}
+
+function bundleOf(description: WebDescription, candidates: readonly string[] = []): SignalBundle {
+  const { type: sdpType, sdp } = description;
+  const listed = candidates.map((candidate) => ({ candidate, mid: "0" }));
+  return { description: { sdpType, sdp }, candidates: listed };
+}
+
+type BeginPhase = (what: string) => Deadline;
+
+function phasesOf({ request, signal }: OpenChannelOptions): BeginPhase {
+  const ms = (request.phaseTimeoutSecs ?? DEFAULT_PHASE_SECS) * 1000;
+  return (what) => new Deadline(ms, { parent: signal, what });
+}

@@ -1,0 +1,206 @@
+/**
+ * A Bolt session at work: the protocol core's state machine driven by a channel, the clock and one
+ * timer.
+ *
+ * @module
+ */
+import { Deadline } from "../../../base/deadline.ts";
+import { messageOf } from "../../../base/errors.ts";
+import type { WireErrorCode } from "../../../protocol/errors.ts";
+import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
+import type { Session } from "../../../protocol/session/session.ts";
+import type { SendEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";
+import type { Transfers } from "../../../protocol/transfer/transfers.ts";
+import type { Channel } from "../../../transport/channel.ts";
+import { Outbox } from "./outbox.ts";
+
+/** How long the last frames may take to leave and the channel to close, in milliseconds. */
+const CLOSE_MS = 3000;
+
+/** What transfers tell, without the frames that they send. */
+export type TransferNews = Exclude<TransferEffect, SendEffect>;
+
+/** Who is told what happens in a session. */
+export interface PeerSessionListener {
+  /** Both HELLOs are done: a decision on trust is due. */
+  established(peer: PeerFacts): void;
+  /** Something happened to a transfer. */
+  transferNews(news: TransferNews): void;
+  /** The session is over; told before what that does to its transfers. */
+  ending(end: SessionEnd): void;
+}
+
+/** Options of a {@linkcode PeerSession}. */
+export interface PeerSessionOptions {
+  /** The state machine, not yet started. */
+  readonly session: Session;
+  /** The open channel; closed in the end. */
+  readonly channel: Channel;
+  /** Told what happens. */
+  readonly listener: PeerSessionListener;
+  /** Milliseconds on a clock that never goes back. @default {milliseconds since 1970, steady} */
+  readonly now?: () => number;
+}
+
+/** A session over a channel. */
+export class PeerSession implements AsyncDisposable {
+  readonly #session: Session;
+  readonly #channel: Channel;
+  readonly #listener: PeerSessionListener;
+  readonly #now: () => number;
+  readonly #outbox: Outbox;
+  readonly #end = Promise.withResolvers<SessionEnd>();
+  #timer: { readonly id: ReturnType<typeof setTimeout>; readonly due: number } | undefined;
+  #transfers: Transfers | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Takes the session and the channel over. */
+  constructor(
+    { session, channel, listener, now = () => performance.timeOrigin + performance.now() }:
+      PeerSessionOptions,
+  ) {
+    this.#session = session;
+    this.#channel = channel;
+    this.#listener = listener;
+    this.#now = now;
+    this.#outbox = new Outbox(channel, (error) => this.#disconnected(messageOf(error)));
+  }
+
+  /** Says HELLO and begins to listen. */
+  start(): void {
+    this.#perform(this.#session.start(this.#now()));
+    this.#listen();
+  }
+
+  /** The transfers; undefined before approval and after the end. */
+  get transfers(): Transfers | undefined {
+    return this.#session.phase === "open" ? this.#transfers : undefined;
+  }
+
+  /** Resolves with how the session ended, when the channel is closed and nothing is left. */
+  get ended(): Promise<SessionEnd> {
+    return this.#end.promise;
+  }
+
+  /** The peer is trusted. */
+  approve(): void {
+    const { transfers, effects } = this.#session.approve(this.#now());
+    this.#transfers = transfers;
+    this.#perform(effects);
+  }
+
+  /** Ends the session for a reason that the peer is told. */
+  fail(code: WireErrorCode, message: string): void {
+    this.#perform(this.#session.fail(code, message));
+  }
+
+  /** Ends the session in order; what is in transfer is cancelled first. */
+  close(message?: string): void {
+    this.#perform(this.#session.close(message));
+  }
+
+  /** Calls the transfers and carries out what they want done. */
+  act(call: (transfers: Transfers, now: number) => readonly TransferEffect[]): void {
+    const transfers = this.transfers;
+    if (transfers !== undefined) this.#perform(call(transfers, this.#now()));
+  }
+
+  /** Resolves when the channel has taken all frames, so that the next chunk may follow. */
+  flushed(signal: AbortSignal): Promise<void> {
+    return this.#outbox.flushed(signal);
+  }
+
+  /**
+   * Resolves when the peer's transport has acknowledged all that was sent.
+   *
+   * @throws {TransportError} When the channel ended before.
+   */
+  async drained(): Promise<void> {
+    await this.#outbox.flushed(new AbortController().signal);
+    await this.#channel.drained();
+  }
+
+  /** Ends at once; use {@linkcode PeerSession.close} to end in order. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#outbox.stop();
+    this.#disconnected("the session was given up");
+    await this.#channel.close({ graceful: false });
+    await this.#closing;
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for (;;) {
+        const message = await this.#channel.receive();
+        if (message === undefined) break;
+        this.#perform(this.#session.receive(message, this.#now()));
+      }
+      this.#perform(this.#session.disconnected());
+    } catch (error) {
+      this.#disconnected(messageOf(error));
+    }
+  }
+
+  #disconnected(problem: string): void {
+    this.#perform(this.#session.disconnected(problem));
+  }
+
+  #perform(effects: readonly SessionEffect[]): void {
+    const closed = effects.find((effect) => effect.type === "closed");
+    if (closed !== undefined) this.#listener.ending(closed.end);
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "send":
+          if (!this.#outbox.push(effect.frame)) {
+            this.#outbox.stop();
+            this.#disconnected("the peer asks for answers and does not take them");
+          }
+          break;
+        case "established":
+          this.#listener.established(effect.peer);
+          break;
+        case "closed":
+          this.#closing ??= this.#closeChannel(effect.end);
+          break;
+        case "app-message":
+        case "round-trip":
+          break; // nobody asked for them
+        default:
+          this.#listener.transferNews(effect);
+      }
+    }
+    this.#arm();
+  }
+
+  /** One timer, set anew only for what is due before it. */
+  #arm(): void {
+    const due = this.#session.nextDeadline;
+    if (due === undefined) {
+      clearTimeout(this.#timer?.id);
+      this.#timer = undefined;
+      return;
+    }
+    if (this.#timer !== undefined && this.#timer.due <= due) return;
+    clearTimeout(this.#timer?.id);
+    const id = setTimeout(() => {
+      this.#timer = undefined;
+      this.#perform(this.#session.tick(this.#now()));
+    }, Math.max(0, due - this.#now()));
+    this.#timer = { id, due };
+  }
+
+  /** Lets the last frames go, then closes the channel. */
+  async #closeChannel(end: SessionEnd): Promise<void> {
+    using deadline = new Deadline(CLOSE_MS, { what: "the peer to take the last messages" });
+    try {
+      await this.#outbox.flushed(deadline.signal);
+      await this.#channel.close({ signal: deadline.signal });
+    } catch {
+      // The peer takes nothing any more: what was said last is lost, the end stands.
+      await this.#channel.close({ graceful: false });
+    } finally {
+      this.#outbox.stop();
+      this.#end.resolve(end);
+    }
+  }
+}

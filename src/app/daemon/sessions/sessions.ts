@@ -1,0 +1,361 @@
+/**
+ * The daemon's sessions: opened on request, decided about, bounded, remembered for a while.
+ *
+ * @module
+ */
+import { DaemonError, messageOf } from "../../../base/errors.ts";
+import type { EventHub } from "../../../ipc/event_hub.ts";
+import { OperationError } from "../../../ipc/problem.ts";
+import { type PairRequest, peerText, type Session as SessionView } from "../../../ipc/schemas.ts";
+import type { Log } from "../../../log/log.ts";
+import {
+  type EphemeralKeyPair,
+  type IdentityPublicKey,
+  KeyPair,
+} from "../../../protocol/crypto/keys.ts";
+import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
+import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
+import { Session } from "../../../protocol/session/session.ts";
+import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
+import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { Connector } from "../../../transport/connector.ts";
+import { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { Gatekeeper } from "../trust/gatekeeper.ts";
+import { openChannel, type OpenedChannel } from "./open_channel.ts";
+import { PeerSession } from "./peer_session.ts";
+
+/** Ended sessions that are still told of. */
+const MAX_KEPT = 64;
+
+/** What is told about sessions to the transfers. */
+export interface SessionsListener {
+  /** A session is open: transfers may begin. */
+  onOpen(transfers: SessionTransfers): void;
+  /** A peer offers a file. */
+  onOffer(file: IncomingFile, transfers: SessionTransfers): void;
+  /** A transfer has ended, and another may begin. */
+  onTransferEnded(): void;
+  /** An open session has ended. */
+  onEnd(transfers: SessionTransfers, message: string): void;
+}
+
+/** Options of {@linkcode Sessions}. */
+export interface SessionsOptions {
+  /** Who we are. */
+  readonly identity: IdentityPublicKey;
+  /** Our code unless a request names one. */
+  readonly selfCode: PeerCode;
+  /** Shown to others. */
+  readonly deviceName: string;
+  /** Most sessions at once, those being opened too. */
+  readonly maxPeers: number;
+  /** Loads what makes connections: late, so that the daemon starts fast. */
+  readonly loadConnector: () => Promise<Connector>;
+  /** Decides who is let in. */
+  readonly gatekeeper: Gatekeeper;
+  /** Told what happens. */
+  readonly events: EventHub;
+  /** Told what happens. */
+  readonly log: Log;
+  /** Told of open sessions and their transfers. */
+  readonly listener: SessionsListener;
+  /** Fresh random bytes. */
+  readonly random: RandomSource;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+interface Entry {
+  view: SessionView;
+  readonly abort: AbortController;
+  peer?: PeerSession;
+  transfers?: SessionTransfers;
+  running?: Promise<void>;
+}
+
+/** See the module's text. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #entries = new Map<string, Entry>();
+  #stopping = false;
+
+  /** Starts with none. */
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /** Sessions that have not ended. */
+  get open(): number {
+    return [...this.#entries.values()].filter(({ view }) => !isEnded(view)).length;
+  }
+
+  /**
+   * Begins to open a session.
+   *
+   * @throws {OperationError} LIMIT_EXCEEDED, STOPPING
+   */
+  pair(request: PairRequest): SessionView {
+    const { maxPeers, events } = this.#options;
+    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
+    if (this.open >= maxPeers) {
+      throw new OperationError(
+        "LIMIT_EXCEEDED",
+        `${maxPeers} sessions are open or being opened already (--max-peers): close one first`,
+      );
+    }
+    const view: SessionView = {
+      sessionId: crypto.randomUUID(),
+      state: "signaling",
+      role: request.role,
+      signal: request.signal,
+      web: request.signal === "rendezvous" && request.web === true,
+      createdAt: this.#time(),
+    };
+    const entry: Entry = { view, abort: new AbortController() };
+    this.#entries.set(view.sessionId, entry);
+    this.#forgetOld();
+    events.publish({ type: "session-started", session: view });
+    entry.running = this.#run(entry, request);
+    return view;
+  }
+
+  /** All that are remembered, the oldest first. */
+  list(): SessionView[] {
+    return [...this.#entries.values()].map(({ view }) => view);
+  }
+
+  /** One session. @throws {OperationError} SESSION_NOT_FOUND */
+  get(sessionId: string): SessionView {
+    return this.#find(sessionId).view;
+  }
+
+  /** Ends one, or the attempt at it. @throws {OperationError} SESSION_NOT_FOUND */
+  close(sessionId: string): SessionView {
+    const entry = this.#find(sessionId);
+    this.#end(entry, "the session was closed by the application");
+    return entry.view;
+  }
+
+  /** The transfers of an open session, found by its id. */
+  transfersOf(sessionId: string): SessionTransfers | undefined {
+    const entry = this.#entries.get(sessionId);
+    return entry?.view.state === "open" ? entry.transfers : undefined;
+  }
+
+  /** The transfers of the open session with a peer. */
+  transfersWith(identity: string): SessionTransfers | undefined {
+    const entry = [...this.#entries.values()].find(({ view }) =>
+      view.state === "open" && view.identity === identity
+    );
+    return entry?.transfers;
+  }
+
+  /** Ends the sessions with an identity, but for one. */
+  closeAllOf(identity: string, message: string, except?: string): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.view.identity !== identity || entry.view.sessionId === except) continue;
+      this.#end(entry, message);
+    }
+  }
+
+  /** Opens none any more and ends all in order; resolves when they have ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) this.#end(entry, "the daemon is stopping");
+    await Promise.all(entries.map(({ running }) => running));
+  }
+
+  /** Ends all at once. */
+  async force(): Promise<void> {
+    this.#stopping = true;
+    const entries = [...this.#entries.values()];
+    await Promise.all(entries.map(async ({ abort, peer, running }) => {
+      abort.abort(new OperationError("STOPPING", "the daemon is stopping"));
+      await peer?.[Symbol.asyncDispose]();
+      await running;
+    }));
+  }
+
+  async #run(entry: Entry, request: PairRequest): Promise<void> {
+    const { random, log } = this.#options;
+    const ephemeral = KeyPair.generate("ephemeral", random);
+    try {
+      const opened = await this.#open(entry, request, ephemeral);
+      const end = await this.#carry(entry, opened, ephemeral);
+      this.#conclude(entry, end);
+    } catch (error) {
+      const code = error instanceof DaemonError ? error.code : "SESSION_FAILED";
+      const message = messageOf(error);
+      log.warn("a session failed", { session: entry.view.sessionId, code, reason: message });
+      const failed = !entry.abort.signal.aborted;
+      this.#update(entry, {
+        state: failed ? "failed" : "closed",
+        endedAt: this.#time(),
+        ...(failed ? { failure: { code, message: peerText(message) } } : {}),
+      });
+      this.#options.events.publish({ type: "session-closed", session: entry.view });
+    } finally {
+      ephemeral[Symbol.dispose]();
+    }
+  }
+
+  async #open(
+    entry: Entry,
+    request: PairRequest,
+    ephemeral: EphemeralKeyPair,
+  ): Promise<OpenedChannel> {
+    const { loadConnector, selfCode, deviceName } = this.#options;
+    const connector = await loadConnector();
+    return await openChannel({
+      request,
+      connector,
+      selfCode,
+      deviceName,
+      ephemeral: ephemeral.publicKey,
+      signal: entry.abort.signal,
+      onConnecting: () => this.#update(entry, { state: "connecting" }),
+    });
+  }
+
+  /** Runs the protocol over the open channel, to its end. */
+  async #carry(
+    entry: Entry,
+    opened: OpenedChannel,
+    ephemeral: EphemeralKeyPair,
+  ): Promise<SessionEnd> {
+    const { identity, random } = this.#options;
+    const { channel, remoteEphemeral, peerCode, deviceName } = opened;
+    this.#update(entry, {
+      state: "handshaking",
+      ...(peerCode === undefined ? {} : { peerCode }),
+      ...(deviceName === "" ? {} : { deviceName: peerText(deviceName) }),
+    });
+    try {
+      const peerKind = entry.view.web ? "web" : "daemon";
+      const session = new Session({ identity, ephemeral, remoteEphemeral, random, peerKind });
+      const peer: PeerSession = new PeerSession({
+        session,
+        channel,
+        listener: {
+          established: (facts) => this.#established(entry, peer, facts, deviceName),
+          transferNews: (news) => entry.transfers?.deliver(news),
+          ending: (end) => {
+            if (end.by !== "local") entry.transfers?.markLost();
+          },
+        },
+      });
+      entry.peer = peer;
+      if (entry.abort.signal.aborted) throw entry.abort.signal.reason;
+      peer.start();
+      return await peer.ended;
+    } finally {
+      await channel.close({ graceful: false });
+    }
+  }
+
+  #established(entry: Entry, peer: PeerSession, facts: PeerFacts, deviceName: string): void {
+    const { log } = this.#options;
+    const { sessionId, peerCode } = entry.view;
+    if (facts.btrLogToken !== undefined) log.warn(facts.btrLogToken, { session: sessionId });
+    const identity = facts.identity.hex;
+    this.#update(entry, { state: "deciding", identity, sas: facts.sas });
+    log.info("handshake done", { session: sessionId, identity, sas: facts.sas, btr: facts.btr });
+    const applicant = {
+      sessionId,
+      identity,
+      deviceName,
+      sas: facts.sas,
+      ...(peerCode === undefined ? {} : { peerCode }),
+    };
+    this.#options.gatekeeper.judge(applicant, peer.ended).then((verdict) => {
+      if (isEnded(entry.view) || entry.view.state === "closing") return;
+      if (verdict.admitted) return this.#admit(entry, peer, identity);
+      const failure = { code: verdict.code, message: peerText(verdict.message) };
+      this.#update(entry, { failure });
+      if (verdict.wireCode === undefined) peer.close(verdict.message);
+      else peer.fail(verdict.wireCode, "the identity key is not the one that is pinned");
+    }).catch((error) => {
+      // A decision that can't be kept is none.
+      log.error("a peer could not be decided about", { reason: messageOf(error) });
+      this.#update(entry, {
+        failure: { code: "STORAGE_FAILED", message: peerText(messageOf(error)) },
+      });
+      peer.close("no decision could be made");
+    });
+  }
+
+  #admit(entry: Entry, peer: PeerSession, identity: string): void {
+    const { listener, events, log } = this.#options;
+    const { sessionId, web } = entry.view;
+    // A peer that comes again has lost its session, though we may not know yet.
+    this.closeAllOf(identity, "the peer opened a newer session", sessionId);
+    const transfers = new SessionTransfers({
+      sessionId,
+      identity,
+      web,
+      peer,
+      onOffer: (file, from) => listener.onOffer(file, from),
+      onEnded: () => listener.onTransferEnded(),
+    });
+    entry.transfers = transfers;
+    this.#update(entry, { state: "open", openedAt: this.#time() });
+    log.info("session open", { session: sessionId, identity });
+    events.publish({ type: "session-opened", session: entry.view });
+    peer.approve();
+    listener.onOpen(transfers);
+  }
+
+  #conclude(entry: Entry, end: SessionEnd): void {
+    const { listener, events, log } = this.#options;
+    const { sessionId, failure: known } = entry.view;
+    const failure = known ??
+      (end.error === undefined
+        ? undefined
+        : { code: end.error.code, message: peerText(end.error.message) });
+    this.#update(entry, {
+      state: failure === undefined ? "closed" : "failed",
+      endedAt: this.#time(),
+      ...(failure === undefined ? {} : { failure }),
+    });
+    log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
+    if (entry.transfers !== undefined) {
+      listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
+    }
+    events.publish({ type: "session-closed", session: entry.view });
+  }
+
+  #end(entry: Entry, message: string): void {
+    if (isEnded(entry.view)) return;
+    if (entry.view.state === "open" || entry.view.state === "deciding") {
+      this.#update(entry, { state: "closing" });
+    }
+    entry.abort.abort(new OperationError("STOPPING", message));
+    entry.peer?.close(message);
+  }
+
+  #update(entry: Entry, changes: Partial<SessionView>): void {
+    entry.view = { ...entry.view, ...changes };
+  }
+
+  #find(sessionId: string): Entry {
+    const entry = this.#entries.get(sessionId);
+    if (entry !== undefined) return entry;
+    throw new OperationError("SESSION_NOT_FOUND", "no such session in this run of the daemon");
+  }
+
+  #forgetOld(): void {
+    for (const [id, { view }] of this.#entries) {
+      if (this.#entries.size <= MAX_KEPT + this.#options.maxPeers) return;
+      if (isEnded(view)) this.#entries.delete(id);
+    }
+  }
+
+  #time(): string {
+    return new Date(this.#options.now()).toISOString();
+  }
+}
+
+function isEnded({ state }: SessionView): boolean {
+  return state === "closed" || state === "failed";
+}

@@ -1,0 +1,313 @@
+/**
+ * Receiving one file: a decision, then chunks queued for the disk, then the name in the inbox.
+ *
+ * @module
+ */
+import { DaemonError, messageOf, StorageError } from "../../../base/errors.ts";
+import { OperationError } from "../../../ipc/problem.ts";
+import type { Log } from "../../../log/log.ts";
+import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
+import type { EndedEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";
+import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { Transfers } from "../../../protocol/transfer/transfers.ts";
+import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
+import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
+import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
+import { safeName } from "../../../storage/inbox/safe_name.ts";
+import type { TransferNews } from "../sessions/peer_session.ts";
+import { endOf } from "./outgoing_transfer.ts";
+import type { ScheduledWork } from "./scheduler.ts";
+import type { SessionTransfers } from "./session_transfers.ts";
+import type { TransferBook } from "./transfer_book.ts";
+import type { TransferEntry } from "./transfer_entry.ts";
+
+/** Options of an {@linkcode IncomingTransfer}. */
+export interface IncomingTransferOptions {
+  /** The transfer; offered. */
+  readonly entry: TransferEntry;
+  /** What the peer offers. */
+  readonly file: OfferedFile;
+  /** The session that it came by. */
+  readonly session: SessionTransfers;
+  /** Keeps and tells of changes. */
+  readonly book: TransferBook;
+  /** Where it goes. */
+  readonly inbox: Inbox;
+  /** What happens when its name is taken. */
+  readonly collision: CollisionPolicy;
+  /** What becomes of the partial file when it ends early. */
+  readonly onAbort: PartPolicy;
+  /** Told of what goes wrong on the disk. */
+  readonly log: Log;
+}
+
+/** One file on its way in, from the offer to its end. */
+export class IncomingTransfer implements ScheduledWork {
+  readonly #options: IncomingTransferOptions;
+  readonly #id: TransferId;
+  readonly #over = Promise.withResolvers<EndedEffect>();
+  /** Settled with the partial file when the offer was accepted; chunks wait for it. */
+  readonly #file = Promise.withResolvers<IncomingFile>();
+  readonly #queue: ReceiveQueue;
+  #part: IncomingFile | undefined;
+  #name = "";
+  #accepted = false;
+  #started = false;
+  #ended: EndedEffect | undefined;
+  /** What we made of it, when it ends by our word. */
+  #ownEnd: "rejected" | "cancelled" | undefined;
+  #heldByUser = false;
+  #heldByDisk = false;
+  #heldByPeer = false;
+  /** What went wrong on our side, when that ended it. */
+  #ownFailure: { readonly code: string; readonly message: string } | undefined;
+
+  /** Waits for a decision. */
+  constructor(options: IncomingTransferOptions) {
+    this.#options = options;
+    this.#id = options.file.transferId;
+    this.#queue = new ReceiveQueue({
+      write: (bytes) => this.#write(bytes),
+      onPause: () => this.#hold("disk", true),
+      onResume: () => this.#hold("disk", false),
+      onFailure: (error) => this.#giveUp(error),
+    });
+    this.#file.promise.catch(() => {}); // chunks that wait for it are told; there may be none
+    options.session.route(this.#id, (news) => this.#onNews(news));
+  }
+
+  /** The transfer. */
+  get entry(): TransferEntry {
+    return this.#options.entry;
+  }
+
+  /** Whether it came without an offer, as a web client's does. */
+  get isImplied(): boolean {
+    return this.#options.file.implied && !this.#accepted;
+  }
+
+  /** Accepted files go before all that is queued: a peer waits for them. */
+  get priority(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
+  ready(): boolean {
+    return true;
+  }
+
+  /**
+   * Checks that the file can be taken, under its own name or another; `run` then accepts it.
+   *
+   * @throws {OperationError} INVALID_STATE, NAME_REFUSED
+   */
+  prepare(name: string | undefined): void {
+    if (this.#accepted || this.entry.isFinal) {
+      throw new OperationError("INVALID_STATE", "the offer was accepted, or has ended, already");
+    }
+    const safe = safeName(name ?? this.#options.file.filename);
+    if (!safe.safe) {
+      throw new OperationError(
+        "NAME_REFUSED",
+        `the file's name can't be used (${safe.reason}): accept it under another name`,
+      );
+    }
+    this.#name = safe.name;
+    this.#accepted = true;
+  }
+
+  async run(): Promise<"done"> {
+    const { book, inbox, onAbort, file, session } = this.#options;
+    if (this.#ended === undefined) {
+      try {
+        const { transferId } = this.entry.facts;
+        const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
+        this.#part = part;
+        await book.change(this.entry, { hasPart: true });
+        this.#file.resolve(part);
+        if (file.implied) {
+          if (!this.#heldByDisk) this.#hold("user", false);
+        } else if (this.#ended === undefined) {
+          this.#act((transfers, now) => transfers.accept(this.#id, now));
+        }
+      } catch (error) {
+        this.#file.reject(error);
+        this.#giveUp(error);
+      }
+    }
+    const ended = await this.#over.promise;
+    this.#file.reject(new Error("the offer ended before it was accepted")); // nothing if it has begun
+    if (ended.outcome === "completed" && this.#ownFailure === undefined) await this.#finish();
+    else await this.#abort(endOf(ended, true, session.lost));
+    return "done";
+  }
+
+  /** Ends it without having begun: the peer is told, nothing is kept. */
+  reject(): void {
+    this.#ownEnd = "rejected";
+    this.#act((transfers) => transfers.cancel(this.#id, "declined"));
+  }
+
+  /** Ends it with a cancel to the peer. */
+  cancel(): void {
+    this.#ownEnd = "cancelled";
+    this.#act((transfers) => transfers.cancel(this.#id, "cancelled by the receiver"));
+  }
+
+  /** Holds it. False when it does not flow. */
+  pause(): boolean {
+    return this.#flows() && this.#hold("user", true);
+  }
+
+  /** Lets it go on. False when it does not flow. */
+  resume(): boolean {
+    return this.#flows() && this.#hold("user", false);
+  }
+
+  /** A web client's file comes without an offer: it is held until it is accepted. */
+  holdUntilAccepted(): void {
+    this.#heldByUser = true;
+  }
+
+  #flows(): boolean {
+    return this.#started && this.#ended === undefined;
+  }
+
+  #act(call: (transfers: Transfers, now: number) => readonly TransferEffect[]): void {
+    if (this.#ended === undefined) this.#options.session.peer.act(call);
+  }
+
+  #hold(by: "user" | "disk", held: boolean): boolean {
+    const before = this.#heldByUser || this.#heldByDisk;
+    if (by === "user") this.#heldByUser = held;
+    else this.#heldByDisk = held;
+    const after = this.#heldByUser || this.#heldByDisk;
+    if (before !== after && this.#flows()) {
+      this.#act((transfers, now) =>
+        after ? transfers.pause(this.#id, now) : transfers.resume(this.#id, now)
+      );
+    }
+    if (by === "user") this.#tellWhetherHeld();
+    return true;
+  }
+
+  /** Holding the peer back for the disk is no pause that anyone asked for: it is not told. */
+  #tellWhetherHeld(): void {
+    const { book } = this.#options;
+    const held = this.#heldByUser || this.#heldByPeer;
+    const { state } = this.entry.progress;
+    if (held && state === "active") {
+      book.change(this.entry, { state: "paused" }, "transfer-paused");
+    } else if (!held && state === "paused") {
+      book.change(this.entry, { state: "active" }, "transfer-resumed");
+    }
+  }
+
+  #onNews(news: TransferNews): void {
+    switch (news.type) {
+      case "transfer-started":
+        this.#started = true;
+        this.#options.book.change(this.entry, { state: "active" }, "transfer-started");
+        if (this.#heldByUser) this.#act((transfers, now) => transfers.pause(this.#id, now));
+        break;
+      case "transfer-chunk":
+        try {
+          this.#queue.push(news.data);
+        } catch (error) {
+          this.#giveUp(error);
+        }
+        break;
+      case "transfer-paused":
+      case "transfer-resumed":
+        if (news.by === "remote") this.#heldByPeer = news.type === "transfer-paused";
+        this.#tellWhetherHeld();
+        break;
+      case "transfer-ended":
+        this.#ended = news;
+        this.#over.resolve(news);
+        if (!this.#accepted) this.#endUndecided(news);
+        break;
+    }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    const file = await this.#file.promise;
+    await file.write(bytes);
+    this.#options.book.moved(this.entry, file.received);
+  }
+
+  /** Something on our side went wrong: the peer is told that it is over. */
+  #giveUp(error: unknown): void {
+    const message = messageOf(error);
+    const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
+    this.#ownFailure ??= { code, message };
+    this.#options.log.warn("a file could not be received", {
+      transfer: this.entry.facts.transferId,
+      code,
+      reason: message,
+    });
+    this.#act((transfers) => transfers.fail(this.#id, message));
+  }
+
+  async #finish(): Promise<void> {
+    const { book, inbox, collision, file } = this.#options;
+    await this.#queue.drained();
+    if (this.#ownFailure !== undefined) return await this.#abort({ state: "failed" });
+    const part = await this.#file.promise;
+    try {
+      const { savedAs, hash } = await part.finish({
+        name: this.#name,
+        expectedHash: file.fileHash?.hex ?? null,
+        collision,
+        onPublishing: (savedAs) => book.change(this.entry, { state: "verifying", savedAs }),
+      });
+      await book.change(this.entry, {
+        state: "completed",
+        transferred: file.size,
+        savedAs,
+        savedPath: inbox.pathOf(savedAs),
+        fileHash: hash,
+        hasPart: false,
+      }, "transfer-finished");
+    } catch (error) {
+      const code = error instanceof StorageError ? error.code : "TRANSFER_FAILED";
+      this.#ownFailure ??= { code, message: messageOf(error) };
+      await this.#abort({ state: "failed" });
+    }
+  }
+
+  /** Ends early: the partial file goes or stays, as the policy says. */
+  async #abort(end: Pick<TransferEntry["progress"], "state" | "failure">): Promise<void> {
+    this.#queue.stop();
+    await this.#queue.drained();
+    const hasPart = await this.#abortPart();
+    await this.#options.book.change(this.entry, {
+      ...end,
+      ...(this.#ownEnd === undefined || end.state === "failed" ? {} : { state: this.#ownEnd }),
+      ...(this.#ownFailure === undefined
+        ? {}
+        : { state: "failed" as const, failure: this.#ownFailure }),
+      hasPart,
+    }, "transfer-failed");
+  }
+
+  async #abortPart(): Promise<boolean> {
+    try {
+      return await this.#part?.abort() ?? false;
+    } catch (error) {
+      this.#options.log.warn("no partial file could be kept or removed", {
+        transfer: this.entry.facts.transferId,
+        reason: messageOf(error),
+      });
+      return false;
+    }
+  }
+
+  /** The offer ended before anybody had accepted it. */
+  #endUndecided(ended: EndedEffect): void {
+    const { book, session } = this.#options;
+    this.#queue.stop();
+    const end = endOf(ended, true, session.lost);
+    const state = this.#ownEnd ?? end.state;
+    book.change(this.entry, { ...end, state }, "transfer-failed");
+  }
+}

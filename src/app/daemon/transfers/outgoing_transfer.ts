@@ -1,0 +1,303 @@
+/**
+ * Sending one file: hashed, offered, then read and sent chunk by chunk as the channel takes them.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import { DaemonError, messageOf } from "../../../base/errors.ts";
+import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
+import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
+import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
+import type { FileSystem } from "../../../storage/file_system.ts";
+import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
+import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
+import type { ScheduledWork } from "./scheduler.ts";
+import type { SessionTransfers } from "./session_transfers.ts";
+import type { TransferBook } from "./transfer_book.ts";
+import type { TransferEntry } from "./transfer_entry.ts";
+
+/** Bytes of a chunk between daemons: with both base64s its frame fits every peer's message. */
+export const CHUNK_BYTES = 64 * 1024;
+
+/** Options of an {@linkcode OutgoingTransfer}. */
+export interface OutgoingTransferOptions {
+  /** The transfer; queued. */
+  readonly entry: TransferEntry;
+  /** The file to send. */
+  readonly path: string;
+  /** The open session to its peer, if there is one now. */
+  readonly session: () => SessionTransfers | undefined;
+  /** Keeps and tells of changes. */
+  readonly book: TransferBook;
+  /** Where the file is. */
+  readonly fs: FileSystem;
+}
+
+/** One file on its way out, from the queue to its end. */
+export class OutgoingTransfer implements ScheduledWork {
+  readonly #options: OutgoingTransferOptions;
+  readonly #cancelled = new AbortController();
+  #source: SourceFile | undefined;
+  #attempt: Attempt | undefined;
+
+  /** Waits to be scheduled. */
+  constructor(options: OutgoingTransferOptions) {
+    this.#options = options;
+  }
+
+  /** The transfer. */
+  get entry(): TransferEntry {
+    return this.#options.entry;
+  }
+
+  get priority(): number {
+    return this.entry.facts.priority;
+  }
+
+  ready(): boolean {
+    return this.#options.session()?.peer.transfers?.idle ?? false;
+  }
+
+  async run(): Promise<"done" | "again"> {
+    const { path, fs, session: find } = this.#options;
+    if (this.entry.isFinal) return "done";
+    try {
+      this.#source ??= await inspectSource(fs, path, { signal: this.#cancelled.signal });
+    } catch (error) {
+      await this.#fail(error);
+      return "done";
+    }
+    if (this.entry.isFinal) return "done";
+    const session = find();
+    // Hashing takes time: the session may have ended, or the peer's offer may have come first.
+    if (session?.peer.transfers?.idle !== true) return "again";
+    const attempt = new Attempt(this.#options, session, this.#source);
+    this.#attempt = attempt;
+    try {
+      return await attempt.run();
+    } finally {
+      this.#attempt = undefined;
+    }
+  }
+
+  /** Ends it: out of the queue, or with a cancel to the peer. */
+  async cancel(): Promise<void> {
+    this.#cancelled.abort();
+    if (this.#attempt !== undefined) this.#attempt.cancel("cancelled by the sender");
+    else await this.#end({ state: "cancelled" });
+  }
+
+  /** Holds it. False when it does not flow. */
+  pause(): boolean {
+    return this.#attempt?.setPaused(true) ?? false;
+  }
+
+  /** Lets it go on. False when it does not flow. */
+  resume(): boolean {
+    return this.#attempt?.setPaused(false) ?? false;
+  }
+
+  /** The peer can't be reached any more and it had not begun. */
+  async interrupt(message: string): Promise<void> {
+    this.#cancelled.abort();
+    await this.#end({ state: "interrupted", failure: { code: "CONNECTION_LOST", message } });
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.entry.isFinal) return;
+    const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
+    await this.#end({ state: "failed", failure: { code, message: messageOf(error) } });
+  }
+
+  async #end(changes: Parameters<TransferBook["change"]>[1]): Promise<void> {
+    if (!this.entry.isFinal) {
+      await this.#options.book.change(this.entry, changes, "transfer-failed");
+    }
+  }
+}
+
+/** One offer of the file over one session. */
+class Attempt {
+  readonly #entry: TransferEntry;
+  readonly #book: TransferBook;
+  readonly #fs: FileSystem;
+  readonly #session: SessionTransfers;
+  readonly #peer: PeerSession;
+  readonly #source: SourceFile;
+  readonly #over = Promise.withResolvers<EndedEffect>();
+  readonly #stopped = new AbortController();
+  #wireId: TransferId | undefined;
+  #started = false;
+  #ended: EndedEffect | undefined;
+  #flowing = Promise.withResolvers<void>();
+  /** What went wrong with the file on our side, when that ended it. */
+  #ownFailure: { readonly code: string; readonly message: string } | undefined;
+  #pumping: Promise<void> = Promise.resolve();
+
+  constructor(options: OutgoingTransferOptions, session: SessionTransfers, source: SourceFile) {
+    this.#entry = options.entry;
+    this.#book = options.book;
+    this.#fs = options.fs;
+    this.#session = session;
+    this.#peer = session.peer;
+    this.#source = source;
+  }
+
+  async run(): Promise<"done" | "again"> {
+    const { status, hash, path } = this.#source;
+    this.#book.change(this.#entry, {
+      state: "offered",
+      fileHash: hash,
+      sessionId: this.#session.sessionId,
+    }, "transfer-offered");
+    const chunkSize = this.#chunkSize;
+    this.#peer.act((transfers, now) => {
+      const file = { filename: basename(path), size: status.size, fileHash: hash, chunkSize };
+      const { transferId, effects } = transfers.offer(file, now);
+      this.#wireId = transferId;
+      this.#session.route(transferId, (news) => this.#onNews(news));
+      return effects;
+    });
+    const ended = await this.#over.promise;
+    await this.#pumping;
+    return await this.#conclude(ended);
+  }
+
+  cancel(message: string): void {
+    this.#act((id, transfers) => transfers.cancel(id, message));
+  }
+
+  setPaused(paused: boolean): boolean {
+    if (!this.#started || this.#ended !== undefined) return false;
+    this.#act((id, transfers, now) =>
+      paused ? transfers.pause(id, now) : transfers.resume(id, now)
+    );
+    return true;
+  }
+
+  get #chunkSize(): number {
+    return this.#session.web ? DEFAULT_CHUNK_BYTES : CHUNK_BYTES;
+  }
+
+  #act(
+    call: (
+      id: TransferId,
+      transfers: NonNullable<PeerSession["transfers"]>,
+      now: number,
+    ) => ReturnType<NonNullable<PeerSession["transfers"]>["cancel"]>,
+  ): void {
+    const id = this.#wireId;
+    if (id === undefined || this.#ended !== undefined) return;
+    this.#peer.act((transfers, now) => call(id, transfers, now));
+  }
+
+  #onNews(news: TransferNews): void {
+    switch (news.type) {
+      case "transfer-started":
+        this.#started = true;
+        this.#book.change(this.#entry, { state: "active" }, "transfer-started");
+        this.#pumping = this.#pump();
+        break;
+      case "transfer-paused":
+        this.#flowing = Promise.withResolvers<void>();
+        this.#book.change(this.#entry, { state: "paused" }, "transfer-paused");
+        break;
+      case "transfer-resumed":
+        if (this.#isHeld()) break;
+        this.#flowing.resolve();
+        this.#book.change(this.#entry, { state: "active" }, "transfer-resumed");
+        break;
+      case "transfer-ended":
+        this.#ended = news;
+        this.#stopped.abort();
+        this.#flowing.resolve();
+        this.#over.resolve(news);
+        break;
+    }
+  }
+
+  /** Whether a side still holds it: the core then asks for no chunk though some are left. */
+  #isHeld(): boolean {
+    return this.#wireId === undefined ||
+      this.#peer.transfers?.nextChunk(this.#wireId) === undefined;
+  }
+
+  /** Reads a chunk, sends it, waits until the channel has taken it; then the next. */
+  async #pump(): Promise<void> {
+    const id = this.#wireId;
+    if (id === undefined || this.#ended !== undefined) return;
+    try {
+      using file = await OutgoingFile.open(this.#fs, this.#source, this.#chunkSize);
+      while (this.#ended === undefined) {
+        const request = this.#peer.transfers?.nextChunk(id);
+        if (request === undefined) {
+          await this.#flowing.promise;
+          continue;
+        }
+        const chunk = await file.readChunk(request.index);
+        this.#act((wireId, transfers, now) => transfers.sendChunk(wireId, chunk, now));
+        this.#book.moved(this.#entry, request.offset + request.length);
+        await this.#peer.flushed(this.#stopped.signal).catch(() => {}); // it ended: see the loop
+      }
+    } catch (error) {
+      const message = messageOf(error);
+      this.#ownFailure = { code: "TRANSFER_FAILED", message };
+      this.#act((wireId, transfers) => transfers.fail(wireId, message));
+    }
+  }
+
+  async #conclude(ended: EndedEffect): Promise<"done" | "again"> {
+    const crossed = !this.#started && ended.outcome === "cancelled" && this.#session.hasIncoming;
+    if (crossed && this.#peer.transfers !== undefined) {
+      // Offers crossed and the peer's goes first: ours is made anew after it.
+      await this.#book.change(this.#entry, { state: "queued" }, "transfer-queued");
+      return "again";
+    }
+    if (ended.outcome === "completed") return await this.#concludeSent();
+    await this.#book.change(this.#entry, {
+      ...endOf(ended, this.#started, this.#session.lost),
+      ...(this.#ownFailure === undefined ? {} : { failure: this.#ownFailure }),
+    }, "transfer-failed");
+    return "done";
+  }
+
+  /** All was handed to the channel: it has arrived when the peer's transport says so. */
+  async #concludeSent(): Promise<"done"> {
+    try {
+      await this.#peer.drained();
+      const transferred = this.#entry.facts.size;
+      await this.#book.change(
+        this.#entry,
+        { state: "completed", transferred },
+        "transfer-finished",
+      );
+    } catch (error) {
+      const failure = { code: "CONNECTION_LOST", message: messageOf(error) };
+      await this.#book.change(this.#entry, { state: "interrupted", failure }, "transfer-failed");
+    }
+    return "done";
+  }
+}
+
+/** State and failure of a transfer that ended without being completed. */
+export function endOf(
+  ended: EndedEffect,
+  started: boolean,
+  lost: boolean,
+): Pick<TransferEntry["progress"], "state" | "failure"> {
+  const code = ended.error?.code;
+  if (code === "CONNECTION_LOST" || (lost && ended.outcome !== "failed")) {
+    return {
+      state: "interrupted",
+      failure: { code: "CONNECTION_LOST", message: ended.message },
+    };
+  }
+  if (ended.outcome === "failed") {
+    return {
+      state: "failed",
+      failure: { code: code ?? "TRANSFER_FAILED", message: ended.message },
+    };
+  }
+  const rejected = !started && ended.by === "remote";
+  return { state: rejected ? "rejected" : "cancelled" };
+}

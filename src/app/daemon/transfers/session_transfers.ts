@@ -1,0 +1,93 @@
+/**
+ * The transfers of one open session: news are routed to the transfer that they are about.
+ *
+ * @module
+ */
+import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
+import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
+
+/** Options of {@linkcode SessionTransfers}. */
+export interface SessionTransfersOptions {
+  /** The session's id. */
+  readonly sessionId: string;
+  /** Identity key of the peer, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** The peer is a web client. */
+  readonly web: boolean;
+  /** The session at work. */
+  readonly peer: PeerSession;
+  /** Told of each file that the peer offers. */
+  readonly onOffer: (file: IncomingFile, transfers: SessionTransfers) => void;
+  /** Told when a transfer has ended, and another may begin. */
+  readonly onEnded: () => void;
+}
+
+/** See the module's text. */
+export class SessionTransfers {
+  readonly #options: SessionTransfersOptions;
+  readonly #routes = new Map<TransferId, (news: TransferNews) => void>();
+  readonly #incoming = new Set<TransferId>();
+  #lost = false;
+
+  /** Starts with none. */
+  constructor(options: SessionTransfersOptions) {
+    this.#options = options;
+  }
+
+  /** The session's id. */
+  get sessionId(): string {
+    return this.#options.sessionId;
+  }
+
+  /** Identity key of the peer. */
+  get identity(): string {
+    return this.#options.identity;
+  }
+
+  /** Whether the peer is a web client. */
+  get web(): boolean {
+    return this.#options.web;
+  }
+
+  /** The session at work. */
+  get peer(): PeerSession {
+    return this.#options.peer;
+  }
+
+  /** Whether the peer has an offer or a transfer under way to us. */
+  get hasIncoming(): boolean {
+    return this.#incoming.size > 0;
+  }
+
+  /** Whether the session ended without anybody wanting its transfers to end. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** The session ends by itself: what its transfers are told from here on is not their choice. */
+  markLost(): void {
+    this.#lost = true;
+  }
+
+  /** Says who is told of a transfer, until its end. */
+  route(id: TransferId, listener: (news: TransferNews) => void): void {
+    this.#routes.set(id, listener);
+  }
+
+  /** Passes news on. */
+  deliver(news: TransferNews): void {
+    if (news.type === "transfer-offered") {
+      this.#incoming.add(news.file.transferId);
+      this.#options.onOffer(news.file, this);
+      return;
+    }
+    const listener = this.#routes.get(news.transferId);
+    if (news.type === "transfer-ended") {
+      this.#routes.delete(news.transferId);
+      this.#incoming.delete(news.transferId);
+    }
+    listener?.(news);
+    if (news.type === "transfer-ended") this.#options.onEnded();
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * All transfers of the daemon: found by id, journaled before they are told of, bounded.
+ *
+ * @module
+ */
+import { messageOf } from "../../../base/errors.ts";
+import type { EventHub } from "../../../ipc/event_hub.ts";
+import type { ListTransfersParameters } from "../../../ipc/operations.ts";
+import { OperationError } from "../../../ipc/problem.ts";
+import type { TransferPage } from "../../../ipc/schemas.ts";
+import type { Log } from "../../../log/log.ts";
+import type { Journal } from "../../../storage/journal.ts";
+import type { TransferRecord } from "../../../storage/journal_record.ts";
+import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
+
+/** Most transfers that are remembered; the oldest ended ones go first. */
+const MAX_ENTRIES = 1000;
+/** Least time between two progress events of a transfer, in milliseconds. */
+const PROGRESS_MS = 500;
+
+/** Events about a transfer that carry all of it. */
+export type TransferEventType =
+  | "transfer-queued"
+  | "transfer-offered"
+  | "transfer-started"
+  | "transfer-paused"
+  | "transfer-resumed"
+  | "transfer-finished"
+  | "transfer-failed";
+
+/** Options of a {@linkcode TransferBook}. */
+export interface TransferBookOptions {
+  /** Where changes are kept. */
+  readonly journal: Journal;
+  /** Where changes are told. */
+  readonly events: EventHub;
+  /** Told of what the journal refuses. */
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Removes the partial file of a transfer that is forgotten. */
+  readonly dropPart: (transferId: string) => Promise<void>;
+  /** Path of a file in the inbox. */
+  readonly pathOf: (savedAs: string) => string;
+}
+
+interface Rate {
+  at: number;
+  bytes: number;
+}
+
+/** See the module's text. */
+export class TransferBook {
+  readonly #options: TransferBookOptions;
+  /** By {@linkcode keyOf}, in the order of their beginning. */
+  readonly #entries = new Map<string, TransferEntry>();
+  readonly #rates = new Map<TransferEntry, Rate>();
+  #writing: Promise<void> = Promise.resolve();
+
+  /** Starts with what the journal remembers. */
+  constructor(options: TransferBookOptions) {
+    this.#options = options;
+    const records = options.journal.list().sort((a, b) => a.createdAt - b.createdAt);
+    for (const record of records) {
+      const entry = TransferEntry.fromRecord(record, options.pathOf);
+      this.#entries.set(keyOf(entry.facts), entry);
+    }
+  }
+
+  /** Begins a transfer; it is told of when it is on disk. */
+  begin(
+    facts: TransferFacts,
+    state: "queued" | "offered",
+    sessionId?: string,
+  ): TransferEntry {
+    const entry = new TransferEntry(facts, state);
+    if (sessionId !== undefined) entry.update({ sessionId });
+    this.#entries.set(keyOf(facts), entry);
+    this.#forgetOld();
+    this.#keep(entry, state === "queued" ? "transfer-queued" : "transfer-offered");
+    return entry;
+  }
+
+  /** Changes a transfer; the change is told of when it is on disk. */
+  change(
+    entry: TransferEntry,
+    changes: Partial<TransferProgress>,
+    event?: TransferEventType,
+  ): Promise<void> {
+    entry.update({ ...changes, updatedAt: this.#options.now() });
+    if (entry.isFinal) this.#rates.delete(entry);
+    return this.#keep(entry, event);
+  }
+
+  /** Bytes have moved; told of now and then, and kept in memory only. */
+  moved(entry: TransferEntry, transferred: number): void {
+    const now = this.#options.now();
+    entry.update({ transferred, updatedAt: now });
+    const rate = this.#rates.get(entry);
+    if (rate === undefined) {
+      this.#rates.set(entry, { at: now, bytes: transferred });
+      return;
+    }
+    const elapsed = now - rate.at;
+    if (elapsed < PROGRESS_MS) return;
+    const bytesPerSecond = Math.max(0, (transferred - rate.bytes) / (elapsed / 1000));
+    this.#rates.set(entry, { at: now, bytes: transferred });
+    const { transferId, size } = entry.facts;
+    this.#options.events.publish({
+      type: "transfer-progress",
+      transferId,
+      transferred,
+      size,
+      bytesPerSecond: Math.round(bytesPerSecond),
+    });
+  }
+
+  /**
+   * The transfer with this id, the latest when peers chose the same.
+   *
+   * @throws {OperationError} TRANSFER_NOT_FOUND
+   */
+  get(transferId: string): TransferEntry {
+    const found = this.#all().findLast(({ facts }) => facts.transferId === transferId);
+    if (found !== undefined) return found;
+    throw new OperationError("TRANSFER_NOT_FOUND", "no such transfer is remembered");
+  }
+
+  /** Transfers that have not ended. */
+  live(): TransferEntry[] {
+    return this.#all().filter((entry) => !entry.isFinal);
+  }
+
+  /**
+   * A page, newest first.
+   *
+   * @throws {OperationError} CURSOR_INVALID
+   */
+  page({ limit, cursor, state, direction }: ListTransfersParameters): TransferPage {
+    const all = this.#all().reverse();
+    const from = cursor === undefined
+      ? 0
+      : all.findIndex(({ facts }) => cursorOf(facts) === cursor) + 1;
+    if (cursor !== undefined && from === 0) {
+      throw new OperationError(
+        "CURSOR_INVALID",
+        "the cursor's transfer is not remembered any more",
+      );
+    }
+    const matching = all.slice(from).filter((entry) =>
+      (state === undefined || entry.progress.state === state) &&
+      (direction === undefined || entry.facts.direction === direction)
+    );
+    const shown = matching.slice(0, limit);
+    const last = shown.at(-1);
+    const more = matching.length > shown.length && last !== undefined;
+    return {
+      transfers: shown.map((entry) => entry.view()),
+      ...(more ? { nextCursor: cursorOf(last.facts) } : {}),
+    };
+  }
+
+  /** Resolves when all changes so far are on disk and told. */
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  #all(): TransferEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
+    // What is written and told is the state at the change, not a later one.
+    const [record, view] = [entry.record(), entry.view()];
+    const kept = this.#writing.then(async () => {
+      await this.#write(record);
+      if (event !== undefined) this.#options.events.publish({ type: event, transfer: view });
+    });
+    this.#writing = kept;
+    return kept;
+  }
+
+  /** A journal that can't be written is told of; the transfer itself goes on. */
+  async #write(record: TransferRecord): Promise<void> {
+    const { journal, log, dropPart } = this.#options;
+    try {
+      for (const dropped of await journal.record(record)) {
+        if (dropped.hasPart) await dropPart(dropped.transferId);
+      }
+    } catch (error) {
+      log.error("the journal could not be written", {
+        transfer: record.transferId,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  #forgetOld(): void {
+    for (const [key, entry] of this.#entries) {
+      if (this.#entries.size <= MAX_ENTRIES) return;
+      if (entry.isFinal) this.#entries.delete(key);
+    }
+  }
+}
+
+const keyOf = ({ direction, identity, transferId }: TransferFacts): string =>
+  `${direction} ${identity} ${transferId}`;
+
+const cursorOf = ({ direction, identity, transferId }: TransferFacts): string =>
+  `${direction[0]}-${identity.slice(0, 16)}-${transferId}`;

@@ -1,0 +1,232 @@
+/**
+ * What applications ask of transfers: send, accept, reject, cancel, pause, resume.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import { messageOf } from "../../../base/errors.ts";
+import type { SendParameters } from "../../../ipc/operations.ts";
+import { OperationError } from "../../../ipc/problem.ts";
+import type { Log } from "../../../log/log.ts";
+import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
+import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { FileSystem } from "../../../storage/file_system.ts";
+import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
+import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
+import { IncomingTransfer } from "./incoming_transfer.ts";
+import { OutgoingTransfer } from "./outgoing_transfer.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SessionTransfers } from "./session_transfers.ts";
+import type { TransferBook } from "./transfer_book.ts";
+import type { TransferEntry } from "./transfer_entry.ts";
+
+/** Options of a {@linkcode TransferDesk}. */
+export interface TransferDeskOptions {
+  /** All transfers. */
+  readonly book: TransferBook;
+  /** Which of them run. */
+  readonly scheduler: Scheduler;
+  /** Files to send. */
+  readonly fs: FileSystem;
+  /** Where received files go. */
+  readonly inbox: Inbox;
+  /** What happens when a name is taken. */
+  readonly collision: CollisionPolicy;
+  /** What becomes of partial files. */
+  readonly onAbort: PartPolicy;
+  /** The open session with a peer. */
+  readonly sessionWith: (identity: string) => SessionTransfers | undefined;
+  /** Whether a peer's offers are accepted without asking. */
+  readonly autoAccepts: (identity: string) => boolean;
+  /** Fresh random bytes. */
+  readonly random: RandomSource;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Told what happens. */
+  readonly log: Log;
+}
+
+/** See the module's text. */
+export class TransferDesk {
+  readonly #options: TransferDeskOptions;
+  readonly #outgoing = new Map<TransferEntry, OutgoingTransfer>();
+  readonly #incoming = new Map<TransferEntry, IncomingTransfer>();
+
+  /** Starts with nothing under way. */
+  constructor(options: TransferDeskOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Queues files for the peer of an open session: all or none.
+   *
+   * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED
+   */
+  async send(
+    { paths, priority }: Pick<SendParameters, "paths" | "priority">,
+    session: SessionTransfers,
+  ): Promise<TransferEntry[]> {
+    const { book, scheduler, fs, sessionWith } = this.#options;
+    const { identity, sessionId } = session;
+    const sizes: number[] = [];
+    for (const path of paths) sizes.push(await this.#sizeOf(path));
+    scheduler.checkRoom(paths.length);
+    this.#forgetEnded();
+    return paths.map((path, i) => {
+      const entry = book.begin(
+        {
+          transferId: this.#options.random(16).toHex(),
+          direction: "outgoing",
+          identity,
+          name: basename(path),
+          size: sizes[i] ?? 0,
+          priority,
+          createdAt: this.#options.now(),
+          sourcePath: path,
+        },
+        "queued",
+        sessionId,
+      );
+      const transfer = new OutgoingTransfer({
+        entry,
+        path,
+        book,
+        fs,
+        session: () => sessionWith(identity),
+      });
+      this.#outgoing.set(entry, transfer);
+      scheduler.add(transfer);
+      return entry;
+    });
+  }
+
+  /** A peer offers a file: it waits for a decision, unless that was made before. */
+  offered(file: OfferedFile, session: SessionTransfers): void {
+    const { book, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+    const { identity, sessionId } = session;
+    const entry = book.begin(
+      {
+        transferId: file.transferId.toLowerCase(),
+        direction: "incoming",
+        identity,
+        name: file.filename,
+        size: file.size,
+        priority: 0,
+        createdAt: this.#options.now(),
+      },
+      "offered",
+      sessionId,
+    );
+    if (file.fileHash !== undefined) entry.update({ fileHash: file.fileHash.hex });
+    const options = { entry, file, session, book, inbox, collision, onAbort, log };
+    const transfer = new IncomingTransfer(options);
+    this.#incoming.set(entry, transfer);
+    if (file.implied) transfer.holdUntilAccepted();
+    if (!autoAccepts(identity)) return;
+    try {
+      this.#accept(entry, transfer, undefined);
+    } catch (error) {
+      log.warn("an offer could not be accepted automatically", {
+        transfer: entry.facts.transferId,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  /**
+   * Accepts an offer.
+   *
+   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, LIMIT_EXCEEDED
+   */
+  accept(entry: TransferEntry, name: string | undefined): void {
+    this.#accept(entry, this.#offer(entry), name);
+  }
+
+  /** Declines an offer. @throws {OperationError} INVALID_STATE */
+  reject(entry: TransferEntry): void {
+    const transfer = this.#offer(entry);
+    this.#options.scheduler.remove(transfer);
+    transfer.reject();
+  }
+
+  /** Ends a transfer. @throws {OperationError} INVALID_STATE */
+  async cancel(entry: TransferEntry): Promise<void> {
+    this.#expectLive(entry);
+    const [outgoing, incoming] = [this.#outgoing.get(entry), this.#incoming.get(entry)];
+    if (outgoing !== undefined) {
+      this.#options.scheduler.remove(outgoing);
+      await outgoing.cancel();
+    }
+    incoming?.cancel();
+  }
+
+  /** Holds a transfer. @throws {OperationError} INVALID_STATE */
+  pause(entry: TransferEntry): void {
+    this.#expectLive(entry);
+    const transfer = this.#outgoing.get(entry) ?? this.#incoming.get(entry);
+    if (transfer?.pause() !== true) throw notFlowing(entry);
+  }
+
+  /** Lets a transfer go on. @throws {OperationError} INVALID_STATE */
+  resume(entry: TransferEntry): void {
+    this.#expectLive(entry);
+    const transfer = this.#outgoing.get(entry) ?? this.#incoming.get(entry);
+    if (transfer?.resume() !== true) throw notFlowing(entry);
+  }
+
+  /** A session has ended: what waited for it can't begin any more. */
+  async sessionEnded(session: SessionTransfers, message: string): Promise<void> {
+    const { scheduler, sessionWith } = this.#options;
+    this.#forgetEnded();
+    if (sessionWith(session.identity) !== undefined) return;
+    for (const [entry, transfer] of this.#outgoing) {
+      if (entry.facts.identity !== session.identity || !scheduler.remove(transfer)) continue;
+      await transfer.interrupt(message);
+    }
+  }
+
+  #accept(entry: TransferEntry, transfer: IncomingTransfer, name: string | undefined): void {
+    this.#options.scheduler.checkRoom(1);
+    this.#expectLive(entry);
+    transfer.prepare(name);
+    this.#options.scheduler.add(transfer);
+  }
+
+  #offer(entry: TransferEntry): IncomingTransfer {
+    const transfer = this.#incoming.get(entry);
+    const { state } = entry.progress;
+    const open = state === "offered" || transfer?.isImplied === true;
+    if (transfer !== undefined && open && !entry.isFinal) return transfer;
+    throw new OperationError("INVALID_STATE", `the transfer is ${state}, not an offer to us`);
+  }
+
+  #expectLive(entry: TransferEntry): void {
+    if (!entry.isFinal) return;
+    const message = `the transfer is ${entry.progress.state} already`;
+    throw new OperationError("INVALID_STATE", message);
+  }
+
+  async #sizeOf(path: string): Promise<number> {
+    try {
+      const { kind, size } = await this.#options.fs.lstat(path);
+      if (kind === "file") return size;
+      throw new OperationError("FILE_UNREADABLE", `${path} is not a regular file: name one`);
+    } catch (error) {
+      if (error instanceof OperationError) throw error;
+      throw new OperationError("FILE_UNREADABLE", `cannot read ${path}: ${messageOf(error)}`);
+    }
+  }
+
+  #forgetEnded(): void {
+    for (const map of [this.#outgoing, this.#incoming]) {
+      for (const entry of map.keys()) if (entry.isFinal) map.delete(entry);
+    }
+  }
+}
+
+function notFlowing(entry: TransferEntry): OperationError {
+  return new OperationError(
+    "INVALID_STATE",
+    `the transfer is ${entry.progress.state}: only one that flows can be paused or resumed`,
+  );
+}

@@ -1,0 +1,160 @@
+/**
+ * One transfer as the daemon keeps it: what the API shows, the journal holds and the events tell.
+ *
+ * @module
+ */
+import { escapeUnsafe } from "../../../base/text.ts";
+import { peerText, type Transfer, type TransferState } from "../../../ipc/schemas.ts";
+import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
+
+/** States in which nothing more happens. */
+const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
+  ["completed", "rejected", "cancelled", "failed", "interrupted"],
+);
+
+/** What a transfer is from its beginning. */
+export interface TransferFacts {
+  /** 32 lower-case hex digits. */
+  readonly transferId: string;
+  /** Seen from this daemon. */
+  readonly direction: "outgoing" | "incoming";
+  /** Identity key of the peer, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** The name on the wire: of a peer's choice when incoming. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Higher goes first. */
+  readonly priority: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Outgoing: the source. */
+  readonly sourcePath?: string;
+}
+
+/** Why a transfer ended early; the message may hold a peer's text. */
+export interface TransferFailure {
+  /** Stable code. */
+  readonly code: string;
+  /** For the operator. */
+  readonly message: string;
+}
+
+/** What changes while a transfer lives. */
+export interface TransferProgress {
+  /** How far it is. */
+  readonly state: TransferState;
+  /** Bytes sent, or received and written. */
+  readonly transferred: number;
+  /** SHA-256, once known. */
+  readonly fileHash?: string;
+  /** The session that carries it, once there is one. */
+  readonly sessionId?: string;
+  /** Incoming: whether a partial file is in the inbox. */
+  readonly hasPart: boolean;
+  /** Incoming: the name it has, or is about to get, in the inbox. */
+  readonly savedAs?: string;
+  /** Incoming and completed: where the file is. */
+  readonly savedPath?: string;
+  /** Why it ended early. */
+  readonly failure?: TransferFailure;
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
+}
+
+/** A transfer; its progress is replaced, never edited. */
+export class TransferEntry {
+  /** What it is. */
+  readonly facts: TransferFacts;
+  #progress: TransferProgress;
+
+  /** Begins in a state. */
+  constructor(facts: TransferFacts, state: TransferState) {
+    this.facts = facts;
+    this.#progress = { state, transferred: 0, hasPart: false, updatedAt: facts.createdAt };
+  }
+
+  /** A transfer of an earlier run, out of the journal. */
+  static fromRecord(record: TransferRecord, pathOf: (savedAs: string) => string): TransferEntry {
+    const { transferId, size, displayName: name, createdAt } = record;
+    const direction = record.direction === "send" ? "outgoing" : "incoming";
+    const facts = { transferId, direction, identity: record.peer, name, size, createdAt } as const;
+    const entry = new TransferEntry({ ...facts, priority: 0 }, "interrupted");
+    const state = record.state === "publishing" ? "verifying" : record.state;
+    const completed = state === "completed" && record.savedAs !== null;
+    entry.#progress = {
+      state,
+      transferred: record.bytes,
+      hasPart: record.hasPart,
+      updatedAt: record.updatedAt,
+      ...(record.hash === null ? {} : { fileHash: record.hash }),
+      ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
+      ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
+      ...(record.error === null ? {} : {
+        failure: { code: record.error, message: "it ended in an earlier run of the daemon" },
+      }),
+    };
+    return entry;
+  }
+
+  /** Where it stands. */
+  get progress(): TransferProgress {
+    return this.#progress;
+  }
+
+  /** Whether nothing more happens to it. */
+  get isFinal(): boolean {
+    return FINAL.has(this.#progress.state);
+  }
+
+  /** Replaces parts of the progress. */
+  update(changes: Partial<TransferProgress>): void {
+    this.#progress = { ...this.#progress, ...changes };
+  }
+
+  /** As the API shows it. */
+  view(): Transfer {
+    const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
+    const { state, transferred, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
+    return {
+      transferId,
+      direction,
+      state,
+      identity,
+      name: peerText(name),
+      size,
+      transferred,
+      priority,
+      createdAt: new Date(createdAt).toISOString(),
+      updatedAt: new Date(updatedAt).toISOString(),
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(path === undefined ? {} : { path: escapeUnsafe(path) }),
+      ...(fileHash === undefined ? {} : { fileHash }),
+      ...(failure === undefined ? {} : {
+        failure: { code: failure.code, message: peerText(failure.message) },
+      }),
+    };
+  }
+
+  /** As the journal holds it. */
+  record(): TransferRecord {
+    const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
+    const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
+    return {
+      transferId,
+      direction: direction === "outgoing" ? "send" : "receive",
+      peer,
+      displayName: escapeUnsafe(name).slice(0, MAX_DISPLAY_NAME),
+      savedAs: savedAs ?? null,
+      size,
+      hash: fileHash ?? null,
+      state: state === "verifying" ? "publishing" : state,
+      bytes: transferred,
+      hasPart,
+      error: failure === undefined ? null : failure.code,
+      createdAt,
+      updatedAt,
+    };
+  }
+}

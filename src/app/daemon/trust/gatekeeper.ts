@@ -1,0 +1,217 @@
+/**
+ * Who is let in: pins first, then the policy, then the application (trust on first use).
+ *
+ * @module
+ */
+import type { EventHub } from "../../../ipc/event_hub.ts";
+import { OperationError } from "../../../ipc/problem.ts";
+import { peerText } from "../../../ipc/schemas.ts";
+import type { Log } from "../../../log/log.ts";
+import type { WireErrorCode } from "../../../protocol/errors.ts";
+import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
+import type { PairingPolicy } from "../options.ts";
+import type { Applicant, PairingDesk } from "./pairing_desk.ts";
+
+/** Identities whose last session is remembered, for `trust` by SAS. */
+const MAX_MET = 256;
+
+/** What was decided about a peer. */
+export type Verdict =
+  | { readonly admitted: true }
+  | {
+    readonly admitted: false;
+    /** What the peer is told; absent when the session is closed without a word. */
+    readonly wireCode?: WireErrorCode;
+    /** Stable code for the application. */
+    readonly code: "KEY_MISMATCH" | "PEER_DENIED" | "PAIRING_EXPIRED";
+    /** For the operator. */
+    readonly message: string;
+  };
+
+/** Options of a {@linkcode Gatekeeper}. */
+export interface GatekeeperOptions {
+  /** The pins. */
+  readonly trust: TrustStore;
+  /** Where applications are asked. */
+  readonly desk: PairingDesk;
+  /** What happens to an unknown identity. */
+  readonly policy: PairingPolicy;
+  /** Told of mismatches. */
+  readonly events: EventHub;
+  /** Told of decisions. */
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Decides, pins, and remembers who came. */
+export class Gatekeeper {
+  readonly #options: GatekeeperOptions;
+  /** Applicants by identity, the last met last. */
+  readonly #met = new Map<string, Applicant>();
+
+  /** Starts knowing the pins. */
+  constructor(options: GatekeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Who was met in this run, by identity. */
+  get met(): ReadonlyMap<string, Applicant> {
+    return this.#met;
+  }
+
+  /**
+   * Decides about a peer whose handshake is done.
+   *
+   * @param applicant Who it is.
+   * @param ended Resolves when the session has ended.
+   * @throws {StorageError} When a decision can't be kept.
+   */
+  async judge(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
+    const { trust, policy, log } = this.#options;
+    const { identity, peerCode } = applicant;
+    this.#remember(applicant);
+    if (peerCode !== undefined) {
+      const known = trust.checkCode(peerCode, identity);
+      if (known.verdict === "mismatch") return this.#mismatch(applicant, known.known.identity);
+    }
+    const pinned = trust.decisionFor(identity);
+    if (pinned === "allow_always") {
+      if (peerCode !== undefined) await trust.seen(this.#seen(applicant, peerCode));
+      return { admitted: true };
+    }
+    if (pinned === "deny_always") return denied("the identity is pinned as denied");
+    if (policy === "deny") return denied("unknown identities are refused (--pairing-policy deny)");
+    if (policy === "allow") {
+      await this.#pin(applicant);
+      log.warn("an unknown identity was let in (--pairing-policy allow)", { identity });
+      return { admitted: true };
+    }
+    return await this.#ask(applicant, ended);
+  }
+
+  /**
+   * Pins an identity on an application's word.
+   *
+   * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH
+   * @throws {StorageError} When it can't be kept.
+   */
+  async allow(identity: string): Promise<void> {
+    const applicant = this.#met.get(identity);
+    const { trust } = this.#options;
+    const { peerCode } = applicant ?? {};
+    if (trust.decisionFor(identity) === "allow_always") return;
+    if (peerCode !== undefined && trust.checkCode(peerCode, identity).verdict === "mismatch") {
+      throw new OperationError(
+        "KEY_MISMATCH",
+        `peer code ${peerCode} is pinned to another key: untrust that one, or replace it by SAS`,
+      );
+    }
+    if (applicant === undefined) {
+      throw new OperationError(
+        "PEER_NOT_FOUND",
+        "that identity was not met in this run: pair with it, then decide",
+      );
+    }
+    await this.#pin(applicant);
+  }
+
+  /**
+   * Pins an identity in place of the one that its peer code is pinned to, by a SAS that people read.
+   *
+   * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   */
+  async replace(identity: string, replaced: string, sas: string): Promise<void> {
+    const { trust, desk } = this.#options;
+    const applicant = this.#met.get(identity);
+    if (applicant?.peerCode === undefined) {
+      throw new OperationError(
+        "PEER_NOT_FOUND",
+        "that identity did not come under a peer code in this run: pair with it first",
+      );
+    }
+    const known = trust.checkCode(applicant.peerCode, identity);
+    if (known.verdict !== "mismatch" || known.known.identity !== replaced) {
+      throw new OperationError(
+        "KEY_MISMATCH",
+        `peer code ${applicant.peerCode} is not pinned to the identity that is to be replaced`,
+      );
+    }
+    desk.checkTypedSas(applicant.sas, sas);
+    await trust.replace(this.#seen(applicant, applicant.peerCode));
+  }
+
+  #remember(applicant: Applicant): void {
+    this.#met.delete(applicant.identity);
+    this.#met.set(applicant.identity, applicant);
+    const [oldest] = this.#met.keys();
+    if (this.#met.size > MAX_MET && oldest !== undefined) this.#met.delete(oldest);
+  }
+
+  #mismatch(applicant: Applicant, pinned: string): Verdict {
+    const { events, log } = this.#options;
+    const { sessionId, peerCode, deviceName, identity: presented } = applicant;
+    events.publish({
+      type: "key-mismatch",
+      sessionId,
+      deviceName: peerText(deviceName),
+      pinned,
+      presented,
+      ...(peerCode === undefined ? {} : { peerCode }),
+    });
+    log.error("KEY_MISMATCH: a known peer came with another key and was refused", {
+      peer_code: peerCode,
+      pinned,
+      presented,
+    });
+    const message =
+      `peer code ${peerCode} is pinned to another identity key: the session was refused`;
+    return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
+  }
+
+  async #ask(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
+    const { desk, trust, log } = this.#options;
+    const { identity } = applicant;
+    log.info("an unknown identity asks to be let in", { identity, sas: applicant.sas });
+    const outcome = await desk.ask(applicant, ended);
+    log.info("pairing decided", { identity, outcome });
+    switch (outcome) {
+      case "allow_always":
+        await this.#pin(applicant);
+        return { admitted: true };
+      case "allow_once":
+        return { admitted: true };
+      case "deny_always":
+        await trust.deny(identity);
+        return denied("the pairing was denied");
+      case "deny_once":
+        return denied("the pairing was denied");
+      case "expired":
+      case "withdrawn": {
+        const message = "nobody decided about the pairing in time";
+        return { admitted: false, code: "PAIRING_EXPIRED", message };
+      }
+    }
+  }
+
+  async #pin(applicant: Applicant): Promise<void> {
+    const { trust } = this.#options;
+    await trust.allow(this.#seen(applicant, applicant.peerCode ?? codeFor(applicant.identity)));
+  }
+
+  #seen({ identity, deviceName }: Applicant, code: string): SeenPeer {
+    return { identity, code, deviceName, seenAt: this.#options.now() };
+  }
+}
+
+/**
+ * The code under which a peer is pinned that came without one (file signaling): of its key, so that
+ * it can't collide with the code of another.
+ */
+function codeFor(identity: string): string {
+  return identity.slice(0, 16);
+}
+
+function denied(message: string): Verdict {
+  return { admitted: false, code: "PEER_DENIED", message };
+}

@@ -1,0 +1,165 @@
+/**
+ * Pairing requests: unknown identities that wait for the application's decision.
+ *
+ * @module
+ */
+import type { EventHub } from "../../../ipc/event_hub.ts";
+import { OperationError } from "../../../ipc/problem.ts";
+import { type Pairing, type PairingDecision, peerText } from "../../../ipc/schemas.ts";
+import { equalText } from "./equal_text.ts";
+import { MAX_WRONG_PER_REQUEST, SasAttempts } from "./sas_attempts.ts";
+
+/** How long a request waits for a decision, in milliseconds. */
+export const DECISION_MS = 30_000;
+/** Ended requests that are still told of. */
+const MAX_KEPT = 64;
+
+/** Who asks. */
+export interface Applicant {
+  /** The session it came by. */
+  readonly sessionId: string;
+  /** Identity key, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** What it calls itself: hostile text. */
+  readonly deviceName: string;
+  /** The code it came under, if there is one. */
+  readonly peerCode?: string;
+  /** What both people read. */
+  readonly sas: string;
+}
+
+/** What was decided: by the application, or `expired` by the clock, or `withdrawn` by the end. */
+export type PairingOutcome = PairingDecision["decision"] | "expired" | "withdrawn";
+
+interface Request {
+  pairing: Pairing;
+  wrongSas: number;
+  readonly decided: PromiseWithResolvers<PairingOutcome>;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** Options of a {@linkcode PairingDesk}. */
+export interface PairingDeskOptions {
+  /** Told of requests and decisions. */
+  readonly events: EventHub;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Keeps requests and takes decisions. */
+export class PairingDesk {
+  readonly #options: PairingDeskOptions;
+  readonly #requests = new Map<string, Request>();
+  readonly #attempts = new SasAttempts();
+
+  /** Starts without requests. */
+  constructor(options: PairingDeskOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Asks the application. Resolves with its decision, or `expired` after {@linkcode DECISION_MS},
+   * or `withdrawn` when `ended` resolves first.
+   */
+  async ask(applicant: Applicant, ended: Promise<unknown>): Promise<PairingOutcome> {
+    const now = this.#options.now();
+    const { deviceName, ...rest } = applicant;
+    const pairing: Pairing = {
+      ...rest,
+      pairingId: crypto.randomUUID(),
+      state: "pending",
+      deviceName: peerText(deviceName),
+      requestedAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + DECISION_MS).toISOString(),
+    };
+    const decided = Promise.withResolvers<PairingOutcome>();
+    const timer = setTimeout(() => decided.resolve("expired"), DECISION_MS);
+    const request: Request = { pairing, wrongSas: 0, decided, timer };
+    this.#requests.set(pairing.pairingId, request);
+    this.#options.events.publish({ type: "pairing-requested", pairing });
+    ended.then(() => decided.resolve("withdrawn"));
+    try {
+      const outcome = await decided.promise;
+      const denied = outcome.startsWith("deny");
+      const state = outcome.startsWith("allow") ? "allowed" : denied ? "denied" : "expired";
+      request.pairing = { ...pairing, state };
+      this.#options.events.publish({ type: "pairing-decided", pairing: request.pairing });
+      return outcome;
+    } finally {
+      clearTimeout(timer);
+      this.#forgetOld();
+    }
+  }
+
+  /** Requests that wait for a decision. */
+  pending(): Pairing[] {
+    return [...this.#requests.values()].map(({ pairing }) => pairing)
+      .filter(({ state }) => state === "pending");
+  }
+
+  /** One request, decided ones too. @throws {OperationError} PAIRING_NOT_FOUND */
+  get(pairingId: string): Pairing {
+    return this.#find(pairingId).pairing;
+  }
+
+  /**
+   * Takes a decision. With a SAS it counts only when that is the request's.
+   *
+   * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   */
+  decide(pairingId: string, { decision, sas }: PairingDecision): Pairing {
+    const request = this.#find(pairingId);
+    if (request.pairing.state !== "pending") {
+      const message = `the pairing request is ${request.pairing.state} already`;
+      throw new OperationError("INVALID_STATE", message);
+    }
+    if (sas !== undefined) this.#checkSas(request, sas);
+    const state = decision.startsWith("allow") ? "allowed" : "denied";
+    request.pairing = { ...request.pairing, state };
+    request.decided.resolve(decision);
+    return request.pairing;
+  }
+
+  /**
+   * Checks a SAS that somebody typed, counting wrong ones over all requests.
+   *
+   * @throws {OperationError} SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   */
+  checkTypedSas(expected: string, typed: string): void {
+    const now = this.#options.now();
+    if (this.#attempts.isExhausted(now)) {
+      throw new OperationError(
+        "SAS_ATTEMPTS_EXHAUSTED",
+        "too many wrong SAS were given in the last hour: none is heard until it is over",
+      );
+    }
+    if (equalText(expected, typed.toUpperCase())) return;
+    this.#attempts.count(now);
+    throw new OperationError(
+      "SAS_MISMATCH",
+      "that is not the SAS of this session: do not let the peer in unless both people read the same",
+    );
+  }
+
+  #checkSas(request: Request, sas: string): void {
+    try {
+      this.checkTypedSas(request.pairing.sas, sas);
+    } catch (error) {
+      if (++request.wrongSas >= MAX_WRONG_PER_REQUEST) request.decided.resolve("deny_once");
+      throw error;
+    }
+  }
+
+  #find(pairingId: string): Request {
+    const request = this.#requests.get(pairingId);
+    if (request !== undefined) return request;
+    throw new OperationError("PAIRING_NOT_FOUND", "no such pairing request in this run");
+  }
+
+  #forgetOld(): void {
+    for (const [id, { pairing }] of this.#requests) {
+      if (this.#requests.size <= MAX_KEPT) return;
+      if (pairing.state !== "pending") this.#requests.delete(id);
+    }
+  }
+}
