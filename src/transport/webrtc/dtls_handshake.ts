@@ -232,10 +232,6 @@ export class DtlsHandshake implements Disposable {
     if (this.#state === "over") return;
     const parsed = records.flatMap((bytes) => [...readRecords(bytes)]);
     this.#flight = parsed.map((record) => this.#contentOf(record));
-    // The library starts to count at 1 again, below its Finished: a nonce would be used twice.
-    const numbers = parsed.filter(({ epoch }) => epoch === 1).map(({ sequence }) => sequence);
-    const { dtls } = this.#insides;
-    dtls.recordSequenceNumber = Math.max(dtls.recordSequenceNumber, ...numbers);
     clearTimeout(this.#retransmitTimer);
     this.#sendFlight();
     if (!isLast) this.#retransmitAfter(FIRST_RETRANSMIT_MS);
@@ -267,7 +263,10 @@ export class DtlsHandshake implements Disposable {
     if (length > 0) this.#send(datagram);
   }
 
-  /** A record with a number that was not used before: replayed ones are dropped by receivers. */
+  /**
+   * A record with a number that was not used before: receivers drop repeated ones, and a nonce is
+   * made of it. The library's own sealed Finished, whose number it uses again, never leaves.
+   */
   #number({ type, epoch, fragment }: Omit<DtlsRecord, "sequence">): Uint8Array {
     if (epoch === 0) return writeRecord({ type, epoch, fragment, sequence: ++this.#plainSequence });
     const { dtls, cipher } = this.#insides;
