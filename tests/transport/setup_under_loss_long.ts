@@ -1,4 +1,7 @@
-/** The measurement behind the short test of setups under loss: `deno task test:loss`. */
+/**
+ * The measurement behind the short test of setups under loss. Run it by name:
+ * `deno test --no-prompt -A tests/transport/setup_under_loss_long.ts`.
+ */
 import { setupUnderLoss } from "./loss.ts";
 
 Deno.test("200 of 200 setups succeed within 20 s when 5 % of the datagrams are lost", async () => {

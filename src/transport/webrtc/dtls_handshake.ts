@@ -35,9 +35,11 @@ import { ReplayWindow } from "./replay_window.ts";
 
 /** Options of a {@linkcode DtlsHandshake}. */
 export interface DtlsHandshakeOptions {
+  /** Ours; the client begins. */
   readonly role: "client" | "server";
   /** What the peer's certificate must match. */
   readonly fingerprints: readonly Fingerprint[];
+  /** Ours, with its key in PEM, and what it signs with (RFC 5246, section 7.4.1.4.1). */
   readonly certificate: {
     readonly certPem: string;
     readonly privateKey: string;
@@ -171,6 +173,7 @@ export class DtlsHandshake implements Disposable {
   #retransmitTimer: ReturnType<typeof setTimeout> | undefined;
   #sentAt = -Infinity;
 
+  /** Makes the socket; nothing is sent before {@linkcode start}. */
   constructor(options: DtlsHandshakeOptions) {
     takeOverFlights();
     this.#options = options;
@@ -218,6 +221,7 @@ export class DtlsHandshake implements Disposable {
     }
   }
 
+  /** Stops retransmitting; nothing is received any more. */
   [Symbol.dispose](): void {
     this.#state = "over";
     clearTimeout(this.#retransmitTimer);

@@ -7,8 +7,11 @@ import type { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "werift
 
 /** The library's objects of one connection, as its peer connection would name them. */
 export interface FastPathTarget {
+  /** The ICE transport. */
   readonly iceTransports: readonly [RTCIceTransport];
+  /** The DTLS transport. */
   readonly dtlsTransports: readonly [RTCDtlsTransport];
+  /** The SCTP transport. */
   readonly sctpTransport: RTCSctpTransport;
 }
 
