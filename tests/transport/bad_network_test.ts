@@ -4,7 +4,7 @@ import { Deadline } from "../../src/base/deadline.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
 import type { LibraryPair } from "../../src/transport/webrtc/library.ts";
-import { assertAlive, catcher, connected, inject, LOOPBACK_ONLY } from "./harness.ts";
+import { assertAlive, catcher, connected, ended, inject, LOOPBACK_ONLY } from "./harness.ts";
 import { lossyTap, seededRandom, setupUnderLoss } from "./loss.ts";
 
 Deno.test("setups succeed within 20 s when 5 % of the datagrams are lost", async () => {
@@ -125,7 +125,7 @@ Deno.test("a peer that falls silent is known to be gone within 10 s", async () =
     await assertAlive(offerer, answerer, signal);
     isCut = true;
     const cutAt = performance.now();
-    const ends = await Promise.all([offerer.closed, answerer.closed]);
+    const ends = await Promise.all([ended(offerer, signal), ended(answerer, signal)]);
     for (const { by, error } of ends) {
       assertEquals([by, error?.code], ["failure", "CHANNEL_LOST"]);
     }
