@@ -5,6 +5,7 @@ import dns from "node:dns";
 import type { EventEmitter } from "node:events";
 import { Message } from "werift";
 import { type DatagramTap, MAX_PAIRS } from "../../src/transport/webrtc/datagram_gate.ts";
+import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { assertAlive, catcher, connected, inject, meet, remoteOf } from "./harness.ts";
 
 const record = (type: number, epoch: number, sequence: number, ...body: number[]): Uint8Array =>
@@ -84,6 +85,17 @@ Deno.test("a forged alert in the middle of the handshake does not end it", async
   );
 });
 
+/** How many protected records have been obeyed since. */
+function countHandled({ dtlsTransports: [dtls] }: FastPathTarget): () => number {
+  let handled = 0;
+  const { dataReceiver } = dtls;
+  dtls.dataReceiver = (data) => {
+    handled++;
+    dataReceiver(data);
+  };
+  return () => handled;
+}
+
 Deno.test("a protected record that was recorded is not obeyed again", async () => {
   const b = catcher();
   const recorded: Uint8Array[] = [];
@@ -95,16 +107,10 @@ Deno.test("a protected record that was recorded is not obeyed again", async () =
   };
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
     await assertAlive(offerer, answerer, signal);
-    let handled = 0;
-    const [dtls] = b.get().dtlsTransports;
-    const { dataReceiver } = dtls;
-    dtls.dataReceiver = (data) => {
-      handled++;
-      dataReceiver(data);
-    };
+    const handled = countHandled(b.get());
     assert(recorded.length > 0);
     for (const datagram of recorded.slice()) inject(b.get(), datagram, remoteOf(b.get()));
-    assertEquals(handled, 0);
+    assertEquals(handled(), 0);
     await assertAlive(offerer, answerer, signal);
   });
 });
@@ -120,21 +126,15 @@ Deno.test("a true record from an address that has not proven to be the peer's is
     },
   };
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
-    let handled = 0;
-    const [dtls] = b.get().dtlsTransports;
-    const { dataReceiver } = dtls;
-    dtls.dataReceiver = (data) => {
-      handled++;
-      dataReceiver(data);
-    };
+    const handled = countHandled(b.get());
     isWithholding = true;
     await offerer.send("true", { signal });
     const first = await withheld.promise;
     isWithholding = false;
     inject(b.get(), first, ["127.0.0.1", 9]);
-    assertEquals(handled, 0);
+    assertEquals(handled(), 0);
     inject(b.get(), first, remoteOf(b.get()));
-    assertEquals(handled, 1);
+    assertEquals(handled(), 1);
     assertEquals(await answerer.receive({ signal }), "true");
   });
 });
