@@ -51,7 +51,7 @@ export function createFastPath(options: FastPathOptions = {}): FastPath {
   return (target) => {
     put("sockets", sockets, () => socketsOf(target).forEach(useDirectSocket));
     put("records", records, () => new FastRecords(target, warn));
-    put("association", association, () => new FastAssociation(target.sctpTransport));
+    put("association", association, () => new FastAssociation(target));
   };
 }
 

@@ -62,8 +62,6 @@ export class SctpReceiver {
   #cumulativeTsn: number;
   #aheadBytes = 0;
   #partialBytes = 0;
-  #unreadBytes = 0;
-  #lastWindow: number;
   #duplicates: number[] = [];
   #packets = 0;
   /** Packets since the last gap. */
@@ -76,7 +74,6 @@ export class SctpReceiver {
   constructor(options: SctpReceiverOptions) {
     this.#deliver = options.deliver;
     this.#window = options.window ?? 1024 * 1024;
-    this.#lastWindow = this.#window;
     this.#cumulativeTsn = tsnAdd(options.initialTsn, -1);
   }
 
@@ -141,24 +138,12 @@ export class SctpReceiver {
     this.#duplicates = [];
     this.#packets = 0;
     this.#sackNeeded = this.#sackNow = false;
-    this.#lastWindow = Math.max(0, this.#window - this.heldBytes - this.#unreadBytes);
     return {
       cumulativeTsn: this.#cumulativeTsn,
-      window: this.#lastWindow,
+      window: Math.max(0, this.#window - this.heldBytes),
       gaps: this.#gaps.isEmpty ? [] : this.#gaps.blocks(this.#cumulativeTsn),
       duplicates,
     };
-  }
-
-  /**
-   * Tells how many delivered bytes the reader has not consumed yet: they count against the window.
-   *
-   * @returns True when the window has opened so far that the peer has to be told.
-   */
-  reportUnread(bytes: number): boolean {
-    this.#unreadBytes = bytes;
-    const window = this.#window - this.heldBytes - bytes;
-    return this.#lastWindow < this.#window / 4 && window >= this.#window / 2;
   }
 
   #onDuplicate(tsn: number): void {
@@ -177,7 +162,7 @@ export class SctpReceiver {
 
   /** What has no room is as if it were lost; the peer was told of the window that was left. */
   #hasRoomFor(chunk: DataChunk, heldBytes: number, heldChunks: number): boolean {
-    return heldBytes + this.#unreadBytes + chunk.payload.length <= this.#window &&
+    return heldBytes + chunk.payload.length <= this.#window &&
       heldChunks < MAX_HELD_CHUNKS;
   }
 

@@ -25,8 +25,6 @@ export interface VirtualLinkOptions {
   readonly initialTsn?: number;
   /** The receiver's window, in bytes. @default {1048576} */
   readonly window?: number;
-  /** Called as each message comes out. */
-  readonly onMessage?: (message: ReceivedMessage) => void;
   /** Whether nothing passes at a time. */
   readonly isDown?: (now: number) => boolean;
 }
@@ -63,10 +61,7 @@ export class VirtualLink {
     this.receiver = new SctpReceiver({
       initialTsn,
       window,
-      deliver: (message) => {
-        this.received.push(message);
-        options.onMessage?.(message);
-      },
+      deliver: (message) => this.received.push(message),
     });
     this.sender = new SctpSender({
       initialTsn,
@@ -92,8 +87,7 @@ export class VirtualLink {
     }
   }
 
-  /** The receiver's SACK, now: for a reader that has made room. */
-  sendSack(): void {
+  #sendSack(): void {
     this.#sackDue = undefined;
     this.counts.sacks++;
     this.#carry(this.#writer.sack(ADDRESS, this.receiver.takeSack()), (packet) => {
@@ -105,7 +99,7 @@ export class VirtualLink {
     const first = this.#events[0];
     const due = [
       { at: this.sender.deadline, run: () => this.sender.onTimeout() },
-      { at: this.#sackDue, run: () => this.sendSack() },
+      { at: this.#sackDue, run: () => this.#sendSack() },
       { at: first?.at, run: () => this.#events.shift()?.run() },
     ];
     return due
@@ -122,7 +116,7 @@ export class VirtualLink {
     this.#carry(this.#writer.data(ADDRESS, chunk, flags), (packet) => {
       parsePacket(packet)?.visit({ data: (data) => this.receiver.onData(data), sack: () => {} });
       const urgency = this.receiver.endOfPacket();
-      if (urgency === "now") this.sendSack();
+      if (urgency === "now") this.#sendSack();
       else if (urgency === "delayed") this.#sackDue ??= this.#now + SACK_DELAY_MS;
     });
   }
