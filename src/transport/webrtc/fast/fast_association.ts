@@ -185,7 +185,11 @@ export class FastAssociation {
     if (packet?.hasValidChecksum() !== true) return this.#target.onFailure(notSctpError());
     // Of an association before this one (RFC 9260 section 8.5): dropped without a word.
     if (packet.tag !== this.#sctp.localVerificationTag) return;
-    packet.visit(this.#visitor);
+    try {
+      packet.visit(this.#visitor);
+    } catch (error) {
+      this.#target.onFailure(error); // a handler of messages threw
+    }
     this.#endOfPacket();
   }
 
@@ -197,7 +201,7 @@ export class FastAssociation {
     this.#sctp.lastSackedTsn = sender.ackedTsn;
     this.#sctp.rto = sender.timeoutMs / 1000;
     // Fills our queue from the library's, and tells whoever else waits for acknowledgements.
-    void this.#sctp.onSackReceived();
+    this.#sctp.onSackReceived().catch((error) => this.#target.onFailure(error));
   }
 
   #endOfPacket(): void {

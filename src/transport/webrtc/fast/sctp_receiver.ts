@@ -15,9 +15,11 @@ import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
 
 /** A whole message. */
 export interface ReceivedMessage {
+  /** The stream it came on. */
   readonly streamId: number;
   /** Payload protocol identifier. */
   readonly ppid: number;
+  /** Its content; ours to keep. */
   readonly bytes: Uint8Array;
 }
 
@@ -70,7 +72,11 @@ export class SctpReceiver {
   #sackNow = false;
   #peerAsks = false;
 
-  /** @param options What it starts from. */
+  /**
+   * Begins before the first chunk.
+   *
+   * @param options What it starts from.
+   */
   constructor(options: SctpReceiverOptions) {
     this.#deliver = options.deliver;
     this.#window = options.window ?? 1024 * 1024;

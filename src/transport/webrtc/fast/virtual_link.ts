@@ -14,6 +14,7 @@ const SACK_DELAY_MS = 20;
 
 /** Options of a {@linkcode VirtualLink}. */
 export interface VirtualLinkOptions {
+  /** Of all chance. */
   readonly seed: number;
   /** Probability that a packet is lost, each way. @default {0} */
   readonly loss?: number;
@@ -21,7 +22,7 @@ export interface VirtualLinkOptions {
   readonly delayMs?: number;
   /** Up to this much more, at random: reorders. @default {0} */
   readonly jitterMs?: number;
-  /** @default {1} */
+  /** The sender's first TSN. @default {1} */
   readonly initialTsn?: number;
   /** The receiver's window, in bytes. @default {1048576} */
   readonly window?: number;
@@ -33,7 +34,9 @@ export interface VirtualLinkOptions {
 export interface LinkCounts {
   /** DATA packets, retransmissions too. */
   data: number;
+  /** DATA packets that had been sent before. */
   retransmissions: number;
+  /** Packets with a SACK. */
   sacks: number;
   /** Most bytes in flight beyond the congestion window that a transmission found. */
   mostOverWindow: number;
@@ -41,9 +44,13 @@ export interface LinkCounts {
 
 /** One sender, one receiver, and time. */
 export class VirtualLink {
+  /** One end. */
   readonly sender: SctpSender;
+  /** The other end. */
   readonly receiver: SctpReceiver;
+  /** Messages that came out, in order. */
   readonly received: ReceivedMessage[] = [];
+  /** What went over the link so far. */
   readonly counts: LinkCounts = { data: 0, retransmissions: 0, sacks: 0, mostOverWindow: 0 };
   readonly #options: VirtualLinkOptions;
   readonly #random: () => number;
@@ -54,6 +61,7 @@ export class VirtualLink {
   #now = 1;
   #sackDue: number | undefined;
 
+  /** Begins at 1 ms, with nothing under way. */
   constructor(options: VirtualLinkOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
