@@ -20,7 +20,9 @@ export interface ConnectOptions {
 
 /** What the scope filter said of a candidate. */
 export interface CandidateVerdict {
+  /** Whose candidate it is. */
   readonly side: "local" | "remote";
+  /** Whether it is used. */
   readonly accepted: boolean;
   /** Address or host name as it stood in the candidate; hostile text. */
   readonly address: string;

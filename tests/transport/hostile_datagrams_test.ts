@@ -2,8 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import dns from "node:dns";
+import type { EventEmitter } from "node:events";
 import { Message } from "werift";
-import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
+import { type DatagramTap, MAX_PAIRS } from "../../src/transport/webrtc/datagram_gate.ts";
 import { assertAlive, catcher, connected, inject, meet, remoteOf } from "./harness.ts";
 
 const record = (type: number, epoch: number, sequence: number, ...body: number[]): Uint8Array =>
@@ -260,4 +261,32 @@ Deno.test("in no scope is any server asked: nothing is looked up and only the pe
   }
   assertEquals(lookedUp, []);
   assertEquals([...destinations], ["127.0.0.1"]);
+});
+
+Deno.test("an authentic peer makes no more pairs than there is room for", async () => {
+  const a = catcher();
+  await connected(a.options, {}, async (offerer, answerer, signal) => {
+    const { connection } = a.get().iceTransports[0];
+    for (let port = 1000; port < 1000 + 2 * MAX_PAIRS; port++) {
+      const request = new Message(1, 0)
+        .setAttribute("USERNAME", `${connection.localUsername}:${connection.remoteUsername}`)
+        .setAttribute("PRIORITY", 1)
+        .addMessageIntegrity(Buffer.from(connection.localPassword))
+        .addFingerprint();
+      inject(a.get(), request.bytes, ["127.0.0.1", port]);
+    }
+    assertEquals(connection.checkList.length, MAX_PAIRS);
+    await assertAlive(offerer, answerer, signal);
+  });
+});
+
+Deno.test("a socket's error ends nothing", async () => {
+  const a = catcher();
+  await connected(a.options, {}, async (offerer, answerer, signal) => {
+    const { protocols } = a.get().iceTransports[0].connection as unknown as {
+      protocols: { transport: { socket: EventEmitter } }[];
+    };
+    for (const { transport } of protocols) transport.socket.emit("error", new Error("EPERM"));
+    await assertAlive(offerer, answerer, signal);
+  });
 });

@@ -8,11 +8,11 @@ import type { ReplayWindow } from "./replay_window.ts";
 
 /** The library's objects of one connection, as its peer connection would name them. */
 export interface FastPathTarget {
-  /** The one ICE transport. */
+  /** The ICE transport. */
   readonly iceTransports: readonly [RTCIceTransport];
-  /** The one DTLS transport. */
+  /** The DTLS transport. */
   readonly dtlsTransports: readonly [RTCDtlsTransport];
-  /** The SCTP transport above it. */
+  /** The SCTP transport. */
   readonly sctpTransport: RTCSctpTransport;
   /** Which records have been received; undefined until the handshake has begun. */
   readonly replays: () => ReplayWindow | undefined;
