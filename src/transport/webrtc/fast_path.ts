@@ -18,6 +18,8 @@ export interface FastPathTarget {
   readonly replays: () => ReplayWindow | undefined;
   /** To be called for each authentic record: the peer is there. */
   readonly onHeard: () => void;
+  /** To be told of what a peer must not do: it ends this connection. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /**

@@ -153,6 +153,7 @@ export class Peer {
         sctpTransport: peer.#association.transport,
         replays: () => peer.#handshake?.replays,
         onHeard: () => peer.#agent.heard(),
+        onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
       await peer.close();
