@@ -50,14 +50,17 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.#options.entry;
   }
 
+  /** As the application asked. */
   get priority(): number {
     return this.entry.facts.priority;
   }
 
+  /** Whether its peer is there and has no transfer under way. */
   ready(): boolean {
     return this.#options.session()?.peer.transfers?.idle ?? false;
   }
 
+  /** Offers the file and sends it to the end; `again` when the peer's own offer goes first. */
   async run(): Promise<"done" | "again"> {
     const { path, fs, session: find } = this.#options;
     if (this.entry.isFinal) return "done";
