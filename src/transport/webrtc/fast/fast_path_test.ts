@@ -118,7 +118,9 @@ const BROKEN: Record<string, (target: FastPathTarget) => FastPathTarget> = {
   }),
   association: (target) => ({
     ...target,
-    sctpTransport: Object.create(target.sctpTransport, { sctp: { value: {} } }),
+    sctpTransport: Object.create(target.sctpTransport, {
+      sctp: { value: { stateChanged: target.sctpTransport.sctp.stateChanged } },
+    }),
   }),
 };
 
