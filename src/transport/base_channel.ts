@@ -47,8 +47,18 @@ export abstract class BaseChannel implements Channel {
     return this.#closing !== undefined || this.#end !== undefined;
   }
 
-  async send(message: ChannelMessage, options: WaitOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted();
+  send(message: ChannelMessage, options: WaitOptions = {}): Promise<void> {
+    // Two steps, so that whoever waits for room does not keep the message.
+    try {
+      options.signal?.throwIfAborted();
+      this.#handOver(message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#window.writable(options);
+  }
+
+  #handOver(message: ChannelMessage): void {
     if (this.isClosing) throw closedError(this.#end);
     const bytes = byteLength(message);
     if (bytes === 0) {
@@ -62,7 +72,6 @@ export abstract class BaseChannel implements Channel {
     }
     this.#window.add(bytes);
     this.transmit(message, bytes);
-    await this.#window.writable(options);
   }
 
   receive(options: WaitOptions = {}): Promise<ChannelMessage | undefined> {
