@@ -18,8 +18,11 @@ export interface BaseChannelOptions extends InboxOptions, SendWindowOptions {
 
 /** A channel but for its way to the peer. */
 export abstract class BaseChannel implements Channel {
+  /** See {@linkcode Channel.label}. */
   readonly label: string;
+  /** See {@linkcode Channel.maxMessageSize}. */
   readonly maxMessageSize: number;
+  /** See {@linkcode Channel.closed}. */
   readonly closed: Promise<ChannelEnd>;
   readonly #inbox: Inbox;
   readonly #window: SendWindow;
@@ -27,6 +30,7 @@ export abstract class BaseChannel implements Channel {
   #end: ChannelEnd | undefined;
   #closing: Promise<void> | undefined;
 
+  /** Opens it; nothing is sent by this. */
   constructor(options: BaseChannelOptions) {
     this.label = options.label;
     this.maxMessageSize = options.maxMessageSize;
@@ -47,6 +51,7 @@ export abstract class BaseChannel implements Channel {
     return this.#closing !== undefined || this.#end !== undefined;
   }
 
+  /** See {@linkcode Channel.send}. */
   send(message: ChannelMessage, options: WaitOptions = {}): Promise<void> {
     // Two steps, so that whoever waits for room does not keep the message.
     try {
@@ -74,10 +79,12 @@ export abstract class BaseChannel implements Channel {
     this.transmit(message, bytes);
   }
 
+  /** See {@linkcode Channel.receive}. */
   receive(options: WaitOptions = {}): Promise<ChannelMessage | undefined> {
     return this.#inbox.receive(options);
   }
 
+  /** Iterates {@linkcode receive}. */
   async *[Symbol.asyncIterator](): AsyncIterator<ChannelMessage> {
     while (true) {
       const message = await this.receive();
@@ -86,15 +93,18 @@ export abstract class BaseChannel implements Channel {
     }
   }
 
+  /** See {@linkcode Channel.drained}. */
   drained(options: WaitOptions = {}): Promise<void> {
     return this.#window.empty(options);
   }
 
+  /** See {@linkcode Channel.close}. */
   close(options: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
+  /** Closes at once, without waiting for what was sent. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close({ graceful: false });
   }

@@ -120,9 +120,10 @@ export class IncomingTransfer implements ScheduledWork {
     if (this.#ended === undefined) {
       try {
         const { transferId } = this.entry.facts;
+        // First the journal: after a crash only partial files that it knows of are looked after.
+        await book.change(this.entry, { hasPart: true });
         const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
         this.#part = part;
-        await book.change(this.entry, { hasPart: true });
         this.#file.resolve(part);
         if (file.implied) {
           if (!this.#heldByDisk) this.#hold("user", false);

@@ -25,11 +25,11 @@ import { hasMembers, iceInsides, UnexpectedInside } from "./insides.ts";
 
 /** Which layers are used, so that each can be measured alone. */
 export interface FastPathOptions {
-  /** @default {true} */
+  /** Small receive arrays and direct sends. @default {true} */
   readonly sockets?: boolean;
-  /** @default {true} */
+  /** DTLS records in one step. @default {true} */
   readonly records?: boolean;
-  /** @default {true} */
+  /** Our own SCTP sender and receiver. @default {true} */
   readonly association?: boolean;
   /** Told when a layer is left out although it was asked for. @default A warning in the log. */
   readonly warn?: (message: string) => void;
@@ -51,7 +51,7 @@ export function createFastPath(options: FastPathOptions = {}): FastPath {
   return (target) => {
     put("sockets", sockets, () => socketsOf(target).forEach(useDirectSocket));
     put("records", records, () => new FastRecords(target, warn));
-    put("association", association, () => new FastAssociation(target.sctpTransport));
+    put("association", association, () => new FastAssociation(target));
   };
 }
 
