@@ -99,9 +99,13 @@ export abstract class BaseChannel implements Channel {
   }
 
   /** See {@linkcode Channel.close}. */
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
+  async close(options: CloseOptions = {}): Promise<void> {
+    const first = this.#closing;
+    if (first === undefined) return await (this.#closing = this.#close(options));
+    // Who does not want to wait ends the wait of who came before.
+    if (options.graceful === false) this.end({ by: "local" });
+    // That it was given up was told to whoever began it: nothing is left of the channel.
+    await first.catch(() => {});
   }
 
   /** Closes at once, without waiting for what was sent. */

@@ -16,7 +16,7 @@ import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_cod
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { registerMetrics } from "./metrics.ts";
-import { Operations } from "./operations.ts";
+import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
@@ -156,7 +156,7 @@ export class Daemon {
     const socketPath = this.#options.socketPath ?? this.#storage.folder.defaultSocketPath;
     await using api = await LocalApi.listen({
       socketPath,
-      operations: new Operations({
+      operations: daemonOperations({
         status: () => this.#status(),
         stop: (force) => this.#stop("api", force),
         sessions: this.#sessions,

@@ -91,6 +91,7 @@ export class IncomingTransfer implements ScheduledWork {
     return Number.MAX_SAFE_INTEGER;
   }
 
+  /** At any time: the peer waits for the answer. */
   ready(): boolean {
     return true;
   }
@@ -115,6 +116,7 @@ export class IncomingTransfer implements ScheduledWork {
     this.#accepted = true;
   }
 
+  /** Accepts the offer and receives to the end. */
   async run(): Promise<"done"> {
     const { book, inbox, onAbort, file, session } = this.#options;
     if (this.#ended === undefined) {
