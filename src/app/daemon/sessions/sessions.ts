@@ -203,6 +203,9 @@ export class Sessions {
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
       ephemeral[Symbol.dispose]();
+      // It is told of for a while, and must not keep its connection's memory for so long.
+      delete entry.peer;
+      delete entry.transfers;
     }
   }
 
