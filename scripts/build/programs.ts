@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DAEMON_PERMISSIONS } from "./permissions.ts";
+import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS } from "./permissions.ts";
 
 /** A program. */
 export interface Program {
@@ -24,5 +24,10 @@ export const PROGRAMS: readonly Program[] = [
     name: "bolt-daemon",
     entry: new URL("src/main.ts", REPOSITORY),
     permissions: DAEMON_PERMISSIONS,
+  },
+  {
+    name: "boltctl",
+    entry: new URL("src/boltctl.ts", REPOSITORY),
+    permissions: BOLTCTL_PERMISSIONS,
   },
 ];

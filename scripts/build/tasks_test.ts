@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
-import { DAEMON_PERMISSIONS } from "./permissions.ts";
+import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS } from "./permissions.ts";
 import { REPOSITORY } from "./programs.ts";
 import { DENO_VERSION } from "./targets.ts";
 
@@ -8,6 +8,13 @@ Deno.test("the task runs the daemon under the permissions that it is built with"
   assertEquals(
     manifest.tasks.daemon,
     `DENO_NO_UPDATE_CHECK=1 deno run ${DAEMON_PERMISSIONS.join(" ")} src/main.ts`,
+  );
+});
+
+Deno.test("the task runs boltctl under the permissions that it is built with", () => {
+  assertEquals(
+    manifest.tasks.boltctl,
+    `DENO_NO_UPDATE_CHECK=1 deno run ${BOLTCTL_PERMISSIONS.join(" ")} src/boltctl.ts`,
   );
 });
 
