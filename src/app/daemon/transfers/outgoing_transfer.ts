@@ -33,7 +33,8 @@ export interface OutgoingTransferOptions {
   readonly fs: FileSystem;
 }
 
-type End = Pick<TransferEntry["progress"], "state" | "failure">;
+/** How a transfer ended early. */
+export type End = Pick<TransferEntry["progress"], "state" | "failure">;
 
 /** One file on its way out, from the queue to its end. */
 export class OutgoingTransfer implements ScheduledWork {
