@@ -15,7 +15,9 @@ const MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
   protocol: ["base"],
   signaling: ["base", "log", "protocol"],
   transport: ["base", "log", "protocol"],
-  app: ["base", "log", "protocol", "signaling", "transport"],
+  storage: ["base", "log", "protocol"],
+  ipc: ["base", "log"],
+  app: ["base", "log", "protocol", "signaling", "transport", "storage", "ipc"],
   cli: ["base", "log", "protocol", "app"],
   "main.ts": ["base", "log", "protocol", "transport", "app", "cli"],
 };
@@ -26,6 +28,7 @@ const ONLY_IN: { readonly [library: string]: string } = {
   tweetnacl: "protocol/crypto/",
   "@std/log": "log/",
   "@std/cli": "cli/",
+  typebox: "ipc/",
 };
 
 interface Import {

@@ -97,7 +97,7 @@ async function runAndKill(
 
 async function checkAfterKill(dir: TemporaryFolder, promised: Promised): Promise<void> {
   using storage = await openStorage({ dataDir: dir.at("data"), inbox: dir.at("inbox") });
-  const identity = storage.identity.publicKey.toHex();
+  const identity = storage.identity.publicKey.hex;
   assertEquals(identity, promised.identity ?? identity, "SIGKILL loses no identity");
   promised.identity = identity;
   for (const pinned of promised.pinned) {

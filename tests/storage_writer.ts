@@ -76,7 +76,7 @@ async function readBack(storage: Storage, savedAs: string): Promise<void> {
 const [dataDir = "", inbox = "", rounds = ""] = Deno.args;
 say("starting");
 using storage = await openStorage({ dataDir, inbox, keepFreeBytes: 0 });
-say(`identity ${storage.identity.publicKey.toHex()}`);
+say(`identity ${storage.identity.publicKey.hex}`);
 say(`free ${(await storage.fs.freeSpace(inbox)).known}`);
 for (let round = 0; round < Number(rounds); round++) {
   const identity = randomHex(32);

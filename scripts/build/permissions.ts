@@ -8,13 +8,13 @@
 
 /**
  * The daemon's. The WebRTC library reads the machine's addresses, and lists the environment when it
- * is loaded: `--ignore-env` shows it an empty one. Signal files may be anywhere, so reading and
- * writing are not narrowed to folders.
+ * is loaded: `--ignore-env` shows it an empty one. `statfs` tells how much space is free for what is
+ * received. Signal files may be anywhere, so reading and writing are not narrowed to folders.
  */
 export const DAEMON_PERMISSIONS: readonly string[] = [
   "--no-prompt",
   "--allow-net",
-  "--allow-sys=networkInterfaces",
+  "--allow-sys=networkInterfaces,statfs",
   "--ignore-env",
   "--allow-read",
   "--allow-write",

@@ -111,6 +111,13 @@ export type StorageErrorCode =
 
 /** A file or folder could not be used. Nothing is ever reset or replaced in answer to it. */
 export class StorageError extends DaemonError {
+  /**
+   * Makes an error.
+   *
+   * @param code Stable code.
+   * @param message What happened and what to do.
+   * @param options The cause.
+   */
   constructor(readonly code: StorageErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
   }

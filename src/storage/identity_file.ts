@@ -5,46 +5,36 @@
  *
  * @module
  */
-import nacl from "tweetnacl";
 import { StorageError } from "../base/errors.ts";
+import { type IdentityKeyPair, KeyPair } from "../protocol/crypto/keys.ts";
+import type { RandomSource } from "../protocol/crypto/random_source.ts";
+import {
+  encodeIdentityFile,
+  IDENTITY_FILE_BYTES,
+  parseIdentityFile,
+} from "../protocol/identity/identity_file.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
 import { guarded, unlessMissing } from "./failure.ts";
 import { readPrivateFile } from "./private_path.ts";
 
-const KEY_BYTES = 32;
-const FILE_BYTES = 2 * KEY_BYTES;
 const ADVICE = "put back a copy of it. To become a new identity on purpose, which every peer has " +
   "to approve anew, move the whole data folder away";
 
-/** The bytes of a key pair; whoever gets it owns it and zeroes `secretKey` in the end. */
-export interface IdentityKeyPair {
-  /** 32 bytes, X25519. */
-  readonly publicKey: Uint8Array;
-  /** 32 bytes, X25519; never to be shown. */
-  readonly secretKey: Uint8Array;
-}
-
 /** Options of {@linkcode openIdentity}. */
 export interface IdentityOptions {
-  /** Fills a buffer with secret randomness. @default {crypto.getRandomValues} */
-  readonly randomize?: (secret: Uint8Array<ArrayBuffer>) => void;
+  /** Where the secret comes from. @default {crypto.getRandomValues} */
+  readonly random?: RandomSource;
 }
 
 function parse(bytes: Uint8Array, path: string): IdentityKeyPair {
-  const refuse = (what: string) => {
-    throw new StorageError("IDENTITY_INVALID", `${path} ${what}: ${ADVICE}`);
-  };
-  if (bytes.length !== FILE_BYTES) refuse(`is ${bytes.length} bytes long instead of 64`);
-  const publicKey = bytes.slice(0, KEY_BYTES);
-  const secretKey = bytes.slice(KEY_BYTES);
-  const derived = nacl.scalarMult.base(secretKey);
-  if (!nacl.verify(derived, publicKey)) {
-    secretKey.fill(0);
-    refuse("holds a public key that is not the secret key's");
-  }
-  return { publicKey, secretKey };
+  const pair = parseIdentityFile(bytes);
+  if (pair !== undefined) return pair;
+  const what = bytes.length === IDENTITY_FILE_BYTES
+    ? "holds a public key that is not the secret key's"
+    : `is ${bytes.length} bytes long instead of ${IDENTITY_FILE_BYTES}`;
+  throw new StorageError("IDENTITY_INVALID", `${path} ${what}: ${ADVICE}`);
 }
 
 /** Names that only a folder with an identity can have. */
@@ -65,18 +55,14 @@ async function create(
   folder: DataFolder,
   options: IdentityOptions,
 ): Promise<IdentityKeyPair> {
-  const { randomize = (secret) => void crypto.getRandomValues(secret) } = options;
-  const secretKey = new Uint8Array(KEY_BYTES);
-  const bytes = new Uint8Array(FILE_BYTES);
+  const { random = (length) => crypto.getRandomValues(new Uint8Array(length)) } = options;
+  const pair = KeyPair.generate("identity", random);
+  const bytes = encodeIdentityFile(pair);
   try {
-    randomize(secretKey);
-    const publicKey = nacl.scalarMult.base(secretKey);
-    bytes.set(publicKey, 0);
-    bytes.set(secretKey, KEY_BYTES);
     await writeAtomically(fs, folder.path, DATA_NAMES.identity, bytes);
-    return { publicKey, secretKey };
+    return pair;
   } catch (error) {
-    secretKey.fill(0);
+    pair[Symbol.dispose]();
     throw error;
   } finally {
     bytes.fill(0);
@@ -98,7 +84,7 @@ export async function openIdentity(
   const path = joinPath(folder.path, DATA_NAMES.identity);
   const bytes = await readPrivateFile(fs, path, {
     uid: folder.uid,
-    limit: FILE_BYTES,
+    limit: IDENTITY_FILE_BYTES,
     invalid: "IDENTITY_INVALID",
     advice: ADVICE,
   });

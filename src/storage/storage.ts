@@ -5,9 +5,10 @@
  * @module
  */
 import type { Log } from "../log/log.ts";
+import type { IdentityKeyPair } from "../protocol/crypto/keys.ts";
 import { DataFolder } from "./data_folder.ts";
 import { denoFileSystem, type FileSystem } from "./file_system.ts";
-import { type IdentityKeyPair, openIdentity } from "./identity_file.ts";
+import { openIdentity } from "./identity_file.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
 import { Inbox } from "./inbox/inbox.ts";
 import { Journal } from "./journal.ts";
@@ -62,7 +63,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   using stack = new DisposableStack();
   const folder = stack.use(await DataFolder.open(fs, { path: dataDir }));
   const identity = await openIdentity(fs, folder);
-  stack.defer(() => identity.secretKey.fill(0));
+  stack.use(identity);
   const trust = await TrustStore.open(fs, folder);
   const journal = stack.use(await Journal.open(fs, folder));
   const inbox = await Inbox.open(fs, {

@@ -18,8 +18,11 @@ export interface BaseChannelOptions extends InboxOptions, SendWindowOptions {
 
 /** A channel but for its way to the peer. */
 export abstract class BaseChannel implements Channel {
+  /** See {@linkcode Channel.label}. */
   readonly label: string;
+  /** See {@linkcode Channel.maxMessageSize}. */
   readonly maxMessageSize: number;
+  /** See {@linkcode Channel.closed}. */
   readonly closed: Promise<ChannelEnd>;
   readonly #inbox: Inbox;
   readonly #window: SendWindow;
@@ -27,6 +30,7 @@ export abstract class BaseChannel implements Channel {
   #end: ChannelEnd | undefined;
   #closing: Promise<void> | undefined;
 
+  /** Opens it; nothing is sent by this. */
   constructor(options: BaseChannelOptions) {
     this.label = options.label;
     this.maxMessageSize = options.maxMessageSize;
@@ -47,6 +51,7 @@ export abstract class BaseChannel implements Channel {
     return this.#closing !== undefined || this.#end !== undefined;
   }
 
+  /** See {@linkcode Channel.send}. */
   async send(message: ChannelMessage, options: WaitOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (this.isClosing) throw closedError(this.#end);
@@ -65,10 +70,12 @@ export abstract class BaseChannel implements Channel {
     await this.#window.writable(options);
   }
 
+  /** See {@linkcode Channel.receive}. */
   receive(options: WaitOptions = {}): Promise<ChannelMessage | undefined> {
     return this.#inbox.receive(options);
   }
 
+  /** Iterates {@linkcode receive}. */
   async *[Symbol.asyncIterator](): AsyncIterator<ChannelMessage> {
     while (true) {
       const message = await this.receive();
@@ -77,15 +84,22 @@ export abstract class BaseChannel implements Channel {
     }
   }
 
+  /** See {@linkcode Channel.drained}. */
   drained(options: WaitOptions = {}): Promise<void> {
     return this.#window.empty(options);
   }
 
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
+  /** See {@linkcode Channel.close}. */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const first = this.#closing;
+    if (first === undefined) return await (this.#closing = this.#close(options));
+    // Who does not want to wait ends the wait of who came before.
+    if (options.graceful === false) this.end({ by: "local" });
+    // That it was given up was told to whoever began it: nothing is left of the channel.
+    await first.catch(() => {});
   }
 
+  /** Closes at once, without waiting for what was sent. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close({ graceful: false });
   }

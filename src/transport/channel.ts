@@ -63,7 +63,12 @@ export interface Channel extends AsyncDisposable {
    * @throws {TransportError} When the channel ended before.
    */
   drained(options?: WaitOptions): Promise<void>;
-  /** Closes; resolves when nothing of the channel is left (sockets, timers). Idempotent. */
+  /**
+   * Closes; settles when nothing of the channel is left (sockets, timers). May be called again: a
+   * call that is not graceful ends the wait of one that is.
+   *
+   * @throws The signal's reason when it aborts first; the channel is closed all the same.
+   */
   close(options?: CloseOptions): Promise<void>;
   /** Resolves with the reason when the channel has ended; never rejects. */
   readonly closed: Promise<ChannelEnd>;

@@ -198,3 +198,24 @@ Deno.test("in memory, a lost peer fails every wait of both ends", async () => {
   assertEquals((await answerer.closed).by, "failure");
   await Promise.all([offerer.close(), answerer.close()]);
 });
+
+Deno.test("in memory, a forced close ends a graceful one that waits for the peer", async () => {
+  const { offerer, answerer, stall } = memoryPair();
+  stall();
+  await offerer.send("never acknowledged");
+  const graceful = offerer.close();
+  await offerer.close({ graceful: false });
+  await graceful;
+  assertEquals((await offerer.closed).by, "local");
+  await answerer.close({ graceful: false });
+});
+
+Deno.test("in memory, a graceful close that was given up rejects once: closing again resolves", async () => {
+  const { offerer, answerer, stall } = memoryPair();
+  stall();
+  await offerer.send("never acknowledged");
+  using soon = new Deadline(1, { what: "the peer" });
+  await assertRejects(() => offerer.close({ signal: soon.signal }), DeadlineError);
+  await offerer.close({ graceful: false });
+  await answerer.close({ graceful: false });
+});

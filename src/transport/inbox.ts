@@ -29,6 +29,7 @@ export class Inbox {
   #end: ChannelEnd | undefined;
   #wake = Promise.withResolvers<void>();
 
+  /** Makes an empty one. */
   constructor(options: InboxOptions = {}) {
     this.#maxMessages = options.maxMessages ?? 1024;
     this.#maxBytes = options.maxBytes ?? 8 * 1024 * 1024;

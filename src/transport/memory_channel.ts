@@ -20,7 +20,9 @@ export interface MemoryPairOptions extends Partial<BaseChannelOptions> {
 
 /** Two ends of a path. */
 export interface MemoryPair {
+  /** One end. */
   readonly offerer: Channel;
+  /** The other end. */
   readonly answerer: Channel;
   /** From now on nothing arrives, until {@linkcode resume}. */
   stall(): void;

@@ -24,6 +24,7 @@ export class SendWindow {
   #writable: PromiseWithResolvers<void> | undefined;
   #empty: PromiseWithResolvers<void> | undefined;
 
+  /** Makes one with nothing under way. */
   constructor(options: SendWindowOptions = {}) {
     this.#high = options.high ?? 1024 * 1024;
     this.#low = options.low ?? 256 * 1024;

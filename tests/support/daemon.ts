@@ -1,60 +1,42 @@
 /**
- * A long-running daemon under test: started as a process, spoken to through its local API.
+ * Long-running daemons under test, spoken to through their local API: as a process of its own
+ * ({@linkcode ServedDaemon}), or inside the test's process over a network in memory
+ * ({@linkcode LocalDaemon}), where a test can cut a path, and hundreds can be started in a minute.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { Daemon, type DaemonEnd } from "../../src/app/daemon/daemon.ts";
+import { parseServeOptions } from "../../src/cli/serve_options.ts";
 import { DaemonClient } from "../../src/ipc/client.ts";
 import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { Pairing, PairingDecision, PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { Connector } from "../../src/transport/connector.ts";
+import { type EventOf, HeardEvents } from "./heard_events.ts";
 import { DAEMON, type Program, Run } from "./program.ts";
 import { TempFolder } from "./temp_folder.ts";
 import { join } from "./paths.ts";
 
-/** Options of {@linkcode ServedDaemon.start}. */
-export interface ServedDaemonOptions {
+/** Options of both kinds of daemon. */
+export interface DaemonUnderTestOptions {
   /** The data folder; a fresh one when absent. */
   readonly dataDir?: string;
   /** More flags. */
   readonly flags?: readonly string[];
-  /** How it is started. */
-  readonly program?: Program;
 }
 
-/** A running daemon. Disposing it kills it. */
-export class ServedDaemon implements AsyncDisposable {
-  readonly run: Run;
+/** What both kinds have. */
+abstract class DaemonUnderTest implements AsyncDisposable {
   readonly dataDir: string;
   readonly client: DaemonClient;
   readonly #folder: TempFolder | undefined;
-  readonly #events: ApiEvent[] = [];
-  readonly #listening = new AbortController();
-  readonly #listened: Promise<void>;
-  #wake = Promise.withResolvers<void>();
+  readonly #heard: HeardEvents;
 
-  private constructor(run: Run, dataDir: string, folder: TempFolder | undefined) {
-    this.run = run;
-    this.dataDir = dataDir;
-    this.#folder = folder;
-    this.client = new DaemonClient(join(dataDir, "daemon.sock"));
-    this.#listened = this.#listen();
-  }
-
-  /** Starts one and waits until it serves. */
-  static async start(options: ServedDaemonOptions = {}): Promise<ServedDaemon> {
-    const folder = options.dataDir === undefined ? await TempFolder.make() : undefined;
-    const dataDir = options.dataDir ?? folder?.path("data") ?? "";
-    const flags = ["serve", "--data-dir", dataDir, ...options.flags ?? []];
-    const run = new Run(options.program ?? DAEMON, flags);
-    try {
-      await run.said("serving");
-    } catch (error) {
-      await run[Symbol.asyncDispose]();
-      await folder?.[Symbol.asyncDispose]();
-      throw error;
-    }
-    const daemon = new ServedDaemon(run, dataDir, folder);
-    return daemon;
+  constructor(folder: FolderUnderTest, client: DaemonClient, heard: HeardEvents) {
+    this.dataDir = folder.dataDir;
+    this.client = client;
+    this.#folder = folder.owned;
+    this.#heard = heard;
   }
 
   /** The folder where received files go. */
@@ -63,29 +45,16 @@ export class ServedDaemon implements AsyncDisposable {
   }
 
   /** The first event, past ones too, that fits. */
-  async event<T extends ApiEvent["type"]>(
+  event<T extends ApiEvent["type"]>(
     type: T,
-    fits: (event: Extract<ApiEvent, { type: T }>) => boolean = () => true,
-  ): Promise<Extract<ApiEvent, { type: T }>> {
-    for (let i = 0;;) {
-      const event = this.#events[i];
-      if (event === undefined) {
-        if (this.#listening.signal.aborted) {
-          throw new Error(`no event ${type}:\n${this.run.stderr}`);
-        }
-        await this.#wake.promise;
-      } else {
-        i++;
-        if (event.type === type && fits(event as Extract<ApiEvent, { type: T }>)) {
-          return event as Extract<ApiEvent, { type: T }>;
-        }
-      }
-    }
+    fits?: (event: EventOf<T>) => boolean,
+  ): Promise<EventOf<T>> {
+    return this.#heard.first(type, fits);
   }
 
   /** Everything heard so far. */
   get events(): readonly ApiEvent[] {
-    return this.#events;
+    return this.#heard.all;
   }
 
   /** Starts a session. */
@@ -94,34 +63,141 @@ export class ServedDaemon implements AsyncDisposable {
   }
 
   /** Stops it in order and waits for its end. */
-  async stop(): Promise<void> {
+  abstract stop(): Promise<void>;
+  /** Ends it, if it still runs. */
+  protected abstract end(): Promise<void>;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+    await this.#heard[Symbol.asyncDispose]();
+    await this.#folder?.[Symbol.asyncDispose]();
+  }
+}
+
+interface FolderUnderTest {
+  readonly dataDir: string;
+  /** Made for this daemon, and goes with it. */
+  readonly owned: TempFolder | undefined;
+}
+
+async function folderOf({ dataDir }: DaemonUnderTestOptions): Promise<FolderUnderTest> {
+  if (dataDir !== undefined) return { dataDir, owned: undefined };
+  const owned = await TempFolder.make();
+  return { dataDir: owned.path("data"), owned };
+}
+
+const clientOf = ({ dataDir }: FolderUnderTest) => new DaemonClient(join(dataDir, "daemon.sock"));
+
+/** Options of {@linkcode ServedDaemon.start}. */
+export interface ServedDaemonOptions extends DaemonUnderTestOptions {
+  /** How it is started. */
+  readonly program?: Program;
+}
+
+/** A daemon in a process of its own. Disposing it kills it. */
+export class ServedDaemon extends DaemonUnderTest {
+  readonly run: Run;
+
+  private constructor(
+    run: Run,
+    folder: FolderUnderTest,
+    client: DaemonClient,
+    heard: HeardEvents,
+  ) {
+    super(folder, client, heard);
+    this.run = run;
+  }
+
+  /** Starts one and waits until it serves. */
+  static async start(options: ServedDaemonOptions = {}): Promise<ServedDaemon> {
+    const folder = await folderOf(options);
+    const flags = ["serve", "--data-dir", folder.dataDir, ...options.flags ?? []];
+    const run = new Run(options.program ?? DAEMON, flags);
+    try {
+      await run.said("serving");
+      const client = clientOf(folder);
+      return new ServedDaemon(run, folder, client, await HeardEvents.of(client));
+    } catch (error) {
+      await run[Symbol.asyncDispose]();
+      await folder.owned?.[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  override async stop(): Promise<void> {
     this.run.kill("SIGTERM");
     const { code, stderr } = await this.run.outcome();
     assertEquals(code, 0, stderr);
   }
 
-  async #listen(): Promise<void> {
-    const { signal } = this.#listening;
+  protected override end(): Promise<void> {
+    return this.run[Symbol.asyncDispose]();
+  }
+}
+
+/** A daemon in this process. Disposing it stops it in order. */
+export class LocalDaemon extends DaemonUnderTest {
+  readonly #stop: () => void;
+  readonly #ended: Promise<DaemonEnd>;
+
+  private constructor(
+    folder: FolderUnderTest,
+    client: DaemonClient,
+    heard: HeardEvents,
+    stop: () => void,
+    ended: Promise<DaemonEnd>,
+  ) {
+    super(folder, client, heard);
+    this.#stop = stop;
+    this.#ended = ended;
+  }
+
+  /** Starts one whose peers are on that network, and waits until it serves. */
+  static async start(
+    network: { readonly connector: Connector },
+    options: DaemonUnderTestOptions = {},
+  ): Promise<LocalDaemon> {
+    const folder = await folderOf(options);
+    const serve = parseServeOptions(["--data-dir", folder.dataDir, ...options.flags ?? []]);
+    const parts = {
+      version: "test",
+      loadConnector: () => Promise.resolve(network.connector),
+    };
+    const ready = Promise.withResolvers<() => void>();
+    const ended = Daemon.run(serve, parts, ready.resolve);
     try {
-      // From the beginning of the ring: nothing that came before is missed.
-      for await (const event of this.client.events({ signal })) {
-        this.#events.push(event);
-        this.#wake.resolve();
-        this.#wake = Promise.withResolvers<void>();
-      }
-    } catch {
-      // It stopped, or was killed; tests see that otherwise.
-    } finally {
-      this.#listening.abort();
-      this.#wake.resolve();
+      const failed = ended.then((): never => {
+        throw new Error("the daemon ended before it served");
+      });
+      const stop = await Promise.race([ready.promise, failed]);
+      failed.catch(() => {}); // it is to end some time
+      const client = clientOf(folder);
+      return new LocalDaemon(folder, client, await HeardEvents.of(client), stop, ended);
+    } catch (error) {
+      await folder.owned?.[Symbol.asyncDispose]();
+      throw error;
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listening.abort();
-    await this.run[Symbol.asyncDispose]();
-    await this.#listened;
-    await this.#folder?.[Symbol.asyncDispose]();
+  /** Begins the shutdown, as a signal does; a second time forces it. */
+  interrupt(): void {
+    this.#stop();
+  }
+
+  /** Resolves with how it ended. */
+  get ended(): Promise<DaemonEnd> {
+    return this.#ended;
+  }
+
+  override async stop(): Promise<void> {
+    this.interrupt();
+    assertEquals(await this.#ended, "graceful");
+  }
+
+  protected override async end(): Promise<void> {
+    const over = await Promise.race([this.#ended.then(() => true), Promise.resolve(false)]);
+    if (!over) this.interrupt();
+    await this.#ended;
   }
 }
 
@@ -142,27 +218,71 @@ export function meeting(
   };
 }
 
-/** Pairs two daemons; both people say yes, after reading the same SAS. */
-export async function pairDaemons(
-  url: string,
-  alice: ServedDaemon,
-  bob: ServedDaemon,
-): Promise<{ readonly alice: Session; readonly bob: Session }> {
-  const requests = meeting(url);
-  const [forAlice, forBob] = [
-    await alice.pair(requests.offerer),
-    await bob.pair(requests.answerer),
-  ];
-  for (const [daemon, { sessionId }] of [[alice, forAlice], [bob, forBob]] as const) {
-    const { pairing } = await daemon.event(
-      "pairing-requested",
-      ({ pairing }) => pairing.sessionId === sessionId,
-    );
-    const decision = { decision: "allow_always", sas: pairing.sas } as const;
-    await daemon.client.decidePairing(pairing.pairingId, decision);
-  }
-  const opened = (daemon: ServedDaemon, id: string) =>
-    daemon.event("session-opened", ({ session }) => session.sessionId === id);
-  const [a, b] = [await opened(alice, forAlice.sessionId), await opened(bob, forBob.sessionId)];
-  return { alice: a.session, bob: b.session };
+/** What brings two daemons together through two files of a folder. */
+export function meetingByFile(
+  folder: TempFolder,
+): { readonly offerer: PairRequest; readonly answerer: PairRequest } {
+  const name = crypto.randomUUID();
+  const common = {
+    signal: "file",
+    offer: folder.path(`${name}.offer`),
+    answer: folder.path(`${name}.answer`),
+    phaseTimeoutSecs: 60,
+  } as const;
+  return { offerer: { ...common, role: "offerer" }, answerer: { ...common, role: "answerer" } };
 }
+
+/** The pairing request of a session. */
+export async function pairingOf(
+  daemon: DaemonUnderTest,
+  { sessionId }: Session,
+): Promise<Pairing> {
+  const fits = ({ pairing }: { pairing: Pairing }) => pairing.sessionId === sessionId;
+  return (await daemon.event("pairing-requested", fits)).pairing;
+}
+
+/** The session when it is open. */
+export async function openedSession(
+  daemon: DaemonUnderTest,
+  { sessionId }: Session,
+): Promise<Session> {
+  const fits = ({ session }: { session: Session }) => session.sessionId === sessionId;
+  return (await daemon.event("session-opened", fits)).session;
+}
+
+/** The session when it has ended. */
+export async function closedSession(
+  daemon: DaemonUnderTest,
+  { sessionId }: Session,
+): Promise<Session> {
+  const fits = ({ session }: { session: Session }) => session.sessionId === sessionId;
+  return (await daemon.event("session-closed", fits)).session;
+}
+
+/** Pairs two daemons that know nothing of each other; both people say yes to the SAS they read. */
+export async function pairBy(
+  requests: { readonly offerer: PairRequest; readonly answerer: PairRequest },
+  alice: DaemonUnderTest,
+  bob: DaemonUnderTest,
+  decision: PairingDecision["decision"] = "allow_always",
+): Promise<{ readonly alice: Session; readonly bob: Session }> {
+  const forAlice = await alice.pair(requests.offerer);
+  const forBob = await bob.pair(requests.answerer);
+  for (const [daemon, session] of [[alice, forAlice], [bob, forBob]] as const) {
+    const { pairingId, sas } = await pairingOf(daemon, session);
+    await daemon.client.decidePairing(pairingId, { decision, sas });
+  }
+  const [a, b] = [await openedSession(alice, forAlice), await openedSession(bob, forBob)];
+  return { alice: a, bob: b };
+}
+
+/** Pairs two daemons at a rendezvous server. */
+export function pairDaemons(
+  url: string,
+  alice: DaemonUnderTest,
+  bob: DaemonUnderTest,
+): Promise<{ readonly alice: Session; readonly bob: Session }> {
+  return pairBy(meeting(url), alice, bob);
+}
+
+export type { DaemonUnderTest };

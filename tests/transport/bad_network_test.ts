@@ -3,7 +3,8 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
-import { assertAlive, connected, LOOPBACK_ONLY } from "./harness.ts";
+import type { LibraryPair } from "../../src/transport/webrtc/library.ts";
+import { assertAlive, catcher, connected, ended, inject, LOOPBACK_ONLY } from "./harness.ts";
 import { lossyTap, seededRandom, setupUnderLoss } from "./loss.ts";
 
 Deno.test("setups succeed within 20 s when 5 % of the datagrams are lost", async () => {
@@ -27,8 +28,40 @@ Deno.test("a setup succeeds when each flight of the handshake is lost once", asy
   await connected({ tap: once() }, { tap: once() }, assertAlive);
 });
 
+Deno.test("when all checks have failed they begin anew: the peer may just be late", async () => {
+  const caught = catcher();
+  // A check and its retransmissions have one transaction id; a new check has another.
+  const checks = new Set<string>();
+  const began = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const tap: DatagramTap = {
+    outbound: (data) => {
+      checks.add(data.subarray(8, 20).join());
+      began[checks.size - 1]?.resolve();
+      return false;
+    },
+  };
+  using deadline = new Deadline(20_000, { what: "two checks" });
+  const { signal } = deadline;
+  const options = { scope: "lan", signal } as const;
+  await using absent = await createConnector(LOOPBACK_ONLY)
+    .offer(options);
+  await using late = await createConnector({ ...LOOPBACK_ONLY, ...caught.options, tap })
+    .answer(absent.offer, options);
+  const stop = new AbortController();
+  const connecting = late.connect(stop.signal).catch(() => {});
+  await began[0]?.promise;
+  const { connection } = caught.get().iceTransports[0];
+  const insides = connection as unknown as { checkComplete(pair: LibraryPair): void };
+  for (const pair of connection.checkList) {
+    pair.updateState(4);
+    insides.checkComplete(pair);
+  }
+  await began[1]?.promise;
+  stop.abort();
+  await connecting;
+});
+
 Deno.test("a setup succeeds when every datagram comes twice", async () => {
-  const { catcher, inject } = await import("./harness.ts");
   const doubling = (caught: ReturnType<typeof catcher>): DatagramTap => {
     let isCopy = false;
     return {
@@ -92,7 +125,7 @@ Deno.test("a peer that falls silent is known to be gone within 10 s", async () =
     await assertAlive(offerer, answerer, signal);
     isCut = true;
     const cutAt = performance.now();
-    const ends = await Promise.all([offerer.closed, answerer.closed]);
+    const ends = await Promise.all([ended(offerer, signal), ended(answerer, signal)]);
     for (const { by, error } of ends) {
       assertEquals([by, error?.code], ["failure", "CHANNEL_LOST"]);
     }

@@ -5,9 +5,9 @@
  */
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
-import { Deadline } from "../../src/base/deadline.ts";
+import { abortable, Deadline } from "../../src/base/deadline.ts";
 import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
-import type { Channel } from "../../src/transport/channel.ts";
+import type { Channel, ChannelEnd } from "../../src/transport/channel.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 
@@ -100,6 +100,11 @@ export function remoteOf(target: FastPathTarget): readonly [string, number] {
   const nominated = target.iceTransports[0].connection.nominated;
   if (nominated === undefined) throw new Error("no pair is nominated");
   return nominated.remoteAddr;
+}
+
+/** How a channel ended, within the test's time. */
+export function ended(channel: Channel, signal: AbortSignal): Promise<ChannelEnd> {
+  return abortable(channel.closed, signal);
 }
 
 /** Fails unless a message goes each way. */

@@ -2,8 +2,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import dns from "node:dns";
+import type { EventEmitter } from "node:events";
 import { Message } from "werift";
-import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
+import { type DatagramTap, MAX_PAIRS } from "../../src/transport/webrtc/datagram_gate.ts";
+import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { assertAlive, catcher, connected, inject, meet, remoteOf } from "./harness.ts";
 
 const record = (type: number, epoch: number, sequence: number, ...body: number[]): Uint8Array =>
@@ -83,6 +85,17 @@ Deno.test("a forged alert in the middle of the handshake does not end it", async
   );
 });
 
+/** How many protected records have been obeyed since. */
+function countHandled({ dtlsTransports: [dtls] }: FastPathTarget): () => number {
+  let handled = 0;
+  const { dataReceiver } = dtls;
+  dtls.dataReceiver = (data) => {
+    handled++;
+    dataReceiver(data);
+  };
+  return () => handled;
+}
+
 Deno.test("a protected record that was recorded is not obeyed again", async () => {
   const b = catcher();
   const recorded: Uint8Array[] = [];
@@ -94,16 +107,10 @@ Deno.test("a protected record that was recorded is not obeyed again", async () =
   };
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
     await assertAlive(offerer, answerer, signal);
-    let handled = 0;
-    const [dtls] = b.get().dtlsTransports;
-    const { dataReceiver } = dtls;
-    dtls.dataReceiver = (data) => {
-      handled++;
-      dataReceiver(data);
-    };
+    const handled = countHandled(b.get());
     assert(recorded.length > 0);
     for (const datagram of recorded.slice()) inject(b.get(), datagram, remoteOf(b.get()));
-    assertEquals(handled, 0);
+    assertEquals(handled(), 0);
     await assertAlive(offerer, answerer, signal);
   });
 });
@@ -119,21 +126,15 @@ Deno.test("a true record from an address that has not proven to be the peer's is
     },
   };
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
-    let handled = 0;
-    const [dtls] = b.get().dtlsTransports;
-    const { dataReceiver } = dtls;
-    dtls.dataReceiver = (data) => {
-      handled++;
-      dataReceiver(data);
-    };
+    const handled = countHandled(b.get());
     isWithholding = true;
     await offerer.send("true", { signal });
     const first = await withheld.promise;
     isWithholding = false;
     inject(b.get(), first, ["127.0.0.1", 9]);
-    assertEquals(handled, 0);
+    assertEquals(handled(), 0);
     inject(b.get(), first, remoteOf(b.get()));
-    assertEquals(handled, 1);
+    assertEquals(handled(), 1);
     assertEquals(await answerer.receive({ signal }), "true");
   });
 });
@@ -260,4 +261,32 @@ Deno.test("in no scope is any server asked: nothing is looked up and only the pe
   }
   assertEquals(lookedUp, []);
   assertEquals([...destinations], ["127.0.0.1"]);
+});
+
+Deno.test("an authentic peer makes no more pairs than there is room for", async () => {
+  const a = catcher();
+  await connected(a.options, {}, async (offerer, answerer, signal) => {
+    const { connection } = a.get().iceTransports[0];
+    for (let port = 1000; port < 1000 + 2 * MAX_PAIRS; port++) {
+      const request = new Message(1, 0)
+        .setAttribute("USERNAME", `${connection.localUsername}:${connection.remoteUsername}`)
+        .setAttribute("PRIORITY", 1)
+        .addMessageIntegrity(Buffer.from(connection.localPassword))
+        .addFingerprint();
+      inject(a.get(), request.bytes, ["127.0.0.1", port]);
+    }
+    assertEquals(connection.checkList.length, MAX_PAIRS);
+    await assertAlive(offerer, answerer, signal);
+  });
+});
+
+Deno.test("a socket's error ends nothing", async () => {
+  const a = catcher();
+  await connected(a.options, {}, async (offerer, answerer, signal) => {
+    const { protocols } = a.get().iceTransports[0].connection as unknown as {
+      protocols: { transport: { socket: EventEmitter } }[];
+    };
+    for (const { transport } of protocols) transport.socket.emit("error", new Error("EPERM"));
+    await assertAlive(offerer, answerer, signal);
+  });
 });

@@ -5,7 +5,7 @@ import { CipherContext, RTCCertificate } from "werift";
 import { TransportError } from "../../src/base/errors.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
-import { assertAlive, catcher, connected, meet } from "./harness.ts";
+import { assertAlive, catcher, connected, ended, meet } from "./harness.ts";
 
 /** A certificate of somebody's, with a key that is not its own. */
 async function stolenCertificate(): Promise<RTCCertificate> {
@@ -52,9 +52,9 @@ for (const [name, breach] of Object.entries(BREACHES)) {
   Deno.test(`${name} ends the session it came in, and no other`, async () => {
     const a = catcher();
     await connected({}, {}, async (otherOfferer, otherAnswerer, otherSignal) => {
-      await connected(a.options, {}, async (offerer, answerer) => {
+      await connected(a.options, {}, async (offerer, answerer, signal) => {
         await breach(a.get(), 1);
-        const { by, error } = await answerer.closed;
+        const { by, error } = await ended(answerer, signal);
         assertEquals(by, "failure");
         assertEquals(error?.code, "CHANNEL_LOST");
         await assertRejects(() => answerer.receive(), TransportError);
@@ -79,21 +79,27 @@ Deno.test("a second channel of the peer's is not opened", async () => {
 
 Deno.test("a peer that sends faster than it is read meets a bound, in messages", async () => {
   const bounds = { maxMessages: 10 };
-  await connected({}, { bounds }, async (offerer, answerer) => {
-    await overflow(offerer, answerer, new Uint8Array(10), 11);
+  await connected({}, { bounds }, async (offerer, answerer, signal) => {
+    await overflow(offerer, answerer, new Uint8Array(10), 11, signal);
   });
 });
 
 Deno.test("a peer that sends faster than it is read meets a bound, in bytes", async () => {
   const bounds = { maxBytes: 100_000 };
-  await connected({}, { bounds }, async (offerer, answerer) => {
-    await overflow(offerer, answerer, new Uint8Array(60_000), 2);
+  await connected({}, { bounds }, async (offerer, answerer, signal) => {
+    await overflow(offerer, answerer, new Uint8Array(60_000), 2, signal);
   });
 });
 
-async function overflow(from: Channel, to: Channel, message: Uint8Array<ArrayBuffer>, n: number) {
+async function overflow(
+  from: Channel,
+  to: Channel,
+  message: Uint8Array<ArrayBuffer>,
+  n: number,
+  signal: AbortSignal,
+): Promise<void> {
   for (let i = 0; i < n; i++) await from.send(message);
-  const { by, error } = await to.closed;
+  const { by, error } = await ended(to, signal);
   assertEquals([by, error?.code], ["failure", "RECEIVE_OVERFLOW"]);
   // What there was room for can still be read.
   for (let i = 0; i < n - 1; i++) assertEquals(await to.receive(), message);
@@ -102,13 +108,13 @@ async function overflow(from: Channel, to: Channel, message: Uint8Array<ArrayBuf
 
 Deno.test("a peer that fills the window with a message that never ends is cut off", async () => {
   const [a, b] = [catcher(), catcher()];
-  await connected(a.options, b.options, async (offerer, answerer) => {
+  await connected(a.options, b.options, async (offerer, answerer, signal) => {
     const { sctp } = a.get().sctpTransport;
     // A sender that keeps to no window.
     Object.defineProperty(sctp, "peerRwnd", { get: () => 1e9 });
     Object.assign(sctp, { cwnd: 1e9 });
     void sctp.send(1, 53, Buffer.alloc(1_500_000)).catch(() => {});
-    const { by, error } = await answerer.closed;
+    const { by, error } = await ended(answerer, signal);
     assertEquals([by, error?.code], ["failure", "RECEIVE_OVERFLOW"]);
     await offerer.close({ graceful: false });
   });

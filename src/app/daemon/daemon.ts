@@ -10,14 +10,13 @@ import { MetricsRegistry } from "../../ipc/metrics.ts";
 import type { Status } from "../../ipc/schemas.ts";
 import { LocalApi } from "../../ipc/server.ts";
 import { logFor } from "../../log/log.ts";
-import { PublicKey } from "../../protocol/crypto/keys.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { registerMetrics } from "./metrics.ts";
-import { Operations } from "./operations.ts";
+import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
@@ -97,7 +96,7 @@ export class Daemon {
       now,
     });
     this.#sessions = new Sessions({
-      identity: new PublicKey("identity", storage.identity.publicKey),
+      identity: storage.identity.publicKey,
       selfCode: freshPeerCode(),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
@@ -149,7 +148,7 @@ export class Daemon {
       log,
     });
     // Only the public half is needed: identities are claimed and pinned.
-    storage.identity.secretKey.fill(0);
+    storage.identity[Symbol.dispose]();
     return await new Daemon(options, parts, storage).#run(onReady);
   }
 
@@ -157,7 +156,7 @@ export class Daemon {
     const socketPath = this.#options.socketPath ?? this.#storage.folder.defaultSocketPath;
     await using api = await LocalApi.listen({
       socketPath,
-      operations: new Operations({
+      operations: daemonOperations({
         status: () => this.#status(),
         stop: (force) => this.#stop("api", force),
         sessions: this.#sessions,
@@ -221,7 +220,7 @@ export class Daemon {
       state: this.#isStopping ? "stopping" : "running",
       pid: Deno.pid,
       startedAt: this.#startedAt.toISOString(),
-      identity: identity.publicKey.toHex(),
+      identity: identity.publicKey.hex,
       deviceName,
       dataDir: folder.path,
       inbox: inbox.path,

@@ -54,11 +54,14 @@ export interface OperationsParts {
   readonly events: EventHub;
 }
 
-/** See the module's text. */
-export class Operations implements DaemonOperations {
+/** The operations over the parts of a daemon. */
+export function daemonOperations(parts: OperationsParts): DaemonOperations {
+  return new Operations(parts);
+}
+
+class Operations implements DaemonOperations {
   readonly #parts: OperationsParts;
 
-  /** Over the parts of a daemon. */
   constructor(parts: OperationsParts) {
     this.#parts = parts;
   }

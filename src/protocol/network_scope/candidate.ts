@@ -22,6 +22,7 @@ export interface Candidate {
   readonly address: string;
   /** 1 to 65535. */
   readonly port: number;
+  /** Where its address was learnt. */
   readonly type: CandidateType;
 }
 
@@ -29,6 +30,7 @@ export interface Candidate {
 export interface JudgedCandidate {
   /** The candidate, only when it may be used. */
   readonly candidate?: Candidate;
+  /** Whether it may be used. */
   readonly accepted: boolean;
   /** Address or host name as it stood in the line; hostile text. */
   readonly address: string;

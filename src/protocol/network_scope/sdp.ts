@@ -12,6 +12,7 @@ export type FingerprintHash = "sha-256" | "sha-384" | "sha-512";
 
 /** Digest of the certificate that the peer's DTLS handshake must show (RFC 8122). */
 export interface Fingerprint {
+  /** What made the digest. */
   readonly hash: FingerprintHash;
   /** Upper-case hexadecimal pairs joined by colons. */
   readonly digest: string;
@@ -26,9 +27,11 @@ export interface DataDescription {
   readonly iceUfrag: string;
   /** 22 to 256 of the same. */
   readonly icePwd: string;
+  /** Whether the writer is a lite agent, which only answers (RFC 8445, section 2.5). */
   readonly iceLite: boolean;
   /** At least one, at most 8. */
   readonly fingerprints: readonly Fingerprint[];
+  /** The DTLS role that the writer offers or takes. */
   readonly setup: DtlsSetup;
   /** Id of the media section. */
   readonly mid: string;

@@ -122,6 +122,7 @@ export class Association {
   readonly #sctp: SctpInsides;
   readonly #options: AssociationOptions;
 
+  /** Puts an association on a DTLS transport; it starts with the transport. */
   constructor(dtls: RTCDtlsTransport, options: AssociationOptions) {
     this.#options = options;
     this.transport = new RTCSctpTransport(SCTP_PORT, MAX_MESSAGE_SIZE);

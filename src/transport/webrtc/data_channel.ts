@@ -47,6 +47,7 @@ export class DataChannel extends BaseChannel {
     association.onAcknowledged = () => this.#onAcknowledged();
   }
 
+  /** Hands a copy to the association. */
   protected transmit(message: ChannelMessage, bytes: number): void {
     // A copy: the library keeps what it is given until the peer has acknowledged it.
     const lastTsn = typeof message === "string"
@@ -55,6 +56,7 @@ export class DataChannel extends BaseChannel {
     this.#sent.push({ lastTsn, bytes });
   }
 
+  /** Resets the stream, and waits for the peer to confirm it. */
   protected async finish(signal: AbortSignal | undefined): Promise<void> {
     this.#inner.close();
     using deadline = new Deadline(CLOSE_CONFIRM_MS, {
@@ -65,6 +67,7 @@ export class DataChannel extends BaseChannel {
     await abortable(this.#innerClosed.promise, deadline.signal).catch(() => {});
   }
 
+  /** Releases the connection. */
   protected release(): Promise<void> {
     return this.#release();
   }

@@ -46,11 +46,13 @@ export interface DatagramTap {
 
 /** Options of a {@linkcode DatagramGate}. */
 export interface DatagramGateOptions {
+  /** What a source must be inside of. */
   readonly scope: NetworkScope;
   /** Told when a socket reports an error (a destination that can't be reached). */
   readonly onSocketError: (error: Error) => void;
   /** Told of each authentic request: the peer is there. */
   readonly onHeard: () => void;
+  /** Sees datagrams before the gate does. */
   readonly tap?: DatagramTap;
 }
 

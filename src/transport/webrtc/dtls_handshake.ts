@@ -35,9 +35,11 @@ import { ReplayWindow } from "./replay_window.ts";
 
 /** Options of a {@linkcode DtlsHandshake}. */
 export interface DtlsHandshakeOptions {
+  /** Ours; the client begins. */
   readonly role: "client" | "server";
   /** What the peer's certificate must match. */
   readonly fingerprints: readonly Fingerprint[];
+  /** Ours, with its key in PEM, and what it signs with (RFC 5246, section 7.4.1.4.1). */
   readonly certificate: {
     readonly certPem: string;
     readonly privateKey: string;
@@ -172,6 +174,7 @@ export class DtlsHandshake implements Disposable {
   #retransmitTimer: ReturnType<typeof setTimeout> | undefined;
   #sentAt = -Infinity;
 
+  /** Makes the socket; nothing is sent before {@linkcode start}. */
   constructor(options: DtlsHandshakeOptions) {
     takeOverFlights();
     this.#options = options;
@@ -219,6 +222,7 @@ export class DtlsHandshake implements Disposable {
     }
   }
 
+  /** Stops retransmitting; nothing is received any more. */
   [Symbol.dispose](): void {
     this.#state = "over";
     clearTimeout(this.#retransmitTimer);
@@ -233,10 +237,6 @@ export class DtlsHandshake implements Disposable {
     if (this.#state === "over") return;
     const parsed = records.flatMap((bytes) => [...readRecords(bytes)]);
     this.#flight = parsed.map((record) => this.#contentOf(record));
-    // The library starts to count at 1 again, below its Finished: a nonce would be used twice.
-    const numbers = parsed.filter(({ epoch }) => epoch === 1).map(({ sequence }) => sequence);
-    const { dtls } = this.#insides;
-    dtls.recordSequenceNumber = Math.max(dtls.recordSequenceNumber, ...numbers);
     clearTimeout(this.#retransmitTimer);
     this.#sendFlight();
     if (!isLast) this.#retransmitAfter(FIRST_RETRANSMIT_MS);
@@ -268,7 +268,10 @@ export class DtlsHandshake implements Disposable {
     if (length > 0) this.#send(datagram);
   }
 
-  /** A record with a number that was not used before: replayed ones are dropped by receivers. */
+  /**
+   * A record with a number that was not used before: receivers drop repeated ones, and a nonce is
+   * made of it. The library's own sealed Finished, whose number it uses again, never leaves.
+   */
   #number({ type, epoch, fragment }: Omit<DtlsRecord, "sequence">): Uint8Array {
     if (epoch === 0) return writeRecord({ type, epoch, fragment, sequence: ++this.#plainSequence });
     const { dtls, cipher } = this.#insides;

@@ -23,18 +23,23 @@ export const HANDSHAKE = {
 
 /** A record as it stood in a datagram. */
 export interface DtlsRecord {
+  /** See {@linkcode CONTENT}. */
   readonly type: number;
   /** 0 is plaintext. */
   readonly epoch: number;
   /** 48 bits. */
   readonly sequence: number;
+  /** What the record carries, sealed from epoch 1 on. */
   readonly fragment: Uint8Array;
 }
 
 /** A whole handshake message. */
 export interface HandshakeMessage {
+  /** See {@linkcode HANDSHAKE}. */
   readonly type: number;
+  /** Place of the message in its sender's handshake, from 0. */
   readonly sequence: number;
+  /** The message without its header. */
   readonly body: Uint8Array;
 }
 

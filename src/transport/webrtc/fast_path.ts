@@ -8,13 +8,18 @@ import type { ReplayWindow } from "./replay_window.ts";
 
 /** The library's objects of one connection, as its peer connection would name them. */
 export interface FastPathTarget {
+  /** The ICE transport. */
   readonly iceTransports: readonly [RTCIceTransport];
+  /** The DTLS transport. */
   readonly dtlsTransports: readonly [RTCDtlsTransport];
+  /** The SCTP transport. */
   readonly sctpTransport: RTCSctpTransport;
   /** Which records have been received; undefined until the handshake has begun. */
   readonly replays: () => ReplayWindow | undefined;
   /** To be called for each authentic record: the peer is there. */
   readonly onHeard: () => void;
+  /** To be told of what a peer must not do: it ends this connection. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /**

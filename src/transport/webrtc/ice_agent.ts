@@ -80,6 +80,7 @@ export class IceAgent implements Disposable {
   #isOver = false;
   #isQuiet = false;
 
+  /** Takes over an agent that has not begun. */
   constructor(connection: LibraryConnection) {
     this.#nominated.promise.catch(() => {});
     this.#connection = connection;
@@ -136,6 +137,7 @@ export class IceAgent implements Disposable {
     this.#isQuiet = false;
   }
 
+  /** Stops checking and watching. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);

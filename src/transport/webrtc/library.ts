@@ -26,18 +26,25 @@ export type LibraryPair = LibraryConnection["checkList"][number];
 
 /** A UDP socket of the library, with its two data paths. */
 export interface SocketInsides {
+  /** Takes what comes in. */
   onData: (data: Buffer, address: LibraryAddress) => void;
+  /** Sends a datagram. */
   send: (data: Buffer, address?: LibraryAddress) => Promise<void>;
+  /** Whether it is closed. */
   readonly closed: boolean;
+  /** The system's socket. */
   readonly socket: { on(event: "error", listener: (error: Error) => void): unknown };
 }
 
 /** The insides of an ICE agent. */
 export interface ConnectionInsides {
+  /** One for each local address. */
   readonly protocols: StunProtocol[];
+  /** Checks that came before the peer's description. */
   readonly earlyChecks: unknown[];
   /** Passwords by user name, of this and earlier generations. */
   userHistory: Record<string, string>;
+  /** Called with each protocol before its socket is opened. */
   ensureProtocol(protocol: StunProtocol): void;
 }
 

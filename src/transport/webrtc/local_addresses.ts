@@ -8,7 +8,9 @@ import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/sc
 
 /** An address of an interface, and what the scope says of it. */
 export interface LocalAddress {
+  /** Canonical literal. */
   readonly address: string;
+  /** Whether it is used. */
   readonly accepted: boolean;
   /** Why it may not be used; empty when it may. */
   readonly reason: string;

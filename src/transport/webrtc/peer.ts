@@ -61,7 +61,9 @@ export interface PeerHooks {
 
 /** Options of a {@linkcode Peer}. */
 export interface PeerOptions extends PeerHooks {
+  /** The offerer controls ICE and opens the channel. */
   readonly role: "offerer" | "answerer";
+  /** What every address must be inside of. */
   readonly scope: NetworkScope;
   /** Addresses to listen on; all inside the scope. */
   readonly addresses: readonly string[];
@@ -69,15 +71,21 @@ export interface PeerOptions extends PeerHooks {
 
 /** What our own description says of the connection. */
 export interface LocalParameters {
+  /** Our ICE user name fragment. */
   readonly iceUfrag: string;
+  /** Our ICE password; a secret until it is signaled. */
   readonly icePwd: string;
+  /** Digests of our certificate. */
   readonly fingerprints: readonly Fingerprint[];
+  /** Where we listen. */
   readonly candidates: readonly Candidate[];
 }
 
 /** What the peer's description says, judged. */
 export interface RemoteParameters {
+  /** What it says. */
   readonly description: DataDescription;
+  /** Those of its candidates that may be used. */
   readonly candidates: readonly Candidate[];
 }
 
@@ -145,6 +153,7 @@ export class Peer {
         sctpTransport: peer.#association.transport,
         replays: () => peer.#handshake?.replays,
         onHeard: () => peer.#agent.heard(),
+        onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
       await peer.close();

@@ -8,6 +8,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 
 /** A message that is well-formed so far; nothing in it is authentic before the integrity check. */
 export interface StunMessage {
+  /** What kind of message it is (RFC 8489, section 5). */
   readonly messageClass: "request" | "indication" | "success" | "error";
   /** BINDING is 1. */
   readonly method: number;

@@ -68,6 +68,8 @@ export interface SessionsOptions {
 interface Entry {
   view: SessionView;
   readonly abort: AbortController;
+  /** Resolved when the session is over, though its channel may take a while to close. */
+  readonly over: PromiseWithResolvers<void>;
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
@@ -111,7 +113,11 @@ export class Sessions {
       web: request.signal === "rendezvous" && request.web === true,
       createdAt: this.#time(),
     };
-    const entry: Entry = { view, abort: new AbortController() };
+    const entry: Entry = {
+      view,
+      abort: new AbortController(),
+      over: Promise.withResolvers<void>(),
+    };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
     events.publish({ type: "session-started", session: view });
@@ -240,9 +246,7 @@ export class Sessions {
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
           transferNews: (news) => entry.transfers?.deliver(news),
-          ending: (end) => {
-            if (end.by !== "local") entry.transfers?.markLost();
-          },
+          ending: (end) => this.#ending(entry, end),
         },
       });
       entry.peer = peer;
@@ -268,7 +272,7 @@ export class Sessions {
       sas: facts.sas,
       ...(peerCode === undefined ? {} : { peerCode }),
     };
-    this.#options.gatekeeper.judge(applicant, peer.ended).then((verdict) => {
+    this.#options.gatekeeper.judge(applicant, entry.over.promise).then((verdict) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
       if (verdict.admitted) return this.#admit(entry, peer, identity);
       const failure = { code: verdict.code, message: peerText(verdict.message) };
@@ -306,6 +310,13 @@ export class Sessions {
     listener.onOpen(transfers);
   }
 
+  /** From here on it is no session to decide about, or to send over. */
+  #ending(entry: Entry, end: SessionEnd): void {
+    if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
+    if (end.by !== "local") entry.transfers?.markLost();
+    entry.over.resolve();
+  }
+
   #conclude(entry: Entry, end: SessionEnd): void {
     const { listener, events, log } = this.#options;
     const { sessionId, failure: known } = entry.view;
@@ -327,9 +338,6 @@ export class Sessions {
 
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
-    if (entry.view.state === "open" || entry.view.state === "deciding") {
-      this.#update(entry, { state: "closing" });
-    }
     entry.abort.abort(new OperationError("STOPPING", message));
     entry.peer?.close(message);
   }

@@ -91,6 +91,7 @@ export class IncomingTransfer implements ScheduledWork {
     return Number.MAX_SAFE_INTEGER;
   }
 
+  /** At any time: the peer waits for the answer. */
   ready(): boolean {
     return true;
   }
@@ -115,14 +116,16 @@ export class IncomingTransfer implements ScheduledWork {
     this.#accepted = true;
   }
 
+  /** Accepts the offer and receives to the end. */
   async run(): Promise<"done"> {
     const { book, inbox, onAbort, file, session } = this.#options;
     if (this.#ended === undefined) {
       try {
         const { transferId } = this.entry.facts;
+        // First the journal: after a crash only partial files that it knows of are looked after.
+        await book.change(this.entry, { hasPart: true });
         const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
         this.#part = part;
-        await book.change(this.entry, { hasPart: true });
         this.#file.resolve(part);
         if (file.implied) {
           if (!this.#heldByDisk) this.#hold("user", false);

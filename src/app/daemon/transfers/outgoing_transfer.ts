@@ -50,14 +50,17 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.#options.entry;
   }
 
+  /** As the application asked. */
   get priority(): number {
     return this.entry.facts.priority;
   }
 
+  /** Whether its peer is there and has no transfer under way. */
   ready(): boolean {
     return this.#options.session()?.peer.transfers?.idle ?? false;
   }
 
+  /** Offers the file and sends it to the end; `again` when the peer's own offer goes first. */
   async run(): Promise<"done" | "again"> {
     const { path, fs, session: find } = this.#options;
     if (this.entry.isFinal) return "done";
@@ -129,7 +132,8 @@ class Attempt {
   #wireId: TransferId | undefined;
   #started = false;
   #ended: EndedEffect | undefined;
-  #flowing = Promise.withResolvers<void>();
+  /** Resolved, and replaced, when the pump is to look again whether it may go on. */
+  #wake = Promise.withResolvers<void>();
   /** What went wrong with the file on our side, when that ended it. */
   #ownFailure: { readonly code: string; readonly message: string } | undefined;
   #pumping: Promise<void> = Promise.resolve();
@@ -199,21 +203,25 @@ class Attempt {
         this.#pumping = this.#pump();
         break;
       case "transfer-paused":
-        this.#flowing = Promise.withResolvers<void>();
         this.#book.change(this.#entry, { state: "paused" }, "transfer-paused");
         break;
       case "transfer-resumed":
         if (this.#isHeld()) break;
-        this.#flowing.resolve();
         this.#book.change(this.#entry, { state: "active" }, "transfer-resumed");
+        this.#wakePump();
         break;
       case "transfer-ended":
         this.#ended = news;
         this.#stopped.abort();
-        this.#flowing.resolve();
+        this.#wakePump();
         this.#over.resolve(news);
         break;
     }
+  }
+
+  #wakePump(): void {
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
   }
 
   /** Whether a side still holds it: the core then asks for no chunk though some are left. */
@@ -231,7 +239,7 @@ class Attempt {
       while (this.#ended === undefined) {
         const request = this.#peer.transfers?.nextChunk(id);
         if (request === undefined) {
-          await this.#flowing.promise;
+          await this.#wake.promise;
           continue;
         }
         const chunk = await file.readChunk(request.index);

@@ -71,10 +71,10 @@ export class TransferBook {
   begin(
     facts: TransferFacts,
     state: "queued" | "offered",
-    sessionId?: string,
+    known: Pick<TransferProgress, "sessionId" | "fileHash"> = {},
   ): TransferEntry {
     const entry = new TransferEntry(facts, state);
-    if (sessionId !== undefined) entry.update({ sessionId });
+    entry.update(known);
     this.#entries.set(keyOf(facts), entry);
     this.#forgetOld();
     this.#keep(entry, state === "queued" ? "transfer-queued" : "transfer-offered");

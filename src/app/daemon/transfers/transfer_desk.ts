@@ -85,7 +85,7 @@ export class TransferDesk {
           sourcePath: path,
         },
         "queued",
-        sessionId,
+        { sessionId },
       );
       const transfer = new OutgoingTransfer({
         entry,
@@ -115,9 +115,8 @@ export class TransferDesk {
         createdAt: this.#options.now(),
       },
       "offered",
-      sessionId,
+      { sessionId, ...(file.fileHash === undefined ? {} : { fileHash: file.fileHash.hex }) },
     );
-    if (file.fileHash !== undefined) entry.update({ fileHash: file.fileHash.hex });
     const options = { entry, file, session, book, inbox, collision, onAbort, log };
     const transfer = new IncomingTransfer(options);
     this.#incoming.set(entry, transfer);

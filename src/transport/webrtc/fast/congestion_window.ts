@@ -18,6 +18,8 @@ export class CongestionWindow {
   #partialBytesAcked = 0;
 
   /**
+   * Begins in slow start.
+   *
    * @param packetBytes User data of a full packet.
    * @param threshold Where slow start ends at first: the peer's window.
    */

@@ -5,7 +5,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { RTCSctpTransport } from "werift";
+import { TransportError } from "../../../base/errors.ts";
+import type { FastPathTarget } from "../fast_path.ts";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
 import { LazyTimer } from "./lazy_timer.ts";
 import {
@@ -105,6 +106,7 @@ const DONE = Promise.resolve();
 
 /** User data and SACKs of one association. */
 export class FastAssociation {
+  readonly #target: FastPathTarget;
   readonly #sctp: SctpInsides;
   readonly #sendPacket: (packet: Uint8Array) => void;
   readonly #writer: PacketWriter;
@@ -118,17 +120,18 @@ export class FastAssociation {
   #receiver: SctpReceiver | undefined;
 
   /**
-   * Takes over user data and SACKs of `transport`. Must be called before it is started, and after
+   * Takes over user data and SACKs. Must be called before the SCTP transport is started, and after
    * whoever else sets its `dataReceiver`.
    *
    * @throws {UnexpectedInside} When the library is not built as expected; nothing was changed.
    */
-  constructor(transport: RTCSctpTransport) {
-    const sctp: unknown = transport.sctp;
-    const dtls = transport.dtlsTransport;
+  constructor(target: FastPathTarget) {
+    const sctp: unknown = target.sctpTransport.sctp;
+    const [dtls] = target.dtlsTransports;
     if (!hasMembers<SctpInsides>(sctp, SCTP_MEMBERS) || typeof dtls.dataReceiver !== "function") {
       throw new UnexpectedInside("the library's SCTP association");
     }
+    this.#target = target;
     this.#sctp = sctp;
     // The transport below reports its failures by itself; to SCTP they are losses.
     this.#sendPacket = (packet) => void dtls.sendData(packet as Buffer).catch(() => {});
@@ -178,10 +181,15 @@ export class FastAssociation {
     if (this.#sctp.isStopped) return;
     const packet = parsePacket(bytes);
     if (packet?.kind === "control") return receiveControl(bytes);
-    // RFC 9260 section 8.5: not for this association, or damaged: dropped without a word.
-    if (packet === undefined || packet.tag !== this.#sctp.localVerificationTag) return;
-    if (!packet.hasValidChecksum()) return;
-    packet.visit(this.#visitor);
+    // DTLS has proven that the peer wrote it, so this is no damage on the way.
+    if (packet?.hasValidChecksum() !== true) return this.#target.onFailure(notSctpError());
+    // Of an association before this one (RFC 9260 section 8.5): dropped without a word.
+    if (packet.tag !== this.#sctp.localVerificationTag) return;
+    try {
+      packet.visit(this.#visitor);
+    } catch (error) {
+      this.#target.onFailure(error); // a handler of messages threw
+    }
     this.#endOfPacket();
   }
 
@@ -193,7 +201,7 @@ export class FastAssociation {
     this.#sctp.lastSackedTsn = sender.ackedTsn;
     this.#sctp.rto = sender.timeoutMs / 1000;
     // Fills our queue from the library's, and tells whoever else waits for acknowledgements.
-    void this.#sctp.onSackReceived();
+    this.#sctp.onSackReceived().catch((error) => this.#target.onFailure(error));
   }
 
   #endOfPacket(): void {
@@ -268,6 +276,10 @@ export class FastAssociation {
     this.#delayedSack[Symbol.dispose]();
     this.#sender?.clear();
   }
+}
+
+function notSctpError(): TransportError {
+  return new TransportError("CHANNEL_LOST", "the peer sent what is no SCTP packet");
 }
 
 /** An empty message is told by its identifier, around one byte (RFC 8831 section 6.6). */

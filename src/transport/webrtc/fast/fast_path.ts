@@ -25,11 +25,11 @@ import { hasMembers, iceInsides, UnexpectedInside } from "./insides.ts";
 
 /** Which layers are used, so that each can be measured alone. */
 export interface FastPathOptions {
-  /** @default {true} */
+  /** Small receive arrays and direct sends. @default {true} */
   readonly sockets?: boolean;
-  /** @default {true} */
+  /** DTLS records in one step. @default {true} */
   readonly records?: boolean;
-  /** @default {true} */
+  /** Our own SCTP sender and receiver. @default {true} */
   readonly association?: boolean;
   /** Told when a layer is left out although it was asked for. @default A warning in the log. */
   readonly warn?: (message: string) => void;
@@ -49,10 +49,24 @@ export function createFastPath(options: FastPathOptions = {}): FastPath {
     }
   };
   return (target) => {
-    put("sockets", sockets, () => socketsOf(target).forEach(useDirectSocket));
+    put("sockets", sockets, () => useDirectSockets(target, (use) => put("sockets", true, use)));
     put("records", records, () => new FastRecords(target, warn));
-    put("association", association, () => new FastAssociation(target.sctpTransport));
+    put("association", association, () => new FastAssociation(target));
   };
+}
+
+/**
+ * Uses direct sockets once the association is up. Not before: the library sets the state in which
+ * it takes the answer to an INIT or a cookie only after it has awaited the send, and an answer that
+ * is quicker is ignored, for a second.
+ */
+function useDirectSockets(target: FastPathTarget, later: (use: () => void) => void): void {
+  const sockets = socketsOf(target);
+  const { connected } = target.sctpTransport.sctp.stateChanged;
+  if (!hasMembers(connected, { once: "function" })) {
+    throw new UnexpectedInside("the library's SCTP association");
+  }
+  connected.once(() => later(() => sockets.forEach(useDirectSocket)));
 }
 
 /** The UDP sockets of a connection. */

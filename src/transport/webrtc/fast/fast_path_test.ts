@@ -5,6 +5,7 @@ import { createConnector } from "../connector.ts";
 import type { DatagramTap } from "../datagram_gate.ts";
 import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { createFastPath } from "./fast_path.ts";
+import { iceInsides } from "./insides.ts";
 import { seededRandom } from "./virtual_link.ts";
 
 const NONE: FastPath = () => {};
@@ -82,6 +83,27 @@ Deno.test("1 % and 10 % of all datagrams lost: everything arrives, in order, onc
   }
 });
 
+Deno.test("sends are direct from when the association is up: before, a quick answer is ignored", async () => {
+  using deadline = new Deadline(60_000, { what: "the exchange" });
+  const { signal } = deadline;
+  const targets: FastPathTarget[] = [];
+  const fast = createFastPath();
+  const watched: FastPath = (target) => {
+    targets.push(target);
+    fast(target);
+    assert(!isDirect(target), "the sockets are open, and nothing else");
+  };
+  const channels = await connected([watched, watched], signal);
+  assertEquals(targets.map(isDirect), [true, true]);
+  await exchange(channels, signal);
+});
+
+function isDirect({ iceTransports: [{ connection }] }: FastPathTarget): boolean {
+  return iceInsides(connection).protocols.some((protocol) =>
+    Object.hasOwn(Reflect.get(Reflect.get(protocol, "transport"), "socket"), "send")
+  );
+}
+
 /** What each layer is shown in place of the library, and what it must say. */
 const BROKEN: Record<string, (target: FastPathTarget) => FastPathTarget> = {
   sockets: (target) => ({
@@ -96,7 +118,9 @@ const BROKEN: Record<string, (target: FastPathTarget) => FastPathTarget> = {
   }),
   association: (target) => ({
     ...target,
-    sctpTransport: Object.create(target.sctpTransport, { sctp: { value: {} } }),
+    sctpTransport: Object.create(target.sctpTransport, {
+      sctp: { value: { stateChanged: target.sctpTransport.sctp.stateChanged } },
+    }),
   }),
 };
 

@@ -6,10 +6,15 @@
 
 /** Something inside the library or the runtime is not what this was written for. */
 export class UnexpectedInside extends Error {
-  /** @param what The object that differs. */
+  /**
+   * Names what differs.
+   *
+   * @param what The object that differs.
+   */
   constructor(what: string) {
     super(`${what} is not built as expected`);
   }
+  /** The class's name. */
   override get name(): string {
     return "UnexpectedInside";
   }
@@ -38,7 +43,11 @@ export interface IceInsides {
   canSendApplicationData(): boolean;
 }
 
-/** @throws {UnexpectedInside} */
+/**
+ * A view of the library's ICE connection.
+ *
+ * @throws {UnexpectedInside} When it is not built as expected.
+ */
 export function iceInsides(connection: object): IceInsides {
   const members = { protocols: "object", canSendApplicationData: "function" } as const;
   if (hasMembers<IceInsides>(connection, members) && Array.isArray(connection.protocols)) {

@@ -13,7 +13,11 @@ export class LazyTimer implements Disposable {
   #handleEndsAt = Infinity;
   #disposed = false;
 
-  /** @param callback Called when the deadline has passed; may set a new one. */
+  /**
+   * Makes a timer that is not set.
+   *
+   * @param callback Called when the deadline has passed; may set a new one.
+   */
   constructor(callback: () => void) {
     this.#callback = callback;
   }
@@ -25,6 +29,7 @@ export class LazyTimer implements Disposable {
     this.#start(this.#deadline);
   }
 
+  /** Nothing is called back any more, and nothing is left. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#deadline = undefined;

@@ -16,13 +16,14 @@ const DTLS_1_2 = 0xfefd;
 const AUTH_TAG = { authTagLength: TAG_BYTES };
 
 /** Bytes that a record has more than what it carries. */
-export const RECORD_OVERHEAD_BYTES = HEADER_BYTES + EXPLICIT_NONCE_BYTES + TAG_BYTES;
+export const RECORD_OVERHEAD_BYTES: number = HEADER_BYTES + EXPLICIT_NONCE_BYTES + TAG_BYTES;
 
 /** The AEAD algorithms of the cipher suites that a {@linkcode RecordCipher} knows. */
 export type RecordAlgorithm = "aes-128-gcm" | "aes-256-gcm";
 
 /** One direction's secrets. */
 export interface RecordKey {
+  /** Of the cipher: 16 or 32 bytes. */
   readonly key: Uint8Array;
   /** The implicit part of the nonce: four bytes. */
   readonly salt: Uint8Array;
@@ -39,6 +40,8 @@ export class RecordCipher {
   readonly #additional = new Uint8Array(HEADER_BYTES);
 
   /**
+   * For one epoch of one connection.
+   *
    * @param algorithm The negotiated one.
    * @param write Secrets of this side.
    * @param read Secrets of the peer.

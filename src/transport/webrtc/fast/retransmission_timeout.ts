@@ -17,7 +17,11 @@ export class RetransmissionTimeout {
   #variation = 0;
   #timeout = INITIAL_MS;
 
-  /** @param minMs The timeout never falls below this. */
+  /**
+   * Begins without a measurement.
+   *
+   * @param minMs The timeout never falls below this.
+   */
   constructor(minMs: number) {
     this.#minMs = minMs;
   }

@@ -27,28 +27,37 @@ export const DataFlag = { LAST: 1, FIRST: 2, UNORDERED: 4, IMMEDIATE: 8 } as con
 
 /** A DATA chunk. `payload` may be a view into the packet. */
 export interface DataChunk {
+  /** Transmission sequence number. */
   readonly tsn: number;
+  /** Of {@linkcode DataFlag}. */
   readonly flags: number;
+  /** 16 bits. */
   readonly streamId: number;
   /** Stream sequence number, 16 bits. */
   readonly ssn: number;
   /** Payload protocol identifier. */
   readonly ppid: number;
+  /** User data, never empty. */
   readonly payload: Uint8Array;
 }
 
 /** A run of TSNs, first and last included, as distances from the cumulative TSN. */
 export interface GapBlock {
+  /** The first. */
   readonly start: number;
+  /** The last. */
   readonly end: number;
 }
 
 /** A SACK chunk. */
 export interface Sack {
+  /** The TSN up to which everything has come. */
   readonly cumulativeTsn: number;
   /** Receive window that is left, in bytes. */
   readonly window: number;
+  /** What came beyond, nearest first. */
   readonly gaps: readonly GapBlock[];
+  /** TSNs that came more than once. */
   readonly duplicates: readonly number[];
 }
 
@@ -62,12 +71,15 @@ export type PacketKind = "data" | "control";
 
 /** What a packet of kind "data" holds, in order. */
 export interface PacketVisitor {
+  /** Takes a DATA chunk; its payload is a view into the packet. */
   data(chunk: DataChunk): void;
+  /** Takes a SACK chunk. */
   sack(sack: Sack): void;
 }
 
 /** A packet made of whole chunks. */
 export class Packet {
+  /** What its chunks are. */
   readonly kind: PacketKind;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -184,7 +196,9 @@ function readSack(view: DataView, at: number): Sack {
 
 /** Where the packets of an association go from and to. */
 export interface PacketAddress {
+  /** Our SCTP port. */
   readonly sourcePort: number;
+  /** The peer's SCTP port. */
   readonly destinationPort: number;
   /** The peer's verification tag. */
   readonly tag: number;
@@ -195,7 +209,11 @@ export class PacketWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @param capacity Bytes of the largest packet. */
+  /**
+   * Makes the scratch array.
+   *
+   * @param capacity Bytes of the largest packet.
+   */
   constructor(capacity: number) {
     this.#bytes = new Uint8Array(padded(capacity));
     this.#view = viewOf(this.#bytes);

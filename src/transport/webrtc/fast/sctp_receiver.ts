@@ -15,9 +15,11 @@ import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
 
 /** A whole message. */
 export interface ReceivedMessage {
+  /** The stream it came on. */
   readonly streamId: number;
   /** Payload protocol identifier. */
   readonly ppid: number;
+  /** Its content; ours to keep. */
   readonly bytes: Uint8Array;
 }
 
@@ -62,8 +64,6 @@ export class SctpReceiver {
   #cumulativeTsn: number;
   #aheadBytes = 0;
   #partialBytes = 0;
-  #unreadBytes = 0;
-  #lastWindow: number;
   #duplicates: number[] = [];
   #packets = 0;
   /** Packets since the last gap. */
@@ -72,11 +72,14 @@ export class SctpReceiver {
   #sackNow = false;
   #peerAsks = false;
 
-  /** @param options What it starts from. */
+  /**
+   * Begins before the first chunk.
+   *
+   * @param options What it starts from.
+   */
   constructor(options: SctpReceiverOptions) {
     this.#deliver = options.deliver;
     this.#window = options.window ?? 1024 * 1024;
-    this.#lastWindow = this.#window;
     this.#cumulativeTsn = tsnAdd(options.initialTsn, -1);
   }
 
@@ -141,24 +144,12 @@ export class SctpReceiver {
     this.#duplicates = [];
     this.#packets = 0;
     this.#sackNeeded = this.#sackNow = false;
-    this.#lastWindow = Math.max(0, this.#window - this.heldBytes - this.#unreadBytes);
     return {
       cumulativeTsn: this.#cumulativeTsn,
-      window: this.#lastWindow,
+      window: Math.max(0, this.#window - this.heldBytes),
       gaps: this.#gaps.isEmpty ? [] : this.#gaps.blocks(this.#cumulativeTsn),
       duplicates,
     };
-  }
-
-  /**
-   * Tells how many delivered bytes the reader has not consumed yet: they count against the window.
-   *
-   * @returns True when the window has opened so far that the peer has to be told.
-   */
-  reportUnread(bytes: number): boolean {
-    this.#unreadBytes = bytes;
-    const window = this.#window - this.heldBytes - bytes;
-    return this.#lastWindow < this.#window / 4 && window >= this.#window / 2;
   }
 
   #onDuplicate(tsn: number): void {
@@ -177,7 +168,7 @@ export class SctpReceiver {
 
   /** What has no room is as if it were lost; the peer was told of the window that was left. */
   #hasRoomFor(chunk: DataChunk, heldBytes: number, heldChunks: number): boolean {
-    return heldBytes + this.#unreadBytes + chunk.payload.length <= this.#window &&
+    return heldBytes + chunk.payload.length <= this.#window &&
       heldChunks < MAX_HELD_CHUNKS;
   }
 

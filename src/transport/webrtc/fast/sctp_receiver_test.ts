@@ -114,21 +114,6 @@ Deno.test("a chunk too far ahead for a SACK to tell of is not held", () => {
   assertEquals(receiver.heldBytes, 1);
 });
 
-Deno.test("what the reader has not consumed counts against the window until it has", () => {
-  const { receiver, messages } = receiverAt(1, 1000);
-  receiver.onData(chunk(1, WHOLE, 900));
-  assertEquals(messages.length, 1);
-  assert(!receiver.reportUnread(900));
-  assertEquals(receiver.takeSack().window, 100);
-  receiver.onData(chunk(2, WHOLE, 101));
-  assertEquals(receiver.cumulativeTsn, 1, "no room for it");
-  assertEquals(receiver.endOfPacket(), "now", "and the peer is told so at once");
-  assert(!receiver.reportUnread(600), "a small opening is not worth a packet");
-  assert(receiver.reportUnread(500), "half a window is");
-  receiver.onData(chunk(2, WHOLE, 101));
-  assertEquals(receiver.cumulativeTsn, 2);
-});
-
 /** How many packets each SACK is for, of this many in order from a TSN on. */
 function packetsPerSack(receiver: SctpReceiver, from: number, count: number): Set<number> {
   const runs = new Set<number>();

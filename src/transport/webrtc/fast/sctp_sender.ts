@@ -13,11 +13,13 @@ import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
 
 /** A message to send. */
 export interface OutgoingMessage {
+  /** The stream it goes on. */
   readonly streamId: number;
   /** Payload protocol identifier. */
   readonly ppid: number;
   /** Never empty; must not be changed until it has been acknowledged. */
   readonly bytes: Uint8Array;
+  /** Whether it may overtake others. */
   readonly unordered: boolean;
   /** Stream sequence number, 16 bits; 0 when unordered. */
   readonly ssn: number;
@@ -94,7 +96,11 @@ export class SctpSender {
   #lastSentAt = 0;
   #transmitting = false;
 
-  /** @param options What it starts from and works with. */
+  /**
+   * Begins with nothing in flight.
+   *
+   * @param options What it starts from and works with.
+   */
   constructor(options: SctpSenderOptions) {
     this.#options = options;
     this.#maxBurst = options.maxBurst ?? 16;

@@ -140,26 +140,21 @@ Deno.test("nothing is sent beyond the peer's window but one chunk that probes it
   assertGreater(sent.length, 4, "open: no congestion was seen");
 });
 
-Deno.test("a reader that stops stops the sender, and going on goes on", () => {
-  let unread = 0;
-  const link: VirtualLink = new VirtualLink({
-    seed: 5,
-    window: 100_000,
-    onMessage: ({ bytes }) => {
-      unread += bytes.length;
-      link.receiver.reportUnread(unread);
-    },
-  });
-  for (let i = 0; i < 10; i++) link.sender.send(message(new Uint8Array(50_000)));
-  link.run(5000);
-  assertEquals(unread, 100_000);
-  while (link.received.length < 10) {
-    const before = link.received.length;
-    unread = 0;
-    if (link.receiver.reportUnread(0)) link.sendSack();
-    link.run(link.now + 200);
-    assertGreater(link.received.length, before, "without waiting for a probe");
-  }
+Deno.test("a probe that found no room goes again as soon as there is room, without a penalty", () => {
+  const { sender, sent, clock, sack } = lonelySender();
+  sender.send(message(new Uint8Array(100_000)));
+  for (let acked = 2; acked <= 40; acked += 2) sack(acked, [], acked < 40 ? 1_000_000 : 0);
+  const flight = Math.max(...sent.map(({ tsn }) => tsn));
+  sack(flight, [], 0);
+  assertEquals(sent.at(-1)?.tsn, flight + 1, "the probe");
+  const before = sender.congestionWindow;
+  clock.now = sender.deadline ?? 0;
+  sender.onTimeout();
+  assertEquals(sender.congestionWindow, before);
+  const count = sent.length;
+  sack(flight, [], 1_000_000);
+  assertEquals(sent[count]?.tsn, flight + 1);
+  assertGreater(sent.length, count + 1, "and more behind it");
 });
 
 Deno.test("slow start opens with what is acknowledged, a loss halves, a timeout leaves one packet", () => {

@@ -14,6 +14,7 @@ const SACK_DELAY_MS = 20;
 
 /** Options of a {@linkcode VirtualLink}. */
 export interface VirtualLinkOptions {
+  /** Of all chance. */
   readonly seed: number;
   /** Probability that a packet is lost, each way. @default {0} */
   readonly loss?: number;
@@ -21,12 +22,10 @@ export interface VirtualLinkOptions {
   readonly delayMs?: number;
   /** Up to this much more, at random: reorders. @default {0} */
   readonly jitterMs?: number;
-  /** @default {1} */
+  /** The sender's first TSN. @default {1} */
   readonly initialTsn?: number;
   /** The receiver's window, in bytes. @default {1048576} */
   readonly window?: number;
-  /** Called as each message comes out. */
-  readonly onMessage?: (message: ReceivedMessage) => void;
   /** Whether nothing passes at a time. */
   readonly isDown?: (now: number) => boolean;
 }
@@ -35,7 +34,9 @@ export interface VirtualLinkOptions {
 export interface LinkCounts {
   /** DATA packets, retransmissions too. */
   data: number;
+  /** DATA packets that had been sent before. */
   retransmissions: number;
+  /** Packets with a SACK. */
   sacks: number;
   /** Most bytes in flight beyond the congestion window that a transmission found. */
   mostOverWindow: number;
@@ -43,9 +44,13 @@ export interface LinkCounts {
 
 /** One sender, one receiver, and time. */
 export class VirtualLink {
+  /** One end. */
   readonly sender: SctpSender;
+  /** The other end. */
   readonly receiver: SctpReceiver;
+  /** Messages that came out, in order. */
   readonly received: ReceivedMessage[] = [];
+  /** What went over the link so far. */
   readonly counts: LinkCounts = { data: 0, retransmissions: 0, sacks: 0, mostOverWindow: 0 };
   readonly #options: VirtualLinkOptions;
   readonly #random: () => number;
@@ -56,6 +61,7 @@ export class VirtualLink {
   #now = 1;
   #sackDue: number | undefined;
 
+  /** Begins at 1 ms, with nothing under way. */
   constructor(options: VirtualLinkOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
@@ -63,10 +69,7 @@ export class VirtualLink {
     this.receiver = new SctpReceiver({
       initialTsn,
       window,
-      deliver: (message) => {
-        this.received.push(message);
-        options.onMessage?.(message);
-      },
+      deliver: (message) => this.received.push(message),
     });
     this.sender = new SctpSender({
       initialTsn,
@@ -92,8 +95,7 @@ export class VirtualLink {
     }
   }
 
-  /** The receiver's SACK, now: for a reader that has made room. */
-  sendSack(): void {
+  #sendSack(): void {
     this.#sackDue = undefined;
     this.counts.sacks++;
     this.#carry(this.#writer.sack(ADDRESS, this.receiver.takeSack()), (packet) => {
@@ -105,7 +107,7 @@ export class VirtualLink {
     const first = this.#events[0];
     const due = [
       { at: this.sender.deadline, run: () => this.sender.onTimeout() },
-      { at: this.#sackDue, run: () => this.sendSack() },
+      { at: this.#sackDue, run: () => this.#sendSack() },
       { at: first?.at, run: () => this.#events.shift()?.run() },
     ];
     return due
@@ -122,7 +124,7 @@ export class VirtualLink {
     this.#carry(this.#writer.data(ADDRESS, chunk, flags), (packet) => {
       parsePacket(packet)?.visit({ data: (data) => this.receiver.onData(data), sack: () => {} });
       const urgency = this.receiver.endOfPacket();
-      if (urgency === "now") this.sendSack();
+      if (urgency === "now") this.#sendSack();
       else if (urgency === "delayed") this.#sackDue ??= this.#now + SACK_DELAY_MS;
     });
   }

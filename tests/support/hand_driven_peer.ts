@@ -1,0 +1,146 @@
+/**
+ * A peer of a daemon that a test drives by hand: it speaks the protocol, and says what no daemon
+ * would.
+ *
+ * @module
+ */
+import { PeerSession, type TransferNews } from "../../src/app/daemon/sessions/peer_session.ts";
+import { KeyPair } from "../../src/protocol/crypto/keys.ts";
+import type { PeerFacts, SessionEnd } from "../../src/protocol/session/effects.ts";
+import { Session } from "../../src/protocol/session/session.ts";
+import { encodeWebSignal, parseWebSignal } from "../../src/protocol/signal/web_payload.ts";
+import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
+import { publishSignalFile, SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
+import type { Channel } from "../../src/transport/channel.ts";
+import type { MemoryPair } from "../../src/transport/memory_channel.ts";
+import type { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { type DaemonUnderTest, meetingByFile } from "./daemon.ts";
+import type { TempFolder } from "./temp_folder.ts";
+
+const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+
+/** A file as a peer describes it, true or not. */
+export interface Described {
+  readonly filename: string;
+  readonly size: number;
+  readonly fileHash: string;
+}
+
+/** A peer whose handshake with a daemon is done. Disposing it hangs up. */
+export class HandDrivenPeer implements AsyncDisposable {
+  /** Its end of the channel, for frames that no session would send. */
+  readonly channel: Channel;
+  /** The path between it and the daemon. */
+  readonly path: MemoryPair;
+  /** Identity key, 64 hex digits. */
+  readonly identity: string;
+  readonly #peer: PeerSession;
+  readonly #established = Promise.withResolvers<PeerFacts>();
+  readonly #news: TransferNews[] = [];
+  #wake = Promise.withResolvers<void>();
+
+  private constructor(path: MemoryPair, session: Session, identity: string) {
+    this.channel = path.offerer;
+    this.path = path;
+    this.identity = identity;
+    this.#peer = new PeerSession({
+      session,
+      channel: path.offerer,
+      listener: {
+        established: (facts) => this.#established.resolve(facts),
+        transferNews: (news) => this.#hear(news),
+        ending: () => {},
+      },
+    });
+  }
+
+  /** Offers itself to a daemon through files, and shakes hands. */
+  static async meet(
+    network: MemoryNetwork,
+    folder: TempFolder,
+    daemon: DaemonUnderTest,
+  ): Promise<HandDrivenPeer> {
+    const { answerer: request } = meetingByFile(folder);
+    if (request.signal !== "file") throw new Error("unreachable");
+    await daemon.pair(request);
+    const { signal } = new AbortController();
+    const ephemeral = KeyPair.generate("ephemeral", random);
+    const offering = await network.connector.offer({ scope: "lan", signal });
+    const { sdp } = offering.offer.description;
+    const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
+    const offer = { type: "offer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
+    using answers = await SignalFileWatcher.open({
+      path: request.answer,
+      kind: "answer",
+      parse: (text) => parseWebSignal(JSON.parse(text)),
+    });
+    await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)));
+    const { value: answer } = await answers.next({ signal });
+    if (answer.type !== "answer") throw new Error("the daemon's file holds no answer");
+    await offering.connect(
+      { description: { sdpType: "answer", sdp: answer.sdp }, candidates: [] },
+      signal,
+    );
+    const path = network.paths.at(-1);
+    if (path === undefined) throw new Error("unreachable");
+    const identity = KeyPair.generate("identity", random).publicKey;
+    const remoteEphemeral = answer.publicKey;
+    const session = new Session({ identity, ephemeral, remoteEphemeral, random });
+    const peer = new HandDrivenPeer(path, session, identity.hex);
+    peer.#peer.start();
+    await peer.#established.promise;
+    return peer;
+  }
+
+  /** Is let in by the daemon, and lets it in. */
+  async befriend(daemon: DaemonUnderTest): Promise<void> {
+    const { pairing } = await daemon.event(
+      "pairing-requested",
+      ({ pairing }) => pairing.identity === this.identity,
+    );
+    await daemon.client.decidePairing(pairing.pairingId, { decision: "allow_always" });
+    await daemon.event("session-opened", ({ session }) => session.identity === this.identity);
+    this.#peer.approve();
+  }
+
+  /** Calls its transfers. */
+  act(call: Parameters<PeerSession["act"]>[0]): void {
+    this.#peer.act(call);
+  }
+
+  /** Offers a file. Gives its id on the wire. */
+  offer(file: Described): string {
+    let id = "";
+    this.#peer.act((transfers: Transfers, now) => {
+      const { transferId, effects } = transfers.offer(file, now);
+      id = transferId;
+      return effects;
+    });
+    return id;
+  }
+
+  /** The next news of that type, or past ones that no wait has taken. */
+  async news<T extends TransferNews["type"]>(type: T): Promise<Extract<TransferNews, { type: T }>> {
+    for (;;) {
+      const at = this.#news.findIndex((news) => news.type === type);
+      const [found] = at < 0 ? [] : this.#news.splice(at, 1);
+      if (found !== undefined) return found as Extract<TransferNews, { type: T }>;
+      await this.#wake.promise;
+    }
+  }
+
+  /** Resolves with how the session ended. */
+  get ended(): Promise<SessionEnd> {
+    return this.#peer.ended;
+  }
+
+  #hear(news: TransferNews): void {
+    this.#news.push(news);
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#peer[Symbol.asyncDispose]();
+  }
+}

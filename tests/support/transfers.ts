@@ -1,0 +1,135 @@
+/**
+ * Two daemons that are paired, and files that go between them.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Transfer } from "../../src/ipc/schemas.ts";
+import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "./daemon.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+/** Bytes that are not all alike, and can be made again. */
+export function someBytes(length: number, seed = 0): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, i) => ((i + seed) * 2654435761) >>> 13);
+}
+
+/** SHA-256 as hex. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The names in a folder, sorted. */
+export async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
+}
+
+/** Options of {@linkcode Pair.make}. */
+export interface PairOptions {
+  /** Flags of the one who sends. */
+  readonly alice?: readonly string[];
+  /** Flags of the one who receives. */
+  readonly bob?: readonly string[];
+  /** Data folder of the one who receives, that outlives this pair. */
+  readonly bobsData?: string;
+}
+
+/** Alice and bob, paired in memory. Disposing stops both. */
+export class Pair implements AsyncDisposable {
+  readonly network: MemoryNetwork;
+  readonly folder: TempFolder;
+  readonly alice: LocalDaemon;
+  readonly bob: LocalDaemon;
+  /** Bob's identity. */
+  readonly toBob: string;
+  /** Alice's identity. */
+  readonly toAlice: string;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(
+    parts: Pick<Pair, "network" | "folder" | "alice" | "bob" | "toBob" | "toAlice">,
+    stack: AsyncDisposableStack,
+  ) {
+    this.network = parts.network;
+    this.folder = parts.folder;
+    this.alice = parts.alice;
+    this.bob = parts.bob;
+    this.toBob = parts.toBob;
+    this.toAlice = parts.toAlice;
+    this.#stack = stack;
+  }
+
+  /** Starts and pairs two daemons. */
+  static async make(options: PairOptions = {}): Promise<Pair> {
+    await using stack = new AsyncDisposableStack();
+    const network = new MemoryNetwork();
+    const folder = stack.use(await TempFolder.make());
+    const alice = stack.use(await LocalDaemon.start(network, { flags: options.alice ?? [] }));
+    const bob = stack.use(
+      await LocalDaemon.start(network, {
+        flags: options.bob ?? [],
+        ...(options.bobsData === undefined ? {} : { dataDir: options.bobsData }),
+      }),
+    );
+    const sessions = await pairBy(meetingByFile(folder), alice, bob);
+    const toBob = sessions.alice.identity ?? "";
+    const toAlice = sessions.bob.identity ?? "";
+    return new Pair({ network, folder, alice, bob, toBob, toAlice }, stack.move());
+  }
+
+  /** Makes a file that can be sent. Gives its path. */
+  async file(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+    const path = this.folder.path(name);
+    await Deno.writeFile(path, bytes);
+    return path;
+  }
+
+  /** Queues a new file for bob. */
+  async send(name: string, bytes: Uint8Array<ArrayBuffer>, priority = 0): Promise<Transfer> {
+    const paths = [await this.file(name, bytes)];
+    const [sent] = await this.alice.client.send({ paths, identity: this.toBob, priority });
+    if (sent === undefined) throw new Error("nothing was queued");
+    return sent;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** The offer that a daemon was made, by the name of its file. */
+export async function offerOf(daemon: DaemonUnderTest, name: string): Promise<Transfer> {
+  const { transfer } = await daemon.event(
+    "transfer-offered",
+    ({ transfer }) => transfer.direction === "incoming" && transfer.name === name,
+  );
+  return transfer;
+}
+
+/** The transfer when it has that state, told by whatever event. */
+export async function transferIn(
+  daemon: DaemonUnderTest,
+  { transferId }: Pick<Transfer, "transferId">,
+  state: Transfer["state"],
+): Promise<Transfer> {
+  const type = EVENT_OF[state];
+  if (type === undefined) throw new Error(`no event tells of ${state}`);
+  const { transfer } = await daemon.event(
+    type,
+    ({ transfer }) => transfer.transferId === transferId && transfer.state === state,
+  );
+  return transfer;
+}
+
+const EVENT_OF = {
+  queued: "transfer-queued",
+  offered: "transfer-offered",
+  active: "transfer-started",
+  paused: "transfer-paused",
+  verifying: undefined,
+  completed: "transfer-finished",
+  rejected: "transfer-failed",
+  cancelled: "transfer-failed",
+  failed: "transfer-failed",
+  interrupted: "transfer-failed",
+} as const;
