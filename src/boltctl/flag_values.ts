@@ -1,0 +1,38 @@
+/**
+ * Values of flags, as commands read them.
+ *
+ * @module
+ */
+
+/** The values of a command's flags: every name is one of its specification. */
+export class FlagValues {
+  readonly #values: ReadonlyMap<string, string | true>;
+
+  /** Takes values that are already checked. */
+  constructor(values: ReadonlyMap<string, string | true>) {
+    this.#values = values;
+  }
+
+  /** Whether a switch is on, or a flag is given. */
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  /** The text of a flag, if it is given. */
+  text(name: string): string | undefined {
+    const value = this.#values.get(name);
+    return value === true ? undefined : value;
+  }
+
+  /** The number of an integer flag, if it is given. */
+  integer(name: string): number | undefined {
+    const value = this.text(name);
+    return value === undefined ? undefined : Number(value);
+  }
+
+  /** The word of a choice, if it is given. */
+  choice<const T extends string>(name: string, choices: readonly T[]): T | undefined {
+    const value = this.text(name);
+    return choices.find((choice) => choice === value);
+  }
+}
