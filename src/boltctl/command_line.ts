@@ -3,11 +3,17 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
 import { escapeUnsafe } from "../base/text.ts";
 import { UsageError } from "../base/errors.ts";
+import { sortWords } from "../cli/flags.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec, ValueKind } from "./command.ts";
-import { type Command, COMMANDS, COMMON_FLAGS, findCommand } from "./command_table.ts";
+import {
+  type Command,
+  COMMANDS,
+  COMMON_FLAGS,
+  findCommand,
+  VERSION_FLAG,
+} from "./command_table.ts";
 import { FlagValues } from "./flag_values.ts";
 
 /** A command line that can be obeyed. */
@@ -21,8 +27,8 @@ export interface CommandLine {
 }
 
 /**
- * Reads a command line. `--help` and `--version`, wherever they stand, become the commands `help`
- * and `version`; an empty line is `help`.
+ * Reads a command line. `--help`, wherever it stands, and `--version` without a command become the
+ * commands `help` and `version`; an empty line is `help`.
  *
  * @param words The arguments, as in `Deno.args`.
  * @throws {UsageError} What is wrong and what to write.
@@ -55,7 +61,7 @@ function findCommandWord(words: readonly string[]): { at: number; word: string }
 }
 
 function withoutCommand(words: readonly string[]): CommandLine {
-  const { flags, args } = readWords(words, COMMON_FLAGS, undefined);
+  const { flags, args } = readWords(words, [...COMMON_FLAGS, VERSION_FLAG], undefined);
   if (flags.has("version")) return special("version", flags, []);
   if (args.length > 0) throw unknownCommand(args[0] ?? "");
   if (flags.has("help") || words.length === 0) return special("help", flags, []);
@@ -70,7 +76,7 @@ function special(name: string, flags: FlagValues, args: readonly string[]): Comm
 
 interface Read {
   readonly flags: FlagValues;
-  readonly args: string[];
+  readonly args: readonly string[];
 }
 
 function readWords(
@@ -78,82 +84,30 @@ function readWords(
   specs: readonly FlagSpec[],
   command: string | undefined,
 ): Read {
-  const { joined, args } = joinValues(words, specs, command);
-  const string = specs.filter(({ value }) => value !== undefined).map(({ name }) => name);
-  const boolean = specs.filter(({ value }) => value === undefined).map(({ name }) => name);
-  const parsed = parseArgs(joined, { string, boolean, collect: [...string, ...boolean] });
-  const values = new Map<string, string | true>();
-  for (const spec of specs) {
-    const given: unknown = parsed[spec.name];
-    if (!Array.isArray(given) || given.length === 0) continue;
-    if (given.length > 1) {
-      throw new UsageError(`--${spec.name} is given ${given.length} times, it is taken once`);
-    }
-    if (spec.value === undefined) values.set(spec.name, true);
-    else values.set(spec.name, checkValue(`--${spec.name}`, String(given[0]), spec.value));
+  const names = (wanted: boolean) =>
+    specs.filter(({ value }) => (value !== undefined) === wanted).map(({ name }) => name);
+  const { given, on, args } = sortWords(words, {
+    values: names(true),
+    switches: names(false),
+    unknown: (flag) => unknownFlag(flag, command),
+  });
+  for (const { name, value } of specs) {
+    const text = given.get(name);
+    if (text !== undefined && value !== undefined) checkValue(`--${name}`, text, value);
   }
-  return { flags: new FlagValues(values), args };
+  return { flags: new FlagValues(given, on), args };
 }
 
-/**
- * Writes `--flag value` as `--flag=value`, so that no parser guesses whether a word is a value, and
- * sets the arguments apart; after `--` every word is one.
- */
-function joinValues(
-  words: readonly string[],
-  specs: readonly FlagSpec[],
-  command: string | undefined,
-): { joined: string[]; args: string[] } {
-  const joined: string[] = [];
-  const args: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? "";
-    if (word === "--") {
-      args.push(...words.slice(i + 1));
-      break;
-    }
-    if (!word.startsWith("-") || word === "-") {
-      args.push(word);
-      continue;
-    }
-    const [flag = "", ...inline] = word.split("=");
-    const spec = specs.find(({ name }) => flag === `--${name}`);
-    if (spec === undefined) throw unknownFlag(flag, command);
-    if (spec.value === undefined) {
-      if (inline.length > 0) throw new UsageError(`${flag} takes no value`);
-      joined.push(flag);
-      continue;
-    }
-    const value = inline.length > 0 ? inline.join("=") : nextValue(flag, words[++i]);
-    if (value === "") throw new UsageError(`${flag} requires a value that is not empty`);
-    joined.push(`${flag}=${value}`);
-  }
-  return { joined, args };
-}
-
-function nextValue(flag: string, next: string | undefined): string {
-  if (next === undefined) throw new UsageError(`${flag} requires a value`);
-  if (/^-(?!\d|$)/.test(next)) {
-    throw new UsageError(
-      `${flag} requires a value, but ${shown(next)} looks like a flag: write ${flag}=${
-        shown(next)
-      } to mean it`,
-    );
-  }
-  return next;
-}
-
-function checkValue(what: string, value: string, kind: ValueKind): string {
-  if (kind.kind === "choice" && !kind.choices.includes(value)) {
-    throw wrong(what, value, `one of ${kind.choices.join(", ")}`);
+function checkValue(what: string, text: string, kind: ValueKind): void {
+  if (kind.kind === "choice" && !kind.choices.includes(text)) {
+    throw wrong(what, text, `one of ${kind.choices.join(", ")}`);
   }
   if (kind.kind === "integer") {
-    const number = /^-?\d+$/.test(value) ? Number(value) : NaN;
+    const number = /^-?\d+$/.test(text) ? Number(text) : NaN;
     if (!(number >= kind.min && number <= kind.max)) {
-      throw wrong(what, value, `a whole number from ${kind.min} to ${kind.max}`);
+      throw wrong(what, text, `a whole number from ${kind.min} to ${kind.max}`);
     }
   }
-  return value;
 }
 
 function checkArguments({ name, argument }: CommandSpec, args: readonly string[]): void {

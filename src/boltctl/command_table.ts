@@ -41,8 +41,10 @@ export const COMMON_FLAGS: readonly FlagSpec[] = [
   { name: "json", summary: "Print JSON for programs, one object a line" },
   seconds("timeout", "Give up after so long"),
   { name: "help", summary: "Explain the command and do nothing" },
-  { name: "version", summary: "Print the version of boltctl (without a command)" },
 ];
+
+/** The flag that stands without a command. */
+export const VERSION_FLAG: FlagSpec = { name: "version", summary: "Print the version of boltctl" };
 
 const sasFlag = text("sas", "SAS", "Confirm without a question: the six digits of the other end");
 const waitFlag: FlagSpec = {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FlagSpec, ValueKind } from "./command.ts";
-import { type Command, COMMANDS, COMMON_FLAGS } from "./command_table.ts";
+import { type Command, COMMANDS, COMMON_FLAGS, VERSION_FLAG } from "./command_table.ts";
 
 /** Shells that are written for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -57,18 +57,22 @@ function bash(): string[] {
     "    esac",
     "  done",
     "  case $previous in",
-    `    ${pathFlags.join("|")}) COMPREPLY=($(compgen -f -- "$current")); return ;;`,
+    `    ${pathFlags.join("|")}) ${BASH_FILES}; return ;;`,
     ...choices.map((flag) => `    ${dashed(flag)}) ${bashReply(words(flag.value))}; return ;;`),
     `    ${others.join("|")}) COMPREPLY=(); return ;;`,
     "  esac",
     "  case $command in",
-    `    "") ${bashReply([...COMMANDS.map(({ name }) => name), ...COMMON_FLAGS.map(dashed)])} ;;`,
+    `    "") ${
+      bashReply([
+        ...COMMANDS.map(({ name }) => name),
+        ...[...COMMON_FLAGS, VERSION_FLAG].map(dashed),
+      ])
+    } ;;`,
     ...COMMANDS.map((command) => {
       const flags = flagsOf(command).map(dashed);
       const plain = bashReply([...argumentWords(command), ...flags]);
       const reply = takesPaths(command)
-        ? `if [[ $current == -* ]]; then ${bashReply(flags)}; ` +
-          'else COMPREPLY=($(compgen -f -- "$current")); fi'
+        ? `if [[ $current == -* ]]; then ${bashReply(flags)}; else ${BASH_FILES}; fi`
         : plain;
       return `    ${command.name}) ${reply} ;;`;
     }),
@@ -78,6 +82,8 @@ function bash(): string[] {
   ];
 }
 
+// Names of files may hold spaces, words of the table don't.
+const BASH_FILES = "local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$current\"))";
 const dashed = ({ name }: FlagSpec): string => `--${name}`;
 const bashReply = (list: readonly string[]): string =>
   `COMPREPLY=($(compgen -W ${quoted(list.join(" "))} -- "$current"))`;

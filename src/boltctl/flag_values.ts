@@ -6,22 +6,23 @@
 
 /** The values of a command's flags: every name is one of its specification. */
 export class FlagValues {
-  readonly #values: ReadonlyMap<string, string | true>;
+  readonly #given: ReadonlyMap<string, string>;
+  readonly #on: ReadonlySet<string>;
 
-  /** Takes values that are already checked. */
-  constructor(values: ReadonlyMap<string, string | true>) {
-    this.#values = values;
+  /** Takes values that are already checked, and the switches that are on. */
+  constructor(given: ReadonlyMap<string, string>, on: ReadonlySet<string>) {
+    this.#given = given;
+    this.#on = on;
   }
 
   /** Whether a switch is on, or a flag is given. */
   has(name: string): boolean {
-    return this.#values.has(name);
+    return this.#on.has(name) || this.#given.has(name);
   }
 
   /** The text of a flag, if it is given. */
   text(name: string): string | undefined {
-    const value = this.#values.get(name);
-    return value === true ? undefined : value;
+    return this.#given.get(name);
   }
 
   /** The number of an integer flag, if it is given. */

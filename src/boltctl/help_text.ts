@@ -4,7 +4,7 @@
  * @module
  */
 import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
-import { COMMANDS, COMMON_FLAGS } from "./command_table.ts";
+import { COMMANDS, COMMON_FLAGS, VERSION_FLAG } from "./command_table.ts";
 import { EXIT_MEANINGS } from "./exit_codes.ts";
 
 /** Columns of help, whatever the terminal's. */
@@ -22,6 +22,9 @@ export function overview(): string[] {
     "",
     "Flags of every command:",
     ...rows(COMMON_FLAGS.map(flagRow)),
+    "",
+    "Without a command:",
+    ...rows([flagRow(VERSION_FLAG)]),
     "",
     "Exit codes:",
     ...rows(EXIT_MEANINGS.map(([code, meaning]) => [String(code), meaning])),

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import { DATA_NAMES } from "../../storage/data_folder.ts";
-import type { Context } from "../context.ts";
+import type { Context, RunCommand } from "../context.ts";
 import { checkDaemon, checkVersions, type DaemonFindings } from "../doctor/check_daemon.ts";
 import { checkDataFolder, checkSpace } from "../doctor/check_folder.ts";
 import {
@@ -24,14 +24,19 @@ import { socketPath } from "../socket_path.ts";
 import { VERSION } from "../version.ts";
 
 /** Checks this machine and the daemon. */
-export async function doctor(context: Context): Promise<void> {
-  const findings = await examine(context, THIS_MACHINE);
-  findings.forEach((finding) => tell(context, finding));
-  if (findings.some(({ verdict }) => verdict === "failure")) throw new ReportedFailure();
+export const doctor: RunCommand = doctorOf(THIS_MACHINE);
+
+/** The doctor of a machine. */
+export function doctorOf(machine: Machine): RunCommand {
+  return async (context) => {
+    const findings = await examine(context, machine);
+    findings.forEach((finding) => tell(context, finding));
+    if (findings.some(({ verdict }) => verdict === "failure")) throw new ReportedFailure();
+  };
 }
 
-/** Every finding, in the order of the checks. Exported for tests. */
-export async function examine(context: Context, machine: Machine): Promise<Finding[]> {
+/** Every finding, in the order of the checks. */
+async function examine(context: Context, machine: Machine): Promise<Finding[]> {
   const { flags, signal, absolutePath } = context;
   const url = flags.text("rendezvous-url");
   const checkedUrl = url === undefined ? undefined : rendezvousUrl(url);

@@ -185,7 +185,7 @@ async function decide(context: Context, feed: EventFeed, pairing: Pairing): Prom
   }
   const decided = await say({ decision: yes ? `allow_${lasting}` : "deny_once", sas: pairing.sas });
   if (yes) output.line(`${who} is let in`);
-  else throw new CommandError("PAIRING_REFUSED", `${who} is refused, as you answered`);
+  else throw new CommandError("PAIRING_REFUSED", `${who} is refused: the answer was not yes`);
   return decided;
 }
 

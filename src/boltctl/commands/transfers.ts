@@ -7,7 +7,8 @@ import type { Transfer } from "../../ipc/schemas.ts";
 import { TRANSFER_STATES } from "../command_table.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
-import { formatBytes, percent } from "../output/units.ts";
+import { percentOf } from "../output/progress_line.ts";
+import { formatBytes } from "../output/units.ts";
 import { allTransfers, resolveTransfer, shortId } from "../resolve.ts";
 
 /** Transfers that are listed unless `--limit` says otherwise. */
@@ -18,7 +19,7 @@ const COLUMNS: readonly Column<Transfer>[] = [
   { title: "WAY", cell: ({ direction }) => direction === "outgoing" ? "out" : "in" },
   { title: "PEER", cell: ({ identity }) => shortId(identity) },
   { title: "STATE", cell: ({ state }) => state },
-  { title: "DONE", cell: (transfer) => `${done(transfer)} %`, align: "right" },
+  { title: "DONE", cell: (transfer) => `${percentOf(transfer)} %`, align: "right" },
   { title: "SIZE", cell: ({ size }) => formatBytes(size), align: "right" },
   { title: "NAME", cell: ({ name }) => name, shrinks: true },
 ];
@@ -39,7 +40,7 @@ export async function transfers(context: Context): Promise<void> {
       ["way", transfer.direction],
       ["state", transfer.state],
       ["failure", failure === undefined ? undefined : `${failure.message} (${failure.code})`],
-      ["done", `${done(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
+      ["done", `${percentOf(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
       ["peer", transfer.identity],
       ["path", transfer.path],
       ["SHA-256", transfer.fileHash],
@@ -64,6 +65,3 @@ async function listed({ client, flags, signal }: Context): Promise<Transfer[]> {
   }
   return found;
 }
-
-const done = ({ transferred, size, state }: Transfer): number =>
-  state === "completed" ? 100 : size === 0 ? 0 : percent(transferred, size);

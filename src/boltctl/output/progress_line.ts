@@ -19,6 +19,8 @@ export interface Progress {
 const WIDEST_NAME = 30;
 /** Narrowest and widest bar, without its brackets. */
 const BAR = { min: 8, max: 40 } as const;
+/** Room for rate and time left, so that the bar keeps its width: `999 MiB/s  9:59:59 left`. */
+const FACTS = 23;
 
 /**
  * The line for a terminal, in at most `columns - 1` columns: the last one is left free, so that no
@@ -27,13 +29,19 @@ const BAR = { min: 8, max: 40 } as const;
 export function progressLine(progress: Progress, columns: number): string {
   const { transfer } = progress;
   const room = columns - 1;
-  const done = percent(transfer.transferred, transfer.size);
+  const done = percentOf(transfer);
   const tail = ` ${String(done).padStart(3)} %  ${facts(progress)}`;
   const nameWidth = Math.min(WIDEST_NAME, Math.max(8, Math.floor(room / 4)));
   const name = fitTo(transfer.name, nameWidth);
-  const bar = Math.min(BAR.max, room - nameWidth - tail.length - 4);
+  const bar = Math.min(BAR.max, room - nameWidth - "  [] 100 %  ".length - FACTS);
   if (bar < BAR.min) return cutTo(`${name} ${tail}`, room);
   return cutTo(`${name}  ${drawBar(done, bar)}${tail}`, room);
+}
+
+/** Whole percents of a transfer: 100 when it is completed, whatever was last heard of its bytes. */
+export function percentOf({ state, transferred, size }: Transfer): number {
+  if (state === "completed") return 100;
+  return size === 0 ? 0 : percent(transferred, size);
 }
 
 function drawBar(done: number, width: number): string {
@@ -53,7 +61,7 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
     case "queued":
       return "waiting";
     case "offered":
-      return transfer.direction === "outgoing" ? "waiting for the peer to accept" : "offered";
+      return transfer.direction === "outgoing" ? "the peer is asked" : "offered";
     case "completed":
       return `${formatBytes(transfer.size)}, done`;
     default:
@@ -64,6 +72,5 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
 /** The line for a log: no bar, nothing cut. */
 export function plainProgressLine(progress: Progress): string {
   const { transfer } = progress;
-  const done = percent(transfer.transferred, transfer.size);
-  return `${transfer.name}: ${done} %, ${facts(progress)}`;
+  return `${transfer.name}: ${percentOf(transfer)} %, ${facts(progress)}`;
 }

@@ -90,6 +90,10 @@ export interface Stage {
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
   readonly pairings?: readonly Pairing[];
+  /** What has happened already. */
+  readonly before?: readonly DaemonEvent[];
+  /** What happens once transfers were listed. */
+  readonly onList?: readonly DaemonEvent[];
   /** What happens once `pair` was asked for. */
   readonly onPair?: readonly DaemonEvent[];
   /** What happens once a pairing request was decided. */
@@ -181,6 +185,7 @@ export class StagedDaemon extends FakeDaemon {
     parameters: Parameters<FakeDaemon["listTransfers"]>[0],
   ): ReturnType<FakeDaemon["listTransfers"]> {
     const { state, direction } = parameters;
+    this.#play(this.#stage.onList);
     const transfers = (this.#stage.transfers ?? []).filter((one) =>
       (state === undefined || one.state === state) &&
       (direction === undefined || one.direction === direction)
@@ -244,6 +249,7 @@ export class Staged implements AsyncDisposable {
     const events = new EventHub({ epoch: "run1", now: () => new Date(NOW) });
     const daemon = new StagedDaemon(stage, events);
     daemon.failure = stage.failure;
+    for (const event of stage.before ?? []) events.publish(event);
     const api = await LocalApi.listen({
       socketPath: folder.path("bolt.sock"),
       operations: daemon,
