@@ -9,6 +9,7 @@ import type { Attempt, Machine, PathFacts } from "../../src/boltctl/doctor/machi
 import { exitCodeOf } from "../../src/boltctl/exit_codes.ts";
 import { contextFor, MemoryTerminal } from "../../src/boltctl/testing.ts";
 import { VERSION } from "../../src/boltctl/version.ts";
+import { dirname } from "../support/paths.ts";
 import { compare, transcript } from "./support/golden.ts";
 import { NOW, Staged } from "./support/staged_daemon.ts";
 
@@ -18,6 +19,8 @@ const GIB = 1024 ** 3;
 interface Changes {
   readonly now?: string;
   readonly denied?: readonly string[];
+  /** Mode of the folder that the socket is in. @default {0o700} */
+  readonly socketFolderMode?: number;
   /** By path: what is there instead; null: nothing. */
   readonly paths?: { readonly [path: string]: Partial<PathFacts> | null };
   readonly free?: Attempt<number>;
@@ -43,6 +46,9 @@ function machine(changes: Changes, socket: string): Machine {
     now: () => Date.parse(changes.now ?? NOW),
     may: (permission) => Promise.resolve(!(changes.denied ?? []).includes(permission.name)),
     look(path) {
+      if (path === dirname(socket)) {
+        return Promise.resolve({ ok: { ...folder, mode: changes.socketFolderMode ?? 0o700 } });
+      }
       const normal = path === socket ? isSocket : PATHS[path];
       const changed = changes.paths?.[path];
       if (changed === null || (changed === undefined && normal === undefined)) {
@@ -73,6 +79,7 @@ const VISITS: readonly Visit[] = [
     words: ["--data-dir", "/data"],
   },
   { about: "a wrong socket", socket: "/inbox" },
+  { about: "others may use the socket", changes: { socketFolderMode: 0o755 } },
   {
     about: "permissions are missing",
     changes: {
@@ -124,7 +131,10 @@ async function visit({ about, words = [], changes = {}, socket }: Visit): Promis
   ).then(() => 0 as const, exitCodeOf);
   // The version changes with each release.
   const stdout = terminal.stdout.replaceAll(VERSION, "VERSION");
-  return transcript(line, { stdout, stderr: terminal.stderr }, code, [at, about]);
+  return transcript(line, { stdout, stderr: terminal.stderr }, code, [at, about]).replaceAll(
+    dirname(at),
+    "FOLDER",
+  );
 }
 
 Deno.test("the doctor says what is wrong and what to do, and ends with 1 on a failure", async () => {

@@ -54,7 +54,9 @@ function drawBar(done: number, width: number): string {
 function facts({ transfer, bytesPerSecond }: Progress): string {
   switch (transfer.state) {
     case "active": {
-      if (bytesPerSecond === undefined || bytesPerSecond <= 0) return "starting";
+      // Below a byte a second, a time left would mean nothing.
+      if (bytesPerSecond === undefined || transfer.transferred === 0) return "starting";
+      if (bytesPerSecond < 1) return "stalled";
       const left = Math.max(0, transfer.size - transfer.transferred) / bytesPerSecond;
       return `${formatRate(bytesPerSecond)}  ${formatSeconds(left)} left`;
     }
