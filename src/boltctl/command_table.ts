@@ -67,7 +67,11 @@ export const TRANSFER_STATES = [
 const TRANSFER_NOTE = "TRANSFER is an id or the beginning of one, as boltctl transfers shows it.";
 const PEER_NOTE = "PEER is an identity or the beginning of one, a peer code, or a device name.";
 
-const TABLE = [
+/**
+ * The table.
+ * @internal
+ */
+export const TABLE = [
   {
     name: "status",
     summary: "Show the daemon at a glance",

@@ -69,6 +69,7 @@ export class EventFeed implements AsyncDisposable {
     return next;
   }
 
+  /** Closes the stream. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#detach();
     this.#stop.abort();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InterruptedError } from "../base/errors.ts";
+import { DeadlineError, InterruptedError } from "../base/errors.ts";
 import { ApiError, type DaemonClient } from "../ipc/client.ts";
 import type { ApiEvent } from "../ipc/events.ts";
 import type { Transfer } from "../ipc/schemas.ts";
@@ -17,11 +17,13 @@ import { shortId } from "./resolve.ts";
 const CANCEL_MS = 5_000;
 
 /**
- * Waits until each transfer has ended. Ctrl-C cancels those under way, and says so.
+ * Waits until each transfer has ended. Ctrl-C cancels those under way, and says so; at the end of
+ * `--timeout` they go on, and that is said.
  *
  * @param feed Opened before the transfers were asked for.
+ * @param transfers As the daemon answered. Ask it without the command's signal: an interruption in
+ * between would leave transfers that nobody knows of.
  * @returns The transfers as they ended, in the order given.
- * @throws {CommandError} When one did not complete: the first failure's code and message.
  */
 export async function followTransfers(
   context: Context,
@@ -35,7 +37,7 @@ export async function followTransfers(
   } catch (error) {
     view.finish();
     if (error instanceof InterruptedError) await cancelAll(context, followed.underWay());
-    else sayThatTheyGoOn(context, followed.underWay());
+    else if (error instanceof DeadlineError) sayThatTheyGoOn(context, followed.underWay());
     throw error;
   }
   view.finish();

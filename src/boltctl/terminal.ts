@@ -4,6 +4,7 @@
  * @module
  */
 import { abortable } from "../base/deadline.ts";
+import { EXIT } from "./exit_codes.ts";
 
 /** Longest line that is read, in characters. */
 const MAX_LINE = 1024;
@@ -30,26 +31,36 @@ export interface Terminal {
 
 /** This process's terminal. */
 export class ProcessTerminal implements Terminal {
+  /** Whether stdout is a terminal. */
   readonly isTerminal: boolean = Deno.stdout.isTerminal();
+  /** Whether a question can be asked. */
   readonly canAsk: boolean = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  /** Whether colour is wanted. */
   readonly wantsColor: boolean;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   #typed = "";
 
-  /** @param noColor Value of `NO_COLOR`: any text that is not empty means no colour. */
+  /**
+   * This process's standard streams.
+   *
+   * @param noColor Value of `NO_COLOR`: any text that is not empty means no colour.
+   */
   constructor(noColor: string | undefined) {
     this.wantsColor = this.isTerminal && (noColor ?? "") === "";
   }
 
+  /** Writes to stdout. */
   write(text: string): void {
     this.#writeAll(Deno.stdout, text);
   }
 
+  /** Writes to stderr. */
   writeError(text: string): void {
     this.#writeAll(Deno.stderr, text);
   }
 
+  /** Width in columns, now. */
   columns(): number {
     try {
       const { columns } = Deno.consoleSize();
@@ -60,6 +71,7 @@ export class ProcessTerminal implements Terminal {
     }
   }
 
+  /** The next line of stdin. */
   async readLine(signal: AbortSignal): Promise<string | undefined> {
     const buffer = new Uint8Array(MAX_LINE);
     for (;;) {
@@ -82,8 +94,8 @@ export class ProcessTerminal implements Terminal {
     try {
       for (let sent = 0; sent < bytes.length;) sent += to.writeSync(bytes.subarray(sent));
     } catch (error) {
-      // `boltctl events | head`: the reader has what it wanted.
-      if (error instanceof Deno.errors.BrokenPipe) Deno.exit(0);
+      // `boltctl events | head`: the reader has what it wanted, and there is nobody left to tell.
+      if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT.failed);
       throw error;
     }
   }

@@ -24,8 +24,11 @@ export interface MemoryTerminalOptions {
 
 /** Keeps what is written, in order, and types what it was told to. */
 export class MemoryTerminal implements Terminal {
+  /** Whether stdout is a terminal. */
   readonly isTerminal: boolean;
+  /** Whether a question can be asked. */
   readonly canAsk: boolean;
+  /** Whether colour is wanted. */
   readonly wantsColor: boolean;
   /** Everything on stdout. */
   stdout = "";
@@ -45,19 +48,23 @@ export class MemoryTerminal implements Terminal {
     this.#endsInput = options.endsInput ?? false;
   }
 
+  /** Writes to stdout. */
   write(text: string): void {
     this.stdout += text;
     for (const wait of this.#waiting) if (this.stdout.includes(wait.text)) wait.found();
   }
 
+  /** Writes to stderr. */
   writeError(text: string): void {
     this.stderr += text;
   }
 
+  /** Width in columns, now. */
   columns(): number {
     return this.#columns;
   }
 
+  /** The next line of stdin. */
   readLine(signal: AbortSignal): Promise<string | undefined> {
     const line = this.#typed.shift();
     if (line !== undefined) {

@@ -372,6 +372,18 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       words: ["peers"],
       stage: { failure: new OperationError("STOPPING", "The daemon is stopping") },
     },
+    {
+      about: "the peer is gone",
+      words: ["send", "/x", "--to", "bob"],
+      stage: {
+        failure: new OperationError("PEER_NOT_CONNECTED", "No session with that peer is open"),
+      },
+    },
+    {
+      about: "a file that can't be read",
+      words: ["send", "/x", "--to", "bob"],
+      stage: { failure: new OperationError("FILE_UNREADABLE", "/x does not exist") },
+    },
     { words: ["statsu"] },
     { words: ["trans"] },
     { words: ["--json"] },

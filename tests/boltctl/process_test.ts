@@ -8,7 +8,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
-import { type Outcome, Run, run } from "../support/program.ts";
+import { type Outcome, type Program, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { boltctl } from "./support/boltctl.ts";
 import { Staged } from "./support/staged_daemon.ts";
@@ -62,6 +62,17 @@ Deno.test("Ctrl-C ends events with 130", async () => {
   listening.kill("SIGINT");
   const { code, stderr } = await listening.outcome();
   assertEquals([code, stderr], [130, "boltctl: Interrupted by SIGINT\n"]);
+});
+
+Deno.test("a reader that has enough ends boltctl, without a word", async () => {
+  const { command, args, env } = boltctl("/nonexistent.sock");
+  const words = [command, ...args, "completion", "bash"].map((word) => `'${word}'`).join(" ");
+  // The loop ends when the pipe's reader is gone; then boltctl starts.
+  const gone = "trap '' PIPE; while printf x; do :; done 2>/dev/null";
+  const script = `{ ${gone}; ${words}; echo "exit $?" >&2; } | :`;
+  const shell: Program = { command: "sh", args: ["-c", script], env: env ?? {} };
+  const { stderr } = await run(shell, []);
+  assertEquals(stderr, "exit 1\n");
 });
 
 /** The JSON lines of a run that went well. */

@@ -23,7 +23,7 @@ export async function accept(context: Context): Promise<void> {
     return output.result(accepted, () => output.line(`Accepted: ${what}`));
   }
   await using feed = await EventFeed.open(client(), { signal });
-  const accepted = await client().acceptTransfer(offer.transferId, request, signal);
+  const accepted = await client().acceptTransfer(offer.transferId, request);
   const ended = await followTransfers(context, feed, [accepted]);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);

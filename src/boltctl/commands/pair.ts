@@ -44,7 +44,8 @@ async function beginSession(context: Context, request: PairRequest): Promise<voi
 async function openSession(context: Context, request: PairRequest): Promise<void> {
   const { client, output, signal } = context;
   await using feed = await EventFeed.open(client(), { signal });
-  const { sessionId } = await client().pair(request, signal);
+  // Without the signal: an interruption must find a session that it can end.
+  const { sessionId } = await client().pair(request);
   output.line(`Session ${sessionId} is being opened; waiting for the peer (Ctrl-C gives up)`);
   try {
     await followSession(context, feed, sessionId);

@@ -30,7 +30,7 @@ export async function send(context: Context): Promise<void> {
     return;
   }
   await using feed = await EventFeed.open(client(), { signal });
-  const queued = await client().send(request, signal);
+  const queued = await client().send(request);
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);

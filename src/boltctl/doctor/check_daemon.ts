@@ -12,7 +12,9 @@ import type { Machine } from "./machine.ts";
 
 /** The daemon's state, if it answers, and the findings. */
 export interface DaemonFindings {
+  /** In the order of the checks. */
   readonly findings: readonly Finding[];
+  /** What the daemon said of itself. */
   readonly status?: Status;
 }
 

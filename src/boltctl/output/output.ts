@@ -7,8 +7,11 @@ import { escapeUnsafe, safeJson } from "../../base/text.ts";
 import type { Terminal } from "../terminal.ts";
 import { fitTo, widthOf } from "./width.ts";
 
-/** Select Graphic Rendition codes (ECMA-48) of the few styles. */
-const STYLES = { bold: 1, red: 31, green: 32, yellow: 33, dim: 2 } as const;
+/**
+ * Select Graphic Rendition codes (ECMA-48) of the few styles.
+ * @internal
+ */
+export const STYLES = { bold: 1, red: 31, green: 32, yellow: 33, dim: 2 } as const;
 /** How a word is drawn. */
 export type StyleName = keyof typeof STYLES;
 
