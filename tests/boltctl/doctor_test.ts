@@ -8,7 +8,6 @@ import { doctorOf } from "../../src/boltctl/commands/doctor.ts";
 import type { Attempt, Machine, PathFacts } from "../../src/boltctl/doctor/machine.ts";
 import { exitCodeOf } from "../../src/boltctl/exit_codes.ts";
 import { contextFor, MemoryTerminal } from "../../src/boltctl/testing.ts";
-import { VERSION } from "../../src/boltctl/version.ts";
 import { dirname } from "../support/paths.ts";
 import { compare, transcript } from "./support/golden.ts";
 import { NOW, Staged } from "./support/staged_daemon.ts";
@@ -129,9 +128,7 @@ async function visit({ about, words = [], changes = {}, socket }: Visit): Promis
   const code = await doctorOf(machine(changes, socket === undefined ? at : ""))(
     contextFor(line, terminal, at),
   ).then(() => 0 as const, exitCodeOf);
-  // The version changes with each release.
-  const stdout = terminal.stdout.replaceAll(VERSION, "VERSION");
-  return transcript(line, { stdout, stderr: terminal.stderr }, code, [at, about]).replaceAll(
+  return transcript(line, terminal, code, [at, about]).replaceAll(
     dirname(at),
     "FOLDER",
   );

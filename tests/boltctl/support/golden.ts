@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { escapeUnsafe } from "../../../src/base/text.ts";
 import { runBoltctl, type RunOptions } from "../../../src/boltctl/run.ts";
+import { VERSION } from "../../../src/boltctl/version.ts";
 import { MemoryTerminal, type MemoryTerminalOptions } from "../../../src/boltctl/testing.ts";
 import { type Stage, Staged } from "./staged_daemon.ts";
 
@@ -54,7 +55,7 @@ async function play(scene: Scene): Promise<string> {
   return transcript(scene.words, terminal, code, [staged.socket, scene.about]);
 }
 
-/** `$ boltctl ...`, what it said, and its exit code; escapes and the socket's path made visible. */
+/** `$ boltctl ...`, what it said, and its exit code; escapes made visible, paths and version named. */
 export function transcript(
   words: readonly string[],
   { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
@@ -63,7 +64,7 @@ export function transcript(
 ): string {
   const shown = (text: string) =>
     text.replaceAll(socket, "SOCKET").replaceAll(Deno.cwd(), "CWD")
-      .replaceAll("\x1b", "␛").replaceAll("\r", "␍");
+      .replaceAll(VERSION, "VERSION").replaceAll("\x1b", "␛").replaceAll("\r", "␍");
   const errors = shown(stderr).replace(/^/gm, "stderr: ").replace(/stderr: $/, "");
   const line = words.map((word) => /[\s'"]/.test(word) ? `"${word}"` : escapeUnsafe(word));
   return (about === undefined ? "" : `# ${about}\n`) +
