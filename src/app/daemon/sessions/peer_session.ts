@@ -26,6 +26,8 @@ export interface PeerSessionListener {
   established(peer: PeerFacts): void;
   /** Something happened to a transfer. */
   transferNews(news: TransferNews): void;
+  /** What to wait for before more of the peer's messages are read; undefined for nothing. */
+  room?(): Promise<void> | undefined;
   /** The session is over; told before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
@@ -131,6 +133,7 @@ export class PeerSession implements AsyncDisposable {
   async #listen(): Promise<void> {
     try {
       for (;;) {
+        await this.#listener.room?.();
         const message = await this.#channel.receive();
         if (message === undefined) break;
         this.#perform(this.#session.receive(message, this.#now()));
