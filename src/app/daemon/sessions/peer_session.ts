@@ -26,6 +26,8 @@ export interface PeerSessionListener {
   established(peer: PeerFacts): void;
   /** Something happened to a transfer. */
   transferNews(news: TransferNews): void;
+  /** What to wait for before more of the peer's messages are read; undefined for nothing. */
+  room?(): Promise<void> | undefined;
   /** The session is over; told before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
@@ -130,7 +132,9 @@ export class PeerSession implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     try {
-      while (this.#take(await this.#channel.receive()));
+      do {
+        await this.#listener.room?.();
+      } while (this.#take(await this.#channel.receive()));
       this.#perform(this.#session.disconnected());
     } catch (error) {
       this.#disconnected(messageOf(error));
