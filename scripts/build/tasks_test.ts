@@ -20,7 +20,7 @@ Deno.test("the task runs boltctl under the permissions that it is built with", (
 });
 
 Deno.test("one version of Deno is named everywhere", async () => {
-  for (const file of ["README.md", ".ci/run"]) {
+  for (const file of ["README.md", ".ci/run", ".github/workflows/ci.yml"]) {
     const text = await Deno.readTextFile(new URL(file, REPOSITORY));
     const versions = [...text.matchAll(/deno@([\w.-]+)/g)].map(([, version]) => version);
     assert(versions.length > 0, file);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
 import { parseOneShotOptions } from "../../src/cli/one_shot_options.ts";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
@@ -46,14 +46,44 @@ Deno.test("every link of the documents leads to a file, and to a heading of it",
       const url = new URL(link, new URL(page, REPOSITORY));
       const anchor = decodeURIComponent(url.hash.slice(1));
       url.hash = "";
-      const target = await Deno.readTextFile(url).catch(() => undefined);
-      if (target === undefined || (anchor !== "" && !anchorsOf(target).includes(anchor))) {
-        broken.push(`${page}: ${link}`);
-      }
+      const exists = await Deno.stat(url).then(() => true, () => false);
+      const leads = exists &&
+        (anchor === "" || anchorsOf(await Deno.readTextFile(url)).includes(anchor));
+      if (!leads) broken.push(`${page}: ${link}`);
     }
   }
   assertEquals(broken, []);
 });
+
+Deno.test("every file of the repository that the documents name exists", async () => {
+  const missing: string[] = [];
+  for (const { page, text } of PAGES) {
+    for (const [, path = ""] of text.matchAll(/`((?:src|tests|scripts|docs)\/[\w./-]*)`/g)) {
+      const found = await Deno.stat(new URL(path, REPOSITORY)).catch(() => undefined);
+      if (found === undefined) missing.push(`${page}: ${path}`);
+    }
+  }
+  assertEquals(missing, []);
+});
+
+Deno.test("docs/OPERATIONS.md tells every flag of serve, with its default", () => {
+  const defaults: Readonly<Record<string, string>> = parsedDefaults();
+  const text = PAGES.find(({ page }) => page === "docs/OPERATIONS.md")?.text ?? "";
+  for (const [flag, value] of Object.entries(defaults)) {
+    const row = text.split("\n").find((line) => line.startsWith(`| \`--${flag}\``));
+    assertStringIncludes(row ?? "", `| \`${value}\``, `--${flag}`);
+  }
+});
+
+/** What `serve` does without a flag, by the flag's name. */
+function parsedDefaults(): Record<string, string> {
+  const { dataDir: _, ...rest } = parseServeOptions(["--data-dir", "/d"]);
+  const flagOf = (name: string) =>
+    name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return Object.fromEntries(
+    Object.entries(rest).map(([name, value]) => [flagOf(name), String(value)]),
+  );
+}
 
 Deno.test("every task that the documents name exists", () => {
   const unknown: string[] = [];
