@@ -279,11 +279,11 @@ Deno.test("a peer that comes again takes the place of its old session, whose tra
   // Bob's machine was off for a moment, and alice does not know.
   network.paths[0]?.stall();
   const second = await begin(meetingByFile(folder), alice, bob);
-  await closedSession(alice, first.alice);
   const { transfer } = await alice.event("transfer-failed");
   assertEquals([transfer.state, transfer.failure?.code], ["interrupted", "CONNECTION_LOST"]);
-  const open = await openedSession(alice, second.offering);
   network.paths[0]?.resume();
+  await closedSession(alice, first.alice);
+  const open = await openedSession(alice, second.offering);
   const peer = await alice.client.getPeer(open.identity ?? "");
   assertEquals(peer.sessionId, second.offering.sessionId);
 });
