@@ -191,15 +191,22 @@ export class PeerSession implements AsyncDisposable {
     clearTimeout(this.#timer?.id);
     const id = setTimeout(() => {
       this.#timer = undefined;
-      this.#perform(this.#session.tick(this.#now()));
+      try {
+        this.#perform(this.#session.tick(this.#now()));
+      } catch (error) {
+        this.#disconnected(messageOf(error));
+      }
     }, Math.max(0, due - this.#now()));
     this.#timer = { id, due };
   }
 
-  /** Lets the last frames go, then closes the channel. */
+  /** Lets the last frames go, unless nobody is there to take them, then closes the channel. */
   async #closeChannel(end: SessionEnd): Promise<void> {
     using deadline = new Deadline(CLOSE_MS, { what: "the peer to take the last messages" });
     try {
+      if (end.error?.code === "CONNECTION_LOST") {
+        return await this.#channel.close({ graceful: false });
+      }
       await this.#outbox.flushed(deadline.signal);
       await this.#channel.close({ signal: deadline.signal });
     } catch {
