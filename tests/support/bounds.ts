@@ -15,30 +15,35 @@ export const TRANSFER_MIB = 64;
 /** Share of a core that an idle daemon may use. */
 export const IDLE_CPU = 0.01;
 /**
- * Times that an idle daemon's threads may wake up in a second. What its timers are for: whether the
- * peer is still there is looked at every 1.5 s, and asked about after that long a silence, which
- * makes a question or an answer every 1.5 s; the session's ping is every 15 s, the event stream's
- * heartbeat as well. A timer of 200 ms alone would be more than this.
+ * Times that the thread of an idle daemon's event loop may wake up in a second. What there is to
+ * wake for: whether the peer is still there is looked at every 1.5 s, and asked about, by either
+ * side, after that long a silence; consent is asked for every 5 s (RFC 7675), the session's ping and
+ * the event stream's heartbeat come every 15 s. With the datagrams of the answers that is 2 a second;
+ * the engine's own housekeeping and second wakeups for one event make it 3 to 6. A timer of 100 ms
+ * would be 10 more.
  */
-export const IDLE_WAKEUPS = 4;
+export const IDLE_WAKEUPS = 12;
 
 /** Two daemons and the server that they meet at. */
 export class Pair implements AsyncDisposable {
+  readonly #owned: AsyncDisposableStack;
+
   private constructor(
-    readonly server: ReturnType<typeof startRendezvousServer>,
+    readonly serverUrl: string,
     readonly alice: ServedDaemon,
     readonly bob: ServedDaemon,
-  ) {}
+    owned: AsyncDisposableStack,
+  ) {
+    this.#owned = owned;
+  }
 
   /** Starts them, not yet paired. */
   static async start(): Promise<Pair> {
-    const server = startRendezvousServer();
-    return new Pair(server, await ServedDaemon.start(), await ServedDaemon.start());
-  }
-
-  /** Both. */
-  get daemons(): readonly [ServedDaemon, ServedDaemon] {
-    return [this.alice, this.bob];
+    await using started = new AsyncDisposableStack();
+    const { url } = started.use(startRendezvousServer());
+    const alice = started.use(await ServedDaemon.start());
+    const bob = started.use(await ServedDaemon.start());
+    return new Pair(url, alice, bob, started.move());
   }
 
   /** Measures both. */
@@ -46,10 +51,8 @@ export class Pair implements AsyncDisposable {
     return [await measure(this.alice.run.pid), await measure(this.bob.run.pid)];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.alice[Symbol.asyncDispose]();
-    await this.bob[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#owned.disposeAsync();
   }
 }
 
@@ -72,8 +75,8 @@ export interface TransferFigures {
 export async function measureTransfer(bytes: number): Promise<TransferFigures> {
   await using folder = await TempFolder.make();
   await using pair = await Pair.start();
-  const { alice, bob, server } = pair;
-  const sessions = await pairDaemons(server.url, alice, bob);
+  const { alice, bob, serverUrl } = pair;
+  const sessions = await pairDaemons(serverUrl, alice, bob);
   const path = folder.path("sparse.bin");
   {
     using file = await Deno.open(path, { write: true, createNew: true });
@@ -118,14 +121,14 @@ export function assertWithinMemory({ idle, peak }: TransferFigures): void {
 export interface IdleFigures {
   /** Share of a core. */
   readonly cpu: Both;
-  /** Times a second that threads woke up. */
+  /** Times a second that the event loop's thread woke up. */
   readonly wakeups: Both;
 }
 
 /** Lets two paired daemons be for some seconds. */
 export async function measureIdle(seconds: number): Promise<IdleFigures> {
   await using pair = await Pair.start();
-  await pairDaemons(pair.server.url, pair.alice, pair.bob);
+  await pairDaemons(pair.serverUrl, pair.alice, pair.bob);
   // What the pairing left to do, and compilers to finish.
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const [cpu, wakeups] = [await pair.each(cpuSecondsOf), await pair.each(wakeupsOf)];
@@ -156,8 +159,8 @@ export interface ChurnFigures {
  */
 export async function measureChurn(warmUp: number, count: number): Promise<ChurnFigures> {
   await using pair = await Pair.start();
-  const { alice, bob, server } = pair;
-  const first = await pairDaemons(server.url, alice, bob);
+  const { alice, bob, serverUrl } = pair;
+  const first = await pairDaemons(serverUrl, alice, bob);
   await close(pair, first.alice.sessionId, first.bob.sessionId);
   for (let i = 1; i < warmUp; i++) await openAndClose(pair);
   const files = await pair.each(openFilesOf);
@@ -169,7 +172,7 @@ export async function measureChurn(warmUp: number, count: number): Promise<Churn
 
 /** Both know each other by now: nobody is asked. */
 async function openAndClose(pair: Pair): Promise<void> {
-  const { offerer, answerer } = meeting(pair.server.url);
+  const { offerer, answerer } = meeting(pair.serverUrl);
   const [a, b] = [await pair.alice.pair(offerer), await pair.bob.pair(answerer)];
   for (const [daemon, { sessionId }] of [[pair.alice, a], [pair.bob, b]] as const) {
     await Promise.race([
