@@ -12,6 +12,8 @@ import { TempFolder } from "./temp_folder.ts";
 
 /** What the owner allows a transfer to take of memory, in MiB, whatever the file's length. */
 export const TRANSFER_MIB = 64;
+/** How long the longest transfer may take on the slowest machine. */
+const TRANSFER_MS = 30 * 60_000;
 /** Share of a core that an idle daemon may use. */
 export const IDLE_CPU = 0.01;
 /**
@@ -93,13 +95,14 @@ export async function measureTransfer(bytes: number): Promise<TransferFigures> {
   const { transfer: offer } = await bob.event(
     "transfer-offered",
     ({ transfer }) => transfer.direction === "incoming",
+    TRANSFER_MS, // the file is hashed first
   );
   const began = performance.now();
   await bob.client.acceptTransfer(offer.transferId, {});
   const ended = await Promise.race([
-    bob.event("transfer-finished"),
-    bob.event("transfer-failed"),
-    alice.event("transfer-failed"),
+    bob.event("transfer-finished", undefined, TRANSFER_MS),
+    bob.event("transfer-failed", undefined, TRANSFER_MS),
+    alice.event("transfer-failed", undefined, TRANSFER_MS),
   ]);
   const seconds = (performance.now() - began) / 1000;
   assertEquals(ended.type, "transfer-finished", JSON.stringify(ended));
@@ -142,6 +145,19 @@ export async function measureIdle(seconds: number): Promise<IdleFigures> {
   };
 }
 
+/** Options of {@linkcode measureChurn}. */
+export interface ChurnOptions {
+  /** Sessions before the first look: code and caches that stay are loaded by then. */
+  readonly warmUp: number;
+  /** Sessions between the two looks. */
+  readonly count: number;
+  /**
+   * Before each look: the engine gives back what it does not need when it has been idle for some
+   * 10 s, and until then keeps what the last full collection left, and half as much again.
+   */
+  readonly restSeconds: number;
+}
+
 /** What sessions that came and went have left. */
 export interface ChurnFigures {
   /** Resident memory after the first few, in MiB. */
@@ -153,21 +169,24 @@ export interface ChurnFigures {
 /**
  * Opens and closes sessions between two daemons, one after the other. Fails when an open file of
  * theirs is left.
- *
- * @param warmUp Sessions before the first look: code and caches that stay are loaded by then.
- * @param count Sessions between the two looks.
  */
-export async function measureChurn(warmUp: number, count: number): Promise<ChurnFigures> {
+export async function measureChurn(
+  { warmUp, count, restSeconds }: ChurnOptions,
+): Promise<ChurnFigures> {
   await using pair = await Pair.start();
   const { alice, bob, serverUrl } = pair;
   const first = await pairDaemons(serverUrl, alice, bob);
   await close(pair, first.alice.sessionId, first.bob.sessionId);
   for (let i = 1; i < warmUp; i++) await openAndClose(pair);
   const files = await pair.each(openFilesOf);
-  const before = await pair.each(async (pid) => (await memoryOf(pid)).resident);
+  const resident = async () => {
+    await new Promise((resolve) => setTimeout(resolve, restSeconds * 1000));
+    return await pair.each(async (pid) => (await memoryOf(pid)).resident);
+  };
+  const before = await resident();
   for (let i = 0; i < count; i++) await openAndClose(pair);
   assertEquals(await pair.each(openFilesOf), files);
-  return { before, after: await pair.each(async (pid) => (await memoryOf(pid)).resident) };
+  return { before, after: await resident() };
 }
 
 /** Both know each other by now: nobody is asked. */
