@@ -1,5 +1,5 @@
 /**
- * Starting the daemon's programs from source, with the permissions they are built with.
+ * Starting the daemon's programs from source, with the flags they are built with.
  *
  * @module
  */

@@ -12,33 +12,40 @@ import { TempFolder } from "./temp_folder.ts";
 
 /** What the owner allows a transfer to take of memory, in MiB, whatever the file's length. */
 export const TRANSFER_MIB = 64;
+/** How long the longest transfer may take on the slowest machine. */
+const TRANSFER_MS = 30 * 60_000;
 /** Share of a core that an idle daemon may use. */
 export const IDLE_CPU = 0.01;
 /**
- * Times that an idle daemon's threads may wake up in a second. What its timers are for: whether the
- * peer is still there is looked at every 1.5 s, and asked about after that long a silence, which
- * makes a question or an answer every 1.5 s; the session's ping is every 15 s, the event stream's
- * heartbeat as well. A timer of 200 ms alone would be more than this.
+ * Times that the thread of an idle daemon's event loop may wake up in a second. What there is to
+ * wake for: whether the peer is still there is looked at every 1.5 s, and asked about, by either
+ * side, after that long a silence; consent is asked for every 5 s (RFC 7675), the session's ping and
+ * the event stream's heartbeat come every 15 s. With the datagrams of the answers that is 2 a second;
+ * the engine's own housekeeping and second wakeups for one event make it 3 to 6. A timer of 100 ms
+ * would be 10 more.
  */
-export const IDLE_WAKEUPS = 4;
+export const IDLE_WAKEUPS = 12;
 
 /** Two daemons and the server that they meet at. */
 export class Pair implements AsyncDisposable {
+  readonly #owned: AsyncDisposableStack;
+
   private constructor(
-    readonly server: ReturnType<typeof startRendezvousServer>,
+    readonly serverUrl: string,
     readonly alice: ServedDaemon,
     readonly bob: ServedDaemon,
-  ) {}
+    owned: AsyncDisposableStack,
+  ) {
+    this.#owned = owned;
+  }
 
   /** Starts them, not yet paired. */
   static async start(): Promise<Pair> {
-    const server = startRendezvousServer();
-    return new Pair(server, await ServedDaemon.start(), await ServedDaemon.start());
-  }
-
-  /** Both. */
-  get daemons(): readonly [ServedDaemon, ServedDaemon] {
-    return [this.alice, this.bob];
+    await using started = new AsyncDisposableStack();
+    const { url } = started.use(startRendezvousServer());
+    const alice = started.use(await ServedDaemon.start());
+    const bob = started.use(await ServedDaemon.start());
+    return new Pair(url, alice, bob, started.move());
   }
 
   /** Measures both. */
@@ -46,10 +53,8 @@ export class Pair implements AsyncDisposable {
     return [await measure(this.alice.run.pid), await measure(this.bob.run.pid)];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.alice[Symbol.asyncDispose]();
-    await this.bob[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#owned.disposeAsync();
   }
 }
 
@@ -72,8 +77,8 @@ export interface TransferFigures {
 export async function measureTransfer(bytes: number): Promise<TransferFigures> {
   await using folder = await TempFolder.make();
   await using pair = await Pair.start();
-  const { alice, bob, server } = pair;
-  const sessions = await pairDaemons(server.url, alice, bob);
+  const { alice, bob, serverUrl } = pair;
+  const sessions = await pairDaemons(serverUrl, alice, bob);
   const path = folder.path("sparse.bin");
   {
     using file = await Deno.open(path, { write: true, createNew: true });
@@ -90,13 +95,14 @@ export async function measureTransfer(bytes: number): Promise<TransferFigures> {
   const { transfer: offer } = await bob.event(
     "transfer-offered",
     ({ transfer }) => transfer.direction === "incoming",
+    TRANSFER_MS, // the file is hashed first
   );
   const began = performance.now();
   await bob.client.acceptTransfer(offer.transferId, {});
   const ended = await Promise.race([
-    bob.event("transfer-finished"),
-    bob.event("transfer-failed"),
-    alice.event("transfer-failed"),
+    bob.event("transfer-finished", undefined, TRANSFER_MS),
+    bob.event("transfer-failed", undefined, TRANSFER_MS),
+    alice.event("transfer-failed", undefined, TRANSFER_MS),
   ]);
   const seconds = (performance.now() - began) / 1000;
   assertEquals(ended.type, "transfer-finished", JSON.stringify(ended));
@@ -118,14 +124,14 @@ export function assertWithinMemory({ idle, peak }: TransferFigures): void {
 export interface IdleFigures {
   /** Share of a core. */
   readonly cpu: Both;
-  /** Times a second that threads woke up. */
+  /** Times a second that the event loop's thread woke up. */
   readonly wakeups: Both;
 }
 
 /** Lets two paired daemons be for some seconds. */
 export async function measureIdle(seconds: number): Promise<IdleFigures> {
   await using pair = await Pair.start();
-  await pairDaemons(pair.server.url, pair.alice, pair.bob);
+  await pairDaemons(pair.serverUrl, pair.alice, pair.bob);
   // What the pairing left to do, and compilers to finish.
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const [cpu, wakeups] = [await pair.each(cpuSecondsOf), await pair.each(wakeupsOf)];
@@ -139,6 +145,19 @@ export async function measureIdle(seconds: number): Promise<IdleFigures> {
   };
 }
 
+/** Options of {@linkcode measureChurn}. */
+export interface ChurnOptions {
+  /** Sessions before the first look: code and caches that stay are loaded by then. */
+  readonly warmUp: number;
+  /** Sessions between the two looks. */
+  readonly count: number;
+  /**
+   * Before each look: the engine gives back what it does not need when it has been idle for some
+   * 10 s, and until then keeps what the last full collection left, and half as much again.
+   */
+  readonly restSeconds: number;
+}
+
 /** What sessions that came and went have left. */
 export interface ChurnFigures {
   /** Resident memory after the first few, in MiB. */
@@ -150,26 +169,29 @@ export interface ChurnFigures {
 /**
  * Opens and closes sessions between two daemons, one after the other. Fails when an open file of
  * theirs is left.
- *
- * @param warmUp Sessions before the first look: code and caches that stay are loaded by then.
- * @param count Sessions between the two looks.
  */
-export async function measureChurn(warmUp: number, count: number): Promise<ChurnFigures> {
+export async function measureChurn(
+  { warmUp, count, restSeconds }: ChurnOptions,
+): Promise<ChurnFigures> {
   await using pair = await Pair.start();
-  const { alice, bob, server } = pair;
-  const first = await pairDaemons(server.url, alice, bob);
+  const { alice, bob, serverUrl } = pair;
+  const first = await pairDaemons(serverUrl, alice, bob);
   await close(pair, first.alice.sessionId, first.bob.sessionId);
   for (let i = 1; i < warmUp; i++) await openAndClose(pair);
   const files = await pair.each(openFilesOf);
-  const before = await pair.each(async (pid) => (await memoryOf(pid)).resident);
+  const resident = async () => {
+    await new Promise((resolve) => setTimeout(resolve, restSeconds * 1000));
+    return await pair.each(async (pid) => (await memoryOf(pid)).resident);
+  };
+  const before = await resident();
   for (let i = 0; i < count; i++) await openAndClose(pair);
   assertEquals(await pair.each(openFilesOf), files);
-  return { before, after: await pair.each(async (pid) => (await memoryOf(pid)).resident) };
+  return { before, after: await resident() };
 }
 
 /** Both know each other by now: nobody is asked. */
 async function openAndClose(pair: Pair): Promise<void> {
-  const { offerer, answerer } = meeting(pair.server.url);
+  const { offerer, answerer } = meeting(pair.serverUrl);
   const [a, b] = [await pair.alice.pair(offerer), await pair.bob.pair(answerer)];
   for (const [daemon, { sessionId }] of [[pair.alice, a], [pair.bob, b]] as const) {
     await Promise.race([

@@ -37,12 +37,13 @@ export class HeardEvents implements AsyncDisposable {
     return this.#events;
   }
 
-  /** The first event, past ones too, that fits. */
+  /** The first event, past ones too, that fits; it may take `withinMs` milliseconds. */
   async first<T extends ApiEvent["type"]>(
     type: T,
     fits: (event: EventOf<T>) => boolean = () => true,
+    withinMs = EVENT_MS,
   ): Promise<EventOf<T>> {
-    using deadline = new Deadline(EVENT_MS, { what: `the event ${type}` });
+    using deadline = new Deadline(withinMs, { what: `the event ${type}` });
     const isIt = (event: ApiEvent): event is EventOf<T> =>
       event.type === type && fits(event as EventOf<T>);
     for (let seen = 0;;) {

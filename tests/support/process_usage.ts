@@ -40,14 +40,9 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** How often its threads have gone to sleep by themselves: once for each time that one woke up. */
+/** How often its first thread, the event loop's, has gone to sleep: once for each wakeup. */
 export async function wakeupsOf(pid: number): Promise<number> {
-  let sum = 0;
-  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    const status = await Deno.readTextFile(`/proc/${pid}/task/${name}/status`);
-    sum += field(status, "voluntary_ctxt_switches");
-  }
-  return sum;
+  return field(await Deno.readTextFile(`/proc/${pid}/status`), "voluntary_ctxt_switches");
 }
 
 /** What its open files are: sockets, pipes, paths; sorted, one entry for each descriptor. */
