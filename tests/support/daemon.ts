@@ -52,6 +52,11 @@ abstract class DaemonUnderTest implements AsyncDisposable {
     return this.#heard.first(type, fits);
   }
 
+  /** What it tells. */
+  get heard(): HeardEvents {
+    return this.#heard;
+  }
+
   /** Everything heard so far. */
   get events(): readonly ApiEvent[] {
     return this.#heard.all;
