@@ -86,6 +86,19 @@ export class FaultRelay implements AsyncDisposable {
     this.back.conditions = conditions;
   }
 
+  /** Cuts both directions for so long; then the conditions are as before. */
+  outage(ms: number): void {
+    const before = [this.forth.conditions, this.back.conditions] as const;
+    this.conditions = { cut: true };
+    this.#after(ms, () => [this.forth.conditions, this.back.conditions] = before);
+  }
+
+  /** Cuts both directions again and again: so long it is gone, so long it is there. */
+  flap(goneMs: number, thereMs: number): void {
+    this.outage(goneMs);
+    this.#after(goneMs + thereMs, () => this.flap(goneMs, thereMs));
+  }
+
   /** What it did so far. */
   get counts(): RelayCounts {
     return { received: this.#received, lost: this.#lost, delivered: this.#delivered };
@@ -181,10 +194,14 @@ export class FaultRelay implements AsyncDisposable {
   }
 
   #deliverAt(ms: number, data: Uint8Array, from: End, to: End): void {
-    if (ms <= 0) return this.#deliver(data, from, to);
+    if (ms <= 0) this.#deliver(data, from, to);
+    else this.#after(ms, () => this.#deliver(data, from, to));
+  }
+
+  #after(ms: number, act: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.#deliver(data, from, to);
+      act();
     }, ms);
     this.#timers.add(timer);
   }
