@@ -123,6 +123,7 @@ export class Daemon {
       sessions: () => this.#sessions.open,
       transfers: () => this.#scheduler.active,
       pairings: () => this.#pairings.pending().length,
+      unwritten: () => this.#book.unwritten,
     });
   }
 

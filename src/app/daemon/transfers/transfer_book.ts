@@ -56,6 +56,7 @@ export class TransferBook {
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
   #writing: Promise<void> = Promise.resolve();
+  #unwritten = 0;
 
   /** Starts with what the journal remembers. */
   constructor(options: TransferBookOptions) {
@@ -160,6 +161,11 @@ export class TransferBook {
     };
   }
 
+  /** Changes that wait for the disk. */
+  get unwritten(): number {
+    return this.#unwritten;
+  }
+
   /** Resolves when all changes so far are on disk and told. */
   settled(): Promise<void> {
     return this.#writing;
@@ -172,8 +178,10 @@ export class TransferBook {
   #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
     // What is written and told is the state at the change, not a later one.
     const [record, view] = [entry.record(), entry.view()];
+    this.#unwritten++;
     const kept = this.#writing.then(async () => {
       await this.#write(record);
+      this.#unwritten--;
       if (event !== undefined) this.#options.events.publish({ type: event, transfer: view });
     });
     this.#writing = kept;
