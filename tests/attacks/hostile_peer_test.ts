@@ -53,6 +53,7 @@ Deno.test("a peer that lies is answered the right code, and a good one is served
       assert(await good.isServed());
     });
   }
+  await meeting.daemon.stop();
   assertEquals(await namesIn(meeting.daemon.inbox), []);
 });
 
@@ -111,15 +112,18 @@ Deno.test("10,000 offers at once: one is taken, each other refused, memory bound
   assertLess(Deno.memoryUsage().rss - before, FLOOD_BYTES);
 });
 
-Deno.test("10,000 offers that are taken back at once: no more of them wait for the disk than a few", async () => {
+/** Each has two lines of the journal synced, so that the disk sets the pace. */
+const TAKEN_BACK = IS_LONG ? 10_000 : 500;
+
+Deno.test(`${TAKEN_BACK} offers that are taken back at once: no more of them wait for the disk than a few`, async () => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
   const good = stack.use(await openLyingSession(meeting));
   const peer = stack.use(await openLyingSession(meeting));
-  for (let sent = 0; sent < 10_000; sent += 500) {
-    await floodCancelledOffers(peer, 500);
+  for (let sent = 0; sent < TAKEN_BACK; sent += 100) {
+    await floodCancelledOffers(peer, 100);
     assert(await good.isServed());
-    assertLess(await metric(meeting, "bolt_journal_waiting"), 100);
+    assertLess(await metric(meeting, "bolt_journal_waiting"), 50);
     // Its frames wait for the daemon no longer than a channel keeps them.
     assert(await peer.isServed());
   }

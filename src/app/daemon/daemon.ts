@@ -110,6 +110,7 @@ export class Daemon {
         onOpen: () => this.#scheduler.wake(),
         onOffer: (file, session) => this.#transfers.offered(file, session),
         onTransferEnded: () => this.#scheduler.wake(),
+        caughtUp: () => this.#book.caughtUp(),
         onEnd: (session, message) => {
           this.#transfers.sessionEnded(session, message).catch((error) => {
             log.error("transfers could not be ended", { reason: messageOf(error) });

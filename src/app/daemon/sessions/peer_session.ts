@@ -24,8 +24,11 @@ export type TransferNews = Exclude<TransferEffect, SendEffect>;
 export interface PeerSessionListener {
   /** Both HELLOs are done: a decision on trust is due. */
   established(peer: PeerFacts): void;
-  /** Something happened to a transfer. */
-  transferNews(news: TransferNews): void;
+  /**
+   * Something happened to a transfer. The peer's next message is not read before a promise that
+   * comes back has settled; it never rejects.
+   */
+  transferNews(news: TransferNews): void | Promise<void>;
   /** The session is over; told before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
@@ -53,6 +56,8 @@ export class PeerSession implements AsyncDisposable {
   #timer: { readonly id: ReturnType<typeof setTimeout>; readonly due: number } | undefined;
   #transfers: Transfers | undefined;
   #closing: Promise<void> | undefined;
+  /** What the peer's next message waits for. */
+  #held: void | Promise<void> = undefined;
 
   /** Takes the session and the channel over. */
   constructor(
@@ -134,6 +139,7 @@ export class PeerSession implements AsyncDisposable {
         const message = await this.#channel.receive();
         if (message === undefined) break;
         this.#perform(this.#session.receive(message, this.#now()));
+        await this.#held;
       }
       this.#perform(this.#session.disconnected());
     } catch (error) {
@@ -166,7 +172,7 @@ export class PeerSession implements AsyncDisposable {
         case "round-trip":
           break; // nobody asked for them
         default:
-          this.#listener.transferNews(effect);
+          this.#held = this.#listener.transferNews(effect) ?? this.#held;
       }
     }
     this.#arm();

@@ -35,6 +35,11 @@ export interface SessionsListener {
   onOffer(file: IncomingFile, transfers: SessionTransfers): void;
   /** A transfer has ended, and another may begin. */
   onTransferEnded(): void;
+  /**
+   * When what was told is on disk, so that a peer may say more; undefined when hardly anything
+   * waits. Never rejects.
+   */
+  caughtUp(): Promise<void> | undefined;
   /** An open session has ended. */
   onEnd(transfers: SessionTransfers, message: string): void;
 }
@@ -245,7 +250,11 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
-          transferNews: (news) => entry.transfers?.deliver(news),
+          transferNews: (news) => {
+            entry.transfers?.deliver(news);
+            // Chunks are not recorded, and have a queue of their own.
+            return news.type === "transfer-chunk" ? undefined : this.#options.listener.caughtUp();
+          },
           ending: (end) => this.#ending(entry, end),
         },
       });

@@ -15,6 +15,8 @@ import { TransferEntry, type TransferFacts, type TransferProgress } from "./tran
 
 /** Most transfers that are remembered; the oldest ended ones go first. */
 const MAX_ENTRIES = 1000;
+/** Changes that may wait for the disk before the peers that cause them have to. */
+const MAX_UNWRITTEN = 32;
 /** Least time between two progress events of a transfer, in milliseconds. */
 const PROGRESS_MS = 500;
 
@@ -164,6 +166,14 @@ export class TransferBook {
   /** Changes that wait for the disk. */
   get unwritten(): number {
     return this.#unwritten;
+  }
+
+  /**
+   * What a peer is to wait for before it causes more changes: undefined when few wait for the disk,
+   * else {@linkcode settled}.
+   */
+  caughtUp(): Promise<void> | undefined {
+    return this.#unwritten > MAX_UNWRITTEN ? this.settled() : undefined;
   }
 
   /** Resolves when all changes so far are on disk and told. */
