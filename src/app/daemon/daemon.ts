@@ -124,6 +124,7 @@ export class Daemon {
       sessions: () => this.#sessions.open,
       transfers: () => this.#scheduler.active,
       pairings: () => this.#pairings.pending().length,
+      unwritten: () => this.#book.waiting,
     });
   }
 

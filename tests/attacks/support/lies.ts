@@ -158,13 +158,13 @@ const BEFORE: readonly Lie[] = [
   frame(
     "before",
     "33 capabilities",
-    "HELLO_SCHEMA_ERROR",
+    "PROTOCOL_VIOLATION",
     (p) => p.hello({ capabilities: Array(33).fill("bolt.profile-envelope-v1") }),
   ),
   frame(
     "before",
     "a capability of 65 bytes",
-    "HELLO_SCHEMA_ERROR",
+    "PROTOCOL_VIOLATION",
     (p) => p.hello({ capabilities: ["bolt.profile-envelope-v1", "x".repeat(65)] }),
   ),
   frame("before", "no envelopes", "PROTOCOL_VIOLATION", (p) => p.hello({ capabilities: [] })),
@@ -291,8 +291,8 @@ const RATCHET: readonly Lie[] = [
   ),
   ratcheted(
     "a chain index of -1",
-    "RATCHET_STATE_ERROR",
-    false,
+    "RATCHET_CHAIN_ERROR",
+    true,
     (peer, id) => sayRatcheted(peer, id, 0, (fields) => ({ ...fields, chain_index: -1 })),
   ),
   ratcheted("a chain index skipped", "RATCHET_CHAIN_ERROR", true, async (peer, id) => {
@@ -333,3 +333,16 @@ export async function sendTruly(peer: LyingPeer, filename: string): Promise<stri
 
 /** An offer of the file under this name. */
 export const offerOfFile = (filename: string): Said => offer(freshId(), { filename });
+
+/** Offers again and again, without waiting for an answer. */
+export async function floodOffers(peer: LyingPeer, count: number): Promise<void> {
+  for (let left = count; left > 0; left--) await say(peer, offer(freshId()));
+}
+
+/** Offers and takes it back, again and again, without waiting for an answer. */
+export async function floodCancelledOffers(peer: LyingPeer, count: number): Promise<void> {
+  for (let left = count; left > 0; left--) {
+    const transferId = freshId();
+    await say(peer, offer(transferId), { type: "cancel", transferId, cancelledBy: "initiator" });
+  }
+}

@@ -9,6 +9,7 @@ import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../../../src/protocol/cr
 import {
   type EphemeralPublicKey,
   KeyPair,
+  PublicKey,
   type SecretKey,
 } from "../../../src/protocol/crypto/keys.ts";
 import { boxKey, open, seal } from "../../../src/protocol/crypto/sealing.ts";
@@ -90,6 +91,19 @@ export class LyingPeer implements AsyncDisposable {
     } as const;
     const channel = await offering.connect(bundle, signal);
     return new LyingPeer(channel, identity, ephemeral, answer.publicKey);
+  }
+
+  /**
+   * Over a channel that was come by otherwise.
+   *
+   * @param channel Owned by the peer from here on.
+   * @param victim The victim's half of the connection's keys, in base64.
+   * @param ephemeral The peer's keys.
+   */
+  static over(channel: Channel, victim: string, ephemeral: KeyPair<"ephemeral">): LyingPeer {
+    const publicKey = PublicKey.parse("ephemeral", victim);
+    if (publicKey === undefined) throw new Error("the victim's key is none");
+    return new LyingPeer(channel, KeyPair.generate("identity", random), ephemeral, publicKey);
   }
 
   /** Sends a frame, whatever it is; silently when the daemon has hung up. */

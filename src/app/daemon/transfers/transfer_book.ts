@@ -166,6 +166,11 @@ export class TransferBook {
     };
   }
 
+  /** Changes that wait for the disk. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /**
    * Undefined when more may happen now; else what to wait for first. A peer can bring changes
    * faster than the disk takes them.
