@@ -9,6 +9,7 @@ import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import type { PeerFacts, SessionEnd } from "../../src/protocol/session/effects.ts";
 import { Session } from "../../src/protocol/session/session.ts";
 import { encodeWebSignal, parseWebSignal } from "../../src/protocol/signal/web_payload.ts";
+import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
 import { publishSignalFile, SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
 import type { Channel } from "../../src/transport/channel.ts";
@@ -85,7 +86,9 @@ export class HandDrivenPeer implements AsyncDisposable {
     if (path === undefined) throw new Error("unreachable");
     const identity = KeyPair.generate("identity", random).publicKey;
     const remoteEphemeral = answer.publicKey;
-    const session = new Session({ identity, ephemeral, remoteEphemeral, random });
+    // What it may offer is not bounded on its side.
+    const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
+    const session = new Session({ identity, ephemeral, remoteEphemeral, random, limits });
     const peer = new HandDrivenPeer(path, session, identity.hex);
     peer.#peer.start();
     await peer.#established.promise;
@@ -109,14 +112,23 @@ export class HandDrivenPeer implements AsyncDisposable {
   }
 
   /** Offers a file. Gives its id on the wire. */
-  offer(file: Described): string {
-    let id = "";
+  offer(file: Described): TransferId {
+    let id: TransferId | undefined;
     this.#peer.act((transfers: Transfers, now) => {
       const { transferId, effects } = transfers.offer(file, now);
       id = transferId;
       return effects;
     });
+    if (id === undefined) throw new Error("the session is not open");
     return id;
+  }
+
+  /** Sends the next chunk of an accepted file, or nothing when that can't be now. */
+  sendChunk(id: TransferId, bytes: (length: number) => Uint8Array<ArrayBuffer>): void {
+    this.#peer.act((transfers, now) => {
+      const next = transfers.nextChunk(id);
+      return next === undefined ? [] : transfers.sendChunk(id, bytes(next.length), now);
+    });
   }
 
   /** The next news of that type, or past ones that no wait has taken. */

@@ -29,6 +29,8 @@ const MAX_KEPT = 64;
 
 /** What is told about sessions to the transfers. */
 export interface SessionsListener {
+  /** What to wait for before more of any peer's messages are read; undefined for nothing. */
+  room(): Promise<void> | undefined;
   /** A session is open: transfers may begin. */
   onOpen(transfers: SessionTransfers): void;
   /** A peer offers a file. */
@@ -203,6 +205,9 @@ export class Sessions {
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
       ephemeral[Symbol.dispose]();
+      // It is told of for a while, and must not keep its connection's memory for so long.
+      delete entry.peer;
+      delete entry.transfers;
     }
   }
 
@@ -245,6 +250,7 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
+          room: () => this.#options.listener.room(),
           transferNews: (news) => entry.transfers?.deliver(news),
           ending: (end) => this.#ending(entry, end),
         },

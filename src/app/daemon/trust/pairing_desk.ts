@@ -35,7 +35,6 @@ interface Request {
   pairing: Pairing;
   wrongSas: number;
   readonly decided: PromiseWithResolvers<PairingOutcome>;
-  readonly timer: ReturnType<typeof setTimeout>;
 }
 
 /** Options of a {@linkcode PairingDesk}. */
@@ -44,6 +43,11 @@ export interface PairingDeskOptions {
   readonly events: EventHub;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /**
+   * Calls `then` once after so many milliseconds; what it returns takes that back.
+   * @default {setTimeout}
+   */
+  readonly after?: (ms: number, then: () => void) => () => void;
 }
 
 /** Keeps requests and takes decisions. */
@@ -62,7 +66,8 @@ export class PairingDesk {
    * or `withdrawn` when `ended` resolves first.
    */
   async ask(applicant: Applicant, ended: Promise<unknown>): Promise<PairingOutcome> {
-    const now = this.#options.now();
+    const { events, now: clock, after = afterTimeout } = this.#options;
+    const now = clock();
     const { deviceName, ...rest } = applicant;
     const pairing: Pairing = {
       ...rest,
@@ -73,20 +78,20 @@ export class PairingDesk {
       expiresAt: new Date(now + DECISION_MS).toISOString(),
     };
     const decided = Promise.withResolvers<PairingOutcome>();
-    const timer = setTimeout(() => decided.resolve("expired"), DECISION_MS);
-    const request: Request = { pairing, wrongSas: 0, decided, timer };
+    const stopClock = after(DECISION_MS, () => decided.resolve("expired"));
+    const request: Request = { pairing, wrongSas: 0, decided };
     this.#requests.set(pairing.pairingId, request);
-    this.#options.events.publish({ type: "pairing-requested", pairing });
+    events.publish({ type: "pairing-requested", pairing });
     ended.then(() => decided.resolve("withdrawn"));
     try {
       const outcome = await decided.promise;
       const denied = outcome.startsWith("deny");
       const state = outcome.startsWith("allow") ? "allowed" : denied ? "denied" : "expired";
       request.pairing = { ...pairing, state };
-      this.#options.events.publish({ type: "pairing-decided", pairing: request.pairing });
+      events.publish({ type: "pairing-decided", pairing: request.pairing });
       return outcome;
     } finally {
-      clearTimeout(timer);
+      stopClock();
       this.#forgetOld();
     }
   }
@@ -162,4 +167,9 @@ export class PairingDesk {
       if (pairing.state !== "pending") this.#requests.delete(id);
     }
   }
+}
+
+function afterTimeout(ms: number, then: () => void): () => void {
+  const timer = setTimeout(then, ms);
+  return () => clearTimeout(timer);
 }
