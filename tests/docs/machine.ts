@@ -54,7 +54,9 @@ export class Machine implements AsyncDisposable {
 
   /** Prepares the shell: what is wrong is seen, and what was started ends with it. */
   async start(): Promise<void> {
-    await this.#write(`exec 2>&1\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n`);
+    // Not `$(jobs -p)`: a subshell has no jobs.
+    const end = 'jobs -p > "$HOME/.jobs"; kill $(cat "$HOME/.jobs") 2> /dev/null || true; wait';
+    await this.#write(`exec 2>&1\ntrap '${end}' EXIT\n`);
   }
 
   /**
@@ -111,8 +113,28 @@ export class Machine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A command that still runs (another machine's block has failed) would keep the shell.
+    for (const pid of await descendantsOf(this.#shell.pid)) endProcess(pid);
     await this.#stdin.close().catch(() => {});
     await this.#shell.status;
     await this.#reading;
+  }
+}
+
+/** The processes that a process has started, and those that these have. */
+async function descendantsOf(ancestor: number): Promise<number[]> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "pid=,ppid="] }).output();
+  const pairs = new TextDecoder().decode(stdout).trim().split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const childrenOf = (parent: number): number[] =>
+    pairs.flatMap(([pid = 0, ppid]) => ppid === parent ? [pid, ...childrenOf(pid)] : []);
+  return childrenOf(ancestor);
+}
+
+function endProcess(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGTERM");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // it has ended by itself
   }
 }

@@ -6,6 +6,7 @@
  */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
+import { DAEMON_PERMISSIONS } from "../../scripts/build/permissions.ts";
 import { parseOneShotOptions } from "../../src/cli/one_shot_options.ts";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
 import { normalizePeerCode } from "../../src/protocol/signal/peer_code.ts";
@@ -84,6 +85,14 @@ function parsedDefaults(): Record<string, string> {
     Object.entries(rest).map(([name, value]) => [flagOf(name), String(value)]),
   );
 }
+
+Deno.test("the contract names every permission that the daemon is built with, and no other", () => {
+  const text = PAGES.find(({ page }) => page === "docs/DAEMON_CONTRACT.md")?.text ?? "";
+  const section = text.slice(text.indexOf("\n## Permissions"));
+  const named = [...section.matchAll(/`(--(?:no|allow|ignore)-[^`]+)`/g)].map(([, flag]) => flag);
+  const built = DAEMON_PERMISSIONS.filter((flag) => !flag.startsWith("--v8-flags"));
+  assertEquals(named.toSorted(), built.toSorted());
+});
 
 Deno.test("every task that the documents name exists", () => {
   const unknown: string[] = [];
