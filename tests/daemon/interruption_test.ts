@@ -8,20 +8,7 @@ import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { namesIn, offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
-
-const LONG = 8_000_000;
-
-/** A transfer of which something has arrived, held there. */
-async function heldMidway(pair: Pair) {
-  const sent = await pair.send("long", someBytes(LONG));
-  const offer = await offerOf(pair.bob, "long");
-  await pair.bob.client.acceptTransfer(offer.transferId, {});
-  await transferIn(pair.alice, sent, "active");
-  await pair.alice.client.pauseTransfer(sent.transferId);
-  await transferIn(pair.bob, offer, "paused");
-  return { sent, offer };
-}
+import { LONG, namesIn, offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
 
 for (const policy of ["remove", "keep"] as const) {
   Deno.test(`a transfer whose channel is lost is interrupted at both ends; --on-interrupt ${policy}: so for the partial file, and transfer-status tells it after a restart`, async () => {
@@ -31,7 +18,7 @@ for (const policy of ["remove", "keep"] as const) {
     const names = policy === "keep" ? (id: string) => [`.${id}.part`] : () => [];
     const id = await (async () => {
       await using pair = await Pair.make({ bobsData: dataDir, bob: flags });
-      const { sent, offer } = await heldMidway(pair);
+      const { sent, offer } = await pair.heldMidway();
       pair.network.paths[0]?.lose();
       const ends = [
         await transferIn(pair.alice, sent, "interrupted"),
@@ -52,7 +39,7 @@ for (const policy of ["remove", "keep"] as const) {
 Deno.test("a partial file is kept for a lost channel only: cancelled by either end, it goes", async () => {
   for (const who of ["alice", "bob"] as const) {
     await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
-    const { sent, offer } = await heldMidway(pair);
+    const { sent, offer } = await pair.heldMidway();
     await pair[who].client.cancelTransfer((who === "alice" ? sent : offer).transferId);
     await transferIn(pair.bob, offer, "cancelled");
     assertEquals(await namesIn(pair.bob.inbox), []);
@@ -62,7 +49,7 @@ Deno.test("a partial file is kept for a lost channel only: cancelled by either e
 Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees cancelled, and the end is graceful", async () => {
   for (const who of ["alice", "bob"] as const) {
     await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
-    const { sent, offer } = await heldMidway(pair);
+    const { sent, offer } = await pair.heldMidway();
     await pair[who].client.shutdown();
     await pair[who].event("daemon-stopping", ({ reason }) => reason === "api");
     assertEquals(await pair[who].ended, "graceful");
@@ -76,7 +63,7 @@ Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees
 
 Deno.test("then force close: a peer that takes nothing holds the shutdown up for --shutdown-timeout-secs, no longer", async () => {
   await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "1"] });
-  await heldMidway(pair);
+  await pair.heldMidway();
   pair.network.paths[0]?.stall();
   pair.alice.interrupt();
   assertEquals(await pair.alice.ended, "forced");
@@ -85,7 +72,7 @@ Deno.test("then force close: a peer that takes nothing holds the shutdown up for
 
 Deno.test("a second request forces the shutdown at once", async () => {
   await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
-  await heldMidway(pair);
+  await pair.heldMidway();
   pair.network.paths[0]?.stall();
   pair.alice.interrupt();
   await pair.alice.event("daemon-stopping", ({ reason }) => reason === "signal");
@@ -96,7 +83,7 @@ Deno.test("a second request forces the shutdown at once", async () => {
 
 Deno.test("a forced shutdown by the API waits for nobody", async () => {
   await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
-  await heldMidway(pair);
+  await pair.heldMidway();
   pair.network.paths[0]?.stall();
   await pair.alice.client.shutdown({ force: true });
   assertEquals(await pair.alice.ended, "forced");

@@ -15,7 +15,7 @@ import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferNews } from "../sessions/peer_session.ts";
-import { endOf } from "./outgoing_transfer.ts";
+import { endOf, type TransferEnd } from "./outgoing_transfer.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { TransferBook } from "./transfer_book.ts";
@@ -322,7 +322,7 @@ export class IncomingTransfer implements ScheduledWork {
   }
 
   /** How it ended: by what went wrong here, by our word, or by what came. */
-  #endOf(ended: EndedEffect): Pick<TransferEntry["progress"], "state" | "failure"> {
+  #endOf(ended: EndedEffect): TransferEnd {
     if (this.#ownFailure !== undefined) return { state: "failed", failure: this.#ownFailure };
     if (this.#ownEnd !== undefined) return { state: this.#ownEnd };
     return endOf(ended, true, this.#options.session.lost);

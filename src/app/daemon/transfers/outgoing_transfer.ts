@@ -33,8 +33,8 @@ export interface OutgoingTransferOptions {
   readonly fs: FileSystem;
 }
 
-/** How a transfer ended early. */
-export type End = Pick<TransferEntry["progress"], "state" | "failure">;
+/** How a transfer ended. */
+export type TransferEnd = Pick<TransferEntry["progress"], "state" | "failure">;
 
 /** One file on its way out, from the queue to its end. */
 export class OutgoingTransfer implements ScheduledWork {
@@ -43,7 +43,7 @@ export class OutgoingTransfer implements ScheduledWork {
   #source: SourceFile | undefined;
   #attempt: Attempt | undefined;
   /** How it is to end as soon as no offer of it is under way. */
-  #stopped: End | undefined;
+  #stopped: TransferEnd | undefined;
 
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
@@ -119,13 +119,13 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   /** What is offered already ends by itself; anything else ends here. */
-  async #stop(end: End): Promise<void> {
+  async #stop(end: TransferEnd): Promise<void> {
     this.#stopped ??= end;
     this.#hashing.abort();
     if (this.#attempt === undefined) await this.#end(end);
   }
 
-  async #end(end: End): Promise<void> {
+  async #end(end: TransferEnd): Promise<void> {
     if (!this.entry.isFinal) await this.#options.book.change(this.entry, end, "transfer-failed");
   }
 }
@@ -303,7 +303,7 @@ export function endOf(
   ended: EndedEffect,
   started: boolean,
   lost: boolean,
-): End {
+): TransferEnd {
   const code = ended.error?.code;
   if (code === "CONNECTION_LOST" || (lost && ended.outcome !== "failed")) {
     return {
