@@ -142,8 +142,8 @@ function say(line: string): void {
 
 const DEFAULT_ROUNDS = 5;
 const rounds = Number(parseArgs(Deno.args, { string: ["rounds"] }).rounds ?? DEFAULT_ROUNDS);
-const results: Results = new Map();
 const { list, close } = await variants();
+const results: Results = new Map(list.map(({ name }) => [name, []]));
 try {
   for (let round = 0; round < rounds; round++) {
     for (const variant of list) {

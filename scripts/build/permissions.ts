@@ -29,3 +29,18 @@ export const DAEMON_PERMISSIONS: readonly string[] = [
  * - A full collection comes when the old ones have grown by half, not to as much as fourfold.
  */
 export const DAEMON_V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=50";
+
+/**
+ * boltctl's. The socket's path is not known when the file is built, and `--allow-net=unix:PATH` takes
+ * one exact path and no pattern: so the network, reading and writing are not narrowed. Only the
+ * socket, the paths given to `doctor` and its `--rendezvous-url` are touched; docs/BOLTCTL.md tells how
+ * to start it from source with the one socket alone.
+ */
+export const BOLTCTL_PERMISSIONS: readonly string[] = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-sys=networkInterfaces,statfs",
+  "--allow-env=BOLT_SOCKET,NO_COLOR",
+  "--allow-read",
+  "--allow-write",
+];

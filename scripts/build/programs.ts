@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "./permissions.ts";
+import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "./permissions.ts";
 
 /** A program. */
 export interface Program {
@@ -32,5 +32,10 @@ export const PROGRAMS: readonly Program[] = [
     entry: new URL("src/main.ts", REPOSITORY),
     permissions: DAEMON_PERMISSIONS,
     v8Flags: DAEMON_V8_FLAGS,
+  },
+  {
+    name: "boltctl",
+    entry: new URL("src/boltctl.ts", REPOSITORY),
+    permissions: BOLTCTL_PERMISSIONS,
   },
 ];

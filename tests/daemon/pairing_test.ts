@@ -20,6 +20,7 @@ import {
   pairingOf,
 } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
+import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const ASKS = ["--device-name", "alice's laptop"];
@@ -265,13 +266,23 @@ Deno.test("MUST bound concurrent peer connections: several sessions at once up t
   assertEquals((await closedSession(alice, waiting)).state, "closed");
 });
 
-Deno.test("a peer that comes again takes the place of its old session", async () => {
+Deno.test("a peer that comes again takes the place of its old session, whose transfers are interrupted", async () => {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();
   await using alice = await LocalDaemon.start(network);
   await using bob = await LocalDaemon.start(network);
   const first = await pairBy(meetingByFile(folder), alice, bob);
+  const paths = [folder.path("file")];
+  await Deno.writeTextFile(folder.path("file"), "x");
+  const identity = first.alice.identity ?? "";
+  await alice.client.send({ paths, identity, priority: 0 });
+  await bob.event("transfer-offered");
+  // Bob's machine was off for a moment, and alice does not know.
+  network.paths[0]?.stall();
   const second = await begin(meetingByFile(folder), alice, bob);
+  const { transfer } = await alice.event("transfer-failed");
+  assertEquals([transfer.state, transfer.failure?.code], ["interrupted", "CONNECTION_LOST"]);
+  network.paths[0]?.resume();
   await closedSession(alice, first.alice);
   const open = await openedSession(alice, second.offering);
   const peer = await alice.client.getPeer(open.identity ?? "");
@@ -287,4 +298,25 @@ Deno.test("MUST NOT perform discovery or rendezvous: a session that the app did 
   const { state, failure } = await closedSession(alice, lonely);
   assertEquals([state, failure?.code], ["failed", "DEADLINE"]);
   assertEquals(network.paths.length, 0);
+});
+
+Deno.test('a pairing decision is on disk when it is answered and told: "Identity store and pin store MUST survive crashes"', async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  await using bob = await LocalDaemon.start(network);
+  const { offering, answering } = await begin(meetingByFile(folder), alice, bob);
+  const trusted = async (daemon: DaemonUnderTest) => {
+    const text = await Deno.readTextFile(join(daemon.dataDir, "pins", "trust.json"))
+      .catch(() => '{"peers":{}}');
+    return Object.entries(JSON.parse(text).peers);
+  };
+  const ofAlice = await pairingOf(alice, offering);
+  const ofBob = await pairingOf(bob, answering);
+  await alice.client.decidePairing(ofAlice.pairingId, { decision: "allow_always" });
+  assertEquals(await trusted(alice), [[ofAlice.identity, "allow_always"]]);
+  const deciding = bob.client.decidePairing(ofBob.pairingId, { decision: "deny_always" });
+  await bob.event("pairing-decided");
+  assertEquals(await trusted(bob), [[ofBob.identity, "deny_always"]]);
+  await deciding;
 });

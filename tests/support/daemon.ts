@@ -53,6 +53,11 @@ abstract class DaemonUnderTest implements AsyncDisposable {
     return this.#heard.first(type, fits, withinMs);
   }
 
+  /** What it tells. */
+  get heard(): HeardEvents {
+    return this.#heard;
+  }
+
   /** Everything heard so far. */
   get events(): readonly ApiEvent[] {
     return this.#heard.all;

@@ -43,20 +43,34 @@ export class HeardEvents implements AsyncDisposable {
     fits: (event: EventOf<T>) => boolean = () => true,
     withinMs = EVENT_MS,
   ): Promise<EventOf<T>> {
-    using deadline = new Deadline(withinMs, { what: `the event ${type}` });
     const isIt = (event: ApiEvent): event is EventOf<T> =>
       event.type === type && fits(event as EventOf<T>);
+    return await this.find(`the event ${type}`, isIt, withinMs);
+  }
+
+  /**
+   * The first event of any name, past ones too, that fits.
+   *
+   * @param what Names it in the error.
+   * @param ms How long it may take.
+   */
+  async find<T extends ApiEvent>(
+    what: string,
+    fits: (event: ApiEvent) => event is T,
+    ms = EVENT_MS,
+  ): Promise<T> {
+    using deadline = new Deadline(ms, { what });
     for (let seen = 0;;) {
       const event = this.#events[seen];
       if (event === undefined) {
         if (this.#listening.signal.aborted || deadline.signal.aborted) {
           const heard = this.#events.map((one) => JSON.stringify(one)).join("\n");
-          throw new Error(`the event ${type} did not come; heard:\n${heard}`);
+          throw new Error(`${what} did not come; heard:\n${heard}`);
         }
         await abortable(this.#wake.promise, deadline.signal).catch(() => {}); // told above
       } else {
         seen++;
-        if (isIt(event)) return event;
+        if (fits(event)) return event;
       }
     }
   }

@@ -107,6 +107,7 @@ export class Daemon {
       random,
       now,
       listener: {
+        room: () => this.#book.room(),
         onOpen: () => this.#scheduler.wake(),
         onOffer: (file, session) => this.#transfers.offered(file, session),
         onTransferEnded: () => this.#scheduler.wake(),

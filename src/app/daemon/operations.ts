@@ -141,7 +141,7 @@ class Operations implements DaemonOperations {
   }
 
   decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
-    return now(() => this.#parts.pairings.decide(pairingId, decision));
+    return this.#parts.pairings.decide(pairingId, decision);
   }
 
   async send(parameters: SendParameters): Promise<Transfer[]> {

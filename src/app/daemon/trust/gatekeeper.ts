@@ -10,7 +10,7 @@ import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy } from "../options.ts";
-import type { Applicant, PairingDesk } from "./pairing_desk.ts";
+import type { Applicant, PairingDesk, PairingOutcome } from "./pairing_desk.ts";
 
 /** Identities whose last session is remembered, for `trust` by SAS. */
 const MAX_MET = 256;
@@ -170,20 +170,16 @@ export class Gatekeeper {
   }
 
   async #ask(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
-    const { desk, trust, log } = this.#options;
+    const { desk, log } = this.#options;
     const { identity } = applicant;
     log.info("an unknown identity asks to be let in", { identity, sas: applicant.sas });
-    const outcome = await desk.ask(applicant, ended);
+    const outcome = await desk.ask(applicant, ended, (outcome) => this.#keep(applicant, outcome));
     log.info("pairing decided", { identity, outcome });
     switch (outcome) {
       case "allow_always":
-        await this.#pin(applicant);
-        return { admitted: true };
       case "allow_once":
         return { admitted: true };
       case "deny_always":
-        await trust.deny(identity);
-        return denied("the pairing was denied");
       case "deny_once":
         return denied("the pairing was denied");
       case "expired":
@@ -192,6 +188,11 @@ export class Gatekeeper {
         return { admitted: false, code: "PAIRING_EXPIRED", message };
       }
     }
+  }
+
+  async #keep(applicant: Applicant, outcome: PairingOutcome): Promise<void> {
+    if (outcome === "allow_always") await this.#pin(applicant);
+    else if (outcome === "deny_always") await this.#options.trust.deny(applicant.identity);
   }
 
   async #pin(applicant: Applicant): Promise<void> {

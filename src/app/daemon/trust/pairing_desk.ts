@@ -35,7 +35,8 @@ interface Request {
   pairing: Pairing;
   wrongSas: number;
   readonly decided: PromiseWithResolvers<PairingOutcome>;
-  readonly timer: ReturnType<typeof setTimeout>;
+  /** Resolved when the decision is where no crash loses it. */
+  readonly kept: PromiseWithResolvers<void>;
 }
 
 /** Options of a {@linkcode PairingDesk}. */
@@ -44,6 +45,11 @@ export interface PairingDeskOptions {
   readonly events: EventHub;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /**
+   * Calls `then` once after so many milliseconds; what it returns takes that back.
+   * @default {setTimeout}
+   */
+  readonly after?: (ms: number, then: () => void) => () => void;
 }
 
 /** Keeps requests and takes decisions. */
@@ -60,9 +66,19 @@ export class PairingDesk {
   /**
    * Asks the application. Resolves with its decision, or `expired` after {@linkcode DECISION_MS},
    * or `withdrawn` when `ended` resolves first.
+   *
+   * @param applicant Who asks.
+   * @param ended Resolves when there is no session any more.
+   * @param keep Makes the outcome last. Nobody is told of it before; what it throws is thrown, here
+   * and by {@linkcode PairingDesk.decide}.
    */
-  async ask(applicant: Applicant, ended: Promise<unknown>): Promise<PairingOutcome> {
-    const now = this.#options.now();
+  async ask(
+    applicant: Applicant,
+    ended: Promise<unknown>,
+    keep: (outcome: PairingOutcome) => Promise<void>,
+  ): Promise<PairingOutcome> {
+    const { events, now: clock, after = afterTimeout } = this.#options;
+    const now = clock();
     const { deviceName, ...rest } = applicant;
     const pairing: Pairing = {
       ...rest,
@@ -73,20 +89,27 @@ export class PairingDesk {
       expiresAt: new Date(now + DECISION_MS).toISOString(),
     };
     const decided = Promise.withResolvers<PairingOutcome>();
-    const timer = setTimeout(() => decided.resolve("expired"), DECISION_MS);
-    const request: Request = { pairing, wrongSas: 0, decided, timer };
+    const stopClock = after(DECISION_MS, () => decided.resolve("expired"));
+    const kept = Promise.withResolvers<void>();
+    kept.promise.catch(() => {}); // nobody may have asked; it is thrown below
+    const request: Request = { pairing, wrongSas: 0, decided, kept };
     this.#requests.set(pairing.pairingId, request);
-    this.#options.events.publish({ type: "pairing-requested", pairing });
+    events.publish({ type: "pairing-requested", pairing });
     ended.then(() => decided.resolve("withdrawn"));
     try {
       const outcome = await decided.promise;
       const denied = outcome.startsWith("deny");
       const state = outcome.startsWith("allow") ? "allowed" : denied ? "denied" : "expired";
       request.pairing = { ...pairing, state };
-      this.#options.events.publish({ type: "pairing-decided", pairing: request.pairing });
+      await keep(outcome);
+      kept.resolve();
+      events.publish({ type: "pairing-decided", pairing: request.pairing });
       return outcome;
+    } catch (error) {
+      kept.reject(error);
+      throw error;
     } finally {
-      clearTimeout(timer);
+      stopClock();
       this.#forgetOld();
     }
   }
@@ -103,11 +126,13 @@ export class PairingDesk {
   }
 
   /**
-   * Takes a decision. With a SAS it counts only when that is the request's.
+   * Takes a decision, and resolves when it is kept. With a SAS it counts only when that is the
+   * request's.
    *
    * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   * @throws {StorageError} When it can't be kept.
    */
-  decide(pairingId: string, { decision, sas }: PairingDecision): Pairing {
+  async decide(pairingId: string, { decision, sas }: PairingDecision): Promise<Pairing> {
     const request = this.#find(pairingId);
     if (request.pairing.state !== "pending") {
       const message = `the pairing request is ${request.pairing.state} already`;
@@ -117,6 +142,7 @@ export class PairingDesk {
     const state = decision.startsWith("allow") ? "allowed" : "denied";
     request.pairing = { ...request.pairing, state };
     request.decided.resolve(decision);
+    await request.kept.promise;
     return request.pairing;
   }
 
@@ -162,4 +188,9 @@ export class PairingDesk {
       if (pairing.state !== "pending") this.#requests.delete(id);
     }
   }
+}
+
+function afterTimeout(ms: number, then: () => void): () => void {
+  const timer = setTimeout(then, ms);
+  return () => clearTimeout(timer);
 }

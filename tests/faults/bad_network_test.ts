@@ -1,0 +1,43 @@
+/**
+ * Files across bad networks: the short form. The whole ladder is `deno task test:faults`.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { Travellers } from "./crossing.ts";
+
+const BYTES = 200_000;
+
+Deno.test("files arrive across delay, bursty loss, reordering and duplication, by IPv4 and IPv6", async () => {
+  await using travellers = await Travellers.make();
+  for (
+    const [family, conditions] of [
+      ["IPv4", { delayMs: 20, jitterMs: 10, loss: 0.03, lossBurst: 4 }],
+      ["IPv6", { delayMs: 5, loss: 0.08, lossBurst: 4 }],
+      ["IPv6", { reorder: 0.1, duplicate: 0.1 }],
+    ] as const
+  ) {
+    const { result } = await travellers.cross({
+      family,
+      conditions,
+      seed: 11,
+      bytes: BYTES,
+      deadlineMs: 60_000,
+    });
+    assertEquals(result, "arrived", JSON.stringify({ family, conditions }));
+  }
+});
+
+Deno.test("one direction is cut while a file flows: both sides end with CONNECTION_LOST, and meet again", async () => {
+  await using travellers = await Travellers.make();
+  const cut = await travellers.cross({
+    conditions: { bytesPerSecond: 200_000 },
+    bytes: 2_000_000,
+    deadlineMs: 60_000,
+    whenFlowing: ({ forth }) => forth.conditions = { cut: true },
+  });
+  assertEquals(cut.result, "ended");
+  assertEquals([cut.sender.code, cut.receiver.code], ["CONNECTION_LOST", "CONNECTION_LOST"]);
+  const again = await travellers.cross({ bytes: BYTES, deadlineMs: 60_000 });
+  assertEquals(again.result, "arrived");
+});

@@ -1,0 +1,216 @@
+/**
+ * A file that two real daemons move across a {@linkcode FaultRelay}: it arrives whole, or both say
+ * in time why not. Anything else is an error.
+ *
+ * @module
+ */
+import type { ApiEvent } from "../../src/ipc/events.ts";
+import type { Session } from "../../src/ipc/schemas.ts";
+import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
+import type { EventOf } from "../support/heard_events.ts";
+import type { Program } from "../support/program.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { sha256, someBytes } from "../support/transfers.ts";
+import { FaultRelay, type FaultRelayOptions } from "./relay.ts";
+
+/** What came of one side: its transfer's state, or `none` when it never heard of one. */
+export interface SideEnd {
+  readonly state: string;
+  /** The named error of the transfer, or of the session without one. */
+  readonly code: string | undefined;
+}
+
+/** What came of a file. */
+export interface CrossingEnd {
+  /** `arrived`: whole, with the right hash. `ended`: not, and both sides say why. */
+  readonly result: "arrived" | "ended";
+  readonly sender: SideEnd;
+  readonly receiver: SideEnd;
+  /** From the request to the end of both sides. */
+  readonly ms: number;
+  /** Share of datagrams that the relay lost. */
+  readonly lost: number;
+}
+
+/** Options of {@linkcode Travellers.cross}. */
+export interface CrossingOptions extends FaultRelayOptions {
+  /** Length of the file. */
+  readonly bytes: number;
+  /** By when both sides must have ended. */
+  readonly deadlineMs: number;
+  /** What happens to the network once bytes flow. */
+  readonly whenFlowing?: (relay: FaultRelay) => void;
+}
+
+type TransferEnd = EventOf<"transfer-finished" | "transfer-failed">;
+type SessionClosed = EventOf<"session-closed">;
+
+const isTransferEnd = (event: ApiEvent): event is TransferEnd =>
+  event.type === "transfer-finished" || event.type === "transfer-failed";
+
+/** Two daemons that trust each other and accept each other's files. */
+export class Travellers implements AsyncDisposable {
+  readonly alice: ServedDaemon;
+  readonly bob: ServedDaemon;
+  readonly folder: TempFolder;
+  readonly #stack: AsyncDisposableStack;
+  #count = 0;
+
+  private constructor(
+    parts: Pick<Travellers, "alice" | "bob" | "folder">,
+    stack: AsyncDisposableStack,
+  ) {
+    this.alice = parts.alice;
+    this.bob = parts.bob;
+    this.folder = parts.folder;
+    this.#stack = stack;
+  }
+
+  /** Starts them, and pairs them without a relay. */
+  static async make(
+    programs: { readonly alice?: Program; readonly bob?: Program } = {},
+  ): Promise<Travellers> {
+    await using stack = new AsyncDisposableStack();
+    const folder = stack.use(await TempFolder.make());
+    const start = async (program: Program | undefined) =>
+      stack.use(await ServedDaemon.start(program === undefined ? {} : { program }));
+    const alice = await start(programs.alice);
+    const bob = await start(programs.bob);
+    const sessions = await pairBy(meetingByFile(folder), alice, bob);
+    await alice.client.setAutoAccept(sessions.alice.identity ?? "", true);
+    await bob.client.setAutoAccept(sessions.bob.identity ?? "", true);
+    const travellers = new Travellers({ alice, bob, folder }, stack.move());
+    await travellers.#close(sessions.alice, sessions.bob);
+    return travellers;
+  }
+
+  /**
+   * Opens a session across a relay in these conditions and sends a file from alice to bob.
+   *
+   * @throws {Error} When it neither arrives nor ends on both sides, within the deadline.
+   */
+  async cross(options: CrossingOptions): Promise<CrossingEnd> {
+    await using relay = await FaultRelay.open(options);
+    const { offerer, answerer } = await relay.meeting(this.folder);
+    const began = performance.now();
+    const left = () => Math.max(1, options.deadlineMs - (performance.now() - began));
+    const ours = await this.alice.pair(offerer);
+    const theirs = await this.bob.pair(answerer);
+    const name = `file-${++this.#count}.bin`;
+    const path = this.folder.path(name);
+    const content = someBytes(options.bytes, options.seed ?? 1);
+    await Deno.writeFile(path, content);
+    const receiving = this.#received(theirs, name, left());
+    const sending = this.#sent(ours, path, left());
+    if (options.whenFlowing !== undefined) this.#flowing(relay, name, options.whenFlowing);
+    const [sender, { end: receiver, savedAt }] = await Promise.all([sending, receiving]);
+    const ms = performance.now() - began;
+    await this.#close(ours, theirs);
+    const { received, lost } = relay.counts;
+    if (received === 0) throw new Error("nothing went through the relay");
+    const facts = { sender, receiver, ms, lost: lost / received };
+    if (savedAt !== undefined) {
+      const arrived = sha256(await Deno.readFile(savedAt));
+      await Deno.remove(savedAt);
+      if (arrived !== sha256(content)) throw new Error(`${name} arrived with a wrong hash`);
+      return { result: "arrived", ...facts };
+    }
+    for (const side of [sender, receiver]) {
+      if (side.code === undefined) throw new Error(`no named error: ${JSON.stringify(facts)}`);
+    }
+    return { result: "ended", ...facts };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  async #sent(session: Session, path: string, ms: number): Promise<SideEnd> {
+    const opened = await opening(this.alice, session, ms);
+    if (opened.type === "session-closed") return withoutTransfer(opened);
+    const { sessionId } = session;
+    const [queued] = await this.alice.client.send({ paths: [path], sessionId, priority: 0 });
+    const isIt = (event: ApiEvent): event is TransferEnd =>
+      isTransferEnd(event) && event.transfer.transferId === queued?.transferId;
+    return endOf(await this.alice.heard.find("the end of sending", isIt, ms));
+  }
+
+  async #received(
+    session: Session,
+    name: string,
+    ms: number,
+  ): Promise<{ readonly end: SideEnd; readonly savedAt?: string }> {
+    const isEnd = (event: ApiEvent): event is TransferEnd =>
+      isTransferEnd(event) && event.transfer.name === name;
+    const isOver = (event: ApiEvent): event is TransferEnd | SessionClosed =>
+      isEnd(event) || isClosed(event, session);
+    let over: ApiEvent = await this.bob.heard.find("the end of receiving", isOver, ms);
+    if (over.type === "session-closed") {
+      const isOffered = this.bob.events.some((event) =>
+        event.type === "transfer-offered" && event.transfer.name === name
+      );
+      if (!isOffered) return { end: withoutTransfer(over) };
+      over = await this.bob.heard.find("the end of receiving", isEnd, ms);
+    }
+    if (!isTransferEnd(over)) throw new Error("unreachable");
+    const { path } = over.transfer;
+    const isSaved = over.type === "transfer-finished" && path !== undefined;
+    return { end: endOf(over), ...(isSaved ? { savedAt: path } : {}) };
+  }
+
+  /** Changes the network at the first sign of bytes; when none come, the network is bad enough. */
+  async #flowing(
+    relay: FaultRelay,
+    name: string,
+    change: (relay: FaultRelay) => void,
+  ): Promise<void> {
+    const ids = new Set<string>();
+    const isFlowing = (event: ApiEvent): event is ApiEvent => {
+      if (event.type === "transfer-started" && event.transfer.name === name) {
+        ids.add(event.transfer.transferId);
+      }
+      return event.type === "transfer-progress" && ids.has(event.transferId) ||
+        isTransferEnd(event) && event.transfer.name === name;
+    };
+    try {
+      await this.bob.heard.find("bytes", isFlowing);
+      change(relay);
+    } catch {
+      // The file's own end tells what happened.
+    }
+  }
+
+  async #close(ours: Session, theirs: Session): Promise<void> {
+    for (const [daemon, session] of [[this.alice, ours], [this.bob, theirs]] as const) {
+      await daemon.client.closeSession(session.sessionId);
+    }
+    for (const [daemon, session] of [[this.alice, ours], [this.bob, theirs]] as const) {
+      await daemon.event("session-closed", (event) => isClosed(event, session));
+    }
+  }
+}
+
+function isClosed(event: ApiEvent, { sessionId }: Session): event is SessionClosed {
+  return event.type === "session-closed" && event.session.sessionId === sessionId;
+}
+
+/** The session's opening, or its end. */
+function opening(
+  daemon: ServedDaemon,
+  session: Session,
+  ms: number,
+): Promise<EventOf<"session-opened"> | SessionClosed> {
+  const isIt = (event: ApiEvent): event is EventOf<"session-opened"> | SessionClosed =>
+    isClosed(event, session) ||
+    event.type === "session-opened" && event.session.sessionId === session.sessionId;
+  return daemon.heard.find("the opening of a session", isIt, ms);
+}
+
+function endOf({ transfer }: TransferEnd): SideEnd {
+  const { state, failure } = transfer;
+  return { state, code: failure?.code ?? (state === "completed" ? undefined : state) };
+}
+
+function withoutTransfer({ session }: SessionClosed): SideEnd {
+  return { state: "none", code: session.failure?.code };
+}
