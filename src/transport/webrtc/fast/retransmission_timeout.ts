@@ -7,6 +7,13 @@
 /** Before the first measurement. */
 const INITIAL_MS = 1000;
 const MAX_MS = 60_000;
+/**
+ * Waits do not double beyond this, or beyond so many round trips. A path that is silent for 9.5 s
+ * ends the session, so longer waits spare nobody much: they sleep through the moments at which a
+ * flapping path is there.
+ */
+const MAX_DOUBLED_MS = 1600;
+const MAX_DOUBLED_ROUND_TRIPS = 8;
 const ALPHA = 1 / 8;
 const BETA = 1 / 4;
 
@@ -44,8 +51,10 @@ export class RetransmissionTimeout {
     this.#timeout = Math.min(Math.max(timeout, this.#minMs), MAX_MS);
   }
 
-  /** The timer ran out: wait twice as long for the next. */
+  /** The timer ran out: wait twice as long for the next, within reason. */
   onTimeout(): void {
-    this.#timeout = Math.min(this.#timeout * 2, MAX_MS);
+    const roundTrips = MAX_DOUBLED_ROUND_TRIPS * (this.#smoothed ?? INITIAL_MS);
+    const most = Math.min(Math.max(MAX_DOUBLED_MS, roundTrips), MAX_MS);
+    this.#timeout = Math.max(this.#timeout, Math.min(this.#timeout * 2, most));
   }
 }
