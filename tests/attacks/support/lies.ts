@@ -321,18 +321,37 @@ export async function sayAfterCancel(peer: LyingPeer): Promise<void> {
   await say(peer, chunk(id, 0), cancel, chunk(id, 1), { type: "file-finish", transferId: id });
 }
 
-/** Sends the whole file, truly. Resolves when the daemon has been told of its end. */
-export async function sendTruly(peer: LyingPeer, filename: string): Promise<string> {
-  const id = await accepted(peer, { filename });
-  await say(peer, ...[0, 1, 2].map((index) => chunk(id, index, { filename })), {
-    type: "file-finish",
-    transferId: id,
-  });
-  return id;
+/** Offers the file under this name. Gives the transfer's id. */
+export async function offerFile(
+  peer: LyingPeer,
+  filename: string,
+  transferId: string = freshId(),
+): Promise<string> {
+  await say(peer, offer(transferId, { filename }));
+  return transferId;
 }
 
-/** An offer of the file under this name. */
-export const offerOfFile = (filename: string): Said => offer(freshId(), { filename });
+/** Sends the chunks of the file from `start` on, truly, and the finish. */
+export async function sendRest(
+  peer: LyingPeer,
+  transferId: string,
+  filename: string,
+  start = 0,
+): Promise<void> {
+  for (let index = start; index < 3; index++) {
+    await say(peer, chunk(transferId, index, { filename }));
+  }
+  await say(peer, { type: "file-finish", transferId });
+}
+
+/** Sends the first chunk of the file, truly. */
+export async function sendFirst(
+  peer: LyingPeer,
+  transferId: string,
+  filename: string,
+): Promise<void> {
+  await say(peer, chunk(transferId, 0, { filename }));
+}
 
 /** Offers again and again, without waiting for an answer. */
 export async function floodOffers(peer: LyingPeer, count: number): Promise<void> {

@@ -45,6 +45,8 @@ export class LyingPeer implements AsyncDisposable {
   readonly identity: KeyPair<"identity">;
   /** Steps as the wire format has it, or not. */
   readonly ratchet: RawRatchet;
+  /** The daemon's session description; empty when it was come by otherwise. */
+  readonly victimSdp: string;
   readonly #channel: Channel;
   readonly #box: SecretKey<"box">;
 
@@ -53,10 +55,12 @@ export class LyingPeer implements AsyncDisposable {
     identity: KeyPair<"identity">,
     ephemeral: KeyPair<"ephemeral">,
     victim: EphemeralPublicKey,
+    victimSdp = "",
   ) {
     const box = boxKey(ephemeral, victim);
     if (box === undefined) throw new Error("the test's keys are weak");
     this.identity = identity;
+    this.victimSdp = victimSdp;
     this.#channel = channel;
     this.#box = box;
     this.ratchet = new RawRatchet({ ephemeral, victim, random });
@@ -90,7 +94,7 @@ export class LyingPeer implements AsyncDisposable {
       candidates: [],
     } as const;
     const channel = await offering.connect(bundle, signal);
-    return new LyingPeer(channel, identity, ephemeral, answer.publicKey);
+    return new LyingPeer(channel, identity, ephemeral, answer.publicKey, answer.sdp);
   }
 
   /**
