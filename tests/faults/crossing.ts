@@ -11,7 +11,7 @@ import type { EventOf } from "../support/heard_events.ts";
 import type { Program } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { sha256, someBytes } from "../support/transfers.ts";
-import { FaultRelay, type FaultRelayOptions } from "./relay.ts";
+import { FaultRelay, type FaultRelayOptions, type RelayedMeeting } from "./relay.ts";
 
 /** What came of one side: its transfer's state, or `none` when it never heard of one. */
 export interface SideEnd {
@@ -93,7 +93,31 @@ export class Travellers implements AsyncDisposable {
    */
   async cross(options: CrossingOptions): Promise<CrossingEnd> {
     await using relay = await FaultRelay.open(options);
-    const { offerer, answerer } = await relay.meeting(this.folder);
+    const { whenFlowing } = options;
+    const end = await this.#cross(
+      await relay.meeting(this.folder),
+      options,
+      (id) => whenFlowing?.(relay, id),
+    );
+    const { counts } = relay;
+    if (counts.received === 0) throw new Error("nothing went through the relay");
+    return { ...end, lost: counts.lost / counts.received };
+  }
+
+  /** As {@linkcode Travellers.cross}, without a relay: over whatever lies between the two. */
+  async crossDirectly(
+    options: Pick<CrossingOptions, "bytes" | "deadlineMs">,
+    whenFlowing?: () => Promise<unknown>,
+  ): Promise<CrossingEnd> {
+    const end = await this.#cross(meetingByFile(this.folder), options, () => whenFlowing?.());
+    return { ...end, lost: 0 };
+  }
+
+  async #cross(
+    { offerer, answerer }: RelayedMeeting,
+    options: Pick<CrossingOptions, "bytes" | "deadlineMs" | "seed" | "sender">,
+    whenFlowing: (transferId: string) => unknown,
+  ): Promise<Omit<CrossingEnd, "lost">> {
     const began = performance.now();
     const left = () => Math.max(1, options.deadlineMs - (performance.now() - began));
     const [from, to] = options.sender === "bob" ? [this.bob, this.alice] : [this.alice, this.bob];
@@ -105,18 +129,14 @@ export class Travellers implements AsyncDisposable {
     await Deno.writeFile(path, content);
     const receiving = received(to, theirs, name, left());
     const sending = sent(from, ours, path, left());
-    const { whenFlowing } = options;
-    const flowing = flowingTo(to, theirs, name, left()).then((id) =>
-      id === undefined ? undefined : whenFlowing?.(relay, id)
-    );
-    const [sender, { end: receiver, savedAt }] = await Promise.all([sending, receiving]);
+    const flowing = flowingTo(to, theirs, name, left())
+      .then((id) => id === undefined ? undefined : whenFlowing(id));
+    const ends = await Promise.all([sending, receiving, flowing]);
+    const [sender, { end: receiver, savedAt }] = ends;
     const ms = performance.now() - began;
-    await flowing;
     await Deno.remove(path);
     await close([from, ours], [to, theirs]);
-    const { counts } = relay;
-    if (counts.received === 0) throw new Error("nothing went through the relay");
-    const facts = { sender, receiver, ms, lost: counts.lost / counts.received };
+    const facts = { sender, receiver, ms };
     if (savedAt !== undefined) {
       const arrived = sha256(await Deno.readFile(savedAt));
       await Deno.remove(savedAt);
