@@ -11,7 +11,7 @@ import type { EventOf } from "../support/heard_events.ts";
 import type { Program } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { sha256, someBytes } from "../support/transfers.ts";
-import { FaultRelay, type FaultRelayOptions } from "./relay.ts";
+import { FaultRelay, type FaultRelayOptions, type RelayedMeeting } from "./relay.ts";
 
 /** What came of one side: its transfer's state, or `none` when it never heard of one. */
 export interface SideEnd {
@@ -38,8 +38,10 @@ export interface CrossingOptions extends FaultRelayOptions {
   readonly bytes: number;
   /** By when both sides must have ended. */
   readonly deadlineMs: number;
-  /** What happens to the network once bytes flow. */
-  readonly whenFlowing?: (relay: FaultRelay) => void;
+  /** Who sends; the other receives. @default {"alice"} */
+  readonly sender?: "alice" | "bob";
+  /** What happens once bytes flow to the receiver, whose id of the transfer is told. */
+  readonly whenFlowing?: (relay: FaultRelay, transferId: string) => void;
 }
 
 type TransferEnd = EventOf<"transfer-finished" | "transfer-failed">;
@@ -80,35 +82,61 @@ export class Travellers implements AsyncDisposable {
     await alice.client.setAutoAccept(sessions.alice.identity ?? "", true);
     await bob.client.setAutoAccept(sessions.bob.identity ?? "", true);
     const travellers = new Travellers({ alice, bob, folder }, stack.move());
-    await travellers.#close(sessions.alice, sessions.bob);
+    await close([alice, sessions.alice], [bob, sessions.bob]);
     return travellers;
   }
 
   /**
-   * Opens a session across a relay in these conditions and sends a file from alice to bob.
+   * Opens a session across a relay in these conditions and sends a file. The sender offers.
    *
    * @throws {Error} When it neither arrives nor ends on both sides, within the deadline.
    */
   async cross(options: CrossingOptions): Promise<CrossingEnd> {
     await using relay = await FaultRelay.open(options);
-    const { offerer, answerer } = await relay.meeting(this.folder);
+    const { whenFlowing } = options;
+    const end = await this.#cross(
+      await relay.meeting(this.folder),
+      options,
+      (id) => whenFlowing?.(relay, id),
+    );
+    const { counts } = relay;
+    if (counts.received === 0) throw new Error("nothing went through the relay");
+    return { ...end, lost: counts.lost / counts.received };
+  }
+
+  /** As {@linkcode Travellers.cross}, without a relay: over whatever lies between the two. */
+  async crossDirectly(
+    options: Pick<CrossingOptions, "bytes" | "deadlineMs">,
+    whenFlowing?: () => Promise<unknown>,
+  ): Promise<CrossingEnd> {
+    const end = await this.#cross(meetingByFile(this.folder), options, () => whenFlowing?.());
+    return { ...end, lost: 0 };
+  }
+
+  async #cross(
+    { offerer, answerer }: RelayedMeeting,
+    options: Pick<CrossingOptions, "bytes" | "deadlineMs" | "seed" | "sender">,
+    whenFlowing: (transferId: string) => unknown,
+  ): Promise<Omit<CrossingEnd, "lost">> {
     const began = performance.now();
     const left = () => Math.max(1, options.deadlineMs - (performance.now() - began));
-    const ours = await this.alice.pair(offerer);
-    const theirs = await this.bob.pair(answerer);
+    const [from, to] = options.sender === "bob" ? [this.bob, this.alice] : [this.alice, this.bob];
+    const ours = await from.pair(offerer);
+    const theirs = await to.pair(answerer);
     const name = `file-${++this.#count}.bin`;
     const path = this.folder.path(name);
     const content = someBytes(options.bytes, options.seed ?? 1);
     await Deno.writeFile(path, content);
-    const receiving = this.#received(theirs, name, left());
-    const sending = this.#sent(ours, path, left());
-    if (options.whenFlowing !== undefined) this.#flowing(relay, name, options.whenFlowing);
-    const [sender, { end: receiver, savedAt }] = await Promise.all([sending, receiving]);
+    const receiving = received(to, theirs, name, left());
+    const sending = sent(from, ours, path, left());
+    const flowing = flowingTo(to, theirs, name, left())
+      .then((id) => id === undefined ? undefined : whenFlowing(id));
+    const ends = await Promise.all([sending, receiving, flowing]);
+    const [sender, { end: receiver, savedAt }] = ends;
     const ms = performance.now() - began;
-    await this.#close(ours, theirs);
-    const { received, lost } = relay.counts;
-    if (received === 0) throw new Error("nothing went through the relay");
-    const facts = { sender, receiver, ms, lost: lost / received };
+    await Deno.remove(path);
+    await close([from, ours], [to, theirs]);
+    const facts = { sender, receiver, ms };
     if (savedAt !== undefined) {
       const arrived = sha256(await Deno.readFile(savedAt));
       await Deno.remove(savedAt);
@@ -124,69 +152,70 @@ export class Travellers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
 
-  async #sent(session: Session, path: string, ms: number): Promise<SideEnd> {
-    const opened = await opening(this.alice, session, ms);
-    if (opened.type === "session-closed") return withoutTransfer(opened);
-    const { sessionId } = session;
-    const [queued] = await this.alice.client.send({ paths: [path], sessionId, priority: 0 });
-    const isIt = (event: ApiEvent): event is TransferEnd =>
-      isTransferEnd(event) && event.transfer.transferId === queued?.transferId;
-    return endOf(await this.alice.heard.find("the end of sending", isIt, ms));
+async function sent(
+  from: ServedDaemon,
+  session: Session,
+  path: string,
+  ms: number,
+): Promise<SideEnd> {
+  const opened = await opening(from, session, ms);
+  if (opened.type === "session-closed") return withoutTransfer(opened);
+  const { sessionId } = session;
+  const [queued] = await from.client.send({ paths: [path], sessionId, priority: 0 });
+  const isIt = (event: ApiEvent): event is TransferEnd =>
+    isTransferEnd(event) && event.transfer.transferId === queued?.transferId;
+  return endOf(await from.heard.find("the end of sending", isIt, ms));
+}
+
+async function received(
+  to: ServedDaemon,
+  session: Session,
+  name: string,
+  ms: number,
+): Promise<{ readonly end: SideEnd; readonly savedAt?: string }> {
+  const isEnd = (event: ApiEvent): event is TransferEnd =>
+    isTransferEnd(event) && event.transfer.name === name;
+  const isOver = (event: ApiEvent): event is TransferEnd | SessionClosed =>
+    isEnd(event) || isClosed(event, session);
+  let over: ApiEvent = await to.heard.find("the end of receiving", isOver, ms);
+  if (over.type === "session-closed") {
+    const isOffered = to.events.some((event) =>
+      event.type === "transfer-offered" && event.transfer.name === name
+    );
+    if (!isOffered) return { end: withoutTransfer(over) };
+    over = await to.heard.find("the end of receiving", isEnd, ms);
   }
+  if (!isTransferEnd(over)) throw new Error("unreachable");
+  const { path } = over.transfer;
+  const isSaved = over.type === "transfer-finished" && path !== undefined;
+  return { end: endOf(over), ...(isSaved ? { savedAt: path } : {}) };
+}
 
-  async #received(
-    session: Session,
-    name: string,
-    ms: number,
-  ): Promise<{ readonly end: SideEnd; readonly savedAt?: string }> {
-    const isEnd = (event: ApiEvent): event is TransferEnd =>
-      isTransferEnd(event) && event.transfer.name === name;
-    const isOver = (event: ApiEvent): event is TransferEnd | SessionClosed =>
-      isEnd(event) || isClosed(event, session);
-    let over: ApiEvent = await this.bob.heard.find("the end of receiving", isOver, ms);
-    if (over.type === "session-closed") {
-      const isOffered = this.bob.events.some((event) =>
-        event.type === "transfer-offered" && event.transfer.name === name
-      );
-      if (!isOffered) return { end: withoutTransfer(over) };
-      over = await this.bob.heard.find("the end of receiving", isEnd, ms);
+/** The receiver's id of the transfer at the first sign of bytes; undefined when none come. */
+async function flowingTo(
+  to: ServedDaemon,
+  session: Session,
+  name: string,
+  ms: number,
+): Promise<string | undefined> {
+  const ids = new Set<string>();
+  const isFlowing = (event: ApiEvent): event is ApiEvent => {
+    if (event.type === "transfer-started" && event.transfer.name === name) {
+      ids.add(event.transfer.transferId);
     }
-    if (!isTransferEnd(over)) throw new Error("unreachable");
-    const { path } = over.transfer;
-    const isSaved = over.type === "transfer-finished" && path !== undefined;
-    return { end: endOf(over), ...(isSaved ? { savedAt: path } : {}) };
-  }
+    return event.type === "transfer-progress" && ids.has(event.transferId) ||
+      isTransferEnd(event) && event.transfer.name === name || isClosed(event, session);
+  };
+  const event = await to.heard.find("bytes", isFlowing, ms);
+  return event.type === "transfer-progress" ? event.transferId : undefined;
+}
 
-  /** Changes the network at the first sign of bytes; when none come, the network is bad enough. */
-  async #flowing(
-    relay: FaultRelay,
-    name: string,
-    change: (relay: FaultRelay) => void,
-  ): Promise<void> {
-    const ids = new Set<string>();
-    const isFlowing = (event: ApiEvent): event is ApiEvent => {
-      if (event.type === "transfer-started" && event.transfer.name === name) {
-        ids.add(event.transfer.transferId);
-      }
-      return event.type === "transfer-progress" && ids.has(event.transferId) ||
-        isTransferEnd(event) && event.transfer.name === name;
-    };
-    try {
-      await this.bob.heard.find("bytes", isFlowing);
-      change(relay);
-    } catch {
-      // The file's own end tells what happened.
-    }
-  }
-
-  async #close(ours: Session, theirs: Session): Promise<void> {
-    for (const [daemon, session] of [[this.alice, ours], [this.bob, theirs]] as const) {
-      await daemon.client.closeSession(session.sessionId);
-    }
-    for (const [daemon, session] of [[this.alice, ours], [this.bob, theirs]] as const) {
-      await daemon.event("session-closed", (event) => isClosed(event, session));
-    }
+async function close(...ends: readonly (readonly [ServedDaemon, Session])[]): Promise<void> {
+  for (const [daemon, { sessionId }] of ends) await daemon.client.closeSession(sessionId);
+  for (const [daemon, session] of ends) {
+    await daemon.event("session-closed", (event) => isClosed(event, session));
   }
 }
 

@@ -25,6 +25,13 @@ export async function canMakeNamespaces(): Promise<boolean> {
   }
 }
 
+/** Whether the kernel can delay and lose packets, too: the module `sch_netem`. */
+export async function canEmulateNetworks(): Promise<boolean> {
+  if (!await canMakeNamespaces()) return false;
+  await using probe = await NetworkNamespace.make();
+  return await probe.emulate("lo", "delay", "1ms").then(() => true, () => false);
+}
+
 /** A network of its own, with loopback up. Disposing it removes it and its interfaces. */
 export class NetworkNamespace implements AsyncDisposable {
   readonly name: string;
@@ -69,6 +76,17 @@ export class NetworkNamespace implements AsyncDisposable {
       await end.ip("link", "set", "cable", "up");
       await end.ip("route", "add", "default", "dev", "cable");
     }
+  }
+
+  /**
+   * Has the kernel treat what leaves by an interface badly, in the words of `tc-netem(8)`; in place
+   * of what it did before.
+   */
+  async emulate(device: string, ...netem: string[]): Promise<void> {
+    const where = ["-n", this.name, "qdisc", "replace", "dev", device, "root", "netem"];
+    const args = [...where, ...netem];
+    const { success, stderr } = await new Deno.Command("tc", { args }).output();
+    if (!success) throw new Error(`tc ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
   }
 
   /**

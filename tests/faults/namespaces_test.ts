@@ -1,0 +1,72 @@
+/**
+ * Bad networks by the kernel's own hand: daemons in network namespaces, a cable between them.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import {
+  canEmulateNetworks,
+  canMakeNamespaces,
+  NetworkNamespace,
+} from "../support/network_namespace.ts";
+import { DAEMON } from "../support/program.ts";
+import { Travellers } from "./crossing.ts";
+import { say } from "./results.ts";
+
+const canCut = await canMakeNamespaces();
+const canEmulate = canCut && await canEmulateNetworks();
+if (!canCut) {
+  await say("Tests with network namespaces are skipped: they need Linux, root, iproute2.");
+} else if (!canEmulate) {
+  await say("Tests with tc netem are skipped: they need the module sch_netem.");
+}
+
+/** Two hosts, a cable, and a daemon on each. */
+async function hosts(stack: AsyncDisposableStack) {
+  const one = stack.use(await NetworkNamespace.make());
+  const two = stack.use(await NetworkNamespace.make());
+  await one.connect("10.78.0.1/24", two, "10.78.0.2/24");
+  const programs = { alice: one.inside(DAEMON), bob: two.inside(DAEMON) };
+  return { one, two, travellers: stack.use(await Travellers.make(programs)) };
+}
+
+Deno.test(
+  "the cable is pulled while a file flows: both hosts say CONNECTION_LOST, and meet when it is back",
+  { ignore: !canCut },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { two, travellers } = await hosts(stack);
+    const cut = await travellers.crossDirectly(
+      { bytes: 50_000_000, deadlineMs: 60_000 },
+      () => two.ip("link", "set", "cable", "down"),
+    );
+    assertEquals([cut.result, cut.sender.code, cut.receiver.code], [
+      "ended",
+      "CONNECTION_LOST",
+      "CONNECTION_LOST",
+    ]);
+    await two.ip("link", "set", "cable", "up");
+    const again = await travellers.crossDirectly({ bytes: 200_000, deadlineMs: 60_000 });
+    assertEquals(again.result, "arrived");
+  },
+);
+
+Deno.test(
+  "files arrive across delay, jitter, bursty loss, reordering and duplication by the kernel",
+  { ignore: !canEmulate },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { one, two, travellers } = await hosts(stack);
+    for (
+      const netem of [
+        ["delay", "20ms", "5ms", "loss", "gemodel", "1%", "25%"],
+        ["delay", "10ms", "reorder", "10%", "duplicate", "5%"],
+      ]
+    ) {
+      await one.emulate("cable", ...netem);
+      await two.emulate("cable", ...netem);
+      const { result } = await travellers.crossDirectly({ bytes: 200_000, deadlineMs: 60_000 });
+      assertEquals(result, "arrived", netem.join(" "));
+    }
+  },
+);
