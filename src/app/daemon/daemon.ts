@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError, messageOf } from "../../base/errors.ts";
 import { EventHub } from "../../ipc/event_hub.ts";
@@ -144,8 +145,8 @@ export class Daemon {
     onReady: (stop: () => void) => void,
   ): Promise<DaemonEnd> {
     using storage = await openStorage({
-      dataDir: options.dataDir,
-      ...(options.inbox === undefined ? {} : { inbox: options.inbox }),
+      dataDir: resolve(options.dataDir),
+      ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
       onAbort: options.onInterrupt,
       log,
     });
@@ -155,7 +156,10 @@ export class Daemon {
   }
 
   async #run(onReady: (stop: () => void) => void): Promise<DaemonEnd> {
-    const socketPath = this.#options.socketPath ?? this.#storage.folder.defaultSocketPath;
+    const { socketPath: asked } = this.#options;
+    const socketPath = asked === undefined
+      ? this.#storage.folder.defaultSocketPath
+      : resolve(asked);
     await using api = await LocalApi.listen({
       socketPath,
       operations: daemonOperations({
