@@ -44,6 +44,10 @@ export interface KillCounts {
   onlySent: number;
 }
 
+/** Phases in which a file has been finished before. */
+const SECOND_FILE: ReadonlySet<KillPhase> = new Set(
+  ["chunks", "verify", "rename", "journal write"] as const,
+);
 /** Time after which a phase that does not come is killed all the same. */
 const NEVER_MS = 20_000;
 
@@ -172,24 +176,29 @@ export class Killer {
       return await wait(25);
     }
     await deciding;
-    const size = phase === "chunks" || phase === "shutdown" ? 6_000_000 : 150_000;
-    const content = someBytes(size, Math.floor(this.#random() * 1e9));
-    world.sent.add(sha256(content));
-    const path = world.folder.path(`${crypto.randomUUID()}.bin`);
-    await Deno.writeFile(path, content);
     const [session] = sessions;
     await openedSession(alice, session);
     await openedSession(bob, sessions[1]);
-    const name = basename(path);
+    const send = async (size: number) => {
+      const content = someBytes(size, Math.floor(this.#random() * 1e9));
+      world.sent.add(sha256(content));
+      const path = world.folder.path(`${crypto.randomUUID()}.bin`);
+      await Deno.writeFile(path, content);
+      const { sessionId } = session;
+      const sending = alice.client.send({ paths: [path], sessionId, priority: 0 });
+      sending.catch(() => {}); // the kill may come in the middle
+      return basename(path);
+    };
+    if (SECOND_FILE.has(phase)) {
+      // A file that is finished before: it must be there whatever becomes of the next.
+      const { transferId } = await offerOf(bob, await send(20_000));
+      await bob.client.acceptTransfer(transferId, {});
+      await bob.event("transfer-finished", ({ transfer }) => transfer.transferId === transferId);
+    }
     using journal = new FolderTouch(bob.dataDir, (path) => path.endsWith("journal.ndjson"));
     using inbox = new FolderTouch(bob.inbox, () => true);
+    const name = await send(phase === "chunks" || phase === "shutdown" ? 6_000_000 : 150_000);
     using named = new FolderTouch(bob.inbox, (path) => path.endsWith(name));
-    const sending = alice.client.send({
-      paths: [path],
-      sessionId: session.sessionId,
-      priority: 0,
-    });
-    sending.catch(() => {}); // the kill may come in the middle
     if (phase === "offer") return await wait(40);
     const { transferId } = await offerOf(bob, name);
     const accepting = bob.client.acceptTransfer(transferId, {});
@@ -205,10 +214,10 @@ export class Killer {
         return await wait(3);
       case "verify":
         await inbox.wait();
-        return await wait(40);
+        return await wait(60);
       case "rename":
         await named.wait();
-        return await wait(12);
+        return await wait(25);
       case "shutdown":
         await inbox.wait();
         await wait(50);
