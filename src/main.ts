@@ -56,6 +56,10 @@ async function serve(options: ServeOptions): Promise<void> {
     if (stop === undefined) early.reject(new InterruptedError(`interrupted by ${name}`));
     else stop();
   });
+  // A failure that nobody expected ends what it happened in, not the other sessions.
+  const releaseGuard = onUnhandledRejection((error) =>
+    log.error("an unexpected failure was contained", { reason: messageOf(error) })
+  );
   try {
     const { Daemon } = await import("./app/daemon/daemon.ts");
     const running = Daemon.run(options, {
@@ -65,6 +69,7 @@ async function serve(options: ServeOptions): Promise<void> {
     const end = await Promise.race([running, early.promise]);
     if (end === "forced") throw new InterruptedError("the shutdown was forced");
   } finally {
+    releaseGuard();
     release();
   }
 }
@@ -75,6 +80,7 @@ async function runUntilSignal(options: OneShotOptions): Promise<void> {
   const release = onSignals((name) =>
     interruption.abort(new InterruptedError(`interrupted by ${name}`))
   );
+  const releaseGuard = onUnhandledRejection((error) => interruption.abort(error));
   try {
     announce(options);
     const [{ runOneShot }, { connector }] = await Promise.all([
@@ -83,6 +89,7 @@ async function runUntilSignal(options: OneShotOptions): Promise<void> {
     ]);
     await runOneShot(options, connector, interruption.signal);
   } finally {
+    releaseGuard();
     release();
   }
 }
@@ -110,6 +117,19 @@ function onSignals(listener: (name: Deno.Signal) => void): () => void {
     return () => Deno.removeSignalListener(name, own);
   });
   return () => listeners.forEach((remove) => remove());
+}
+
+/**
+ * The last resort: a failed promise that nobody handled, which would end the process without a word.
+ * Returns what takes the listener off again.
+ */
+function onUnhandledRejection(listener: (error: unknown) => void): () => void {
+  const own = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    listener(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", own);
+  return () => globalThis.removeEventListener("unhandledrejection", own);
 }
 
 function randomPeerCode(): ReturnType<typeof peerCodeFromBytes> {

@@ -19,6 +19,8 @@ const MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
   ipc: ["base", "log"],
   app: ["base", "log", "protocol", "signaling", "transport", "storage", "ipc"],
   cli: ["base", "log", "protocol", "app"],
+  boltctl: ["base", "log", "protocol", "signaling", "storage", "ipc", "cli"],
+  "boltctl.ts": ["base", "boltctl"],
   "main.ts": ["base", "log", "protocol", "transport", "app", "cli"],
 };
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { type RemotePeer, spawnPeer } from "../interop/child.ts";
 import { FOREIGN_STACKS, hasNode, installForeignStacks } from "../interop/node_packages.ts";
 import { BadPath } from "./transport_relay.ts";
-import { type Figures, type Machine, report, type Results } from "./transport_report.ts";
+import { type Figures, report, type Results } from "./transport_report.ts";
 
 const MIB = 1024 * 1024;
 /** Message sizes of the throughput runs, and what is sent in each, in bytes. */
@@ -140,30 +140,10 @@ function say(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`bench: ${line}\n`));
 }
 
-function machine(): Machine {
-  const text = (path: string) => {
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      return "";
-    }
-  };
-  const model = /model name\s*:\s*(.*)/.exec(text("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;
-  return {
-    date: new Date(),
-    system: `${Deno.build.os} ${Deno.osRelease()}`,
-    cpu: model,
-    cores: navigator.hardwareConcurrency,
-    memoryGb: Deno.systemMemoryInfo().total / 1e9,
-    deno: Deno.version.deno,
-    load: Deno.loadavg()[0],
-  };
-}
-
 const DEFAULT_ROUNDS = 5;
 const rounds = Number(parseArgs(Deno.args, { string: ["rounds"] }).rounds ?? DEFAULT_ROUNDS);
-const results: Results = new Map();
 const { list, close } = await variants();
+const results: Results = new Map(list.map(({ name }) => [name, []]));
 try {
   for (let round = 0; round < rounds; round++) {
     for (const variant of list) {
@@ -185,4 +165,4 @@ try {
 } finally {
   close();
 }
-await report(results, rounds, machine());
+await report(results, rounds);

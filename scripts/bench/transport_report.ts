@@ -4,22 +4,12 @@
  * @module
  */
 
+import { formatMachine, type Machine, thisMachine, writeSection } from "./document.ts";
+
 /** One variant's measurements of one round, by the key of {@linkcode ROWS}. */
 export type Figures = Map<string, number>;
 /** All rounds of each variant, by its name. The first is what the others are compared with. */
 export type Results = Map<string, readonly Figures[]>;
-
-/** Where it was measured. */
-export interface Machine {
-  readonly date: Date;
-  readonly system: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly memoryGb: number;
-  readonly deno: string;
-  /** Load of the last minute, when it was over. */
-  readonly load: number | undefined;
-}
 
 interface Row {
   readonly key: string;
@@ -38,9 +28,6 @@ const ROWS: readonly Row[] = [
   { key: "idle", title: "CPU of an idle process (ms a second)", digits: 1 },
   { key: "lossy", title: "goodput, 1 % loss and 20 ms round trip (MB/s)", digits: 2 },
 ];
-
-const BEGIN = "<!-- transport: written by scripts/bench/transport.ts -->";
-const END = "<!-- end of transport -->";
 
 /** The middle one, of numbers in any order. */
 export function median(numbers: readonly number[]): number | undefined {
@@ -77,7 +64,8 @@ function ratioOf(value: number, base: number): string {
   return base === 0 ? "" : `${(value / base).toFixed(2)}x`;
 }
 
-function tableOf([header = [], ...rows]: readonly (readonly string[])[]): string {
+/** Rows of cells as a table of Markdown; the first row is its head. */
+export function tableOf([header = [], ...rows]: readonly (readonly string[])[]): string {
   const widths = header.map((_, i) =>
     Math.max(3, ...[header, ...rows].map((row) => row[i]?.length ?? 0))
   );
@@ -92,42 +80,21 @@ function tableOf([header = [], ...rows]: readonly (readonly string[])[]): string
 
 /** The section of docs/BENCHMARKS.md, with its marks. */
 export function formatSection(results: Results, rounds: number, machine: Machine): string {
-  const { cpu, cores, memoryGb, system, deno, load } = machine;
-  return `${BEGIN}
+  return `<!-- transport: written by scripts/bench/transport.ts -->
 
 ## Transport
 
-${machine.date.toISOString().slice(0, 10)}, Deno ${deno}, ${system}, ${cpu}, ${cores} cores,
-${memoryGb.toFixed(0)} GB; load ${
-    load?.toFixed(1) ?? "unknown"
-  } at the end. Two processes on loopback, ${rounds} rounds in
+${formatMachine(machine)} Two processes on loopback, ${rounds} rounds in
 which the variants take turns, medians; ratios are to the first column. Run it again with
 \`deno task bench\` (the last column needs Node with npm).
 
 ${formatTable(results)}
 
-${END}`;
-}
-
-/** Puts the section in its place in the document, or at its end. */
-export function placeSection(document: string, section: string): string {
-  const begin = document.indexOf(BEGIN);
-  const end = document.indexOf(END);
-  if (begin < 0 || end < begin) return `${document.trimEnd()}\n\n${section}\n`;
-  return document.slice(0, begin) + section + document.slice(end + END.length);
+<!-- end of transport -->`;
 }
 
 /** Prints the table and writes the document. */
-export async function report(results: Results, rounds: number, machine: Machine): Promise<void> {
+export async function report(results: Results, rounds: number): Promise<void> {
   await Deno.stdout.write(new TextEncoder().encode(formatTable(results) + "\n"));
-  const path = new URL("../../docs/BENCHMARKS.md", import.meta.url);
-  let document =
-    "# Benchmarks\n\nWritten by the benches themselves; nothing is checked against it.\n";
-  try {
-    document = await Deno.readTextFile(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const section = formatSection(results, rounds, machine);
-  await Deno.writeTextFile(path, placeSection(document, section));
+  await writeSection(formatSection(results, rounds, thisMachine()));
 }

@@ -1,11 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import {
-  formatSection,
-  formatTable,
-  median,
-  placeSection,
-  type Results,
-} from "./transport_report.ts";
+import { placeSection } from "./document.ts";
+import { formatSection, formatTable, median, type Results } from "./transport_report.ts";
 
 const results: Results = new Map([
   ["stock", [new Map([["throughput 64", 10]]), new Map([["throughput 64", 30]])]],

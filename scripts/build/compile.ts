@@ -13,7 +13,7 @@ import { requireBaseBinary } from "./base_binary.ts";
 import { runBuildCommand } from "./build_command.ts";
 import { BUNDLE_ENTRY, bundleProgram } from "./bundle.ts";
 import { type Artifact, sha256Hex } from "./output.ts";
-import type { Program } from "./programs.ts";
+import { type Program, runtimeFlags } from "./programs.ts";
 import { run } from "./subprocess.ts";
 import type { Target } from "./targets.ts";
 
@@ -42,7 +42,7 @@ export async function compileProgram(
     }
     const sealed = ["--no-config", "--no-lock", "--no-remote", "--no-npm"];
     await run(Deno.execPath(), [
-      ...["compile", "--quiet", ...sealed, ...program.permissions],
+      ...["compile", "--quiet", ...sealed, ...runtimeFlags(program)],
       ...["--target", target.triple, "--output", `${await Deno.realPath(out)}/${name}`],
       BUNDLE_ENTRY,
     ], { cwd: folder });

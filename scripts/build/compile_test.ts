@@ -25,7 +25,7 @@ Deno.test("without a base binary nothing is made, and the exit code and message 
 
 Deno.test({
   // The runtime stands in for the base binary: what is appended to it is the same.
-  name: "compiling twice gives the same bytes, which hold the program",
+  name: "compiling twice gives the same bytes, which hold the programs",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const out = await Deno.makeTempDir();
@@ -37,11 +37,14 @@ Deno.test({
         sums.push(await Deno.readTextFile(`${out}/${run}/SHA256SUMS`));
       }
       assertEquals(sums[0], sums[1]);
-      const [name = ""] = (sums[0] ?? "").trim().split("  ").slice(1);
-      const compiled = await Deno.readFile(`${out}/first/${name}`);
       const { size } = await Deno.stat(Deno.execPath());
-      const appended = new TextDecoder().decode(compiled.subarray(size - (size % 4096)));
-      assertNotEquals(appended.indexOf("bolt-hello-v1"), -1);
+      const own = ["bolt-hello-v1", "the command-line client of bolt-daemon"];
+      for (const [i, line] of (sums[0] ?? "").trim().split("\n").entries()) {
+        const [, name = ""] = line.split("  ");
+        const compiled = await Deno.readFile(`${out}/first/${name}`);
+        const appended = new TextDecoder().decode(compiled.subarray(size - (size % 4096)));
+        assertNotEquals(appended.indexOf(own[i] ?? "no third program"), -1, name);
+      }
     } finally {
       await Deno.remove(out, { recursive: true });
     }

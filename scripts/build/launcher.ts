@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Program } from "./programs.ts";
+import { type Program, runtimeFlags } from "./programs.ts";
 import type { Target } from "./targets.ts";
 
 /** Flags that shut out all but the files that were packed. */
@@ -48,7 +48,7 @@ export async function batchLauncher(facts: LauncherFacts): Promise<string> {
 }
 
 function common({ program, target, version }: LauncherFacts): Record<string, string> {
-  const flags = [...SEALED, ...program.permissions].map(shellWord).join(" ");
+  const flags = [...SEALED, ...runtimeFlags(program)].map(shellWord).join(" ");
   return { NAME: program.name, VERSION: version, TARGET: target.name, FLAGS: flags };
 }
 

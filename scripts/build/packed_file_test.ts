@@ -15,7 +15,10 @@ const PROGRAM: Program = {
   name: "bolt-daemon",
   entry: new URL("file:///main.ts"),
   permissions: ["--no-prompt", "--allow-net"],
+  v8Flags: "--v8-flags=--a=4,--b=50",
 };
+const FLAGS =
+  "--no-remote --no-npm --no-config --no-lock --no-prompt --allow-net --v8-flags=--a=4,--b=50";
 const MTIME = archiveTime("0");
 const ON_WINDOWS = Deno.build.os === "windows";
 
@@ -104,7 +107,7 @@ function test(name: string, body: () => Promise<void>): void {
   Deno.test({ name, ignore: ON_WINDOWS, fn: body });
 }
 
-test("the runtime is started sealed, with the program's permissions and the user's arguments as they were", async () => {
+test("the runtime is started sealed, with the program's flags and the user's arguments as they were", async () => {
   await using packed = await Packed.make();
   const args = ["do", "exit", "0", "", "a b", "'\"$HOME`x`\\", "*", "-n", "--", "ü\n"];
   const { stdout } = await packed.run(args);
@@ -112,8 +115,9 @@ test("the runtime is started sealed, with the program's permissions and the user
     Deno.readDir(`${packed.cache}/bolt-daemon`),
     ({ name }) => `${packed.cache}/bolt-daemon/${name}`,
   );
-  const flags = "--no-remote --no-npm --no-config --no-lock --no-prompt --allow-net".split(" ");
-  const words = ["run", ...flags, `${folder}/main.js`, ...args].map((word) => `<${word}>`);
+  const words = ["run", ...FLAGS.split(" "), `${folder}/main.js`, ...args].map((word) =>
+    `<${word}>`
+  );
   assertStringIncludes(stdout, `${words.join("")}\n1 ${folder}/.deno `);
 });
 
@@ -292,8 +296,7 @@ Deno.test("the zip for Windows has a batch file that starts the runtime beside i
   const batch = new TextDecoder().decode(files["bolt-daemon/bolt-daemon.cmd"]);
   assertStringIncludes(
     batch,
-    '"%~dp0runtime\\deno.exe" run --no-remote --no-npm --no-config --no-lock --no-prompt ' +
-      '--allow-net "%~dp0runtime\\main.js" %*\r\n',
+    `"%~dp0runtime\\deno.exe" run ${FLAGS} "%~dp0runtime\\main.js" %*\r\n`,
   );
   assertEquals(batch.split("\n").filter((line) => line !== "" && !line.endsWith("\r")), []);
 });

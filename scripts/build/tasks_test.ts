@@ -1,18 +1,26 @@
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
-import { DAEMON_PERMISSIONS } from "./permissions.ts";
+import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "./permissions.ts";
 import { REPOSITORY } from "./programs.ts";
 import { DENO_VERSION } from "./targets.ts";
 
-Deno.test("the task runs the daemon under the permissions that it is built with", () => {
+Deno.test("the task runs the daemon with the flags that it is built with", () => {
+  const flags = [...DAEMON_PERMISSIONS, DAEMON_V8_FLAGS];
   assertEquals(
     manifest.tasks.daemon,
-    `DENO_NO_UPDATE_CHECK=1 deno run ${DAEMON_PERMISSIONS.join(" ")} src/main.ts`,
+    `DENO_NO_UPDATE_CHECK=1 deno run ${flags.join(" ")} src/main.ts`,
+  );
+});
+
+Deno.test("the task runs boltctl under the permissions that it is built with", () => {
+  assertEquals(
+    manifest.tasks.boltctl,
+    `DENO_NO_UPDATE_CHECK=1 deno run ${BOLTCTL_PERMISSIONS.join(" ")} src/boltctl.ts`,
   );
 });
 
 Deno.test("one version of Deno is named everywhere", async () => {
-  for (const file of ["README.md", ".ci/run"]) {
+  for (const file of ["README.md", ".ci/run", ".github/workflows/ci.yml"]) {
     const text = await Deno.readTextFile(new URL(file, REPOSITORY));
     const versions = [...text.matchAll(/deno@([\w.-]+)/g)].map(([, version]) => version);
     assert(versions.length > 0, file);

@@ -1,9 +1,9 @@
 /**
- * Starting the daemon's programs from source, with the permissions they are built with.
+ * Starting the daemon's programs from source, with the flags they are built with.
  *
  * @module
  */
-import { PROGRAMS } from "../build/programs.ts";
+import { PROGRAMS, runtimeFlags } from "../build/programs.ts";
 
 /** Starts `bolt-daemon` with arguments; its log comes line by line to `onLine`. */
 export function startDaemon(
@@ -13,7 +13,7 @@ export function startDaemon(
   const program = PROGRAMS.find(({ name }) => name === "bolt-daemon");
   if (program === undefined) throw new Error("Cannot run the demo: bolt-daemon is not defined");
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...program.permissions, program.entry.href, ...args],
+    args: ["run", "--quiet", ...runtimeFlags(program), program.entry.href, ...args],
     env: { DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "null",

@@ -1,5 +1,5 @@
 /**
- * Reading flags of the form `--flag value` or `--flag=value`, each with exactly one value.
+ * Reading flags of the form `--flag value` or `--flag=value`, switches, and arguments.
  *
  * @module
  */
@@ -8,6 +8,26 @@ import { UsageError } from "../base/errors.ts";
 
 /** Values by flag, without the dashes. */
 export type Given<Flag extends string> = { readonly [flag in Flag]?: string };
+
+/** Which words of a command line are flags. */
+export interface WordSpec {
+  /** Flags with a value, without the dashes. */
+  readonly values: readonly string[];
+  /** Flags without a value. @default {[]} */
+  readonly switches?: readonly string[];
+  /** The error for a flag that is none of these. */
+  readonly unknown: (flag: string) => UsageError;
+}
+
+/** Words sorted by what they are. */
+export interface SortedWords {
+  /** Values by flag. */
+  readonly given: ReadonlyMap<string, string>;
+  /** Flags without a value that are on. */
+  readonly on: ReadonlySet<string>;
+  /** What is no flag; after `--`, every word. */
+  readonly args: readonly string[];
+}
 
 /**
  * The flags by name, each at most once and each with a value that is not empty.
@@ -18,46 +38,82 @@ export function readFlags<Flag extends string>(
   args: readonly string[],
   flags: readonly Flag[],
 ): Given<Flag> {
-  const parsed = parseArgs(joinValues(args, flags), { string: flags, collect: flags });
-  const given: { [flag in Flag]?: string } = {};
+  const unknown = (word: string) => new UsageError(`Unknown argument: ${word}`);
+  if (args.includes("--")) throw unknown("--");
+  const { given, args: [stray] } = sortWords(args, { values: flags, unknown });
+  if (stray !== undefined) throw unknown(stray.split("=")[0] ?? "");
+  const found: { [flag in Flag]?: string } = {};
   for (const flag of flags) {
-    const values: unknown = parsed[flag];
-    if (!Array.isArray(values) || values.length === 0) continue;
-    if (values.length > 1) {
-      throw new UsageError(`--${flag} is given ${values.length} times, it takes one value`);
-    }
-    given[flag] = String(values[0]);
+    const value = given.get(flag);
+    if (value !== undefined) found[flag] = value;
   }
-  return given;
+  return found;
+}
+
+/**
+ * Sorts words into flags and arguments; each flag at most once.
+ *
+ * @throws {UsageError} When a flag is unknown, given twice, or without a usable value.
+ */
+export function sortWords(words: readonly string[], spec: WordSpec): SortedWords {
+  const { values, switches = [] } = spec;
+  const { joined, args } = joinValues(words, spec);
+  const all = [...values, ...switches];
+  const parsed = parseArgs(joined, { string: values, boolean: switches, collect: all });
+  const given = new Map<string, string>();
+  const on = new Set<string>();
+  for (const flag of all) {
+    const found: unknown = parsed[flag];
+    if (!Array.isArray(found) || found.length === 0) continue;
+    const isSwitch = switches.includes(flag);
+    if (found.length > 1) {
+      const takes = isSwitch ? "it is taken once" : "it takes one value";
+      throw new UsageError(`--${flag} is given ${found.length} times, ${takes}`);
+    }
+    if (isSwitch) on.add(flag);
+    else given.set(flag, String(found[0]));
+  }
+  return { given, on, args };
 }
 
 /**
  * Writes `--flag value` as `--flag=value`, so that no parser has to guess whether a word is a value
- * (`-` is one), and refuses what would be guessed wrong.
+ * (`-` is one), refuses what would be guessed wrong, and sets arguments apart.
  */
-function joinValues(args: readonly string[], flags: readonly string[]): string[] {
+function joinValues(
+  words: readonly string[],
+  { values, switches = [], unknown }: WordSpec,
+): { readonly joined: string[]; readonly args: string[] } {
   const joined: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] ?? "";
-    const [flag = "", ...inline] = arg.split("=");
-    if (!flags.includes(flag.slice(2)) || !flag.startsWith("--")) {
-      throw new UsageError(`Unknown argument: ${flag}`);
+  const args: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    if (word === "--") return { joined, args: [...args, ...words.slice(i + 1)] };
+    if (!word.startsWith("-") || word === "-") {
+      args.push(word);
+      continue;
     }
-    let value = inline.join("=");
-    if (inline.length === 0) {
-      const next = args[++i];
-      if (next === undefined) throw new UsageError(`${flag} requires a value`);
-      if (/^-(?!\d|$)/.test(next)) {
-        throw new UsageError(
-          `${flag} requires a value, but ${next} looks like a flag: write ${flag}=${next} to mean it`,
-        );
-      }
-      value = next;
+    const [flag = "", ...inline] = word.split("=");
+    const name = flag.startsWith("--") ? flag.slice(2) : "";
+    if (switches.includes(name)) {
+      if (inline.length > 0) throw new UsageError(`${flag} takes no value`);
+      joined.push(flag);
+      continue;
     }
+    if (!values.includes(name)) throw unknown(flag);
+    const value = inline.length > 0 ? inline.join("=") : nextValue(flag, words[++i]);
     if (value === "") throw new UsageError(`${flag} requires a value that is not empty`);
     joined.push(`${flag}=${value}`);
   }
-  return joined;
+  return { joined, args };
+}
+
+function nextValue(flag: string, next: string | undefined): string {
+  if (next === undefined) throw new UsageError(`${flag} requires a value`);
+  if (!/^-(?!\d|$)/.test(next)) return next;
+  throw new UsageError(
+    `${flag} requires a value, but ${next} looks like a flag: write ${flag}=${next} to mean it`,
+  );
 }
 
 /**

@@ -284,6 +284,16 @@ export class DaemonClient implements DaemonOperations {
     throw problemOf(response, text);
   }
 
+  /** No attempt was over when the time for it was: slow machine, short time. */
+  #notBack(cause: DeadlineError): DaemonUnreachableError {
+    return new DaemonUnreachableError(
+      "The daemon is gone: its events ended and did not come back",
+      {
+        cause,
+      },
+    );
+  }
+
   async #openEvents(
     lastEventId: string | undefined,
     signal: AbortSignal | undefined,
@@ -324,7 +334,7 @@ export class DaemonClient implements DaemonOperations {
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (error instanceof DeadlineError) throw failure ?? error;
+        if (error instanceof DeadlineError) throw failure ?? this.#notBack(error);
         if (!(error instanceof DaemonUnreachableError)) throw error;
         failure = error;
       }

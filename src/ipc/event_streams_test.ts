@@ -203,3 +203,14 @@ Deno.test("without a daemon the client says so at once, and what to do", async (
   assertStringIncludes(error.message, "is bolt-daemon serve running");
   await assertRejects(() => client.events().next(), DaemonUnreachableError);
 });
+
+Deno.test("a daemon that is gone for good is unreachable, even where no time is left to try", async () => {
+  const served = await ServedFake.start();
+  const client = new DaemonClient(served.socketPath, { reconnectMs: 1 });
+  const opened = Promise.withResolvers<void>();
+  const next = client.events({ onOpen: () => opened.resolve() }).next();
+  const failed = assertRejects(() => next, DaemonUnreachableError);
+  await opened.promise;
+  await served[Symbol.asyncDispose]();
+  await failed;
+});

@@ -377,7 +377,10 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   identity,
   sessionId: Type.Optional(sessionId),
   name: peerChosen("The file's name."),
-  path: Type.Optional(text("Outgoing: the source. Incoming and completed: where the file is.")),
+  path: Type.Optional(text(
+    "Outgoing: the source. Incoming and completed: where the file is. As it is on the disk, to be " +
+      "opened: escape it before it is shown.",
+  )),
   size: count("The file's size, in bytes."),
   transferred: count("Bytes sent or received so far."),
   priority: Type.Integer({ description: "Higher goes first." }),

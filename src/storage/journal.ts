@@ -39,15 +39,21 @@ export interface JournalOptions {
 }
 
 /** What a journal's bytes say. */
-interface Contents {
+export interface JournalContents {
+  /** The last state of each transfer, in the order of the last change. */
   readonly records: Map<string, TransferRecord>;
   /** Bytes up to the end of the last whole line. */
   readonly length: number;
+  /** The sum of that line. */
   readonly sum: string;
 }
 
-/** @returns Undefined when there is damage that no crash of ours leaves. */
-function parse(bytes: Uint8Array): Contents | undefined {
+/**
+ * Reads a journal's bytes.
+ *
+ * @returns Undefined when there is damage that no crash of ours leaves.
+ */
+export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
   const records = new Map<string, TransferRecord>();
   let [start, lines, sum] = [0, 0, ""];
   while (start < bytes.length) {
@@ -92,7 +98,7 @@ export class Journal implements Disposable {
     fs: FileSystem,
     folder: string,
     maxTransfers: number,
-    contents: Contents,
+    contents: JournalContents,
   ) {
     this.#fs = fs;
     this.#folder = folder;
@@ -123,8 +129,8 @@ export class Journal implements Disposable {
       invalid: "JOURNAL_INVALID",
       advice,
     });
-    const nothing: Contents = { records: new Map(), length: 0, sum: "" };
-    const contents = bytes === undefined ? nothing : parse(bytes);
+    const nothing: JournalContents = { records: new Map(), length: 0, sum: "" };
+    const contents = bytes === undefined ? nothing : parseJournal(bytes);
     if (contents === undefined) {
       throw new StorageError("JOURNAL_INVALID", `${path} is damaged or not a journal: ${advice}`);
     }

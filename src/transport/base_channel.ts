@@ -52,8 +52,18 @@ export abstract class BaseChannel implements Channel {
   }
 
   /** See {@linkcode Channel.send}. */
-  async send(message: ChannelMessage, options: WaitOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted();
+  send(message: ChannelMessage, options: WaitOptions = {}): Promise<void> {
+    // Two steps, so that whoever waits for room does not keep the message.
+    try {
+      options.signal?.throwIfAborted();
+      this.#handOver(message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#window.writable(options);
+  }
+
+  #handOver(message: ChannelMessage): void {
     if (this.isClosing) throw closedError(this.#end);
     const bytes = byteLength(message);
     if (bytes === 0) {
@@ -67,7 +77,6 @@ export abstract class BaseChannel implements Channel {
     }
     this.#window.add(bytes);
     this.transmit(message, bytes);
-    await this.#window.writable(options);
   }
 
   /** See {@linkcode Channel.receive}. */

@@ -266,13 +266,23 @@ Deno.test("MUST bound concurrent peer connections: several sessions at once up t
   assertEquals((await closedSession(alice, waiting)).state, "closed");
 });
 
-Deno.test("a peer that comes again takes the place of its old session", async () => {
+Deno.test("a peer that comes again takes the place of its old session, whose transfers are interrupted", async () => {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();
   await using alice = await LocalDaemon.start(network);
   await using bob = await LocalDaemon.start(network);
   const first = await pairBy(meetingByFile(folder), alice, bob);
+  const paths = [folder.path("file")];
+  await Deno.writeTextFile(folder.path("file"), "x");
+  const identity = first.alice.identity ?? "";
+  await alice.client.send({ paths, identity, priority: 0 });
+  await bob.event("transfer-offered");
+  // Bob's machine was off for a moment, and alice does not know.
+  network.paths[0]?.stall();
   const second = await begin(meetingByFile(folder), alice, bob);
+  const { transfer } = await alice.event("transfer-failed");
+  assertEquals([transfer.state, transfer.failure?.code], ["interrupted", "CONNECTION_LOST"]);
+  network.paths[0]?.resume();
   await closedSession(alice, first.alice);
   const open = await openedSession(alice, second.offering);
   const peer = await alice.client.getPeer(open.identity ?? "");

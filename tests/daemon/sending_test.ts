@@ -7,15 +7,20 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ApiError } from "../../src/ipc/client.ts";
 import { LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
-import { namesIn, offerOf, Pair, sha256, someBytes, transferIn } from "../support/transfers.ts";
+import {
+  LONG,
+  namesIn,
+  offerOf,
+  Pair,
+  sha256,
+  someBytes,
+  transferIn,
+} from "../support/transfers.ts";
 
 /** Fails unless the daemon refuses with this code. */
 async function refuses(code: string, call: () => Promise<unknown>): Promise<void> {
   assertEquals((await assertRejects(call, ApiError)).code, code);
 }
-
-/** More chunks than a channel takes at once: it flows until it is read. */
-const LONG = 8_000_000;
 
 Deno.test("an offer waits for accept, is told with size and hash, and its file is what was sent", async () => {
   await using pair = await Pair.make();
@@ -93,9 +98,7 @@ Deno.test("a taken name gets a number, or with --on-collision refuse the file is
 
 Deno.test("bounded concurrent transfers (default: 1): the queue goes by priority, then in the order asked", async () => {
   await using pair = await Pair.make();
-  await pair.bob.client.setAutoAccept(pair.toAlice, true);
   // The first holds the only place until it is taken, while the others queue.
-  await pair.bob.client.setAutoAccept(pair.toAlice, false);
   await pair.send("held", someBytes(1));
   const held = await offerOf(pair.bob, "held");
   for (const [name, priority] of [["low", -1], ["a", 0], ["b", 0], ["high", 5]] as const) {
@@ -133,15 +136,11 @@ Deno.test("--max-transfers lets transfers with several peers run at once, and no
 for (const who of ["sender", "receiver"] as const) {
   Deno.test(`the ${who} can pause and resume, and both are told`, async () => {
     await using pair = await Pair.make();
-    pair.network.paths[0]?.stall();
-    const sent = await pair.send("long", someBytes(LONG));
-    pair.network.paths[0]?.resume();
-    const offer = await offerOf(pair.bob, "long");
-    await pair.bob.client.acceptTransfer(offer.transferId, {});
-    await transferIn(pair.alice, sent, "active");
-    const [daemon, id] = who === "sender"
-      ? [pair.alice, sent.transferId]
-      : [pair.bob, offer.transferId];
+    const { sent, offer } = await pair.flowing();
+    const { daemon, id } = {
+      sender: { daemon: pair.alice, id: sent.transferId },
+      receiver: { daemon: pair.bob, id: offer.transferId },
+    }[who];
     await daemon.client.pauseTransfer(id);
     await transferIn(pair.alice, sent, "paused");
     await transferIn(pair.bob, offer, "paused");
@@ -150,18 +149,16 @@ for (const who of ["sender", "receiver"] as const) {
     await pair.bob.event("transfer-resumed");
     await transferIn(pair.alice, sent, "completed");
     const { path = "" } = await transferIn(pair.bob, offer, "completed");
-    assertEquals(sha256(await Deno.readFile(path)), sent.fileHash ?? sha256(someBytes(LONG)));
+    assertEquals(sha256(await Deno.readFile(path)), sha256(someBytes(LONG)));
   });
 
   Deno.test(`the ${who} can cancel what flows: both are told, nothing is left in the inbox`, async () => {
     await using pair = await Pair.make();
-    const sent = await pair.send("long", someBytes(LONG));
-    const offer = await offerOf(pair.bob, "long");
-    await pair.bob.client.acceptTransfer(offer.transferId, {});
-    await transferIn(pair.alice, sent, "active");
-    const [daemon, id] = who === "sender"
-      ? [pair.alice, sent.transferId]
-      : [pair.bob, offer.transferId];
+    const { sent, offer } = await pair.flowing();
+    const { daemon, id } = {
+      sender: { daemon: pair.alice, id: sent.transferId },
+      receiver: { daemon: pair.bob, id: offer.transferId },
+    }[who];
     await daemon.client.pauseTransfer(id);
     await daemon.client.cancelTransfer(id);
     await transferIn(pair.alice, sent, "cancelled");
@@ -177,12 +174,7 @@ for (const who of ["sender", "receiver"] as const) {
 
 Deno.test("a transfer that both ends pause goes on when both have resumed it", async () => {
   await using pair = await Pair.make();
-  const sent = await pair.send("long", someBytes(LONG));
-  const offer = await offerOf(pair.bob, "long");
-  await pair.bob.client.acceptTransfer(offer.transferId, {});
-  await transferIn(pair.alice, sent, "active");
-  await pair.alice.client.pauseTransfer(sent.transferId);
-  await transferIn(pair.bob, offer, "paused");
+  const { sent, offer } = await pair.heldMidway();
   await pair.bob.client.pauseTransfer(offer.transferId);
   await pair.alice.event("transfer-paused");
   await pair.alice.client.resumeTransfer(sent.transferId);

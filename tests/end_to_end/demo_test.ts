@@ -24,7 +24,7 @@ Deno.test("the demo exchanges the payload, shows one SAS, moves a named file, an
   await Deno.writeTextFile(folder.path("named.txt"), "hello\n");
   const { code, stdout, stderr } = await run(DEMO, [folder.path("named.txt")]);
   assertEquals(code, 0, stdout + stderr);
-  assertMatch(stdout, /alice is shown SAS ([0-9A-F]{6}),\n   bob is shown SAS \1:/);
+  assertMatch(stdout, /alice is shown SAS ([0-9A-F]{6}),\n {3}bob is shown SAS \1:/);
   assertMatch(stdout, /alice sent: {3}([0-9a-f]{64})\n.*bob received: \1\n/);
 });
 

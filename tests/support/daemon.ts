@@ -44,12 +44,13 @@ abstract class DaemonUnderTest implements AsyncDisposable {
     return join(this.dataDir, "inbox");
   }
 
-  /** The first event, past ones too, that fits. */
+  /** The first event, past ones too, that fits; it may take `withinMs` milliseconds. */
   event<T extends ApiEvent["type"]>(
     type: T,
     fits?: (event: EventOf<T>) => boolean,
+    withinMs?: number,
   ): Promise<EventOf<T>> {
-    return this.#heard.first(type, fits);
+    return this.#heard.first(type, fits, withinMs);
   }
 
   /** What it tells. */

@@ -5,16 +5,22 @@
  * @module
  */
 import { PeerSession, type TransferNews } from "../../src/app/daemon/sessions/peer_session.ts";
-import { KeyPair } from "../../src/protocol/crypto/keys.ts";
+import {
+  type EphemeralKeyPair,
+  type EphemeralPublicKey,
+  KeyPair,
+} from "../../src/protocol/crypto/keys.ts";
 import type { PeerFacts, SessionEnd } from "../../src/protocol/session/effects.ts";
 import { Session } from "../../src/protocol/session/session.ts";
 import { encodeWebSignal, parseWebSignal } from "../../src/protocol/signal/web_payload.ts";
+import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
 import { publishSignalFile, SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { MemoryPair } from "../../src/transport/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/memory_connector.ts";
-import { type DaemonUnderTest, meetingByFile } from "./daemon.ts";
+import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
+import { RelayPeer } from "./relay_peer.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
@@ -24,6 +30,20 @@ export interface Described {
   readonly filename: string;
   readonly size: number;
   readonly fileHash: string;
+}
+
+interface Parts {
+  readonly path: MemoryPair;
+  readonly ephemeral: EphemeralKeyPair;
+  readonly remoteEphemeral: EphemeralPublicKey;
+  /** What it takes the daemon for: what web clients send is what they expect. */
+  readonly peerKind: "daemon" | "web";
+}
+
+function lastOf(network: MemoryNetwork): MemoryPair {
+  const path = network.paths.at(-1);
+  if (path === undefined) throw new Error("no offer was made in this network");
+  return path;
 }
 
 /** A peer whose handshake with a daemon is done. Disposing it hangs up. */
@@ -39,13 +59,17 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly #news: TransferNews[] = [];
   #wake = Promise.withResolvers<void>();
 
-  private constructor(path: MemoryPair, session: Session, identity: string) {
-    this.channel = path.offerer;
+  private constructor(side: "offerer" | "answerer", parts: Parts) {
+    const { path, ephemeral, remoteEphemeral, peerKind } = parts;
+    const identity = KeyPair.generate("identity", random).publicKey;
+    // What it may offer is not bounded on its side.
+    const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
+    this.channel = path[side];
     this.path = path;
-    this.identity = identity;
+    this.identity = identity.hex;
     this.#peer = new PeerSession({
-      session,
-      channel: path.offerer,
+      session: new Session({ identity, ephemeral, remoteEphemeral, random, limits, peerKind }),
+      channel: this.channel,
       listener: {
         established: (facts) => this.#established.resolve(facts),
         transferNews: (news) => this.#hear(news),
@@ -81,15 +105,53 @@ export class HandDrivenPeer implements AsyncDisposable {
       { description: { sdpType: "answer", sdp: answer.sdp }, candidates: [] },
       signal,
     );
-    const path = network.paths.at(-1);
-    if (path === undefined) throw new Error("unreachable");
-    const identity = KeyPair.generate("identity", random).publicKey;
     const remoteEphemeral = answer.publicKey;
-    const session = new Session({ identity, ephemeral, remoteEphemeral, random });
-    const peer = new HandDrivenPeer(path, session, identity.hex);
-    peer.#peer.start();
-    await peer.#established.promise;
-    return peer;
+    return await new HandDrivenPeer("offerer", {
+      path: lastOf(network),
+      ephemeral,
+      remoteEphemeral,
+      peerKind: "daemon",
+    }).#shakeHands();
+  }
+
+  /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
+  static async meetAsWebClient(
+    network: MemoryNetwork,
+    url: string,
+    daemon: DaemonUnderTest,
+  ): Promise<HandDrivenPeer> {
+    await using relay = await RelayPeer.register(url, "web");
+    const { offerer } = meeting(url);
+    if (offerer.role !== "offerer" || offerer.signal !== "rendezvous") {
+      throw new Error("unreachable");
+    }
+    await daemon.pair({ ...offerer, to: "web", web: true });
+    const offer = parseWebSignal(await relay.signal());
+    if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
+    const { signal } = new AbortController();
+    const ephemeral = KeyPair.generate("ephemeral", random);
+    const description = { sdpType: "offer", sdp: offer.sdp } as const;
+    const answering = await network.connector.answer(
+      { description, candidates: [] },
+      { scope: "lan", signal },
+    );
+    const { sdp } = answering.answer.description;
+    const route = { from: "web", to: offer.from, peerCode: "web" } as const;
+    const answer = { type: "answer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
+    relay.send(offer.from, encodeWebSignal(answer));
+    await answering.connect(signal);
+    return await new HandDrivenPeer("answerer", {
+      path: lastOf(network),
+      ephemeral,
+      remoteEphemeral: offer.publicKey,
+      peerKind: "web",
+    }).#shakeHands();
+  }
+
+  async #shakeHands(): Promise<this> {
+    this.#peer.start();
+    await this.#established.promise;
+    return this;
   }
 
   /** Is let in by the daemon, and lets it in. */
@@ -109,14 +171,23 @@ export class HandDrivenPeer implements AsyncDisposable {
   }
 
   /** Offers a file. Gives its id on the wire. */
-  offer(file: Described): string {
-    let id = "";
+  offer(file: Described): TransferId {
+    let id: TransferId | undefined;
     this.#peer.act((transfers: Transfers, now) => {
       const { transferId, effects } = transfers.offer(file, now);
       id = transferId;
       return effects;
     });
+    if (id === undefined) throw new Error("the session is not open");
     return id;
+  }
+
+  /** Sends the next chunk of an accepted file, or nothing when that can't be now. */
+  sendChunk(id: TransferId, bytes: (length: number) => Uint8Array<ArrayBuffer>): void {
+    this.#peer.act((transfers, now) => {
+      const next = transfers.nextChunk(id);
+      return next === undefined ? [] : transfers.sendChunk(id, bytes(next.length), now);
+    });
   }
 
   /** The next news of that type, or past ones that no wait has taken. */

@@ -37,14 +37,15 @@ export class HeardEvents implements AsyncDisposable {
     return this.#events;
   }
 
-  /** The first event, past ones too, that fits. */
+  /** The first event, past ones too, that fits; it may take `withinMs` milliseconds. */
   async first<T extends ApiEvent["type"]>(
     type: T,
     fits: (event: EventOf<T>) => boolean = () => true,
+    withinMs = EVENT_MS,
   ): Promise<EventOf<T>> {
     const isIt = (event: ApiEvent): event is EventOf<T> =>
       event.type === type && fits(event as EventOf<T>);
-    return await this.find(`the event ${type}`, isIt);
+    return await this.find(`the event ${type}`, isIt, withinMs);
   }
 
   /**

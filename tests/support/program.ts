@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DAEMON_PERMISSIONS } from "../../scripts/build/permissions.ts";
+import { DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "../../scripts/build/permissions.ts";
 import { fromFileUrl } from "./paths.ts";
 
 const MAIN = fromFileUrl(new URL("../../src/main.ts", import.meta.url));
@@ -16,10 +16,15 @@ export interface Program {
   readonly env?: Record<string, string>;
 }
 
-/** The daemon from source, with exactly the documented permissions. */
+/** The daemon from source, with exactly the documented flags. */
 export const DAEMON: Program = {
   command: Deno.execPath(),
-  args: ["run", "--quiet", "--frozen", `--config=${CONFIG}`, ...DAEMON_PERMISSIONS, MAIN],
+  args: [
+    ...["run", "--quiet", "--frozen", `--config=${CONFIG}`],
+    ...DAEMON_PERMISSIONS,
+    DAEMON_V8_FLAGS,
+    MAIN,
+  ],
   env: { DENO_NO_UPDATE_CHECK: "1" },
 };
 

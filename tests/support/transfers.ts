@@ -24,6 +24,9 @@ export async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
 
+/** Bytes of a file that flows until it is read: more than a channel takes at once. */
+export const LONG = 8_000_000;
+
 /** Options of {@linkcode Pair.make}. */
 export interface PairOptions {
   /** Flags of the one who sends. */
@@ -90,6 +93,23 @@ export class Pair implements AsyncDisposable {
     const [sent] = await this.alice.client.send({ paths, identity: this.toBob, priority });
     if (sent === undefined) throw new Error("nothing was queued");
     return sent;
+  }
+
+  /** A transfer to bob that flows, of more than a channel takes at once. */
+  async flowing(): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
+    const sent = await this.send("long", someBytes(LONG));
+    const offer = await offerOf(this.bob, "long");
+    await this.bob.client.acceptTransfer(offer.transferId, {});
+    await transferIn(this.alice, sent, "active");
+    return { sent, offer };
+  }
+
+  /** A transfer of which something has arrived, held there by alice. */
+  async heldMidway(): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
+    const { sent, offer } = await this.flowing();
+    await this.alice.client.pauseTransfer(sent.transferId);
+    await transferIn(this.bob, offer, "paused");
+    return { sent, offer };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError, messageOf } from "../../base/errors.ts";
 import { EventHub } from "../../ipc/event_hub.ts";
@@ -107,6 +108,7 @@ export class Daemon {
       random,
       now,
       listener: {
+        room: () => this.#book.room(),
         onOpen: () => this.#scheduler.wake(),
         onOffer: (file, session) => this.#transfers.offered(file, session),
         onTransferEnded: () => this.#scheduler.wake(),
@@ -123,6 +125,7 @@ export class Daemon {
       sessions: () => this.#sessions.open,
       transfers: () => this.#scheduler.active,
       pairings: () => this.#pairings.pending().length,
+      unwritten: () => this.#book.waiting,
     });
   }
 
@@ -142,8 +145,8 @@ export class Daemon {
     onReady: (stop: () => void) => void,
   ): Promise<DaemonEnd> {
     using storage = await openStorage({
-      dataDir: options.dataDir,
-      ...(options.inbox === undefined ? {} : { inbox: options.inbox }),
+      dataDir: resolve(options.dataDir),
+      ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
       onAbort: options.onInterrupt,
       log,
     });
@@ -153,7 +156,10 @@ export class Daemon {
   }
 
   async #run(onReady: (stop: () => void) => void): Promise<DaemonEnd> {
-    const socketPath = this.#options.socketPath ?? this.#storage.folder.defaultSocketPath;
+    const { socketPath: asked } = this.#options;
+    const socketPath = asked === undefined
+      ? this.#storage.folder.defaultSocketPath
+      : resolve(asked);
     await using api = await LocalApi.listen({
       socketPath,
       operations: daemonOperations({

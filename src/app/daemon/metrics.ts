@@ -18,6 +18,8 @@ export interface MeasuredParts {
   readonly transfers: () => number;
   /** Pairing requests that wait. */
   readonly pairings: () => number;
+  /** Changes of transfers that wait for the disk. */
+  readonly unwritten: () => number;
 }
 
 /** Registers the daemon's gauges. */
@@ -27,6 +29,7 @@ export function registerMetrics(metrics: MetricsRegistry, parts: MeasuredParts):
   gauge("bolt_sessions", "Sessions open or being opened.", parts.sessions);
   gauge("bolt_transfers_active", "Transfers under way.", parts.transfers);
   gauge("bolt_pairings_pending", "Pairing requests that wait for a decision.", parts.pairings);
+  gauge("bolt_journal_waiting", "Changes of transfers that wait for the disk.", parts.unwritten);
   gauge(
     "bolt_uptime_seconds",
     "Seconds since the start.",

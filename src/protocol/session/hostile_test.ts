@@ -1,18 +1,14 @@
 import { assert } from "@std/assert";
 import fc from "fast-check";
-import { KeyPair } from "../crypto/keys.ts";
 import { MisuseError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import { memoisedX25519 } from "../crypto/testing/memoised_x25519.ts";
 import { ALL_CAPABILITIES, RawPeer } from "../testing/raw_peer.ts";
+import { RawRatchet } from "../testing/raw_ratchet.ts";
 import { runs } from "../testing/runs.ts";
 import { SessionModel } from "../testing/session_model.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import type { Transfers } from "../transfer/transfers.ts";
-import { deriveSessionRoot, deriveTransferRoot, ratchetSessionRoot } from "../btr/key_schedule.ts";
-import { TransferChain } from "../btr/chain.ts";
-import { diffieHellman } from "../crypto/dh.ts";
-import type { SecretKey } from "../crypto/keys.ts";
 import { toHex } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/sha256.ts";
 
@@ -22,48 +18,6 @@ const IDS = ["0", "1", "2"].map((digit) => digit.repeat(32) as TransferId);
 const CHUNK = 4;
 const FILE = seededRandom("hostile file")(10);
 const FILE_HASH = toHex(sha256(FILE));
-const RATCHET_KEY = 7;
-
-/** The ratchet as an attacker runs it, who may also step out of it. */
-class RawRatchet {
-  readonly #peer: RawPeer;
-  #root: SecretKey<"session-root">;
-  #generation = 0;
-  #chain: TransferChain | undefined;
-
-  constructor(peer: RawPeer) {
-    this.#peer = peer;
-    const shared = diffieHellman(peer.ephemeral.secretKey, peer.victimEphemeral.publicKey);
-    assert(shared !== undefined);
-    this.#root = deriveSessionRoot(shared);
-  }
-
-  /** A properly ratcheted chunk in an envelope; chunk 0 takes a step. */
-  chunk(
-    message: Record<string, unknown>,
-    index: number,
-    plaintext: Uint8Array,
-    ahead = 0,
-  ): string {
-    let publicKey: string | undefined;
-    if (index === 0 || this.#chain === undefined) {
-      const fresh = new KeyPair("ratchet", new Uint8Array(32).fill(RATCHET_KEY));
-      const shared = diffieHellman(fresh.secretKey, this.#peer.victimEphemeral.publicKey);
-      assert(shared !== undefined);
-      this.#root = ratchetSessionRoot(this.#root, shared);
-      this.#generation++;
-      publicKey = fresh.publicKey.base64;
-      const id = String(message.transferId) as TransferId;
-      this.#chain = new TransferChain(id, this.#generation, deriveTransferRoot(this.#root, id));
-    }
-    const chainIndex = this.#chain.nextIndex;
-    const chunk = this.#chain.seal(plaintext, this.#peer.random).toBase64();
-    const fields = publicKey === undefined
-      ? { chainIndex }
-      : { chainIndex, publicKey, generation: this.#generation + ahead };
-    return this.#peer.envelope({ ...message, chunk }, fields);
-  }
-}
 
 /** One sequence's world. */
 interface World {
@@ -140,7 +94,8 @@ const chunks = fc.record({
     };
     const { peer, ratchet, encoding } = world;
     if (encoding === "ratchet" && sealing === "right") {
-      return ratchet.chunk(message, index, plaintext);
+      const { chunk, fields } = ratchet.chunk(transferId, index, plaintext);
+      return peer.envelope({ ...message, chunk }, fields);
     }
     const boxed = (encoding === "box") === (sealing === "right");
     const chunk = boxed ? peer.seal(plaintext) : plaintext.toBase64();
@@ -200,7 +155,8 @@ const onwards = fc.record({
       };
       if (world.encoding === "ratchet" && slip !== "downgrade") {
         const ahead = slip === "generation" ? 1 : 0;
-        say(world.ratchet.chunk(message, index, plaintext, ahead));
+        const { chunk, fields } = world.ratchet.chunk(transferId, index, plaintext, ahead);
+        say(peer.envelope({ ...message, chunk }, fields));
       } else {
         const chunk = world.encoding === "box" ? peer.seal(plaintext) : plaintext.toBase64();
         say(peer.envelope({ ...message, chunk }));
@@ -358,6 +314,11 @@ const beginnings = fc.record({
   encoding: fc.constantFrom("ratchet" as const, "plain" as const, "box" as const),
 });
 
+const keysOf = ({ ephemeral, victimEphemeral }: RawPeer) => ({
+  ephemeral,
+  victim: victimEphemeral.publicKey,
+});
+
 function begin(
   { hello, approve, encoding }: { hello: boolean; approve: boolean; encoding: World["encoding"] },
 ): World {
@@ -368,7 +329,7 @@ function begin(
   const world: World = {
     peer,
     model,
-    ratchet: new RawRatchet(peer),
+    ratchet: new RawRatchet({ ...keysOf(peer), random: peer.random }),
     encoding,
     transfers: undefined,
     now: 0,

@@ -13,6 +13,7 @@
  * @module
  */
 import { SessionRatchet } from "../btr/session_ratchet.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { EphemeralKeyPair, EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import { isErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
@@ -170,11 +171,9 @@ export class Session implements Disposable {
       this.#onFrame(parseFrame(message), now);
     } catch (error) {
       this.#collect();
-      if (!(error instanceof ProtocolError)) {
-        this[Symbol.dispose]();
-        throw error;
-      }
-      this.#onError(error);
+      if (error instanceof ProtocolError) this.#onError(error);
+      // A fault of ours: nothing is told to the peer, but whoever waits for an end is.
+      else this.#lose(`the session failed: ${messageOf(error)}`);
     }
     return this.#take();
   }

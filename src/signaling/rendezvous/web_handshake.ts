@@ -121,7 +121,7 @@ export class WebHandshake {
 
   /** The next signal from the peer that is one of the schema, and for us. */
   async #next(signal: AbortSignal): Promise<WebSignal | "peer-not-found"> {
-    const { self, remote } = this.#options;
+    const { remote } = this.#options;
     for (;;) {
       const inbound = await this.#client.receive(signal);
       if (inbound.type === "peer-not-found") return inbound.type;
@@ -131,10 +131,18 @@ export class WebHandshake {
       }
       const parsed = parse(inbound.payload);
       if (parsed === undefined) this.#ignore("malformed-payload");
-      else if (normalizePeerCode(parsed.from) !== remote || normalizePeerCode(parsed.to) !== self) {
+      else if (!this.#isBetweenUs(parsed)) {
         this.#ignore("peer-mismatch");
       } else return parsed;
     }
+  }
+
+  /** Every place in a signal that names a peer has to name the right one. */
+  #isBetweenUs(signal: WebSignal): boolean {
+    const { self, remote } = this.#options;
+    const senders = [signal.from, ...signal.type === "ice-candidate" ? [] : [signal.peerCode]];
+    return senders.every((code) => normalizePeerCode(code) === remote) &&
+      normalizePeerCode(signal.to) === self;
   }
 
   #ignore(reason: string): void {

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { RTCDataChannel } from "werift";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
 import type { ChannelMessage } from "../channel.ts";
 import type { Association } from "./association.ts";
+import { MessageBuffers } from "./message_buffers.ts";
 
 /** How long an orderly close waits for the peer to confirm it. */
 const CLOSE_CONFIRM_MS = 3000;
@@ -19,13 +20,24 @@ export interface DataChannelOptions extends Omit<BaseChannelOptions, "label"> {
   readonly release: () => Promise<void>;
 }
 
+/** A message under way. */
+interface SentMessage {
+  /** Of its last fragment. */
+  readonly lastTsn: number;
+  /** Lent until it is acknowledged. */
+  readonly memory: Buffer<ArrayBuffer>;
+}
+
+const encoder = new TextEncoder();
+
 /** A data channel that is open. */
 export class DataChannel extends BaseChannel {
   readonly #inner: RTCDataChannel;
   readonly #association: Association;
   readonly #release: () => Promise<void>;
-  /** Sent and not yet acknowledged, in order: the last TSN of each message, and its bytes. */
-  readonly #sent: { readonly lastTsn: number; readonly bytes: number }[] = [];
+  /** Sent and not yet acknowledged, in order. */
+  readonly #sent: SentMessage[] = [];
+  readonly #buffers = new MessageBuffers();
   readonly #innerClosed = Promise.withResolvers<void>();
 
   /** Takes over a channel of the library's, before or when it opens: no message is missed. */
@@ -50,10 +62,12 @@ export class DataChannel extends BaseChannel {
   /** Hands a copy to the association. */
   protected transmit(message: ChannelMessage, bytes: number): void {
     // A copy: the library keeps what it is given until the peer has acknowledged it.
-    const lastTsn = typeof message === "string"
-      ? this.#association.send(this.#inner, "text", Buffer.from(message, "utf8"))
-      : this.#association.send(this.#inner, "binary", Buffer.from(message));
-    this.#sent.push({ lastTsn, bytes });
+    const memory = this.#buffers.take(bytes);
+    if (typeof message === "string") encoder.encodeInto(message, memory);
+    else memory.set(message);
+    const kind = typeof message === "string" ? "text" : "binary";
+    const lastTsn = this.#association.send(this.#inner, kind, memory);
+    this.#sent.push({ lastTsn, memory });
   }
 
   /** Resets the stream, and waits for the peer to confirm it. */
@@ -76,7 +90,8 @@ export class DataChannel extends BaseChannel {
     for (let head = this.#sent[0]; head !== undefined; head = this.#sent[0]) {
       if (!this.#association.isAcknowledged(head.lastTsn)) return;
       this.#sent.shift();
-      this.acknowledged(head.bytes);
+      this.#buffers.give(head.memory);
+      this.acknowledged(head.memory.length);
     }
   }
 }

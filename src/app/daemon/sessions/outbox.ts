@@ -59,12 +59,16 @@ export class Outbox {
     this.#chars = 0;
   }
 
+  /** Not asynchronous: a frame of a chunk must not be kept for as long as the channel is full. */
+  #sendNext(): Promise<void> {
+    const frame = this.#frames.shift() ?? "";
+    this.#chars -= frame.length;
+    return this.#channel.send(frame);
+  }
+
   async #send(): Promise<void> {
     try {
-      for (let frame = this.#frames.shift(); frame !== undefined; frame = this.#frames.shift()) {
-        this.#chars -= frame.length;
-        await this.#channel.send(frame);
-      }
+      while (this.#frames.length > 0) await this.#sendNext();
     } catch (error) {
       this.stop();
       this.#onFailure(error);

@@ -11,7 +11,7 @@ import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/ses
 import type { Session } from "../../../protocol/session/session.ts";
 import type { SendEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
-import type { Channel } from "../../../transport/channel.ts";
+import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
 import { Outbox } from "./outbox.ts";
 
 /** How long the last frames may take to leave and the channel to close, in milliseconds. */
@@ -26,6 +26,8 @@ export interface PeerSessionListener {
   established(peer: PeerFacts): void;
   /** Something happened to a transfer. */
   transferNews(news: TransferNews): void;
+  /** What to wait for before more of the peer's messages are read; undefined for nothing. */
+  room?(): Promise<void> | undefined;
   /** The session is over; told before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
@@ -130,15 +132,20 @@ export class PeerSession implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     try {
-      for (;;) {
-        const message = await this.#channel.receive();
-        if (message === undefined) break;
-        this.#perform(this.#session.receive(message, this.#now()));
-      }
+      do {
+        await this.#listener.room?.();
+      } while (this.#take(await this.#channel.receive()));
       this.#perform(this.#session.disconnected());
     } catch (error) {
       this.#disconnected(messageOf(error));
     }
+  }
+
+  /** Not asynchronous: a message is not kept until the next one comes. False at the end. */
+  #take(message: ChannelMessage | undefined): boolean {
+    if (message === undefined) return false;
+    this.#perform(this.#session.receive(message, this.#now()));
+    return true;
   }
 
   #disconnected(problem: string): void {
@@ -184,15 +191,22 @@ export class PeerSession implements AsyncDisposable {
     clearTimeout(this.#timer?.id);
     const id = setTimeout(() => {
       this.#timer = undefined;
-      this.#perform(this.#session.tick(this.#now()));
+      try {
+        this.#perform(this.#session.tick(this.#now()));
+      } catch (error) {
+        this.#disconnected(messageOf(error));
+      }
     }, Math.max(0, due - this.#now()));
     this.#timer = { id, due };
   }
 
-  /** Lets the last frames go, then closes the channel. */
+  /** Lets the last frames go, unless nobody is there to take them, then closes the channel. */
   async #closeChannel(end: SessionEnd): Promise<void> {
     using deadline = new Deadline(CLOSE_MS, { what: "the peer to take the last messages" });
     try {
+      if (end.error?.code === "CONNECTION_LOST") {
+        return await this.#channel.close({ graceful: false });
+      }
       await this.#outbox.flushed(deadline.signal);
       await this.#channel.close({ signal: deadline.signal });
     } catch {

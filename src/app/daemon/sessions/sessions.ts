@@ -29,6 +29,8 @@ const MAX_KEPT = 64;
 
 /** What is told about sessions to the transfers. */
 export interface SessionsListener {
+  /** What to wait for before more of any peer's messages are read; undefined for nothing. */
+  room(): Promise<void> | undefined;
   /** A session is open: transfers may begin. */
   onOpen(transfers: SessionTransfers): void;
   /** A peer offers a file. */
@@ -156,12 +158,9 @@ export class Sessions {
     return entry?.transfers;
   }
 
-  /** Ends the sessions with an identity, but for one. */
-  closeAllOf(identity: string, message: string, except?: string): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.view.identity !== identity || entry.view.sessionId === except) continue;
-      this.#end(entry, message);
-    }
+  /** Ends the sessions with an identity. */
+  closeAllOf(identity: string, message: string): void {
+    for (const entry of this.#allOf(identity)) this.#end(entry, message);
   }
 
   /** Opens none any more and ends all in order; resolves when they have ended. */
@@ -203,6 +202,9 @@ export class Sessions {
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
       ephemeral[Symbol.dispose]();
+      // It is told of for a while, and must not keep its connection's memory for so long.
+      delete entry.peer;
+      delete entry.transfers;
     }
   }
 
@@ -245,6 +247,7 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
+          room: () => this.#options.listener.room(),
           transferNews: (news) => entry.transfers?.deliver(news),
           ending: (end) => this.#ending(entry, end),
         },
@@ -292,8 +295,12 @@ export class Sessions {
   #admit(entry: Entry, peer: PeerSession, identity: string): void {
     const { listener, events, log } = this.#options;
     const { sessionId, web } = entry.view;
-    // A peer that comes again has lost its session, though we may not know yet.
-    this.closeAllOf(identity, "the peer opened a newer session", sessionId);
+    for (const older of this.#allOf(identity)) {
+      if (older === entry) continue;
+      // A peer that comes again has lost its session, though we may not know yet.
+      older.transfers?.markLost();
+      this.#end(older, "the peer opened a newer session");
+    }
     const transfers = new SessionTransfers({
       sessionId,
       identity,
@@ -344,6 +351,10 @@ export class Sessions {
 
   #update(entry: Entry, changes: Partial<SessionView>): void {
     entry.view = { ...entry.view, ...changes };
+  }
+
+  #allOf(identity: string): Entry[] {
+    return [...this.#entries.values()].filter(({ view }) => view.identity === identity);
   }
 
   #find(sessionId: string): Entry {

@@ -15,7 +15,7 @@ import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferNews } from "../sessions/peer_session.ts";
-import { endOf } from "./outgoing_transfer.ts";
+import { endOf, type TransferEnd } from "./outgoing_transfer.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { TransferBook } from "./transfer_book.ts";
@@ -52,15 +52,16 @@ export class IncomingTransfer implements ScheduledWork {
   #part: IncomingFile | undefined;
   #name = "";
   #accepted = false;
+  #running = false;
   #started = false;
   #ended: EndedEffect | undefined;
   /** What we made of it, when it ends by our word. */
   #ownEnd: "rejected" | "cancelled" | undefined;
+  /** What went wrong on our side, when that ended it. */
+  #ownFailure: { readonly code: string; readonly message: string } | undefined;
   #heldByUser = false;
   #heldByDisk = false;
   #heldByPeer = false;
-  /** What went wrong on our side, when that ended it. */
-  #ownFailure: { readonly code: string; readonly message: string } | undefined;
 
   /** Waits for a decision. */
   constructor(options: IncomingTransferOptions) {
@@ -118,42 +119,24 @@ export class IncomingTransfer implements ScheduledWork {
 
   /** Accepts the offer and receives to the end. */
   async run(): Promise<"done"> {
-    const { book, inbox, onAbort, file, session } = this.#options;
-    if (this.#ended === undefined) {
-      try {
-        const { transferId } = this.entry.facts;
-        // First the journal: after a crash only partial files that it knows of are looked after.
-        await book.change(this.entry, { hasPart: true });
-        const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
-        this.#part = part;
-        this.#file.resolve(part);
-        if (file.implied) {
-          if (!this.#heldByDisk) this.#hold("user", false);
-        } else if (this.#ended === undefined) {
-          this.#act((transfers, now) => transfers.accept(this.#id, now));
-        }
-      } catch (error) {
-        this.#file.reject(error);
-        this.#giveUp(error);
-      }
-    }
+    if (this.entry.isFinal) return "done"; // it ended while it waited for its turn
+    this.#running = true;
+    await this.#begin();
     const ended = await this.#over.promise;
-    this.#file.reject(new Error("the offer ended before it was accepted")); // nothing if it has begun
-    if (ended.outcome === "completed" && this.#ownFailure === undefined) await this.#finish();
-    else await this.#abort(endOf(ended, true, session.lost));
+    this.#giveUpFile();
+    if (ended.outcome === "completed") await this.#finish(ended);
+    else await this.#abort(ended);
     return "done";
   }
 
   /** Ends it without having begun: the peer is told, nothing is kept. */
   reject(): void {
-    this.#ownEnd = "rejected";
-    this.#act((transfers) => transfers.cancel(this.#id, "declined"));
+    this.#endByUs("rejected", "declined");
   }
 
   /** Ends it with a cancel to the peer. */
   cancel(): void {
-    this.#ownEnd = "cancelled";
-    this.#act((transfers) => transfers.cancel(this.#id, "cancelled by the receiver"));
+    this.#endByUs("cancelled", "cancelled by the receiver");
   }
 
   /** Holds it. False when it does not flow. */
@@ -173,6 +156,12 @@ export class IncomingTransfer implements ScheduledWork {
 
   #flows(): boolean {
     return this.#started && this.#ended === undefined;
+  }
+
+  #endByUs(state: "rejected" | "cancelled", message: string): void {
+    if (this.#ended !== undefined) return;
+    this.#ownEnd = state;
+    this.#act((transfers) => transfers.cancel(this.#id, message));
   }
 
   #act(call: (transfers: Transfers, now: number) => readonly TransferEffect[]): void {
@@ -227,7 +216,7 @@ export class IncomingTransfer implements ScheduledWork {
       case "transfer-ended":
         this.#ended = news;
         this.#over.resolve(news);
-        if (!this.#accepted) this.#endUndecided(news);
+        if (!this.#running) this.#endUnbegun(news);
         break;
     }
   }
@@ -251,10 +240,29 @@ export class IncomingTransfer implements ScheduledWork {
     this.#act((transfers) => transfers.fail(this.#id, message));
   }
 
-  async #finish(): Promise<void> {
+  /** Makes the partial file and tells the peer to send. */
+  async #begin(): Promise<void> {
+    const { book, inbox, onAbort, file } = this.#options;
+    try {
+      const { transferId } = this.entry.facts;
+      // First the journal: after a crash only partial files that it knows of are looked after.
+      await book.change(this.entry, { hasPart: true });
+      const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
+      this.#part = part;
+      this.#file.resolve(part);
+      // A web client sends already, and was held.
+      if (file.implied) this.#hold("user", false);
+      else this.#act((transfers, now) => transfers.accept(this.#id, now));
+    } catch (error) {
+      this.#giveUpFile();
+      this.#giveUp(error);
+    }
+  }
+
+  async #finish(ended: EndedEffect): Promise<void> {
     const { book, inbox, collision, file } = this.#options;
     await this.#queue.drained();
-    if (this.#ownFailure !== undefined) return await this.#abort({ state: "failed" });
+    if (this.#ownFailure !== undefined) return await this.#abort(ended);
     const part = await this.#file.promise;
     try {
       const { savedAs, hash } = await part.finish({
@@ -273,29 +281,25 @@ export class IncomingTransfer implements ScheduledWork {
       }, "transfer-finished");
     } catch (error) {
       const code = error instanceof StorageError ? error.code : "TRANSFER_FAILED";
-      this.#ownFailure ??= { code, message: messageOf(error) };
-      await this.#abort({ state: "failed" });
+      this.#ownFailure = { code, message: messageOf(error) };
+      await this.#abort(ended);
     }
   }
 
-  /** Ends early: the partial file goes or stays, as the policy says. */
-  async #abort(end: Pick<TransferEntry["progress"], "state" | "failure">): Promise<void> {
+  /** Ends early: the partial file goes, or stays for later when nobody wanted the end. */
+  async #abort(ended: EndedEffect): Promise<void> {
     this.#queue.stop();
     await this.#queue.drained();
-    const hasPart = await this.#abortPart();
-    await this.#options.book.change(this.entry, {
-      ...end,
-      ...(this.#ownEnd === undefined || end.state === "failed" ? {} : { state: this.#ownEnd }),
-      ...(this.#ownFailure === undefined
-        ? {}
-        : { state: "failed" as const, failure: this.#ownFailure }),
-      hasPart,
-    }, "transfer-failed");
+    const end = this.#endOf(ended);
+    const unwanted = end.state === "interrupted" ||
+      (end.state === "cancelled" && ended.by === "local" && this.#ownEnd === undefined);
+    const hasPart = await this.#abortPart(unwanted ? this.#options.onAbort : "remove");
+    await this.#options.book.change(this.entry, { ...end, hasPart }, "transfer-failed");
   }
 
-  async #abortPart(): Promise<boolean> {
+  async #abortPart(policy: PartPolicy): Promise<boolean> {
     try {
-      return await this.#part?.abort() ?? false;
+      return await this.#part?.abort(policy) ?? false;
     } catch (error) {
       this.#options.log.warn("no partial file could be kept or removed", {
         transfer: this.entry.facts.transferId,
@@ -305,12 +309,22 @@ export class IncomingTransfer implements ScheduledWork {
     }
   }
 
-  /** The offer ended before anybody had accepted it. */
-  #endUndecided(ended: EndedEffect): void {
-    const { book, session } = this.#options;
+  /** It ended before its turn had come. */
+  #endUnbegun(ended: EndedEffect): void {
     this.#queue.stop();
-    const end = endOf(ended, true, session.lost);
-    const state = this.#ownEnd ?? end.state;
-    book.change(this.entry, { ...end, state }, "transfer-failed");
+    this.#giveUpFile();
+    this.#options.book.change(this.entry, this.#endOf(ended), "transfer-failed");
+  }
+
+  /** Chunks that wait for the partial file wait no longer; nothing when it is there. */
+  #giveUpFile(): void {
+    this.#file.reject(new Error("the transfer ended before its file was made"));
+  }
+
+  /** How it ended: by what went wrong here, by our word, or by what came. */
+  #endOf(ended: EndedEffect): TransferEnd {
+    if (this.#ownFailure !== undefined) return { state: "failed", failure: this.#ownFailure };
+    if (this.#ownEnd !== undefined) return { state: this.#ownEnd };
+    return endOf(ended, true, this.#options.session.lost);
   }
 }

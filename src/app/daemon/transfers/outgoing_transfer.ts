@@ -33,12 +33,17 @@ export interface OutgoingTransferOptions {
   readonly fs: FileSystem;
 }
 
+/** How a transfer ended. */
+export type TransferEnd = Pick<TransferEntry["progress"], "state" | "failure">;
+
 /** One file on its way out, from the queue to its end. */
 export class OutgoingTransfer implements ScheduledWork {
   readonly #options: OutgoingTransferOptions;
-  readonly #cancelled = new AbortController();
+  readonly #hashing = new AbortController();
   #source: SourceFile | undefined;
   #attempt: Attempt | undefined;
+  /** How it is to end as soon as no offer of it is under way. */
+  #stopped: TransferEnd | undefined;
 
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
@@ -62,32 +67,26 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** Offers the file and sends it to the end; `again` when the peer's own offer goes first. */
   async run(): Promise<"done" | "again"> {
-    const { path, fs, session: find } = this.#options;
-    if (this.entry.isFinal) return "done";
     try {
-      this.#source ??= await inspectSource(fs, path, { signal: this.#cancelled.signal });
+      const outcome = await this.#offer();
+      if (this.#stopped === undefined) return outcome;
+      await this.#end(this.#stopped);
     } catch (error) {
-      await this.#fail(error);
-      return "done";
+      const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
+      await this.#end(
+        this.#stopped ?? {
+          state: "failed",
+          failure: { code, message: messageOf(error) },
+        },
+      );
     }
-    if (this.entry.isFinal) return "done";
-    const session = find();
-    // Hashing takes time: the session may have ended, or the peer's offer may have come first.
-    if (session?.peer.transfers?.idle !== true) return "again";
-    const attempt = new Attempt(this.#options, session, this.#source);
-    this.#attempt = attempt;
-    try {
-      return await attempt.run();
-    } finally {
-      this.#attempt = undefined;
-    }
+    return "done";
   }
 
   /** Ends it: out of the queue, or with a cancel to the peer. */
   async cancel(): Promise<void> {
-    this.#cancelled.abort();
-    if (this.#attempt !== undefined) this.#attempt.cancel("cancelled by the sender");
-    else await this.#end({ state: "cancelled" });
+    this.#attempt?.cancel("cancelled by the sender");
+    await this.#stop({ state: "cancelled" });
   }
 
   /** Holds it. False when it does not flow. */
@@ -100,22 +99,34 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.#attempt?.setPaused(false) ?? false;
   }
 
-  /** The peer can't be reached any more and it had not begun. */
+  /** The peer can't be reached any more: what has not begun does not wait for it. */
   async interrupt(message: string): Promise<void> {
-    this.#cancelled.abort();
-    await this.#end({ state: "interrupted", failure: { code: "CONNECTION_LOST", message } });
+    await this.#stop({ state: "interrupted", failure: { code: "CONNECTION_LOST", message } });
   }
 
-  async #fail(error: unknown): Promise<void> {
-    if (this.entry.isFinal) return;
-    const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
-    await this.#end({ state: "failed", failure: { code, message: messageOf(error) } });
-  }
-
-  async #end(changes: Parameters<TransferBook["change"]>[1]): Promise<void> {
-    if (!this.entry.isFinal) {
-      await this.#options.book.change(this.entry, changes, "transfer-failed");
+  async #offer(): Promise<"done" | "again"> {
+    const { path, fs, session: find } = this.#options;
+    this.#source ??= await inspectSource(fs, path, { signal: this.#hashing.signal });
+    const session = find();
+    // Hashing takes time: the session may have ended, or the peer's offer may have come first.
+    if (session?.peer.transfers?.idle !== true) return "again";
+    this.#attempt = new Attempt(this.#options, session, this.#source);
+    try {
+      return await this.#attempt.run();
+    } finally {
+      this.#attempt = undefined;
     }
+  }
+
+  /** What is offered already ends by itself; anything else ends here. */
+  async #stop(end: TransferEnd): Promise<void> {
+    this.#stopped ??= end;
+    this.#hashing.abort();
+    if (this.#attempt === undefined) await this.#end(end);
+  }
+
+  async #end(end: TransferEnd): Promise<void> {
+    if (!this.entry.isFinal) await this.#options.book.change(this.entry, end, "transfer-failed");
   }
 }
 
@@ -292,7 +303,7 @@ export function endOf(
   ended: EndedEffect,
   started: boolean,
   lost: boolean,
-): Pick<TransferEntry["progress"], "state" | "failure"> {
+): TransferEnd {
   const code = ended.error?.code;
   if (code === "CONNECTION_LOST" || (lost && ended.outcome !== "failed")) {
     return {

@@ -26,7 +26,7 @@ export interface SchedulerOptions {
   readonly maxActive: number;
   /** Told of work that failed in a way that nobody expected. */
   readonly log: Log;
-  /** @default {MAX_WAITING} */
+  /** Most that wait. @default {MAX_WAITING} */
   readonly maxWaiting?: number;
 }
 

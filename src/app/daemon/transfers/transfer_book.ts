@@ -18,6 +18,9 @@ const MAX_ENTRIES = 1000;
 /** Least time between two progress events of a transfer, in milliseconds. */
 const PROGRESS_MS = 500;
 
+/** Changes that may wait for the disk before those who bring more are asked to wait. */
+export const MAX_WAITING_CHANGES = 64;
+
 /** Events about a transfer that carry all of it. */
 export type TransferEventType =
   | "transfer-queued"
@@ -56,6 +59,7 @@ export class TransferBook {
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
   #writing: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   /** Starts with what the journal remembers. */
   constructor(options: TransferBookOptions) {
@@ -75,6 +79,8 @@ export class TransferBook {
   ): TransferEntry {
     const entry = new TransferEntry(facts, state);
     entry.update(known);
+    // Taken out first: an id that is used again is the newest.
+    this.#entries.delete(keyOf(facts));
     this.#entries.set(keyOf(facts), entry);
     this.#forgetOld();
     this.#keep(entry, state === "queued" ? "transfer-queued" : "transfer-offered");
@@ -160,6 +166,19 @@ export class TransferBook {
     };
   }
 
+  /** Changes that wait for the disk. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Undefined when more may happen now; else what to wait for first. A peer can bring changes
+   * faster than the disk takes them.
+   */
+  room(): Promise<void> | undefined {
+    return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
+  }
+
   /** Resolves when all changes so far are on disk and told. */
   settled(): Promise<void> {
     return this.#writing;
@@ -172,8 +191,10 @@ export class TransferBook {
   #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
     // What is written and told is the state at the change, not a later one.
     const [record, view] = [entry.record(), entry.view()];
+    this.#waiting++;
     const kept = this.#writing.then(async () => {
       await this.#write(record);
+      this.#waiting--;
       if (event !== undefined) this.#options.events.publish({ type: event, transfer: view });
     });
     this.#writing = kept;

@@ -178,10 +178,11 @@ export class TransferDesk {
     const { scheduler, sessionWith } = this.#options;
     this.#forgetEnded();
     if (sessionWith(session.identity) !== undefined) return;
-    for (const [entry, transfer] of this.#outgoing) {
-      if (entry.facts.identity !== session.identity || !scheduler.remove(transfer)) continue;
-      await transfer.interrupt(message);
-    }
+    const waiting = [...this.#outgoing].flatMap(([entry, transfer]) =>
+      entry.facts.identity === session.identity ? [transfer] : []
+    );
+    for (const transfer of waiting) scheduler.remove(transfer);
+    await Promise.all(waiting.map((transfer) => transfer.interrupt(message)));
   }
 
   #accept(entry: TransferEntry, transfer: IncomingTransfer, name: string | undefined): void {

@@ -129,7 +129,8 @@ export class TransferEntry {
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
       ...(sessionId === undefined ? {} : { sessionId }),
-      ...(path === undefined ? {} : { path: escapeUnsafe(path) }),
+      // As it is: an application is to open it. JSON spells out what must not be shown raw.
+      ...(path === undefined ? {} : { path }),
       ...(fileHash === undefined ? {} : { fileHash }),
       ...(failure === undefined ? {} : {
         failure: { code: failure.code, message: peerText(failure.message) },

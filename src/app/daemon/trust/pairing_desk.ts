@@ -37,7 +37,6 @@ interface Request {
   readonly decided: PromiseWithResolvers<PairingOutcome>;
   /** Resolved when the decision is where no crash loses it. */
   readonly kept: PromiseWithResolvers<void>;
-  readonly timer: ReturnType<typeof setTimeout>;
 }
 
 /** Options of a {@linkcode PairingDesk}. */
@@ -46,6 +45,11 @@ export interface PairingDeskOptions {
   readonly events: EventHub;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /**
+   * Calls `then` once after so many milliseconds; what it returns takes that back.
+   * @default {setTimeout}
+   */
+  readonly after?: (ms: number, then: () => void) => () => void;
 }
 
 /** Keeps requests and takes decisions. */
@@ -73,7 +77,8 @@ export class PairingDesk {
     ended: Promise<unknown>,
     keep: (outcome: PairingOutcome) => Promise<void>,
   ): Promise<PairingOutcome> {
-    const now = this.#options.now();
+    const { events, now: clock, after = afterTimeout } = this.#options;
+    const now = clock();
     const { deviceName, ...rest } = applicant;
     const pairing: Pairing = {
       ...rest,
@@ -84,12 +89,12 @@ export class PairingDesk {
       expiresAt: new Date(now + DECISION_MS).toISOString(),
     };
     const decided = Promise.withResolvers<PairingOutcome>();
-    const timer = setTimeout(() => decided.resolve("expired"), DECISION_MS);
+    const stopClock = after(DECISION_MS, () => decided.resolve("expired"));
     const kept = Promise.withResolvers<void>();
     kept.promise.catch(() => {}); // nobody may have asked; it is thrown below
-    const request: Request = { pairing, wrongSas: 0, decided, kept, timer };
+    const request: Request = { pairing, wrongSas: 0, decided, kept };
     this.#requests.set(pairing.pairingId, request);
-    this.#options.events.publish({ type: "pairing-requested", pairing });
+    events.publish({ type: "pairing-requested", pairing });
     ended.then(() => decided.resolve("withdrawn"));
     try {
       const outcome = await decided.promise;
@@ -98,13 +103,13 @@ export class PairingDesk {
       request.pairing = { ...pairing, state };
       await keep(outcome);
       kept.resolve();
-      this.#options.events.publish({ type: "pairing-decided", pairing: request.pairing });
+      events.publish({ type: "pairing-decided", pairing: request.pairing });
       return outcome;
     } catch (error) {
       kept.reject(error);
       throw error;
     } finally {
-      clearTimeout(timer);
+      stopClock();
       this.#forgetOld();
     }
   }
@@ -183,4 +188,9 @@ export class PairingDesk {
       if (pairing.state !== "pending") this.#requests.delete(id);
     }
   }
+}
+
+function afterTimeout(ms: number, then: () => void): () => void {
+  const timer = setTimeout(then, ms);
+  return () => clearTimeout(timer);
 }

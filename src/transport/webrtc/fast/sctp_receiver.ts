@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { Assembly } from "./assembly.ts";
 import { GapRanges } from "./gap_ranges.ts";
 import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
 import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
@@ -38,8 +39,8 @@ export type SackUrgency = "none" | "delayed" | "now";
 
 /** A gap block can't tell of a TSN further ahead than this. */
 const MAX_TSN_AHEAD = 0xffff;
-/** Chunks held at most: bounds what one-byte chunks cost beyond their bytes. */
-const MAX_HELD_CHUNKS = 16_384;
+/** Chunks held ahead of a gap at most: bounds what one-byte chunks cost beyond their bytes. */
+const MAX_CHUNKS_AHEAD = 16_384;
 /** Runs ahead of gaps at most; every second packet of a full window lost makes half of this. */
 const MAX_GAP_RUNS = 1024;
 const MAX_DUPLICATES = 16;
@@ -60,10 +61,9 @@ export class SctpReceiver {
   /** What came ahead of a gap. */
   readonly #ahead = new Map<number, DataChunk>();
   /** The fragments so far of the message at the cumulative TSN. */
-  #partial: DataChunk[] = [];
+  readonly #partial = new Assembly();
   #cumulativeTsn: number;
   #aheadBytes = 0;
-  #partialBytes = 0;
   #duplicates: number[] = [];
   #packets = 0;
   /** Packets since the last gap. */
@@ -90,7 +90,7 @@ export class SctpReceiver {
 
   /** Bytes of user data held here: out of order, or of a message that is not whole. */
   get heldBytes(): number {
-    return this.#aheadBytes + this.#partialBytes;
+    return this.#aheadBytes + this.#partial.length;
   }
 
   /** Takes one DATA chunk; what it makes whole is delivered before this returns. */
@@ -100,7 +100,7 @@ export class SctpReceiver {
     const ahead = tsnDistance(this.#cumulativeTsn, chunk.tsn);
     if (ahead <= 0) return this.#onDuplicate(chunk.tsn);
     if (ahead > 1) return this.#onAhead(chunk, ahead);
-    const hasRoom = this.#hasRoomFor(chunk, this.#partialBytes, this.#partial.length);
+    const hasRoom = this.#hasRoomFor(chunk, this.#partial.length);
     // A gap, a filled gap and a refused probe are told at once (RFC 9260 sections 6.2 and 6.7).
     if (!hasRoom || !this.#gaps.isEmpty) this.#sackNow = true;
     if (!hasRoom) return;
@@ -120,10 +120,10 @@ export class SctpReceiver {
       .filter((tsn) => !tsnAfter(tsn, newCumulativeTsn))
       .sort((a, b) => tsnDistance(b, a));
     for (const tsn of passed) {
-      if (tsn !== tsnNext(this.#cumulativeTsn)) this.#dropPartial();
+      if (tsn !== tsnNext(this.#cumulativeTsn)) this.#partial.clear();
       this.#takeAhead(tsn);
     }
-    if (this.#cumulativeTsn !== newCumulativeTsn) this.#dropPartial();
+    if (this.#cumulativeTsn !== newCumulativeTsn) this.#partial.clear();
     this.#cumulativeTsn = newCumulativeTsn;
     this.#fillGap();
   }
@@ -160,16 +160,16 @@ export class SctpReceiver {
   #onAhead(chunk: DataChunk, ahead: number): void {
     this.#sackNow = true;
     if (ahead > MAX_TSN_AHEAD || this.#gaps.count >= MAX_GAP_RUNS) return;
-    if (!this.#hasRoomFor(chunk, this.heldBytes, this.#ahead.size)) return;
+    if (this.#ahead.size >= MAX_CHUNKS_AHEAD) return;
+    if (!this.#hasRoomFor(chunk, this.heldBytes)) return;
     if (!this.#gaps.add(chunk.tsn)) return this.#onDuplicate(chunk.tsn);
     this.#ahead.set(chunk.tsn, chunk);
     this.#aheadBytes += chunk.payload.length;
   }
 
   /** What has no room is as if it were lost; the peer was told of the window that was left. */
-  #hasRoomFor(chunk: DataChunk, heldBytes: number, heldChunks: number): boolean {
-    return heldBytes + chunk.payload.length <= this.#window &&
-      heldChunks < MAX_HELD_CHUNKS;
+  #hasRoomFor(chunk: DataChunk, heldBytes: number): boolean {
+    return heldBytes + chunk.payload.length <= this.#window;
   }
 
   /** Takes what came ahead and is in order now. */
@@ -190,31 +190,13 @@ export class SctpReceiver {
   /** The next chunk in order: part of a message, or the last of it. */
   #take(chunk: DataChunk): void {
     const isFirst = (chunk.flags & DataFlag.FIRST) !== 0;
+    const isLast = (chunk.flags & DataFlag.LAST) !== 0;
     // A message that began before the last one ended, or has no beginning: not a message.
-    if (isFirst && this.#partial.length > 0) this.#dropPartial();
-    if (!isFirst && this.#partial.length === 0) return;
-    this.#partial.push(chunk);
-    this.#partialBytes += chunk.payload.length;
-    if ((chunk.flags & DataFlag.LAST) === 0) return;
-    const bytes = joined(this.#partial);
-    this.#dropPartial();
-    this.#deliver({ streamId: chunk.streamId, ppid: chunk.ppid, bytes });
+    if (isFirst) this.#partial.clear();
+    else if (this.#partial.length === 0) return;
+    const { streamId, ppid, payload } = chunk;
+    if (isFirst && isLast) return this.#deliver({ streamId, ppid, bytes: payload });
+    this.#partial.append(payload);
+    if (isLast) this.#deliver({ streamId, ppid, bytes: this.#partial.take() });
   }
-
-  #dropPartial(): void {
-    this.#partial = [];
-    this.#partialBytes = 0;
-  }
-}
-
-function joined(fragments: readonly DataChunk[]): Uint8Array {
-  const [only] = fragments;
-  if (fragments.length === 1 && only !== undefined) return only.payload;
-  const bytes = new Uint8Array(fragments.reduce((sum, { payload }) => sum + payload.length, 0));
-  let at = 0;
-  for (const { payload } of fragments) {
-    bytes.set(payload, at);
-    at += payload.length;
-  }
-  return bytes;
 }

@@ -1,0 +1,199 @@
+import { assert, assertEquals } from "@std/assert";
+import { KeyPair } from "../../../protocol/crypto/keys.ts";
+import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
+import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
+import { RawPeer } from "../../../protocol/testing/raw_peer.ts";
+import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
+import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.ts";
+import { MAX_WAITING_FRAMES } from "./outbox.ts";
+import { PeerSession, type PeerSessionListener, type TransferNews } from "./peer_session.ts";
+
+const HASH = "00".repeat(32);
+
+/** One end: its session at work, and what it told. */
+class End implements PeerSessionListener {
+  readonly facts = Promise.withResolvers<PeerFacts>();
+  readonly news: TransferNews[] = [];
+  readonly ends: SessionEnd[] = [];
+  readonly peer: PeerSession;
+  readonly room?: () => Promise<void> | undefined;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(session: Session, channel: MemoryPair["offerer"], room?: Promise<void>) {
+    this.peer = new PeerSession({ session, channel, listener: this });
+    if (room !== undefined) this.room = () => room;
+  }
+
+  established(facts: PeerFacts): void {
+    this.facts.resolve(facts);
+  }
+
+  transferNews(news: TransferNews): void {
+    this.news.push(news);
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
+  }
+
+  ending(end: SessionEnd): void {
+    this.ends.push(end);
+  }
+
+  async hears(type: TransferNews["type"]): Promise<TransferNews> {
+    for (;;) {
+      const found = this.news.find((news) => news.type === type);
+      if (found !== undefined) return found;
+      await this.#wake.promise;
+    }
+  }
+}
+
+interface Setup {
+  readonly a?: Partial<SessionOptions>;
+  readonly b?: Partial<SessionOptions>;
+  readonly room?: Promise<void>;
+}
+
+/** Two ends over a path, not started. */
+function setUp(options: Setup = {}) {
+  const random = seededRandom("peer sessions");
+  const path = memoryPair();
+  const keys = () => ({
+    identity: KeyPair.generate("identity", random).publicKey,
+    ephemeral: KeyPair.generate("ephemeral", random),
+    random,
+  });
+  const [a, b] = [keys(), keys()];
+  const remoteOf = (other: typeof a) => ({ remoteEphemeral: other.ephemeral.publicKey });
+  return {
+    path,
+    a: new End(new Session({ ...a, ...remoteOf(b), ...options.a }), path.offerer),
+    b: new End(new Session({ ...b, ...remoteOf(a), ...options.b }), path.answerer, options.room),
+  };
+}
+
+/** Two ends that trust each other. */
+async function open(options: Setup = {}) {
+  const made = setUp(options);
+  for (const end of [made.a, made.b]) end.peer.start();
+  const [ofA, ofB] = [await made.a.facts.promise, await made.b.facts.promise];
+  assertEquals(ofA.sas, ofB.sas);
+  for (const end of [made.a, made.b]) end.peer.approve();
+  return made;
+}
+
+const offer = (end: End, filename = "x") =>
+  end.peer.act((transfers, now) =>
+    transfers.offer({ filename, size: 0, fileHash: HASH }, now).effects
+  );
+
+Deno.test("a session closed in order cancels what is in transfer, and its last frames arrive", async () => {
+  const { a, b } = await open();
+  offer(a);
+  await b.hears("transfer-offered");
+  a.peer.close();
+  const ended = await b.hears("transfer-ended");
+  assert(ended.type === "transfer-ended");
+  assertEquals([ended.outcome, ended.by], ["cancelled", "remote"]);
+  assertEquals((await a.peer.ended).by, "local");
+  assertEquals(await b.peer.ended, { by: "remote" });
+  assertEquals([a.ends.length, b.ends.length], [1, 1]);
+});
+
+Deno.test("the reason of an end reaches the peer before the channel closes", async () => {
+  const { a, b } = setUp();
+  for (const end of [a, b]) end.peer.start();
+  await Promise.all([a.facts.promise, b.facts.promise]);
+  a.peer.fail("KEY_MISMATCH", "another key is pinned");
+  assertEquals((await b.peer.ended).error?.code, "KEY_MISMATCH");
+  assertEquals((await a.peer.ended).error?.code, "KEY_MISMATCH");
+});
+
+Deno.test("a lost path ends both with CONNECTION_LOST, and their transfers", async () => {
+  const { a, b, path } = await open();
+  offer(a);
+  await b.hears("transfer-offered");
+  path.lose();
+  for (const end of [a, b]) {
+    assertEquals((await end.peer.ended).error?.code, "CONNECTION_LOST");
+    assert((await end.hears("transfer-ended")).type === "transfer-ended");
+    assertEquals(end.peer.transfers, undefined);
+  }
+});
+
+Deno.test("a HELLO that does not come ends the session by its one timer", async () => {
+  const { a, b } = setUp({ a: { timing: { helloMs: 10 } } });
+  a.peer.start();
+  const { by, error } = await a.peer.ended;
+  assertEquals([by, error?.code], ["failure", "CONNECTION_LOST"]);
+  await b.peer[Symbol.asyncDispose]();
+});
+
+Deno.test("liveness: silence is asked about, and a peer that never answers is given up", async () => {
+  const { a, b, path } = await open({ a: { timing: { pingMs: 5, lostMs: 40 } } });
+  path.stall();
+  assertEquals((await a.peer.ended).error?.code, "CONNECTION_LOST");
+  path.resume();
+  await b.peer[Symbol.asyncDispose]();
+});
+
+Deno.test("a peer that asks for answers and does not take them is given up, at a bound", async () => {
+  const raw = new RawPeer();
+  // What the session says is taken only when the peer reads it, which it never does.
+  const { offerer, answerer } = memoryPair({ acknowledge: "reading", high: 1, low: 0 });
+  const end = new End(raw.session, answerer);
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  let asked = 0;
+  while (end.ends.length === 0 && asked < 1000) {
+    await offerer.send(raw.envelope({ type: "ping", ts_ms: ++asked })).catch(() => {});
+  }
+  const { by, error } = await end.peer.ended;
+  assertEquals([by, error?.code], ["failure", "CONNECTION_LOST"]);
+  assert(asked >= MAX_WAITING_FRAMES && asked < MAX_WAITING_FRAMES + 10);
+  await offerer.close({ graceful: false });
+});
+
+Deno.test("nothing more is read while there is no room for what the peer brings", async () => {
+  const room = Promise.withResolvers<void>();
+  const { a, b } = setUp({ room: room.promise });
+  for (const end of [a, b]) end.peer.start();
+  await a.facts.promise;
+  assertEquals(b.peer.transfers, undefined);
+  let established = false;
+  b.facts.promise.then(() => established = true);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  assertEquals(established, false);
+  room.resolve();
+  await b.facts.promise;
+  a.peer.close();
+  await Promise.all([a.peer.ended, b.peer.ended]);
+});
+
+Deno.test("a failure inside the state machine ends that session, and is told as its end", async () => {
+  const random = seededRandom("fails");
+  let fails = false;
+  const { a, b } = await open({
+    b: {
+      random: (length) => {
+        if (fails) throw new Error("no more randomness");
+        return random(length);
+      },
+    },
+    a: { timing: { pingMs: 1, lostMs: 60_000 } },
+  });
+  // The next thing that b has to say is an answer to a's ping.
+  fails = true;
+  const { by, error } = await b.peer.ended;
+  assertEquals([by, error?.code], ["failure", "CONNECTION_LOST"]);
+  await a.peer.ended;
+});
+
+Deno.test("disposing gives the session up at once, also when the peer takes nothing", async () => {
+  const { a, b, path } = await open();
+  path.stall();
+  await a.peer[Symbol.asyncDispose]();
+  assertEquals((await a.peer.ended).by, "failure");
+  path.resume();
+  await b.peer.ended;
+});

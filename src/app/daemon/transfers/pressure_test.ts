@@ -1,0 +1,271 @@
+/**
+ * A slow disk and a slow network hold the sender, and memory stays bounded: two sessions over a
+ * channel in memory, which as the wire's has no receive pressure of its own.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { EventHub } from "../../../ipc/event_hub.ts";
+import { logFor } from "../../../log/log.ts";
+import { KeyPair } from "../../../protocol/crypto/keys.ts";
+import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
+import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
+import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { DataFolder } from "../../../storage/data_folder.ts";
+import { Journal } from "../../../storage/journal.ts";
+import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
+import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
+import type { Channel } from "../../../transport/channel.ts";
+import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.ts";
+import { PeerSession } from "../sessions/peer_session.ts";
+import { IncomingTransfer } from "./incoming_transfer.ts";
+import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
+import { SessionTransfers } from "./session_transfers.ts";
+import { TransferBook } from "./transfer_book.ts";
+import type { TransferEntry } from "./transfer_entry.ts";
+
+/** More than the receive queue's limit of 16 MiB: what holds nobody back fails. */
+const CHUNKS = 320;
+const SIZE = CHUNKS * CHUNK_BYTES;
+/** 1 MiB: the receive queue's high mark, and the send window's. */
+const HIGH_WATER_CHUNKS = 16;
+/** The chunk that passes the mark, one that was read meanwhile, and one on its way. */
+const SLACK_CHUNKS = 3;
+const log = logFor("test");
+
+/** One end: its own disk, its own list of transfers, a session. */
+class Side implements AsyncDisposable {
+  readonly book: TransferBook;
+  readonly offered = Promise.withResolvers<OfferedFile>();
+  readonly opened = Promise.withResolvers<void>();
+  readonly transfers: SessionTransfers;
+  readonly #peer: PeerSession;
+  readonly #journal: Journal;
+
+  private constructor(
+    readonly folder: TemporaryFolder,
+    channel: Channel,
+    options: SessionOptions,
+    readonly data: DataFolder,
+    journal: Journal,
+  ) {
+    this.#journal = journal;
+    this.book = new TransferBook({
+      journal,
+      events: new EventHub(),
+      log,
+      now: () => Date.now(),
+      dropPart: () => Promise.resolve(),
+      pathOf: (name) => folder.at(name),
+    });
+    this.#peer = new PeerSession({
+      session: new Session(options),
+      channel,
+      listener: {
+        established: () => {
+          this.#peer.approve();
+          this.opened.resolve();
+        },
+        transferNews: (news) => this.transfers.deliver(news),
+        ending: () => {},
+      },
+    });
+    this.transfers = new SessionTransfers({
+      sessionId: "session",
+      identity: "ab".repeat(32),
+      web: false,
+      peer: this.#peer,
+      onOffer: (file) => this.offered.resolve(file),
+      onEnded: () => {},
+    });
+  }
+
+  static async make(channel: Channel, options: SessionOptions): Promise<Side> {
+    const folder = await TemporaryFolder.make();
+    const data = await folder.dataFolder();
+    const journal = await Journal.open(folder.fs, data);
+    const side = new Side(folder, channel, options, data, journal);
+    side.#peer.start();
+    return side;
+  }
+
+  /** Chunks that were read from, or written to, files with this name. */
+  count(operation: "read" | "write", name: RegExp): number {
+    return this.folder.fs.calls.filter((call) => call.startsWith(operation) && name.test(call))
+      .length;
+  }
+
+  begin(direction: "outgoing" | "incoming", state: "queued" | "offered"): TransferEntry {
+    const facts = { transferId: transferId(1), identity: "ab".repeat(32), name: "big", size: SIZE };
+    return this.book.begin({ ...facts, direction, priority: 0, createdAt: 1 }, state);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#peer.close();
+    await this.#peer.ended;
+    await this.book.settled();
+    this.#journal[Symbol.dispose]();
+    this.data[Symbol.dispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+/** A file on its way from one side to the other. */
+class Flow implements AsyncDisposable {
+  readonly #running: Promise<unknown>[] = [];
+  /** Most chunks that had been read and not yet written. */
+  mostUnderWay = 0;
+
+  private constructor(
+    readonly path: MemoryPair,
+    readonly sender: Side,
+    readonly receiver: Side,
+    readonly sent: TransferEntry,
+    readonly received: TransferEntry,
+  ) {}
+
+  static async start(): Promise<Flow> {
+    const random = seededRandom("pressure");
+    const keys = () => ({
+      identity: KeyPair.generate("identity", random).publicKey,
+      ephemeral: KeyPair.generate("ephemeral", random),
+      random,
+    });
+    const path = memoryPair();
+    const [a, b] = [keys(), keys()];
+    const [sender, receiver] = await Promise.all([
+      Side.make(path.offerer, { ...a, remoteEphemeral: b.ephemeral.publicKey }),
+      Side.make(path.answerer, { ...b, remoteEphemeral: a.ephemeral.publicKey }),
+    ]);
+    await Promise.all([sender.opened.promise, receiver.opened.promise]);
+    const source = sender.folder.at("big");
+    {
+      using file = await Deno.open(source, { write: true, createNew: true });
+      await file.truncate(SIZE);
+    }
+    const flow = new Flow(
+      path,
+      sender,
+      receiver,
+      sender.begin("outgoing", "queued"),
+      receiver.begin("incoming", "offered"),
+    );
+    const { book, transfers } = sender;
+    const outgoing = new OutgoingTransfer({
+      entry: flow.sent,
+      path: source,
+      session: () => transfers,
+      book,
+      fs: sender.folder.fs,
+    });
+    flow.#running.push(outgoing.run());
+    return flow;
+  }
+
+  /** Takes the offer. */
+  async accept(): Promise<void> {
+    const { folder, book, offered, transfers } = this.receiver;
+    const incoming = new IncomingTransfer({
+      entry: this.received,
+      file: await offered.promise,
+      session: transfers,
+      book,
+      inbox: await openInbox(folder),
+      collision: "number",
+      onAbort: "remove",
+      log,
+    });
+    // From here on the sender reads chunks, no more for the hash.
+    this.sender.folder.fs.calls.length = 0;
+    incoming.prepare(undefined);
+    this.#running.push(incoming.run());
+  }
+
+  /** Chunks that the sender has read for sending. */
+  get read(): number {
+    const read = this.sender.count("read", /big$/);
+    this.mostUnderWay = Math.max(this.mostUnderWay, read - this.written);
+    return read;
+  }
+
+  /** Chunks that the receiver's disk was given. */
+  get written(): number {
+    return this.receiver.count("write", /\.part$/);
+  }
+
+  /** Resolves when a condition holds, asked after each call of a disk; fails when a side ends first. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      for (const { isFinal, progress } of [this.sent, this.received]) {
+        assert(!isFinal, `it ended: ${JSON.stringify(progress)}`);
+      }
+      await this.barrier(1);
+    }
+  }
+
+  /** As many calls of a disk as asked for have been made and answered. */
+  async barrier(calls: number): Promise<void> {
+    for (let i = 0; i < calls; i++) await Deno.lstat(this.sender.folder.path);
+  }
+
+  /** All has arrived. */
+  async finished(): Promise<void> {
+    await Promise.all(this.#running);
+    assertEquals([this.sent.progress.state, this.received.progress.state], [
+      "completed",
+      "completed",
+    ]);
+    assertEquals((await Deno.stat(this.receiver.folder.at("inbox/big"))).size, SIZE);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.path.resume();
+    await Promise.all([this.sender, this.receiver].map((side) => side[Symbol.asyncDispose]()));
+  }
+}
+
+Deno.test("a slow disk: the receiver holds the sender with pause and resume, and memory stays bounded", async () => {
+  await using flow = await Flow.start();
+  const disk = flow.receiver.folder.fs;
+  let gate = Promise.withResolvers<void>();
+  disk.inject({ on: "write", path: /\.part$/, action: { before: () => gate.promise } });
+  await flow.accept();
+  await flow.until(() => flow.sent.progress.state === "paused");
+  // Time for a sender that is not held to read all of the file.
+  await flow.barrier(2 * CHUNKS);
+  assertEquals(flow.written, 1, "the disk has one write at a time");
+  assertLess(flow.read, HIGH_WATER_CHUNKS + SLACK_CHUNKS + 1);
+  assertEquals(
+    flow.received.progress.state,
+    "active",
+    "nobody asked for this pause: it is not told",
+  );
+  // The disk moves, one chunk a time, until there is room again.
+  while (flow.sent.progress.state === "paused") {
+    const before = flow.written;
+    gate.resolve();
+    gate = Promise.withResolvers();
+    await flow.until(() => flow.written > before);
+  }
+  assert(flow.written >= HIGH_WATER_CHUNKS / 2, "it does not go on before the queue is low");
+  gate.resolve();
+  disk.inject({ on: "write", action: { before: () => void flow.read } });
+  await flow.finished();
+  assertLess(flow.mostUnderWay, HIGH_WATER_CHUNKS + SLACK_CHUNKS + 1);
+});
+
+Deno.test("a slow network: Backpressure: if peer cannot accept data, pause reading from disk", async () => {
+  await using flow = await Flow.start();
+  await flow.accept();
+  await flow.until(() => flow.read > 0);
+  flow.path.stall();
+  const before = flow.read;
+  await flow.barrier(2 * CHUNKS);
+  const held = flow.read;
+  assertLess(held, before + HIGH_WATER_CHUNKS + SLACK_CHUNKS);
+  assertLess(held, CHUNKS);
+  await flow.barrier(CHUNKS);
+  assertEquals(flow.read, held, "not a chunk more");
+  flow.path.resume();
+  await flow.finished();
+});

@@ -1,0 +1,216 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { OperationError } from "../../../ipc/problem.ts";
+import { Journal } from "../../../storage/journal.ts";
+import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
+import { HandClock, MemoryEvents, memoryLog } from "../testing/fixtures.ts";
+import { MAX_WAITING_CHANGES, TransferBook } from "./transfer_book.ts";
+import type { TransferFacts } from "./transfer_entry.ts";
+
+const facts = (n: number, more: Partial<TransferFacts> = {}): TransferFacts => ({
+  transferId: n.toString(16).padStart(32, "0"),
+  direction: "incoming",
+  identity: "ab".repeat(32),
+  name: `file-${n}`,
+  size: 1000,
+  priority: 0,
+  createdAt: n,
+  ...more,
+});
+
+/** A book over a journal on disk, for one test. */
+class Shelf implements AsyncDisposable {
+  readonly events = new MemoryEvents();
+  readonly log = memoryLog();
+  readonly clock = new HandClock();
+  readonly dropped: string[] = [];
+
+  private constructor(
+    readonly folder: TemporaryFolder,
+    readonly journal: Journal,
+    readonly data: Disposable,
+  ) {}
+
+  static async open(maxTransfers?: number): Promise<Shelf> {
+    const folder = await TemporaryFolder.make();
+    const data = await folder.dataFolder(folder.fs);
+    const options = maxTransfers === undefined ? {} : { maxTransfers };
+    return new Shelf(folder, await Journal.open(folder.fs, data, options), data);
+  }
+
+  book(): TransferBook {
+    const { events, log, clock, journal, dropped } = this;
+    return new TransferBook({
+      journal,
+      events,
+      log,
+      now: clock.now,
+      dropPart: (id) => Promise.resolve(void dropped.push(id)),
+      pathOf: (savedAs) => `/inbox/${savedAs}`,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.journal[Symbol.dispose]();
+    this.data[Symbol.dispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("a change is on disk before it is told", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const onDisk: unknown[] = [];
+  const { publish } = shelf.events;
+  shelf.events.publish = (event) => {
+    if (event.type.startsWith("transfer-")) onDisk.push(shelf.journal.list()[0]?.state);
+    return publish.call(shelf.events, event);
+  };
+  const entry = book.begin(facts(1), "offered");
+  book.change(entry, { state: "active" }, "transfer-started");
+  book.change(entry, { state: "completed", savedAs: "x" }, "transfer-finished");
+  assertEquals(shelf.events.types, []);
+  await book.settled();
+  assertEquals(shelf.events.types, ["transfer-offered", "transfer-started", "transfer-finished"]);
+  assertEquals(onDisk, ["offered", "active", "completed"]);
+});
+
+Deno.test("what is told is the state at the change, also when the disk is slow", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const entry = book.begin(facts(1), "offered");
+  book.change(entry, { state: "active" }, "transfer-started");
+  entry.update({ transferred: 999 });
+  await book.settled();
+  const told = shelf.events.published.map((event) =>
+    "transfer" in event ? [event.transfer.state, event.transfer.transferred] : []
+  );
+  assertEquals(told, [["offered", 0], ["active", 0]]);
+});
+
+Deno.test("changes that wait for the disk are bounded: whoever brings more waits for room", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const entry = book.begin(facts(1), "offered");
+  assertEquals(book.room(), undefined);
+  for (let i = 1; i < MAX_WAITING_CHANGES; i++) book.change(entry, { state: "active" });
+  const room = book.room();
+  assert(room !== undefined);
+  await room;
+  assertEquals(book.room(), undefined);
+});
+
+Deno.test("a journal that can't be written is told of; the transfer goes on, and is told of too", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  shelf.journal.record = () => Promise.reject(new Error("the disk is gone"));
+  book.begin(facts(1), "queued");
+  await book.settled();
+  assertEquals(shelf.events.types, ["transfer-queued"]);
+  assert(shelf.log.lines[0]?.startsWith("error the journal could not be written"));
+});
+
+Deno.test("progress is told twice a second at most, and journaled with the next change only", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const entry = book.begin(facts(1), "offered");
+  await book.settled();
+  for (let i = 0; i <= 100; i++) {
+    shelf.clock.time = i * 10;
+    book.moved(entry, i * 10);
+  }
+  const progress = shelf.events.published.filter(({ type }) => type === "transfer-progress");
+  assertEquals(progress.map((event) => "bytesPerSecond" in event && event.bytesPerSecond), [
+    1000,
+    1000,
+  ]);
+  assertEquals(entry.view().transferred, 1000);
+  assertEquals(shelf.journal.list()[0]?.bytes, 0);
+});
+
+Deno.test("pages go from the newest to the oldest, filtered, and end", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  for (let i = 0; i < 7; i++) {
+    const direction = i % 2 === 0 ? "incoming" : "outgoing";
+    const entry = book.begin(facts(i, { direction }), "offered");
+    if (i < 5) book.change(entry, { state: "cancelled" });
+  }
+  await book.settled();
+  const names = (filter: Partial<Parameters<TransferBook["page"]>[0]>) => {
+    const all: string[][] = [];
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const at = cursor === undefined ? {} : { cursor };
+      const page = book.page({ limit: 2, ...filter, ...at });
+      all.push(page.transfers.map(({ name }) => String(name)));
+      cursor = page.nextCursor;
+    }
+    return all;
+  };
+  assertEquals(names({}), [["file-6", "file-5"], ["file-4", "file-3"], ["file-2", "file-1"], [
+    "file-0",
+  ]]);
+  assertEquals(names({ direction: "outgoing" }), [["file-5", "file-3"], ["file-1"]]);
+  assertEquals(names({ state: "offered" }), [["file-6", "file-5"]]);
+  const wrong = assertThrows(() => book.page({ limit: 2, cursor: "i-x-y" }), OperationError);
+  assertEquals(wrong.code, "CURSOR_INVALID");
+});
+
+Deno.test("a page goes on where the one before ended, also when new transfers came meanwhile", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  for (let i = 0; i < 3; i++) book.begin(facts(i), "offered");
+  const { nextCursor = "" } = book.page({ limit: 2 });
+  book.begin(facts(9), "offered");
+  const { transfers } = book.page({ limit: 2, cursor: nextCursor });
+  assertEquals(transfers.map(({ name }) => String(name)), ["file-0"]);
+  await book.settled();
+});
+
+Deno.test("a peer that uses an id again gets a new entry, the newest", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  book.change(book.begin(facts(1), "offered"), { state: "cancelled" });
+  book.begin(facts(2), "offered");
+  book.begin(facts(1, { name: "again" }), "offered");
+  await book.settled();
+  const { transfers } = book.page({ limit: 9 });
+  assertEquals(transfers.map(({ name }) => String(name)), ["again", "file-2"]);
+  assertEquals(String(book.get(facts(1).transferId).view().name), "again");
+});
+
+Deno.test("the oldest ended transfers are forgotten beyond a thousand, live ones never", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const live = book.begin(facts(0), "offered");
+  for (let i = 1; i <= 1005; i++) {
+    const entry = book.begin(facts(i), "offered");
+    entry.update({ state: "cancelled" });
+  }
+  assertEquals(book.get(live.facts.transferId), live);
+  assertEquals(book.live(), [live]);
+  const gone = assertThrows(() => book.get(facts(1).transferId), OperationError);
+  assertEquals(gone.code, "TRANSFER_NOT_FOUND");
+  await book.settled();
+});
+
+Deno.test("the partial file of a transfer that the journal drops is removed", async () => {
+  await using shelf = await Shelf.open(2);
+  const book = shelf.book();
+  for (let i = 1; i <= 3; i++) {
+    const entry = book.begin(facts(i), "offered");
+    await book.change(entry, { state: "interrupted", hasPart: true });
+  }
+  assertEquals(shelf.dropped, [facts(1).transferId]);
+});
+
+Deno.test("Transfer progress MAY be journaled: what an earlier run recorded is remembered by the next", async () => {
+  await using shelf = await Shelf.open();
+  const first = shelf.book();
+  const entry = first.begin(facts(1), "offered");
+  await first.change(entry, {
+    state: "failed",
+    failure: { code: "DISK_FULL", message: "no room" },
+  });
+  const again = shelf.book().get(facts(1).transferId).view();
+  assertEquals([again.state, again.failure?.code], ["failed", "DISK_FULL"]);
+});

@@ -1,0 +1,129 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { OperationError } from "../../../ipc/problem.ts";
+import { HandClock, MemoryEvents } from "../testing/fixtures.ts";
+import { DECISION_MS, PairingDesk } from "./pairing_desk.ts";
+import { MAX_WRONG_IN_WINDOW, MAX_WRONG_PER_REQUEST } from "./sas_attempts.ts";
+
+const never = new Promise<never>(() => {});
+
+function desk() {
+  const clock = new HandClock();
+  const events = new MemoryEvents();
+  const made = new PairingDesk({ events, now: clock.now, after: clock.after });
+  const keep = () => Promise.resolve();
+  const ask = (n = 1, ended: Promise<unknown> = never) =>
+    made.ask(
+      {
+        sessionId: `session-${n}`,
+        identity: "ab".repeat(32),
+        deviceName: "phone\u202e",
+        sas: "A1B2C3",
+      },
+      ended,
+      keep,
+    );
+  /** Id of the newest request. */
+  const latest = () => made.pending().at(-1)?.pairingId ?? "";
+  return { clock, events, desk: made, ask, latest };
+}
+
+async function refusal(call: () => unknown): Promise<string> {
+  return (await assertRejects(async () => await call(), OperationError)).code;
+}
+
+for (const decision of ["allow_once", "allow_always", "deny_once", "deny_always"] as const) {
+  Deno.test(`a pairing request waits for the application: ${decision}`, async () => {
+    const { clock, events, desk: made, ask, latest } = desk();
+    const outcome = ask();
+    const id = latest();
+    assertEquals(made.get(id).deviceName, "phone\\u{202e}");
+    await made.decide(id, { decision });
+    assertEquals(await outcome, decision);
+    const state = decision.startsWith("allow") ? "allowed" : "denied";
+    assertEquals(made.get(id).state, state);
+    assertEquals(made.pending(), []);
+    assertEquals(events.types, ["pairing-requested", "pairing-decided"]);
+    assertEquals(clock.waiting, 0);
+    assertEquals(await refusal(() => made.decide(id, { decision })), "INVALID_STATE");
+  });
+}
+
+Deno.test("no decision in 30 s: the request expires, not before", async () => {
+  const { clock, desk: made, ask, latest } = desk();
+  assertEquals(DECISION_MS, 30_000);
+  const outcome = ask();
+  const id = latest();
+  assertEquals(Date.parse(made.get(id).expiresAt), 30_000);
+  clock.pass(29_999);
+  assertEquals(made.pending().length, 1);
+  clock.pass(1);
+  assertEquals(await outcome, "expired");
+  assertEquals(made.get(id).state, "expired");
+  assertEquals(await refusal(() => made.decide(id, { decision: "allow_once" })), "INVALID_STATE");
+});
+
+Deno.test("a request is taken back when its session ends", async () => {
+  const { clock, ask, desk: made } = desk();
+  const ended = Promise.withResolvers<void>();
+  const outcome = ask(1, ended.promise);
+  ended.resolve();
+  assertEquals(await outcome, "withdrawn");
+  assertEquals([made.pending(), clock.waiting], [[], 0]);
+});
+
+Deno.test("with a SAS a decision counts only when it is the request's, in either case", async () => {
+  const { desk: made, ask, latest } = desk();
+  const outcome = ask();
+  const id = latest();
+  const wrong = { decision: "allow_always", sas: "A1B2C4" } as const;
+  assertEquals(await refusal(() => made.decide(id, wrong)), "SAS_MISMATCH");
+  assertEquals(made.get(id).state, "pending");
+  await made.decide(id, { decision: "allow_always", sas: "a1b2c3" });
+  assertEquals(await outcome, "allow_always");
+});
+
+Deno.test("the third wrong SAS denies the request", async () => {
+  const { desk: made, ask, latest } = desk();
+  const outcome = ask();
+  const id = latest();
+  for (let i = 0; i < MAX_WRONG_PER_REQUEST; i++) {
+    const decision = { decision: "allow_once", sas: "000000" } as const;
+    assertEquals(await refusal(() => made.decide(id, decision)), "SAS_MISMATCH");
+  }
+  assertEquals(await outcome, "deny_once");
+  assertEquals(made.get(id).state, "denied");
+});
+
+Deno.test("SAS attempts are limited over all requests, and what is typed then is not compared", async () => {
+  const { clock, desk: made, ask, latest } = desk();
+  for (let i = 0; i < MAX_WRONG_IN_WINDOW; i++) {
+    const outcome = ask(i);
+    await assertRejects(() => made.decide(latest(), { decision: "allow_once", sas: "000000" }));
+    await made.decide(latest(), { decision: "deny_once" });
+    await outcome;
+  }
+  const outcome = ask();
+  const right = { decision: "allow_once", sas: "A1B2C3" } as const;
+  assertEquals(await refusal(() => made.decide(latest(), right)), "SAS_ATTEMPTS_EXHAUSTED");
+  clock.time += 60 * 60 * 1000;
+  await made.decide(latest(), right);
+  assertEquals(await outcome, "allow_once");
+});
+
+Deno.test("ended requests are remembered up to a bound, pending ones always", async () => {
+  const { desk: made, ask, latest } = desk();
+  const first = ask(0);
+  const pending = latest();
+  let oldest = "";
+  for (let i = 1; i <= 70; i++) {
+    const outcome = ask(i);
+    const id = latest();
+    oldest ||= id;
+    await made.decide(id, { decision: "deny_once" });
+    await outcome;
+  }
+  assertEquals(await refusal(() => made.get(oldest)), "PAIRING_NOT_FOUND");
+  assertEquals(made.get(pending).state, "pending");
+  await made.decide(pending, { decision: "deny_once" });
+  await first;
+});

@@ -1,0 +1,358 @@
+/**
+ * Every command of boltctl, once: parsing, help and completion derive from this table.
+ *
+ * @module
+ */
+import type { TransferState } from "../ipc/schemas.ts";
+import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
+import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
+
+/** Seconds that a flag takes. */
+const seconds = (name: string, summary: string): FlagSpec => ({
+  name,
+  summary,
+  value: { kind: "integer", min: 1, max: 86_400, placeholder: "SECS" },
+});
+const path = (name: string, summary: string): FlagSpec => ({
+  name,
+  summary,
+  value: { kind: "path", placeholder: "PATH" },
+});
+const text = (name: string, placeholder: string, summary: string): FlagSpec => ({
+  name,
+  summary,
+  value: { kind: "text", placeholder },
+});
+const choice = (name: string, choices: readonly string[], summary: string): FlagSpec => ({
+  name,
+  summary,
+  value: { kind: "choice", choices, placeholder: choices.join("|") },
+});
+const argument = (placeholder: string, min: number, max: number): ArgumentSpec => ({
+  placeholder,
+  min,
+  max,
+  value: { kind: "text" },
+});
+
+/** Flags that every command takes. */
+export const COMMON_FLAGS: readonly FlagSpec[] = [
+  path("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
+  { name: "json", summary: "Print JSON for programs, one object a line" },
+  seconds("timeout", "Give up after so long"),
+  { name: "help", summary: "Explain the command and do nothing" },
+];
+
+/** The flag that stands without a command. */
+export const VERSION_FLAG: FlagSpec = { name: "version", summary: "Print the version of boltctl" };
+
+const sasFlag = text("sas", "SAS", "Confirm without a question: the six digits of the other end");
+const waitFlag: FlagSpec = {
+  name: "wait",
+  summary: "Show progress and wait for the end; Ctrl-C cancels the transfer",
+};
+/** States of a transfer, as `--state` takes them. */
+export const TRANSFER_STATES = [
+  "queued",
+  "offered",
+  "active",
+  "paused",
+  "verifying",
+  "completed",
+  "rejected",
+  "cancelled",
+  "failed",
+  "interrupted",
+] as const satisfies readonly TransferState[];
+const TRANSFER_NOTE = "TRANSFER is an id or the beginning of one, as boltctl transfers shows it.";
+const PEER_NOTE = "PEER is an identity or the beginning of one, a peer code, or a device name.";
+
+/**
+ * The table.
+ * @internal
+ */
+export const TABLE = [
+  {
+    name: "status",
+    summary: "Show the daemon at a glance",
+    details: ["Version, identity, folders, and how many sessions and transfers there are."],
+    flags: [],
+    examples: ["status", "status --json"],
+    needsDaemon: true,
+  },
+  {
+    name: "peers",
+    summary: "List the peers that the daemon knows",
+    details: [`With PEER, all that is known of one. ${PEER_NOTE}`],
+    argument: argument("PEER", 0, 1),
+    flags: [],
+    examples: ["peers", "peers bob"],
+    needsDaemon: true,
+  },
+  {
+    name: "pair",
+    summary: "Open a session with a peer, or answer one that asks to be let in",
+    details: [
+      "With --role a session is opened, through files or a rendezvous server, as the " +
+      "daemon's own flags of these names say. Without --role a pairing request that " +
+      "waits, or the next one, is answered.",
+      "",
+      "An unknown peer is let in only when its people and you have compared the SAS. On a " +
+      "terminal it is shown in large and asked about; elsewhere the peer is refused, " +
+      "unless --sas gives the six digits that the other end shows. With --json the " +
+      "session's events are printed.",
+    ],
+    flags: [
+      choice("role", ["offerer", "answerer"], "Open a session in this role"),
+      choice("signal", ["file", "rendezvous"], "How offer and answer travel (default: file)"),
+      path("offer", "The offer file, with --signal file"),
+      path("answer", "The answer file, with --signal file"),
+      text("rendezvous-url", "URL", "The rendezvous server, with --signal rendezvous"),
+      text("room", "NAME", "Room, the same at both ends"),
+      text("session", "NAME", "Session, the same at both ends"),
+      text("to", "CODE", "Peer code of the answerer, for the offerer"),
+      text("expect-peer", "CODE", "Peer code of the offerer, for the answerer"),
+      text("peer-id", "CODE", "Our own peer code (default: made up)"),
+      { name: "web", summary: "The other end is a web client" },
+      choice("network-scope", NETWORK_SCOPES, "Addresses that may be used (default: lan)"),
+      {
+        name: "phase-timeout-secs",
+        summary: "Deadline of each phase (default: 30)",
+        value: { kind: "integer", min: 1, max: 86_400, placeholder: "SECS" },
+      },
+      { name: "no-wait", summary: "Return as soon as the session is begun" },
+      sasFlag,
+      { name: "once", summary: "Let the peer in for this session only" },
+      { name: "deny", summary: "Refuse the peer that asks" },
+      text("pairing", "ID", "The request to answer, when several wait"),
+    ],
+    examples: [
+      "pair --role offerer --offer /mnt/share/offer.json --answer /mnt/share/answer.json",
+      "pair --role answerer --signal rendezvous --rendezvous-url ws://192.168.1.10:3001 " +
+      "--room home --session 1 --expect-peer alice --peer-id bob",
+      "pair --sas A1B2C3",
+    ],
+    needsDaemon: true,
+  },
+  {
+    name: "trust",
+    summary: "Pin a decision about a peer, or set whether its files are accepted unasked",
+    details: [
+      `${PEER_NOTE} A full identity may be one that the daemon has not met.`,
+      "",
+      "Without a flag the peer is let in from now on. A peer that came with another key " +
+      "than the pinned one is refused until --replaces and --sas say that its people " +
+      "confirmed the new key.",
+    ],
+    argument: argument("PEER", 1, 1),
+    flags: [
+      { name: "deny", summary: "Refuse the peer from now on" },
+      choice("auto-accept", ["on", "off"], "Accept its files unasked, or no longer"),
+      text("replaces", "IDENTITY", "The pinned identity whose place it takes"),
+      text("sas", "SAS", "The six digits that were compared, with --replaces"),
+    ],
+    examples: ["trust bob", "trust bob --auto-accept on", "trust 3f2a --deny"],
+    needsDaemon: true,
+  },
+  {
+    name: "untrust",
+    summary: "Forget the decision about a peer",
+    details: [`${PEER_NOTE} It is asked about again when it comes.`],
+    argument: argument("PEER", 1, 1),
+    flags: [],
+    examples: ["untrust bob"],
+    needsDaemon: true,
+  },
+  {
+    name: "send",
+    summary: "Send files to a connected peer",
+    details: [
+      "Each file is a transfer; all are queued or none. The daemon reads the files: " +
+      "boltctl does not open them. Without --to they go to the only connected peer.",
+      "",
+      `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
+      "--wait as they ended.",
+    ],
+    argument: { placeholder: "FILE", min: 1, max: 100, value: { kind: "path" } },
+    flags: [
+      text("to", "PEER", "Who gets them"),
+      {
+        name: "priority",
+        summary: "Higher goes first (default: 0)",
+        value: { kind: "integer", min: -100, max: 100, placeholder: "NUMBER" },
+      },
+      waitFlag,
+    ],
+    examples: ["send report.pdf", "send --to bob --wait photos.zip notes.txt"],
+    needsDaemon: true,
+  },
+  {
+    name: "accept",
+    summary: "Take an offered file",
+    details: [`${TRANSFER_NOTE} Without it, the only file that is offered.`],
+    argument: argument("TRANSFER", 0, 1),
+    flags: [text("name", "NAME", "Save under this name"), waitFlag],
+    examples: ["accept", "accept 3f2a --name report.pdf --wait"],
+    needsDaemon: true,
+  },
+  {
+    name: "reject",
+    summary: "Refuse an offered file",
+    details: [`${TRANSFER_NOTE} Without it, the only file that is offered.`],
+    argument: argument("TRANSFER", 0, 1),
+    flags: [],
+    examples: ["reject", "reject 3f2a"],
+    needsDaemon: true,
+  },
+  {
+    name: "cancel",
+    summary: "End transfers, in either direction",
+    details: [TRANSFER_NOTE],
+    argument: argument("TRANSFER", 1, 100),
+    flags: [],
+    examples: ["cancel 3f2a"],
+    needsDaemon: true,
+  },
+  {
+    name: "pause",
+    summary: "Hold transfers",
+    details: [TRANSFER_NOTE],
+    argument: argument("TRANSFER", 1, 100),
+    flags: [],
+    examples: ["pause 3f2a"],
+    needsDaemon: true,
+  },
+  {
+    name: "resume",
+    summary: "Let held transfers go on",
+    details: [TRANSFER_NOTE],
+    argument: argument("TRANSFER", 1, 100),
+    flags: [],
+    examples: ["resume 3f2a"],
+    needsDaemon: true,
+  },
+  {
+    name: "transfers",
+    summary: "List transfers, newest first",
+    details: [`With TRANSFER, all that is known of one. ${TRANSFER_NOTE}`],
+    argument: argument("TRANSFER", 0, 1),
+    flags: [
+      choice("state", TRANSFER_STATES, "Only those in this state"),
+      choice("direction", ["outgoing", "incoming"], "Only those that go this way"),
+      {
+        name: "limit",
+        summary: "Most of them (default: 50)",
+        value: { kind: "integer", min: 1, max: 10_000, placeholder: "NUMBER" },
+      },
+    ],
+    examples: ["transfers", "transfers --direction incoming --state offered"],
+    needsDaemon: true,
+  },
+  {
+    name: "events",
+    summary: "Print what happens, as it happens",
+    details: [
+      "A line an event, until Ctrl-C, until the daemon stops, or until --count events " +
+      "have come. A lost connection is made again where it ended; a gap says that events " +
+      "are missing.",
+    ],
+    flags: [
+      text("after", "ID", "Begin after this event, as far as the daemon still has it"),
+      {
+        name: "count",
+        summary: "End after so many events",
+        value: { kind: "integer", min: 1, max: 1_000_000_000, placeholder: "NUMBER" },
+      },
+    ],
+    examples: ["events", "events --json --count 1"],
+    needsDaemon: true,
+  },
+  {
+    name: "watch",
+    summary: "Show transfers while they go on",
+    details: [
+      "A bar with rate and time left for each transfer under way, and a line for what " +
+      "else happens, until Ctrl-C or until the daemon stops. Not on a terminal: plain " +
+      "lines.",
+    ],
+    flags: [],
+    examples: ["watch"],
+    needsDaemon: true,
+  },
+  {
+    name: "shutdown",
+    summary: "Stop the daemon",
+    details: ["Active transfers are cancelled cleanly first, unless --force is given."],
+    flags: [
+      { name: "force", summary: "Do not wait for transfers to be cancelled" },
+      { name: "wait", summary: "Return when the daemon has gone" },
+    ],
+    examples: ["shutdown", "shutdown --wait --timeout 10"],
+    needsDaemon: true,
+  },
+  {
+    name: "doctor",
+    summary: "Check this machine and the daemon, and say what to do",
+    details: [
+      "Permissions, socket, versions, clock, data folder, disk space, addresses by scope " +
+      "and, with --rendezvous-url, whether that server answers. Works while the daemon is " +
+      "down. Ends with 1 when a finding is a failure; warnings alone are no failure.",
+    ],
+    flags: [
+      path("data-dir", "The daemon's data folder (default: as the daemon says)"),
+      text("rendezvous-url", "URL", "Try to reach this rendezvous server"),
+    ],
+    examples: ["doctor", "doctor --data-dir ~/.bolt --rendezvous-url ws://192.168.1.10:3001"],
+    needsDaemon: true,
+  },
+  {
+    name: "completion",
+    summary: "Print a completion script for a shell",
+    details: [
+      "bash: boltctl completion bash > ~/.local/share/bash-completion/completions/boltctl",
+      "zsh:  boltctl completion zsh > a folder of $fpath, as _boltctl",
+      "fish: boltctl completion fish > ~/.config/fish/completions/boltctl.fish",
+    ],
+
+    argument: {
+      placeholder: "bash|zsh|fish",
+      min: 1,
+      max: 1,
+      value: { kind: "choice", choices: ["bash", "zsh", "fish"] },
+    },
+    flags: [],
+    examples: ["completion bash"],
+    needsDaemon: false,
+  },
+  {
+    name: "help",
+    summary: "Explain boltctl or one of its commands",
+    details: ["With --json, the commands and their flags for programs."],
+    argument: argument("COMMAND", 0, 1),
+    flags: [],
+    examples: ["help", "help send"],
+    needsDaemon: false,
+  },
+  {
+    name: "version",
+    summary: "Print the version of boltctl",
+    details: ["The daemon's own is told by boltctl status, and compared by boltctl doctor."],
+    flags: [],
+    examples: ["version"],
+    needsDaemon: false,
+  },
+] as const satisfies readonly CommandSpec[];
+
+/** The name of a command. */
+export type CommandName = typeof TABLE[number]["name"];
+
+/** A command of the table. */
+export type Command = CommandSpec & { readonly name: CommandName };
+
+/** Every command, in the order that help tells them. */
+export const COMMANDS: readonly Command[] = TABLE;
+
+/** The command of a name, if there is one. */
+export function findCommand(name: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

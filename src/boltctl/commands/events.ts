@@ -1,0 +1,28 @@
+/**
+ * `boltctl events`.
+ *
+ * @module
+ */
+import { UsageError } from "../../base/errors.ts";
+import type { Context } from "../context.ts";
+import { describeEvent } from "../describe_event.ts";
+import { EventFeed } from "../event_feed.ts";
+
+/** Prints events until there are enough, or the daemon stops. */
+export async function events({ client, output, flags, signal }: Context): Promise<void> {
+  const lastEventId = flags.text("after");
+  if (lastEventId !== undefined && !/^[0-9a-z]{1,32}-[0-9]{1,16}$/.test(lastEventId)) {
+    throw new UsageError("--after takes an event's id, as boltctl events --json shows it");
+  }
+  const most = flags.integer("count") ?? Infinity;
+  const options = { signal, ...(lastEventId === undefined ? {} : { lastEventId }) };
+  await using feed = await EventFeed.open(client(), options);
+  for (let count = 1;; count++) {
+    const event = await feed.take();
+    output.result(
+      event,
+      () => output.line(`${event.time}  ${event.type}  ${describeEvent(event)}`),
+    );
+    if (count >= most || event.type === "daemon-stopping") return;
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Loads what a command does, and nothing of the others: help and usage errors are told at once.
+ *
+ * @module
+ */
+import type { CommandName } from "../command_table.ts";
+import type { RunCommand } from "../context.ts";
+
+const LOADERS: { readonly [name in CommandName]: () => Promise<RunCommand> } = {
+  status: async () => (await import("./status.ts")).status,
+  peers: async () => (await import("./peers.ts")).peers,
+  pair: async () => (await import("./pair.ts")).pair,
+  trust: async () => (await import("./trust.ts")).trust,
+  untrust: async () => (await import("./trust.ts")).untrust,
+  send: async () => (await import("./send.ts")).send,
+  accept: async () => (await import("./offers.ts")).accept,
+  reject: async () => (await import("./offers.ts")).reject,
+  cancel: async () => (await import("./steer.ts")).cancel,
+  pause: async () => (await import("./steer.ts")).pause,
+  resume: async () => (await import("./steer.ts")).resume,
+  transfers: async () => (await import("./transfers.ts")).transfers,
+  events: async () => (await import("./events.ts")).events,
+  watch: async () => (await import("./watch.ts")).watch,
+  shutdown: async () => (await import("./shutdown.ts")).shutdown,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  completion: async () => (await import("./completion.ts")).completion,
+  help: async () => (await import("./help.ts")).help,
+  version: async () => (await import("./version.ts")).version,
+};
+
+/** What the command of a name does. */
+export function loadCommand(name: CommandName): Promise<RunCommand> {
+  return LOADERS[name]();
+}

@@ -1,0 +1,41 @@
+/**
+ * `boltctl accept` and `boltctl reject`.
+ *
+ * @module
+ */
+import type { Context } from "../context.ts";
+import { EventFeed } from "../event_feed.ts";
+import { followTransfers, requireCompleted } from "../follow_transfers.ts";
+import { formatBytes } from "../output/units.ts";
+import { resolveOffer, shortId } from "../resolve.ts";
+
+/** Takes an offered file and, with `--wait`, follows it to its end. */
+export async function accept(context: Context): Promise<void> {
+  const { client, output, args, flags, signal } = context;
+  const offer = await resolveOffer(client(), args[0], signal);
+  const name = flags.text("name");
+  const request = name === undefined ? {} : { name };
+  if (!flags.has("wait")) {
+    const accepted = await client().acceptTransfer(offer.transferId, request, signal);
+    const what = `${accepted.name}, ${formatBytes(accepted.size)} (${
+      shortId(accepted.transferId)
+    })`;
+    return output.result(accepted, () => output.line(`Accepted: ${what}`));
+  }
+  await using feed = await EventFeed.open(client(), { signal });
+  const accepted = await client().acceptTransfer(offer.transferId, request);
+  const ended = await followTransfers(context, feed, [accepted]);
+  if (output.json) ended.forEach((transfer) => output.object(transfer));
+  requireCompleted(ended);
+  for (const { name, size, path } of ended) {
+    output.line(`Received: ${path ?? name}, ${formatBytes(size)}, hash verified`);
+  }
+}
+
+/** Refuses an offered file. */
+export async function reject({ client, output, args, signal }: Context): Promise<void> {
+  const offer = await resolveOffer(client(), args[0], signal);
+  const rejected = await client().rejectTransfer(offer.transferId, signal);
+  const what = `${rejected.name} (${shortId(rejected.transferId)})`;
+  output.result(rejected, () => output.line(`Rejected: ${what}`));
+}

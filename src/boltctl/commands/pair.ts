@@ -1,0 +1,193 @@
+/**
+ * `boltctl pair`: opens a session and answers the pairing request that it may bring, or answers
+ * one that another session has brought.
+ *
+ * @module
+ */
+import { abortable, Deadline } from "../../base/deadline.ts";
+import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
+import type { ApiEvent } from "../../ipc/events.ts";
+import type { Pairing, PairingDecision, PairRequest, Session } from "../../ipc/schemas.ts";
+import { askAboutPairing } from "../ask_about_pairing.ts";
+import type { Context } from "../context.ts";
+import { describeEvent } from "../describe_event.ts";
+import { EventFeed } from "../event_feed.ts";
+import { CommandError } from "../exit_codes.ts";
+import { readPairRequest } from "../pair_request.ts";
+import { peerLabel } from "../resolve.ts";
+import { sasFlag } from "../sas_flag.ts";
+
+/** How long a request is waited for without `--timeout`, in milliseconds. */
+const REQUEST_WAIT_MS = 60_000;
+/** How long the end of an abandoned session may take, in milliseconds. */
+const CLOSE_MS = 5_000;
+
+/** Opens a session, or answers a request. */
+export async function pair(context: Context): Promise<void> {
+  const request = readPairRequest(context.flags, context.absolutePath);
+  sasFlag(context.flags);
+  if (request === undefined) await answerRequest(context);
+  else if (context.flags.has("no-wait")) await beginSession(context, request);
+  else await openSession(context, request);
+}
+
+async function beginSession(context: Context, request: PairRequest): Promise<void> {
+  const { client, output, signal } = context;
+  const session = await client().pair(request, signal);
+  output.result(
+    session,
+    () =>
+      output.line(`Session ${session.sessionId} is being opened: boltctl events tells how it goes`),
+  );
+}
+
+async function openSession(context: Context, request: PairRequest): Promise<void> {
+  const { client, output, signal } = context;
+  await using feed = await EventFeed.open(client(), { signal });
+  // Without the signal: an interruption must find a session that it can end.
+  const { sessionId } = await client().pair(request);
+  output.line(`Session ${sessionId} is being opened; waiting for the peer (Ctrl-C gives up)`);
+  try {
+    await followSession(context, feed, sessionId);
+  } catch (error) {
+    if (error instanceof InterruptedError || error instanceof DeadlineError) {
+      await abandon(context, sessionId);
+    }
+    throw error;
+  }
+}
+
+async function followSession(
+  context: Context,
+  feed: EventFeed,
+  sessionId: string,
+): Promise<void> {
+  const { client, output, signal } = context;
+  for await (const event of feed) {
+    if (event.type === "gap") {
+      if (ended(await client().getSession(sessionId, signal))) return;
+      continue;
+    }
+    if (sessionOf(event) !== sessionId) continue;
+    if (output.json) output.object(event);
+    if (event.type === "pairing-requested") await decide(context, feed, event.pairing);
+    else if (event.type === "session-opened" || event.type === "session-closed") {
+      if (!ended(event.session)) continue;
+      return output.line(describeEvent(event));
+    } else if (event.type === "key-mismatch") output.line(describeEvent(event));
+  }
+}
+
+/** Whether the session is open. @throws {CommandError} When it never will be. */
+function ended({ state, failure }: Session): boolean {
+  if (state !== "closed" && state !== "failed") return state === "open";
+  throw new CommandError(
+    failure?.code ?? "SESSION_FAILED",
+    `The session was not opened: ${failure?.message ?? "it was closed"}`,
+  );
+}
+
+function sessionOf(event: ApiEvent): string | undefined {
+  if ("session" in event) return event.session.sessionId;
+  if ("pairing" in event) return event.pairing.sessionId;
+  return event.type === "key-mismatch" ? event.sessionId : undefined;
+}
+
+async function abandon({ client, terminal }: Context, sessionId: string): Promise<void> {
+  try {
+    await client().closeSession(sessionId, AbortSignal.timeout(CLOSE_MS));
+    terminal.writeError(`Session ${sessionId} is given up\n`);
+  } catch (error) {
+    terminal.writeError(`Session ${sessionId} could not be ended: ${messageOf(error)}\n`);
+  }
+}
+
+async function answerRequest(context: Context): Promise<void> {
+  const { client, output, flags, signal } = context;
+  if (!flags.has("deny") && sasFlag(flags) === undefined && !mayAsk(context)) {
+    throw new UsageError(
+      "Nobody can be asked here: confirm with --sas SAS, or refuse with --deny. boltctl pair " +
+        "--role opens a session",
+    );
+  }
+  await using feed = await EventFeed.open(client(), { signal });
+  const pending = await client().listPairings(signal);
+  const pairing = choosePairing(pending, flags.text("pairing")) ?? await nextRequest(context, feed);
+  const decided = await decide(context, feed, pairing);
+  if (output.json) output.object(decided);
+}
+
+function choosePairing(pending: readonly Pairing[], wanted: string | undefined) {
+  if (wanted !== undefined) {
+    const found = pending.find(({ pairingId }) => pairingId.startsWith(wanted));
+    if (found !== undefined) return found;
+    throw new CommandError("PAIRING_NOT_FOUND", `No request ${wanted} waits for a decision`);
+  }
+  if (pending.length > 1) {
+    const which = pending.map((pairing) => `${pairing.pairingId} of ${peerLabel(pairing)}`);
+    throw new UsageError(
+      `${pending.length} requests wait: choose one with --pairing ID, of ${which.join(", ")}`,
+    );
+  }
+  return pending[0];
+}
+
+async function nextRequest(
+  { output, flags, signal }: Context,
+  feed: EventFeed,
+): Promise<Pairing> {
+  output.line("No request waits; waiting for one (Ctrl-C gives up)");
+  if (flags.has("timeout")) return await takeRequest(feed, signal);
+  using deadline = new Deadline(REQUEST_WAIT_MS, { parent: signal, what: "a pairing request" });
+  return await takeRequest(feed, deadline.signal);
+}
+
+async function takeRequest(feed: EventFeed, signal: AbortSignal): Promise<Pairing> {
+  for (;;) {
+    const event = await abortable(feed.peek(), signal);
+    await feed.take();
+    if (event.type === "pairing-requested") return event.pairing;
+  }
+}
+
+/**
+ * Has the request decided: by `--deny`, by `--sas`, or by the person at the terminal. Where none of
+ * them is there, the peer is refused.
+ *
+ * @throws {CommandError} PAIRING_REFUSED, PAIRING_EXPIRED
+ */
+async function decide(context: Context, feed: EventFeed, pairing: Pairing): Promise<Pairing> {
+  const { client, output, flags, signal } = context;
+  const [who, lasting] = [peerLabel(pairing), flags.has("once") ? "once" : "always"] as const;
+  const say = (decision: PairingDecision) =>
+    client().decidePairing(pairing.pairingId, decision, signal);
+  const sas = sasFlag(flags);
+  if (flags.has("deny")) {
+    const decided = await say({ decision: `deny_${lasting}` });
+    output.line(`${who} is refused`);
+    return decided;
+  }
+  if (sas !== undefined) {
+    const decided = await say({ decision: `allow_${lasting}`, sas });
+    output.line(`${who} is let in: the SAS matches`);
+    return decided;
+  }
+  if (!mayAsk(context)) {
+    await say({ decision: "deny_once" });
+    throw new CommandError(
+      "PAIRING_REFUSED",
+      `${who} asked to be let in and was refused: nobody can be asked here, and --sas did not ` +
+        "confirm the six digits that the other end shows",
+    );
+  }
+  const yes = await askAboutPairing(context, feed, pairing);
+  if (yes === undefined) {
+    throw new CommandError("PAIRING_EXPIRED", `The request of ${who} ended before the answer`);
+  }
+  const decided = await say({ decision: yes ? `allow_${lasting}` : "deny_once", sas: pairing.sas });
+  if (yes) output.line(`${who} is let in`);
+  else throw new CommandError("PAIRING_REFUSED", `${who} is refused: the answer was not yes`);
+  return decided;
+}
+
+const mayAsk = ({ terminal, output }: Context): boolean => terminal.canAsk && !output.json;

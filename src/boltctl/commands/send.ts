@@ -1,0 +1,41 @@
+/**
+ * `boltctl send`.
+ *
+ * @module
+ */
+import type { Transfer } from "../../ipc/schemas.ts";
+import type { Context } from "../context.ts";
+import { EventFeed } from "../event_feed.ts";
+import { followTransfers, requireCompleted } from "../follow_transfers.ts";
+import { formatBytes } from "../output/units.ts";
+import { peerLabel, resolveReceiver, shortId } from "../resolve.ts";
+
+/** Queues files and, with `--wait`, follows them to their end. */
+export async function send(context: Context): Promise<void> {
+  const { client, output, args, flags, signal, absolutePath } = context;
+  const peer = await resolveReceiver(client(), flags.text("to"), signal);
+  const request = {
+    identity: peer.identity,
+    paths: args.map(absolutePath),
+    priority: flags.integer("priority") ?? 0,
+  };
+  if (!flags.has("wait")) {
+    const queued = await client().send(request, signal);
+    for (const transfer of queued) {
+      output.result(
+        transfer,
+        () => output.line(`Queued for ${peerLabel(peer)}: ${told(transfer)}`),
+      );
+    }
+    return;
+  }
+  await using feed = await EventFeed.open(client(), { signal });
+  const queued = await client().send(request);
+  const ended = await followTransfers(context, feed, queued);
+  if (output.json) ended.forEach((transfer) => output.object(transfer));
+  requireCompleted(ended);
+  for (const transfer of ended) output.line(`Sent to ${peerLabel(peer)}: ${told(transfer)}`);
+}
+
+const told = ({ transferId, name, size }: Transfer): string =>
+  `${name}, ${formatBytes(size)} (${shortId(transferId)})`;

@@ -1,0 +1,67 @@
+/**
+ * `boltctl transfers`.
+ *
+ * @module
+ */
+import type { Transfer } from "../../ipc/schemas.ts";
+import { TRANSFER_STATES } from "../command_table.ts";
+import type { Context } from "../context.ts";
+import type { Column } from "../output/output.ts";
+import { percentOf } from "../output/progress_line.ts";
+import { formatBytes } from "../output/units.ts";
+import { allTransfers, resolveTransfer, shortId } from "../resolve.ts";
+
+/** Transfers that are listed unless `--limit` says otherwise. */
+const DEFAULT_LIMIT = 50;
+
+const COLUMNS: readonly Column<Transfer>[] = [
+  { title: "TRANSFER", cell: ({ transferId }) => shortId(transferId) },
+  { title: "WAY", cell: ({ direction }) => direction === "outgoing" ? "out" : "in" },
+  { title: "PEER", cell: ({ identity }) => shortId(identity) },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "DONE", cell: (transfer) => `${percentOf(transfer)} %`, align: "right" },
+  { title: "SIZE", cell: ({ size }) => formatBytes(size), align: "right" },
+  { title: "NAME", cell: ({ name }) => name, shrinks: true },
+];
+
+/** Lists transfers, or tells of one. */
+export async function transfers(context: Context): Promise<void> {
+  const { client, output, args, signal } = context;
+  const [wanted] = args;
+  if (wanted === undefined) {
+    return output.table(await listed(context), COLUMNS, "There are no such transfers");
+  }
+  const transfer = await resolveTransfer(client(), wanted, signal);
+  const { failure } = transfer;
+  output.result(transfer, () =>
+    output.pairs([
+      ["transfer", transfer.transferId],
+      ["name", transfer.name],
+      ["way", transfer.direction],
+      ["state", transfer.state],
+      ["failure", failure === undefined ? undefined : `${failure.message} (${failure.code})`],
+      ["done", `${percentOf(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
+      ["peer", transfer.identity],
+      ["path", transfer.path],
+      ["SHA-256", transfer.fileHash],
+      ["priority", String(transfer.priority)],
+      ["created", transfer.createdAt],
+      ["changed", transfer.updatedAt],
+    ]));
+}
+
+async function listed({ client, flags, signal }: Context): Promise<Transfer[]> {
+  const state = flags.choice("state", TRANSFER_STATES);
+  const direction = flags.choice("direction", ["outgoing", "incoming"]);
+  const limit = flags.integer("limit") ?? DEFAULT_LIMIT;
+  const query = {
+    ...(state === undefined ? {} : { state }),
+    ...(direction === undefined ? {} : { direction }),
+  };
+  const found: Transfer[] = [];
+  for await (const transfer of allTransfers(client(), query, signal)) {
+    if (found.length === limit) break;
+    found.push(transfer);
+  }
+  return found;
+}

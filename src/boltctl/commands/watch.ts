@@ -1,0 +1,70 @@
+/**
+ * `boltctl watch`.
+ *
+ * @module
+ */
+import type { ApiEvent } from "../../ipc/events.ts";
+import type { Transfer } from "../../ipc/schemas.ts";
+import type { Context } from "../context.ts";
+import { describeEvent } from "../describe_event.ts";
+import { EventFeed } from "../event_feed.ts";
+import { isFinal, NO_VIEW, type ProgressView, progressView } from "../output/progress_view.ts";
+import { allTransfers } from "../resolve.ts";
+
+/** Shows transfers while they go on, until the daemon stops. */
+export async function watch(context: Context): Promise<void> {
+  const { client, output, terminal, signal } = context;
+  const view = output.json ? NO_VIEW : progressView(terminal);
+  await using feed = await EventFeed.open(client(), { signal });
+  const watched = new Watched(view);
+  try {
+    await watched.relist(context);
+    if (watched.size === 0) view.say("No transfer is under way; waiting for one");
+    for (;;) {
+      const event = await feed.take();
+      if (output.json) output.object(event);
+      if (event.type === "gap") await watched.relist(context);
+      else watched.take(event);
+      if (event.type === "daemon-stopping") return;
+    }
+  } finally {
+    view.finish();
+  }
+}
+
+/** The transfers under way; those that have ended are forgotten. */
+class Watched {
+  readonly #view: ProgressView;
+  readonly #transfers = new Map<string, Transfer>();
+
+  constructor(view: ProgressView) {
+    this.#view = view;
+  }
+
+  get size(): number {
+    return this.#transfers.size;
+  }
+
+  /** Takes the state anew. Only what has not ended is of interest, and the newest page holds it. */
+  async relist({ client, signal }: Context): Promise<void> {
+    for await (const transfer of allTransfers(client(), {}, signal)) {
+      const known = this.#transfers.has(transfer.transferId);
+      if (known || !isFinal({ transfer })) this.#update(transfer);
+    }
+  }
+
+  take(event: ApiEvent): void {
+    if ("transfer" in event) return this.#update(event.transfer);
+    if (event.type !== "transfer-progress") return this.#view.say(describeEvent(event));
+    const known = this.#transfers.get(event.transferId);
+    if (known === undefined) return;
+    const transfer: Transfer = { ...known, state: "active", transferred: event.transferred };
+    this.#update(transfer, event.bytesPerSecond);
+  }
+
+  #update(transfer: Transfer, bytesPerSecond?: number): void {
+    if (isFinal({ transfer })) this.#transfers.delete(transfer.transferId);
+    else this.#transfers.set(transfer.transferId, transfer);
+    this.#view.show({ transfer, ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) });
+  }
+}

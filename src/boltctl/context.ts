@@ -1,0 +1,40 @@
+/**
+ * What a command works with.
+ *
+ * @module
+ */
+import type { DaemonClient, DaemonClientOptions } from "../ipc/client.ts";
+import type { FlagValues } from "./flag_values.ts";
+import type { Output } from "./output/output.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Environment variables that boltctl reads; no others. */
+export interface Environment {
+  /** Where the daemon's socket is, unless `--socket` says so. */
+  readonly BOLT_SOCKET?: string | undefined;
+  /** Not empty: no colour. */
+  readonly NO_COLOR?: string | undefined;
+}
+
+/** What a command works with. */
+export interface Context {
+  /** Its flags. */
+  readonly flags: FlagValues;
+  /** What was no flag. */
+  readonly args: readonly string[];
+  /** The two variables of the environment. */
+  readonly environment: Environment;
+  /** Its results. */
+  readonly output: Output;
+  /** For questions and progress. */
+  readonly terminal: Terminal;
+  /** Aborts at Ctrl-C, and when `--timeout` is over. */
+  readonly signal: AbortSignal;
+  /** The daemon at the socket that was named. @throws {UsageError} When none was named. */
+  client(options?: DaemonClientOptions): DaemonClient;
+  /** Absolute path of a path as the person gave it. */
+  absolutePath(path: string): string;
+}
+
+/** What a command does, once its line is known to be good. */
+export type RunCommand = (context: Context) => Promise<void>;

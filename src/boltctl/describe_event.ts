@@ -1,0 +1,71 @@
+/**
+ * An event as a sentence.
+ *
+ * @module
+ */
+import type { ApiEvent } from "../ipc/events.ts";
+import type { Session, Transfer } from "../ipc/schemas.ts";
+import { formatBytes, formatRate, percent } from "./output/units.ts";
+import { peerLabel, shortId } from "./resolve.ts";
+
+/** What happened, for people; without its time. */
+export function describeEvent(event: ApiEvent): string {
+  switch (event.type) {
+    case "session-started":
+      return `Session ${event.session.sessionId} is being opened`;
+    case "session-opened":
+      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}`;
+    case "session-closed":
+      return `Session ${event.session.sessionId} has ended${because(event.session)}`;
+    case "pairing-requested":
+      return `${peerLabel(event.pairing)} asks to be let in: boltctl pair answers`;
+    case "pairing-decided":
+      return `${peerLabel(event.pairing)} was ${DECIDED[event.pairing.state]}`;
+    case "key-mismatch":
+      return `WARNING: ${event.deviceName ?? event.peerCode ?? "a known peer"} came with another ` +
+        `key and was refused: pinned ${event.pinned}, presented ${event.presented}`;
+    case "peer-changed":
+      return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
+        (event.peer.autoAccept ? "accepted unasked" : "asked about");
+    case "transfer-queued":
+      return `Queued: ${fileOf(event.transfer)}`;
+    case "transfer-offered":
+      return event.transfer.direction === "incoming"
+        ? `Offered to us: ${fileOf(event.transfer)}: boltctl accept ${shortIdOf(event.transfer)}`
+        : `Offered: ${fileOf(event.transfer)}`;
+    case "transfer-started":
+      return `Started: ${fileOf(event.transfer)}`;
+    case "transfer-progress":
+      return `${shortId(event.transferId)}: ${percent(event.transferred, event.size)} %, ` +
+        formatRate(event.bytesPerSecond);
+    case "transfer-paused":
+      return `Paused: ${fileOf(event.transfer)}`;
+    case "transfer-resumed":
+      return `Resumed: ${fileOf(event.transfer)}`;
+    case "transfer-finished":
+      return `Finished: ${fileOf(event.transfer)}, hash verified`;
+    case "transfer-failed":
+      return `Ended ${event.transfer.state}: ${fileOf(event.transfer)}${because(event.transfer)}`;
+    case "daemon-stopping":
+      return `The daemon is stopping (${event.reason})`;
+    case "gap":
+      return "Events before this one are lost";
+  }
+}
+
+const DECIDED = {
+  pending: "asked about",
+  allowed: "let in",
+  denied: "refused",
+  expired: "refused: nobody decided in time",
+} as const;
+
+const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
+const fileOf = (transfer: Transfer): string =>
+  `${transfer.name}, ${formatBytes(transfer.size)} (${shortIdOf(transfer)})`;
+const peerOf = ({ identity, deviceName }: Session): string =>
+  identity === undefined
+    ? "a peer"
+    : peerLabel({ identity, ...(deviceName === undefined ? {} : { deviceName }) });
+const because = ({ failure }: Session | Transfer): string =>
+  failure === undefined ? "" : `: ${failure.message}`;

@@ -1,0 +1,78 @@
+/**
+ * The daemon's events from a moment on: opened before something is asked for, so that nothing of
+ * what follows is missed.
+ *
+ * @module
+ */
+import type { DaemonClient } from "../ipc/client.ts";
+import type { ApiEvent } from "../ipc/events.ts";
+
+/** Options of {@linkcode EventFeed.open}. */
+export interface EventFeedOptions {
+  /** Ends the feed: what waits throws its reason. */
+  readonly signal: AbortSignal;
+  /** Begin after this event instead of now. */
+  readonly lastEventId?: string;
+}
+
+/** An open stream of events. Disposing it closes the stream. */
+export class EventFeed implements AsyncDisposable {
+  readonly #events: AsyncGenerator<ApiEvent, never, void>;
+  readonly #stop: AbortController;
+  readonly #detach: () => void;
+  #next: Promise<IteratorResult<ApiEvent, never>>;
+
+  private constructor(client: DaemonClient, options: EventFeedOptions, onOpen: () => void) {
+    const { signal, ...rest } = options;
+    this.#stop = new AbortController();
+    const onAbort = () => this.#stop.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort);
+    this.#detach = () => signal.removeEventListener("abort", onAbort);
+    this.#events = client.events({ ...rest, signal: this.#stop.signal, onOpen });
+    this.#next = this.#ask();
+  }
+
+  /** Opens a feed; resolves when nothing that happens from now on is missed. */
+  static async open(client: DaemonClient, options: EventFeedOptions): Promise<EventFeed> {
+    const opened = Promise.withResolvers<void>();
+    const feed = new EventFeed(client, options, opened.resolve);
+    try {
+      await Promise.race([opened.promise, feed.#next]);
+      return feed;
+    } catch (error) {
+      await feed[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The event that {@linkcode EventFeed.take} will give; may be waited for many times. */
+  async peek(): Promise<ApiEvent> {
+    return (await this.#next).value;
+  }
+
+  /** The next event. */
+  async take(): Promise<ApiEvent> {
+    const event = await this.peek();
+    this.#next = this.#ask();
+    return event;
+  }
+
+  /** Every further event. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ApiEvent, never, void> {
+    for (;;) yield await this.take();
+  }
+
+  #ask(): Promise<IteratorResult<ApiEvent, never>> {
+    const next = this.#events.next();
+    next.catch(() => {}); // told to whoever waits; nobody may wait any more
+    return next;
+  }
+
+  /** Closes the stream. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#detach();
+    this.#stop.abort();
+    await this.#next.catch(() => {});
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Exit codes: stable, distinct, and decided in one place.
+ *
+ * @module
+ */
+import { DaemonError, DeadlineError, InterruptedError, UsageError } from "../base/errors.ts";
+
+/** Exit codes by meaning. */
+export const EXIT = {
+  /** Done. */
+  done: 0,
+  /** Failed. */
+  failed: 1,
+  /** The command line can't be obeyed. */
+  usage: 2,
+  /** No daemon answers at the socket, or it is stopping. */
+  notRunning: 3,
+  /** Refused by the peer or by policy. */
+  refused: 4,
+  /** Timed out. */
+  timedOut: 5,
+  /** Interrupted by SIGINT or SIGTERM. */
+  interrupted: 130,
+} as const;
+/** An exit code. */
+export type ExitCode = typeof EXIT[keyof typeof EXIT];
+
+/** Each exit code and its meaning, as help tells them. */
+export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
+  [EXIT.done, "done"],
+  [EXIT.failed, "failed"],
+  [EXIT.usage, "the command line can't be obeyed"],
+  [EXIT.notRunning, "the daemon is not running at that socket, or is stopping"],
+  [EXIT.refused, "refused by the peer or by policy"],
+  [EXIT.timedOut, "timed out"],
+  [EXIT.interrupted, "interrupted"],
+];
+
+/** Codes of the daemon (problems, and failures of sessions and transfers) that mean "refused". */
+const REFUSED: ReadonlySet<string> = new Set([
+  "HOST_REFUSED",
+  "KEY_MISMATCH",
+  "NAME_REFUSED",
+  "ORIGIN_REFUSED",
+  "PAIRING_REFUSED",
+  "PEER_DENIED",
+  "POLICY_REFUSED",
+  "RATCHET_DOWNGRADE_REJECTED",
+  "SAS_ATTEMPTS_EXHAUSTED",
+  "SAS_MISMATCH",
+  "SCOPE_MISMATCH",
+  "TRANSFER_REJECTED",
+]);
+const TIMED_OUT: ReadonlySet<string> = new Set([
+  "DEADLINE",
+  "OPERATION_TIMEOUT",
+  "PAIRING_EXPIRED",
+  "REQUEST_TIMEOUT",
+]);
+const NOT_RUNNING: ReadonlySet<string> = new Set(["DAEMON_UNREACHABLE", "STOPPING"]);
+
+/** The exit code of a stable code. */
+export function exitCodeOfCode(code: string): ExitCode {
+  if (REFUSED.has(code)) return EXIT.refused;
+  if (TIMED_OUT.has(code)) return EXIT.timedOut;
+  if (NOT_RUNNING.has(code)) return EXIT.notRunning;
+  return EXIT.failed;
+}
+
+/** The exit code of whatever ended a command. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  if (error instanceof DeadlineError) return EXIT.timedOut;
+  return error instanceof DaemonError ? exitCodeOfCode(error.code) : EXIT.failed;
+}
+
+/** A command could not do what was asked: a code of the daemon's or of ours, and a sentence. */
+export class CommandError extends DaemonError {
+  /**
+   * Makes an error.
+   *
+   * @param code Stable; decides the exit code.
+   * @param message What happened and what to do.
+   */
+  constructor(readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+/** What was asked for has been printed, and it is a failure: nothing more is to be said. */
+export class ReportedFailure extends CommandError {
+  /** The failure of a command whose output tells it. */
+  constructor() {
+    super("REPORTED", "the findings above say what failed");
+  }
+}

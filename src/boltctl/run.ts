@@ -1,0 +1,86 @@
+/**
+ * Runs one command line: reads it, does it, and turns whatever ended it into an exit code and one
+ * sentence.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { Deadline } from "../base/deadline.ts";
+import { DaemonError, DeadlineError, messageOf } from "../base/errors.ts";
+import { escapeUnsafe, safeJson } from "../base/text.ts";
+import { type CommandLine, readCommandLine } from "./command_line.ts";
+import type { Context, Environment } from "./context.ts";
+import { loadCommand } from "./commands/load.ts";
+import { EXIT, type ExitCode, exitCodeOf, ReportedFailure } from "./exit_codes.ts";
+import { Output } from "./output/output.ts";
+import { socketPath } from "./socket_path.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a run needs of its surroundings. */
+export interface RunOptions {
+  /** Where text goes and comes from. */
+  readonly terminal: Terminal;
+  /** The two variables that are read. */
+  readonly environment: Environment;
+  /** Aborts with an `InterruptedError` at SIGINT and SIGTERM. */
+  readonly interruption: AbortSignal;
+}
+
+/** Runs a command line. Never throws. */
+export async function runBoltctl(words: readonly string[], options: RunOptions): Promise<ExitCode> {
+  try {
+    return await runLine(readCommandLine(words), options);
+  } catch (error) {
+    return tell(error, options.terminal, words.includes("--json"));
+  }
+}
+
+async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode> {
+  const { terminal, environment } = options;
+  const json = line.flags.has("json");
+  const seconds = line.flags.integer("timeout");
+  using deadline = seconds === undefined
+    ? undefined
+    : new Deadline(seconds * 1000, { parent: options.interruption, what: "the command" });
+  const signal = deadline?.signal ?? options.interruption;
+  try {
+    // Loaded first: what follows is then not asynchronous up to the first request.
+    const run = await loadCommand(line.command.name);
+    const { DaemonClient } = line.command.needsDaemon
+      ? await import("../ipc/client.ts")
+      : { DaemonClient: undefined };
+    const context: Context = {
+      flags: line.flags,
+      args: line.args,
+      environment,
+      output: new Output(terminal, json),
+      terminal,
+      signal,
+      client(options) {
+        if (DaemonClient === undefined) throw new TypeError("This command knows no daemon");
+        return new DaemonClient(socketPath(line.flags, environment, resolve), options);
+      },
+      absolutePath: (path) => resolve(path),
+    };
+    await run(context);
+    return EXIT.done;
+  } catch (error) {
+    const isOurs = error instanceof DeadlineError && error === deadline?.signal.reason;
+    const told = isOurs ? new DeadlineError(`Not done within ${seconds} s (--timeout)`) : error;
+    return tell(told, terminal, json);
+  }
+}
+
+/** Writes one sentence, or one JSON object, on stderr; returns the exit code. */
+function tell(error: unknown, terminal: Terminal, json: boolean): ExitCode {
+  const exit = exitCodeOf(error);
+  if (error instanceof ReportedFailure) return exit;
+  const code = error instanceof DaemonError ? error.code : "UNEXPECTED";
+  const message = messageOf(error);
+  terminal.writeError(
+    json
+      ? `${safeJson({ error: { code, message, exit } })}\n`
+      : `boltctl: ${escapeUnsafe(message)}\n`,
+  );
+  return exit;
+}

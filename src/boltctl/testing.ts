@@ -1,0 +1,108 @@
+/**
+ * For tests: a terminal in memory, and a context for a command without the program around it.
+ *
+ * @module
+ */
+import { abortable } from "../base/deadline.ts";
+import { DaemonClient } from "../ipc/client.ts";
+import { readCommandLine } from "./command_line.ts";
+import type { Context } from "./context.ts";
+import { Output } from "./output/output.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Options of a {@linkcode MemoryTerminal}. */
+export interface MemoryTerminalOptions {
+  /** Whether it is a terminal, of that many columns; a pipe otherwise. */
+  readonly columns?: number;
+  /** Whether colour is wanted. @default {false} */
+  readonly color?: boolean;
+  /** Lines that are typed; after the last, stdin stays open and silent. */
+  readonly types?: readonly string[];
+  /** Whether stdin ends after the last line. @default {false} */
+  readonly endsInput?: boolean;
+}
+
+/** Keeps what is written, in order, and types what it was told to. */
+export class MemoryTerminal implements Terminal {
+  /** Whether stdout is a terminal. */
+  readonly isTerminal: boolean;
+  /** Whether a question can be asked. */
+  readonly canAsk: boolean;
+  /** Whether colour is wanted. */
+  readonly wantsColor: boolean;
+  /** Everything on stdout. */
+  stdout = "";
+  /** Everything on stderr. */
+  stderr = "";
+  readonly #columns: number;
+  readonly #typed: string[];
+  readonly #endsInput: boolean;
+  readonly #waiting = new Set<{ text: string; found: () => void }>();
+
+  /** A terminal, or a pipe. */
+  constructor(options: MemoryTerminalOptions = {}) {
+    this.isTerminal = this.canAsk = options.columns !== undefined;
+    this.#columns = options.columns ?? 80;
+    this.wantsColor = options.color ?? false;
+    this.#typed = [...options.types ?? []];
+    this.#endsInput = options.endsInput ?? false;
+  }
+
+  /** Writes to stdout. */
+  write(text: string): void {
+    this.stdout += text;
+    for (const wait of this.#waiting) if (this.stdout.includes(wait.text)) wait.found();
+  }
+
+  /** Writes to stderr. */
+  writeError(text: string): void {
+    this.stderr += text;
+  }
+
+  /** Width in columns, now. */
+  columns(): number {
+    return this.#columns;
+  }
+
+  /** The next line of stdin. */
+  readLine(signal: AbortSignal): Promise<string | undefined> {
+    const line = this.#typed.shift();
+    if (line !== undefined) {
+      this.write(`${line}\n`); // as the terminal's echo
+      return Promise.resolve(line);
+    }
+    if (this.#endsInput) return Promise.resolve(undefined);
+    return abortable(Promise.withResolvers<undefined>().promise, signal);
+  }
+
+  /** Resolves when stdout holds `text`. */
+  async shows(text: string): Promise<void> {
+    if (this.stdout.includes(text)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add({ text, found: resolve });
+    await promise;
+  }
+}
+
+/**
+ * What a command would work with, for this command line.
+ *
+ * @param socket Where its client connects.
+ */
+export function contextFor(
+  words: readonly string[],
+  terminal: Terminal,
+  socket: string,
+): Context {
+  const { flags, args } = readCommandLine(words);
+  return {
+    flags,
+    args,
+    environment: { BOLT_SOCKET: socket },
+    output: new Output(terminal, flags.has("json")),
+    terminal,
+    signal: new AbortController().signal,
+    client: (options) => new DaemonClient(socket, options),
+    absolutePath: (path) => path,
+  };
+}

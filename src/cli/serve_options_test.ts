@@ -1,0 +1,73 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { ServeOptions } from "../app/daemon/options.ts";
+import { UsageError } from "../base/errors.ts";
+import { parseServeOptions } from "./serve_options.ts";
+
+const DEFAULTS: ServeOptions = {
+  dataDir: "/data",
+  maxPeers: 8,
+  maxTransfers: 1,
+  pairingPolicy: "ask",
+  onCollision: "number",
+  onInterrupt: "remove",
+  shutdownTimeoutSecs: 5,
+  deviceName: "bolt-daemon",
+  logFormat: "text",
+  logLevel: "info",
+};
+
+Deno.test("serve has safe defaults: one transfer at once, eight peers, unknown ones asked about", () => {
+  assertEquals(parseServeOptions(["--data-dir", "/data"]), DEFAULTS);
+});
+
+Deno.test("the data folder has no hidden default", () => {
+  assertThrows(() => parseServeOptions(["--max-peers", "1"]), UsageError, "--data-dir");
+});
+
+const READ: readonly (readonly [args: readonly string[], options: Partial<ServeOptions>])[] = [
+  [["--inbox", "/in"], { inbox: "/in" }],
+  [["--socket-path", "/run/s"], { socketPath: "/run/s" }],
+  [["--max-peers", "1024"], { maxPeers: 1024 }],
+  [["--max-transfers", "64"], { maxTransfers: 64 }],
+  [["--pairing-policy", "deny"], { pairingPolicy: "deny" }],
+  [["--pairing-policy", "allow"], { pairingPolicy: "allow" }],
+  [["--on-collision", "refuse"], { onCollision: "refuse" }],
+  [["--on-interrupt", "keep"], { onInterrupt: "keep" }],
+  [["--shutdown-timeout-secs", "3600"], { shutdownTimeoutSecs: 3600 }],
+  [["--device-name", "küche 😀"], { deviceName: "küche 😀" }],
+  [["--device-name", "x".repeat(256)], { deviceName: "x".repeat(256) }],
+  [["--log-format", "json"], { logFormat: "json" }],
+  [["--log-level", "debug"], { logLevel: "debug" }],
+];
+
+for (const [args, options] of READ) {
+  Deno.test(`serve reads ${args.map((arg) => arg.slice(0, 40)).join(" ")}`, () => {
+    assertEquals(parseServeOptions(["--data-dir", "/data", ...args]), { ...DEFAULTS, ...options });
+  });
+}
+
+const REFUSED: readonly (readonly [args: readonly string[], says: string])[] = [
+  [["--max-peers", "0"], "from 1 to 1024"],
+  [["--max-peers", "1025"], "from 1 to 1024"],
+  [["--max-transfers", "0"], "from 1 to 64"],
+  [["--max-transfers", "two"], "from 1 to 64"],
+  [["--shutdown-timeout-secs", "0"], "a whole number of seconds from 1 to 3600"],
+  [["--pairing-policy", "always"], "one of ask, deny, allow"],
+  [["--on-collision", "overwrite"], "one of number, refuse"],
+  [["--on-interrupt", "resume"], "one of remove, keep"],
+  [["--log-level", "trace"], "one of error, warn, info, debug"],
+  [["--device-name", "x".repeat(257)], "up to 256 bytes"],
+  [["--device-name", "é".repeat(129)], "up to 256 bytes"],
+  [["--device-name", "a\u202eb"], "none of them control characters"],
+  [["--device-name", "a\nb"], "none of them control characters"],
+  [["--role", "offerer"], "Unknown argument: --role"],
+  [["--help"], "Unknown argument: --help"],
+  [["--data-dir", "/other"], "--data-dir is given 2 times"],
+];
+
+for (const [args, says] of REFUSED) {
+  const shown = JSON.stringify(args.map((arg) => arg.slice(0, 20)));
+  Deno.test(`serve refuses ${shown}: ${says}`, () => {
+    assertThrows(() => parseServeOptions(["--data-dir", "/data", ...args]), UsageError, says);
+  });
+}

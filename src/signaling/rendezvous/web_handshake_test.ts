@@ -1,0 +1,204 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { startRendezvousServer } from "../../../scripts/rendezvous/server.ts";
+import { SignalError } from "../../base/errors.ts";
+import type { Fields, Log } from "../../log/log.ts";
+import { KeyPair } from "../../protocol/crypto/keys.ts";
+import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { seededRandom } from "../../protocol/testing/seeded_random.ts";
+import { RendezvousClient } from "./rendezvous_client.ts";
+import { WebHandshake } from "./web_handshake.ts";
+
+const random = seededRandom("web handshake");
+const publicKey = KeyPair.generate("ephemeral", random).publicKey;
+const { signal } = new AbortController();
+
+function code(text: string): PeerCode {
+  const found = normalizePeerCode(text);
+  if (found === undefined) throw new Error(`not a peer code: ${text}`);
+  return found;
+}
+
+/** A peer at the server, with its handshake towards another and what it logged. */
+class Peer implements AsyncDisposable {
+  readonly lines: string[] = [];
+  #wake = Promise.withResolvers<void>();
+  readonly handshake: WebHandshake;
+
+  private constructor(readonly client: RendezvousClient, self: string, remote: string) {
+    const at = (message: string, fields?: Fields) => {
+      this.lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
+      this.#wake.resolve();
+      this.#wake = Promise.withResolvers<void>();
+    };
+    const log: Log = { error: at, warn: at, info: at, debug: at };
+    this.handshake = new WebHandshake(client, { self: code(self), remote: code(remote), log });
+  }
+
+  static async register(url: string, self: string, remote: string): Promise<Peer> {
+    const quiet = () => {};
+    const log = { error: quiet, warn: quiet, info: quiet, debug: quiet };
+    const options = { url, self: code(self), remote: code(remote), deviceName: self, signal, log };
+    return new Peer(await RendezvousClient.register(options), self, remote);
+  }
+
+  /** Resolves when its log holds that text. */
+  async logged(text: string): Promise<void> {
+    while (!this.lines.some((line) => line.includes(text))) await this.#wake.promise;
+  }
+
+  /** Says anything to its peer. */
+  say(payload: unknown): void {
+    this.client.send(payload);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+  }
+}
+
+const ours = (self: string) => ({ publicKey, peerCode: self, sdp: `sdp of ${self}` });
+const candidate = (text: string, more: object = {}) => ({
+  type: "ice-candidate",
+  data: { candidate: text },
+  from: "bob",
+  to: "alice",
+  ...more,
+});
+const answer = (more: object = {}) => ({
+  type: "answer",
+  data: {
+    answer: { type: "answer", sdp: "sdp of bob" },
+    publicKey: publicKey.base64,
+    peerCode: "bob",
+  },
+  from: "bob",
+  to: "alice",
+  ...more,
+});
+
+Deno.test("offer and answer carry each side's ephemeral key; candidates trickle after them", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  const answered = alice.handshake.offer(ours("alice"), signal);
+  const offer = await bob.handshake.receiveOffer(signal);
+  assertEquals([offer.sdp, offer.publicKey.base64], ["sdp of alice", publicKey.base64]);
+  assertEquals([offer.from, offer.to, offer.peerCode], ["alice", "bob", "alice"]);
+  bob.handshake.sendAnswer(ours("bob"));
+  assertEquals((await answered).sdp, "sdp of bob");
+
+  const heard: string[] = [];
+  const done = new AbortController();
+  const second = Promise.withResolvers<void>();
+  const trickling = alice.handshake.trickle((text) => {
+    heard.push(text);
+    if (heard.length === 2) second.resolve();
+  }, done.signal);
+  bob.say(candidate("candidate:1"));
+  bob.say(candidate("")); // no more of the first interface
+  bob.say(candidate("candidate:2"));
+  await second.promise;
+  done.abort();
+  await trickling;
+  assertEquals(heard, ["candidate:1", "candidate:2"]);
+});
+
+Deno.test("candidates that come before the description are kept for it", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  bob.say(candidate("candidate:early"));
+  bob.say(candidate(""));
+  bob.say(answer());
+  await alice.handshake.offer(ours("alice"), signal);
+  assertEquals(alice.handshake.earlyCandidates, ["candidate:early"]);
+});
+
+Deno.test("early candidates are bounded, whatever a peer sends", async () => {
+  await using server = startRendezvousServer({ messagesPerSecond: 1000 });
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  for (let i = 0; i < 80; i++) bob.say(candidate(`candidate:${i}`));
+  bob.say(answer());
+  await alice.handshake.offer(ours("alice"), signal);
+  assertEquals(alice.handshake.earlyCandidates.length, 64);
+  assertEquals(alice.lines.filter((line) => line.includes("too-many-candidates")).length, 16);
+});
+
+Deno.test("an offer is sent again until its peer is registered", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  const answered = alice.handshake.offer(ours("alice"), signal);
+  await alice.logged("offer retry");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  await bob.handshake.receiveOffer(signal);
+  bob.handshake.sendAnswer(ours("bob"));
+  await answered;
+  assertEquals(alice.lines[0], `offer retry: peer 'bob' not found {"next_ms":100}`);
+});
+
+Deno.test("what is not the awaited signal from the awaited peer is ignored, and said so", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  await using eve = await Peer.register(server.url, "eve", "alice");
+  const answered = alice.handshake.offer(ours("alice"), signal);
+  await bob.handshake.receiveOffer(signal);
+  eve.say(answer({ data: { ...answer().data, answer: { type: "answer", sdp: "sdp of eve" } } }));
+  await alice.logged("unexpected-peer");
+  for (
+    const payload of [
+      {},
+      "text",
+      answer({ from: "eve" }),
+      answer({ to: "carol" }),
+      { ...answer(), type: "hangup" },
+      { ...answer(), data: { answer: { type: "answer", sdp: "x" }, peerCode: "bob" } },
+      {
+        type: "offer",
+        data: {
+          offer: { type: "offer", sdp: "x" },
+          publicKey: publicKey.base64,
+          peerCode: "bob",
+        },
+        from: "bob",
+        to: "alice",
+      },
+    ]
+  ) bob.say(payload);
+  bob.say(answer());
+  assertEquals((await answered).sdp, "sdp of bob");
+  const reasons = alice.lines.map((line) =>
+    JSON.parse(line.slice("ignoring signal ".length)).reason
+  );
+  assertEquals(reasons.filter((reason) => reason !== "unexpected-peer"), [
+    "malformed-payload",
+    "malformed-payload",
+    "peer-mismatch",
+    "peer-mismatch",
+    "malformed-payload",
+    "malformed-payload",
+    "unexpected-msg-type",
+  ]);
+});
+
+Deno.test("ignored signals are logged up to a bound", async () => {
+  await using server = startRendezvousServer({ messagesPerSecond: 1000 });
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  for (let i = 0; i < 150; i++) bob.say({});
+  bob.say(answer());
+  await alice.handshake.offer(ours("alice"), signal);
+  assertEquals(alice.lines.length, 100);
+});
+
+Deno.test("a server that goes ends the wait for an answer, but trickling quietly", async () => {
+  const server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using carol = await Peer.register(server.url, "carol", "bob");
+  const trickling = alice.handshake.trickle(() => {}, signal);
+  const waiting = assertRejects(() => carol.handshake.receiveOffer(signal), SignalError);
+  await server.close();
+  await trickling;
+  assertEquals((await waiting).code, "RENDEZVOUS_CLOSED");
+});

@@ -1,0 +1,307 @@
+/**
+ * The parsers of what a peer and a rendezvous server say.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { SignalError, TransportError } from "../../../src/base/errors.ts";
+import { toUtf8 } from "../../../src/protocol/crypto/encoding.ts";
+import { ProtocolError } from "../../../src/protocol/errors.ts";
+import { parseJsonObject } from "../../../src/protocol/json.ts";
+import { parseFrame } from "../../../src/protocol/messages/frame.ts";
+import { encodeHello, parseHello } from "../../../src/protocol/messages/hello.ts";
+import {
+  encodeInnerMessage,
+  parseInnerMessage,
+} from "../../../src/protocol/messages/inner_message.ts";
+import {
+  canonicalAddress,
+  formatCandidate,
+  judgeCandidate,
+} from "../../../src/protocol/network_scope/candidate.ts";
+import { parseIpAddress } from "../../../src/protocol/network_scope/ip_address.ts";
+import { judgeAddress, NETWORK_SCOPES } from "../../../src/protocol/network_scope/scope.ts";
+import { formatDescription, parseDescription } from "../../../src/protocol/network_scope/sdp.ts";
+import { parseServerMessage } from "../../../src/protocol/rendezvous/server_message.ts";
+import { encodeBundle, parseBundle } from "../../../src/protocol/signal/bundle.ts";
+import { judgeSignal, type SignalContext } from "../../../src/protocol/signal/daemon_payload.ts";
+import { normalizePeerCode } from "../../../src/protocol/signal/peer_code.ts";
+import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
+import { mayBeIncomplete } from "../../../src/signaling/file/incomplete_json.ts";
+import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./hunt.ts";
+import { mutateBytes, mutateJsonText, mutateText } from "./mutations.ts";
+
+const KEY = new Uint8Array(32).fill(7).toBase64();
+const HASH = "0f".repeat(32);
+const ID = "1a".repeat(16);
+const CANDIDATES = [
+  "candidate:1 1 UDP 2130706431 192.168.1.4 50001 typ host",
+  "a=candidate:f 1 udp 1 100.64.0.9 9 typ srflx raddr 0.0.0.0 rport 0 generation 0",
+  "candidate:2 1 UDP 5 fe80::1%eth0 50002 typ host",
+  "candidate:3 1 udp 7 2001:db8::1 443 typ relay",
+  "candidate:4 2 TCP 9 a.local 9 typ host tcptype active",
+];
+const SDP = [
+  "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0",
+  "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0",
+  "a=setup:actpass\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901",
+  `a=fingerprint:sha-256 ${Array(32).fill("AB").join(":")}`,
+  `a=sctp-port:5000\r\na=max-message-size:262144\r\na=${CANDIDATES[0]}\r\n`,
+].join("\r\n");
+const BUNDLE = {
+  description: { sdp_type: "offer", sdp: SDP },
+  candidates: CANDIDATES.map((candidate) => ({ candidate, mid: "0" })),
+};
+const ADDRESSES = [
+  ...["192.168.1.4", "127.0.0.1", "100.64.0.1", "8.8.8.8", "0.0.0.0", "::1", "::", "fe80::1%eth0"],
+  ...["2001:db8:0:0:1:0:0:1", "::ffff:10.0.0.1", "fd00::192.168.0.1", "1:2:3:4:5:6:7:8", "a.local"],
+];
+
+const code = (text: string) => {
+  const known = normalizePeerCode(text);
+  assert(known !== undefined);
+  return known;
+};
+const CONTEXT: SignalContext = {
+  room: "r",
+  session: "s",
+  self: code("bob"),
+  remote: code("alice"),
+  scope: "lan",
+};
+
+const header = { payload_version: 1, session: "s", room: "r" };
+const PAYLOADS = [
+  {
+    ...header,
+    msg_type: "hello",
+    from_peer: "alice",
+    to_peer: "bob",
+    network_scope: "lan",
+    phase_timeout_secs: 30,
+  },
+  { ...header, msg_type: "ack", from_peer: "alice", to_peer: "bob" },
+  { ...header, msg_type: "offer", bundle: BUNDLE },
+  { ...header, msg_type: "answer", bundle: BUNDLE },
+];
+const ROUTE = { from: "alice", to: "bob" };
+const WEB = [
+  {
+    type: "offer",
+    data: { offer: { type: "offer", sdp: SDP }, publicKey: KEY, peerCode: "alice" },
+    ...ROUTE,
+  },
+  {
+    type: "answer",
+    data: { answer: { type: "answer", sdp: "x" }, publicKey: KEY, peerCode: "alice" },
+    ...ROUTE,
+  },
+  {
+    type: "ice-candidate",
+    data: { candidate: "candidate:", sdpMid: "0", sdpMLineIndex: 0, usernameFragment: "ab" },
+    ...ROUTE,
+  },
+];
+const PEER = { peer_code: "alice", device_name: "phone", device_type: "phone" };
+const SERVER = [
+  { type: "peers", peers: [PEER, PEER] },
+  { type: "peer_joined", peer: PEER },
+  { type: "peer_left", peer_code: "alice" },
+  { type: "signal", from: "alice", payload: PAYLOADS[0] },
+  { type: "error", message: "peer 'bob' not found" },
+];
+const FRAMES = [
+  { type: "hello", payload: KEY },
+  { type: "error", code: "INVALID_STATE", message: "no" },
+  {
+    type: "profile-envelope",
+    version: 1,
+    encoding: "base64",
+    payload: KEY,
+    chain_index: 0,
+    ratchet_public_key: KEY,
+    ratchet_generation: 1,
+  },
+];
+const FILE = { transferId: ID, filename: "a.txt", totalChunks: 2, fileHash: HASH };
+const INNER = [
+  { type: "ping", ts_ms: 1 },
+  { type: "pong", ts_ms: 2, reply_to_ms: 1 },
+  { type: "app_message", text: "hi" },
+  { type: "file-offer", ...FILE, size: 20000, chunkSize: 16384 },
+  { type: "file-chunk", ...FILE, chunkIndex: 0, chunk: KEY, fileSize: 20000 },
+  { type: "file-accept", transferId: ID },
+  { type: "file-finish", transferId: ID, fileHash: HASH },
+  { type: "pause", transferId: ID },
+  { type: "cancel", transferId: ID, cancelledBy: "sender" },
+  { type: "error", code: "LIMIT_EXCEEDED", message: "no", transferId: ID, details: {} },
+];
+const HELLO = [{
+  type: "hello",
+  version: 1,
+  identityPublicKey: KEY,
+  capabilities: ["bolt.file-hash", "bolt.profile-envelope-v1"],
+}];
+const BYTES_OF = (values: readonly unknown[]) =>
+  values.map((value) => toUtf8(JSON.stringify(value)));
+
+/** See the module's text. */
+export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
+  textTarget({
+    name: "bundle",
+    make: (dice) => mutateJsonText(dice, [BUNDLE]),
+    check(text) {
+      const bundle = mayRefuse([SignalError], () => parseBundle(text, "offer"));
+      if (bundle === undefined) return false;
+      const encoded = encodeBundle(bundle);
+      assertEquals(encodeBundle(parseBundle(encoded, "offer")), encoded);
+      return true;
+    },
+  }),
+  textTarget({
+    name: "signal_file",
+    make: (dice) => mutateJsonText(dice, [BUNDLE, WEB[0]]),
+    check(text) {
+      const incomplete = mayBeIncomplete(text);
+      // What is whole must not be waited for.
+      if (parseJsonObject(text) !== undefined) assert(!incomplete);
+      return incomplete;
+    },
+  }),
+  textTarget({
+    name: "daemon_payload",
+    make: (dice) => mutateJsonText(dice, PAYLOADS),
+    check(text) {
+      const payload = parseJsonObject(text);
+      let taken = false;
+      for (const expected of ["hello", "offer"] as const) {
+        const verdict = mayRefuse(
+          [SignalError],
+          () => judgeSignal("alice", payload, expected, CONTEXT),
+        );
+        if (verdict?.accepted !== true) continue;
+        taken = true;
+        assert(verdict.signal.msgType === expected && payload?.msg_type === expected);
+        assert(payload.session === "s" && payload.room === "r" && payload.payload_version === 1);
+      }
+      return taken;
+    },
+  }),
+  textTarget({
+    name: "web_payload",
+    make: (dice) => mutateJsonText(dice, WEB),
+    check(text) {
+      const payload = parseJsonObject(text);
+      const signal = mayRefuse([SignalError], () => parseWebSignal(payload));
+      if (signal === undefined) return false;
+      const again = encodeWebSignal(signal);
+      assertEquals(JSON.stringify(encodeWebSignal(parseWebSignal(again))), JSON.stringify(again));
+      return true;
+    },
+  }),
+  textTarget({
+    name: "server_message",
+    make: (dice) => mutateJsonText(dice, SERVER),
+    check(text) {
+      const message = parseServerMessage(text);
+      if (message === undefined || message === "unknown") return false;
+      const peers = message.type === "peers" ? message.peers : [];
+      for (const { deviceName } of peers) assert(deviceName.length <= 256);
+      return true;
+    },
+  }),
+  bytesTarget({
+    name: "frame",
+    make: (dice) =>
+      dice.oneIn(3) ? mutateBytes(dice, BYTES_OF(FRAMES)) : toUtf8(mutateJsonText(dice, FRAMES)),
+    check(bytes) {
+      const frame = parseFrame(bytes);
+      if (frame.type !== "hello" && frame.type !== "envelope") return false;
+      assert(typeof frame.payload === "string");
+      return true;
+    },
+  }),
+  textTarget({
+    name: "inner_message",
+    make: (dice) => mutateJsonText(dice, INNER),
+    check(text) {
+      const object = parseJsonObject(text);
+      if (object === undefined) return false;
+      const message = mayRefuse([ProtocolError], () => parseInnerMessage(object));
+      if (message === undefined) return false;
+      const encoded = encodeInnerMessage(message);
+      const again = parseInnerMessage(parseJsonObject(encoded) ?? {});
+      assertEquals(encodeInnerMessage(again), encoded);
+      return true;
+    },
+  }),
+  bytesTarget({
+    name: "hello",
+    make: (dice) =>
+      dice.oneIn(3) ? mutateBytes(dice, BYTES_OF(HELLO)) : toUtf8(mutateJsonText(dice, HELLO)),
+    check(bytes) {
+      const hello = mayRefuse([ProtocolError], () => parseHello(bytes));
+      if (hello === undefined) return false;
+      assert(hello.capabilities.length <= 32);
+      assertEquals(parseHello(encodeHello(hello)).identity.hex, hello.identity.hex);
+      return true;
+    },
+  }),
+  textTarget({
+    name: "candidate",
+    make: (dice) => mutateText(dice, CANDIDATES),
+    check(line) {
+      let taken = false;
+      for (const scope of NETWORK_SCOPES) {
+        const { candidate, accepted } = judgeCandidate(line, scope);
+        assert((candidate !== undefined) === accepted);
+        if (candidate === undefined) continue;
+        taken = true;
+        assert(judgeAddress(candidate.address, scope).accepted, "an address outside the scope");
+        assertEquals(judgeCandidate(formatCandidate(candidate), scope).candidate, candidate);
+      }
+      return taken;
+    },
+  }),
+  textTarget({
+    name: "sdp",
+    make: (dice) => mutateText(dice, [SDP]),
+    check(sdp) {
+      let taken = false;
+      for (const type of ["offer", "answer"] as const) {
+        const description = mayRefuse([TransportError], () => parseDescription(sdp, type));
+        if (description === undefined) continue;
+        taken = true;
+        const written = formatDescription(description);
+        assertEquals(formatDescription(parseDescription(written, type)), written);
+      }
+      return taken;
+    },
+  }),
+  textTarget({
+    name: "ip_address",
+    make: (dice) => mutateText(dice, ADDRESSES),
+    check(text) {
+      const ip = parseIpAddress(text);
+      if (ip === undefined) return false;
+      assert(ip.bytes.length === (ip.version === 4 ? 4 : 16));
+      assert(ip.bytes.every((byte) => byte >= 0 && byte <= 255));
+      assertEquals(parseIpAddress(canonicalAddress(text))?.bytes, ip.bytes);
+      // A wider scope never refuses what a narrower one takes.
+      const [lan, overlay, global] = NETWORK_SCOPES.map((scope) => judgeAddress(text, scope));
+      assert(!lan?.accepted || overlay?.accepted === true);
+      assert(!overlay?.accepted || global?.accepted === true);
+      return true;
+    },
+  }),
+  textTarget({
+    name: "peer_code",
+    make: (dice) => mutateText(dice, ["alice", "A-B-C", "0123456789abcdef"]),
+    check(text) {
+      const known = normalizePeerCode(text);
+      if (known === undefined) return false;
+      assert(known.length <= 16 && !/[^A-Za-z0-9]/.test(known));
+      return true;
+    },
+  }),
+];

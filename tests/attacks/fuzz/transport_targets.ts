@@ -1,0 +1,160 @@
+/**
+ * The parsers of datagrams: what any host that reaches the UDP port can send.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { createHmac } from "node:crypto";
+import {
+  HandshakeAssembler,
+  readRecords,
+  writeMessage,
+  writeRecord,
+} from "../../../src/transport/webrtc/dtls_records.ts";
+import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/fast/sctp_packet.ts";
+import { isAuthentic, readStun } from "../../../src/transport/webrtc/stun.ts";
+import type { Dice } from "./dice.ts";
+import { type AnyTarget, bytesTarget } from "./hunt.ts";
+import { mutateBytes } from "./mutations.ts";
+
+const STUN_KEY = "password";
+
+/** A binding request with user name, priority, integrity and fingerprint. */
+function stunRequest(): Uint8Array {
+  const head = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...Array(12).fill(9)];
+  const username = [0, 6, 0, 9, ...new TextEncoder().encode("abcd:efgh"), 0, 0, 0];
+  const covered = new Uint8Array([...head, ...username, 0, 0x24, 0, 4, 0, 0, 0, 1]);
+  new DataView(covered.buffer).setUint16(2, covered.length - 20 + 24);
+  const code = createHmac("sha1", STUN_KEY).update(covered).digest();
+  const whole = new Uint8Array([...covered, 0, 8, 0, 20, ...code, 0x80, 0x28, 0, 4, 1, 2, 3, 4]);
+  new DataView(whole.buffer).setUint16(2, whole.length - 20);
+  return whole;
+}
+
+const STUN = [stunRequest(), stunRequest().with(0, 1), stunRequest().subarray(0, 20).with(3, 0)];
+
+const record = (type: number, epoch: number, fragment: Uint8Array) =>
+  writeRecord({ type, epoch, sequence: 2 ** 33 + 1, fragment });
+const message = (type: number, sequence: number, length: number) =>
+  writeMessage({ type, sequence, body: new Uint8Array(length).fill(type) });
+const DTLS = [
+  record(22, 0, message(1, 0, 40)),
+  record(22, 0, new Uint8Array([...message(2, 1, 30), ...message(11, 2, 20)])),
+  new Uint8Array([...record(20, 0, new Uint8Array([1])), ...record(23, 1, new Uint8Array(40))]),
+  record(21, 0, new Uint8Array([2, 40])),
+];
+const FRAGMENTS = [
+  message(1, 0, 40),
+  new Uint8Array([...message(2, 1, 30), ...message(14, 2, 0)]),
+  fragmentOf(message(11, 0, 40), 10, 20),
+];
+
+/** Part of a handshake message, as a fragment of its own. */
+function fragmentOf(whole: Uint8Array, start: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(12 + length);
+  bytes.set(whole.subarray(0, 12));
+  bytes.set(whole.subarray(12 + start, 12 + start + length), 12);
+  bytes[8] = start;
+  bytes[11] = length;
+  return bytes;
+}
+
+const TO = { sourcePort: 5000, destinationPort: 5000, tag: 0x01020304 };
+const SCTP = sctpSamples();
+
+function sctpSamples(): Uint8Array[] {
+  const writer = new PacketWriter(1200);
+  const chunk = {
+    tsn: 7,
+    flags: 3,
+    streamId: 1,
+    ssn: 2,
+    ppid: 51,
+    payload: new Uint8Array(21).fill(5),
+  };
+  const gaps = [{ start: 2, end: 3 }, { start: 5, end: 9 }];
+  const data = new Uint8Array(writer.data(TO, chunk, 3));
+  const sack = new Uint8Array(
+    writer.sack(TO, { cumulativeTsn: 6, window: 65536, gaps, duplicates: [3] }),
+  );
+  const both = new Uint8Array([...data, ...sack.subarray(12)]);
+  const init = new Uint8Array([...data.subarray(0, 12), 1, 0, 0, 28, ...Array(16).fill(1)]);
+  const withParameters = new Uint8Array([...init, 0x80, 0, 0, 8, 1, 2, 3, 4]);
+  return [data, sack, both, withParameters];
+}
+
+/** SCTP sits inside DTLS, so its attacker has to keep the common header right to get further. */
+const sctpInput = (dice: Dice) => {
+  const bytes = mutateBytes(dice, SCTP);
+  if (bytes.length >= 12 && !dice.oneIn(8)) bytes.set(SCTP[0]?.subarray(0, 12) ?? []);
+  return bytes;
+};
+
+/** See the module's text. */
+export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
+  bytesTarget({
+    name: "stun",
+    make: (dice) => mutateBytes(dice, STUN),
+    check(bytes) {
+      const stun = readStun(bytes);
+      if (stun === undefined || !isAuthentic(stun, STUN_KEY)) return false;
+      // Nothing that the code covers can have been changed.
+      const known = stunRequest();
+      assertEquals(bytes.subarray(4, known.length - 8), known.subarray(4, known.length - 8));
+      return true;
+    },
+  }),
+  bytesTarget({
+    name: "dtls_records",
+    make: (dice) => mutateBytes(dice, DTLS),
+    check(bytes) {
+      let length = 0;
+      for (const { fragment, epoch, sequence } of readRecords(bytes)) {
+        length += 13 + fragment.length;
+        assert(epoch <= 0xffff && Number.isSafeInteger(sequence));
+      }
+      assert(length <= bytes.length);
+      return length > 0;
+    },
+  }),
+  bytesTarget({
+    name: "dtls_handshake",
+    make: (dice) => mutateBytes(dice, FRAGMENTS),
+    check(bytes) {
+      const assembler = new HandshakeAssembler();
+      let taken = false;
+      // The same records come again, and once more after their messages were used.
+      for (let round = 0; round < 2; round++) {
+        assembler.take(bytes);
+        const next = assembler.peek();
+        if (next === undefined) continue;
+        assert(next.body.length <= 32 * 1024);
+        assembler.accept();
+        taken = true;
+      }
+      return taken;
+    },
+  }),
+  bytesTarget({
+    name: "sctp_packet",
+    make: sctpInput,
+    check(bytes) {
+      const packet = parsePacket(bytes);
+      if (packet === undefined) return false;
+      packet.hasValidChecksum();
+      let held = 0;
+      if (packet.kind !== "data") return true;
+      packet.visit({
+        data({ payload }) {
+          assert(payload.length > 0);
+          held += payload.length;
+        },
+        sack({ gaps }) {
+          held += 4 * gaps.length;
+        },
+      });
+      assert(held <= bytes.length, "more was read than the packet holds");
+      return true;
+    },
+  }),
+];

@@ -1,0 +1,407 @@
+/**
+ * What every command prints, for people and for programs: compared with the files in `golden/`.
+ *
+ * @module
+ */
+import { COMMANDS } from "../../src/boltctl/command_table.ts";
+import type { DaemonEvent } from "../../src/ipc/events.ts";
+import { OperationError } from "../../src/ipc/problem.ts";
+import { peerText } from "../../src/ipc/schemas.ts";
+import { assertGolden, type Scene } from "./support/golden.ts";
+import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
+
+/** A command for people, for programs, and on a narrow terminal with colour. */
+function threeWays(words: readonly string[], stage?: Scene["stage"]): Scene[] {
+  const staged = stage === undefined ? {} : { stage };
+  return [
+    { words, ...staged },
+    { words: [...words, "--json"], ...staged },
+    { words, ...staged, terminal: { columns: 60, color: true }, about: "60 columns, colour" },
+  ];
+}
+
+const OFFER = transfer(5, { direction: "incoming", state: "offered", name: peerText("photo.jpg") });
+const DONE = transfer(6, { state: "completed", transferred: 3_000_000 });
+const HALF = transfer(7, { state: "active", transferred: 1_500_000, name: peerText("half.bin") });
+const FAILED = transfer(8, {
+  state: "failed",
+  transferred: 10,
+  name: peerText("very long name of a film that no table has room for.mkv"),
+  size: 5 * 1024 ** 3,
+  failure: { code: "CONNECTION_LOST", message: peerText("the peer went away") },
+});
+const LIST = { transfers: [OFFER, DONE, HALF, FAILED] };
+
+const progress = (
+  transferId: string,
+  transferred: number,
+  bytesPerSecond: number,
+): DaemonEvent => ({
+  type: "transfer-progress",
+  transferId,
+  transferred,
+  size: 3_000_000,
+  bytesPerSecond,
+});
+
+/** Two files on their way, as a daemon tells it. */
+function sent(last: DaemonEvent["type"] & `transfer-${string}`): DaemonEvent[] {
+  const named = (number: number, name: string) => transfer(number, { name: peerText(name) });
+  const [first, second] = [named(1, "report.pdf"), named(2, "notes.txt")];
+  const ended = last === "transfer-finished"
+    ? { ...second, state: "completed", transferred: 3_000_000 } as const
+    : { ...second, state: "rejected" } as const;
+  return [
+    { type: "transfer-queued", transfer: first },
+    { type: "transfer-queued", transfer: second },
+    { type: "transfer-offered", transfer: { ...first, state: "offered" } },
+    { type: "transfer-started", transfer: { ...first, state: "active" } },
+    progress(first.transferId, 1_200_000, 400_000),
+    {
+      type: "transfer-finished",
+      transfer: { ...first, state: "completed", transferred: 3_000_000 },
+    },
+    { type: "transfer-offered", transfer: { ...second, state: "offered" } },
+    last === "transfer-finished"
+      ? { type: last, transfer: ended }
+      : { type: "transfer-failed", transfer: ended },
+  ];
+}
+
+const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
+const OPENING: DaemonEvent[] = [
+  { type: "session-started", session: session({ state: "signaling" }) },
+  { type: "pairing-requested", pairing: PAIRING },
+];
+const OPENED: DaemonEvent[] = [
+  { type: "pairing-decided", pairing: { ...PAIRING, state: "allowed" } },
+  { type: "session-opened", session: session() },
+];
+const PAIR = { onPair: OPENING, onDecide: OPENED };
+const ended = (code: string, message: string): DaemonEvent => ({
+  type: "session-closed",
+  session: session({ state: "failed", failure: { code, message: peerText(message) } }),
+});
+
+const HAPPENING: DaemonEvent[] = [
+  ...OPENING,
+  ...OPENED,
+  {
+    type: "key-mismatch",
+    sessionId: "s2",
+    deviceName: PAIRING.deviceName,
+    pinned: BOB,
+    presented: EVE,
+  },
+  ...PEERS.slice(0, 1).map((peer) => ({ type: "peer-changed", peer } as const)),
+  ...sent("transfer-failed"),
+  { type: "transfer-offered", transfer: OFFER },
+  { type: "transfer-paused", transfer: { ...HALF, state: "paused" } },
+  { type: "transfer-resumed", transfer: HALF },
+  ended("CONNECTION_LOST", "the peer went away"),
+  { type: "daemon-stopping", reason: "signal" },
+];
+const SCENES: { readonly [name: string]: readonly Scene[] } = {
+  status: threeWays(["status"]),
+  peers: [
+    ...threeWays(["peers"]),
+    { words: ["peers", "bob"] },
+    { words: ["peers", "3f2b", "--json"] },
+    { words: ["peers"], stage: { peers: [] } },
+  ],
+  pair: [
+    {
+      about: "a person says yes",
+      words: ["pair", "--role", "offerer", ...FILES],
+      stage: PAIR,
+      terminal: { columns: 80, types: ["yes"] },
+    },
+    {
+      about: "a narrow terminal; answers that are none, then no",
+      words: ["pair", "--role", "offerer", ...FILES],
+      stage: PAIR,
+      terminal: { columns: 40, types: ["what?", "", "NO"] },
+    },
+    {
+      about: "very narrow, and stdin ends",
+      words: ["pair", "--role", "offerer", ...FILES],
+      stage: PAIR,
+      terminal: { columns: 20, endsInput: true },
+    },
+    {
+      about: "the request ends before the answer",
+      words: ["pair", "--role", "offerer", ...FILES],
+      stage: {
+        onPair: [...OPENING, {
+          type: "pairing-decided",
+          pairing: { ...PAIRING, state: "expired" },
+        }],
+      },
+      terminal: { columns: 80 },
+    },
+    {
+      about: "not a terminal: refused",
+      words: ["pair", "--role", "offerer", ...FILES],
+      stage: PAIR,
+    },
+    {
+      about: "not a terminal, the SAS confirmed",
+      words: ["pair", "--role", "offerer", ...FILES, "--sas", "a1b2c3"],
+      stage: PAIR,
+    },
+    {
+      words: ["pair", "--role", "offerer", ...FILES, "--sas", "A1B2C3", "--json"],
+      stage: PAIR,
+    },
+    {
+      about: "a bad SAS",
+      words: ["pair", "--role=offerer", ...FILES, "--sas=000000"],
+      stage: PAIR,
+    },
+    {
+      about: "the peer never came",
+      words: ["pair", "--role", "answerer", ...FILES],
+      stage: { onPair: [ended("DEADLINE", "phase timeout expired: waiting for the offer file")] },
+    },
+    {
+      about: "another key",
+      words: ["pair", "--role", "answerer", ...FILES],
+      stage: {
+        onPair: [{
+          type: "key-mismatch",
+          sessionId: "s2",
+          deviceName: PAIRING.deviceName,
+          pinned: BOB,
+          presented: EVE,
+        }, ended("KEY_MISMATCH", "the peer came with another key than the pinned one")],
+      },
+    },
+    { words: ["pair", "--role", "offerer", ...FILES, "--no-wait"] },
+    { words: ["pair", "--role", "offerer", ...FILES, "--no-wait", "--json"] },
+    {
+      about: "answering a request that waits",
+      words: ["pair", "--once"],
+      stage: { pairings: [PAIRING] },
+      terminal: { columns: 80, types: ["y"] },
+    },
+    { words: ["pair", "--sas=A1B2C3", "--json"], stage: { pairings: [PAIRING] } },
+    { words: ["pair", "--deny"], stage: { pairings: [PAIRING] } },
+    { words: ["pair"], stage: { pairings: [PAIRING] } },
+    {
+      words: ["pair", "--deny"],
+      stage: { pairings: [PAIRING, { ...PAIRING, pairingId: "p7" }] },
+    },
+    {
+      words: ["pair", "--deny", "--pairing", "p7"],
+      stage: { pairings: [PAIRING, { ...PAIRING, pairingId: "p7" }] },
+    },
+    { words: ["pair", "--deny", "--pairing", "p9"], stage: { pairings: [PAIRING] } },
+    { about: "no request comes", words: ["pair", "--deny", "--timeout", "1"] },
+  ],
+  trust: [
+    { words: ["trust", "bob"] },
+    { words: ["trust", "3f2a", "--deny", "--json"] },
+    { words: ["trust", "Bob's laptop", "--auto-accept", "on"] },
+    { words: ["trust", "bob", "--auto-accept", "off", "--json"] },
+    { words: ["trust", "c".repeat(64), "--replaces", BOB, "--sas", "A1B2C3"] },
+    { words: ["trust", "bob", "--replaces", BOB] },
+    { words: ["trust", "bob", "--auto-accept", "on", "--deny"] },
+  ],
+  untrust: [{ words: ["untrust", "77aa"] }, { words: ["untrust", "eve", "--json"] }].map(
+    (scene) => ({ ...scene, stage: { peers: PEERS } }),
+  ),
+  send: [
+    { words: ["send", "/files/report.pdf", "/files/notes.txt"] },
+    { words: ["send", "/files/report.pdf", "--to", "bob", "--priority", "-5", "--json"] },
+    {
+      words: ["send", "/files/report.pdf", "/files/notes.txt", "--wait"],
+      stage: { onSend: sent("transfer-finished") },
+    },
+    {
+      words: ["send", "/files/report.pdf", "/files/notes.txt", "--wait", "--json"],
+      stage: { onSend: sent("transfer-finished") },
+    },
+    {
+      about: "bars",
+      words: ["send", "/files/report.pdf", "/files/notes.txt", "--wait"],
+      stage: { onSend: sent("transfer-finished") },
+      terminal: { columns: 72 },
+    },
+    {
+      about: "the peer refuses the second",
+      words: ["send", "/files/report.pdf", "/files/notes.txt", "--wait"],
+      stage: { onSend: sent("transfer-failed") },
+    },
+    {
+      about: "it never begins",
+      words: ["send", "/files/report.pdf", "--wait", "--timeout", "1"],
+    },
+    { words: ["send", "/x"], stage: { peers: [] } },
+    {
+      words: ["send", "/x"],
+      stage: { peers: PEERS.map((peer) => ({ ...peer, connected: true })) },
+    },
+    { words: ["send", "/x", "--to", "nobody"] },
+    { words: ["send", "/x", "--to", "3f2"] },
+  ],
+  accept: [
+    { words: ["accept"], stage: LIST },
+    { words: ["accept", "5a5b", "--name", "me.jpg", "--json"], stage: LIST },
+    {
+      words: ["accept", "--wait"],
+      stage: {
+        ...LIST,
+        onAccept: [
+          { type: "transfer-started", transfer: { ...OFFER, state: "active" } },
+          progress(OFFER.transferId, 900_000, 1_000_000),
+          {
+            type: "transfer-finished",
+            transfer: { ...OFFER, state: "completed", path: "/inbox/photo.jpg" },
+          },
+        ],
+      },
+    },
+    {
+      about: "the disk is full",
+      words: ["accept", "--wait"],
+      stage: {
+        ...LIST,
+        onAccept: [{
+          type: "transfer-failed",
+          transfer: {
+            ...OFFER,
+            state: "failed",
+            failure: { code: "NO_SPACE", message: peerText("the disk of the inbox is full") },
+          },
+        }],
+      },
+    },
+    { words: ["accept"] },
+    {
+      words: ["accept"],
+      stage: { transfers: [OFFER, { ...OFFER, transferId: BEA.slice(0, 32) }] },
+    },
+  ],
+  reject: [
+    { words: ["reject"], stage: LIST },
+    { words: ["reject", "5a5b", "--json"], stage: LIST },
+    { words: ["reject", "9999"], stage: LIST },
+  ],
+  cancel: [
+    { words: ["cancel", "7a7b"], stage: LIST },
+    { words: ["cancel", "7a7b", "6a6b", "--json"], stage: LIST },
+    { words: ["cancel"], stage: LIST },
+  ],
+  pause: [{ words: ["pause", "7a"], stage: LIST }, {
+    words: ["pause", "7a", "--json"],
+    stage: LIST,
+  }],
+  resume: [
+    { words: ["resume", "7a"], stage: LIST },
+    { words: ["resume", "7a", "--json"], stage: LIST },
+  ],
+  transfers: [
+    ...threeWays(["transfers"], LIST),
+    { words: ["transfers", "8a"], stage: LIST },
+    { words: ["transfers", "8a", "--json"], stage: LIST },
+    { words: ["transfers", "--direction", "incoming", "--limit", "1"], stage: LIST },
+    { words: ["transfers", "--state", "paused"], stage: LIST },
+    { words: ["transfers", "--state", "stuck"], stage: LIST },
+  ],
+  watch: [
+    { words: ["watch"], stage: { ...LIST, onList: HAPPENING } },
+    { words: ["watch", "--json"], stage: { ...LIST, onList: HAPPENING.slice(-2) } },
+    {
+      about: "bars",
+      words: ["watch"],
+      stage: { ...LIST, onList: HAPPENING },
+      terminal: { columns: 80 },
+    },
+    { words: ["watch"], stage: { onList: HAPPENING.slice(-1) } },
+  ],
+  events: [
+    { words: ["events", "--after", "run1-0"], stage: { before: HAPPENING } },
+    { words: ["events", "--after", "run1-0", "--json"], stage: { before: HAPPENING } },
+    { words: ["events", "--after", "run1-2", "--count", "1"], stage: { before: HAPPENING } },
+    { words: ["events", "--after", "run9-9", "--count", "1"], stage: { before: HAPPENING } },
+    { words: ["events", "--after", "yesterday"] },
+    { about: "nothing happens", words: ["events", "--timeout", "1"] },
+  ],
+  shutdown: [
+    { words: ["shutdown"] },
+    { words: ["shutdown", "--json", "--force"] },
+    { words: ["shutdown", "--wait"] },
+  ],
+  completion: [
+    { words: ["completion", "bash"] },
+    { words: ["completion", "zsh"] },
+    { words: ["completion", "fish"] },
+    { words: ["completion", "csh"] },
+  ],
+  help: [
+    { words: ["help"] },
+    { words: [] },
+    ...COMMANDS.map(({ name }) => ({ words: ["help", name] })),
+    { words: ["help", "version", "--json"] },
+    { words: ["help", "me"] },
+  ],
+  version: [
+    { words: ["version"] },
+    { words: ["version", "--json"] },
+    { words: ["--version"] },
+  ],
+  wrong_turns: [
+    { about: "no socket named", words: ["status"], socket: null },
+    { about: "no daemon", words: ["status"], socket: "/nonexistent/bolt.sock" },
+    { about: "no daemon, JSON", words: ["status", "--json"], socket: "/nonexistent/bolt.sock" },
+    { about: "no socket at that path", words: ["status"], socket: "/etc/hosts" },
+    { about: "an unknown peer", words: ["peers", "nobody"] },
+    { about: "an ambiguous peer", words: ["peers", "3f"] },
+    {
+      about: "refused by policy",
+      words: ["peers"],
+      stage: { failure: new OperationError("POLICY_REFUSED", "Peers are not told") },
+    },
+    {
+      about: "refused by policy, JSON",
+      words: ["peers", "--json"],
+      stage: { failure: new OperationError("POLICY_REFUSED", "Peers are not told") },
+    },
+    {
+      about: "the daemon is stopping",
+      words: ["peers"],
+      stage: { failure: new OperationError("STOPPING", "The daemon is stopping") },
+    },
+    {
+      about: "the peer is gone",
+      words: ["send", "/x", "--to", "bob"],
+      stage: {
+        failure: new OperationError("PEER_NOT_CONNECTED", "No session with that peer is open"),
+      },
+    },
+    {
+      about: "a file that can't be read",
+      words: ["send", "/x", "--to", "bob"],
+      stage: { failure: new OperationError("FILE_UNREADABLE", "/x does not exist") },
+    },
+    { words: ["statsu"] },
+    { words: ["trans"] },
+    { words: ["--json"] },
+    { words: ["status", "--jason"] },
+    { words: ["status", "me"] },
+    { words: ["send"] },
+    { words: ["status", "--timeout", "0"] },
+    { words: ["status", "--timeout"] },
+    { words: ["status", "--socket", "a", "--socket=b"] },
+    { words: ["send", "--to", "--wait", "x"] },
+    { words: ["pair", "--room", "x"] },
+    { words: ["pair", "--role", "offerer", "--offer", "x"] },
+    { words: ["pair", "--role", "offerer", "--signal", "rendezvous", "--room", "r"] },
+    { words: ["pair", "--sas", "12345"] },
+    { words: ["status", "\u202e\u001b[2J"] },
+  ],
+};
+
+for (const [name, scenes] of Object.entries(SCENES)) {
+  Deno.test(`boltctl: ${name} prints what its golden file holds`, () => assertGolden(name, scenes));
+}

@@ -1,0 +1,274 @@
+/**
+ * A daemon that plays what a test has staged: real API, real socket, real events; nothing behind.
+ *
+ * @module
+ */
+import { EventHub } from "../../../src/ipc/event_hub.ts";
+import type { DaemonEvent } from "../../../src/ipc/events.ts";
+import { MetricsRegistry } from "../../../src/ipc/metrics.ts";
+import type { SendParameters } from "../../../src/ipc/operations.ts";
+import { OperationError } from "../../../src/ipc/problem.ts";
+import {
+  type Pairing,
+  type PairingDecision,
+  type PairRequest,
+  type Peer,
+  peerText,
+  type Session,
+  type ShutdownRequest,
+  type Transfer,
+} from "../../../src/ipc/schemas.ts";
+import { LocalApi } from "../../../src/ipc/server.ts";
+import { FakeDaemon } from "../../../src/ipc/testing.ts";
+import { logFor } from "../../../src/log/log.ts";
+import { TempFolder } from "../../support/temp_folder.ts";
+
+/** The time of everything that happens here. */
+export const NOW = "2026-01-02T03:04:05Z";
+/** Identities of the three peers. */
+export const BOB = "3f2a".padEnd(64, "0");
+/** Begins like Bob's. */
+export const BEA = "3f2b".padEnd(64, "1");
+/** The third. */
+export const EVE = "77aa".padEnd(64, "2");
+
+/** The peers that the daemon knows. */
+export const PEERS: readonly Peer[] = [
+  {
+    identity: BOB,
+    trust: "allow_always",
+    autoAccept: true,
+    connected: true,
+    sessionId: "s1",
+    peerCode: "bob",
+    deviceName: peerText("Bob's laptop"),
+  },
+  {
+    identity: BEA,
+    trust: "none",
+    autoAccept: false,
+    connected: false,
+    deviceName: peerText("電話 phone\u202egnp\u001b[2J"),
+  },
+  { identity: EVE, trust: "deny_always", autoAccept: false, connected: false, peerCode: "eve" },
+];
+
+/** A transfer with everything that a test does not care about. */
+export function transfer(number: number, parts: Partial<Transfer> = {}): Transfer {
+  return {
+    transferId: `${number}a${number}b`.padEnd(32, "0"),
+    direction: "outgoing",
+    state: "queued",
+    identity: BOB,
+    name: peerText("report.pdf"),
+    size: 3_000_000,
+    transferred: 0,
+    priority: 0,
+    createdAt: NOW,
+    updatedAt: NOW,
+    ...parts,
+  };
+}
+
+/** The pairing request of the session that `pair` opens. */
+export const PAIRING: Pairing = {
+  pairingId: "p1",
+  sessionId: "s2",
+  state: "pending",
+  identity: BEA,
+  deviceName: peerText("phone\u202egnp"),
+  sas: "A1B2C3",
+  requestedAt: NOW,
+  expiresAt: "2026-01-02T03:04:35Z",
+};
+
+/** What may be staged. */
+export interface Stage {
+  /** The peers. @default {PEERS} */
+  readonly peers?: readonly Peer[];
+  /** The transfers, newest first. */
+  readonly transfers?: readonly Transfer[];
+  /** Pairing requests that wait. */
+  readonly pairings?: readonly Pairing[];
+  /** What has happened already. */
+  readonly before?: readonly DaemonEvent[];
+  /** What happens once transfers were listed. */
+  readonly onList?: readonly DaemonEvent[];
+  /** What happens once `pair` was asked for. */
+  readonly onPair?: readonly DaemonEvent[];
+  /** What happens once a pairing request was decided. */
+  readonly onDecide?: readonly DaemonEvent[];
+  /** What happens once files were queued. */
+  readonly onSend?: readonly DaemonEvent[];
+  /** What happens once a file was accepted. */
+  readonly onAccept?: readonly DaemonEvent[];
+  /** What any operation is refused with. */
+  readonly failure?: unknown;
+}
+
+/** Plays a stage. */
+export class StagedDaemon extends FakeDaemon {
+  readonly #stage: Stage;
+  readonly #events: EventHub;
+  /** Resolves when the API was asked to stop. */
+  readonly stopped = Promise.withResolvers<void>();
+
+  /** Plays a stage, telling through `events`. */
+  constructor(stage: Stage, events: EventHub) {
+    super();
+    this.#stage = stage;
+    this.#events = events;
+  }
+
+  override async pair(request: PairRequest): Promise<Session> {
+    const session = await super.pair(request);
+    this.#play(this.#stage.onPair);
+    return session;
+  }
+
+  override async getSession(sessionId: string): Promise<Session> {
+    if (sessionId !== "s2") return await super.getSession(sessionId);
+    return session();
+  }
+
+  override closeSession(sessionId: string): Promise<Session> {
+    this.calls.push(`closeSession("${sessionId}")`);
+    return Promise.resolve(session({ state: "closed" }));
+  }
+
+  override listPairings(): Promise<Pairing[]> {
+    return Promise.resolve([...this.#stage.pairings ?? []]);
+  }
+
+  override async decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
+    this.calls.push(`decidePairing(${JSON.stringify(decision)})`);
+    const all = [PAIRING, ...this.#stage.pairings ?? []];
+    const pairing = all.find((one) => one.pairingId === pairingId);
+    if (pairing === undefined) return await super.decidePairing(pairingId, decision);
+    if (decision.sas !== undefined && decision.sas !== pairing.sas) {
+      throw new OperationError("SAS_MISMATCH", "That is not the SAS of this request");
+    }
+    this.#play(this.#stage.onDecide);
+    return { ...pairing, state: decision.decision.startsWith("allow") ? "allowed" : "denied" };
+  }
+
+  override async listPeers(): Promise<Peer[]> {
+    await super.listPeers(); // throws what is staged
+    return [...this.#stage.peers ?? PEERS];
+  }
+
+  override async getPeer(identity: string): Promise<Peer> {
+    const peer = PEERS.find((one) => one.identity === identity);
+    return peer ?? await super.getPeer(identity);
+  }
+
+  override async trust(parameters: Parameters<FakeDaemon["trust"]>[0]): Promise<Peer> {
+    await super.trust(parameters);
+    const known = PEERS.find((one) => one.identity === parameters.identity);
+    const fresh = { identity: parameters.identity, autoAccept: false, connected: false };
+    return { ...known ?? fresh, trust: parameters.decision };
+  }
+
+  override async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+    return { ...await this.getPeer(identity), autoAccept: enabled };
+  }
+
+  override async send(parameters: SendParameters): Promise<Transfer[]> {
+    await super.send(parameters);
+    this.#play(this.#stage.onSend);
+    return parameters.paths.map((path, i) =>
+      transfer(i + 1, { name: peerText(path.split("/").at(-1) ?? ""), path: `/files/${i}` })
+    );
+  }
+
+  override listTransfers(
+    parameters: Parameters<FakeDaemon["listTransfers"]>[0],
+  ): ReturnType<FakeDaemon["listTransfers"]> {
+    const { state, direction } = parameters;
+    this.#play(this.#stage.onList);
+    const transfers = (this.#stage.transfers ?? []).filter((one) =>
+      (state === undefined || one.state === state) &&
+      (direction === undefined || one.direction === direction)
+    );
+    return Promise.resolve({ transfers });
+  }
+
+  override async getTransfer(transferId: string): Promise<Transfer> {
+    const found = this.#stage.transfers?.find((one) => one.transferId === transferId);
+    return found ?? await super.getTransfer(transferId);
+  }
+
+  override async acceptTransfer(transferId: string): Promise<Transfer> {
+    const accepted: Transfer = { ...await this.getTransfer(transferId), state: "active" };
+    this.#play(this.#stage.onAccept);
+    return accepted;
+  }
+
+  override cancelTransfer(transferId: string): Promise<Transfer> {
+    this.calls.push(`cancelTransfer("${transferId}")`);
+    return Promise.resolve(transfer(1, { transferId, state: "cancelled" }));
+  }
+
+  override async shutdown(request: ShutdownRequest): Promise<void> {
+    await super.shutdown(request);
+    this.stopped.resolve();
+  }
+
+  #play(events: readonly DaemonEvent[] = []): void {
+    for (const event of events) this.#events.publish(event);
+  }
+}
+
+/** The session that `pair` opens. */
+export function session(parts: Partial<Session> = {}): Session {
+  return {
+    sessionId: "s2",
+    state: "open",
+    role: "offerer",
+    signal: "file",
+    web: false,
+    createdAt: NOW,
+    identity: BEA,
+    deviceName: PAIRING.deviceName,
+    ...parts,
+  };
+}
+
+/** A staged daemon that listens, in a folder that goes with it. */
+export class Staged implements AsyncDisposable {
+  private constructor(
+    readonly folder: TempFolder,
+    readonly daemon: StagedDaemon,
+    readonly events: EventHub,
+    readonly api: LocalApi,
+  ) {}
+
+  /** Serves a stage. When it is asked to stop, it closes. */
+  static async serve(stage: Stage = {}): Promise<Staged> {
+    const folder = await TempFolder.make();
+    const events = new EventHub({ epoch: "run1", now: () => new Date(NOW) });
+    const daemon = new StagedDaemon(stage, events);
+    daemon.failure = stage.failure;
+    for (const event of stage.before ?? []) events.publish(event);
+    const api = await LocalApi.listen({
+      socketPath: folder.path("bolt.sock"),
+      operations: daemon,
+      events,
+      metrics: new MetricsRegistry(),
+      log: logFor("ipc"),
+      version: "1.2.3",
+    });
+    daemon.stopped.promise.then(() => api.close());
+    return new Staged(folder, daemon, events, api);
+  }
+
+  /** Where it listens. */
+  get socket(): string {
+    return this.api.socketPath;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.api.close();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * boltctl on a terminal: bars that keep to its width, and questions that wait for an answer.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { widthOf } from "../../src/boltctl/output/width.ts";
+import { peerText } from "../../src/ipc/schemas.ts";
+import { boltctl } from "./support/boltctl.ts";
+import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
+import { PAIRING, session, Staged, transfer } from "./support/staged_daemon.ts";
+
+const available = await hasPseudoTerminal();
+if (!available) {
+  // deno-lint-ignore no-console
+  console.warn("Skipping the tests on a terminal: script and stty of Debian are not here");
+}
+const onTerminal = (name: string, fn: () => Promise<void>) =>
+  Deno.test({ name, ignore: !available, fn });
+
+const FILE = transfer(1, { name: peerText("a report with a rather long name.pdf") });
+const FILES = ["--role", "offerer", "--offer", "/share/o.json", "--answer", "/share/a.json"];
+
+for (const columns of [44, 80, 160]) {
+  onTerminal(
+    `a progress bar on ${columns} columns is redrawn in place and never wraps`,
+    async () => {
+      await using staged = await Staged.serve({ transfers: [FILE] });
+      await using shown = new OnTerminal(boltctl(staged.socket), ["watch"], columns);
+      await shown.shows("waiting");
+      staged.events.publish({ type: "transfer-started", transfer: { ...FILE, state: "active" } });
+      await shown.shows("starting");
+      for (const part of [1, 2, 3]) {
+        const done = 750_000 * part;
+        staged.events.publish({
+          type: "transfer-progress",
+          transferId: FILE.transferId,
+          transferred: done,
+          size: FILE.size,
+          bytesPerSecond: 100_000,
+        });
+        // Each is drawn before the next is told, which would take its place.
+        await shown.shows(` ${25 * part} %`);
+      }
+      staged.events.publish({
+        type: "transfer-finished",
+        transfer: { ...FILE, state: "completed", transferred: FILE.size },
+      });
+      await shown.shows("done");
+      staged.events.publish({ type: "daemon-stopping", reason: "api" });
+      assertEquals(await shown.ended(), 0);
+      const bars = shown.screen.split(/\r?\n/).map((line) => line.replace("\x1b[1A\r\x1b[J", ""))
+        .filter((line) => line.includes("%"));
+      assertEquals(bars.length, 6, shown.screen);
+      for (const bar of bars) assert(widthOf(bar) < columns, `${widthOf(bar)} columns: ${bar}`);
+      assertStringIncludes(shown.screen, "\x1b[1A\r\x1b[J");
+      if (columns >= 80) {
+        assertStringIncludes(shown.screen, "0:08 left");
+        assertStringIncludes(shown.screen, "98 KiB/s");
+      }
+    },
+  );
+}
+
+onTerminal("a yes at the question lets the peer in", async () => {
+  await using staged = await Staged.serve({
+    onPair: [{ type: "pairing-requested", pairing: PAIRING }],
+    onDecide: [{ type: "session-opened", session: session() }],
+  });
+  await using shown = new OnTerminal(boltctl(staged.socket), ["pair", ...FILES], 80);
+  await shown.shows("[yes/no]");
+  assertStringIncludes(shown.screen, "A 1 B 2 C 3");
+  assertStringIncludes(shown.screen, "██████");
+  await shown.type("yes\n");
+  assertEquals(await shown.ended(), 0, shown.screen);
+  assertStringIncludes(shown.screen, "Session s2 is open");
+  const decided = `decidePairing({"decision":"allow_always","sas":"A1B2C3"})`;
+  assert(staged.daemon.calls.includes(decided), staged.daemon.calls.join("\n"));
+});
+
+onTerminal("Ctrl-C at the question gives the session up and ends with 130", async () => {
+  await using staged = await Staged.serve({
+    onPair: [{ type: "pairing-requested", pairing: PAIRING }],
+  });
+  await using shown = new OnTerminal(boltctl(staged.socket), ["pair", ...FILES], 80);
+  await shown.shows("[yes/no]");
+  await shown.type("\x03");
+  assertEquals(await shown.ended(), 130, shown.screen);
+  assertStringIncludes(shown.screen, "Session s2 is given up");
+  assert(staged.daemon.calls.includes(`closeSession("s2")`));
+});
+
+onTerminal("NO_COLOR leaves out colour, and without it headings are bold", async () => {
+  await using staged = await Staged.serve();
+  const program = boltctl(staged.socket);
+  for (const [value, bold] of [["1", false], ["", true]] as const) {
+    const env = { ...program.env, NO_COLOR: value };
+    await using shown = new OnTerminal({ ...program, env }, ["peers"], 80);
+    assertEquals(await shown.ended(), 0);
+    assertEquals(shown.screen.includes("\x1b[1mPEER"), bold);
+  }
+});

@@ -1,0 +1,195 @@
+/**
+ * What a paired peer may try: names that lead elsewhere, floods, lies about a file.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ApiError } from "../../src/ipc/client.ts";
+import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
+import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { namesIn, sha256, someBytes, transferIn } from "../support/transfers.ts";
+
+/** A daemon, and a peer that it has let in. */
+class Attack implements AsyncDisposable {
+  private constructor(
+    readonly folder: TempFolder,
+    readonly bob: LocalDaemon,
+    readonly peer: HandDrivenPeer,
+    readonly stack: AsyncDisposableStack,
+  ) {}
+
+  static async make(flags: readonly string[] = []): Promise<Attack> {
+    await using stack = new AsyncDisposableStack();
+    const network = new MemoryNetwork();
+    const folder = stack.use(await TempFolder.make());
+    const bob = stack.use(await LocalDaemon.start(network, { flags }));
+    const peer = stack.use(await HandDrivenPeer.meet(network, folder, bob));
+    await peer.befriend(bob);
+    return new Attack(folder, bob, peer, stack.move());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack.disposeAsync();
+  }
+}
+
+/** The incoming offer with that id on the wire. */
+async function offered(bob: DaemonUnderTest, transferId: string) {
+  const fits = ({ transfer }: { transfer: { transferId: string } }) =>
+    transfer.transferId === transferId;
+  return (await bob.event("transfer-offered", fits)).transfer;
+}
+
+const NAMES: readonly (readonly [hostile: string, lands: string | undefined])[] = [
+  ["../escaped.txt", undefined],
+  ["/etc/bolt-escaped", undefined],
+  ["..", undefined],
+  ["a\\..\\escaped.txt", undefined],
+  ["C:\\escaped.txt", undefined],
+  ["\\\\host\\share\\x", undefined],
+  ["line\nfeed", undefined],
+  ["nul\0byte", undefined],
+  ["c:stream.txt", "c_stream.txt"],
+  ["\u202egnp.exe", "_gnp.exe"],
+  ["CON", "_CON"],
+  ["dots...", "dots"],
+  [".hidden", "_.hidden"],
+  ["x".repeat(300) + ".txt", "x".repeat(244) + ".txt"],
+];
+
+Deno.test("a hostile name never lands outside the inbox, and is escaped wherever it is told", async () => {
+  await using attack = await Attack.make();
+  const { bob, peer } = attack;
+  const bytes = someBytes(3);
+  const landed: string[] = [];
+  for (const [filename, lands] of NAMES) {
+    const id = peer.offer({ filename, size: bytes.length, fileHash: sha256(bytes) });
+    const offer = await offered(bob, id);
+    assert(!/[\p{Cc}\p{Cf}]/u.test(offer.name), "what is told has no character that acts");
+    if (lands === undefined) {
+      const refused = await assertRejects(() => bob.client.acceptTransfer(id, {}), ApiError);
+      assertEquals(refused.code, "NAME_REFUSED");
+      await bob.client.rejectTransfer(id);
+    } else {
+      await bob.client.acceptTransfer(id, {});
+      await peer.news("transfer-started");
+      peer.sendChunk(id, () => bytes);
+      await transferIn(bob, offer, "completed");
+      landed.push(lands);
+    }
+    await peer.news("transfer-ended");
+  }
+  assertEquals(await namesIn(bob.inbox), landed.sort());
+  // Beside the inbox is what was there before.
+  assertEquals(
+    await namesIn(bob.dataDir),
+    [
+      "daemon.sock",
+      "daemon.sock.lock",
+      "identity.key",
+      "inbox",
+      "journal.ndjson",
+      "lock",
+      "pins",
+    ],
+  );
+});
+
+Deno.test("an offer beyond the wire format's limits is refused for that transfer only, and not told of", async () => {
+  await using attack = await Attack.make();
+  const { bob, peer } = attack;
+  peer.offer({ filename: "huge", size: 11 * 2 ** 30, fileHash: "00".repeat(32) });
+  const { outcome, error } = await peer.news("transfer-ended");
+  assertEquals([outcome, error?.code], ["failed", "LIMIT_EXCEEDED"]);
+  const next = peer.offer({ filename: "small", size: 1, fileHash: "00".repeat(32) });
+  assertEquals((await offered(bob, next)).state, "offered");
+  assertEquals((await bob.client.listTransfers({ limit: 50 })).transfers.length, 1);
+});
+
+Deno.test("a peer that offers and cancels again and again gets every offer ended, and the daemon answers", async () => {
+  await using attack = await Attack.make();
+  const { bob, peer } = attack;
+  const COUNT = 200;
+  for (let i = 0; i < COUNT; i++) {
+    const id = peer.offer({ filename: "flood", size: 1, fileHash: "00".repeat(32) });
+    peer.act((transfers) => transfers.cancel(id, "changed my mind"));
+    if (i % 50 !== 49) continue;
+    // Hears what it is answered, as it would over a network.
+    await bob.event("transfer-failed", ({ transfer }) => transfer.transferId === id);
+  }
+  const { transfers } = await bob.client.listTransfers({ limit: 200 });
+  assertEquals(transfers.length, COUNT);
+  assertEquals(new Set(transfers.map(({ state }) => state)), new Set(["cancelled"]));
+});
+
+Deno.test("a message that is no envelope ends the session, not the daemon", async () => {
+  await using attack = await Attack.make();
+  const { bob, peer } = attack;
+  await peer.channel.send("x".repeat(100_000));
+  const { session } = await bob.event("session-closed");
+  assertEquals(session.failure?.code, "ENVELOPE_INVALID");
+  assertEquals((await bob.client.status()).state, "running");
+});
+
+/** Mounts a file system of 20 MB that ends with the test. */
+async function smallDisk(path: string): Promise<AsyncDisposable> {
+  await Deno.mkdir(path, { mode: 0o700 });
+  const args = ["-t", "tmpfs", "-o", "size=20m,mode=0700", "none", path];
+  const { success } = await new Deno.Command("mount", { args, stderr: "null" }).output();
+  if (!success) throw new Error("no file system can be mounted here");
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await new Deno.Command("umount", { args: ["--lazy", path] }).output();
+    },
+  };
+}
+
+/** Whether this machine lets a test mount: that takes Linux and root. */
+async function canMount(): Promise<boolean> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  await using folder = await TempFolder.make();
+  try {
+    await using _disk = await smallDisk(folder.path("disk"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name:
+    "free space is checked before a file is taken, and a disk that fills up meanwhile fails that transfer only",
+  ignore: !await canMount(),
+}, async (t) => {
+  await using folder = await TempFolder.make();
+  const inbox = folder.path("inbox");
+  await using _disk = await smallDisk(inbox);
+  await using attack = await Attack.make(["--inbox", inbox]);
+  const { bob, peer } = attack;
+  const take = async (filename: string, size: number) => {
+    const id = peer.offer({ filename, size, fileHash: "00".repeat(32) });
+    const offer = await offered(bob, id);
+    await bob.client.acceptTransfer(id, {});
+    return { id, offer };
+  };
+  await t.step("before", async () => {
+    const { offer } = await take("large", 19_000_000);
+    const { failure } = await transferIn(bob, offer, "failed");
+    assertEquals(failure?.code, "DISK_FULL");
+    await peer.news("transfer-ended");
+  });
+  await t.step("meanwhile", async () => {
+    const { id, offer } = await take("fits", 3_000_000);
+    await peer.news("transfer-started");
+    // Somebody else takes all that is left.
+    await Deno.writeFile(`${inbox}/other`, new Uint8Array(25_000_000)).catch(() => {});
+    for (let i = 0; i < 20; i++) {
+      peer.sendChunk(id, (length) => new Uint8Array(length));
+    }
+    assertEquals((await transferIn(bob, offer, "failed")).failure?.code, "DISK_FULL");
+    assertEquals(await namesIn(inbox), ["other"]);
+    assertEquals((await bob.client.listSessions())[0]?.state, "open");
+  });
+});

@@ -1,0 +1,155 @@
+/**
+ * What is left when a peer, or the daemon itself, goes in the middle of something.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { LocalDaemon } from "../support/daemon.ts";
+import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
+import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { LONG, namesIn, offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
+
+for (const policy of ["remove", "keep"] as const) {
+  Deno.test(`a transfer whose channel is lost is interrupted at both ends; --on-interrupt ${policy}: so for the partial file, and transfer-status tells it after a restart`, async () => {
+    await using folder = await TempFolder.make();
+    const dataDir = folder.path("bob");
+    const flags = ["--on-interrupt", policy];
+    const names = policy === "keep" ? (id: string) => [`.${id}.part`] : () => [];
+    const id = await (async () => {
+      await using pair = await Pair.make({ bobsData: dataDir, bob: flags });
+      const { sent, offer } = await pair.heldMidway();
+      pair.network.paths[0]?.lose();
+      const ends = [
+        await transferIn(pair.alice, sent, "interrupted"),
+        await transferIn(pair.bob, offer, "interrupted"),
+      ];
+      for (const { failure } of ends) assertEquals(failure?.code, "CONNECTION_LOST");
+      assertEquals(await namesIn(pair.bob.inbox), names(offer.transferId));
+      return offer.transferId;
+    })();
+    await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir, flags });
+    const { state, failure, transferred } = await bob.client.getTransfer(id);
+    assertEquals([state, failure?.code], ["interrupted", "CONNECTION_LOST"]);
+    assert(transferred > 0 && transferred < LONG);
+    assertEquals(await namesIn(bob.inbox), names(id));
+  });
+}
+
+Deno.test("a partial file is kept for a lost channel only: cancelled by either end, it goes", async () => {
+  for (const who of ["alice", "bob"] as const) {
+    await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
+    const { sent, offer } = await pair.heldMidway();
+    await pair[who].client.cancelTransfer((who === "alice" ? sent : offer).transferId);
+    await transferIn(pair.bob, offer, "cancelled");
+    assertEquals(await namesIn(pair.bob.inbox), []);
+  }
+});
+
+Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees cancelled, and the end is graceful", async () => {
+  for (const who of ["alice", "bob"] as const) {
+    await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
+    const { sent, offer } = await pair.heldMidway();
+    await pair[who].client.shutdown();
+    await pair[who].event("daemon-stopping", ({ reason }) => reason === "api");
+    assertEquals(await pair[who].ended, "graceful");
+    const [other, theirs] = who === "alice" ? [pair.bob, offer] : [pair.alice, sent];
+    await transferIn(other, theirs, "cancelled");
+    // What the one who stops has received may be of use later; what the peer cancelled is not.
+    const kept = who === "bob" ? [`.${offer.transferId}.part`] : [];
+    assertEquals(await namesIn(pair.bob.inbox), kept);
+  }
+});
+
+Deno.test("then force close: a peer that takes nothing holds the shutdown up for --shutdown-timeout-secs, no longer", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "1"] });
+  await pair.heldMidway();
+  pair.network.paths[0]?.stall();
+  pair.alice.interrupt();
+  assertEquals(await pair.alice.ended, "forced");
+  pair.network.paths[0]?.resume();
+});
+
+Deno.test("a second request forces the shutdown at once", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+  await pair.heldMidway();
+  pair.network.paths[0]?.stall();
+  pair.alice.interrupt();
+  await pair.alice.event("daemon-stopping", ({ reason }) => reason === "signal");
+  pair.alice.interrupt();
+  assertEquals(await pair.alice.ended, "forced");
+  pair.network.paths[0]?.resume();
+});
+
+Deno.test("a forced shutdown by the API waits for nobody", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+  await pair.heldMidway();
+  pair.network.paths[0]?.stall();
+  await pair.alice.client.shutdown({ force: true });
+  assertEquals(await pair.alice.ended, "forced");
+  pair.network.paths[0]?.resume();
+});
+
+Deno.test("Persist any resumable state before exit: what was queued is told as interrupted after a restart", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("bob");
+  const ids: string[] = [];
+  {
+    await using pair = await Pair.make({ bobsData: dataDir });
+    const paths = [await pair.file("a", someBytes(1)), await pair.file("b", someBytes(1))];
+    const sending = { paths, identity: pair.toAlice, priority: 0 };
+    for (const { transferId } of await pair.bob.client.send(sending)) ids.push(transferId);
+    await offerOf(pair.alice, "a");
+    await pair.bob.stop();
+    // Each end is told before the daemon's own.
+    await transferIn(pair.bob, { transferId: ids[0] ?? "" }, "cancelled");
+    await transferIn(pair.bob, { transferId: ids[1] ?? "" }, "interrupted");
+  }
+  await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
+  const states = [];
+  for (const id of ids) states.push((await bob.client.getTransfer(id)).state);
+  assertEquals(states, ["cancelled", "interrupted"]);
+});
+
+Deno.test("a session that ends while the next file is hashed interrupts that transfer", async () => {
+  await using pair = await Pair.make();
+  // As long as a file may be, without using the disk: hashing it takes many seconds.
+  const path = pair.folder.path("sparse");
+  await Deno.writeFile(path, new Uint8Array());
+  await Deno.truncate(path, 9 * 2 ** 30);
+  const [sent] = await pair.alice.client.send({ paths: [path], identity: pair.toBob, priority: 0 });
+  assertEquals((await pair.alice.client.status()).transfers.active, 1);
+  pair.network.paths[0]?.lose();
+  const end = await transferIn(pair.alice, { transferId: sent?.transferId ?? "" }, "interrupted");
+  assertEquals(end.failure?.code, "CONNECTION_LOST");
+  // And it does not hold the shutdown up.
+  await pair.alice.stop();
+});
+
+Deno.test("an accepted file that waits for its turn can be declined, and is over when its peer goes", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using bob = await LocalDaemon.start(network);
+  const peers = [];
+  await using stack = new AsyncDisposableStack();
+  for (const filename of ["first", "second", "third"]) {
+    const peer = stack.use(await HandDrivenPeer.meet(network, folder, bob));
+    await peer.befriend(bob);
+    peers.push(peer);
+    peer.offer({ filename, size: 10, fileHash: "00".repeat(32) });
+    const { transferId } = await offerOf(bob, filename);
+    await bob.client.acceptTransfer(transferId, {});
+  }
+  // The first holds the only place, as its peer sends nothing.
+  const [first, second, third] = [
+    await offerOf(bob, "first"),
+    await offerOf(bob, "second"),
+    await offerOf(bob, "third"),
+  ];
+  await transferIn(bob, first, "active");
+  await bob.client.rejectTransfer(second.transferId);
+  await transferIn(bob, second, "rejected");
+  peers[2]?.path.lose();
+  await transferIn(bob, third, "interrupted");
+  assertEquals((await bob.client.status()).transfers, { active: 1, waiting: 0, limit: 1 });
+});

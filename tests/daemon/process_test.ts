@@ -1,0 +1,187 @@
+/**
+ * Daemons as processes, over the real connection: signals, sudden death, and what the logs hold.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { DaemonUnreachableError } from "../../src/ipc/client.ts";
+import {
+  closedSession,
+  meetingByFile,
+  openedSession,
+  pairBy,
+  ServedDaemon,
+  type ServedDaemon as Served,
+} from "../support/daemon.ts";
+import { join } from "../support/paths.ts";
+import { DAEMON, run } from "../support/program.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { namesIn, offerOf, someBytes, transferIn } from "../support/transfers.ts";
+
+const LONG = 30_000_000;
+
+/** Sends a file; gives both sides' view of it once it flows, held at some place in its middle. */
+async function heldMidway(alice: Served, bob: Served, path: string, identity: string) {
+  const [sent] = await alice.client.send({ paths: [path], identity, priority: 0 });
+  if (sent === undefined) throw new Error("nothing was queued");
+  const offer = await offerOf(bob, String(sent.name));
+  await bob.client.acceptTransfer(offer.transferId, {});
+  await transferIn(alice, sent, "active");
+  await alice.client.pauseTransfer(sent.transferId);
+  await transferIn(bob, offer, "paused");
+  return { sent, offer };
+}
+
+/** Everything that a daemon has let out of itself. */
+async function allThatWasSaid(daemon: Served): Promise<string> {
+  const { client } = daemon;
+  const answers = [
+    await client.status(),
+    await client.listSessions(),
+    await client.listPeers(),
+    await client.listTransfers({ limit: 200 }),
+    daemon.events,
+  ];
+  return [daemon.run.stderr, ...answers.map((answer) => JSON.stringify(answer))].join("\n");
+}
+
+/** The ways in which bytes may be spelled in a text. */
+function spellings(bytes: Uint8Array<ArrayBuffer>): string[] {
+  const raw = new TextDecoder("latin1").decode(bytes);
+  const escaped = JSON.stringify(raw).slice(1, -1);
+  return [bytes.toHex(), bytes.toHex().toUpperCase(), bytes.toBase64(), raw, escaped];
+}
+
+Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
+  await using folder = await TempFolder.make();
+  const flags = ["--log-level", "debug", "--shutdown-timeout-secs", "60"];
+  await using alice = await ServedDaemon.start({ flags });
+  await using bob = await ServedDaemon.start({ flags: [...flags, "--log-format", "json"] });
+  const { alice: session } = await pairBy(meetingByFile(folder), alice, bob);
+  const identity = session.identity ?? "";
+
+  // The content says what it is in every block.
+  const content = new TextEncoder().encode("the secret content of this file; ".repeat(10_000));
+  const path = folder.path("secret.txt");
+  await Deno.writeFile(path, content);
+  const [sent] = await alice.client.send({ paths: [path], identity, priority: 0 });
+  const offer = await offerOf(bob, "secret.txt");
+  await bob.client.acceptTransfer(offer.transferId, {});
+  await transferIn(bob, offer, "completed");
+  await transferIn(alice, { transferId: sent?.transferId ?? "" }, "completed");
+  assertEquals(await Deno.readFile(join(bob.inbox, "secret.txt")), content);
+
+  for (const [name, daemon] of [["alice", alice], ["bob", bob]] as const) {
+    await t.step(`what ${name} said`, async () => {
+      const said = await allThatWasSaid(daemon);
+      assertStringIncludes(said, "ICE candidate accepted");
+      assertStringIncludes(said, offer.fileHash ?? "no hash");
+      const key = await Deno.readFile(join(daemon.dataDir, "identity.key"));
+      assertStringIncludes(said, key.slice(0, 32).toHex()); // the public half may be said
+      const secret = spellings(key.slice(32));
+      const block = content.slice(0, 33);
+      for (const hidden of [...secret, ...spellings(block), "secret content"]) {
+        assert(!said.includes(hidden), `it said ${hidden}`);
+      }
+      // A nonce is 24 bytes, what is sealed is longer: neither is there in base64, nor in hex, of
+      // which all that is said are identities, hashes and ids.
+      const withoutPaths = said.replaceAll(daemon.dataDir, "").replaceAll(folder.path(), "");
+      const longest = withoutPaths.match(/[A-Za-z0-9+/]{32,}/g) ?? [];
+      const known = [
+        offer.fileHash,
+        offer.transferId,
+        sent?.transferId,
+        identity,
+        session.identity,
+      ];
+      const identities = [identity, (await daemon.client.status()).identity, offer.identity];
+      const strange = longest.filter((text) => ![...known, ...identities].includes(text));
+      assertEquals(strange, []);
+    });
+  }
+
+  await t.step("MUST use structured logging: every line is pairs after a message, or JSON", () => {
+    for (const line of bob.run.stderr.trim().split("\n")) {
+      const { time, level, message, fields } = JSON.parse(line);
+      assert(time && ["error", "warn", "info", "debug"].includes(level));
+      assert(message.startsWith("["));
+      assertEquals(typeof fields, "object");
+    }
+    for (const line of alice.run.stderr.trim().split("\n")) assert(line.startsWith("["), line);
+  });
+
+  await t.step("a second signal forces the end: exit 1", async () => {
+    const long = folder.path("long");
+    await Deno.writeFile(long, someBytes(LONG));
+    await heldMidway(alice, bob, long, identity);
+    // A peer that does not answer holds the graceful end up.
+    bob.run.kill("SIGSTOP");
+    alice.run.kill("SIGTERM");
+    await alice.run.said("stopping reason=signal");
+    alice.run.kill("SIGINT");
+    const { code, stderr } = await alice.run.outcome();
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, "the shutdown was forced");
+    bob.run.kill("SIGCONT");
+  });
+});
+
+Deno.test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("bob");
+  await using alice = await ServedDaemon.start();
+  const long = folder.path("long");
+  await Deno.writeFile(long, someBytes(LONG));
+  const before = await (async () => {
+    await using bob = await ServedDaemon.start({ dataDir });
+    const { alice: session } = await pairBy(meetingByFile(folder), alice, bob);
+    const { sent, offer } = await heldMidway(alice, bob, long, session.identity ?? "");
+    const { identity } = await bob.client.status();
+    const peers = await bob.client.listPeers();
+    const second = await run(DAEMON, ["serve", "--data-dir", dataDir]);
+    assertEquals(second.code, 1);
+    assertStringIncludes(second.stderr, `process ${bob.run.pid}`);
+    bob.run.kill("SIGKILL");
+    await bob.run.outcome();
+    return { identity, peers, sent, offer, session };
+  })();
+  assertEquals(await namesIn(join(dataDir, "inbox")), [`.${before.offer.transferId}.part`]);
+
+  await using bob = await ServedDaemon.start({ dataDir });
+  await t.step("identity and pins are the same, the transfer is told as interrupted", async () => {
+    assertEquals((await bob.client.status()).identity, before.identity);
+    const pins = (await bob.client.listPeers()).map(({ identity, trust }) => ({ identity, trust }));
+    assertEquals(pins, before.peers.map(({ identity, trust }) => ({ identity, trust })));
+    const { state } = await bob.client.getTransfer(before.offer.transferId);
+    assertEquals(state, "interrupted");
+    assertEquals(await namesIn(bob.inbox), []);
+  });
+
+  await t.step("the peer comes again without a question, and the file goes through", async () => {
+    const requests = meetingByFile(folder);
+    const offering = await bob.pair(requests.offerer);
+    const answering = await alice.pair(requests.answerer);
+    await openedSession(bob, offering);
+    const { identity = "" } = await openedSession(alice, answering);
+    // The session that was lost is known to be, and so is its transfer.
+    await closedSession(alice, before.session);
+    const old = await alice.client.getTransfer(before.sent.transferId);
+    assertEquals(old.state, "interrupted");
+    const { sent, offer } = await heldMidway(alice, bob, long, identity);
+
+    alice.run.kill("SIGINT");
+    await transferIn(bob, offer, "cancelled");
+    const { code, stderr } = await alice.run.outcome();
+    assertEquals(code, 0, stderr);
+    await transferIn(alice, sent, "cancelled");
+  });
+
+  await t.step("SIGTERM: exit 0, the socket is gone, the lock is free", async () => {
+    await bob.stop();
+    assert(!(await namesIn(dataDir)).includes("daemon.sock"));
+    await assertRejects(() => bob.client.status(), DaemonUnreachableError);
+    await using again = await ServedDaemon.start({ dataDir });
+    assertEquals((await again.client.getTransfer(before.offer.transferId)).state, "interrupted");
+    await again.stop();
+  });
+});
