@@ -4,6 +4,8 @@
  * @module
  */
 
+import { fromFileUrl } from "../support/paths.ts";
+
 /** The marked part of a document that one run owns. */
 export interface Section {
   /** Names the marks. */
@@ -46,6 +48,12 @@ export async function publish(section: Section, text: string): Promise<void> {
     throw error;
   });
   await Deno.writeTextFile(path, placeSection(document, section, text));
+  await format(path);
+}
+
+/** Has a written file look as `deno fmt` wants it. */
+export async function format(path: URL): Promise<void> {
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fromFileUrl(path)] }).output();
 }
 
 /** Writes a line to standard output. */

@@ -7,7 +7,7 @@
  */
 import { seededRandom } from "../transport/loss.ts";
 import { type CrossingOptions, Travellers } from "./crossing.ts";
-import { machine, publish, say, tableOf } from "./results.ts";
+import { format, machine, publish, say, tableOf } from "./results.ts";
 import { drawSoak } from "./soak_picture.ts";
 import { type Sample, sampleProcess, slopePerHour } from "./soak_samples.ts";
 
@@ -147,6 +147,7 @@ ${tableOf([["work", "tries", "arrived", "ended with a named error", "lost"], ...
   if (Deno.args.includes("--write")) {
     const picture = new URL("../../docs/soak.svg", import.meta.url);
     await Deno.writeTextFile(picture, drawSoak(samples));
+    await format(picture);
     await say(`drawn: docs/soak.svg`);
   }
 }
