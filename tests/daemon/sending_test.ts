@@ -174,7 +174,7 @@ for (const who of ["sender", "receiver"] as const) {
 
 Deno.test("a transfer that both ends pause goes on when both have resumed it", async () => {
   await using pair = await Pair.make();
-  const { sent, offer } = await pair.heldMidway();
+  const { sent, offer } = await pair.heldMidway(40_000_000);
   await pair.bob.client.pauseTransfer(offer.transferId);
   await pair.alice.event("transfer-paused");
   await pair.alice.client.resumeTransfer(sent.transferId);

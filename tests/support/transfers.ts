@@ -26,6 +26,8 @@ export async function namesIn(folder: string): Promise<string[]> {
 
 /** Bytes of a file that flows until it is read: more than a channel takes at once. */
 export const LONG = 8_000_000;
+/** Bytes of the file of {@linkcode Pair.heldMidway}. */
+export const HELD = 300_000_000;
 
 /** Options of {@linkcode Pair.make}. */
 export interface PairOptions {
@@ -104,9 +106,22 @@ export class Pair implements AsyncDisposable {
     return { sent, offer };
   }
 
-  /** A transfer of which something has arrived, held there by alice. */
-  async heldMidway(): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
-    const { sent, offer } = await this.flowing();
+  /**
+   * A transfer of which something has arrived, held there by alice. The file is sparse, and so long
+   * that it can't have passed before she says so.
+   */
+  async heldMidway(size = HELD): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
+    const path = await this.file("long", new Uint8Array());
+    await Deno.truncate(path, size);
+    const [sent] = await this.alice.client.send({
+      paths: [path],
+      identity: this.toBob,
+      priority: 0,
+    });
+    if (sent === undefined) throw new Error("nothing was queued");
+    const offer = await offerOf(this.bob, "long");
+    await this.bob.client.acceptTransfer(offer.transferId, {});
+    await transferIn(this.alice, sent, "active");
     await this.alice.client.pauseTransfer(sent.transferId);
     await transferIn(this.bob, offer, "paused");
     return { sent, offer };
