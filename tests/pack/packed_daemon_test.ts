@@ -90,7 +90,7 @@ Deno.test({
         command: Deno.execPath(),
         args: ["run", "--quiet", "--no-prompt", "-A", `${copy}/scripts/build/pack.ts`],
         env: { DENO_NO_UPDATE_CHECK: "1" },
-      }, ["--out", out]);
+      }, ["--program", "bolt-daemon", "--out", out]);
       assertEquals(code, 0, stderr);
       assertEquals(await Deno.readTextFile(`${out}/SHA256SUMS`), `${sha256}  ${name}\n`);
     });
