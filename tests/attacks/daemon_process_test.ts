@@ -10,21 +10,25 @@ import { RawClient } from "../../src/ipc/testing.ts";
 import { connector } from "../../src/transport/webrtc/connector.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
+import { HAS_PROC, memoryOf } from "../support/process_usage.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { Dice } from "./fuzz/dice.ts";
 import { IS_LONG } from "./support/form.ts";
 import { floodOffers, LIES, offerFile, sendFirst, sendRest } from "./support/lies.ts";
 import { LyingPeer, openLyingSession } from "./support/lying_peer.ts";
-import { residentBytes } from "./support/resident.ts";
 
 const LETS_EVERYONE_IN = { flags: ["--pairing-policy", "allow", "--max-peers", "16"] };
-/** What an attack may cost the daemon's process. */
-const ATTACK_BYTES = 160 * 2 ** 20;
+/** What an attack may cost the daemon's process, in MiB. */
+const ATTACK_MIB = 160;
+
+/** MiB that the daemon's process holds, where that is told. */
+const residentOf = async ({ run }: ServedDaemon) =>
+  HAS_PROC ? (await memoryOf(run.pid)).resident : undefined;
 
 /** Fails when the process has grown by more than an attack may cost. */
 async function assertBounded(daemon: ServedDaemon, before: number | undefined): Promise<void> {
-  const after = await residentBytes(daemon.run.pid);
-  if (before !== undefined && after !== undefined) assertLess(after - before, ATTACK_BYTES);
+  const after = await residentOf(daemon);
+  if (before !== undefined && after !== undefined) assertLess(after - before, ATTACK_MIB);
 }
 
 /** One lie of each kind in the short form, for each costs a connection. */
@@ -35,7 +39,7 @@ Deno.test(`the real daemon answers ${TOLD.length} lies over WebRTC with the righ
   await using daemon = await ServedDaemon.start(LETS_EVERYONE_IN);
   const meeting = { connector, folder, daemon };
   await using good = await openLyingSession(meeting);
-  const before = await residentBytes(daemon.run.pid);
+  const before = await residentOf(daemon);
   for (const lie of TOLD) {
     await using peer = lie.when === "before"
       ? await LyingPeer.connect(meeting)
@@ -90,7 +94,7 @@ Deno.test("a spray of datagrams at the daemon's ports during a transfer harms ne
     }
   };
   try {
-    const before = await residentBytes(daemon.run.pid);
+    const before = await residentOf(daemon);
     const id = await offerFile(peer, "sprayed.bin");
     await peer.hearOf("file-accept");
     await spray(IS_LONG ? 100_000 : 3000);
@@ -148,7 +152,7 @@ Deno.test("hostile programs at the socket keep no good one from the real daemon,
   const socketPath = join(daemon.dataDir, "daemon.sock");
   const { identity } = await daemon.client.status();
   const isServed = async () => assertEquals((await daemon.client.status()).identity, identity);
-  const before = await residentBytes(daemon.run.pid);
+  const before = await residentOf(daemon);
 
   await t.step("wrong methods, types, hosts, origins, paths and lengths are refused", async () => {
     for (const [request, answer] of BAD_REQUESTS) {

@@ -14,6 +14,7 @@ import {
   LocalDaemon,
   meetingByFile,
 } from "../support/daemon.ts";
+import { skipped } from "../support/skipped.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const KEY = KeyPair.generate("ephemeral", (length) => new Uint8Array(length).fill(9)).publicKey;
@@ -133,8 +134,7 @@ Deno.test("an offer or answer that finds no room on the disk: SIGNAL_FILE, and n
   await using folder = await TempFolder.make();
   await using disk = await fullDisk(folder.path("full"));
   if (disk === undefined) {
-    const why = "skipped: only root on Linux, and not in every container, can mount a full disk\n";
-    Deno.stderr.writeSync(new TextEncoder().encode(why));
+    skipped("a full disk: only root on Linux, and not in every container, can mount one");
     return;
   }
   const network = new MemoryNetwork();
