@@ -26,13 +26,13 @@ import { DaemonHandshake } from "../../../signaling/rendezvous/daemon_handshake.
 import { RendezvousClient } from "../../../signaling/rendezvous/rendezvous_client.ts";
 import { WebHandshake } from "../../../signaling/rendezvous/web_handshake.ts";
 import type { Channel } from "../../../transport/channel.ts";
-import type { CandidateVerdict, ConnectOptions, Connector } from "../../../transport/connector.ts";
+import type { ConnectOptions, Connector } from "../../../transport/connector.ts";
+import { candidateLogger } from "../../candidate_log.ts";
 
 /** The label of a session's channel, as web clients name theirs. */
 const CHANNEL_LABEL = "fileTransfer";
 const DEFAULT_PHASE_SECS = 30;
 
-const log = logFor("bolt-daemon");
 const rendezvousLog = logFor("rendezvous");
 
 /** Options of {@linkcode openChannel}. */
@@ -240,13 +240,7 @@ function contextOf(request: RequestOf<"rendezvous">, options: OpenChannelOptions
 }
 
 function connectOptionsOf({ request, signal }: OpenChannelOptions): ConnectOptions {
-  return { scope: request.networkScope ?? "lan", signal, onCandidate: logVerdict };
-}
-
-function logVerdict({ side, accepted, address, port, reason }: CandidateVerdict): void {
-  const fields = { side, address: address.slice(0, 128), port };
-  if (accepted) log.debug("ICE candidate accepted", fields);
-  else log.debug("ICE candidate REJECTED", { ...fields, reason });
+  return { scope: request.networkScope ?? "lan", signal, onCandidate: candidateLogger("debug") };
 }
 
 function bundleOf(description: WebDescription, candidates: readonly string[] = []): SignalBundle {
