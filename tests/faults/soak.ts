@@ -1,15 +1,18 @@
 /**
  * Hours of mixed work with faults between two daemons, and what they hold on to: memory, open files
- * and sockets, threads. `deno task soak [--minutes N] [--seed N] [--write]`; with `--write` the
+ * and sockets, threads, timers. `deno task soak [--minutes N] [--seed N] [--write]`; with `--write` the
  * figures go to docs/TESTING.md and docs/soak.svg.
  *
  * @module
  */
+import { fromFileUrl } from "../support/paths.ts";
+import { DAEMON, type Program, type Run } from "../support/program.ts";
 import { seededRandom } from "../transport/loss.ts";
 import { type CrossingOptions, Travellers } from "./crossing.ts";
 import { format, machine, publish, say, tableOf } from "./results.ts";
 import { drawSoak } from "./soak_picture.ts";
-import { type Sample, sampleProcess, slopePerHour } from "./soak_samples.ts";
+import { probeLine, readProbe } from "./soak_probe.ts";
+import { sampleProcess, slopePerHour, type SoakSample } from "./soak_samples.ts";
 
 const DEFAULT_MINUTES = 120;
 /** No two samples are closer, so that two hours are some thousands. */
@@ -65,18 +68,35 @@ function plan(travellers: Travellers, random: () => number): CrossingOptions & {
   }
 }
 
+/** The daemon with the probe in it. */
+function probed({ command, args, ...rest }: Program): Program {
+  const [run = "run", ...others] = args;
+  const probe = fromFileUrl(new URL("./soak_probe.ts", import.meta.url));
+  return { command, args: [run, `--preload=${probe}`, ...others], ...rest };
+}
+
+/** The `n`th look at a daemon, from 1. */
+async function look(run: Run, n: number, ms: number): Promise<SoakSample> {
+  run.kill("SIGUSR2");
+  await run.said(probeLine(n));
+  return { ...await sampleProcess(run.pid, ms), ...readProbe(run.stderr, n) };
+}
+
 /** Works until the time is over; samples when nothing is under way. */
 async function work(minutes: number, seed: number) {
   const random = seededRandom(seed);
-  const samples: { readonly alice: Sample[]; readonly bob: Sample[] } = { alice: [], bob: [] };
+  const samples: { readonly alice: SoakSample[]; readonly bob: SoakSample[] } = {
+    alice: [],
+    bob: [],
+  };
   const results = new Map<string, { tries: number; arrived: number; ended: number }>();
-  await using travellers = await Travellers.make();
+  await using travellers = await Travellers.make({ alice: probed(DAEMON), bob: probed(DAEMON) });
   const began = performance.now();
   const sample = async () => {
     const at = performance.now() - began;
     if (at - (samples.alice.at(-1)?.ms ?? -Infinity) < SAMPLE_MS) return;
     for (const who of ["alice", "bob"] as const) {
-      samples[who].push(await sampleProcess(travellers[who].run.pid, at));
+      samples[who].push(await look(travellers[who].run, samples[who].length + 1, at));
     }
   };
   while (performance.now() - began < minutes * 60_000) {
@@ -93,11 +113,11 @@ async function work(minutes: number, seed: number) {
   return { samples, results };
 }
 
-function figures(who: string, all: readonly Sample[]): string[][] {
+function figures(who: string, all: readonly SoakSample[]): string[][] {
   const warm = all.slice(Math.floor(all.length * WARM_UP));
   const [first, last] = [warm[0], warm.at(-1)];
   if (first === undefined || last === undefined) return [];
-  const row = (title: string, of: (sample: Sample) => number, digits = 0) => [
+  const row = (title: string, of: (sample: SoakSample) => number, digits = 0) => [
     `${who}: ${title}`,
     of(first).toFixed(digits),
     of(last).toFixed(digits),
@@ -106,9 +126,11 @@ function figures(who: string, all: readonly Sample[]): string[][] {
   ];
   return [
     row("memory (RSS, MB)", ({ rssBytes }) => rssBytes / 1e6, 1),
+    row("heap in use, garbage too (MB)", ({ heapBytes }) => heapBytes / 1e6, 1),
     row("open files", ({ files }) => files),
     row("of these sockets", ({ sockets }) => sockets),
     row("threads", ({ threads }) => threads),
+    row("timers", ({ timers }) => timers),
   ];
 }
 

@@ -1,38 +1,39 @@
 /**
- * The soak's samples as a picture: memory above, open files below.
+ * The soak's samples as a picture: memory, open files, timers.
  *
  * @module
  */
-import type { Sample } from "./soak_samples.ts";
+import type { SoakSample } from "./soak_samples.ts";
 
 const [WIDTH, PANEL, LEFT, TOP] = [720, 160, 60, 30];
 const COLOURS = { alice: "#1f6feb", bob: "#d29922" } as const;
 
 /** Samples of both daemons. */
 export interface SoakSamples {
-  readonly alice: readonly Sample[];
-  readonly bob: readonly Sample[];
+  readonly alice: readonly SoakSample[];
+  readonly bob: readonly SoakSample[];
 }
 
 /** An SVG document. */
 export function drawSoak(samples: SoakSamples): string {
   const memory = panel(samples, 0, "memory (RSS), MB", ({ rssBytes }) => rssBytes / 1e6);
   const files = panel(samples, 1, "open files", ({ files }) => files);
-  const height = 2 * (PANEL + TOP) + 40;
+  const timers = panel(samples, 2, "timers", ({ timers }) => timers);
+  const height = 3 * (PANEL + TOP) + 40;
   const legend = Object.entries(COLOURS).map(([who, colour], at) =>
     `<text x="${LEFT + at * 60}" y="${height - 6}" fill="${colour}">${who}</text>`
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" ` +
     `font-family="sans-serif" font-size="12">\n` +
     `<rect width="${WIDTH}" height="${height}" fill="white"/>\n` +
-    [memory, files, ...legend].join("\n") + "\n</svg>\n";
+    [memory, files, timers, ...legend].join("\n") + "\n</svg>\n";
 }
 
 function panel(
   samples: SoakSamples,
-  at: 0 | 1,
+  at: 0 | 1 | 2,
   title: string,
-  of: (sample: Sample) => number,
+  of: (sample: SoakSample) => number,
 ): string {
   const all = [...samples.alice, ...samples.bob];
   const most = Math.max(1, ...all.map(of)) * 1.1;

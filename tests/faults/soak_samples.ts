@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Probed } from "./soak_probe.ts";
 
 /** One look at a process. */
 export interface Sample {
@@ -17,6 +18,9 @@ export interface Sample {
   /** Threads. */
   readonly threads: number;
 }
+
+/** What the system and the probe tell of a daemon. */
+export type SoakSample = Sample & Probed;
 
 /** Looks at a process. */
 export async function sampleProcess(pid: number, ms: number): Promise<Sample> {
