@@ -14,6 +14,8 @@ import type { PeerFacts, SessionEnd } from "../../src/protocol/session/effects.t
 import { Session } from "../../src/protocol/session/session.ts";
 import { encodeWebSignal, parseWebSignal } from "../../src/protocol/signal/web_payload.ts";
 import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
+import { ProtocolError, type WireErrorCode } from "../../src/protocol/errors.ts";
+import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
 import { publishSignalFile, SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
 import type { Channel } from "../../src/transport/channel.ts";
@@ -58,6 +60,8 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #news: TransferNews[] = [];
   #wake = Promise.withResolvers<void>();
+  /** Called with each news before the next message is read. */
+  onNews: ((news: TransferNews) => void) | undefined;
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
     const { path, ephemeral, remoteEphemeral, peerKind } = parts;
@@ -190,6 +194,21 @@ export class HandDrivenPeer implements AsyncDisposable {
     });
   }
 
+  /** Says that it cancels a transfer, or that its own code ended it: for one that has ended too. */
+  refuse(id: TransferId, code?: WireErrorCode): void {
+    this.#peer.act((transfers) => {
+      if (!(transfers instanceof TransferTable)) throw new Error("unreachable");
+      // CONNECTION_LOST is never said: a plain cancel takes its place.
+      transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
+      return transfers.take();
+    });
+  }
+
+  /** Ends the session with a code. */
+  fail(code: WireErrorCode): void {
+    this.#peer.fail(code, "failed by hand");
+  }
+
   /** The next news of that type, or past ones that no wait has taken. */
   async news<T extends TransferNews["type"]>(type: T): Promise<Extract<TransferNews, { type: T }>> {
     for (;;) {
@@ -207,6 +226,7 @@ export class HandDrivenPeer implements AsyncDisposable {
 
   #hear(news: TransferNews): void {
     this.#news.push(news);
+    this.onNews?.(news);
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
   }

@@ -47,6 +47,8 @@ export interface AppMessageEffect {
 export interface RoundTripEffect {
   /** Tag of the union. */
   readonly type: "round-trip";
+  /** When it was asked, in ms. */
+  readonly askedMs: number;
   /** How long it took, in ms. */
   readonly ms: number;
 }

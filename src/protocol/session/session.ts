@@ -218,6 +218,19 @@ export class Session implements Disposable {
   }
 
   /**
+   * Asks the peer for an answer, which comes after all that it has to say to what it was sent
+   * before: a `round-trip` whose `askedMs` is `now` without its fraction.
+   *
+   * @throws {MisuseError} When the session is not open, or the peer is a web client.
+   */
+  ping(now: number): readonly SessionEffect[] {
+    this.#expectPhase("open");
+    if (this.#keepAlive === undefined) throw new MisuseError("a web client takes no ping");
+    this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
+    return this.#take();
+  }
+
+  /**
    * Ends the session for a reason that the peer is told, such as KEY_MISMATCH when another identity
    * is pinned.
    */
@@ -330,7 +343,8 @@ export class Session implements Disposable {
         return this.#sendInner({ type: "pong", tsMs: Math.trunc(now), replyToMs: message.tsMs });
       case "pong":
         if (message.replyToMs <= now) {
-          this.#effects.push({ type: "round-trip", ms: now - message.replyToMs });
+          const { replyToMs: askedMs } = message;
+          this.#effects.push({ type: "round-trip", askedMs, ms: now - askedMs });
         }
         return;
       case "app_message": {

@@ -231,7 +231,7 @@ Deno.test("a ping is answered with its time; silence brings pings, then the end"
   assertEquals(session.nextDeadline, 16_000);
   assertEquals(peer.said(session.tick(16_000)), [{ type: "ping", ts_ms: 16_000 }]);
   const [pong] = peer.send({ type: "pong", ts_ms: 9, reply_to_ms: 16_000 }, 16_020);
-  assertEquals(pong, { type: "round-trip", ms: 20 });
+  assertEquals(pong, { type: "round-trip", askedMs: 16_000, ms: 20 });
   assertEquals(session.tick(31_019), []);
   assertEquals(peer.said(session.tick(31_020)).length, 1);
   assertEquals(peer.said(session.tick(46_020)).length, 1);

@@ -126,6 +126,9 @@ export class SessionModel {
         }
         return;
       }
+      case "transfer-ended-late":
+        assert(!this.#live.has(effect.transferId));
+        return;
       case "app-message":
         assertEquals(effect.approved, this.#approved);
         return;

@@ -17,7 +17,8 @@ export type Direction = "outgoing" | "incoming";
 export type TransferOutcome =
   /**
    * All received and verified; or all sent. The protocol has no acknowledgement: a receiver that
-   * finds the file broken afterwards ends the session with INTEGRITY_FAILED.
+   * finds the file broken afterwards ends the session with INTEGRITY_FAILED, and one that cancels
+   * before it has all makes this end a `transfer-ended-late`.
    */
   | "completed"
   /** Declined, cancelled, timed out or given up. */
@@ -99,6 +100,19 @@ export interface EndedEffect {
   readonly hashVerified?: boolean;
 }
 
+/**
+ * The peer ended, without its fault, a transfer that had ended here: of a file that was sent whole,
+ * it did not take the rest.
+ */
+export interface EndedLateEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-ended-late";
+  /** The transfer. */
+  readonly transferId: TransferId;
+  /** What the peer said was wrong; absent when it cancelled. */
+  readonly error?: ProtocolError;
+}
+
 /** Everything that transfers ask or tell. */
 export type TransferEffect =
   | SendEffect
@@ -107,4 +121,5 @@ export type TransferEffect =
   | ChunkEffect
   | PausedEffect
   | ResumedEffect
-  | EndedEffect;
+  | EndedEffect
+  | EndedLateEffect;

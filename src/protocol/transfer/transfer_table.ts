@@ -48,6 +48,8 @@ export interface TransferContext {
 export class TransferTable implements Transfers {
   readonly #context: TransferContext;
   readonly #ended = new RecentIds();
+  /** Those of them that we have sent whole. */
+  readonly #sentWhole = new RecentIds();
   #outgoing: LiveTransfer<OutgoingWork> | undefined;
   #incoming: LiveTransfer<IncomingWork> | undefined;
   #approved = false;
@@ -159,12 +161,11 @@ export class TransferTable implements Transfers {
     const { code, transferId } = message;
     if (transferId === undefined || !isTransferErrorCode(code)) return false;
     const live = this.#find(transferId);
-    if (live !== undefined) {
-      const error = new ProtocolError(code, `the peer refused the transfer: ${code}`, {
-        transferId,
-      });
-      this.#end(live, "failed", "remote", error.message, error);
-    }
+    const error = new ProtocolError(code, `the peer refused the transfer: ${code}`, {
+      transferId,
+    });
+    if (live !== undefined) this.#end(live, "failed", "remote", error.message, error);
+    else this.#endLate(transferId, error);
     return true;
   }
 
@@ -365,7 +366,14 @@ export class TransferTable implements Transfers {
     const live = this.#find(id);
     if (live !== undefined) this.#end(live, "cancelled", "remote", "the peer cancelled");
     // A web client may cancel before its first chunk made the transfer known.
-    else if (!this.#context.web) this.#expectLate(id, live, "cancel");
+    else if (!this.#endLate(id) && !this.#context.web) this.#expectLate(id, live, "cancel");
+  }
+
+  /** The peer ends what was sent whole and crossed its word. False when it was not that. */
+  #endLate(transferId: TransferId, error?: ProtocolError): boolean {
+    if (!this.#sentWhole.has(transferId)) return false;
+    this.#emit({ type: "transfer-ended-late", transferId, ...(error && { error }) });
+    return true;
   }
 
   /** Lets pass what was under way when its transfer ended; anything else is out of place. */
@@ -395,6 +403,7 @@ export class TransferTable implements Transfers {
       const finish = { type: "file-finish", transferId } as const;
       this.#send(fileHash === undefined ? finish : { ...finish, fileHash });
     }
+    this.#sentWhole.add(transferId);
     this.#end(live, "completed", "local", "all was sent");
   }
 

@@ -461,6 +461,25 @@ Deno.test("messages that cross the end of their transfer are let pass", () => {
   assertEquals(peer.session.phase, "open");
 });
 
+Deno.test("a cancel or an error that crossed our last chunk is told of; for another end it is not", () => {
+  for (const capabilities of [[], undefined]) {
+    const { peer, transfers } = RawPeer.open(capabilities === undefined ? {} : { capabilities });
+    const file = fileOf(1);
+    const { transferId } = transfers.offer(file, 0);
+    peer.send({ type: "file-accept", transferId });
+    const cancel = { type: "cancel", transferId, cancelledBy: "responder" };
+    transfers.sendChunk(transferId, file.bytes, 0);
+    assertEquals(peer.send(cancel), [{ type: "transfer-ended-late", transferId }]);
+    const error = { type: "error", code: "LIMIT_EXCEEDED", message: "", transferId };
+    const [late, ...rest] = peer.send(error);
+    assert(late?.type === "transfer-ended-late");
+    assertEquals([late.error?.code, rest, peer.session.phase], ["LIMIT_EXCEEDED", [], "open"]);
+    const { transferId: withdrawn } = transfers.offer(fileOf(1), 0);
+    transfers.cancel(withdrawn, "enough");
+    assertEquals(peer.send({ ...cancel, transferId: withdrawn }), []);
+  }
+});
+
 Deno.test("ended transfers are remembered within a bound", () => {
   const { peer } = RawPeer.open({ capabilities: [] });
   const ids = Array.from({ length: 100 }, (_, i) => i.toString(16).padStart(32, "0"));

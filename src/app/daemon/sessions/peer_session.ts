@@ -17,6 +17,12 @@ import { Outbox } from "./outbox.ts";
 /** How long the last frames may take to leave and the channel to close, in milliseconds. */
 const CLOSE_MS = 3000;
 
+/**
+ * How long the peer may take to answer a ping that asks whether it has all. One that reads slowly,
+ * or answers no pings, is not waited for longer.
+ */
+const ANSWER_MS = 5000;
+
 /** What transfers tell, without the frames that they send. */
 export type TransferNews = Exclude<TransferEffect, SendEffect>;
 
@@ -42,6 +48,8 @@ export interface PeerSessionOptions {
   readonly listener: PeerSessionListener;
   /** Milliseconds on a clock that never goes back. @default {milliseconds since 1970, steady} */
   readonly now?: () => number;
+  /** How long {@linkcode PeerSession.answered} waits, in milliseconds. @default {5000} */
+  readonly answerMs?: number;
 }
 
 /** A session over a channel. */
@@ -50,21 +58,31 @@ export class PeerSession implements AsyncDisposable {
   readonly #channel: Channel;
   readonly #listener: PeerSessionListener;
   readonly #now: () => number;
+  readonly #answerMs: number;
+  /** Who waits for the answer to a ping of which moment. */
+  readonly #asking = new Set<{ readonly askedMs: number; readonly done: () => void }>();
   readonly #outbox: Outbox;
   readonly #end = Promise.withResolvers<SessionEnd>();
   #timer: { readonly id: ReturnType<typeof setTimeout>; readonly due: number } | undefined;
   #transfers: Transfers | undefined;
   #closing: Promise<void> | undefined;
+  #closedBy: SessionEnd | undefined;
 
   /** Takes the session and the channel over. */
   constructor(
-    { session, channel, listener, now = () => performance.timeOrigin + performance.now() }:
-      PeerSessionOptions,
+    {
+      session,
+      channel,
+      listener,
+      now = () => performance.timeOrigin + performance.now(),
+      answerMs = ANSWER_MS,
+    }: PeerSessionOptions,
   ) {
     this.#session = session;
     this.#channel = channel;
     this.#listener = listener;
     this.#now = now;
+    this.#answerMs = answerMs;
     this.#outbox = new Outbox(channel, (error) => this.#disconnected(messageOf(error)));
   }
 
@@ -77,6 +95,11 @@ export class PeerSession implements AsyncDisposable {
   /** The transfers; undefined before approval and after the end. */
   get transfers(): Transfers | undefined {
     return this.#session.phase === "open" ? this.#transfers : undefined;
+  }
+
+  /** How the session ended; undefined before. */
+  get end(): SessionEnd | undefined {
+    return this.#closedBy;
   }
 
   /** Resolves with how the session ended, when the channel is closed and nothing is left. */
@@ -122,6 +145,27 @@ export class PeerSession implements AsyncDisposable {
     await this.#channel.drained();
   }
 
+  /**
+   * Resolves when the peer has told all that it has to say to what it was sent: it has answered a
+   * ping that came after; or it is silent for too long, or the session has ended. Not for web
+   * clients, which take no ping.
+   */
+  async answered(): Promise<void> {
+    if (this.#session.phase !== "open") return;
+    const now = this.#now();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const asking = { askedMs: Math.trunc(now), done: resolve };
+    this.#asking.add(asking);
+    const timer = setTimeout(resolve, this.#answerMs);
+    try {
+      this.#perform(this.#session.ping(now));
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#asking.delete(asking);
+    }
+  }
+
   /** Ends at once; use {@linkcode PeerSession.close} to end in order. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#outbox.stop();
@@ -154,7 +198,11 @@ export class PeerSession implements AsyncDisposable {
 
   #perform(effects: readonly SessionEffect[]): void {
     const closed = effects.find((effect) => effect.type === "closed");
-    if (closed !== undefined) this.#listener.ending(closed.end);
+    if (closed !== undefined) {
+      this.#closedBy = closed.end;
+      this.#listener.ending(closed.end);
+      for (const { done } of this.#asking) done();
+    }
     for (const effect of effects) {
       switch (effect.type) {
         case "send":
@@ -169,8 +217,10 @@ export class PeerSession implements AsyncDisposable {
         case "closed":
           this.#closing ??= this.#closeChannel(effect.end);
           break;
-        case "app-message":
         case "round-trip":
+          for (const { askedMs, done } of this.#asking) if (effect.askedMs >= askedMs) done();
+          break;
+        case "app-message":
           break; // nobody asked for them
         default:
           this.#listener.transferNews(effect);

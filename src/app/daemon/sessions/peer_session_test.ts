@@ -6,7 +6,12 @@ import { RawPeer } from "../../../protocol/testing/raw_peer.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.ts";
 import { MAX_WAITING_FRAMES } from "./outbox.ts";
-import { PeerSession, type PeerSessionListener, type TransferNews } from "./peer_session.ts";
+import {
+  PeerSession,
+  type PeerSessionListener,
+  type PeerSessionOptions,
+  type TransferNews,
+} from "./peer_session.ts";
 
 const HASH = "00".repeat(32);
 
@@ -19,8 +24,13 @@ class End implements PeerSessionListener {
   readonly room?: () => Promise<void> | undefined;
   #wake = Promise.withResolvers<void>();
 
-  constructor(session: Session, channel: MemoryPair["offerer"], room?: Promise<void>) {
-    this.peer = new PeerSession({ session, channel, listener: this });
+  constructor(
+    session: Session,
+    channel: MemoryPair["offerer"],
+    room?: Promise<void>,
+    options: Pick<PeerSessionOptions, "answerMs"> = {},
+  ) {
+    this.peer = new PeerSession({ session, channel, listener: this, ...options });
     if (room !== undefined) this.room = () => room;
   }
 
@@ -48,6 +58,7 @@ class End implements PeerSessionListener {
 }
 
 interface Setup {
+  readonly answerMs?: number;
   readonly a?: Partial<SessionOptions>;
   readonly b?: Partial<SessionOptions>;
   readonly room?: Promise<void>;
@@ -66,7 +77,12 @@ function setUp(options: Setup = {}) {
   const remoteOf = (other: typeof a) => ({ remoteEphemeral: other.ephemeral.publicKey });
   return {
     path,
-    a: new End(new Session({ ...a, ...remoteOf(b), ...options.a }), path.offerer),
+    a: new End(
+      new Session({ ...a, ...remoteOf(b), ...options.a }),
+      path.offerer,
+      undefined,
+      options.answerMs === undefined ? {} : { answerMs: options.answerMs },
+    ),
     b: new End(new Session({ ...b, ...remoteOf(a), ...options.b }), path.answerer, options.room),
   };
 }
@@ -134,6 +150,37 @@ Deno.test("liveness: silence is asked about, and a peer that never answers is gi
   assertEquals((await a.peer.ended).error?.code, "CONNECTION_LOST");
   path.resume();
   await b.peer[Symbol.asyncDispose]();
+});
+
+Deno.test("the peer's answer comes after all that it has to say to what it was sent", async () => {
+  const { a, b, path } = await open({ answerMs: 3_600_000 });
+  path.stall();
+  offer(a);
+  const answered = a.peer.answered();
+  path.resume();
+  await answered;
+  assertEquals(b.news.map(({ type }) => type), ["transfer-offered"]);
+  a.peer.close();
+  await Promise.all([a.peer.ended, b.peer.ended]);
+  assertEquals(a.peer.end, { by: "local" });
+  await a.peer.answered();
+});
+
+Deno.test("an answer is not waited for past its time, nor past the session's end", async () => {
+  const silent = await open({ answerMs: 10 });
+  silent.path.stall();
+  await silent.a.peer.answered();
+  silent.path.resume();
+  const lost = await open({ answerMs: 3_600_000 });
+  lost.path.stall();
+  const answered = lost.a.peer.answered();
+  lost.path.lose();
+  await answered;
+  assertEquals(lost.a.peer.end?.error?.code, "CONNECTION_LOST");
+  for (const { a, b } of [silent, lost]) {
+    a.peer.close();
+    await Promise.all([a.peer.ended, b.peer.ended]);
+  }
 });
 
 Deno.test("a peer that asks for answers and does not take them is given up, at a bound", async () => {

@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
-import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
+import type { EndedEffect, EndedLateEffect } from "../../../protocol/transfer/effects.ts";
 import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
@@ -143,6 +143,7 @@ class Attempt {
   #wireId: TransferId | undefined;
   #started = false;
   #ended: EndedEffect | undefined;
+  #endedLate: EndedLateEffect | undefined;
   /** Resolved, and replaced, when the pump is to look again whether it may go on. */
   #wake = Promise.withResolvers<void>();
   /** What went wrong with the file on our side, when that ended it. */
@@ -227,6 +228,9 @@ class Attempt {
         this.#wakePump();
         this.#over.resolve(news);
         break;
+      case "transfer-ended-late":
+        this.#endedLate ??= news;
+        break;
     }
   }
 
@@ -280,22 +284,46 @@ class Attempt {
     return "done";
   }
 
-  /** All was handed to the channel: it has arrived when the peer's transport says so. */
+  /** All was handed to the channel; what the peer makes of it is still to come. */
   async #concludeSent(): Promise<"done"> {
-    try {
-      await this.#peer.drained();
+    const end = await this.#endOfSent();
+    if (this.#wireId !== undefined) this.#session.unroute(this.#wireId);
+    if (end === undefined) {
       const transferred = this.#entry.facts.size;
-      await this.#book.change(
-        this.#entry,
-        { state: "completed", transferred },
-        "transfer-finished",
-      );
-    } catch (error) {
-      const failure = { code: "CONNECTION_LOST", message: messageOf(error) };
-      await this.#book.change(this.#entry, { state: "interrupted", failure }, "transfer-failed");
-    }
+      const change = { state: "completed", transferred } as const;
+      await this.#book.change(this.#entry, change, "transfer-finished");
+    } else await this.#book.change(this.#entry, end, "transfer-failed");
     return "done";
   }
+
+  /**
+   * How it ended when the peer has not taken it after all. The protocol has no receipt: it has when
+   * its transport has acknowledged all and it answers a ping that came after the last chunk, since
+   * a cancel or an error of its would have come before that answer.
+   */
+  async #endOfSent(): Promise<TransferEnd | undefined> {
+    let lost: string | undefined;
+    try {
+      await this.#peer.drained();
+      if (!this.#session.web) await this.#peer.answered();
+    } catch (error) {
+      lost = messageOf(error);
+    }
+    const error = this.#peer.end?.error;
+    if (this.#endedLate !== undefined) return endOfLate(this.#endedLate);
+    if (error !== undefined) {
+      const state = error.code === "CONNECTION_LOST" ? "interrupted" : "failed";
+      return { state, failure: { code: error.code, message: error.message } };
+    }
+    if (lost === undefined) return undefined;
+    return { state: "interrupted", failure: { code: "CONNECTION_LOST", message: lost } };
+  }
+}
+
+/** State and failure of a transfer of which all was sent, and which the peer then ended. */
+function endOfLate({ error }: EndedLateEffect): TransferEnd {
+  if (error === undefined) return { state: "cancelled" };
+  return { state: "failed", failure: { code: error.code, message: error.message } };
 }
 
 /** State and failure of a transfer that ended without being completed. */

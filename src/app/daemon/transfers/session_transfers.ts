@@ -70,9 +70,17 @@ export class SessionTransfers {
     this.#lost = true;
   }
 
-  /** Says who is told of a transfer, until its end. */
+  /**
+   * Says who is told of a transfer: until its end or, when a file was sent whole, until
+   * {@linkcode unroute}, as the peer may still say that it did not want it.
+   */
   route(id: TransferId, listener: (news: TransferNews) => void): void {
     this.#routes.set(id, listener);
+  }
+
+  /** Nobody is told of that transfer any more. */
+  unroute(id: TransferId): void {
+    this.#routes.delete(id);
   }
 
   /** Passes news on. */
@@ -84,7 +92,8 @@ export class SessionTransfers {
     }
     const listener = this.#routes.get(news.transferId);
     if (news.type === "transfer-ended") {
-      this.#routes.delete(news.transferId);
+      const sentWhole = news.direction === "outgoing" && news.outcome === "completed";
+      if (!sentWhole) this.unroute(news.transferId);
       this.#incoming.delete(news.transferId);
     }
     listener?.(news);
