@@ -10,7 +10,7 @@ import { DAEMON, type Program, type Run } from "../support/program.ts";
 import { seededRandom } from "../transport/loss.ts";
 import { type CrossingOptions, Travellers } from "./crossing.ts";
 import { format, machine, publish, say, tableOf } from "./results.ts";
-import { drawSoak } from "./soak_picture.ts";
+import { drawSoak, type SoakSamples } from "./soak_picture.ts";
 import { probeLine, readProbe } from "./soak_probe.ts";
 import { sampleProcess, slopePerHour, type SoakSample } from "./soak_samples.ts";
 
@@ -82,6 +82,13 @@ async function look(run: Run, n: number, ms: number): Promise<SoakSample> {
   return { ...await sampleProcess(run.pid, ms), ...readProbe(run.stderr, n) };
 }
 
+/** How far it is, after each piece of work. */
+function progress(name: string, result: string, { alice, bob }: SoakSamples): string {
+  const megabytes = [alice, bob].map((all) => ((all.at(-1)?.rssBytes ?? 0) / 1e6).toFixed(1));
+  const minutes = (alice.at(-1)?.ms ?? 0) / 60_000;
+  return `${minutes.toFixed(1)} min: ${name}, ${result}; ${megabytes.join(" and ")} MB`;
+}
+
 /** Works until the time is over; samples when nothing is under way. */
 async function work(minutes: number, seed: number) {
   const random = seededRandom(seed);
@@ -107,6 +114,7 @@ async function work(minutes: number, seed: number) {
     counts[result]++;
     results.set(step.name, counts);
     await sample();
+    await say(progress(step.name, result, samples));
   }
   await travellers.alice.stop();
   await travellers.bob.stop();
