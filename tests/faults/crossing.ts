@@ -11,7 +11,13 @@ import type { EventOf } from "../support/heard_events.ts";
 import type { Program } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { sha256, someBytes } from "../support/transfers.ts";
-import { FaultRelay, type FaultRelayOptions, type RelayedMeeting } from "./relay.ts";
+import {
+  type Family,
+  FaultRelay,
+  type FaultRelayOptions,
+  type RelayedMeeting,
+  type Standing,
+} from "./relay.ts";
 
 /** What came of one side: its transfer's state, or `none` when it never heard of one. */
 export interface SideEnd {
@@ -32,8 +38,13 @@ export interface CrossingEnd {
   readonly lost: number;
 }
 
+/** How a relay of a family stands to the two; on loopback when undefined. */
+export type StandingOf = (
+  family: Family,
+) => { readonly alice: Standing; readonly bob: Standing };
+
 /** Options of {@linkcode Travellers.cross}. */
-export interface CrossingOptions extends FaultRelayOptions {
+export interface CrossingOptions extends Omit<FaultRelayOptions, "standing"> {
   /** Length of the file. */
   readonly bytes: number;
   /** By when both sides must have ended. */
@@ -55,22 +66,26 @@ export class Travellers implements AsyncDisposable {
   readonly alice: ServedDaemon;
   readonly bob: ServedDaemon;
   readonly folder: TempFolder;
+  readonly #standing: StandingOf | undefined;
   readonly #stack: AsyncDisposableStack;
   #count = 0;
 
   private constructor(
     parts: Pick<Travellers, "alice" | "bob" | "folder">,
+    standing: StandingOf | undefined,
     stack: AsyncDisposableStack,
   ) {
     this.alice = parts.alice;
     this.bob = parts.bob;
     this.folder = parts.folder;
+    this.#standing = standing;
     this.#stack = stack;
   }
 
-  /** Starts them, and pairs them without a relay. */
+  /** Starts them, and pairs them: without a relay, unless only a relay joins them. */
   static async make(
     programs: { readonly alice?: Program; readonly bob?: Program } = {},
+    standing?: StandingOf,
   ): Promise<Travellers> {
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(await TempFolder.make());
@@ -78,10 +93,10 @@ export class Travellers implements AsyncDisposable {
       stack.use(await ServedDaemon.start(program === undefined ? {} : { program }));
     const alice = await start(programs.alice);
     const bob = await start(programs.bob);
-    const sessions = await pairBy(meetingByFile(folder), alice, bob);
+    const sessions = await pairOver(standing, folder, alice, bob);
     await alice.client.setAutoAccept(sessions.alice.identity ?? "", true);
     await bob.client.setAutoAccept(sessions.bob.identity ?? "", true);
-    const travellers = new Travellers({ alice, bob, folder }, stack.move());
+    const travellers = new Travellers({ alice, bob, folder }, standing, stack.move());
     await close([alice, sessions.alice], [bob, sessions.bob]);
     return travellers;
   }
@@ -92,8 +107,9 @@ export class Travellers implements AsyncDisposable {
    * @throws {Error} When it neither arrives nor ends on both sides, within the deadline.
    */
   async cross(options: CrossingOptions): Promise<CrossingEnd> {
-    await using relay = await FaultRelay.open(options);
-    const { whenFlowing } = options;
+    const { whenFlowing, sender = "alice", family = "IPv4" } = options;
+    const standing = standingOf(this.#standing?.(family), sender);
+    await using relay = await FaultRelay.open({ ...options, ...standing });
     const end = await this.#cross(
       await relay.meeting(this.folder),
       options,
@@ -152,6 +168,25 @@ export class Travellers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** The sender offers. */
+function standingOf(standing: ReturnType<StandingOf> | undefined, sender: "alice" | "bob") {
+  if (standing === undefined) return {};
+  const { alice, bob } = standing;
+  const [offerer, answerer] = sender === "alice" ? [alice, bob] : [bob, alice];
+  return { standing: { offerer, answerer } };
+}
+
+async function pairOver(
+  standing: StandingOf | undefined,
+  folder: TempFolder,
+  alice: ServedDaemon,
+  bob: ServedDaemon,
+) {
+  if (standing === undefined) return await pairBy(meetingByFile(folder), alice, bob);
+  await using relay = await FaultRelay.open(standingOf(standing("IPv4"), "alice"));
+  return await pairBy(await relay.meeting(folder), alice, bob);
 }
 
 async function sent(

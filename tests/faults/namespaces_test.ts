@@ -4,22 +4,21 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import {
-  canEmulateNetworks,
-  canMakeNamespaces,
-  NetworkNamespace,
-} from "../support/network_namespace.ts";
+import { canMakeNamespaces, canShape, NetworkNamespace } from "../support/network_namespace.ts";
 import { DAEMON } from "../support/program.ts";
 import { Travellers } from "./crossing.ts";
 import { say } from "./results.ts";
 
 const canCut = await canMakeNamespaces();
-const canEmulate = canCut && await canEmulateNetworks();
+const NARROW = ["tbf", "rate", "2mbit", "burst", "16kb", "limit", "32kb"];
+const canNarrow = canCut && await canShape(...NARROW);
+const canEmulate = canCut && await canShape("netem", "delay", "1ms");
 if (!canCut) {
   await say("Tests with network namespaces are skipped: they need Linux, root, iproute2.");
 } else if (!canEmulate) {
   await say("Tests with tc netem are skipped: they need the module sch_netem.");
 }
+if (canCut && !canNarrow) await say("Tests with tc tbf are skipped: they need the module sch_tbf.");
 
 /** Two hosts, a cable, and a daemon on each. */
 async function hosts(stack: AsyncDisposableStack) {
@@ -52,6 +51,40 @@ Deno.test(
 );
 
 Deno.test(
+  "a host that may send no more to the other says CONNECTION_LOST, and so does the other",
+  { ignore: !canCut },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { one, travellers } = await hosts(stack);
+    const { result, sender, receiver } = await travellers.crossDirectly(
+      { bytes: 50_000_000, deadlineMs: 60_000 },
+      // Each datagram is now an error of the socket.
+      () => one.ip("route", "add", "prohibit", "10.78.0.2/32"),
+    );
+    assertEquals([result, sender.code, receiver.code], [
+      "ended",
+      "CONNECTION_LOST",
+      "CONNECTION_LOST",
+    ]);
+  },
+);
+
+Deno.test(
+  "a file arrives across a cable that takes 2 Mbit/s, drops what is over it, and takes no large packet",
+  { ignore: !canNarrow },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const { one, two, travellers } = await hosts(stack);
+    for (const host of [one, two]) {
+      await host.shape("cable", ...NARROW);
+      await host.ip("link", "set", "cable", "mtu", "1280");
+    }
+    const { result } = await travellers.crossDirectly({ bytes: 1_000_000, deadlineMs: 60_000 });
+    assertEquals(result, "arrived");
+  },
+);
+
+Deno.test(
   "files arrive across delay, jitter, bursty loss, reordering and duplication by the kernel",
   { ignore: !canEmulate },
   async () => {
@@ -63,8 +96,7 @@ Deno.test(
         ["delay", "10ms", "reorder", "10%", "duplicate", "5%"],
       ]
     ) {
-      await one.emulate("cable", ...netem);
-      await two.emulate("cable", ...netem);
+      for (const host of [one, two]) await host.shape("cable", "netem", ...netem);
       const { result } = await travellers.crossDirectly({ bytes: 200_000, deadlineMs: 60_000 });
       assertEquals(result, "arrived", netem.join(" "));
     }

@@ -3,9 +3,9 @@
  * the other. The signals that they exchange are carried by it too, with candidates that name the
  * relay's ports.
  *
- * Each peer keeps one candidate, its loopback one of the relay's family, and the relay has a port
- * for it: what comes in there from the other peer's candidate goes on to it, from the port that
- * stands for the sender. So the pair of candidates has its own pair of ports, and no other path
+ * Each peer keeps one candidate, at the address where the relay knows it (its loopback one, unless
+ * the relay stands between hosts), and the relay has a port for it: what comes in there from the
+ * other peer's candidate goes on to it, from the port that stands for the sender. So the pair of candidates has its own pair of ports, and no other path
  * between the two exists.
  *
  * @module
@@ -24,10 +24,20 @@ export type Family = "IPv4" | "IPv6";
 /** Datagrams that are under way at once; what comes on top is lost, as in any network. */
 const MAX_UNDER_WAY = 20_000;
 
+/** How a relay stands to one peer. */
+export interface Standing {
+  /** The peer's own address. */
+  readonly peer: string;
+  /** The relay's address that the peer can reach. */
+  readonly relay: string;
+}
+
 /** Options of a {@linkcode FaultRelay}. */
 export interface FaultRelayOptions {
   /** @default {"IPv4"} */
   readonly family?: Family;
+  /** @default {loopback, for both} */
+  readonly standing?: { readonly offerer: Standing; readonly answerer: Standing };
   /** Of both directions at first. @default {no faults} */
   readonly conditions?: LinkConditions;
   /** The same seed decides the same. @default {1} */
@@ -53,7 +63,6 @@ export class FaultRelay implements AsyncDisposable {
   readonly forth: BadLink;
   /** From the answerer to the offerer. */
   readonly back: BadLink;
-  readonly #family: Family;
   readonly #offerer: End;
   readonly #answerer: End;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -64,8 +73,7 @@ export class FaultRelay implements AsyncDisposable {
   #delivered = 0;
 
   private constructor(options: FaultRelayOptions, offerer: End, answerer: End) {
-    const { family = "IPv4", conditions = {}, seed = 1 } = options;
-    this.#family = family;
+    const { conditions = {}, seed = 1 } = options;
     this.forth = new BadLink(conditions, seededRandom(seed));
     this.back = new BadLink(conditions, seededRandom(seed + 0x5bd1e995));
     this.#offerer = offerer;
@@ -77,7 +85,13 @@ export class FaultRelay implements AsyncDisposable {
   /** Opens its ports. */
   static async open(options: FaultRelayOptions = {}): Promise<FaultRelay> {
     const { family = "IPv4" } = options;
-    return new FaultRelay(options, await openEnd(family), await openEnd(family));
+    const loopback = { peer: LOOPBACK[family], relay: LOOPBACK[family] };
+    const { offerer, answerer } = options.standing ?? { offerer: loopback, answerer: loopback };
+    return new FaultRelay(
+      options,
+      await openEnd(family, offerer, answerer),
+      await openEnd(family, answerer, offerer),
+    );
   }
 
   /** Changes both directions. */
@@ -168,15 +182,14 @@ export class FaultRelay implements AsyncDisposable {
     );
   }
 
-  /** Candidate lines of an SDP: the one of our family points here, the others go. */
+  /** Candidate lines of an SDP: the one at the address that we know points here, the others go. */
   #disguiseText(text: string, end: End): string {
-    const address = ADDRESS[this.#family];
     return text.replaceAll(
       /a=candidate:(\S+ 1 UDP \d+) (\S+) (\d+) typ host[^\r\n]*\r?\n/gi,
       (_, head, at, port) => {
-        if (at !== address) return "";
+        if (at !== end.peerAddress) return "";
         end.peerPort = Number(port);
-        return `a=candidate:${head} ${address} ${end.port} typ host\r\n`;
+        return `a=candidate:${head} ${end.address} ${end.port} typ host\r\n`;
       },
     );
   }
@@ -208,25 +221,28 @@ export class FaultRelay implements AsyncDisposable {
 
   #deliver(data: Uint8Array, from: End, to: End): void {
     this.#delivered++;
-    from.socket.send(data, to.peerPort, ADDRESS[this.#family]);
+    from.socket.send(data, to.peerPort, to.peerAddress);
   }
 }
 
-const ADDRESS = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
+const LOOPBACK = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
 
-/** The relay's port that stands for one peer. */
+/** The relay's port that stands for one peer, where the other can reach it. */
 interface End {
   readonly socket: Socket;
+  readonly address: string;
   readonly port: number;
+  readonly peerAddress: string;
   /** Of the peer's own candidate. */
   peerPort?: number;
 }
 
-async function openEnd(family: Family): Promise<End> {
+async function openEnd(family: Family, standsFor: Standing, facing: Standing): Promise<End> {
   const socket = createSocket(family === "IPv4" ? "udp4" : "udp6");
   // A port whose peer is gone answers with ICMP: that is a loss like any other.
   socket.on("error", () => {});
-  socket.bind({ address: ADDRESS[family], port: 0 });
+  const address = facing.relay;
+  socket.bind({ address, port: 0 });
   await once(socket, "listening");
-  return { socket, port: socket.address().port };
+  return { socket, address, port: socket.address().port, peerAddress: standsFor.peer };
 }

@@ -25,11 +25,17 @@ export async function canMakeNamespaces(): Promise<boolean> {
   }
 }
 
-/** Whether the kernel can delay and lose packets, too: the module `sch_netem`. */
-export async function canEmulateNetworks(): Promise<boolean> {
+/** Whether the kernel has, for {@linkcode NetworkNamespace.shape}, a discipline in these words. */
+export async function canShape(...discipline: string[]): Promise<boolean> {
   if (!await canMakeNamespaces()) return false;
   await using probe = await NetworkNamespace.make();
-  return await probe.emulate("lo", "delay", "1ms").then(() => true, () => false);
+  return await probe.shape("lo", ...discipline).then(() => true, () => false);
+}
+
+/** The program, run in a namespace. */
+export function inNamespace(name: string, program: Program): Program {
+  const args = ["netns", "exec", name, program.command, ...program.args];
+  return { ...program, command: "ip", args };
 }
 
 /** A network of its own, with loopback up. Disposing it removes it and its interfaces. */
@@ -54,37 +60,41 @@ export class NetworkNamespace implements AsyncDisposable {
   }
 
   /**
-   * Joins two with a cable; each end is called `cable` and has the address, with prefix length, and
-   * no other (no IPv6 link-local one).
+   * Joins two with a cable that is their way to everywhere; each end is called `cable` and has the
+   * address, with prefix length, and no other (no IPv6 link-local one).
    */
   async connect(address: string, other: NetworkNamespace, otherAddress: string): Promise<void> {
-    await this.ip(
-      "link",
-      "add",
-      "cable",
-      "type",
-      "veth",
-      "peer",
-      "name",
-      "cable",
-      "netns",
-      other.name,
-    );
-    for (const [end, own] of [[this, address], [other, otherAddress]] as const) {
-      await end.ip("link", "set", "cable", "addrgenmode", "none");
-      await end.ip("addr", "add", own, "dev", "cable");
-      await end.ip("link", "set", "cable", "up");
-      await end.ip("route", "add", "default", "dev", "cable");
+    await this.lay("cable", [address], other, [otherAddress]);
+    for (const end of [this, other]) await end.ip("route", "add", "default", "dev", "cable");
+  }
+
+  /** Lays a cable to another; both ends have its name, and these addresses with prefix length. */
+  async lay(
+    cable: string,
+    addresses: readonly string[],
+    other: NetworkNamespace,
+    otherAddresses: readonly string[],
+  ): Promise<void> {
+    const peer = ["peer", "name", cable, "netns", other.name];
+    await this.ip("link", "add", cable, "type", "veth", ...peer);
+    for (const [end, all] of [[this, addresses], [other, otherAddresses]] as const) {
+      await end.ip("link", "set", cable, "addrgenmode", "none");
+      for (const address of all) {
+        // Nobody else has it: it can be used at once.
+        const unasked = address.includes(":") ? ["nodad"] : [];
+        await end.ip("addr", "add", address, "dev", cable, ...unasked);
+      }
+      await end.ip("link", "set", cable, "up");
     }
   }
 
   /**
-   * Has the kernel treat what leaves by an interface badly, in the words of `tc-netem(8)`; in place
-   * of what it did before.
+   * Has the kernel treat what leaves by an interface so, in place of what it did before: the words
+   * of `tc-netem(8)` or `tc-tbf(8)`, with theirs first.
    */
-  async emulate(device: string, ...netem: string[]): Promise<void> {
-    const where = ["-n", this.name, "qdisc", "replace", "dev", device, "root", "netem"];
-    const args = [...where, ...netem];
+  async shape(device: string, ...discipline: string[]): Promise<void> {
+    const where = ["-n", this.name, "qdisc", "replace", "dev", device, "root"];
+    const args = [...where, ...discipline];
     const { success, stderr } = await new Deno.Command("tc", { args }).output();
     if (!success) throw new Error(`tc ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
   }
@@ -113,11 +123,7 @@ export class NetworkNamespace implements AsyncDisposable {
 
   /** A program that runs inside. */
   inside(program: Program): Program {
-    return {
-      ...program,
-      command: "ip",
-      args: ["netns", "exec", this.name, program.command, ...program.args],
-    };
+    return inNamespace(this.name, program);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
