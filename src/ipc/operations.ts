@@ -111,7 +111,7 @@ export interface DaemonOperations {
   getTransfer(transferId: string, signal: AbortSignal): Promise<Transfer>;
   /**
    * Accepts an offered file.
-   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE, NAME_REFUSED, NAME_TAKEN, NO_SPACE
+   * @throws {OperationError} TRANSFER_NOT_FOUND, INVALID_STATE, NAME_REFUSED, LIMIT_EXCEEDED
    */
   acceptTransfer(
     transferId: string,

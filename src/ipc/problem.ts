@@ -18,7 +18,6 @@ export const OPERATION_CODES = {
   INVALID_STATE: [409, "Not possible in the present state"],
   PEER_NOT_CONNECTED: [409, "No open session with that peer"],
   KEY_MISMATCH: [409, "Another key is pinned"],
-  NAME_TAKEN: [409, "A file of that name exists"],
   SAS_MISMATCH: [403, "The SAS does not match"],
   POLICY_REFUSED: [403, "Refused by policy"],
   FILE_UNREADABLE: [422, "A file can't be read"],
@@ -27,7 +26,6 @@ export const OPERATION_CODES = {
   LIMIT_EXCEEDED: [429, "A limit is reached"],
   SAS_ATTEMPTS_EXHAUSTED: [429, "Too many wrong SAS"],
   STOPPING: [503, "The daemon is stopping"],
-  NO_SPACE: [507, "Not enough disk space"],
 } as const satisfies { [code: string]: readonly [number, string] };
 /** A code that an operation may fail with. */
 export type OperationCode = keyof typeof OPERATION_CODES;

@@ -259,9 +259,9 @@ Deno.test("errors are RFC 9457 problem details with stable codes", async () => {
     detail: "That transfer is not known",
   });
   const client = new DaemonClient(served.socketPath);
-  served.daemon.failure = new OperationError("NO_SPACE", `No room for ${HOSTILE_NAME}`);
+  served.daemon.failure = new OperationError("LIMIT_EXCEEDED", `No room for ${HOSTILE_NAME}`);
   const error = await assertRejects(() => client.status(), ApiError);
-  assertEquals([error.status, error.code], [507, "NO_SPACE"]);
+  assertEquals([error.status, error.code], [429, "LIMIT_EXCEEDED"]);
   assertEquals(error.message, "No room for phone\\u{202e}gnp\\u{1b}[2J\\u{a}");
 });
 

@@ -271,7 +271,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
           transfer: {
             ...OFFER,
             state: "failed",
-            failure: { code: "NO_SPACE", message: peerText("the disk of the inbox is full") },
+            failure: { code: "DISK_FULL", message: peerText("the disk of the inbox is full") },
           },
         }],
       },

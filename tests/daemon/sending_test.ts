@@ -88,8 +88,9 @@ Deno.test("a taken name gets a number, or with --on-collision refuse the file is
       await transferIn(pair.alice, sent, "completed");
       assertEquals(await namesIn(pair.bob.inbox), ["a (1).txt", "a.txt"]);
     } else {
-      const { failure } = await transferIn(pair.bob, offer, "failed");
-      assertEquals(failure?.code, "NAME_TAKEN");
+      const { failure, transferred } = await transferIn(pair.bob, offer, "failed");
+      assertEquals([failure?.code, transferred], ["NAME_TAKEN", 0], "before a byte of it comes");
+      await transferIn(pair.alice, sent, "rejected");
       assertEquals(await namesIn(pair.bob.inbox), ["a.txt"]);
     }
     assertEquals(await Deno.readTextFile(join(pair.bob.inbox, "a.txt")), "mine");

@@ -199,21 +199,41 @@ export class Inbox {
     return this.#serial.run(() => guarded(doing, () => this.#publish(publication)));
   }
 
+  /**
+   * Whether a file could get that name now. It may be taken when the file is whole all the same.
+   *
+   * @throws {StorageError} `NAME_TAKEN`, as {@linkcode Inbox.publish}; or a failure of the file
+   * system.
+   */
+  async checkFree(name: string, collision: CollisionPolicy): Promise<void> {
+    await guarded(`look for ${this.pathOf(name)}`, async () => {
+      this.#free(name, await this.#takenNumbers(name), collision);
+    });
+  }
+
+  async #takenNumbers(name: string): Promise<TakenNumbers> {
+    const taken = new TakenNumbers(name);
+    for await (const existing of this.fs.names(this.path)) taken.see(existing);
+    return taken;
+  }
+
+  #free(name: string, taken: TakenNumbers, collision: CollisionPolicy): number {
+    const number = taken.lowestFree();
+    if (number !== undefined && (number === 0 || collision === "number")) return number;
+    throw new StorageError(
+      "NAME_TAKEN",
+      `${this.pathOf(name)} exists and is not replaced: move it away and have it sent again`,
+    );
+  }
+
   async #publish(publication: Publication): Promise<string> {
     const { name, collision, onPublishing, transferId } = publication;
     const part = this.partPath(transferId);
     await this.checkUnchanged();
     await this.#checkSame(part, publication.part);
-    const taken = new TakenNumbers(name);
-    for await (const existing of this.fs.names(this.path)) taken.see(existing);
+    const taken = await this.#takenNumbers(name);
     for (;;) {
-      const number = taken.lowestFree();
-      if (number === undefined || (number > 0 && collision === "refuse")) {
-        throw new StorageError(
-          "NAME_TAKEN",
-          `${this.pathOf(name)} exists and is not replaced: move it away and have it sent again`,
-        );
-      }
+      const number = this.#free(name, taken, collision);
       const savedAs = numberedName(name, number);
       await onPublishing(savedAs);
       const path = this.pathOf(savedAs);

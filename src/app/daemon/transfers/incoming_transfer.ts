@@ -242,9 +242,11 @@ export class IncomingTransfer implements ScheduledWork {
 
   /** Makes the partial file and tells the peer to send. */
   async #begin(): Promise<void> {
-    const { book, inbox, onAbort, file } = this.#options;
+    const { book, inbox, collision, onAbort, file } = this.#options;
     try {
       const { transferId } = this.entry.facts;
+      // Not only when all of it has come.
+      await inbox.checkFree(this.#name, collision);
       // First the journal: after a crash only partial files that it knows of are looked after.
       await book.change(this.entry, { hasPart: true });
       const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
