@@ -11,6 +11,7 @@
 import { StorageError } from "../base/errors.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
+import { displaced } from "./fair_share.ts";
 import { type FileSystem, joinPath, type OpenFile } from "./file_system.ts";
 import { guarded } from "./failure.ts";
 import {
@@ -34,7 +35,10 @@ const MAX_PENDING = 256;
 
 /** Options of {@linkcode Journal.open}. */
 export interface JournalOptions {
-  /** Most transfers that are remembered; the oldest ended ones go first. @default {1000} */
+  /**
+   * Most transfers that are remembered; the oldest ended ones of whoever has most go first.
+   * @default {1000}
+   */
   readonly maxTransfers?: number;
 }
 
@@ -198,7 +202,8 @@ export class Journal implements Disposable {
         `${this.#maxTransfers} transfers are under way or queued: wait for some, or cancel them`,
       );
     }
-    return ended.slice(0, Math.max(1, Math.floor(this.#maxTransfers / 10)));
+    const count = Math.max(1, Math.floor(this.#maxTransfers / 10));
+    return displaced(ended, ({ peer }) => peer, count);
   }
 
   /** The open file, unless it does not hold what we know of. */

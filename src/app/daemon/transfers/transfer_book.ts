@@ -9,11 +9,12 @@ import type { ListTransfersParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { TransferPage } from "../../../ipc/schemas.ts";
 import type { Log } from "../../../log/log.ts";
+import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
 import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
 
-/** Most transfers that are remembered; the oldest ended ones go first. */
+/** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
 const MAX_ENTRIES = 1000;
 /** Least time between two progress events of a transfer, in milliseconds. */
 const PROGRESS_MS = 500;
@@ -217,9 +218,11 @@ export class TransferBook {
   }
 
   #forgetOld(): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#entries.size <= MAX_ENTRIES) return;
-      if (entry.isFinal) this.#entries.delete(key);
+    const over = this.#entries.size - MAX_ENTRIES;
+    if (over <= 0) return;
+    const ended = this.#all().filter((entry) => entry.isFinal);
+    for (const { facts } of displaced(ended, (entry) => entry.facts.identity, over)) {
+      this.#entries.delete(keyOf(facts));
     }
   }
 }

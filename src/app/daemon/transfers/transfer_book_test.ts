@@ -193,6 +193,24 @@ Deno.test("the oldest ended transfers are forgotten beyond a thousand, live ones
   await book.settled();
 });
 
+Deno.test("a peer that floods makes its own transfers forgotten, in memory and in the journal", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const precious = book.begin(facts(0, { identity: "cd".repeat(32) }), "offered");
+  precious.update({ state: "completed", savedAs: "x", savedPath: "/inbox/x" });
+  await book.change(precious, {});
+  for (let i = 1; i <= 1005; i++) {
+    const entry = book.begin(facts(i), "offered");
+    entry.update({ state: "cancelled" });
+    await book.change(entry, {});
+  }
+  for (const one of [book, shelf.book()]) {
+    assertEquals(one.get(precious.facts.transferId).progress.state, "completed");
+    const gone = assertThrows(() => one.get(facts(1).transferId), OperationError);
+    assertEquals(gone.code, "TRANSFER_NOT_FOUND");
+  }
+});
+
 Deno.test("the partial file of a transfer that the journal drops is removed", async () => {
   await using shelf = await Shelf.open(2);
   const book = shelf.book();
