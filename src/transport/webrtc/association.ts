@@ -8,6 +8,7 @@ import type { Buffer } from "node:buffer";
 import { RTCDataChannel, RTCDataChannelParameters, RTCSctpTransport } from "werift";
 import type { RTCDtlsTransport } from "werift";
 import { TransportError } from "../../base/errors.ts";
+import { notSctpError, parsePacket } from "./fast/sctp_packet.ts";
 import { insidesOf } from "./library.ts";
 import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, nextTsn, previousTsn, tsnDistance } from "./tsn.ts";
 
@@ -129,7 +130,11 @@ export class Association {
     this.#containReceive();
     this.transport.setDtlsTransport(dtls);
     this.#sctp = insidesOf<SctpInsides>(this.transport.sctp, SCTP_SHAPE);
-    dtls.dataReceiver = (data) => void this.#sctp.handleData(data).catch(options.onFailure);
+    dtls.dataReceiver = (data) => {
+      // At a chunk without a length the library's parser would stand still for ever.
+      if (parsePacket(data) === undefined) return options.onFailure(notSctpError());
+      this.#sctp.handleData(data).catch(options.onFailure);
+    };
     // Known to the library only when it starts; until then it would answer a peer's INIT, and then
     // send its own: the peer aborts.
     this.#sctp.isServer = options.peerOpens;

@@ -11,6 +11,7 @@ interface Sctp {
   lastReceivedTsn: number;
   localTsn: number;
   remotePort: number;
+  handleData(data: Buffer): Promise<void>;
   receiveChunk(chunk: object): Promise<void>;
   setState(state: number): void;
   timer1Start(chunk: object): void;
@@ -30,7 +31,7 @@ function associate(peerOpens = true) {
     onClosed: () => closes.push("closed"),
   });
   const sctp = association.transport.sctp as unknown as Sctp;
-  return { association, sctp, failures, closes };
+  return { association, dtls, sctp, failures, closes };
 }
 
 Deno.test("an INIT that comes again does not set a running association back", async () => {
@@ -45,6 +46,28 @@ Deno.test("an INIT that comes again does not set a running association back", as
 
 Deno.test("the opener's side is no SCTP server, even before it starts", () => {
   assertEquals([associate(false).sctp.isServer, associate(true).sctp.isServer], [false, true]);
+});
+
+Deno.test("a packet that is not made of whole chunks ends the association unparsed: the library would never come to its end", async () => {
+  const header = [0x13, 0x88, 0x13, 0x88, 0, 0, 0, 0, 0, 0, 0, 0];
+  for (
+    const [chunk, whole] of [
+      [[10, 0, 0, 0], false], // a length of zero
+      [[10, 0, 0, 3], false],
+      [[10, 0, 0, 9], false],
+      [[10, 0, 0], false],
+      [[], false],
+      [[10, 0, 0, 4], true],
+    ] as const
+  ) {
+    const { association, dtls, sctp, failures } = associate();
+    let parsed = 0;
+    sctp.handleData = () => Promise.resolve(void parsed++);
+    dtls.dataReceiver(Buffer.of(...header, ...chunk));
+    const codes = failures.map((error) => error instanceof TransportError && error.code);
+    assertEquals([parsed, codes], whole ? [1, []] : [0, ["CHANNEL_LOST"]]);
+    await association.stop();
+  }
 });
 
 Deno.test("nothing starts again after the stop, whatever was still being answered", async () => {

@@ -5,13 +5,13 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { TransportError } from "../../../base/errors.ts";
 import type { FastPathTarget } from "../fast_path.ts";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
 import { LazyTimer } from "./lazy_timer.ts";
 import {
   COMMON_HEADER_BYTES,
   DATA_HEADER_BYTES,
+  notSctpError,
   type PacketAddress,
   type PacketVisitor,
   PacketWriter,
@@ -276,10 +276,6 @@ export class FastAssociation {
     this.#delayedSack[Symbol.dispose]();
     this.#sender?.clear();
   }
-}
-
-function notSctpError(): TransportError {
-  return new TransportError("CHANNEL_LOST", "the peer sent what is no SCTP packet");
 }
 
 /** An empty message is told by its identifier, around one byte (RFC 8831 section 6.6). */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { TransportError } from "../../../base/errors.ts";
 import { packetChecksum } from "./crc32c.ts";
 
 /** Bytes of the common header: ports, verification tag, checksum. */
@@ -130,6 +131,11 @@ export function parsePacket(bytes: Uint8Array): Packet | undefined {
     at += padded(length);
   }
   return new Packet(kind, bytes, view);
+}
+
+/** DTLS has proven that the peer wrote it, so it is no damage on the way: the session ends. */
+export function notSctpError(): TransportError {
+  return new TransportError("CHANNEL_LOST", "the peer sent what is no SCTP packet");
 }
 
 function isWholeChunk(view: DataView, type: number, at: number, length: number): boolean {
