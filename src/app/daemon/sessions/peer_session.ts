@@ -18,8 +18,8 @@ import { Outbox } from "./outbox.ts";
 const CLOSE_MS = 3000;
 
 /**
- * How long the peer may take to answer a ping that asks whether it has all. One that reads slowly,
- * or answers no pings, is not waited for longer.
+ * How long the peer may take to answer a ping, once its transport has acknowledged it, that asks
+ * whether it has all. One that reads slowly, or answers no pings, is not waited for longer.
  */
 const ANSWER_MS = 5000;
 
@@ -48,7 +48,7 @@ export interface PeerSessionOptions {
   readonly listener: PeerSessionListener;
   /** Milliseconds on a clock that never goes back. @default {milliseconds since 1970, steady} */
   readonly now?: () => number;
-  /** How long {@linkcode PeerSession.answered} waits, in milliseconds. @default {5000} */
+  /** How long {@linkcode PeerSession.taken} waits for the answer, in milliseconds. @default {5000} */
   readonly answerMs?: number;
 }
 
@@ -146,20 +146,25 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the peer has told all that it has to say to what it was sent: it has answered a
-   * ping that came after; or it is silent for too long, or the session has ended. Not for web
+   * Resolves when the peer has taken all that was sent and told all that it has to say to it: it has
+   * answered a ping that was sent last. One that is silent for too long after its transport has
+   * acknowledged all is taken at that word. Resolves at the session's end as well. Not for web
    * clients, which take no ping.
+   *
+   * @throws {TransportError} When the channel ended before.
    */
-  async answered(): Promise<void> {
+  async taken(): Promise<void> {
     if (this.#session.phase !== "open") return;
     const now = this.#now();
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise: answered, resolve } = Promise.withResolvers<void>();
     const asking = { askedMs: Math.trunc(now), done: resolve };
     this.#asking.add(asking);
-    const timer = setTimeout(resolve, this.#answerMs);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       this.#perform(this.#session.ping(now));
-      await promise;
+      await Promise.race([answered, this.drained()]);
+      timer = setTimeout(resolve, this.#answerMs);
+      await answered;
     } finally {
       clearTimeout(timer);
       this.#asking.delete(asking);

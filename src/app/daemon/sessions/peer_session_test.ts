@@ -156,29 +156,40 @@ Deno.test("the peer's answer comes after all that it has to say to what it was s
   const { a, b, path } = await open({ answerMs: 3_600_000 });
   path.stall();
   offer(a);
-  const answered = a.peer.answered();
+  const answered = a.peer.taken();
   path.resume();
   await answered;
   assertEquals(b.news.map(({ type }) => type), ["transfer-offered"]);
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
   assertEquals(a.peer.end, { by: "local" });
-  await a.peer.answered();
+  await a.peer.taken();
 });
 
-Deno.test("an answer is not waited for past its time, nor past the session's end", async () => {
-  const silent = await open({ answerMs: 10 });
-  silent.path.stall();
-  await silent.a.peer.answered();
-  silent.path.resume();
-  const lost = await open({ answerMs: 3_600_000 });
-  lost.path.stall();
-  const answered = lost.a.peer.answered();
-  lost.path.lose();
-  await answered;
-  assertEquals(lost.a.peer.end?.error?.code, "CONNECTION_LOST");
-  for (const { a, b } of [silent, lost]) {
-    a.peer.close();
+Deno.test("a peer whose transport acknowledges all, and that never answers, is waited for no longer than its time", async () => {
+  const raw = new RawPeer();
+  const { offerer, answerer } = memoryPair();
+  const end = new End(raw.session, answerer, undefined, { answerMs: 10 });
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  end.peer.approve();
+  await end.peer.taken();
+  assertEquals(end.peer.end, undefined);
+  await offerer.close();
+  await end.peer.ended;
+});
+
+Deno.test("the peer's answer is not waited for past the session's end", async () => {
+  for (const how of ["lost", "closed"] as const) {
+    const { a, b, path } = await open({ answerMs: 3_600_000 });
+    path.stall();
+    const taken = a.peer.taken().catch((error) => error.code);
+    if (how === "lost") path.lose();
+    else a.peer.close();
+    path.resume();
+    assert([undefined, "CHANNEL_LOST"].includes(await taken));
+    assertEquals(a.peer.end?.by, how === "lost" ? "failure" : "local");
     await Promise.all([a.peer.ended, b.peer.ended]);
   }
 });

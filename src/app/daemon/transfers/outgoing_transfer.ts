@@ -304,8 +304,7 @@ class Attempt {
   async #endOfSent(): Promise<TransferEnd | undefined> {
     let lost: string | undefined;
     try {
-      await this.#peer.drained();
-      if (!this.#session.web) await this.#peer.answered();
+      await (this.#session.web ? this.#peer.drained() : this.#peer.taken());
     } catch (error) {
       lost = messageOf(error);
     }
