@@ -310,12 +310,14 @@ class Attempt {
     }
     const error = this.#peer.end?.error;
     if (this.#endedLate !== undefined) return endOfLate(this.#endedLate);
-    if (error !== undefined) {
-      const state = error.code === "CONNECTION_LOST" ? "interrupted" : "failed";
-      return { state, failure: { code: error.code, message: error.message } };
+    if (error !== undefined && error.code !== "CONNECTION_LOST") {
+      return { state: "failed", failure: { code: error.code, message: error.message } };
     }
+    lost = error?.message ?? lost;
     if (lost === undefined) return undefined;
-    return { state: "interrupted", failure: { code: "CONNECTION_LOST", message: lost } };
+    const message = `all was sent, but the peer did not confirm it before the end (${lost}): ` +
+      "ask there whether the file has arrived, or send it again";
+    return { state: "interrupted", failure: { code: "CONNECTION_LOST", message } };
   }
 }
 
