@@ -50,6 +50,8 @@ export class TransferTable implements Transfers {
   readonly #ended = new RecentIds();
   /** Those of them that we have sent whole. */
   readonly #sentWhole = new RecentIds();
+  /** Those of them that we have received whole. */
+  readonly #receivedWhole = new RecentIds();
   #outgoing: LiveTransfer<OutgoingWork> | undefined;
   #incoming: LiveTransfer<IncomingWork> | undefined;
   #approved = false;
@@ -215,6 +217,10 @@ export class TransferTable implements Transfers {
   /** See {@linkcode Transfers.fail}. */
   fail(id: TransferId, message: string): readonly TransferEffect[] {
     const live = this.#find(id);
+    if (live === undefined && this.#receivedWhole.has(id)) {
+      this.#sendCancel(id, "incoming");
+      return this.take();
+    }
     if (live === undefined) return this.#lately(id);
     this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId: id }));
     return this.take();
@@ -409,6 +415,7 @@ export class TransferTable implements Transfers {
 
   #finishReceiving(live: LiveTransfer<IncomingWork>, receiver: FileReceiver): void {
     const hashVerified = receiver.finish();
+    this.#receivedWhole.add(live.work.file.transferId);
     this.#end(live, "completed", "remote", "all was received", undefined, hashVerified);
   }
 

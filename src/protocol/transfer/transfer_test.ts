@@ -480,6 +480,18 @@ Deno.test("a cancel or an error that crossed our last chunk is told of; for anot
   }
 });
 
+Deno.test("a file that came whole and can't be kept is taken back with a cancel, one that was sent is not", () => {
+  const { peer, transfers } = RawPeer.open({ capabilities: [] });
+  peer.send(offer({ size: 0, totalChunks: 0 }));
+  transfers.accept(ID, 0);
+  assertEquals(peer.send({ type: "file-finish", transferId: ID }).at(-1)?.type, "transfer-ended");
+  const cancel = { type: "cancel", transferId: ID, cancelledBy: "responder" };
+  assertEquals(peer.said(transfers.fail(ID, "the disk is full")), [cancel]);
+  const { transferId } = transfers.offer(fileOf(0), 0);
+  peer.send({ type: "file-accept", transferId });
+  assertEquals(transfers.fail(transferId, "too late"), []);
+});
+
 Deno.test("ended transfers are remembered within a bound", () => {
   const { peer } = RawPeer.open({ capabilities: [] });
   const ids = Array.from({ length: 100 }, (_, i) => i.toString(16).padStart(32, "0"));

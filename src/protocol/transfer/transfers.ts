@@ -49,7 +49,12 @@ export interface Transfers {
   resume(id: TransferId, now: number): readonly TransferEffect[];
   /** Declines an offer, withdraws one, or stops a transfer. @throws {MisuseError} When unknown. */
   cancel(id: TransferId, message: string): readonly TransferEffect[];
-  /** Gives a transfer up for a failure on our side (disk, file). @throws {MisuseError} When unknown. */
+  /**
+   * Gives a transfer up for a failure on our side (disk, file); a file that was received whole too,
+   * when it can't be kept.
+   *
+   * @throws {MisuseError} When unknown.
+   */
   fail(id: TransferId, message: string): readonly TransferEffect[];
   /** The piece to read and hand in next; undefined while paused, not accepted, or over. */
   nextChunk(id: TransferId): ChunkRequest | undefined;

@@ -247,7 +247,7 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
-          room: () => this.#options.listener.room(),
+          room: () => entry.transfers?.room() ?? this.#options.listener.room(),
           transferNews: (news) => entry.transfers?.deliver(news),
           ending: (end) => this.#ending(entry, end),
         },

@@ -49,6 +49,8 @@ export class IncomingTransfer implements ScheduledWork {
   /** Settled with the partial file when the offer was accepted; chunks wait for it. */
   readonly #file = Promise.withResolvers<IncomingFile>();
   readonly #queue: ReceiveQueue;
+  /** Resolved when a file that came whole is on disk, or can't be. */
+  readonly #kept = Promise.withResolvers<void>();
   #part: IncomingFile | undefined;
   #name = "";
   #accepted = false;
@@ -124,8 +126,12 @@ export class IncomingTransfer implements ScheduledWork {
     await this.#begin();
     const ended = await this.#over.promise;
     this.#giveUpFile();
-    if (ended.outcome === "completed") await this.#finish(ended);
-    else await this.#abort(ended);
+    try {
+      if (ended.outcome === "completed") await this.#finish(ended);
+      else await this.#abort(ended);
+    } finally {
+      this.#kept.resolve();
+    }
     return "done";
   }
 
@@ -215,6 +221,9 @@ export class IncomingTransfer implements ScheduledWork {
         break;
       case "transfer-ended":
         this.#ended = news;
+        if (this.#running && news.outcome === "completed") {
+          this.#options.session.keep(this.#kept.promise);
+        }
         this.#over.resolve(news);
         if (!this.#running) this.#endUnbegun(news);
         break;
@@ -264,7 +273,7 @@ export class IncomingTransfer implements ScheduledWork {
   async #finish(ended: EndedEffect): Promise<void> {
     const { book, inbox, collision, file } = this.#options;
     await this.#queue.drained();
-    if (this.#ownFailure !== undefined) return await this.#abort(ended);
+    if (this.#ownFailure !== undefined) return await this.#takeBack(ended);
     const part = await this.#file.promise;
     try {
       const { savedAs, hash } = await part.finish({
@@ -284,8 +293,15 @@ export class IncomingTransfer implements ScheduledWork {
     } catch (error) {
       const code = error instanceof StorageError ? error.code : "TRANSFER_FAILED";
       this.#ownFailure = { code, message: messageOf(error) };
-      await this.#abort(ended);
+      await this.#takeBack(ended);
     }
+  }
+
+  /** It came whole and can't be kept: its sender is told, too. */
+  async #takeBack(ended: EndedEffect): Promise<void> {
+    const message = this.#ownFailure?.message ?? "the file can't be kept";
+    this.#options.session.peer.act((transfers) => transfers.fail(this.#id, message));
+    await this.#abort(ended);
   }
 
   /** Ends early: the partial file goes, or stays for later when nobody wanted the end. */

@@ -1,6 +1,7 @@
 /**
- * A slow disk and a slow network hold the sender, and memory stays bounded: two sessions over a
- * channel in memory, which as the wire's has no receive pressure of its own.
+ * A slow disk and a slow network hold the sender, memory stays bounded, and what the receiver's
+ * disk makes of the file is the sender's end too: two sessions over a channel in memory, which as
+ * the wire's has no receive pressure of its own.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.t
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
-import { SessionTransfers } from "./session_transfers.ts";
+import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
@@ -46,6 +47,7 @@ class Side implements AsyncDisposable {
     readonly folder: TemporaryFolder,
     channel: Channel,
     options: SessionOptions,
+    more: Pick<SessionTransfersOptions, "keepingMs">,
     readonly data: DataFolder,
     journal: Journal,
   ) {
@@ -66,6 +68,7 @@ class Side implements AsyncDisposable {
           this.#peer.approve();
           this.opened.resolve();
         },
+        room: () => this.transfers.room(),
         transferNews: (news) => this.transfers.deliver(news),
         ending: () => {},
       },
@@ -77,14 +80,19 @@ class Side implements AsyncDisposable {
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
       onEnded: () => {},
+      ...more,
     });
   }
 
-  static async make(channel: Channel, options: SessionOptions): Promise<Side> {
+  static async make(
+    channel: Channel,
+    options: SessionOptions,
+    more: Pick<SessionTransfersOptions, "keepingMs"> = {},
+  ): Promise<Side> {
     const folder = await TemporaryFolder.make();
     const data = await folder.dataFolder();
     const journal = await Journal.open(folder.fs, data);
-    const side = new Side(folder, channel, options, data, journal);
+    const side = new Side(folder, channel, options, more, data, journal);
     side.#peer.start();
     return side;
   }
@@ -124,7 +132,9 @@ class Flow implements AsyncDisposable {
     readonly received: TransferEntry,
   ) {}
 
-  static async start(): Promise<Flow> {
+  static async start(
+    ofReceiver: Pick<SessionTransfersOptions, "keepingMs"> = {},
+  ): Promise<Flow> {
     const random = seededRandom("pressure");
     const keys = () => ({
       identity: KeyPair.generate("identity", random).publicKey,
@@ -135,7 +145,7 @@ class Flow implements AsyncDisposable {
     const [a, b] = [keys(), keys()];
     const [sender, receiver] = await Promise.all([
       Side.make(path.offerer, { ...a, remoteEphemeral: b.ephemeral.publicKey }),
-      Side.make(path.answerer, { ...b, remoteEphemeral: a.ephemeral.publicKey }),
+      Side.make(path.answerer, { ...b, remoteEphemeral: a.ephemeral.publicKey }, ofReceiver),
     ]);
     await Promise.all([sender.opened.promise, receiver.opened.promise]);
     const source = sender.folder.at("big");
@@ -208,13 +218,15 @@ class Flow implements AsyncDisposable {
     for (let i = 0; i < calls; i++) await Deno.lstat(this.sender.folder.path);
   }
 
+  /** How it ended for the sender and the receiver. */
+  async ends(): Promise<readonly [string, string]> {
+    await Promise.all(this.#running);
+    return [this.sent.progress.state, this.received.progress.state];
+  }
+
   /** All has arrived. */
   async finished(): Promise<void> {
-    await Promise.all(this.#running);
-    assertEquals([this.sent.progress.state, this.received.progress.state], [
-      "completed",
-      "completed",
-    ]);
+    assertEquals(await this.ends(), ["completed", "completed"]);
     assertEquals((await Deno.stat(this.receiver.folder.at("inbox/big"))).size, SIZE);
   }
 
@@ -268,4 +280,35 @@ Deno.test("a slow network: Backpressure: if peer cannot accept data, pause readi
   assertEquals(flow.read, held, "not a chunk more");
   flow.path.resume();
   await flow.finished();
+});
+
+Deno.test("a sent file is not completed before the receiver has it on disk under its name", async () => {
+  await using flow = await Flow.start();
+  const told: string[] = [];
+  const lookTwice = async () => {
+    told.push(flow.sent.progress.state);
+    await flow.barrier(CHUNKS);
+    told.push(flow.sent.progress.state);
+  };
+  flow.receiver.folder.fs.inject({ on: "link", action: { before: lookTwice } });
+  await flow.accept();
+  await flow.finished();
+  assertEquals(told, ["active", "active"]);
+});
+
+Deno.test("a disk that takes too long to keep the file holds the session no longer", async () => {
+  await using flow = await Flow.start({ keepingMs: 10 });
+  const untilSent = async () => {
+    while (!flow.sent.isFinal) await flow.barrier(1);
+  };
+  flow.receiver.folder.fs.inject({ on: "link", action: { before: untilSent } });
+  await flow.accept();
+  await flow.finished();
+});
+
+Deno.test("a file that came whole and can't be kept is not completed for its sender either", async () => {
+  await using flow = await Flow.start();
+  flow.receiver.folder.fs.inject({ on: "link", action: { fail: "EIO" } });
+  await flow.accept();
+  assertEquals(await flow.ends(), ["cancelled", "failed"]);
 });

@@ -7,6 +7,13 @@ import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
 
+/**
+ * How long a file that has come whole may take to get on disk before the peer's next message is
+ * read all the same, in milliseconds: less than a sender waits for our last word, and far less than
+ * the silence after which a peer gives us up.
+ */
+const KEEPING_MS = 4000;
+
 /** Options of {@linkcode SessionTransfers}. */
 export interface SessionTransfersOptions {
   /** The session's id. */
@@ -21,6 +28,8 @@ export interface SessionTransfersOptions {
   readonly onOffer: (file: IncomingFile, transfers: SessionTransfers) => void;
   /** Told when a transfer has ended, and another may begin. */
   readonly onEnded: () => void;
+  /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {4000} */
+  readonly keepingMs?: number;
 }
 
 /** See the module's text. */
@@ -28,6 +37,7 @@ export class SessionTransfers {
   readonly #options: SessionTransfersOptions;
   readonly #routes = new Map<TransferId, (news: TransferNews) => void>();
   readonly #incoming = new Set<TransferId>();
+  #keeping: Promise<void> | undefined;
   #lost = false;
 
   /** Starts with none. */
@@ -68,6 +78,26 @@ export class SessionTransfers {
   /** The session ends by itself: what its transfers are told from here on is not their choice. */
   markLost(): void {
     this.#lost = true;
+  }
+
+  /**
+   * A file has come whole and is being kept: until it is on disk, or that takes too long, what the
+   * peer says is not read. So our answer to its next ping says that it is.
+   */
+  keep(done: Promise<void>): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#options.keepingMs ?? KEEPING_MS);
+    this.#keeping = promise;
+    promise.then(() => {
+      clearTimeout(timer);
+      this.#keeping = undefined;
+    });
+    done.then(resolve);
+  }
+
+  /** What to wait for before more of the peer's messages are read; undefined for nothing. */
+  room(): Promise<void> | undefined {
+    return this.#keeping;
   }
 
   /**
