@@ -82,9 +82,11 @@ export class SessionTransfers {
 
   /**
    * A file has come whole and is being kept: until it is on disk, or that takes too long, what the
-   * peer says is not read. So our answer to its next ping says that it is.
+   * peer says is not read. So our answer to its next ping says that it is. A web client asks
+   * nothing, and may send its next file at once.
    */
   keep(done: Promise<void>): void {
+    if (this.web) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.keepingMs ?? KEEPING_MS);
     this.#keeping = promise;

@@ -1,0 +1,31 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PeerSession } from "../sessions/peer_session.ts";
+import { SessionTransfers } from "./session_transfers.ts";
+
+/** Transfers of a session that says nothing. */
+const transfersOf = (web: boolean) =>
+  new SessionTransfers({
+    sessionId: "session",
+    identity: "ab".repeat(32),
+    web,
+    peer: {} as PeerSession,
+    onOffer: () => {},
+    onEnded: () => {},
+  });
+
+Deno.test("nothing more is read until a file that came whole is kept", async () => {
+  const transfers = transfersOf(false);
+  const kept = Promise.withResolvers<void>();
+  transfers.keep(kept.promise);
+  const room = transfers.room();
+  assert(room !== undefined);
+  kept.resolve();
+  await room;
+  assertEquals(transfers.room(), undefined);
+});
+
+Deno.test("a web client, which may send its next file at once, is read on", () => {
+  const transfers = transfersOf(true);
+  transfers.keep(new Promise(() => {}));
+  assertEquals(transfers.room(), undefined);
+});
