@@ -18,26 +18,13 @@ export function displaced<T>(
   peerOf: (one: T) => string,
   count: number,
 ): readonly T[] {
-  const shares = new Map<
-    string,
-    { readonly all: (readonly [age: number, one: T])[]; gone: number }
-  >();
-  for (const [age, one] of ended.entries()) {
-    const peer = peerOf(one);
-    const share = shares.get(peer);
-    if (share === undefined) shares.set(peer, { all: [[age, one]], gone: 0 });
-    else share.all.push([age, one]);
-  }
-  const chosen: T[] = [];
-  while (chosen.length < count) {
-    const [largest] = [...shares.values()].sort((a, b) =>
-      (b.all.length - b.gone) - (a.all.length - a.gone) ||
-      (a.all[a.gone]?.[0] ?? Infinity) - (b.all[b.gone]?.[0] ?? Infinity)
-    );
-    const next = largest?.all[largest.gone];
-    if (largest === undefined || next === undefined) break;
-    largest.gone++;
-    chosen.push(next[1]);
-  }
-  return chosen;
+  // How many of its peer's there are from each to the newest: the first to go have most behind them.
+  const shares = new Map<string, number>();
+  const ranked = ended.toReversed().map((one) => {
+    const share = (shares.get(peerOf(one)) ?? 0) + 1;
+    shares.set(peerOf(one), share);
+    return { one, share };
+  }).toReversed();
+  // Sorting is stable: of equal shares the oldest stays first.
+  return ranked.toSorted((a, b) => b.share - a.share).slice(0, count).map(({ one }) => one);
 }

@@ -17,7 +17,7 @@ interface Rung {
   readonly options: Omit<CrossingOptions, "deadlineMs">;
 }
 
-/** What came of a rung; a line of JSON when another process climbed. */
+/** What came of a rung; plain data, since another process may have climbed. */
 export interface Climbed {
   readonly name: string;
   /** Seconds; absent when it was lost. */

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { canMakeNamespaces, canShape, NetworkNamespace } from "../support/network_namespace.ts";
 import { DAEMON } from "../support/program.ts";
-import { Travellers } from "./crossing.ts";
+import { type CrossingEnd, Travellers } from "./crossing.ts";
 import { say } from "./results.ts";
 
 const canCut = await canMakeNamespaces();
@@ -29,6 +29,11 @@ async function hosts(stack: AsyncDisposableStack) {
   return { one, two, travellers: stack.use(await Travellers.make(programs)) };
 }
 
+function assertLostByBoth({ result, sender, receiver }: CrossingEnd): void {
+  const lost = "CONNECTION_LOST";
+  assertEquals([result, sender.code, receiver.code], ["ended", lost, lost]);
+}
+
 Deno.test(
   "the cable is pulled while a file flows: both hosts say CONNECTION_LOST, and meet when it is back",
   { ignore: !canCut },
@@ -39,11 +44,7 @@ Deno.test(
       { bytes: 50_000_000, deadlineMs: 60_000 },
       () => two.ip("link", "set", "cable", "down"),
     );
-    assertEquals([cut.result, cut.sender.code, cut.receiver.code], [
-      "ended",
-      "CONNECTION_LOST",
-      "CONNECTION_LOST",
-    ]);
+    assertLostByBoth(cut);
     await two.ip("link", "set", "cable", "up");
     const again = await travellers.crossDirectly({ bytes: 200_000, deadlineMs: 60_000 });
     assertEquals(again.result, "arrived");
@@ -56,16 +57,12 @@ Deno.test(
   async () => {
     await using stack = new AsyncDisposableStack();
     const { one, travellers } = await hosts(stack);
-    const { result, sender, receiver } = await travellers.crossDirectly(
+    const forbidden = await travellers.crossDirectly(
       { bytes: 50_000_000, deadlineMs: 60_000 },
       // Each datagram is now an error of the socket.
       () => one.ip("route", "add", "prohibit", "10.78.0.2/32"),
     );
-    assertEquals([result, sender.code, receiver.code], [
-      "ended",
-      "CONNECTION_LOST",
-      "CONNECTION_LOST",
-    ]);
+    assertLostByBoth(forbidden);
   },
 );
 

@@ -15,6 +15,9 @@ const CABLES = {
 
 const PREFIX = { IPv4: 24, IPv6: 64 } as const;
 
+const addressesAt = (cable: keyof typeof CABLES, end: 0 | 1): string[] =>
+  (["IPv4", "IPv6"] as const).map((family) => `${CABLES[cable][family][end]}/${PREFIX[family]}`);
+
 /** See the module's text. Disposing it removes them. */
 export class ThreeHosts implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
@@ -37,12 +40,7 @@ export class ThreeHosts implements AsyncDisposable {
       stack.use(await NetworkNamespace.make()),
     ];
     for (const [name, outer] of [["one", one], ["two", two]] as const) {
-      const ends = [0, 1].map((end) =>
-        (["IPv4", "IPv6"] as const).map((family) =>
-          `${CABLES[name][family][end]}/${PREFIX[family]}`
-        )
-      );
-      await outer.lay(name, ends[0] ?? [], middle, ends[1] ?? []);
+      await outer.lay(name, addressesAt(name, 0), middle, addressesAt(name, 1));
     }
     return new ThreeHosts(one, middle, two, stack.move());
   }

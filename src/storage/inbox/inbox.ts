@@ -206,6 +206,7 @@ export class Inbox {
    * system.
    */
   async checkFree(name: string, collision: CollisionPolicy): Promise<void> {
+    if (collision === "number") return; // one is found when the file is whole
     await guarded(`look for ${this.pathOf(name)}`, async () => {
       this.#free(name, await this.#takenNumbers(name), collision);
     });

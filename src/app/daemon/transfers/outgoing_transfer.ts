@@ -308,8 +308,9 @@ class Attempt {
     } catch (error) {
       lost = messageOf(error);
     }
-    const error = this.#peer.end?.error;
-    if (this.#endedLate !== undefined) return endOfLate(this.#endedLate);
+    const late = this.#endedLate;
+    if (late !== undefined && late.error === undefined) return { state: "cancelled" };
+    const error = late?.error ?? this.#peer.end?.error;
     if (error !== undefined && error.code !== "CONNECTION_LOST") {
       return { state: "failed", failure: { code: error.code, message: error.message } };
     }
@@ -319,12 +320,6 @@ class Attempt {
       "ask there whether the file has arrived, or send it again";
     return { state: "interrupted", failure: { code: "CONNECTION_LOST", message } };
   }
-}
-
-/** State and failure of a transfer of which all was sent, and which the peer then ended. */
-function endOfLate({ error }: EndedLateEffect): TransferEnd {
-  if (error === undefined) return { state: "cancelled" };
-  return { state: "failed", failure: { code: error.code, message: error.message } };
 }
 
 /** State and failure of a transfer that ended without being completed. */
