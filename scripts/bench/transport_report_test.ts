@@ -26,13 +26,13 @@ Deno.test("a section takes the place of the one before and leaves the rest of th
     cpu: "some CPU",
     cores: 2,
     memoryGb: 8,
-    deno: "2.9.5",
+    deno: "2.9.6",
     load: 1,
   };
   const section = formatSection(results, 2, machine);
   const once = placeSection("# Benchmarks\n\n## Core\n\nnumbers\n", section);
   assertStringIncludes(once, "## Core");
-  assertStringIncludes(once, "1970-01-01, Deno 2.9.5, linux 6, some CPU, 2 cores");
+  assertStringIncludes(once, "1970-01-01, Deno 2.9.6, linux 6, some CPU, 2 cores");
   const followed = `${once}\n## Another\n`;
   assertEquals(placeSection(followed, section), followed);
   const changed = formatSection(new Map(), 2, machine);

@@ -5,7 +5,7 @@
  */
 
 /** The version of Deno that programs are built with and run on. */
-export const DENO_VERSION = "2.9.5";
+export const DENO_VERSION = "2.9.6";
 
 /** A package of the npm registry, pinned by content. */
 export interface PinnedPackage {
