@@ -157,8 +157,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
           await answerer.channel.send("echo", { signal });
           const drained = answerer.channel.drained({ signal });
           await offerer.channel.receive({ signal });
-          await offerer.channel.close({ graceful, signal });
-          await drained;
+          await Promise.all([drained, offerer.channel.close({ graceful, signal })]);
         });
       }
     });
@@ -193,8 +192,7 @@ for (const [chunk, graceful] of [["RECONFIG", true], ["ABORT", false]] as const)
       await offerer.channel.receive({ signal });
       assertEquals(chunks, [], "nothing has been acknowledged yet");
       const drained = answerer.channel.drained({ signal });
-      await offerer.channel.close({ graceful, signal });
-      await drained;
+      await Promise.all([drained, offerer.channel.close({ graceful, signal })]);
       assertEquals(chunks[0], [ChunkType.SACK, ChunkType[chunk]]);
     });
   });
