@@ -14,7 +14,7 @@ import {
 } from "../../src/transport/webrtc/fast/sctp_packet.ts";
 import type { FastPath, FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { connected } from "./harness.ts";
-import { closeNotify, deafen, editSent, sctpOf } from "./leaving.ts";
+import { closeNotify, deafen, editSent, sctpOf } from "../support/leaving.ts";
 
 const WAYS: Record<string, () => FastPath> = {
   "": createFastPath,
@@ -114,7 +114,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
   ) {
     Deno.test(`${name} acknowledges what was sent, before it ends the channel${suffix}`, async () => {
       await between(way, async (offerer, answerer, signal) => {
-        deafen(offerer.target);
+        void deafen(offerer.target);
         await answerer.channel.send("echo", { signal });
         const drained = answerer.channel.drained({ signal });
         arrive(answerer.target, make(chunksFor(answerer.target)));
@@ -128,7 +128,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
       await between(way, async (offerer, answerer, signal) => {
         await offerer.channel.send("hello", { signal });
         await answerer.channel.receive({ signal });
-        deafen(offerer.target);
+        void deafen(offerer.target);
         await answerer.channel.send("echo", { signal });
         const drained = answerer.channel.drained({ signal });
         arrive(answerer.target, make(chunksFor(answerer.target)));
@@ -139,7 +139,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
   }
   Deno.test(`a DTLS close_notify acknowledges nothing: the channel ends undrained${suffix}`, async () => {
     await between(way, async (offerer, answerer, signal) => {
-      deafen(offerer.target);
+      void deafen(offerer.target);
       await answerer.channel.send("echo", { signal });
       const drained = answerer.channel.drained({ signal });
       await closeNotify(offerer.target);

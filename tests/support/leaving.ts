@@ -33,14 +33,21 @@ export function editSent({ dtlsTransports: [dtls] }: FastPathTarget, edit: Edit)
 /** What is sent in a packet's place. */
 export type Edit = (packet: Buffer) => Buffer;
 
-/** From now on no user data reaches this peer's association: it acknowledges none. */
-export function deafen({ dtlsTransports: [dtls] }: FastPathTarget): void {
+/**
+ * From now on no user data reaches this peer's association: it acknowledges none.
+ *
+ * @returns Resolves when the first has come and was not taken.
+ */
+export function deafen({ dtlsTransports: [dtls] }: FastPathTarget): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
   const receive = dtls.dataReceiver;
   dtls.dataReceiver = (packet) => {
     let holdsData = false;
     parsePacket(packet)?.visit({ data: () => holdsData = true });
-    if (!holdsData) receive(packet);
+    if (holdsData) resolve();
+    else receive(packet);
   };
+  return promise;
 }
 
 interface DtlsInsides {
