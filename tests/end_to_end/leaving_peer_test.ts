@@ -135,26 +135,37 @@ const ANSWERERS: Record<string, Case> = {
   },
 };
 
+/** Runs ours with a scripted peer, and looks at how it ended. */
+async function play(ours: "offerer" | "answerer", { act, fatal, waits }: Case): Promise<void> {
+  using deadline = new Deadline(60_000, { what: "the run" });
+  const args = byFile("-", "-")[ours];
+  await using run = new Run(DAEMON, waits ? having(args, "--phase-timeout-secs", "5") : args);
+  const lines = { put: (line: string) => run.input(line), take: () => run.line() };
+  const theirs = ours === "offerer" ? "answerer" : "offerer";
+  await using peer = await connectScripted(theirs, lines, deadline.signal);
+  await act(peer, deadline.signal);
+  const outcome = await run.outcome();
+  if (fatal !== undefined) assertFatal(outcome, fatal);
+  else assertExchanged(ours === "offerer" ? "Offerer" : "Answerer", outcome);
+}
+
 for (
   const [ours, theirs, cases] of [
     ["answerer", "offerer", OFFERERS],
     ["offerer", "answerer", ANSWERERS],
   ] as const
 ) {
-  for (const [what, { act, fatal, waits }] of Object.entries(cases)) {
-    const end = fatal === undefined ? "succeeds" : "fails";
-    Deno.test(`the ${ours} ${end} whose ${theirs} ${what}`, async () => {
-      using deadline = new Deadline(60_000, { what: "the run" });
-      const args = byFile("-", "-")[ours];
-      await using run = new Run(DAEMON, waits ? having(args, "--phase-timeout-secs", "3") : args);
-      const lines = { put: (line: string) => run.input(line), take: () => run.line() };
-      await using peer = await connectScripted(theirs, lines, deadline.signal);
-      await act(peer, deadline.signal);
-      const outcome = await run.outcome();
-      if (fatal !== undefined) assertFatal(outcome, fatal);
-      else assertExchanged(ours === "offerer" ? "Offerer" : "Answerer", outcome);
-    });
+  for (const [what, one] of Object.entries(cases)) {
+    if (one.waits) continue;
+    const end = one.fatal === undefined ? "succeeds" : "fails";
+    Deno.test(`the ${ours} ${end} whose ${theirs} ${what}`, () => play(ours, one));
   }
+  // At once, as they all wait.
+  const waiting = Object.entries(cases).filter(([, { waits }]) => waits);
+  const names = waiting.map(([what]) => what).join("; or ");
+  Deno.test(`the ${ours} fails at its deadline whose ${theirs} ${names}`, async () => {
+    await Promise.all(waiting.map(([, one]) => play(ours, one)));
+  });
 }
 
 const DEAF_OFFERER: Program = {
@@ -167,7 +178,7 @@ const DEAF_OFFERER: Program = {
 };
 
 Deno.test("the answerer fails whose offerer is killed before it has acknowledged the echo", async () => {
-  const args = having(byFile("-", "-").answerer, "--phase-timeout-secs", "3");
+  const args = having(byFile("-", "-").answerer, "--phase-timeout-secs", "5");
   await using answerer = new Run(DAEMON, args);
   await using offerer = new Run(DEAF_OFFERER, []);
   await answerer.input(await offerer.line());
