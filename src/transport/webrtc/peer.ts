@@ -120,10 +120,9 @@ export class Peer {
     connection.localPassword = randomIceString(32);
     insides.userHistory = { [connection.localUsername]: connection.localPassword };
     connection.iceControlling = options.role === "offerer";
-    this.#agent = new IceAgent(connection);
+    this.#agent = new IceAgent(connection, options.scope);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
-      onHeard: () => this.#agent.heard(),
       onSocketError: () => {},
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
@@ -149,7 +148,6 @@ export class Peer {
         dtlsTransports: [peer.#dtls],
         sctpTransport: peer.#association.transport,
         replays: () => peer.#handshake?.replays,
-        onHeard: () => peer.#agent.heard(),
         onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
@@ -245,10 +243,7 @@ export class Peer {
       fingerprints,
       certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
       send: (datagram) => connection.send(datagram),
-      onData: (data) => {
-        this.#agent.heard();
-        this.#dtls.dataReceiver(data);
-      },
+      onData: (data) => this.#dtls.dataReceiver(data),
       onClosed: () => this.#onEnd({ by: "remote" }),
     });
     this.#handshake = handshake;
