@@ -1,5 +1,6 @@
 /** A peer whose address changes, and strangers who would have one moved. */
 import { assert, assertEquals } from "@std/assert";
+import { abortable } from "../../src/base/deadline.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { assertAlive, catcher, connected, inject, remoteOf } from "./harness.ts";
@@ -80,7 +81,7 @@ Deno.test("a nomination that was recorded and is sent from another address is no
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
     const { connection } = b.get().iceTransports[0];
     const before = [connection.checkList.length, ...remoteOf(b.get())];
-    inject(b.get(), await recorded.promise, STRANGER);
+    inject(b.get(), await abortable(recorded.promise, signal), STRANGER);
     assertEquals([connection.checkList.length, ...remoteOf(b.get())], before);
     assertEquals(sent, []);
     await assertAlive(offerer, answerer, signal);
@@ -109,7 +110,7 @@ Deno.test("a nomination that was withheld and is sent by a stranger moves nobody
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
     const before = remoteOf(b.get());
     isOpen = true;
-    await asked.promise;
+    await abortable(asked.promise, signal);
     // Nor does anything else of the same request from there.
     for (let i = 0; i < 5; i++) if (data !== undefined) inject(b.get(), data, STRANGER);
     await assertAlive(offerer, answerer, signal);
