@@ -10,6 +10,7 @@
  */
 import { Buffer } from "node:buffer";
 import { TransportError } from "../../base/errors.ts";
+import { logFor } from "../../log/log.ts";
 import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "./library.ts";
 import { PathWatch } from "./path_watch.ts";
@@ -239,6 +240,8 @@ export class IceAgent implements Disposable {
     connection.nominated = pair;
     // The library sends only while its own consent checks, which are of one pair, are answered.
     this.#insides.queryConsent();
+    const [address, port] = pair.remoteAddr;
+    logFor("transport").debug("moved to another path to the peer", { address, port });
   }
 }
 

@@ -47,9 +47,9 @@ export interface Paths<P> {
 export interface PathWatchOptions {
   /** Called once, when no path is left. Nothing is checked any more. */
   readonly onGone: () => void;
-  /** @default {2000} */
+  /** Between two checks of a pair that answers. @default {2000} */
   readonly consentMs?: number;
-  /** @default {500} */
+  /** After a check without an answer, until the next. @default {500} */
   readonly retryMs?: number;
 }
 
