@@ -22,10 +22,12 @@ import type { Connector } from "../../../transport/connector.ts";
 import { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { openChannel, type OpenedChannel } from "./open_channel.ts";
-import { PeerSession } from "./peer_session.ts";
+import { PeerSession, type TransferNews } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
+
+const STOPPING = "the daemon is stopping";
 
 /** What is told about sessions to the transfers. */
 export interface SessionsListener {
@@ -75,6 +77,8 @@ interface Entry {
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
+  /** Set when the daemon stops: whether the peer has taken the cancel of its transfers. */
+  taken?: Promise<boolean>;
 }
 
 /** See the module's text. */
@@ -100,7 +104,7 @@ export class Sessions {
    */
   pair(request: PairRequest): SessionView {
     const { maxPeers, events } = this.#options;
-    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
+    if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
     if (this.open >= maxPeers) {
       throw new OperationError(
         "LIMIT_EXCEEDED",
@@ -163,11 +167,49 @@ export class Sessions {
     for (const entry of this.#allOf(identity)) this.#end(entry, message);
   }
 
+  /**
+   * Opens none any more, and cancels what is in transfer over those that are open; they stay open.
+   *
+   * @param signal Ends the wait.
+   * @returns The ids of the sessions whose peer has not taken that, when all have or the wait ended.
+   */
+  async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    this.#stopping = true;
+    const deaf = new Set<string>();
+    const waits: Promise<boolean>[] = [];
+    for (const entry of this.#entries.values()) {
+      const { peer, view: { sessionId } } = entry;
+      if (entry.view.state === "open" && peer !== undefined) {
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        entry.taken = promise;
+        waits.push(promise);
+        peer.cancelTransfers(STOPPING, signal).then(() => resolve(true), (error) => {
+          this.#options.log.warn("a peer has not taken what was said to it last", {
+            session: sessionId,
+            reason: messageOf(error),
+          });
+          deaf.add(sessionId);
+          resolve(false);
+        });
+      } else this.#end(entry, STOPPING);
+    }
+    await Promise.all(waits);
+    return deaf;
+  }
+
+  /**
+   * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
+   * sent, since the session was not open or the daemon is not stopping.
+   */
+  takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
+    return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
+  }
+
   /** Opens none any more and ends all in order; resolves when they have ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const entries = [...this.#entries.values()];
-    for (const entry of entries) this.#end(entry, "the daemon is stopping");
+    for (const entry of entries) this.#end(entry, STOPPING);
     await Promise.all(entries.map(({ running }) => running));
   }
 
@@ -176,7 +218,7 @@ export class Sessions {
     this.#stopping = true;
     const entries = [...this.#entries.values()];
     await Promise.all(entries.map(async ({ abort, peer, running }) => {
-      abort.abort(new OperationError("STOPPING", "the daemon is stopping"));
+      abort.abort(new OperationError("STOPPING", STOPPING));
       await peer?.[Symbol.asyncDispose]();
       await running;
     }));
@@ -248,7 +290,7 @@ export class Sessions {
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
           room: () => entry.transfers?.room() ?? this.#options.listener.room(),
-          transferNews: (news) => entry.transfers?.deliver(news),
+          transferNews: (news) => this.#transferNews(entry, news),
           ending: (end) => this.#ending(entry, end),
         },
       });
@@ -315,6 +357,13 @@ export class Sessions {
     events.publish({ type: "session-opened", session: entry.view });
     peer.approve();
     listener.onOpen(transfers);
+  }
+
+  #transferNews({ peer, transfers }: Entry, news: TransferNews): void {
+    if (this.#stopping && news.type === "transfer-offered") {
+      // Nobody will decide about it any more.
+      peer?.act((moves) => moves.cancel(news.file.transferId, STOPPING));
+    } else transfers?.deliver(news);
   }
 
   /** From here on it is no session to decide about, or to send over. */

@@ -304,7 +304,10 @@ class Attempt {
   async #endOfSent(): Promise<TransferEnd | undefined> {
     let lost: string | undefined;
     try {
-      await (this.#session.web ? this.#peer.drained() : this.#peer.taken());
+      if (this.#session.web) await this.#peer.drained();
+      else if (!await this.#peer.taken() && this.#peer.end?.by === "local") {
+        lost = "the session was closed here";
+      }
     } catch (error) {
       lost = messageOf(error);
     }

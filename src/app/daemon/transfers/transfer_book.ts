@@ -12,7 +12,12 @@ import type { Log } from "../../../log/log.ts";
 import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
-import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
+import {
+  isEarlyEnd,
+  TransferEntry,
+  type TransferFacts,
+  type TransferProgress,
+} from "./transfer_entry.ts";
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
 const MAX_ENTRIES = 1000;
@@ -61,6 +66,9 @@ export class TransferBook {
   readonly #rates = new Map<TransferEntry, Rate>();
   #writing: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
+  /** Resolved, and replaced, when a transfer has ended. */
+  #ended = Promise.withResolvers<void>();
 
   /** Starts with what the journal remembers. */
   constructor(options: TransferBookOptions) {
@@ -89,14 +97,33 @@ export class TransferBook {
   }
 
   /** Changes a transfer; the change is told of when it is on disk. */
-  change(
+  async change(
     entry: TransferEntry,
     changes: Partial<TransferProgress>,
     event?: TransferEventType,
   ): Promise<void> {
+    const early = changes.state !== undefined && isEarlyEnd(changes.state);
+    if (early && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
     entry.update({ ...changes, updatedAt: this.#options.now() });
-    if (entry.isFinal) this.#rates.delete(entry);
-    return this.#keep(entry, event);
+    if (entry.isFinal) {
+      this.#rates.delete(entry);
+      this.#ended.resolve();
+      this.#ended = Promise.withResolvers<void>();
+    }
+    await this.#keep(entry, event);
+  }
+
+  /**
+   * The daemon stops: from now on an end other than a completion counts, is kept and is told only
+   * when `mayEnd` resolves with true. After false the transfer stays as it was, for the next start.
+   */
+  holdEnds(mayEnd: (entry: TransferEntry) => Promise<boolean>): void {
+    this.#mayEnd = mayEnd;
+  }
+
+  /** Resolves when none of these is live; after {@linkcode TransferBook.holdEnds} perhaps never. */
+  async allEnded(which: (entry: TransferEntry) => boolean): Promise<void> {
+    while (this.live().some(which)) await this.#ended.promise;
   }
 
   /** Bytes have moved; told of now and then, and kept in memory only. */

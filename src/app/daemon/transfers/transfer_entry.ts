@@ -12,6 +12,11 @@ const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
   ["completed", "rejected", "cancelled", "failed", "interrupted"],
 );
 
+/** Whether it is an end other than a completion. */
+export function isEarlyEnd(state: TransferState): boolean {
+  return FINAL.has(state) && state !== "completed";
+}
+
 /** What a transfer is from its beginning. */
 export interface TransferFacts {
   /** 32 lower-case hex digits. */
