@@ -101,6 +101,10 @@ const HAPPENING: DaemonEvent[] = [
   ended("CONNECTION_LOST", "the peer went away"),
   { type: "daemon-stopping", reason: "signal" },
 ];
+const LEFT_BEHIND: readonly DaemonEvent[] = [
+  { type: "daemon-stopping", reason: "api" },
+  { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
+];
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
   status: threeWays(["status"]),
   peers: [
@@ -330,7 +334,10 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
   shutdown: [
     { words: ["shutdown"] },
     { words: ["shutdown", "--json", "--force"] },
-    { words: ["shutdown", "--wait"] },
+    ...threeWays(["shutdown", "--wait"]),
+    ...threeWays(["shutdown", "--wait"], { onShutdown: LEFT_BEHIND }),
+    { words: ["shutdown", "--wait", "--force"], stage: { onShutdown: LEFT_BEHIND } },
+    { about: "killed", words: ["shutdown", "--wait"], stage: { onShutdown: [] } },
   ],
   completion: [
     { words: ["completion", "bash"] },
