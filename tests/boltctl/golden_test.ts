@@ -24,6 +24,7 @@ const OFFER = transfer(5, { direction: "incoming", state: "offered", name: peerT
 const DONE = transfer(6, { state: "completed", transferred: 3_000_000 });
 const HALF = transfer(7, { state: "active", transferred: 1_500_000, name: peerText("half.bin") });
 const FAILED = transfer(8, {
+  protocolTransferId: "e5".repeat(16),
   state: "failed",
   transferred: 10,
   name: peerText("very long name of a film that no table has room for.mkv"),

@@ -117,6 +117,32 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
     for (const line of alice.run.stderr.trim().split("\n")) assert(line.startsWith("["), line);
   });
 
+  await t.step(
+    "a transfer leaves a line at its start and at its end, with ids that both ends tell",
+    () => {
+      const wire = offer.transferId;
+      const ids = `transfer=${sent?.transferId} protocol_transfer=${wire} direction=outgoing ` +
+        `peer=${identity}`;
+      const lines = alice.run.stderr.split("\n").filter((line) => line.includes("] transfer "));
+      assertEquals(lines[0], `[bolt-daemon] transfer started ${ids} size=${content.length}`);
+      const ended = ` transfer ended ${ids} state=completed bytes=${content.length} seconds=`;
+      assertMatch(lines[1]?.replace(`[bolt-daemon]${ended}`, "") ?? "", /^\d+(\.\d+)?$/);
+      assertEquals(lines.length, 2);
+      const told = bob.run.stderr.trim().split("\n").map((line) => JSON.parse(line));
+      const end = told.find(({ message }) => message === "[bolt-daemon] transfer ended");
+      const { seconds, ...fields } = end.fields;
+      assert(seconds >= 0);
+      assertEquals(fields, {
+        transfer: wire,
+        protocol_transfer: wire,
+        direction: "incoming",
+        peer: offer.identity,
+        state: "completed",
+        bytes: content.length,
+      });
+    },
+  );
+
   await t.step("a second signal forces the end: exit 1", async () => {
     const long = folder.path("long");
     await Deno.writeFile(long, someBytes(LONG));

@@ -20,6 +20,7 @@ import { registerMetrics } from "./metrics.ts";
 import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
+import { Tally } from "./tally.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { TransferBook } from "./transfers/transfer_book.ts";
 import { TransferDesk } from "./transfers/transfer_desk.ts";
@@ -70,10 +71,12 @@ export class Daemon {
     const { journal, inbox, trust, fs } = storage;
     const events = this.#events;
     const now = Date.now;
+    const tally = new Tally(this.#metrics);
     this.#scheduler = new Scheduler({ maxActive: options.maxTransfers, log });
     this.#book = new TransferBook({
       journal,
       events,
+      tally,
       log,
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
@@ -109,6 +112,7 @@ export class Daemon {
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,
+      tally,
       log,
       random,
       now,
@@ -125,7 +129,6 @@ export class Daemon {
       },
     });
     registerMetrics(this.#metrics, {
-      events,
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
       transfers: () => this.#scheduler.active,

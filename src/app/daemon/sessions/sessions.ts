@@ -19,6 +19,7 @@ import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
+import type { CountedSessionEnd, Tally } from "../tally.ts";
 import { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { openChannel, type OpenedChannel } from "./open_channel.ts";
@@ -59,6 +60,8 @@ export interface SessionsOptions {
   readonly gatekeeper: Gatekeeper;
   /** Told what happens. */
   readonly events: EventHub;
+  /** Counts ends and refusals. */
+  readonly tally: Tally;
   /** Told what happens. */
   readonly log: Log;
   /** Told of open sessions and their transfers. */
@@ -77,6 +80,8 @@ interface Entry {
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
+  /** Its peer was not let in. */
+  refused?: true;
   /** Set when the daemon stops: whether the peer has taken the cancel of its transfers. */
   taken?: Promise<boolean>;
 }
@@ -225,7 +230,7 @@ export class Sessions {
   }
 
   async #run(entry: Entry, request: PairRequest): Promise<void> {
-    const { random, log } = this.#options;
+    const { random, log, tally } = this.#options;
     const ephemeral = KeyPair.generate("ephemeral", random);
     try {
       const opened = await this.#open(entry, request, ephemeral);
@@ -241,6 +246,7 @@ export class Sessions {
         endedAt: this.#time(),
         ...(failed ? { failure: { code, message: peerText(message) } } : {}),
       });
+      tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
       ephemeral[Symbol.dispose]();
@@ -304,7 +310,7 @@ export class Sessions {
   }
 
   #established(entry: Entry, peer: PeerSession, facts: PeerFacts, deviceName: string): void {
-    const { log } = this.#options;
+    const { log, tally } = this.#options;
     const { sessionId, peerCode } = entry.view;
     if (facts.btrLogToken !== undefined) log.warn(facts.btrLogToken, { session: sessionId });
     const identity = facts.identity.hex;
@@ -322,6 +328,8 @@ export class Sessions {
       if (verdict.admitted) return this.#admit(entry, peer, identity);
       const failure = { code: verdict.code, message: peerText(verdict.message) };
       this.#update(entry, { failure });
+      entry.refused = true;
+      tally.refused(verdict.code);
       if (verdict.wireCode === undefined) peer.close(verdict.message);
       else peer.fail(verdict.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
@@ -374,7 +382,7 @@ export class Sessions {
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
-    const { listener, events, log } = this.#options;
+    const { listener, events, log, tally } = this.#options;
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -385,6 +393,7 @@ export class Sessions {
       endedAt: this.#time(),
       ...(failure === undefined ? {} : { failure }),
     });
+    tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
     if (entry.transfers !== undefined) {
       listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
@@ -422,6 +431,11 @@ export class Sessions {
   #time(): string {
     return new Date(this.#options.now()).toISOString();
   }
+}
+
+function countedEnd({ by }: SessionEnd, code: string | undefined): CountedSessionEnd {
+  if (code === "CONNECTION_LOST") return "lost";
+  return code === undefined && by !== "failure" ? by : "failed";
 }
 
 function isEnded({ state }: SessionView): boolean {

@@ -161,16 +161,17 @@ class Attempt {
 
   async run(): Promise<"done" | "again"> {
     const { status, hash, path } = this.#source;
-    this.#book.change(this.#entry, {
-      state: "offered",
-      fileHash: hash,
-      sessionId: this.#session.sessionId,
-    }, "transfer-offered");
     const chunkSize = this.#chunkSize;
     this.#peer.act((transfers, now) => {
       const file = { filename: basename(path), size: status.size, fileHash: hash, chunkSize };
       const { transferId, effects } = transfers.offer(file, now);
       this.#wireId = transferId;
+      this.#book.change(this.#entry, {
+        state: "offered",
+        fileHash: hash,
+        sessionId: this.#session.sessionId,
+        protocolTransferId: transferId,
+      }, "transfer-offered");
       this.#session.route(transferId, (news) => this.#onNews(news));
       return effects;
     });
