@@ -81,6 +81,16 @@ Deno.test("a cancel at the shutdown is told when the peer has taken it, not befo
   }
 });
 
+Deno.test("two daemons that stop at once, in the middle of a transfer, both end in order", async () => {
+  await using pair = await Pair.make();
+  const { sent, offer } = await pair.heldMidway();
+  pair.alice.interrupt();
+  pair.bob.interrupt();
+  assertEquals([await pair.alice.ended, await pair.bob.ended], ["graceful", "graceful"]);
+  await transferIn(pair.alice, sent, "cancelled");
+  await transferIn(pair.bob, offer, "cancelled");
+});
+
 Deno.test("while it stops, a daemon begins nothing: what it is asked is refused, what it is offered declined", async () => {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();
@@ -125,7 +135,7 @@ Deno.test("then force close: a peer that takes nothing holds the shutdown up for
     pair.network.paths[0]?.stall();
     pair.bob.interrupt();
     assertEquals(await pair.bob.ended, "forced");
-    assertMatch(await pair.bob.lastWord ?? "", /after 1 s .* 1 transfer/);
+    assertMatch(await pair.bob.lastWord ?? "", /^1 transfer is left .* 1\): /);
     const last = await pair.bob.event("daemon-stopped");
     assertEquals([last.graceful, last.transfersLeft], [false, [transferId]]);
     assertEquals(pair.bob.events.filter(({ type }) => type === "transfer-failed"), []);

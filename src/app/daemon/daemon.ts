@@ -259,14 +259,20 @@ export class Daemon {
       });
     }
     if (left.length === 0 && !this.#forced.signal.aborted) return { kind: "graceful" };
-    const what = left.length === 0
-      ? "no transfer was left"
-      : `${left.length} transfer(s) were left whose peers have not taken the cancel; the next start ` +
-        "tells them as interrupted";
-    const message = this.#forced.signal.aborted
-      ? `the shutdown was forced by request: ${what}`
-      : `the shutdown was not complete after ${this.#options.shutdownTimeoutSecs} s or less: ${what}`;
-    return { kind: "forced", message };
+    const parts = [
+      ...(this.#forced.signal.aborted ? ["the shutdown was forced by request"] : []),
+      ...(left.length === 0 ? [] : [this.#describeLeft(left.length)]),
+    ];
+    return { kind: "forced", message: parts.join(": ") };
+  }
+
+  #describeLeft(count: number): string {
+    const [left, them] = count === 1
+      ? ["1 transfer is left whose peer has", "it"]
+      : [`${count} transfers are left whose peers have`, "them"];
+    const { shutdownTimeoutSecs } = this.#options;
+    return `${left} not taken the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
+      `the next start tells ${them} as interrupted`;
   }
 
   #status(): Status {

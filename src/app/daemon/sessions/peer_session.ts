@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Deadline } from "../../../base/deadline.ts";
+import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf, TransportError } from "../../../base/errors.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
@@ -83,7 +83,10 @@ export class PeerSession implements AsyncDisposable {
     this.#listener = listener;
     this.#now = now;
     this.#answerMs = answerMs;
-    this.#outbox = new Outbox(channel, (error) => this.#disconnected(messageOf(error)));
+    this.#outbox = new Outbox(channel, (error) => {
+      // Closed in order: whoever reads gets what was said before, then the end.
+      if (!isClosedInOrder(error)) this.#disconnected(messageOf(error));
+    });
   }
 
   /** Says HELLO and begins to listen. */
@@ -159,6 +162,7 @@ export class PeerSession implements AsyncDisposable {
     try {
       await this.drained(signal);
     } catch (error) {
+      if (isClosedInOrder(error)) await abortable(this.ended, signal);
       if (this.#closedBy?.by !== "remote") throw error;
     }
     const { error } = this.#closedBy ?? {};
@@ -294,4 +298,8 @@ export class PeerSession implements AsyncDisposable {
       this.#end.resolve(end);
     }
   }
+}
+
+function isClosedInOrder(error: unknown): boolean {
+  return error instanceof TransportError && error.code === "CHANNEL_CLOSED";
 }

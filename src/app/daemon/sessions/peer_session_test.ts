@@ -194,6 +194,56 @@ Deno.test("the peer's answer is not waited for past the session's end", async ()
   }
 });
 
+Deno.test("a cancel of the transfers is taken when the peer's transport has it; the session stays open", async () => {
+  const { a, b, path } = await open();
+  offer(a);
+  await b.hears("transfer-offered");
+  path.stall();
+  let isTaken = false;
+  const { signal } = new AbortController();
+  const taken = a.peer.cancelTransfers("stopping", signal).then(() => isTaken = true);
+  assertEquals((await a.hears("transfer-ended")).type, "transfer-ended");
+  assertEquals(isTaken, false);
+  path.resume();
+  await taken;
+  await b.hears("transfer-ended");
+  assertEquals([a.peer.end, b.peer.end], [undefined, undefined]);
+  a.peer.close();
+  await Promise.all([a.peer.ended, b.peer.ended]);
+});
+
+Deno.test("a cancel of the transfers is not taken by a peer that is lost, nor when the wait ends", async () => {
+  const { a, b, path } = await open();
+  offer(a);
+  path.stall();
+  const wait = new AbortController();
+  const { signal } = new AbortController();
+  const waits = [
+    a.peer.cancelTransfers("stopping", wait.signal),
+    a.peer.cancelTransfers("stopping", signal),
+  ].map((taken) => taken.then(() => "taken", (error) => error.code ?? error));
+  wait.abort("enough");
+  assertEquals(await waits[0], "enough");
+  path.lose();
+  assertEquals(await waits[1], "CHANNEL_LOST");
+  await Promise.all([a.peer.ended, b.peer.ended]);
+});
+
+Deno.test("a peer that ends the session itself has ended its transfers, whatever it has read", async () => {
+  const raw = new RawPeer();
+  const { offerer, answerer } = memoryPair({ acknowledge: "reading", high: 1, low: 0 });
+  const end = new End(raw.session, answerer);
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  end.peer.approve();
+  offer(end);
+  const taken = end.peer.cancelTransfers("stopping", new AbortController().signal);
+  await offerer.close({ graceful: false });
+  await taken;
+  assertEquals((await end.peer.ended).by, "remote");
+});
+
 Deno.test("a peer that asks for answers and does not take them is given up, at a bound", async () => {
   const raw = new RawPeer();
   // What the session says is taken only when the peer reads it, which it never does.
