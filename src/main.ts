@@ -67,7 +67,7 @@ async function serve(options: ServeOptions): Promise<void> {
       loadConnector: async () => (await import("./transport/webrtc/connector.ts")).connector,
     }, (ready) => stop = ready);
     const end = await Promise.race([running, early.promise]);
-    if (end === "forced") throw new InterruptedError("the shutdown was forced");
+    if (end.kind === "forced") throw new InterruptedError(end.message);
   } finally {
     releaseGuard();
     release();

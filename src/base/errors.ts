@@ -89,6 +89,7 @@ export class TransportError extends DaemonError {
 export type StorageErrorCode =
   | "ACCESS_DENIED"
   | "DISK_FULL"
+  | "FOLDER_CHANGED"
   | "FOLDER_INVALID"
   | "FOLDER_LOCKED"
   | "HASH_MISMATCH"

@@ -282,7 +282,11 @@ export const TABLE = [
   {
     name: "shutdown",
     summary: "Stop the daemon",
-    details: ["Active transfers are cancelled cleanly first, unless --force is given."],
+    details: [
+      "Active transfers are cancelled first, and their peers are waited for until they have " +
+      "taken that or the daemon's --shutdown-timeout-secs is over, unless --force is given. " +
+      "With --wait, transfers that were left are told, and the command then ends with 1.",
+    ],
     flags: [
       { name: "force", summary: "Do not wait for transfers to be cancelled" },
       { name: "wait", summary: "Return when the daemon has gone" },

@@ -48,6 +48,14 @@ export function describeEvent(event: ApiEvent): string {
       return `Ended ${event.transfer.state}: ${fileOf(event.transfer)}${because(event.transfer)}`;
     case "daemon-stopping":
       return `The daemon is stopping (${event.reason})`;
+    case "daemon-stopped":
+      return event.graceful
+        ? "The daemon has stopped"
+        : `The daemon has stopped by force${
+          event.transfersLeft.length === 0
+            ? ""
+            : `; transfers left: ${event.transfersLeft.map(shortId).join(", ")}`
+        }`;
     case "gap":
       return "Events before this one are lost";
   }

@@ -64,6 +64,15 @@ export const ApiEvent = Type.Union([
   event("daemon-stopping", "The daemon begins its shutdown; the stream ends soon.", {
     reason: Type.Enum(["signal", "api", "failure"], { type: "string" }),
   }),
+  event("daemon-stopped", "The shutdown is done: the last event of the stream.", {
+    graceful: Type.Boolean({
+      description: "Every transfer had ended, or was cancelled and its peer has taken that, and " +
+        "nobody forced the end. The daemon's exit code is then 0, else 1.",
+    }),
+    transfersLeft: Type.Array(transferId, {
+      description: "Transfers that have not ended: the next start tells them as interrupted.",
+    }),
+  }),
   event("gap", "Events before this one are lost to this reader: list the state anew.", {}),
 ], { title: "Event", description: "What happened; `type` says which form it is." });
 /** An event as applications read it. */

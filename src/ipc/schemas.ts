@@ -64,7 +64,7 @@ const opaqueId = (description: string) =>
 const sessionId = opaqueId("A session of this run of the daemon.");
 const pairingId = opaqueId("A pairing request of this run of the daemon.");
 const transferId = Type.String({
-  description: "A transfer, 32 lower-case hex digits, as on the wire.",
+  description: "A transfer of this daemon, 32 lower-case hex digits.",
   pattern: "^[0-9a-f]{32}$",
 });
 const peerCode = Type.String({
@@ -372,6 +372,13 @@ const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
  */
 export const Transfer = answer("Transfer", "One file on its way, or that was.", {
   transferId,
+  protocolTransferId: Type.Optional(Type.String({
+    description:
+      "Its id in the protocol, the same at both ends, as in the peer's log. Incoming: the " +
+      "same as `transferId`. Outgoing: absent before the file is offered, and a new one when it is " +
+      "offered again because the peer's own offer went first.",
+    pattern: "^[0-9a-f]{32}$",
+  })),
   direction,
   state: TransferState,
   identity,

@@ -12,6 +12,7 @@ import { StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
+import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import {
@@ -94,7 +95,7 @@ async function load<T extends object>(
 /** See the module's text. What a method promised is on disk when its promise resolves. */
 export class TrustStore {
   readonly #fs: FileSystem;
-  readonly #folder: string;
+  readonly #folder: KnownFolder;
   readonly #maxPeers: number;
   readonly #serial = new Serial(MAX_PENDING);
   #pins: ReadonlyMap<string, PinnedDecision>;
@@ -102,7 +103,7 @@ export class TrustStore {
 
   private constructor(
     fs: FileSystem,
-    folder: string,
+    folder: KnownFolder,
     maxPeers: number,
     pins: ReadonlyMap<string, PinnedDecision>,
     peers: KnownPeers,
@@ -134,7 +135,7 @@ export class TrustStore {
     const peers = await load(fs, peersPath, { uid, limit, invalid: "PEERS_INVALID" }, parsePeers);
     return new TrustStore(
       fs,
-      pinsPath,
+      folder.pins,
       maxPeers,
       pins ?? new Map(),
       peers ?? { codes: new Map(), autoAccept: new Set() },

@@ -24,6 +24,7 @@ const OFFER = transfer(5, { direction: "incoming", state: "offered", name: peerT
 const DONE = transfer(6, { state: "completed", transferred: 3_000_000 });
 const HALF = transfer(7, { state: "active", transferred: 1_500_000, name: peerText("half.bin") });
 const FAILED = transfer(8, {
+  protocolTransferId: "e5".repeat(16),
   state: "failed",
   transferred: 10,
   name: peerText("very long name of a film that no table has room for.mkv"),
@@ -100,6 +101,10 @@ const HAPPENING: DaemonEvent[] = [
   { type: "transfer-resumed", transfer: HALF },
   ended("CONNECTION_LOST", "the peer went away"),
   { type: "daemon-stopping", reason: "signal" },
+];
+const LEFT_BEHIND: readonly DaemonEvent[] = [
+  { type: "daemon-stopping", reason: "api" },
+  { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
 ];
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
   status: threeWays(["status"]),
@@ -330,7 +335,10 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
   shutdown: [
     { words: ["shutdown"] },
     { words: ["shutdown", "--json", "--force"] },
-    { words: ["shutdown", "--wait"] },
+    ...threeWays(["shutdown", "--wait"]),
+    ...threeWays(["shutdown", "--wait"], { onShutdown: LEFT_BEHIND }),
+    { words: ["shutdown", "--wait", "--force"], stage: { onShutdown: LEFT_BEHIND } },
+    { about: "killed", words: ["shutdown", "--wait"], stage: { onShutdown: [] } },
   ],
   completion: [
     { words: ["completion", "bash"] },

@@ -112,6 +112,8 @@ Deno.test("with boltctl alone, two daemons pair, and a file is sent, accepted an
   assertEquals(await Deno.readFile(String(received?.path)), bytes);
   assertEquals(objects(await run(forBob, ["shutdown", "--wait", "--json"])), [{
     state: "stopped",
+    graceful: true,
+    transfersLeft: [],
   }]);
   assertEquals((await bob.run.outcome()).code, 0);
 });

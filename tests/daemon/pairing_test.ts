@@ -127,6 +127,14 @@ Deno.test("a denied peer is refused; denied always, it is refused again without 
     await closedSession(alice, again.offering);
     assertEquals((await bob.client.listPeers())[0]?.trust, "deny_always");
   }
+  {
+    // Before anybody has come: what is pinned can be decided about anew, both ways.
+    await using bob = await LocalDaemon.start(network, { dataDir });
+    const { identity = "" } = (await bob.client.listPeers())[0] ?? {};
+    for (const decision of ["allow_always", "deny_always"] as const) {
+      assertEquals((await bob.client.trust({ identity, decision })).trust, decision);
+    }
+  }
   await using bob = await LocalDaemon.start(network, { dataDir });
   const { answering } = await begin(meetingByFile(folder), alice, bob);
   assertEquals((await closedSession(bob, answering)).failure?.code, "PEER_DENIED");

@@ -191,13 +191,18 @@ export class LocalDaemon extends DaemonUnderTest {
   }
 
   /** Resolves with how it ended. */
-  get ended(): Promise<DaemonEnd> {
-    return this.#ended;
+  get ended(): Promise<DaemonEnd["kind"]> {
+    return this.#ended.then(({ kind }) => kind);
+  }
+
+  /** Resolves with what it says of its end. */
+  get lastWord(): Promise<string | undefined> {
+    return this.#ended.then((end) => end.kind === "forced" ? end.message : undefined);
   }
 
   override async stop(): Promise<void> {
     this.interrupt();
-    assertEquals(await this.#ended, "graceful");
+    assertEquals(await this.#ended, { kind: "graceful" });
   }
 
   protected override async end(): Promise<void> {

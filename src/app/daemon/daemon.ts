@@ -20,9 +20,11 @@ import { registerMetrics } from "./metrics.ts";
 import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
+import { Tally } from "./tally.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { TransferBook } from "./transfers/transfer_book.ts";
 import { TransferDesk } from "./transfers/transfer_desk.ts";
+import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
 import { PairingDesk } from "./trust/pairing_desk.ts";
 
@@ -38,7 +40,11 @@ export interface DaemonParts {
 }
 
 /** How the daemon ended. */
-export type DaemonEnd = "graceful" | "forced";
+export type DaemonEnd =
+  /** Every transfer had ended, or was cancelled and its peer has taken that. */
+  | { readonly kind: "graceful" }
+  /** By a second request, or with transfers left: what the operator is to know. */
+  | { readonly kind: "forced"; readonly message: string };
 
 /** A running daemon. */
 export class Daemon {
@@ -65,10 +71,12 @@ export class Daemon {
     const { journal, inbox, trust, fs } = storage;
     const events = this.#events;
     const now = Date.now;
+    const tally = new Tally(this.#metrics);
     this.#scheduler = new Scheduler({ maxActive: options.maxTransfers, log });
     this.#book = new TransferBook({
       journal,
       events,
+      tally,
       log,
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
@@ -104,6 +112,7 @@ export class Daemon {
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,
+      tally,
       log,
       random,
       now,
@@ -120,7 +129,6 @@ export class Daemon {
       },
     });
     registerMetrics(this.#metrics, {
-      events,
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
       transfers: () => this.#scheduler.active,
@@ -194,26 +202,77 @@ export class Daemon {
 
   /** No new work; a cancel to what is active; a bounded wait; then force (Daemon Runtime, Shutdown). */
   async #shutDown(reason: "signal" | "api", api: LocalApi): Promise<DaemonEnd> {
-    const { shutdownTimeoutSecs } = this.#options;
     log.info("stopping", { reason, sessions: this.#sessions.open });
     this.#events.publish({ type: "daemon-stopping", reason });
-    using deadline = new Deadline(shutdownTimeoutSecs * 1000, {
-      what: "sessions and transfers to end",
+    using deadline = new Deadline(this.#options.shutdownTimeoutSecs * 1000, {
+      what: "transfers to end and sessions to close",
       parent: this.#forced.signal,
     });
-    const ended = this.#sessions.stop().then(() => this.#scheduler.stop())
-      .then(() => this.#book.settled());
-    let end: DaemonEnd = "graceful";
+    const left = await this.#endTransfers(deadline.signal);
     try {
-      await abortable(ended, deadline.signal);
-    } catch (error) {
-      end = "forced";
-      log.warn("the shutdown is forced", { reason: messageOf(error) });
+      await abortable(this.#sessions.stop(), deadline.signal);
+    } catch {
+      // Nobody waits for a close any longer, and nothing is lost by that.
       await this.#sessions.force();
-      await this.#book.settled();
     }
+    await this.#book.settled();
+    const end = this.#judge(left);
+    this.#events.publish({
+      type: "daemon-stopped",
+      graceful: end.kind === "graceful",
+      transfersLeft: left.map(({ facts }) => facts.transferId),
+    });
     await api.close();
     return end;
+  }
+
+  /**
+   * Cancels every transfer and waits until its peer has taken that, or until the signal aborts.
+   *
+   * @returns The transfers that have not ended. They stay in the journal as they are, so that the
+   * next start tells them as interrupted.
+   */
+  async #endTransfers(signal: AbortSignal): Promise<readonly TransferEntry[]> {
+    let givenUp = false;
+    const queuedEnded = this.#transfers.stop("the daemon is stopping");
+    this.#book.holdEnds(async ({ progress }) =>
+      await (this.#sessions.takenBy(progress.sessionId) ?? true) && !givenUp
+    );
+    this.#scheduler.stop().catch(() => {}); // its work tells of its failures itself
+    const ended = (async () => {
+      const deaf = await this.#sessions.cancelTransfers(signal);
+      await queuedEnded;
+      await this.#book.allEnded(({ progress }) => !deaf.has(progress.sessionId ?? ""));
+      await this.#book.settled();
+    })();
+    await abortable(ended, signal).catch(() => {}); // what is left says it
+    givenUp = true;
+    return this.#book.live();
+  }
+
+  #judge(left: readonly TransferEntry[]): DaemonEnd {
+    for (const { facts, progress } of left) {
+      log.warn("a transfer is left: its peer has not taken its end", {
+        transfer: facts.transferId,
+        peer: facts.identity,
+        state: progress.state,
+      });
+    }
+    if (left.length === 0 && !this.#forced.signal.aborted) return { kind: "graceful" };
+    const parts = [
+      ...(this.#forced.signal.aborted ? ["the shutdown was forced by request"] : []),
+      ...(left.length === 0 ? [] : [this.#describeLeft(left.length)]),
+    ];
+    return { kind: "forced", message: parts.join(": ") };
+  }
+
+  #describeLeft(count: number): string {
+    const [left, them] = count === 1
+      ? ["1 transfer is left whose peer has", "it"]
+      : [`${count} transfers are left whose peers have`, "them"];
+    const { shutdownTimeoutSecs } = this.#options;
+    return `${left} not taken the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
+      `the next start tells ${them} as interrupted`;
   }
 
   #status(): Status {

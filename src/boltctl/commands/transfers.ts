@@ -36,6 +36,7 @@ export async function transfers(context: Context): Promise<void> {
   output.result(transfer, () =>
     output.pairs([
       ["transfer", transfer.transferId],
+      ["on the wire", transfer.protocolTransferId],
       ["name", transfer.name],
       ["way", transfer.direction],
       ["state", transfer.state],

@@ -94,6 +94,8 @@ export interface Stage {
   readonly before?: readonly DaemonEvent[];
   /** What happens once transfers were listed. */
   readonly onList?: readonly DaemonEvent[];
+  /** What happens when it is asked to stop, before it goes. @default {it tells an orderly end} */
+  readonly onShutdown?: readonly DaemonEvent[];
   /** What happens once `pair` was asked for. */
   readonly onPair?: readonly DaemonEvent[];
   /** What happens once a pairing request was decided. */
@@ -211,6 +213,7 @@ export class StagedDaemon extends FakeDaemon {
 
   override async shutdown(request: ShutdownRequest): Promise<void> {
     await super.shutdown(request);
+    this.#play(this.#stage.onShutdown ?? [STOPPED]);
     this.stopped.resolve();
   }
 
@@ -218,6 +221,8 @@ export class StagedDaemon extends FakeDaemon {
     for (const event of events) this.#events.publish(event);
   }
 }
+
+const STOPPED: DaemonEvent = { type: "daemon-stopped", graceful: true, transfersLeft: [] };
 
 /** The session that `pair` opens. */
 export function session(parts: Partial<Session> = {}): Session {

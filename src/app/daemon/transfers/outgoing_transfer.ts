@@ -161,16 +161,17 @@ class Attempt {
 
   async run(): Promise<"done" | "again"> {
     const { status, hash, path } = this.#source;
-    this.#book.change(this.#entry, {
-      state: "offered",
-      fileHash: hash,
-      sessionId: this.#session.sessionId,
-    }, "transfer-offered");
     const chunkSize = this.#chunkSize;
     this.#peer.act((transfers, now) => {
       const file = { filename: basename(path), size: status.size, fileHash: hash, chunkSize };
       const { transferId, effects } = transfers.offer(file, now);
       this.#wireId = transferId;
+      this.#book.change(this.#entry, {
+        state: "offered",
+        fileHash: hash,
+        sessionId: this.#session.sessionId,
+        protocolTransferId: transferId,
+      }, "transfer-offered");
       this.#session.route(transferId, (news) => this.#onNews(news));
       return effects;
     });
@@ -304,7 +305,10 @@ class Attempt {
   async #endOfSent(): Promise<TransferEnd | undefined> {
     let lost: string | undefined;
     try {
-      await (this.#session.web ? this.#peer.drained() : this.#peer.taken());
+      if (this.#session.web) await this.#peer.drained();
+      else if (!await this.#peer.taken() && this.#peer.end?.by === "local") {
+        lost = "the session was closed here";
+      }
     } catch (error) {
       lost = messageOf(error);
     }

@@ -51,6 +51,7 @@ export class TransferDesk {
   readonly #options: TransferDeskOptions;
   readonly #outgoing = new Map<TransferEntry, OutgoingTransfer>();
   readonly #incoming = new Map<TransferEntry, IncomingTransfer>();
+  #stopping = false;
 
   /** Starts with nothing under way. */
   constructor(options: TransferDeskOptions) {
@@ -60,7 +61,7 @@ export class TransferDesk {
   /**
    * Queues files for the peer of an open session: all or none.
    *
-   * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED
+   * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED, STOPPING
    */
   async send(
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
@@ -70,6 +71,7 @@ export class TransferDesk {
     const { identity, sessionId } = session;
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
+    this.#expectRunning();
     scheduler.checkRoom(paths.length);
     this.#forgetEnded();
     return paths.map((path, i) => {
@@ -135,9 +137,10 @@ export class TransferDesk {
   /**
    * Accepts an offer.
    *
-   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, LIMIT_EXCEEDED
+   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, LIMIT_EXCEEDED, STOPPING
    */
   accept(entry: TransferEntry, name: string | undefined): void {
+    this.#expectRunning();
     this.#accept(entry, this.#offer(entry), name);
   }
 
@@ -175,14 +178,27 @@ export class TransferDesk {
 
   /** A session has ended: what waited for it can't begin any more. */
   async sessionEnded(session: SessionTransfers, message: string): Promise<void> {
-    const { scheduler, sessionWith } = this.#options;
     this.#forgetEnded();
-    if (sessionWith(session.identity) !== undefined) return;
+    if (this.#options.sessionWith(session.identity) !== undefined) return;
+    await this.#interrupt(message, ({ facts }) => facts.identity === session.identity);
+  }
+
+  /** The daemon stops: nothing is begun any more, and what has not begun is over. */
+  async stop(message: string): Promise<void> {
+    this.#stopping = true;
+    await this.#interrupt(message, () => true);
+  }
+
+  async #interrupt(message: string, which: (entry: TransferEntry) => boolean): Promise<void> {
     const waiting = [...this.#outgoing].flatMap(([entry, transfer]) =>
-      entry.facts.identity === session.identity ? [transfer] : []
+      which(entry) ? [transfer] : []
     );
-    for (const transfer of waiting) scheduler.remove(transfer);
+    for (const transfer of waiting) this.#options.scheduler.remove(transfer);
     await Promise.all(waiting.map((transfer) => transfer.interrupt(message)));
+  }
+
+  #expectRunning(): void {
+    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
   }
 
   #accept(entry: TransferEntry, transfer: IncomingTransfer, name: string | undefined): void {

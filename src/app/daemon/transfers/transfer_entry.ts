@@ -12,6 +12,11 @@ const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
   ["completed", "rejected", "cancelled", "failed", "interrupted"],
 );
 
+/** Whether it is an end other than a completion. */
+export function isEarlyEnd(state: TransferState): boolean {
+  return FINAL.has(state) && state !== "completed";
+}
+
 /** What a transfer is from its beginning. */
 export interface TransferFacts {
   /** 32 lower-case hex digits. */
@@ -46,6 +51,10 @@ export interface TransferProgress {
   readonly state: TransferState;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
+  /** When bytes began to flow, in milliseconds since 1970. */
+  readonly startedAt?: number;
+  /** Outgoing: the id of its last offer on the wire, 32 lower-case hex digits. */
+  readonly protocolTransferId?: string;
   /** SHA-256, once known. */
   readonly fileHash?: string;
   /** The session that carries it, once there is one. */
@@ -76,7 +85,7 @@ export class TransferEntry {
 
   /** A transfer of an earlier run, out of the journal. */
   static fromRecord(record: TransferRecord, pathOf: (savedAs: string) => string): TransferEntry {
-    const { transferId, size, displayName: name, createdAt } = record;
+    const { transferId, protocolTransferId, size, displayName: name, createdAt } = record;
     const direction = record.direction === "send" ? "outgoing" : "incoming";
     const facts = { transferId, direction, identity: record.peer, name, size, createdAt } as const;
     const entry = new TransferEntry({ ...facts, priority: 0 }, "interrupted");
@@ -87,6 +96,7 @@ export class TransferEntry {
       transferred: record.bytes,
       hasPart: record.hasPart,
       updatedAt: record.updatedAt,
+      ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       ...(record.hash === null ? {} : { fileHash: record.hash }),
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
       ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
@@ -107,6 +117,18 @@ export class TransferEntry {
     return FINAL.has(this.#progress.state);
   }
 
+  /** Seconds from the start of its bytes to the last change; undefined when none flowed. */
+  get seconds(): number | undefined {
+    const { startedAt, updatedAt } = this.#progress;
+    return startedAt === undefined ? undefined : Math.max(0, updatedAt - startedAt) / 1000;
+  }
+
+  /** The id on the wire, the same at both ends; undefined before the first offer. */
+  get protocolTransferId(): string | undefined {
+    const { transferId, direction } = this.facts;
+    return direction === "incoming" ? transferId : this.#progress.protocolTransferId;
+  }
+
   /** Replaces parts of the progress. */
   update(changes: Partial<TransferProgress>): void {
     this.#progress = { ...this.#progress, ...changes };
@@ -117,8 +139,10 @@ export class TransferEntry {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, fileHash, sessionId, failure, updatedAt } = this.#progress;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
+    const { protocolTransferId } = this;
     return {
       transferId,
+      ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction,
       state,
       identity,
@@ -142,8 +166,10 @@ export class TransferEntry {
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
+    const { protocolTransferId } = this.#progress;
     return {
       transferId,
+      ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
       displayName: escapeUnsafe(name).slice(0, MAX_DISPLAY_NAME),
