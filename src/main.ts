@@ -12,7 +12,7 @@ import type { OneShotOptions } from "./app/one_shot/options.ts";
 import { InterruptedError, messageOf } from "./base/errors.ts";
 import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
 import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
-import { logFor, setupLog } from "./log/log.ts";
+import { flushLog, logFor, setupLog, writeStderrLine } from "./log/log.ts";
 import { peerCodeFromBytes } from "./protocol/signal/peer_code.ts";
 
 const log = logFor("bolt-daemon");
@@ -25,6 +25,12 @@ const log = logFor("bolt-daemon");
  */
 export async function main(args: readonly string[]): Promise<0 | 1> {
   setupLog();
+  const code = await run(args);
+  await flushLog();
+  return code;
+}
+
+async function run(args: readonly string[]): Promise<0 | 1> {
   const [command, ...rest] = args;
   const usage = command === undefined
     ? USAGE
@@ -32,7 +38,7 @@ export async function main(args: readonly string[]): Promise<0 | 1> {
     ? SERVE_USAGE
     : undefined;
   if (usage !== undefined) {
-    Deno.stderr.writeSync(new TextEncoder().encode(usage + "\n"));
+    writeStderrLine(usage);
     return 1;
   }
   try {
@@ -57,7 +63,7 @@ async function serve(options: ServeOptions): Promise<void> {
     else stop();
   });
   // A failure that nobody expected ends what it happened in, not the other sessions.
-  const releaseGuard = onUnhandledRejection((error) =>
+  const releaseGuard = onUnhandledFailure((error) =>
     log.error("an unexpected failure was contained", { reason: messageOf(error) })
   );
   try {
@@ -80,7 +86,7 @@ async function runUntilSignal(options: OneShotOptions): Promise<void> {
   const release = onSignals((name) =>
     interruption.abort(new InterruptedError(`interrupted by ${name}`))
   );
-  const releaseGuard = onUnhandledRejection((error) => interruption.abort(error));
+  const releaseGuard = onUnhandledFailure((error) => interruption.abort(error));
   try {
     announce(options);
     const [{ runOneShot }, { connector }] = await Promise.all([
@@ -120,16 +126,24 @@ function onSignals(listener: (name: Deno.Signal) => void): () => void {
 }
 
 /**
- * The last resort: a failed promise that nobody handled, which would end the process without a word.
- * Returns what takes the listener off again.
+ * The last resort: a failed promise or callback that nobody handled, which would end the process
+ * without a word. Returns what takes the listeners off again.
  */
-function onUnhandledRejection(listener: (error: unknown) => void): () => void {
-  const own = (event: PromiseRejectionEvent) => {
+function onUnhandledFailure(listener: (error: unknown) => void): () => void {
+  const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
     listener(event.reason);
   };
-  globalThis.addEventListener("unhandledrejection", own);
-  return () => globalThis.removeEventListener("unhandledrejection", own);
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    listener(event.error);
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return () => {
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    globalThis.removeEventListener("error", onError);
+  };
 }
 
 function randomPeerCode(): ReturnType<typeof peerCodeFromBytes> {
