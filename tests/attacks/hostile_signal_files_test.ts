@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
-import { SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
+import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import {
   closedSession,
@@ -86,7 +86,7 @@ Deno.test("whatever lies in place of an offer, the session is refused with what 
 /** Resolves when the offer is in its file. */
 async function written(offerer: PairRequest): Promise<void> {
   if (offerer.signal !== "file") throw new Error("unreachable");
-  using watcher = await SignalFileWatcher.open({
+  const watcher = new SignalFileWatcher({
     path: offerer.offer,
     kind: "offer",
     parse: (text) => text,
