@@ -53,12 +53,18 @@ async function run(args: readonly string[]): Promise<0 | 1> {
   }
 }
 
-/** The daemon: the first signal stops it in order, the second at once. */
+/**
+ * The daemon: the first signal stops it in order, the second at once. A terminal that goes away
+ * may say so more than once: a SIGHUP is never the second.
+ */
 async function serve(options: ServeOptions): Promise<void> {
   setupLog({ level: options.logLevel, format: options.logFormat });
   let stop: (() => void) | undefined;
   const early = Promise.withResolvers<never>();
+  let isAsked = false;
   const release = onSignals((name) => {
+    if (isAsked && name === "SIGHUP") return;
+    isAsked = true;
     if (stop === undefined) early.reject(new InterruptedError(`interrupted by ${name}`));
     else stop();
   });
@@ -81,7 +87,7 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function runUntilSignal(options: OneShotOptions): Promise<void> {
-  setupLog({ level: options.logLevel, format: options.logFormat });
+  setupLog({ level: options.logLevel, format: options.logFormat, alwaysTokens: true });
   const interruption = new AbortController();
   const release = onSignals((name) =>
     interruption.abort(new InterruptedError(`interrupted by ${name}`))
@@ -112,11 +118,11 @@ function announce(options: OneShotOptions): void {
   for (const flag of options.unused) log.warn(`${flag} has no effect here`);
 }
 
-/** Calls `listener` at SIGINT and SIGTERM. Returns what takes the listeners off again. */
+/** Calls `listener` at SIGINT, SIGTERM and SIGHUP. Returns what takes the listeners off again. */
 function onSignals(listener: (name: Deno.Signal) => void): () => void {
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
   const listeners = names.map((name) => {
     const own = () => listener(name);
     Deno.addSignalListener(name, own);

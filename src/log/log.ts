@@ -92,12 +92,16 @@ const stderrLines = new LineWriter(Deno.stderr, {
 
 class StderrHandler extends BaseHandler {
   readonly #level: number;
-  constructor(levelName: LevelName) {
+  readonly #alwaysTokens: boolean;
+  constructor(levelName: LevelName, alwaysTokens: boolean) {
     super(levelName);
     this.#level = LogLevels[levelName];
+    this.#alwaysTokens = alwaysTokens;
   }
   override handle(record: LogRecord): void {
-    if (record.level < this.#level) return;
+    const isWanted = record.level >= this.#level ||
+      (this.#alwaysTokens && isContractLine(record.msg));
+    if (!isWanted) return;
     const [component, fields] = record.args as [string, Fields];
     const level = LEVEL_OF.get(record.levelName) ?? "info";
     const line = format(formatInUse, component, level, record.msg, fields, record.datetime);
@@ -128,15 +132,19 @@ export interface LogOptions {
   readonly level?: LogLevel;
   /** Spelling of a record. @default {"text"} */
   readonly format?: LogFormat;
+  /** The contract's lines of level info are written whatever the level. @default {false} */
+  readonly alwaysTokens?: boolean;
 }
 
 /** Sends records to stderr from now on. A program that does so calls {@linkcode flushLog} last. */
 export function setupLog(options: LogOptions = {}): void {
-  const levelName = LEVEL_NAMES[options.level ?? "info"];
+  const { level = "info", alwaysTokens = false } = options;
+  const levelName = LEVEL_NAMES[level];
+  const lowest = alwaysTokens && level !== "debug" ? "INFO" : levelName;
   formatInUse = options.format ?? "text";
   setup({
-    handlers: { stderr: new StderrHandler(levelName) },
-    loggers: { default: { level: levelName, handlers: ["stderr"] } },
+    handlers: { stderr: new StderrHandler(levelName, alwaysTokens) },
+    loggers: { default: { level: lowest, handlers: ["stderr"] } },
   });
 }
 
