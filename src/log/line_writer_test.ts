@@ -126,3 +126,16 @@ Deno.test("a stream that fails costs what waited, which is told when it works ag
   await writer.flush(1000);
   assertEquals(stream.lines(), ["dropped 3", "fourth"]);
 });
+
+Deno.test("a line that comes at the very moment when the last one is written is written too", async () => {
+  for (let moment = 0; moment < 20; moment++) {
+    const stream = new StalledStream();
+    stream.read();
+    const writer = new LineWriter(stream, { noticeOf });
+    writer.write("first", "ordinary");
+    for (let i = 0; i < moment; i++) await Promise.resolve();
+    writer.write("second", "ordinary");
+    await writer.flush(1000);
+    assertEquals(stream.lines(), ["first", "second"], `after ${moment} turns`);
+  }
+});
