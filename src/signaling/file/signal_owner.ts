@@ -17,6 +17,8 @@ export class OwnerCheck {
   #warned = false;
 
   /**
+   * Makes a check for one exchange.
+   *
    * @param allowed Whose files are taken.
    * @param besides A file is made next to this path for a moment, to see who owns what we make: to
    * ask the system would take another permission.
