@@ -17,8 +17,9 @@ class FifoStorm implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
 
   constructor(folder: string) {
-    // Some stay, some go at once, some go later.
-    const script = 'cd "$1" && i=0; while :; do i=$((i + 1)); mkfifo "f$i" "g$i"; rm "f$i"; ' +
+    // Some stay, some go at once, some go later. It ends between two of them.
+    const script =
+      'trap "exit 0" TERM; cd "$1" && i=0; while :; do i=$((i + 1)); mkfifo "f$i" "g$i"; rm "f$i"; ' +
       "[ $((i % 50)) -eq 0 ] && rm g*; done";
     this.#process = new Deno.Command("sh", {
       args: ["-c", script, "sh", folder],
@@ -29,7 +30,7 @@ class FifoStorm implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGKILL");
+    this.#process.kill("SIGTERM");
     await this.#process.status;
   }
 }
