@@ -5,7 +5,7 @@
  * @module
  */
 import { messageOf } from "../../src/base/errors.ts";
-import { logFor, setupLog } from "../../src/log/log.ts";
+import { flushLog, logFor, setupLog } from "../../src/log/log.ts";
 import { parseBuildOptions } from "./build_options.ts";
 import { type Artifact, writeChecksums } from "./output.ts";
 import type { Program } from "./programs.ts";
@@ -28,6 +28,7 @@ export async function runBuildCommand(command: BuildCommand): Promise<void> {
     await buildAll(command, Deno.args);
   } catch (error) {
     logFor(command.name).error(`FATAL: ${messageOf(error)}`);
+    await flushLog();
     Deno.exit(1);
   }
 }

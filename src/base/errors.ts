@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemReason } from "./system_error.ts";
 
 /** What every error of ours is: a stable `code` for programs, a `message` for the operator. */
 export abstract class DaemonError extends Error {
@@ -130,7 +131,9 @@ export class PayloadError extends DaemonError {
   readonly code = "PAYLOAD_MISMATCH";
 }
 
-/** The message of anything thrown, for a log line. */
+/** The message of anything thrown, for a log line: the system's errors in our own words. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof DaemonError) return error.message;
+  const text = error instanceof Error ? error.message : String(error);
+  return systemReason(error) ?? text.replaceAll(/ \(os error \d+\)/g, "");
 }

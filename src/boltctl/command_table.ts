@@ -107,6 +107,7 @@ export const TABLE = [
       choice("signal", ["file", "rendezvous"], "How offer and answer travel (default: file)"),
       path("offer", "The offer file, with --signal file"),
       path("answer", "The answer file, with --signal file"),
+      choice("signal-owner", ["own", "any"], "Whose file of the peer is taken (default: any)"),
       text("rendezvous-url", "URL", "The rendezvous server, with --signal rendezvous"),
       text("room", "NAME", "Room, the same at both ends"),
       text("session", "NAME", "Session, the same at both ends"),

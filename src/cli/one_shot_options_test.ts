@@ -29,6 +29,7 @@ Deno.test("file mode has the contract's defaults", () => {
     phaseTimeoutSecs: 30,
     offer: "/tmp/bolt-spike/offer.json",
     answer: "/tmp/bolt-spike/answer.json",
+    owner: "any",
     logFormat: "text",
     logLevel: "info",
     unused: [],
@@ -212,11 +213,23 @@ Deno.test("room and session are bounded and hold no control characters", () => {
   refuses(["--role=offerer", `--session=${long}`], `--session ${takes} "${"x".repeat(80)}..."`);
 });
 
-Deno.test("offer and answer must be two files", () => {
+Deno.test("one path for both files is parsed: the run refuses it, after its first line", () => {
+  const options = parse("--role=offerer", "--offer=/dev/null", "--answer=/dev/null");
+  assertEquals(options.signal === "file" && [options.offer, options.answer], [
+    "/dev/null",
+    "/dev/null",
+  ]);
+});
+
+Deno.test("--signal-owner is one of two, and of file mode", () => {
+  const { owner } = { owner: "", ...parse("--role=offerer", "--signal-owner=own") };
+  assertEquals(owner, "own");
   refuses(
-    ["--role=offerer", "--offer=/a", "--answer=/a"],
-    "--offer and --answer name the same file: they must differ",
+    ["--role=offerer", "--signal-owner=me"],
+    '--signal-owner takes one of own, any, not "me"',
   );
+  const { unused } = parse("--role=offerer", ...RENDEZVOUS, "--to=b", "--signal-owner=own");
+  assertEquals(unused, ["--signal-owner"]);
 });
 
 Deno.test("any arguments give options or a UsageError, nothing else", () => {

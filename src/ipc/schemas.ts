@@ -129,7 +129,11 @@ const sessionOptions = {
 const throughFiles = {
   signal: Type.Literal("file"),
   offer: localPath("Absolute path of the offer file."),
-  answer: localPath("Absolute path of the answer file."),
+  answer: localPath("Absolute path of the answer file; another than the offer's."),
+  signalOwner: Type.Optional(choice(
+    ["own", "any"],
+    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. Default: any.",
+  )),
   ...sessionOptions,
 };
 const throughRendezvous = {

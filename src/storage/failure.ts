@@ -4,12 +4,7 @@
  * @module
  */
 import { DaemonError, messageOf, StorageError, type StorageErrorCode } from "../base/errors.ts";
-
-/** The system's name of an error, e.g. `ENOSPC`; undefined where it has none. */
-export function errnoOf(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
+import { errnoOf } from "../base/system_error.ts";
 
 /** Whether the error says that the name does not exist. */
 export function isMissing(error: unknown): boolean {
@@ -29,7 +24,7 @@ function judge(error: unknown): { readonly code: StorageErrorCode; readonly advi
   if (error instanceof Deno.errors.NotCapable) {
     return {
       code: "ACCESS_DENIED",
-      advice: "; start the daemon with --allow-read and --allow-write for this path",
+      advice: "; name another path, or start the daemon with the right to read and write this one",
     };
   }
   if (FULL.has(errno)) {

@@ -40,7 +40,7 @@ Deno.test("the exit code tells what happened: done, usage, no daemon", async () 
   assertEquals(absent.stderr.trimEnd().split("\n").length, 1, absent.stderr);
 });
 
-for (const name of ["SIGINT", "SIGTERM"] as const) {
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.test(`${name} during send --wait cancels the transfer, says so and ends with 130`, async () => {
     await using staged = await Staged.serve();
     await using sending = new Run(boltctl(staged.socket), ["send", "/files/a.bin", "--wait"]);

@@ -159,6 +159,17 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
   });
 });
 
+Deno.test("SIGHUP stops the daemon in order, however often the terminal says that it is gone", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using daemon = await ServedDaemon.start();
+  for (let i = 0; i < 3; i++) daemon.run.kill("SIGHUP");
+  const { code, stderr } = await daemon.run.outcome();
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stderr, "stopping reason=signal");
+  assertEquals(stderr.trimEnd().split("\n").at(-1), "[bolt-daemon] exit 0");
+});
+
 Deno.test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
   await using folder = await TempFolder.make();
   const dataDir = folder.path("bob");
