@@ -84,7 +84,14 @@ Deno.test("errors are the last to be dropped, tokens the last but those", async 
   writer.write("ordinary", "ordinary"); // finds no room
   stream.read();
   await writer.flush(1000);
-  assertEquals(stream.lines(), ["first", "dropped 102", "error 1", "token 2", "error 2", "token 3"]);
+  assertEquals(stream.lines(), [
+    "first",
+    "dropped 102",
+    "error 1",
+    "token 2",
+    "error 2",
+    "token 3",
+  ]);
 });
 
 Deno.test("with errors alone the newest stay: the last says how the run ended", async () => {
