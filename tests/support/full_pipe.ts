@@ -31,8 +31,17 @@ export class FullPipe implements AsyncDisposable {
   }
 
   /** A program with this pipe as its stderr. */
-  asStderrOf({ command, args, env }: Program): Program {
-    const script = 'pipe=$1; shift; exec "$@" 2>"$pipe"';
+  asStderrOf(program: Program): Program {
+    return this.#redirected(program, 2);
+  }
+
+  /** A program with this pipe as its stdout. */
+  asStdoutOf(program: Program): Program {
+    return this.#redirected(program, 1);
+  }
+
+  #redirected({ command, args, env }: Program, descriptor: 1 | 2): Program {
+    const script = `pipe=$1; shift; exec "$@" ${descriptor}>"$pipe"`;
     return {
       command: "/bin/sh",
       args: ["-c", script, "sh", this.#path, command, ...args],
