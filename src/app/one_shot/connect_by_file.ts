@@ -51,7 +51,7 @@ async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<
   try {
     for (;;) {
       await using peer = await parts.connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
-      await publish(offerPath, peer.offer);
+      await publish(offerPath, peer.offer, (connecting ?? exchange).signal);
       log.info("offer written", { to: nameOf(offerPath, "stdout") });
       const answer = await answers.next((connecting ?? exchange).signal);
       log.info("answer read", { from: nameOf(answerPath, "stdin") });
@@ -81,7 +81,7 @@ async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise
       log.info("offer read", { from: nameOf(offerPath, "stdin") });
       const connectOptions = loggedConnectOptions(options.scope, parts.signal);
       await using peer = await parts.connector.answer(offer, connectOptions);
-      await publish(answerPath, peer.answer);
+      await publish(answerPath, peer.answer, (connecting ?? exchange).signal);
       log.info("answer written", { to: nameOf(answerPath, "stdout") });
       connecting ??= parts.phases.begin("the DataChannel to open");
       const channel = await unlessReplaced(
@@ -97,8 +97,8 @@ async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise
   }
 }
 
-async function publish(path: string, bundle: SignalBundle): Promise<void> {
-  if (path === STANDARD_STREAM) await writeBundleLine(bundle);
+async function publish(path: string, bundle: SignalBundle, signal: AbortSignal): Promise<void> {
+  if (path === STANDARD_STREAM) await writeBundleLine(bundle, signal);
   else await publishSignalFile(path, bundle.description.sdpType, encodeBundle(bundle));
 }
 

@@ -1,5 +1,5 @@
 /**
- * The programs with a stderr that nobody reads any more.
+ * The daemon's programs with a stderr, or a stdout, that nobody reads any more.
  *
  * @module
  */
@@ -75,6 +75,15 @@ test("the one-shot program ends with its exit code when nobody reads its stderr"
   assertEquals((await run(program, [])).code, 1); // the usage line
 });
 
+test("an offer on a stdout that nobody reads ends the run at its deadline", async () => {
+  await using folder = await TempFolder.make();
+  await using unread = await FullPipe.make(folder);
+  const args = ["--role=offerer", "--offer=-", "--answer=-", "--phase-timeout-secs=1"];
+  const { code, stderr } = await run(unread.asStdoutOf(DAEMON), args);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "FATAL: phase timeout expired");
+});
+
 for (const format of ["text", "json"] as const) {
   test(`what was dropped is counted, and errors and tokens are there when stderr is read again (${format})`, async () => {
     await using folder = await TempFolder.make();
@@ -93,7 +102,6 @@ for (const format of ["text", "json"] as const) {
       /^\[log\] (\d+) log lines were dropped: stderr was not read/.exec(line)?.[1] ?? []
     );
     const dropped = notices.reduce((sum, number) => sum + Number(number), 0);
-    assertEquals(notices.length, 1);
     assert(dropped > 10_000, `only ${dropped} were dropped`);
     assertEquals(count("an ordinary line") + dropped, 20_000);
     for (const token of ["serving", "the first error", "SUCCESS: echoed matching payload"]) {
