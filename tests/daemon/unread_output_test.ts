@@ -70,9 +70,9 @@ test("the one-shot program ends with its exit code when nobody reads its stderr"
   assertEquals(ends.map(({ code }) => code), [0, 0]);
   const alone = having(args.answerer, "--phase-timeout-secs", "1");
   const lost = [...alone.slice(0, -4), "--offer", folder.path("none"), "--answer", "-"];
-  assertEquals((await run(program, lost)).code, 1); // FATAL: the deadline
-  assertEquals((await run(program, ["--bogus"])).code, 1); // FATAL: bad use
-  assertEquals((await run(program, [])).code, 1); // the usage line
+  // FATAL with the deadline; FATAL with bad use; the usage line.
+  const failed = await Promise.all([lost, ["--bogus"], []].map((args) => run(program, args)));
+  assertEquals(failed.map(({ code }) => code), [1, 1, 1]);
 });
 
 test("an offer on a stdout that nobody reads ends the run at its deadline", async () => {
