@@ -16,6 +16,7 @@ const PROGRAM: Program = {
   entry: new URL("file:///main.ts"),
   permissions: ["--no-prompt", "--allow-net"],
   v8Flags: "--v8-flags=--a=4,--b=50",
+  firstStart: { args: [], code: 0, says: "" },
 };
 const FLAGS =
   "--no-remote --no-npm --no-config --no-lock --no-code-cache --no-prompt --allow-net --v8-flags=--a=4,--b=50";
