@@ -17,7 +17,9 @@ import { Journal } from "../../../storage/journal.ts";
 import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import type { Channel } from "../../../transport/channel.ts";
+import { byteLength } from "../../../transport/inbox.ts";
 import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.ts";
+import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
@@ -266,15 +268,35 @@ Deno.test("a slow disk: the receiver holds the sender with pause and resume, and
   assertLess(flow.mostUnderWay, HIGH_WATER_CHUNKS + SLACK_CHUNKS + 1);
 });
 
+/** Counts what is handed to a channel from now on. */
+function countSent(channel: Channel): { messages: number; bytes: number; largest: number } {
+  const sent = { messages: 0, bytes: 0, largest: 0 };
+  const send = channel.send.bind(channel);
+  channel.send = (message, options) => {
+    const bytes = byteLength(message);
+    sent.messages++;
+    sent.bytes += bytes;
+    sent.largest = Math.max(sent.largest, bytes);
+    return send(message, options);
+  };
+  return sent;
+}
+
 Deno.test("a slow network: Backpressure: if peer cannot accept data, pause reading from disk", async () => {
   await using flow = await Flow.start();
   await flow.accept();
   await flow.until(() => flow.read > 0);
+  // Nothing is acknowledged from here on; all before was, at once.
   flow.path.stall();
+  const sent = countSent(flow.path.offerer);
   const before = flow.read;
   await flow.barrier(2 * CHUNKS);
   const held = flow.read;
-  assertLess(held, before + HIGH_WATER_CHUNKS + SLACK_CHUNKS);
+  assert(sent.bytes >= SEND_WINDOW.high, "the window is used");
+  assert(sent.bytes < SEND_WINDOW.high + sent.largest, `${sent.bytes} bytes wait for the peer`);
+  assert(sent.largest <= 120_000, `${sent.largest} bytes for a chunk of ${CHUNK_BYTES}`);
+  // "read chunk, encrypt, send, release": one may have been under way to the channel before.
+  assert(held - before <= sent.messages, "no chunk is read that the channel has no room for");
   assertLess(held, CHUNKS);
   await flow.barrier(CHUNKS);
   assertEquals(flow.read, held, "not a chunk more");
