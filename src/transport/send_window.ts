@@ -13,7 +13,7 @@ import type { WaitOptions } from "./channel.ts";
  */
 export const SEND_WINDOW = {
   /** At or above it a sender waits: no more is kept than this and one message. */
-  high: 1024 * 1024,
+  high: 512 * 1024,
   /** At or below it a waiting sender goes on. */
   low: 256 * 1024,
 } as const;

@@ -5,13 +5,14 @@
  *
  * @module
  */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { EventHub } from "../../../ipc/event_hub.ts";
 import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";
 import { Journal } from "../../../storage/journal.ts";
 import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
@@ -30,10 +31,12 @@ import type { TransferEntry } from "./transfer_entry.ts";
 /** More than the receive queue's limit of 16 MiB: what holds nobody back fails. */
 const CHUNKS = 320;
 const SIZE = CHUNKS * CHUNK_BYTES;
-/** 1 MiB: the receive queue's high mark, and the send window's. */
+/** 1 MiB: the receive queue's high mark. */
 const HIGH_WATER_CHUNKS = 16;
 /** The chunk that passes the mark, one that was read meanwhile, and one on its way. */
 const SLACK_CHUNKS = 3;
+/** Bytes of a sealed chunk, both base64s and the JSON around it included. */
+const LARGEST_FRAME = 120_000;
 const log = logFor("test");
 
 /** One end: its own disk, its own list of transfers, a session. */
@@ -294,7 +297,7 @@ Deno.test("a slow network: Backpressure: if peer cannot accept data, pause readi
   const held = flow.read;
   assert(sent.bytes >= SEND_WINDOW.high, "the window is used");
   assert(sent.bytes < SEND_WINDOW.high + sent.largest, `${sent.bytes} bytes wait for the peer`);
-  assert(sent.largest <= 120_000, `${sent.largest} bytes for a chunk of ${CHUNK_BYTES}`);
+  assert(sent.largest <= LARGEST_FRAME, `${sent.largest} bytes for a chunk of ${CHUNK_BYTES}`);
   // "read chunk, encrypt, send, release": one may have been under way to the channel before.
   assert(held - before <= sent.messages, "no chunk is read that the channel has no room for");
   assertLess(held, CHUNKS);
@@ -302,6 +305,17 @@ Deno.test("a slow network: Backpressure: if peer cannot accept data, pause readi
   assertEquals(flow.read, held, "not a chunk more");
   flow.path.resume();
   await flow.finished();
+});
+
+Deno.test("the contract tells the bounds of what is in flight", async () => {
+  const contract = await Deno.readTextFile(
+    new URL("../../../../docs/DAEMON_CONTRACT.md", import.meta.url),
+  );
+  const [, section = ""] = contract.split('"One chunk in flight at a time per transfer"');
+  for (const bytes of [CHUNK_BYTES, DEFAULT_CHUNK_BYTES, SEND_WINDOW.high, SEND_WINDOW.low]) {
+    assertStringIncludes(section, `${bytes / 1024} KiB`);
+  }
+  assertStringIncludes(section, LARGEST_FRAME.toLocaleString("en"));
 });
 
 Deno.test("a sent file is not completed before the receiver has it on disk under its name", async () => {
