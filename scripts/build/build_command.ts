@@ -44,7 +44,11 @@ async function buildAll(command: BuildCommand, args: string[]): Promise<void> {
     for (const target of targets) {
       const artifact = await command.build(program, target, out);
       const { size } = await Deno.stat(`${out}/${artifact.name}`);
-      logFor(command.name).info(command.done, { file: `${out}/${artifact.name}`, bytes: size });
+      logFor(command.name).info(command.done, {
+        file: `${out}/${artifact.name}`,
+        bytes: size,
+        started: artifact.started,
+      });
       artifacts.push(artifact);
     }
   }

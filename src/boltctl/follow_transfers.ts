@@ -33,7 +33,10 @@ export async function followTransfers(
   const view = context.output.json ? NO_VIEW : progressView(context.terminal);
   const followed = new Followed(context.client(), transfers, view);
   try {
-    while (followed.underWay().length > 0) await followed.take(await feed.take(), context.signal);
+    while (followed.underWay().length > 0) {
+      await followed.take(await feed.take(), context.signal);
+      await context.terminal.flushed(context.signal);
+    }
   } catch (error) {
     view.finish();
     if (error instanceof InterruptedError) await cancelAll(context, followed.underWay());

@@ -7,11 +7,22 @@ import { abortable } from "../base/deadline.ts";
 import type { TransportError } from "../base/errors.ts";
 import type { WaitOptions } from "./channel.ts";
 
-/** Bounds of a {@linkcode SendWindow}, in bytes that the peer has not acknowledged. */
+/**
+ * What a channel keeps of what was sent, in bytes that the peer has not acknowledged: docs/
+ * DAEMON_CONTRACT.md tells it.
+ */
+export const SEND_WINDOW = {
+  /** At or above it a sender waits: no more is kept than this and one message. */
+  high: 512 * 1024,
+  /** At or below it a waiting sender goes on. */
+  low: 256 * 1024,
+} as const;
+
+/** Bounds of a {@linkcode SendWindow}. */
 export interface SendWindowOptions {
-  /** At or above it a sender waits. @default {1048576} */
+  /** At or above it a sender waits. @default {SEND_WINDOW.high} */
   readonly high?: number;
-  /** At or below it a waiting sender goes on. @default {262144} */
+  /** At or below it a waiting sender goes on. @default {SEND_WINDOW.low} */
   readonly low?: number;
 }
 
@@ -29,8 +40,8 @@ export class SendWindow {
 
   /** Makes one with nothing under way. */
   constructor(options: SendWindowOptions = {}) {
-    this.#high = options.high ?? 1024 * 1024;
-    this.#low = options.low ?? 256 * 1024;
+    this.#high = options.high ?? SEND_WINDOW.high;
+    this.#low = options.low ?? SEND_WINDOW.low;
   }
 
   /** Bytes under way. */

@@ -11,7 +11,7 @@ import { connectScripted } from "../support/scripted_peer.ts";
 
 const { signal } = new AbortController();
 const peer = await connectScripted("offerer", {
-  put: (line) => writeBundleLine(parseBundle(line, "offer")),
+  put: (line) => writeBundleLine(parseBundle(line, "offer"), signal),
   take: async () => encodeBundle(await readBundleLine("answer", signal)),
 }, signal);
 const echoed = deafen(peer.target);

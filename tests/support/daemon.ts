@@ -98,6 +98,8 @@ const clientOf = ({ dataDir }: FolderUnderTest) => new DaemonClient(join(dataDir
 export interface ServedDaemonOptions extends DaemonUnderTestOptions {
   /** How it is started. */
   readonly program?: Program;
+  /** Resolves when it serves. @default {its line `serving` on stderr} */
+  readonly serves?: (run: Run) => Promise<void>;
 }
 
 /** A daemon in a process of its own. Disposing it kills it. */
@@ -120,7 +122,7 @@ export class ServedDaemon extends DaemonUnderTest {
     const flags = ["serve", "--data-dir", folder.dataDir, ...options.flags ?? []];
     const run = new Run(options.program ?? DAEMON, flags);
     try {
-      await run.said("serving");
+      await (options.serves?.(run) ?? run.said("serving"));
       const client = clientOf(folder);
       return new ServedDaemon(run, folder, client, await HeardEvents.of(client));
     } catch (error) {

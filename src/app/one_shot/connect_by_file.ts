@@ -114,7 +114,7 @@ async function publish(
   bundle: SignalBundle,
   signal: AbortSignal,
 ): Promise<void> {
-  if (path === STANDARD_STREAM) await writeBundleLine(bundle);
+  if (path === STANDARD_STREAM) await writeBundleLine(bundle, signal);
   else await files.publish(encodeBundle(bundle), signal);
 }
 

@@ -62,8 +62,9 @@ async function followSession(
   feed: EventFeed,
   sessionId: string,
 ): Promise<void> {
-  const { client, output, signal } = context;
+  const { client, output, terminal, signal } = context;
   for await (const event of feed) {
+    await terminal.flushed(signal);
     if (event.type === "gap") {
       if (ended(await client().getSession(sessionId, signal))) return;
       continue;

@@ -25,6 +25,7 @@ export async function watch(context: Context): Promise<void> {
       if (output.json) output.object(event);
       if (event.type === "gap") await watched.relist(context);
       else watched.take(event);
+      await terminal.flushed(signal);
       if (event.type === "daemon-stopping") return;
     }
   } finally {

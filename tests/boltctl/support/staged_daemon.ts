@@ -114,6 +114,8 @@ export class StagedDaemon extends FakeDaemon {
   readonly #events: EventHub;
   /** Resolves when the API was asked to stop. */
   readonly stopped = Promise.withResolvers<void>();
+  /** Resolves when transfers were listed. */
+  readonly listed = Promise.withResolvers<void>();
 
   /** Plays a stage, telling through `events`. */
   constructor(stage: Stage, events: EventHub) {
@@ -188,6 +190,7 @@ export class StagedDaemon extends FakeDaemon {
   ): ReturnType<FakeDaemon["listTransfers"]> {
     const { state, direction } = parameters;
     this.#play(this.#stage.onList);
+    this.listed.resolve();
     const transfers = (this.#stage.transfers ?? []).filter((one) =>
       (state === undefined || one.state === state) &&
       (direction === undefined || one.direction === direction)
