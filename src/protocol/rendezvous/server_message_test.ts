@@ -5,7 +5,8 @@ import {
   encodePing,
   encodeRegister,
   encodeSignal,
-  isPeerNotFound,
+  isPeerAbsent,
+  isRateLimited,
   parseServerMessage,
 } from "./server_message.ts";
 
@@ -63,8 +64,15 @@ Deno.test("what is no message of the protocol is told apart", () => {
   }));
 });
 
-Deno.test("only the server's exact words for this peer are retryable", () => {
-  assertEquals(isPeerNotFound("peer 'bob' not found", bob), true);
-  assertEquals(isPeerNotFound("peer 'eve' not found", bob), false);
-  assertEquals(isPeerNotFound("peer bob not found", bob), false);
+Deno.test("that a peer is absent is told by the server's exact words for this peer", () => {
+  assertEquals(isPeerAbsent("peer 'bob' not found", bob), true);
+  assertEquals(isPeerAbsent("peer 'bob' is no longer connected", bob), true);
+  assertEquals(isPeerAbsent("peer 'eve' not found", bob), false);
+  assertEquals(isPeerAbsent("peer bob not found", bob), false);
+});
+
+Deno.test("both ways of saying that a client sends too much are understood", () => {
+  assertEquals(isRateLimited("rate limited"), true);
+  assertEquals(isRateLimited("rate limit exceeded: 50 messages a second"), true);
+  assertEquals(isRateLimited("peer 'rate limited' not found"), false);
 });

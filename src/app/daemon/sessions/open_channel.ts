@@ -24,7 +24,9 @@ import {
 } from "../../../signaling/file/signal_file.ts";
 import { DaemonHandshake } from "../../../signaling/rendezvous/daemon_handshake.ts";
 import { RendezvousClient } from "../../../signaling/rendezvous/rendezvous_client.ts";
+import type { Pace } from "../../../signaling/rendezvous/pace.ts";
 import { WebHandshake } from "../../../signaling/rendezvous/web_handshake.ts";
+import { whileConnecting } from "../../../signaling/rendezvous/while_connecting.ts";
 import type { Channel } from "../../../transport/channel.ts";
 import type { ConnectOptions, Connector } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../candidate_log.ts";
@@ -51,6 +53,8 @@ export interface OpenChannelOptions {
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
+  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  readonly pace?: Pace;
 }
 
 /** An open channel and what signaling told of the peer. */
@@ -140,7 +144,8 @@ async function openByRendezvous(
   const { self, remote } = context;
   await using client = await register(request, options, context);
   if (request.web !== true) await shakeHands(request, options, client, context);
-  const handshake = new WebHandshake(client, { self, remote, log: rendezvousLog });
+  const { web = false } = request;
+  const handshake = new WebHandshake(client, { self, remote, web, log: rendezvousLog });
   const connectOptions = connectOptionsOf(options);
   const ours = { publicKey: ephemeral, peerCode: self };
   if (request.role === "offerer") {
@@ -181,6 +186,7 @@ async function register(
     deviceName: options.deviceName,
     signal: phase.signal,
     log: rendezvousLog,
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
   });
 }
 
@@ -205,14 +211,10 @@ async function whileTrickling(
   connect: (signal: AbortSignal) => Promise<Channel>,
 ): Promise<Channel> {
   using connecting = begin("the DataChannel to open");
-  const done = new AbortController();
-  const trickling = handshake.trickle((candidate) => peer.addCandidate(candidate), done.signal);
-  try {
-    return await connect(connecting.signal);
-  } finally {
-    done.abort();
-    await trickling;
-  }
+  return await whileConnecting(
+    (signal) => handshake.trickle((candidate) => peer.addCandidate(candidate), signal),
+    () => connect(connecting.signal),
+  );
 }
 
 function opened(
