@@ -12,15 +12,18 @@ export const ANSWER_MS = 10_000;
 /** How long one attempt to register again may take, in milliseconds. */
 export const ATTEMPT_MS = 10_000;
 /** Waits between attempts to register again while the server is away. */
-export const ATTEMPTS = { firstMs: 250, longestMs: 10_000 } as const;
+export const ATTEMPTS = { firstMs: 250, longestMs: 8_000 } as const;
 /**
  * Waits before the first attempt after a lost connection, longer each time that the registration
  * before it was short: a server that throws us out again and again, or another program that takes
  * our code each time, is not answered in kind.
  */
-export const LOSSES = { firstMs: 250, longestMs: 300_000 } as const;
-/** A registration that held for so long was no short one, in milliseconds. */
-export const STEADY_MS = 60_000;
+export const LOSSES = { firstMs: 250, longestMs: 60_000 } as const;
+/**
+ * A registration that held for so long was no short one, in milliseconds: longer than the longest of
+ * those waits, so that two who take a code from each other never begin anew.
+ */
+export const STEADY_MS = 120_000;
 /** Waits before a message is sent again to a peer that has not registered. */
 export const ABSENT = { firstMs: 100, longestMs: 1_000 } as const;
 /** Waits before a message is sent again to a server that wants fewer. */
