@@ -90,7 +90,8 @@ async function openByFile(
   const { connector, selfCode, ephemeral } = options;
   const connectOptions = connectOptionsOf(options);
   const begin = phasesOf(options);
-  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode };
+  const { deviceName } = options;
+  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode, deviceName };
   if (request.role === "offerer") {
     for (const path of [request.offer, request.answer]) await removeStaleFile(path);
     using answers = await watch(request.answer, "answer");
@@ -102,7 +103,7 @@ async function openByFile(
     options.onConnecting();
     using connecting = begin("the DataChannel to open");
     const channel = await peer.connect(bundleOf(answer), connecting.signal);
-    return { channel, remoteEphemeral: answer.publicKey, deviceName: "" };
+    return { channel, remoteEphemeral: answer.publicKey, deviceName: answer.deviceName ?? "" };
   }
   using offers = await watch(request.offer, "offer");
   using exchange = begin(`the offer at ${request.offer}`);
@@ -113,7 +114,7 @@ async function openByFile(
   options.onConnecting();
   using connecting = begin("the DataChannel to open");
   const channel = await peer.connect(connecting.signal);
-  return { channel, remoteEphemeral: offer.publicKey, deviceName: "" };
+  return { channel, remoteEphemeral: offer.publicKey, deviceName: offer.deviceName ?? "" };
 }
 
 function watch(path: string, kind: SdpType): Promise<SignalFileWatcher<WebDescription>> {
