@@ -9,10 +9,10 @@ import { abortable } from "./deadline.ts";
 export type Timer = (ms: number, act: () => void) => () => void;
 
 /** The runtime's timer. */
-export const systemTimer: Timer = (ms, act) => {
+export function systemTimer(ms: number, act: () => void): () => void {
   const id = setTimeout(act, ms);
   return () => clearTimeout(id);
-};
+}
 
 /** Resolves when `ms` milliseconds have passed; rejects with the signal's reason before. */
 export async function pause(timer: Timer, ms: number, signal: AbortSignal): Promise<void> {

@@ -530,6 +530,26 @@ Deno.test("the answerer acknowledges a repeated hello, and answers a repeated of
   assertEquals(ignored, ['ignoring signal {"reason":"unexpected-msg-type","from":"bob"}']);
 });
 
+Deno.test("repeated signals are answered again up to a bound", async () => {
+  const acks = new Count();
+  const log = memoryLog();
+  await withServer((socket, _frame, count) => {
+    if (count > 0) return acks.add();
+    socket.send(PEERS);
+    for (let i = 0; i < 151; i++) socket.send(relayed(payload("hello")));
+    const description = { sdp_type: "offer", sdp: "o" };
+    socket.send(relayed(payload("offer", { bundle: { description, candidates: [] } })));
+  }, async (url) => {
+    await using client = await registerAt(url, new ManualPace(), log);
+    const handshake = new DaemonHandshake(client, { context, phaseTimeoutSecs: 30, log });
+    await handshake.acknowledge(signal);
+    await handshake.receiveOffer(signal);
+    await acks.reaches(101);
+  });
+  assertEquals(acks.value, 101);
+  assertEquals(log.lines.filter((line) => line.startsWith("ignoring signal")).length, 50);
+});
+
 Deno.test("a hostile server's answers to probes that were never sent change nothing", async () => {
   const log = memoryLog();
   const pace = new ManualPace();

@@ -38,7 +38,8 @@ export interface WebHandshakeOptions {
   readonly log: Log;
 }
 
-type OwnDescription = Omit<WebDescription, "from" | "to" | "type">;
+/** Our own offer or answer, before it is addressed. */
+export type OwnDescription = Omit<WebDescription, "from" | "to" | "type">;
 
 /** The exchange of web_v1 signals with one peer over a registered client. */
 export class WebHandshake {
