@@ -14,6 +14,7 @@ import { UsageError } from "../base/errors.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log/log.ts";
 import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
+import { shownUrl } from "../base/shown_url.ts";
 import { type Given, oneOf, readFlags, wholeNumber, wrongValue } from "./flags.ts";
 
 /** What a run without arguments prints. */
@@ -115,7 +116,7 @@ function webSocketUrl(value: string): string {
     url.hostname !== "" && url.username === "" && url.password === "";
   if (!usable) {
     const takes = "a ws:// or wss:// URL without user name or fragment";
-    throw wrongValue("rendezvous-url", value, takes);
+    throw new UsageError(`--rendezvous-url takes ${takes}; what was given is ${shownUrl(value)}`);
   }
   return url.href;
 }

@@ -102,6 +102,7 @@ Deno.test("Unknown flags MUST cause exit 1: they are refused by name", () => {
   refuses(["--bogus"], "Unknown argument: --bogus");
   refuses(["--role", "offerer", "--bogus=1"], "Unknown argument: --bogus");
   refuses(["--role", "offerer", "stray"], "Unknown argument: stray");
+  refuses(["--role", "offerer", "ws://u:p@h/?token"], "Unknown argument: ws://h/?...");
   refuses(["--help"], "Unknown argument: --help");
   refuses(["-h"], "Unknown argument: -h");
   refuses(["--"], "Unknown argument: --");
@@ -164,19 +165,22 @@ Deno.test("--phase-timeout-secs takes a positive whole number", () => {
 });
 
 Deno.test("--rendezvous-url takes a WebSocket URL", () => {
-  const takes = "--rendezvous-url takes a ws:// or wss:// URL without user name or fragment, not";
+  const takes =
+    "--rendezvous-url takes a ws:// or wss:// URL without user name or fragment; what " +
+    "was given is";
   for (
-    const bad of [
-      "http://h",
-      "https://h",
-      "h:3001",
-      "ws:",
-      "ws://",
-      "nonsense",
-      "ws://u:p@h",
-      "ws://h#f",
-    ]
-  ) refuses(["--role=offerer", `--rendezvous-url=${bad}`], `${takes} ${JSON.stringify(bad)}`);
+    const [bad, shown] of [
+      ["http://h", "http://h/"],
+      ["https://h", "https://h/"],
+      ["h:3001", "(no valid URL)"],
+      ["ws:", "(no valid URL)"],
+      ["ws://", "(no valid URL)"],
+      ["nonsense", "(no valid URL)"],
+      ["ws://u:p@h", "ws://h/"],
+      ["ws://h#f", "ws://h/"],
+      ["http://h/?token=secret", "http://h/?..."],
+    ] as const
+  ) refuses(["--role=offerer", `--rendezvous-url=${bad}`], `${takes} ${shown}`);
 });
 
 Deno.test("peer codes are taken as the server takes them: hyphens dropped, else refused", () => {

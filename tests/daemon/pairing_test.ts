@@ -59,7 +59,7 @@ for (const signal of ["file", "rendezvous"] as const) {
     assertEquals(ofBob.identity, await identityOf(alice));
     assertEquals(ofBob.state, "pending");
     assertEquals(Date.parse(ofBob.expiresAt) - Date.parse(ofBob.requestedAt), 30_000);
-    assertEquals(String(ofBob.deviceName), signal === "file" ? "" : "alice's laptop");
+    assertEquals(String(ofBob.deviceName), "alice's laptop");
     assertEquals(ofBob.peerCode, signal === "file" ? undefined : "alice");
     await alice.client.decidePairing(ofAlice.pairingId, { decision: "allow_always" });
     // One yes is not enough: until the other comes, nothing can be sent over the session.
@@ -327,4 +327,14 @@ Deno.test('a pairing decision is on disk when it is answered and told: "Identity
   await bob.event("pairing-decided");
   assertEquals(await trusted(bob), [[ofBob.identity, "deny_always"]]);
   await deciding;
+});
+
+Deno.test("a device name told through files is kept with the pin", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network, { flags: ASKS });
+  await using bob = await LocalDaemon.start(network);
+  await pairBy(meetingByFile(folder), alice, bob);
+  const [peer] = await bob.client.listPeers();
+  assertEquals(String(peer?.deviceName), "alice's laptop");
 });

@@ -10,10 +10,12 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { boltctl } from "../boltctl/support/boltctl.ts";
 import { DaemonUnreachableError } from "../../src/ipc/client.ts";
 import {
   closedSession,
+  meeting,
   meetingByFile,
   openedSession,
   pairBy,
@@ -291,4 +293,27 @@ Deno.test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0
     await next.stop();
     bob.run.kill("SIGCONT");
   });
+});
+
+Deno.test("a rendezvous URL's query and user are in no log, answer, event or file", async () => {
+  const gone = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("data");
+  const rendezvousUrl = gone.url.replace("ws://", "ws://me:hush@") + "/?token=hush";
+  await gone.close();
+  await using alice = await ServedDaemon.start({ dataDir, flags: ["--log-level", "debug"] });
+  const { offerer } = meeting(rendezvousUrl);
+  const session = await alice.pair(offerer);
+  const { failure } = await closedSession(alice, session);
+  assertEquals(failure?.code, "RENDEZVOUS_UNREACHABLE");
+  const bad = { ...offerer, rendezvousUrl: "ws://me:hush@[/?hush" };
+  const { message } = await assertRejects(() => alice.pair(bad));
+  const told = [message, JSON.stringify(await alice.client.listSessions())];
+  await alice.stop();
+  for await (const { name, isFile } of Deno.readDir(dataDir)) {
+    if (isFile) told.push(await Deno.readTextFile(`${dataDir}/${name}`));
+  }
+  for (const text of [...told, alice.run.stderr, JSON.stringify(alice.events)]) {
+    assert(!text.includes("hush"), text);
+  }
 });

@@ -20,7 +20,9 @@ import {
 import { SignalFiles } from "../../../signaling/file/signal_files.ts";
 import { DaemonHandshake } from "../../../signaling/rendezvous/daemon_handshake.ts";
 import { RendezvousClient } from "../../../signaling/rendezvous/rendezvous_client.ts";
+import type { Pace } from "../../../signaling/rendezvous/pace.ts";
 import { WebHandshake } from "../../../signaling/rendezvous/web_handshake.ts";
+import { whileConnecting } from "../../../signaling/rendezvous/while_connecting.ts";
 import type { Channel } from "../../../transport/channel.ts";
 import type { ConnectOptions, Connector } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../candidate_log.ts";
@@ -48,6 +50,8 @@ export interface OpenChannelOptions {
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
+  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  readonly pace?: Pace;
 }
 
 /** An open channel and what signaling told of the peer. */
@@ -83,7 +87,8 @@ async function openByFile(
   const { connector, selfCode, ephemeral } = options;
   const connectOptions = connectOptionsOf(options);
   const begin = phasesOf(options);
-  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode };
+  const { deviceName } = options;
+  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode, deviceName };
   const files = await openFiles(request, begin);
   if (request.role === "offerer") {
     await using peer = await connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
@@ -95,7 +100,7 @@ async function openByFile(
     options.onConnecting();
     using connecting = begin("the DataChannel to open");
     const channel = await peer.connect(bundleOf(answer), connecting.signal);
-    return { channel, remoteEphemeral: answer.publicKey, deviceName: "" };
+    return { channel, remoteEphemeral: answer.publicKey, deviceName: answer.deviceName ?? "" };
   }
   using exchange = begin(`the offer at ${request.offer}`);
   const offer = await files.read(exchange.signal);
@@ -106,7 +111,7 @@ async function openByFile(
   options.onConnecting();
   using connecting = begin("the DataChannel to open");
   const channel = await peer.connect(connecting.signal);
-  return { channel, remoteEphemeral: offer.publicKey, deviceName: "" };
+  return { channel, remoteEphemeral: offer.publicKey, deviceName: offer.deviceName ?? "" };
 }
 
 async function openFiles(
@@ -142,7 +147,8 @@ async function openByRendezvous(
   const { self, remote } = context;
   await using client = await register(request, options, context);
   if (request.web !== true) await shakeHands(request, options, client, context);
-  const handshake = new WebHandshake(client, { self, remote, log: rendezvousLog });
+  const { web = false } = request;
+  const handshake = new WebHandshake(client, { self, remote, web, log: rendezvousLog });
   const connectOptions = connectOptionsOf(options);
   const ours = { publicKey: ephemeral, peerCode: self };
   if (request.role === "offerer") {
@@ -183,6 +189,7 @@ async function register(
     deviceName: options.deviceName,
     signal: phase.signal,
     log: rendezvousLog,
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
   });
 }
 
@@ -207,14 +214,10 @@ async function whileTrickling(
   connect: (signal: AbortSignal) => Promise<Channel>,
 ): Promise<Channel> {
   using connecting = begin("the DataChannel to open");
-  const done = new AbortController();
-  const trickling = handshake.trickle((candidate) => peer.addCandidate(candidate), done.signal);
-  try {
-    return await connect(connecting.signal);
-  } finally {
-    done.abort();
-    await trickling;
-  }
+  return await whileConnecting(
+    (signal) => handshake.trickle((candidate) => peer.addCandidate(candidate), signal),
+    () => connect(connecting.signal),
+  );
 }
 
 function opened(
