@@ -233,9 +233,10 @@ export class DaemonClient implements DaemonOperations {
     let { lastEventId } = options;
     let stream = await this.#openEvents(lastEventId, signal);
     while (true) {
-      // Where the stream begins: a loss before its first event is then told by a gap too.
+      // Where the stream begins: a loss before its first event is then told by a gap too. An id of
+      // ours is kept: the stream may begin with a gap, and be lost before that has come.
       const position = stream.headers["last-event-id"];
-      if (typeof position === "string") lastEventId = position;
+      if (typeof position === "string") lastEventId ??= position;
       options.onOpen?.();
       for await (const line of this.#http.lines(stream, this.#silenceMs, signal)) {
         const event = parseEvent(line);

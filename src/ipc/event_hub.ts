@@ -102,9 +102,12 @@ export class EventHub {
     return epoch === this.#epoch && position <= this.#seq ? position : UNKNOWN;
   }
 
-  /** The id that names a position: what a reader sends to go on from there. */
-  idOf(cursor: Cursor): string | undefined {
-    return cursor === UNKNOWN ? undefined : this.#id(cursor);
+  /**
+   * The id of where a reading from `cursor` begins: what a reader sends to go on from there. Where it
+   * begins with a gap, that is the gap's.
+   */
+  idOf(cursor: Cursor): string {
+    return this.#id(this.hasLost(cursor) ? this.#lostThrough : cursor);
   }
 
   /** Whether events after `cursor` are gone. */
