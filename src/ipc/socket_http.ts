@@ -5,7 +5,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { abortable } from "../base/deadline.ts";
-import { DaemonError } from "../base/errors.ts";
+import { DaemonError, DeadlineError } from "../base/errors.ts";
 import { Problem, type Violation } from "./problem.ts";
 import { is } from "./validate.ts";
 
@@ -128,7 +128,17 @@ export class SocketHttp {
     return text;
   }
 
-  /** The lines of a stream until it ends, fails, or falls silent; the caller's abort throws. */
+  /** The sentence for a socket at which somebody listens who has said nothing for so long. */
+  silence(ms: number): string {
+    return `No answer at ${this.#socketPath} within ${ms / 1000} s: what listens there hangs, or ` +
+      `is not bolt-daemon serve; look at the daemon's log, or stop it and start it again`;
+  }
+
+  /**
+   * The lines of a stream until it ends, fails, or falls silent; the caller's abort throws.
+   *
+   * @throws {DeadlineError} When it says nothing at all: a daemon greets at once.
+   */
   async *lines(
     stream: IncomingMessage,
     silenceMs: number,
@@ -137,16 +147,23 @@ export class SocketHttp {
     const decoder = new TextDecoder();
     const onAbort = () => stream.destroy();
     signal?.addEventListener("abort", onAbort);
-    let silence = setTimeout(onAbort, silenceMs);
+    let isMute = true;
+    let isSilent = false;
+    const onSilence = () => {
+      isSilent = true;
+      stream.destroy();
+    };
+    let silence = setTimeout(onSilence, silenceMs);
     try {
       let rest = "";
       for await (const chunk of stream) {
         clearTimeout(silence);
+        isMute = false;
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         if (rest.length > MAX_ANSWER) throw new AnswerError(`An event over ${MAX_ANSWER} bytes`);
         yield* lines.filter((line) => line !== "");
-        silence = setTimeout(onAbort, silenceMs);
+        silence = setTimeout(onSilence, silenceMs);
       }
     } catch (error) {
       // A stream that broke is opened again by the caller.
@@ -157,6 +174,7 @@ export class SocketHttp {
       stream.destroy();
     }
     signal?.throwIfAborted();
+    if (isMute && isSilent) throw new DeadlineError(this.silence(silenceMs));
   }
 
   #unreachable(cause?: unknown): DaemonUnreachableError {

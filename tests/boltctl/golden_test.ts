@@ -7,6 +7,7 @@ import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/events.ts";
 import { OperationError } from "../../src/ipc/problem.ts";
 import { peerText } from "../../src/ipc/schemas.ts";
+import { OFFER_ID } from "../../src/ipc/testing.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
 
@@ -242,7 +243,8 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { peers: PEERS.map((peer) => ({ ...peer, connected: true })) },
     },
     { words: ["send", "/x", "--to", "nobody"] },
-    { words: ["send", "/x", "--to", "3f2"] },
+    { words: ["send", "/x", "--to", "77a"] },
+    { words: ["send", "-", "--to", "bob"] },
   ],
   accept: [
     { words: ["accept"], stage: LIST },
@@ -277,6 +279,20 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       },
     },
     { words: ["accept"] },
+    { words: ["accept", "5a5"], stage: LIST },
+    { words: ["accept", "--wait-for-offer"], stage: LIST },
+    {
+      about: "an offer comes",
+      words: ["accept", "--wait-for-offer"],
+      stage: {
+        onList: [
+          ...sent("transfer-failed"),
+          { type: "transfer-offered", transfer: { ...OFFER, transferId: OFFER_ID } },
+        ],
+      },
+    },
+    { about: "none comes", words: ["accept", "--wait-for-offer", "--timeout", "1"] },
+    { words: ["accept", "5a5b", "--wait-for-offer"], stage: LIST },
     {
       words: ["accept"],
       stage: { transfers: [OFFER, { ...OFFER, transferId: BEA.slice(0, 32) }] },
@@ -292,18 +308,18 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["cancel", "7a7b", "6a6b", "--json"], stage: LIST },
     { words: ["cancel"], stage: LIST },
   ],
-  pause: [{ words: ["pause", "7a"], stage: LIST }, {
-    words: ["pause", "7a", "--json"],
+  pause: [{ words: ["pause", "7a7b"], stage: LIST }, {
+    words: ["pause", "7a7b", "--json"],
     stage: LIST,
   }],
   resume: [
-    { words: ["resume", "7a"], stage: LIST },
-    { words: ["resume", "7a", "--json"], stage: LIST },
+    { words: ["resume", "7a7b"], stage: LIST },
+    { words: ["resume", "7a7b", "--json"], stage: LIST },
   ],
   transfers: [
     ...threeWays(["transfers"], LIST),
-    { words: ["transfers", "8a"], stage: LIST },
-    { words: ["transfers", "8a", "--json"], stage: LIST },
+    { words: ["transfers", "8a8b"], stage: LIST },
+    { words: ["transfers", "8a8b", "--json"], stage: LIST },
     { words: ["transfers", "--direction", "incoming", "--limit", "1"], stage: LIST },
     { words: ["transfers", "--state", "paused"], stage: LIST },
     { words: ["transfers", "--state", "stuck"], stage: LIST },
