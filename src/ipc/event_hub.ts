@@ -72,14 +72,14 @@ export class EventHub {
   }
 
   /**
-   * Keeps the event and wakes the readers; never waits for one. Progress of a transfer takes the
-   * place of its earlier progress, so that it can't push other events out of the ring.
+   * Keeps the event and wakes the readers; never waits for one. Progress of a transfer, or of its
+   * hash, takes the place of its earlier progress, so that it can't push other events out of the ring.
    *
    * @returns The event's id.
    */
   publish(event: DaemonEvent): string {
     const stored = this.#stamp(++this.#seq, event);
-    if (event.type === "transfer-progress") {
+    if (event.type === "transfer-progress" || event.type === "transfer-hashing") {
       this.#remove(this.#progress.get(event.transferId));
       this.#progress.delete(event.transferId);
       this.#progress.set(event.transferId, stored.seq);

@@ -69,6 +69,15 @@ function sent(last: DaemonEvent["type"] & `transfer-${string}`): DaemonEvent[] {
   ];
 }
 
+const HASHED: DaemonEvent[] = [
+  { type: "transfer-queued", transfer: transfer(1) },
+  ...[900_000, 990_000, 2_400_000].map((hashed): DaemonEvent => {
+    const { transferId, size } = transfer(1);
+    return { type: "transfer-hashing", transferId, hashed, size };
+  }),
+  { type: "transfer-offered", transfer: transfer(1, { state: "offered" }) },
+  { type: "transfer-finished", transfer: transfer(1, { state: "completed" }) },
+];
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
   { type: "session-started", session: session({ state: "signaling" }) },
@@ -96,6 +105,12 @@ const HAPPENING: DaemonEvent[] = [
   },
   ...PEERS.slice(0, 1).map((peer) => ({ type: "peer-changed", peer } as const)),
   ...sent("transfer-failed"),
+  {
+    type: "transfer-hashing",
+    transferId: transfer(9).transferId,
+    hashed: 900_000,
+    size: 3_000_000,
+  },
   { type: "transfer-offered", transfer: OFFER },
   { type: "transfer-paused", transfer: { ...HALF, state: "paused" } },
   { type: "transfer-resumed", transfer: HALF },
@@ -232,6 +247,17 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       about: "the peer refuses the second",
       words: ["send", "/files/report.pdf", "/files/notes.txt", "--wait"],
       stage: { onSend: sent("transfer-failed") },
+    },
+    {
+      about: "a large file, hashed first",
+      words: ["send", "/files/report.pdf", "--wait"],
+      stage: { onSend: HASHED },
+    },
+    {
+      about: "the same with a bar",
+      words: ["send", "/files/report.pdf", "--wait"],
+      stage: { onSend: HASHED },
+      terminal: { columns: 72 },
     },
     {
       about: "it never begins",

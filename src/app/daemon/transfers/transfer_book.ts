@@ -122,6 +122,20 @@ export class TransferBook {
     });
   }
 
+  /** The hash of a file to send is under way; told of now and then, and kept in memory only. */
+  hashing(entry: TransferEntry, hashed: number): void {
+    const now = this.#options.now();
+    entry.update({ hashed });
+    const told = this.#rates.get(entry);
+    if (told === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
+    const { transferId, size } = entry.facts;
+    if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (told !== undefined && now - told.at >= PROGRESS_MS) {
+      told.at = now;
+      this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
+    }
+  }
+
   /**
    * The transfer with this id, the latest when peers chose the same.
    *

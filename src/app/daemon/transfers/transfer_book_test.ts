@@ -232,3 +232,29 @@ Deno.test("Transfer progress MAY be journaled: what an earlier run recorded is r
   const again = shelf.book().get(facts(1).transferId).view();
   assertEquals([again.state, again.failure?.code], ["failed", "DISK_FULL"]);
 });
+
+Deno.test("a hash under way is told of now and then, and shown while the file is queued", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const entry = book.begin(facts(1, { direction: "outgoing" }), "queued");
+  const hear = () => shelf.events.published.filter(({ type }) => type === "transfer-hashing");
+  book.hashing(entry, 100);
+  assertEquals([hear(), entry.view().hashed], [[], 100], "a short one is not told of");
+  for (const [hashed, ms] of [[200, 500], [300, 100], [400, 400], [1000, 500]] as const) {
+    shelf.clock.pass(ms);
+    book.hashing(entry, hashed);
+  }
+  const { transferId, size } = entry.facts;
+  assertEquals(
+    hear(),
+    [200, 400].map((hashed) => ({
+      type: "transfer-hashing",
+      transferId,
+      hashed,
+      size,
+    })),
+  );
+  await book.change(entry, { state: "offered" });
+  assertEquals(entry.view().hashed, undefined);
+  await book.settled();
+});

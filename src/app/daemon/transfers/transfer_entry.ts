@@ -46,6 +46,8 @@ export interface TransferProgress {
   readonly state: TransferState;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
+  /** Outgoing: bytes that the hash has seen, while it is made. */
+  readonly hashed?: number;
   /** SHA-256, once known. */
   readonly fileHash?: string;
   /** The session that carries it, once there is one. */
@@ -115,7 +117,7 @@ export class TransferEntry {
   /** As the API shows it. */
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
-    const { state, transferred, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     return {
       transferId,
@@ -129,6 +131,7 @@ export class TransferEntry {
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
       ...(sessionId === undefined ? {} : { sessionId }),
+      ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
       // As it is: an application is to open it. JSON spells out what must not be shown raw.
       ...(path === undefined ? {} : { path }),
       ...(fileHash === undefined ? {} : { fileHash }),
