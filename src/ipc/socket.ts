@@ -104,7 +104,9 @@ async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function makePrivateFolder(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error; // what it is, is told below
+  });
   const { isDirectory, mode } = await Deno.lstat(folder);
   if (!isDirectory) {
     throw new IpcError("SOCKET_FOLDER", `${folder} is not a folder (a link is not followed)`);

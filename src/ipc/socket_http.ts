@@ -6,11 +6,20 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { abortable } from "../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../base/errors.ts";
+import { isNotPermitted } from "../base/system_error.ts";
 import { Problem, type Violation } from "./problem.ts";
 import { is } from "./validate.ts";
 
 /** Most bytes of an answer, and characters of an event's line. */
 const MAX_ANSWER = 4 * 1024 * 1024;
+/** What the system says of a path where no socket is, or none that anybody listens at. */
+const NO_SOCKET: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "EISDIR",
+  "ENOENT",
+  "ENOTDIR",
+  "ENOTSOCK",
+]);
 /** The first wait before something is tried again, in milliseconds; it doubles. */
 export const FIRST_RETRY_MS = 100;
 /** The longest such wait, in milliseconds. */
@@ -91,17 +100,22 @@ export class SocketHttp {
   #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const sent: ClientRequest = httpRequest({
-      socketPath: this.#socketPath,
-      method: request.method,
-      path: request.target,
-      headers: { host: "localhost", ...request.headers },
-      agent: false,
-    }, (response) => {
-      response.once("close", () => signal.removeEventListener("abort", onAbort));
-      resolve(response);
-    });
     const onAbort = () => sent.destroy();
+    let sent: ClientRequest;
+    try {
+      sent = httpRequest({
+        socketPath: this.#socketPath,
+        method: request.method,
+        path: request.target,
+        headers: { host: "localhost", ...request.headers },
+        agent: false,
+      }, (response) => {
+        response.once("close", () => signal.removeEventListener("abort", onAbort));
+        resolve(response);
+      });
+    } catch (error) {
+      return Promise.reject(this.#unreachable(error));
+    }
     signal.addEventListener("abort", onAbort, { once: true });
     sent.on("error", (error) => {
       signal.removeEventListener("abort", onAbort);
@@ -179,9 +193,9 @@ export class SocketHttp {
 
   #unreachable(cause?: unknown): DaemonUnreachableError {
     const code = codeOf(cause);
-    const why = code === "ENOENT" || code === "ECONNREFUSED"
+    const why = NO_SOCKET.has(code)
       ? "no daemon listens at"
-      : code === "EACCES"
+      : code === "EACCES" || code === "EPERM" || isNotPermitted(cause)
       ? "you may not use"
       : code === "EAGAIN"
       ? "too many clients are connecting to"
