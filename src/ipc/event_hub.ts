@@ -9,6 +9,9 @@
 import { safeJson } from "../base/text.ts";
 import type { DaemonEvent, EventType } from "./events.ts";
 
+/** Characters of events that are kept for replay, unless said otherwise. */
+export const MAX_KEPT_CHARS = 1_048_576;
+
 /** Options of an {@linkcode EventHub}. */
 export interface EventHubOptions {
   /** Most events that are kept for replay. @default {1024} */
@@ -66,7 +69,7 @@ export class EventHub {
    */
   constructor(options: EventHubOptions = {}) {
     this.#capacity = options.capacity ?? 1024;
-    this.#maxChars = options.maxChars ?? 1_048_576;
+    this.#maxChars = options.maxChars ?? MAX_KEPT_CHARS;
     this.#now = options.now ?? (() => new Date());
     this.#epoch = options.epoch ?? Date.now().toString(36);
   }

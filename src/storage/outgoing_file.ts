@@ -19,7 +19,7 @@ import { readFully } from "./whole_file.ts";
 /** Most bytes of a file: the wire format's bound (`protocol/transfer/limits.ts`). */
 const MAX_BYTES = 10 * 1024 ** 3;
 /** Bytes read at a time for the hash. */
-const HASH_BUFFER_BYTES = 256 * 1024;
+export const HASH_BUFFER_BYTES: number = 256 * 1024;
 
 /** A file as it was when it was offered. */
 export interface SourceFile {

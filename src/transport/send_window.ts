@@ -7,6 +7,9 @@ import { abortable } from "../base/deadline.ts";
 import type { TransportError } from "../base/errors.ts";
 import type { WaitOptions } from "./channel.ts";
 
+/** Bytes under way at which a sender is to wait, unless said otherwise. */
+export const SEND_WINDOW_BYTES: number = 1024 * 1024;
+
 /** Bounds of a {@linkcode SendWindow}, in bytes that the peer has not acknowledged. */
 export interface SendWindowOptions {
   /** At or above it a sender waits. @default {1048576} */
@@ -26,7 +29,7 @@ export class SendWindow {
 
   /** Makes one with nothing under way. */
   constructor(options: SendWindowOptions = {}) {
-    this.#high = options.high ?? 1024 * 1024;
+    this.#high = options.high ?? SEND_WINDOW_BYTES;
     this.#low = options.low ?? 256 * 1024;
   }
 

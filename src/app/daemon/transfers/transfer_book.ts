@@ -15,7 +15,7 @@ import type { TransferRecord } from "../../../storage/journal_record.ts";
 import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
-const MAX_ENTRIES = 1000;
+export const MAX_ENTRIES = 1000;
 /** Least time between two progress events of a transfer, in milliseconds. */
 const PROGRESS_MS = 500;
 
