@@ -77,9 +77,12 @@ export const TABLE = [
   {
     name: "status",
     summary: "Show the daemon at a glance",
-    details: ["Version, identity, folders, and how many sessions and transfers there are."],
-    flags: [],
-    examples: ["status", "status --json"],
+    details: [
+      "Version, identity, folders, and how many sessions and transfers there are. With --wait, " +
+      "for a daemon that is being started: it is waited for, up to a minute or --timeout.",
+    ],
+    flags: [{ name: "wait", summary: "Wait until the daemon serves" }],
+    examples: ["status", "status --json", "status --wait"],
     needsDaemon: true,
   },
   {

@@ -118,7 +118,15 @@ const HAPPENING: DaemonEvent[] = [
   { type: "daemon-stopping", reason: "signal" },
 ];
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
-  status: threeWays(["status"]),
+  status: [
+    ...threeWays(["status"]),
+    { about: "it serves already", words: ["status", "--wait", "--json"] },
+    {
+      about: "it never serves",
+      words: ["status", "--wait", "--timeout", "1"],
+      socket: "/nonexistent/bolt.sock",
+    },
+  ],
   peers: [
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
