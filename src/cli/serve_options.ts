@@ -58,7 +58,7 @@ export function parseServeOptions(args: readonly string[]): ServeOptions {
     ...(socketPath === undefined ? {} : { socketPath }),
     maxPeers: wholeNumber(given, "max-peers", [1, 1024]) ?? 8,
     maxTransfers: wholeNumber(given, "max-transfers", [1, 64]) ?? 1,
-    maxMemoryMib: wholeNumber(given, "max-memory", [1, 1_048_576], " of MiB") ?? 1024,
+    maxMemory: wholeNumber(given, "max-memory", [1, 1_048_576], " of MiB") ?? 1024,
     pairingPolicy: oneOf(given, "pairing-policy", PAIRING_POLICIES) ?? "ask",
     onCollision: oneOf(given, "on-collision", COLLISION_POLICIES) ?? "number",
     onInterrupt: oneOf(given, "on-interrupt", PARTIAL_POLICIES) ?? "remove",

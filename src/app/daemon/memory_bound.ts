@@ -93,7 +93,7 @@ export const SESSION_MIB: number = inMib(
 export const TRANSFER_MIB: number = inMib(DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.transfer));
 
 /** The flags that bound memory, and the total that they may have. */
-export type MemoryOptions = Pick<ServeOptions, "maxPeers" | "maxTransfers" | "maxMemoryMib">;
+export type MemoryOptions = Pick<ServeOptions, "maxPeers" | "maxTransfers" | "maxMemory">;
 
 /** MiB that sessions and transfers may take together with all else, at most. */
 export function memoryBoundMib(
@@ -110,9 +110,9 @@ export function memoryBoundMib(
  * @throws {UsageError} What to lower, and how far.
  */
 export function checkMemory(options: MemoryOptions): void {
-  const { maxPeers, maxTransfers, maxMemoryMib } = options;
+  const { maxPeers, maxTransfers, maxMemory } = options;
   const needed = memoryBoundMib(options);
-  if (needed <= maxMemoryMib) return;
+  if (needed <= maxMemory) return;
   const fits = mostPeers(options);
   const lower = fits >= 1
     ? `lower --max-peers to ${fits}` + (maxTransfers > 1 ? ", or --max-transfers with it" : "")
@@ -122,15 +122,15 @@ export function checkMemory(options: MemoryOptions): void {
   const raise = `raise --max-memory to ${needed}`;
   throw new UsageError(
     `--max-peers ${maxPeers} and --max-transfers ${maxTransfers} may take ${needed} MiB of ` +
-      `memory together, and --max-memory allows ${maxMemoryMib}: ` +
+      `memory together, and --max-memory allows ${maxMemory}: ` +
       (lower === undefined ? raise : `${lower}, or ${raise}`),
   );
 }
 
 /** The most peers whose bounds fit, with as many transfers as were asked for; 0 for none. */
-function mostPeers({ maxPeers, maxTransfers, maxMemoryMib }: MemoryOptions): number {
+function mostPeers({ maxPeers, maxTransfers, maxMemory }: MemoryOptions): number {
   for (let peers = maxPeers; peers >= 1; peers--) {
-    if (memoryBoundMib({ maxPeers: peers, maxTransfers }) <= maxMemoryMib) return peers;
+    if (memoryBoundMib({ maxPeers: peers, maxTransfers }) <= maxMemory) return peers;
   }
   return 0;
 }

@@ -15,7 +15,7 @@ const optionsOf = (...flags: string[]) => parseServeOptions(["--data-dir", "/dat
 
 Deno.test("the default bounds fit into the default --max-memory", () => {
   const defaults = optionsOf();
-  assertEquals([defaults.maxPeers, defaults.maxTransfers, defaults.maxMemoryMib], [8, 1, 1024]);
+  assertEquals([defaults.maxPeers, defaults.maxTransfers, defaults.maxMemory], [8, 1, 1024]);
   checkMemory(defaults);
   assert(memoryBoundMib(defaults) > 256, "the default total is not far from what is needed");
 });
@@ -41,8 +41,8 @@ Deno.test("bounds that pass the total are refused with what to lower, and how fa
   );
   checkMemory({ ...options, maxPeers: peers });
   assertThrows(() => checkMemory({ ...options, maxPeers: peers + 1 }), UsageError);
-  checkMemory({ ...options, maxMemoryMib: mib });
-  assertThrows(() => checkMemory({ ...options, maxMemoryMib: mib - 1 }), UsageError);
+  checkMemory({ ...options, maxMemory: mib });
+  assertThrows(() => checkMemory({ ...options, maxMemory: mib - 1 }), UsageError);
   assertThrows(
     () => checkMemory(optionsOf("--max-peers=1", "--max-memory=100")),
     UsageError,

@@ -28,7 +28,7 @@ export interface ServeOptions {
   /** Most transfers under way at once. */
   readonly maxTransfers: number;
   /** Most MiB that the two bounds above, and all else, may take together. */
-  readonly maxMemoryMib: number;
+  readonly maxMemory: number;
   /** What happens to an unknown identity. */
   readonly pairingPolicy: PairingPolicy;
   /** What happens when a received file's name is taken. */
