@@ -9,7 +9,7 @@
 import project from "../deno.json" with { type: "json" };
 import type { ServeOptions } from "./app/daemon/options.ts";
 import type { OneShotOptions } from "./app/one_shot/options.ts";
-import { InterruptedError, messageOf } from "./base/errors.ts";
+import { DaemonError, InterruptedError, messageOf } from "./base/errors.ts";
 import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
 import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
 import { flushLog, logFor, setupLog, writeStderrLine } from "./log/log.ts";
@@ -47,7 +47,7 @@ async function run(args: readonly string[]): Promise<0 | 1> {
     log.info("exit 0");
     return 0;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "UNEXPECTED";
+    const code = error instanceof DaemonError ? error.code : "UNEXPECTED";
     log.error(`FATAL: ${messageOf(error)}`, { code });
     return 1;
   }

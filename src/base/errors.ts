@@ -107,6 +107,7 @@ export type StorageErrorCode =
   | "QUEUE_FULL"
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"
+  | "SOURCE_TOO_LARGE"
   | "SOURCE_UNUSABLE"
   | "STORE_FULL"
   | "TRUST_INVALID";
@@ -131,9 +132,8 @@ export class PayloadError extends DaemonError {
   readonly code = "PAYLOAD_MISMATCH";
 }
 
-/** The message of anything thrown, for a log line: the system's errors in our own words. */
+/** The message of anything thrown, for a log line; what the system refused, in our words. */
 export function messageOf(error: unknown): string {
   if (error instanceof DaemonError) return error.message;
-  const text = error instanceof Error ? error.message : String(error);
-  return systemReason(error) ?? text.replaceAll(/ \(os error \d+\)/g, "");
+  return systemReason(error) ?? (error instanceof Error ? error.message : String(error));
 }

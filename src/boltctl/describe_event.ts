@@ -38,6 +38,8 @@ export function describeEvent(event: ApiEvent): string {
     case "transfer-progress":
       return `${shortId(event.transferId)}: ${percent(event.transferred, event.size)} %, ` +
         formatRate(event.bytesPerSecond);
+    case "transfer-hashing":
+      return `${shortId(event.transferId)}: hashing, ${percent(event.hashed, event.size)} %`;
     case "transfer-paused":
       return `Paused: ${fileOf(event.transfer)}`;
     case "transfer-resumed":

@@ -84,6 +84,9 @@ class Followed {
       const known = this.#transfers.get(event.transferId);
       if (known === undefined) return;
       this.#update({ ...known, state: "active", transferred: event.transferred }, event);
+    } else if (event.type === "transfer-hashing") {
+      const known = this.#transfers.get(event.transferId);
+      if (known !== undefined) this.#update({ ...known, state: "queued", hashed: event.hashed });
     } else if (event.type === "gap") {
       for (const { transferId } of this.underWay()) {
         this.#update(await this.#client.getTransfer(transferId, signal));

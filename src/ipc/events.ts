@@ -49,6 +49,11 @@ export const ApiEvent = Type.Union([
     peer: schemas.Peer,
   }),
   event("transfer-queued", "A file was queued for sending.", transfer),
+  event("transfer-hashing", "How far a file is read for its hash, before it is offered.", {
+    transferId,
+    hashed: Type.Integer({ description: "Bytes so far.", minimum: 0 }),
+    size: Type.Integer({ description: "Bytes in all.", minimum: 0 }),
+  }),
   event("transfer-offered", "A file was offered, by us or to us.", transfer),
   event("transfer-started", "The receiver has accepted; bytes flow.", transfer),
   event("transfer-progress", "How far a transfer is; a newer one supersedes it.", {

@@ -128,8 +128,8 @@ const sessionOptions = {
 };
 const throughFiles = {
   signal: Type.Literal("file"),
-  offer: localPath("Absolute path of the offer file."),
-  answer: localPath("Absolute path of the answer file; another than the offer's."),
+  offer: localPath("The absolute path of the offer file."),
+  answer: localPath("The absolute path of the answer file; another than the offer's."),
   signalOwner: Type.Optional(choice(
     ["own", "any"],
     "Whose file of the peer is taken: `own` is that of the daemon's user and root's. Default: any.",
@@ -139,7 +139,7 @@ const throughFiles = {
 const throughRendezvous = {
   signal: Type.Literal("rendezvous"),
   rendezvousUrl: Type.String({
-    description: "The rendezvous server; no other is contacted.",
+    description: "The ws:// or wss:// URL of the rendezvous server; no other is contacted.",
     pattern: "^wss?://[^\\s]+$",
     maxLength: 2048,
   }),
@@ -323,7 +323,7 @@ export const PairingDecision = strict(
 export type PairingDecision = Static<typeof PairingDecision>;
 
 const whatToSend = {
-  paths: Type.Array(localPath("Absolute path of a file."), {
+  paths: Type.Array(localPath("The absolute path of a file."), {
     description: "The files, one transfer each.",
     minItems: 1,
     maxItems: 100,
@@ -394,6 +394,9 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   )),
   size: count("The file's size, in bytes."),
   transferred: count("Bytes sent or received so far."),
+  hashed: Type.Optional(count(
+    "Outgoing and queued: bytes of the file read so far for its hash, which the offer carries.",
+  )),
   priority: Type.Integer({ description: "Higher goes first." }),
   fileHash: Type.Optional(Type.String({
     description: "SHA-256 of the file, 64 hex digits.",
@@ -451,7 +454,8 @@ export type TransferQuery = Static<typeof TransferQuery>;
  */
 export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
   name: Type.Optional(Type.String({
-    description: "Save under this name instead of the offered one; no separators.",
+    description:
+      "The name to save it under instead of the offered one: no separators, no control characters.",
     pattern: "^(?!\\.{1,2}$)[^/\\\\\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]+$",
     maxLength: 255,
   })),

@@ -38,7 +38,7 @@ import { writeAll } from "./whole_file.ts";
 
 const LINE_FEED = 10;
 /** Changes that may wait for the disk. */
-const MAX_PENDING = 256;
+export const MAX_PENDING_RECORDS = 256;
 
 /** Options of {@linkcode Journal.open}. */
 export interface JournalOptions {
@@ -98,7 +98,7 @@ export class Journal implements Disposable {
   readonly #folder: KnownFolder;
   readonly #path: string;
   readonly #maxTransfers: number;
-  readonly #serial = new Serial(MAX_PENDING);
+  readonly #serial = new Serial(MAX_PENDING_RECORDS);
   #records: ReadonlyMap<string, TransferRecord>;
   #file: OpenFile | undefined;
   /** The file as it was read or written; another under its name is not appended to. */

@@ -29,7 +29,9 @@ import {
 } from "./trust_file.ts";
 
 /** Codes kept for one identity; a peer may take a new one at each start. */
-const CODES_PER_IDENTITY = 8;
+export const CODES_PER_IDENTITY = 8;
+/** Identities that are pinned at most, unless said otherwise. */
+export const MAX_PINNED = 4096;
 /** Changes that may wait for the disk. */
 const MAX_PENDING = 64;
 /** Longest entry of either file, generously: escapes make a character six bytes. */
@@ -126,7 +128,7 @@ export class TrustStore {
     folder: DataFolder,
     options: TrustStoreOptions = {},
   ): Promise<TrustStore> {
-    const { maxPeers = 4096 } = options;
+    const { maxPeers = MAX_PINNED } = options;
     const limit = maxPeers * CODES_PER_IDENTITY * MAX_ENTRY_BYTES;
     const { pinsPath, uid } = folder;
     const trustPath = joinPath(pinsPath, DATA_NAMES.trust);

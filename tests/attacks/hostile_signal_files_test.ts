@@ -69,7 +69,7 @@ const codeOf = async (daemon: DaemonUnderTest, session: Session) =>
 Deno.test("whatever lies in place of an offer, the session is refused with what is wrong", async (t) => {
   await using folder = await TempFolder.make();
   await using daemon = await LocalDaemon.start(new MemoryNetwork(), {
-    flags: ["--max-peers", "32"],
+    flags: ["--max-peers", "32", "--max-memory", "2048"],
   });
   const begun = await Promise.all(PLANTED.map(async ([what, code, plant]) => {
     const { answerer } = meetingByFile(folder);

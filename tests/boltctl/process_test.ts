@@ -41,6 +41,15 @@ Deno.test("the exit code tells what happened: done, usage, no daemon", async () 
   assertEquals(absent.stderr.trimEnd().split("\n").length, 1, absent.stderr);
 });
 
+Deno.test("status --wait returns when the daemon that is being started serves", async () => {
+  await using folder = await TempFolder.make();
+  const socket = folder.path("data", "daemon.sock");
+  await using waiting = new Run(boltctl(socket), ["status", "--wait", "--json"]);
+  await using _daemon = await ServedDaemon.start({ dataDir: folder.path("data") });
+  const { code, stdout } = await waiting.outcome();
+  assertEquals([code, JSON.parse(stdout).state], [0, "running"]);
+});
+
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.test(`${name} during send --wait cancels the transfer, says so and ends with 130`, async () => {
     await using staged = await Staged.serve();

@@ -132,3 +132,11 @@ Deno.test("bad use does not load the WebRTC library", async () => {
   const { stderr } = await run(offline, ["--bogus"]);
   assert(stderr.startsWith("[bolt-daemon] FATAL: Unknown argument: --bogus"), stderr);
 });
+
+Deno.test("serve refuses bounds that together pass --max-memory, before any file is touched", async () => {
+  const flags = ["--max-peers=64", "--max-transfers=4", "--max-memory=700"];
+  const outcome = await run(POWERLESS, ["serve", "--data-dir", "/nonexistent/data", ...flags]);
+  assertRefused(outcome, "--max-peers 64 and --max-transfers 4 may take");
+  assertStringIncludes(outcome.stderr, "--max-memory allows 700: lower --max-peers to ");
+  assertStringIncludes(outcome.stderr, "code=USAGE");
+});

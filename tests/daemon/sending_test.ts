@@ -242,11 +242,23 @@ Deno.test("what can't be sent is refused at once, and nothing of that request is
   const fine = await pair.file("fine", someBytes(1));
   const link = pair.folder.path("link");
   await Deno.symlink(fine, link);
-  for (const path of [pair.folder.path("absent"), pair.folder.path(), link]) {
-    await refuses(
-      "FILE_UNREADABLE",
-      () => pair.alice.client.send({ paths: [fine, path], identity: pair.toBob, priority: 0 }),
-    );
+  const huge = await pair.file("huge", someBytes(1));
+  await Deno.truncate(huge, 10 * 1024 ** 3 + 1);
+  const refusals = [
+    [pair.folder.path("absent"), "FILE_UNREADABLE", "does not exist"],
+    [pair.folder.path(), "FILE_UNREADABLE", "is a folder"],
+    [link, "FILE_UNREADABLE", "is a symbolic link"],
+    ["/dev/zero", "FILE_UNREADABLE", "a device"],
+    [huge, "LIMIT_EXCEEDED", "more than the 10737418240 that may be sent"],
+    ["-", "INVALID_PARAMETERS", "absolute path"],
+  ] as const;
+  for (const [path, code, sentence] of refusals) {
+    const call = () =>
+      pair.alice.client.send({ paths: [fine, path], identity: pair.toBob, priority: 0 });
+    const error = await assertRejects(call, ApiError);
+    assertEquals(error.code, code, path);
+    assertStringIncludes(error.message, sentence);
+    assert(!/os error|--allow|\(E[A-Z]+\)|pattern/.test(error.message), error.message);
   }
   await refuses(
     "PEER_NOT_CONNECTED",

@@ -16,6 +16,7 @@ import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
+import { checkMemory } from "./memory_bound.ts";
 import { registerMetrics } from "./metrics.ts";
 import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
@@ -145,13 +146,14 @@ export class Daemon {
    * @param onReady Told when the API is served, with what stops the daemon: once in order, the
    * second time at once.
    * @returns How it ended.
-   * @throws {StorageError | IpcError} When it can't start: what is wrong and what to do.
+   * @throws {UsageError | StorageError | IpcError} When it can't start: what is wrong and what to do.
    */
   static async run(
     options: ServeOptions,
     parts: DaemonParts,
     onReady: (stop: () => void) => void,
   ): Promise<DaemonEnd> {
+    checkMemory(options);
     using storage = await openStorage({
       dataDir: resolve(options.dataDir),
       ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),

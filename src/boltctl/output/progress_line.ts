@@ -61,7 +61,10 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
       return `${formatRate(bytesPerSecond)}  ${formatSeconds(left)} left`;
     }
     case "queued":
-      return "waiting";
+      // All of the file is read once before it is offered: its hash is a part of the offer.
+      return transfer.hashed === undefined
+        ? "waiting"
+        : `hashing, ${percent(transfer.hashed, transfer.size)} %`;
     case "offered":
       return transfer.direction === "outgoing" ? "the peer is asked" : "offered";
     case "completed":

@@ -105,8 +105,11 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   async #offer(): Promise<"done" | "again"> {
-    const { path, fs, session: find } = this.#options;
-    this.#source ??= await inspectSource(fs, path, { signal: this.#hashing.signal });
+    const { path, fs, book, session: find } = this.#options;
+    this.#source ??= await inspectSource(fs, path, {
+      signal: this.#hashing.signal,
+      onHashed: (bytes) => book.hashing(this.entry, bytes),
+    });
     const session = find();
     // Hashing takes time: the session may have ended, or the peer's offer may have come first.
     if (session?.peer.transfers?.idle !== true) return "again";

@@ -21,7 +21,7 @@ import {
 } from "./transfer_entry.ts";
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
-const MAX_ENTRIES = 1000;
+export const MAX_ENTRIES = 1000;
 /** Least time between two progress events of a transfer, in milliseconds. */
 const PROGRESS_MS = 500;
 
@@ -154,6 +154,20 @@ export class TransferBook {
       size,
       bytesPerSecond: Math.round(bytesPerSecond),
     });
+  }
+
+  /** The hash of a file to send is under way; told of now and then, and kept in memory only. */
+  hashing(entry: TransferEntry, hashed: number): void {
+    const now = this.#options.now();
+    entry.update({ hashed });
+    const told = this.#rates.get(entry);
+    if (told === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
+    const { transferId, size } = entry.facts;
+    if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (told !== undefined && now - told.at >= PROGRESS_MS) {
+      told.at = now;
+      this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
+    }
   }
 
   /**

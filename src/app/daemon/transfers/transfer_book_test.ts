@@ -285,3 +285,29 @@ Deno.test("held ends count, and are told, only when they may; otherwise the tran
   const states = shelf.journal.list().map(({ transferId, state }) => [transferId.at(-1), state]);
   assertEquals(states.toSorted(), [["1", "cancelled"], ["2", "offered"], ["3", "completed"]]);
 });
+
+Deno.test("a hash under way is told of now and then, and shown while the file is queued", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const entry = book.begin(facts(1, { direction: "outgoing" }), "queued");
+  const hear = () => shelf.events.published.filter(({ type }) => type === "transfer-hashing");
+  book.hashing(entry, 100);
+  assertEquals([hear(), entry.view().hashed], [[], 100], "a short one is not told of");
+  for (const [hashed, ms] of [[200, 500], [300, 100], [400, 400], [1000, 500]] as const) {
+    shelf.clock.pass(ms);
+    book.hashing(entry, hashed);
+  }
+  const { transferId, size } = entry.facts;
+  assertEquals(
+    hear(),
+    [200, 400].map((hashed) => ({
+      type: "transfer-hashing",
+      transferId,
+      hashed,
+      size,
+    })),
+  );
+  await book.change(entry, { state: "offered" });
+  assertEquals(entry.view().hashed, undefined);
+  await book.settled();
+});

@@ -4,13 +4,14 @@
  * @module
  */
 import { basename } from "node:path";
-import { messageOf } from "../../../base/errors.ts";
+import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
+import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
@@ -224,12 +225,11 @@ export class TransferDesk {
 
   async #sizeOf(path: string): Promise<number> {
     try {
-      const { kind, size } = await this.#options.fs.lstat(path);
-      if (kind === "file") return size;
-      throw new OperationError("FILE_UNREADABLE", `${path} is not a regular file: name one`);
+      return await checkSource(this.#options.fs, path);
     } catch (error) {
-      if (error instanceof OperationError) throw error;
-      throw new OperationError("FILE_UNREADABLE", `cannot read ${path}: ${messageOf(error)}`);
+      if (!(error instanceof StorageError)) throw error;
+      const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
+      throw new OperationError(code, error.message, { cause: error });
     }
   }
 

@@ -55,6 +55,8 @@ export interface TransferProgress {
   readonly startedAt?: number;
   /** Outgoing: the id of its last offer on the wire, 32 lower-case hex digits. */
   readonly protocolTransferId?: string;
+  /** Outgoing: bytes that the hash has seen, while it is made. */
+  readonly hashed?: number;
   /** SHA-256, once known. */
   readonly fileHash?: string;
   /** The session that carries it, once there is one. */
@@ -137,7 +139,7 @@ export class TransferEntry {
   /** As the API shows it. */
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
-    const { state, transferred, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
     return {
@@ -153,6 +155,7 @@ export class TransferEntry {
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
       ...(sessionId === undefined ? {} : { sessionId }),
+      ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
       // As it is: an application is to open it. JSON spells out what must not be shown raw.
       ...(path === undefined ? {} : { path }),
       ...(fileHash === undefined ? {} : { fileHash }),
