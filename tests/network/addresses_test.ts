@@ -81,7 +81,7 @@ for (
       const { programs, ...made } = await hosts(stack);
       const travellers = stack.use(await Travellers.make(programs));
       const { result } = await travellers.crossDirectly(
-        { bytes: 50_000_000, deadlineMs: 60_000 },
+        { bytes: 30_000_000, deadlineMs: 60_000 },
         () => readdress(made[host], from, "10.78.0.9/24"),
       );
       assertEquals(result, "arrived");
@@ -98,7 +98,7 @@ Deno.test(
     await one.lay("second", ["10.79.0.1/24"], two, ["10.79.0.2/24"]);
     const travellers = stack.use(await Travellers.make(programs));
     const { result } = await travellers.crossDirectly(
-      { bytes: 50_000_000, deadlineMs: 60_000 },
+      { bytes: 30_000_000, deadlineMs: 60_000 },
       () => two.ip("link", "set", "cable", "down"),
     );
     assertEquals(result, "arrived");
