@@ -266,3 +266,21 @@ Deno.test("what can't be sent is refused at once, and nothing of that request is
   );
   assertEquals((await pair.alice.client.listTransfers({ limit: 50 })).transfers, []);
 });
+
+Deno.test("the hash of a large file is told of while it is made, and a cancel ends it", async () => {
+  await using pair = await Pair.make();
+  const path = await pair.file("large", someBytes(1));
+  await Deno.truncate(path, 8 * 1024 ** 3); // without blocks on the disk; some seconds to hash
+  const [sent] = await pair.alice.client.send({ paths: [path], identity: pair.toBob, priority: 0 });
+  const { transferId = "" } = sent ?? {};
+  const { hashed, size } = await pair.alice.event(
+    "transfer-hashing",
+    (event) => event.transferId === transferId,
+  );
+  assert(hashed > 0 && hashed < size);
+  const shown = await pair.alice.client.getTransfer(transferId);
+  assertEquals([shown.state, shown.transferred], ["queued", 0]);
+  assert((shown.hashed ?? 0) >= hashed);
+  const cancelled = await pair.alice.client.cancelTransfer(transferId);
+  assertEquals([cancelled.state, cancelled.hashed], ["cancelled", undefined]);
+});
