@@ -21,6 +21,7 @@ import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
+import { Slots } from "./transfers/slots.ts";
 import { TransferBook } from "./transfers/transfer_book.ts";
 import { TransferDesk } from "./transfers/transfer_desk.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
@@ -48,6 +49,7 @@ export class Daemon {
   readonly #events = new EventHub();
   readonly #metrics = new MetricsRegistry();
   readonly #scheduler: Scheduler;
+  readonly #slots: Slots;
   readonly #book: TransferBook;
   readonly #transfers: TransferDesk;
   readonly #pairings: PairingDesk;
@@ -65,7 +67,8 @@ export class Daemon {
     const { journal, inbox, trust, fs } = storage;
     const events = this.#events;
     const now = Date.now;
-    this.#scheduler = new Scheduler({ maxActive: options.maxTransfers, log });
+    this.#scheduler = new Scheduler({ log });
+    this.#slots = new Slots({ limit: options.maxTransfers });
     this.#book = new TransferBook({
       journal,
       events,
@@ -77,6 +80,8 @@ export class Daemon {
     this.#transfers = new TransferDesk({
       book: this.#book,
       scheduler: this.#scheduler,
+      slots: this.#slots,
+      hashSlots: new Slots({ limit: options.maxTransfers }),
       fs,
       inbox,
       collision: options.onCollision,
@@ -123,7 +128,7 @@ export class Daemon {
       events,
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
-      transfers: () => this.#scheduler.active,
+      transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
       unwritten: () => this.#book.waiting,
     });
@@ -220,7 +225,7 @@ export class Daemon {
     const { identity, folder, inbox } = this.#storage;
     const { deviceName, pairingPolicy, maxPeers, maxTransfers } = this.#options;
     const live = this.#book.live();
-    const active = this.#scheduler.active;
+    const active = this.#slots.held;
     return {
       version: this.#parts.version,
       state: this.#isStopping ? "stopping" : "running",

@@ -21,6 +21,7 @@ import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.t
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
+import { Slots } from "./slots.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
@@ -165,6 +166,8 @@ class Flow implements AsyncDisposable {
       entry: flow.sent,
       path: source,
       session: () => transfers,
+      slots: new Slots({ limit: 1 }),
+      hashSlots: new Slots({ limit: 1 }),
       book,
       fs: sender.folder.fs,
     });
@@ -179,6 +182,7 @@ class Flow implements AsyncDisposable {
       entry: this.received,
       file: await offered.promise,
       session: transfers,
+      slots: new Slots({ limit: 1 }),
       book,
       inbox: await openInbox(folder),
       collision: "number",

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { escapeUnsafe } from "../../../base/text.ts";
-import { peerText, type Transfer, type TransferState } from "../../../ipc/schemas.ts";
+import { escapeName } from "../../../base/text.ts";
+import {
+  peerText,
+  type Transfer,
+  type TransferState,
+  type WaitingFor,
+} from "../../../ipc/schemas.ts";
 import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
 
 /** States in which nothing more happens. */
@@ -44,6 +49,8 @@ export interface TransferFailure {
 export interface TransferProgress {
   /** How far it is. */
   readonly state: TransferState;
+  /** What it waits for, where the state alone does not say; undefined for nothing more. */
+  readonly waitingFor?: WaitingFor | undefined;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
   /** SHA-256, once known. */
@@ -116,11 +123,13 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     return {
       transferId,
       direction,
       state,
+      ...(waitingFor === undefined ? {} : { waitingFor }),
       identity,
       name: peerText(name),
       size,
@@ -138,6 +147,14 @@ export class TransferEntry {
     };
   }
 
+  get #waitingFor(): WaitingFor | undefined {
+    const { state, waitingFor } = this.#progress;
+    if (this.isFinal) return undefined;
+    if (state === "queued") return waitingFor ?? "session";
+    if (state !== "offered") return waitingFor;
+    return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
@@ -146,7 +163,7 @@ export class TransferEntry {
       transferId,
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeUnsafe(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,
