@@ -5,6 +5,7 @@
  */
 import type { Transfer } from "../../ipc/schemas.ts";
 import { formatBytes, formatRate, formatSeconds, percent } from "./units.ts";
+import { waitsFor } from "./waits_for.ts";
 import { cutTo, fitTo } from "./width.ts";
 
 /** How far a transfer is. */
@@ -61,7 +62,11 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
       return `${formatRate(bytesPerSecond)}  ${formatSeconds(left)} left`;
     }
     case "queued":
-      return "waiting";
+    case "paused": {
+      const what = waitsFor(transfer);
+      if (what !== undefined) return `waits for ${what}`;
+      return transfer.state === "queued" ? "waiting" : "paused";
+    }
     case "offered":
       return transfer.direction === "outgoing" ? "the peer is asked" : "offered";
     case "completed":
