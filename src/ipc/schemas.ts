@@ -8,7 +8,7 @@
  * @module
  */
 import Type, { type TProperties } from "typebox";
-import { escapeUnsafe } from "../base/text.ts";
+import { escapeName } from "../base/text.ts";
 import type { Static } from "./schema.ts";
 
 /** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
@@ -25,10 +25,13 @@ export type PeerText = string & {
  */
 export declare const peerTextBrand: unique symbol;
 
-/** A peer's text made safe to show: `\u{202e}` for the character U+202E, and bounded in length. */
+/**
+ * A peer's text made safe to show: `\u{202e}` for the character U+202E, blanks that hide what stands
+ * behind them spelled out too, and bounded in length.
+ */
 export function peerText(raw: string): PeerText {
   const cut = raw.length > MAX_PEER_TEXT ? raw.slice(0, MAX_PEER_TEXT) + "…" : raw;
-  return escapeUnsafe(cut) as PeerText;
+  return escapeName(cut) as PeerText;
 }
 
 /** What an application sends: exactly these members; an unknown one is refused, not ignored. */
@@ -108,9 +111,9 @@ export const Status = answer("Status", "The daemon at a glance.", {
   }),
   pendingPairings: count("Pairing requests that wait for a decision."),
   transfers: Type.Object({
-    active: count("Transfers under way."),
-    waiting: count("Transfers queued or waiting for a decision."),
-    limit: count("How many may be under way at once."),
+    active: count("Transfers that flow."),
+    waiting: count("All others that have not ended; each says what it is `waitingFor`."),
+    limit: count("How many may flow at once."),
   }),
 });
 /** The daemon at a glance. */
@@ -329,7 +332,8 @@ const whatToSend = {
     maxItems: 100,
   }),
   priority: Type.Optional(Type.Integer({
-    description: "Higher goes first; equal ones in the order asked. Default: 0.",
+    description:
+      "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. Default: 0.",
     minimum: -100,
     maximum: 100,
   })),
@@ -363,10 +367,35 @@ export const TransferState = choice(
     "failed",
     "interrupted",
   ],
-  "How far it is; the last five are final. `offered`: the receiver's decision is awaited.",
+  "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
+    "`paused`: it was accepted and does not flow, see `waitingFor`.",
 );
 /** States of a transfer. */
 export type TransferState = Static<typeof TransferState>;
+
+/**
+ * What a transfer that has not ended waits for.
+ * @internal
+ */
+export const WaitingFor = choice(
+  [
+    "session",
+    "hash",
+    "peer-decision",
+    "decision",
+    "slot",
+    "resume",
+    "peer-resume",
+    "confirmation",
+  ],
+  "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
+    "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
+    "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
+    "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
+    "the peer, to end a pause. `confirmation`: all was sent, the peer's last word is to come.",
+);
+/** What a transfer that has not ended waits for. */
+export type WaitingFor = Static<typeof WaitingFor>;
 
 const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
 
@@ -385,6 +414,7 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   })),
   direction,
   state: TransferState,
+  waitingFor: Type.Optional(WaitingFor),
   identity,
   sessionId: Type.Optional(sessionId),
   name: peerChosen("The file's name."),

@@ -69,7 +69,7 @@ const codeOf = async (daemon: DaemonUnderTest, session: Session) =>
 Deno.test("whatever lies in place of an offer, the session is refused with what is wrong", async (t) => {
   await using folder = await TempFolder.make();
   await using daemon = await LocalDaemon.start(new MemoryNetwork(), {
-    flags: ["--max-peers", "32", "--max-memory", "2048"],
+    flags: ["--max-peers", "32", "--max-memory", "8192"],
   });
   const begun = await Promise.all(PLANTED.map(async ([what, code, plant]) => {
     const { answerer } = meetingByFile(folder);
@@ -94,7 +94,7 @@ const PRECIOUS: readonly (readonly [string, (path: string) => Promise<void>, str
 Deno.test("a pair request with a wrong path fails with what lies there, and leaves it as it is", async () => {
   await using folder = await TempFolder.make();
   await using daemon = await LocalDaemon.start(new MemoryNetwork(), {
-    flags: ["--max-peers", "32"],
+    flags: ["--max-peers", "32", "--max-memory", "8192"],
   });
   await Promise.all(
     PRECIOUS.flatMap(([name, make, says]) =>

@@ -83,7 +83,9 @@ Deno.test("while named pipes come and go, a daemon with many sessions there answ
   ignore: !hasFifos,
 }, async () => {
   await using folder = await TempFolder.make();
-  await using daemon = await ServedDaemon.start({ flags: ["--max-peers", "64"] });
+  await using daemon = await ServedDaemon.start({
+    flags: ["--max-peers", "64", "--max-memory", "8192"],
+  });
   await using _storm = new FifoStorm(folder.path());
   for (let round = 0; round < 5; round++) {
     const sessions = await Promise.all(Array.from({ length: 8 }, (_, number) => {
@@ -122,7 +124,9 @@ Deno.test("a share that never answers costs a daemon the sessions there, and not
   await Deno.mkdir(folder.path("share"));
   await using share = await DeadShare.mount(folder.path("share"));
   if (share === undefined) return skipped("a dead share: only root on Linux can mount one");
-  await using daemon = await ServedDaemon.start({ flags: ["--max-peers", "64"] });
+  await using daemon = await ServedDaemon.start({
+    flags: ["--max-peers", "64", "--max-memory", "8192"],
+  });
   // More than the runtime has threads for files: without a bound, no file would be read any more.
   const hanging = await Promise.all(Array.from({ length: 40 }, () => {
     const { answerer } = meetingByFile(folder);

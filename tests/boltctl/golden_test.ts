@@ -21,7 +21,12 @@ function threeWays(words: readonly string[], stage?: Scene["stage"]): Scene[] {
   ];
 }
 
-const OFFER = transfer(5, { direction: "incoming", state: "offered", name: peerText("photo.jpg") });
+const OFFER = transfer(5, {
+  direction: "incoming",
+  state: "offered",
+  waitingFor: "decision",
+  name: peerText("photo.jpg"),
+});
 const DONE = transfer(6, { state: "completed", transferred: 3_000_000 });
 const HALF = transfer(7, { state: "active", transferred: 1_500_000, name: peerText("half.bin") });
 const FAILED = transfer(8, {
@@ -113,7 +118,7 @@ const HAPPENING: DaemonEvent[] = [
     size: 3_000_000,
   },
   { type: "transfer-offered", transfer: OFFER },
-  { type: "transfer-paused", transfer: { ...HALF, state: "paused" } },
+  { type: "transfer-paused", transfer: { ...HALF, state: "paused", waitingFor: "slot" } },
   { type: "transfer-resumed", transfer: HALF },
   ended("CONNECTION_LOST", "the peer went away"),
   { type: "daemon-stopping", reason: "signal" },

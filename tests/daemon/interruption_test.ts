@@ -239,15 +239,18 @@ Deno.test("a session that ends while the next file is hashed interrupts that tra
   await Deno.writeFile(path, new Uint8Array());
   await Deno.truncate(path, 9 * 2 ** 30);
   const [sent] = await pair.alice.client.send({ paths: [path], identity: pair.toBob, priority: 0 });
-  assertEquals((await pair.alice.client.status()).transfers.active, 1);
+  // Our own disk's work: no peer can hold it up, and it keeps no other transfer from flowing.
+  const id = sent?.transferId ?? "";
+  assertEquals((await pair.alice.client.getTransfer(id)).waitingFor, "hash");
+  assertEquals((await pair.alice.client.status()).transfers.active, 0);
   pair.network.paths[0]?.lose();
-  const end = await transferIn(pair.alice, { transferId: sent?.transferId ?? "" }, "interrupted");
+  const end = await transferIn(pair.alice, { transferId: id }, "interrupted");
   assertEquals(end.failure?.code, "CONNECTION_LOST");
   // And it does not hold the shutdown up.
   await pair.alice.stop();
 });
 
-Deno.test("an accepted file that waits for its turn can be declined, and is over when its peer goes", async () => {
+Deno.test("an accepted file that waits for a slot can be cancelled, and is over when its peer goes", async () => {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();
   await using bob = await LocalDaemon.start(network);
@@ -268,8 +271,10 @@ Deno.test("an accepted file that waits for its turn can be declined, and is over
     await offerOf(bob, "third"),
   ];
   await transferIn(bob, first, "active");
-  await bob.client.rejectTransfer(second.transferId);
-  await transferIn(bob, second, "rejected");
+  const waiting = await bob.client.getTransfer(second.transferId);
+  assertEquals([waiting.state, waiting.waitingFor], ["paused", "slot"]);
+  await bob.client.cancelTransfer(second.transferId);
+  await transferIn(bob, second, "cancelled");
   peers[2]?.path.lose();
   await transferIn(bob, third, "interrupted");
   assertEquals((await bob.client.status()).transfers, { active: 1, waiting: 0, limit: 1 });

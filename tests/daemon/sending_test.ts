@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { ApiError } from "../../src/ipc/client.ts";
 import { LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
@@ -46,7 +52,10 @@ Deno.test("a declined offer is rejected at both ends, and nothing is left of it"
   const offer = await offerOf(pair.bob, "no.txt");
   await pair.bob.client.rejectTransfer(offer.transferId);
   await transferIn(pair.bob, offer, "rejected");
-  await transferIn(pair.alice, sent, "rejected");
+  const { failure } = await transferIn(pair.alice, sent, "rejected");
+  assertEquals(failure?.code, "TRANSFER_REJECTED");
+  // A cancel carries no reason: what it can mean is said.
+  assertMatch(failure?.message ?? "", /declined.*name.*space/);
   assertEquals(await namesIn(pair.bob.inbox), []);
 });
 
@@ -90,23 +99,25 @@ Deno.test("a taken name gets a number, or with --on-collision refuse the file is
     } else {
       const { failure, transferred } = await transferIn(pair.bob, offer, "failed");
       assertEquals([failure?.code, transferred], ["NAME_TAKEN", 0], "before a byte of it comes");
-      await transferIn(pair.alice, sent, "rejected");
+      const told = (await transferIn(pair.alice, sent, "failed")).failure;
+      assertEquals(told?.code, "LIMIT_EXCEEDED");
+      assertStringIncludes(told?.message ?? "", "a file of that name is here already");
       assertEquals(await namesIn(pair.bob.inbox), ["a.txt"]);
     }
     assertEquals(await Deno.readTextFile(join(pair.bob.inbox, "a.txt")), "mine");
   }
 });
 
-Deno.test("bounded concurrent transfers (default: 1): the queue goes by priority, then in the order asked", async () => {
+Deno.test("what waits for one peer goes by priority, then in the order asked", async () => {
   await using pair = await Pair.make();
-  // The first holds the only place until it is taken, while the others queue.
+  // The first is the session's only offer until it is taken, while the others queue.
   await pair.send("held", someBytes(1));
   const held = await offerOf(pair.bob, "held");
   for (const [name, priority] of [["low", -1], ["a", 0], ["b", 0], ["high", 5]] as const) {
     await pair.send(name, someBytes(1), priority);
   }
   const { transfers } = await pair.alice.client.status();
-  assertEquals(transfers, { active: 1, waiting: 4, limit: 1 });
+  assertEquals(transfers, { active: 0, waiting: 5, limit: 1 });
   await pair.bob.client.setAutoAccept(pair.toAlice, true);
   await pair.bob.client.acceptTransfer(held.transferId, {});
   await transferIn(pair.bob, await offerOf(pair.bob, "low"), "completed");
@@ -125,13 +136,26 @@ Deno.test("--max-transfers lets transfers with several peers run at once, and no
     const { alice } = await pairBy(meetingByFile(pair.folder), pair.alice, peer);
     peers.push(alice.identity ?? "");
   }
-  const paths = [await pair.file("to all", someBytes(10))];
-  for (const identity of peers) await pair.alice.client.send({ paths, identity, priority: 0 });
-  const first = await offerOf(pair.bob, "to all");
-  await offerOf(carol, "to all");
+  const paths = [await pair.file("to all", someBytes(LONG))];
+  const sent = [];
+  for (const identity of peers) {
+    sent.push(...await pair.alice.client.send({ paths, identity, priority: 0 }));
+  }
+  for (const [i, peer] of [pair.bob, carol, dave].entries()) {
+    await peer.client.acceptTransfer((await offerOf(peer, "to all")).transferId, {});
+    const [transfer] = sent.slice(i);
+    const { waitingFor } = await transferIn(
+      pair.alice,
+      { transferId: transfer?.transferId ?? "" },
+      i < 2 ? "active" : "paused",
+    );
+    assertEquals(waitingFor, i < 2 ? undefined : "slot");
+    // More than the channel takes at once: it can't end before the others were asked.
+    pair.network.paths[i]?.stall();
+  }
   assertEquals((await pair.alice.client.status()).transfers, { active: 2, waiting: 1, limit: 2 });
-  await pair.bob.client.acceptTransfer(first.transferId, {});
-  await offerOf(dave, "to all");
+  for (const path of pair.network.paths) path.resume();
+  for (const { transferId } of sent) await transferIn(pair.alice, { transferId }, "completed");
 });
 
 for (const who of ["sender", "receiver"] as const) {

@@ -23,6 +23,7 @@ import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
+import { Slots } from "./transfers/slots.ts";
 import { TransferBook } from "./transfers/transfer_book.ts";
 import { TransferDesk } from "./transfers/transfer_desk.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
@@ -55,6 +56,7 @@ export class Daemon {
   readonly #events = new EventHub();
   readonly #metrics = new MetricsRegistry();
   readonly #scheduler: Scheduler;
+  readonly #slots: Slots;
   readonly #book: TransferBook;
   readonly #transfers: TransferDesk;
   readonly #pairings: PairingDesk;
@@ -73,7 +75,8 @@ export class Daemon {
     const events = this.#events;
     const now = Date.now;
     const tally = new Tally(this.#metrics);
-    this.#scheduler = new Scheduler({ maxActive: options.maxTransfers, log });
+    this.#scheduler = new Scheduler({ log });
+    this.#slots = new Slots({ limit: options.maxTransfers });
     this.#book = new TransferBook({
       journal,
       events,
@@ -86,6 +89,8 @@ export class Daemon {
     this.#transfers = new TransferDesk({
       book: this.#book,
       scheduler: this.#scheduler,
+      slots: this.#slots,
+      hashSlots: new Slots({ limit: options.maxTransfers }),
       fs,
       inbox,
       collision: options.onCollision,
@@ -132,7 +137,7 @@ export class Daemon {
     registerMetrics(this.#metrics, {
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
-      transfers: () => this.#scheduler.active,
+      transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
       unwritten: () => this.#book.waiting,
     });
@@ -281,7 +286,7 @@ export class Daemon {
     const { identity, folder, inbox } = this.#storage;
     const { deviceName, pairingPolicy, maxPeers, maxTransfers } = this.#options;
     const live = this.#book.live();
-    const active = this.#scheduler.active;
+    const active = this.#slots.held;
     return {
       version: this.#parts.version,
       state: this.#isStopping ? "stopping" : "running",

@@ -54,13 +54,13 @@ export const MEMORY_PARTS = {
     spare: SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
     unsent: MAX_WAITING_CHARS,
+    /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */
+    queue: MAX_QUEUED_BYTES,
     objects: SESSION_OBJECTS_BYTES,
   },
   /** A session that is being opened holds these instead of messages. */
   signaling: { server: MAX_SERVER_BYTES, bundle: MAX_BUNDLE_BYTES, objects: SESSION_OBJECTS_BYTES },
   transfer: {
-    /** Chunks that wait for the disk. */
-    queue: MAX_QUEUED_BYTES,
     /** One chunk, as it is read and as the frame in which it is sent. */
     chunk: 2 * MAX_FRAME_BYTES,
     hash: HASH_BUFFER_BYTES,
@@ -89,7 +89,7 @@ export const FIXED_MIB: number = inMib(
 export const SESSION_MIB: number = inMib(
   DEAD_BESIDE_LIVING * Math.max(sum(MEMORY_PARTS.session), sum(MEMORY_PARTS.signaling)),
 );
-/** MiB that each transfer under way adds to its session. */
+/** MiB that each transfer that flows adds to its session. */
 export const TRANSFER_MIB: number = inMib(DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.transfer));
 
 /** The flags that bound memory, and the total that they may have. */

@@ -24,6 +24,7 @@ import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
+import { Slots } from "./slots.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
@@ -170,6 +171,8 @@ class Flow implements AsyncDisposable {
       entry: flow.sent,
       path: source,
       session: () => transfers,
+      slots: new Slots({ limit: 1 }),
+      hashSlots: new Slots({ limit: 1 }),
       book,
       fs: sender.folder.fs,
     });
@@ -184,6 +187,7 @@ class Flow implements AsyncDisposable {
       entry: this.received,
       file: await offered.promise,
       session: transfers,
+      slots: new Slots({ limit: 1 }),
       book,
       inbox: await openInbox(folder),
       collision: "number",

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { messageOf, StorageError } from "../../../base/errors.ts";
+import { StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
@@ -18,6 +18,7 @@ import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
+import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
@@ -25,8 +26,12 @@ import type { TransferEntry } from "./transfer_entry.ts";
 export interface TransferDeskOptions {
   /** All transfers. */
   readonly book: TransferBook;
-  /** Which of them run. */
+  /** When those to send begin. */
   readonly scheduler: Scheduler;
+  /** Which of those that have begun flow. */
+  readonly slots: Slots;
+  /** Which files are read for their hash. */
+  readonly hashSlots: Slots;
   /** Files to send. */
   readonly fs: FileSystem;
   /** Where received files go. */
@@ -68,7 +73,7 @@ export class TransferDesk {
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
-    const { book, scheduler, fs, sessionWith } = this.#options;
+    const { book, scheduler, slots, hashSlots, fs, sessionWith } = this.#options;
     const { identity, sessionId } = session;
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
@@ -93,6 +98,8 @@ export class TransferDesk {
       const transfer = new OutgoingTransfer({
         entry,
         path,
+        slots,
+        hashSlots,
         book,
         fs,
         session: () => sessionWith(identity),
@@ -105,7 +112,8 @@ export class TransferDesk {
 
   /** A peer offers a file: it waits for a decision, unless that was made before. */
   offered(file: OfferedFile, session: SessionTransfers): void {
-    const { book, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+    const { book, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+    this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = book.begin(
       {
@@ -120,36 +128,27 @@ export class TransferDesk {
       "offered",
       { sessionId, ...(file.fileHash === undefined ? {} : { fileHash: file.fileHash.hex }) },
     );
-    const options = { entry, file, session, book, inbox, collision, onAbort, log };
+    const options = { entry, file, session, slots, book, inbox, collision, onAbort, log };
     const transfer = new IncomingTransfer(options);
     this.#incoming.set(entry, transfer);
-    if (file.implied) transfer.holdUntilAccepted();
-    if (!autoAccepts(identity)) return;
-    try {
-      this.#accept(entry, transfer, undefined);
-    } catch (error) {
-      log.warn("an offer could not be accepted automatically", {
-        transfer: entry.facts.transferId,
-        reason: messageOf(error),
-      });
-    }
+    if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
   }
 
   /**
    * Accepts an offer.
    *
-   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, LIMIT_EXCEEDED, STOPPING
+   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, STOPPING
    */
   accept(entry: TransferEntry, name: string | undefined): void {
     this.#expectRunning();
-    this.#accept(entry, this.#offer(entry), name);
+    const transfer = this.#offer(entry);
+    transfer.prepare(name);
+    this.#options.scheduler.begin(transfer);
   }
 
   /** Declines an offer. @throws {OperationError} INVALID_STATE */
   reject(entry: TransferEntry): void {
-    const transfer = this.#offer(entry);
-    this.#options.scheduler.remove(transfer);
-    transfer.reject();
+    this.#offer(entry).reject();
   }
 
   /** Ends a transfer. @throws {OperationError} INVALID_STATE */
@@ -202,18 +201,10 @@ export class TransferDesk {
     if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
   }
 
-  #accept(entry: TransferEntry, transfer: IncomingTransfer, name: string | undefined): void {
-    this.#options.scheduler.checkRoom(1);
-    this.#expectLive(entry);
-    transfer.prepare(name);
-    this.#options.scheduler.add(transfer);
-  }
-
   #offer(entry: TransferEntry): IncomingTransfer {
     const transfer = this.#incoming.get(entry);
     const { state } = entry.progress;
-    const open = state === "offered" || transfer?.isImplied === true;
-    if (transfer !== undefined && open && !entry.isFinal) return transfer;
+    if (transfer !== undefined && state === "offered") return transfer;
     throw new OperationError("INVALID_STATE", `the transfer is ${state}, not an offer to us`);
   }
 
@@ -243,6 +234,6 @@ export class TransferDesk {
 function notFlowing(entry: TransferEntry): OperationError {
   return new OperationError(
     "INVALID_STATE",
-    `the transfer is ${entry.progress.state}: only one that flows can be paused or resumed`,
+    `the transfer is ${entry.progress.state}: only one that was accepted can be paused or resumed`,
   );
 }

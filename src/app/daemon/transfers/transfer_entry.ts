@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { escapeUnsafe } from "../../../base/text.ts";
-import { peerText, type Transfer, type TransferState } from "../../../ipc/schemas.ts";
+import { escapeName } from "../../../base/text.ts";
+import {
+  peerText,
+  type Transfer,
+  type TransferState,
+  type WaitingFor,
+} from "../../../ipc/schemas.ts";
 import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
 
 /** States in which nothing more happens. */
@@ -49,6 +54,8 @@ export interface TransferFailure {
 export interface TransferProgress {
   /** How far it is. */
   readonly state: TransferState;
+  /** What it waits for, where the state alone does not say; undefined for nothing more. */
+  readonly waitingFor?: WaitingFor | undefined;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
   /** When bytes began to flow, in milliseconds since 1970. */
@@ -140,6 +147,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
     return {
@@ -147,6 +155,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction,
       state,
+      ...(waitingFor === undefined ? {} : { waitingFor }),
       identity,
       name: peerText(name),
       size,
@@ -165,6 +174,14 @@ export class TransferEntry {
     };
   }
 
+  get #waitingFor(): WaitingFor | undefined {
+    const { state, waitingFor } = this.#progress;
+    if (this.isFinal) return undefined;
+    if (state === "queued") return waitingFor ?? "session";
+    if (state !== "offered") return waitingFor;
+    return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
@@ -175,7 +192,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeUnsafe(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,
