@@ -25,7 +25,7 @@ const WORDS: { readonly [errno: string]: string } = {
   ELOOP: "its symbolic links go round in a circle",
   EMFILE: "too many files are open",
   EMLINK: "it has too many names",
-  ENAMETOOLONG: "the name is too long",
+  ENAMETOOLONG: "the name or path is too long",
   ENETDOWN: "the network is down",
   ENETUNREACH: "the network has no way to that address",
   ENFILE: "too many files are open",
