@@ -10,6 +10,7 @@ import { type Match, parsePath, parseQuery } from "./router.ts";
 import type { Schema, Static } from "./schema.ts";
 import type { PairRequest, TransferQuery, TrustRequest } from "./schemas.ts";
 import { parse } from "./validate.ts";
+import { CODES_MUST_DIFFER } from "../vocabulary/session_values.ts";
 import type { TrustParameters } from "./operations.ts";
 
 /** Transfers in a page when the query does not say. */
@@ -45,7 +46,7 @@ const HANDLERS: Handlers = {
     await operations.shutdown(body, signal);
     return { status: "ok" };
   },
-  pair: (operations, { body, signal }) => operations.pair(normalizePair(body), signal),
+  pair: (operations, { body, signal }) => operations.pair(checkedPair(body), signal),
   listSessions: async (operations, { signal }) => ({
     sessions: await operations.listSessions(signal),
   }),
@@ -63,11 +64,7 @@ const HANDLERS: Handlers = {
   }),
   getPairing: (operations, { path, signal }) => operations.getPairing(path.pairingId, signal),
   decidePairing: (operations, { path, body, signal }) =>
-    operations.decidePairing(
-      path.pairingId,
-      body.sas === undefined ? body : { ...body, sas: body.sas.toUpperCase() },
-      signal,
-    ),
+    operations.decidePairing(path.pairingId, body, signal),
   send: async (operations, { body, signal }) => ({
     transfers: await operations.send({ ...body, priority: body.priority ?? 0 }, signal),
   }),
@@ -141,37 +138,30 @@ function parseBody(endpoint: Endpoint, body: unknown): unknown {
   return parse(endpoint.body, body ?? {}, "body");
 }
 
-/** Peer codes as the rendezvous server has them: without hyphens. */
-function normalizePair(request: PairRequest): PairRequest {
+/** What the schema can't say: two peers of one code can't meet. */
+function checkedPair(request: PairRequest): PairRequest {
   if (request.signal === "file") return request;
-  const code = (text: string) => text.replaceAll("-", "");
-  return {
-    ...("to" in request
-      ? { ...request, to: code(request.to) }
-      : { ...request, expectPeer: code(request.expectPeer) }),
-    ...(request.peerId === undefined ? {} : { peerId: code(request.peerId) }),
-    rendezvousUrl: checkedUrl(request.rendezvousUrl),
-  };
-}
-
-function checkedUrl(url: string): string {
-  if (URL.canParse(url)) return url;
-  const violation = { in: "body", name: "/rendezvousUrl", detail: "is not a URL" } as const;
-  throw new RequestError("INVALID_PARAMETERS", "/rendezvousUrl is not a URL", [violation]);
+  const remote = "to" in request ? request.to : request.expectPeer;
+  if (request.peerId !== remote) return request;
+  throw refusal("/peerId", CODES_MUST_DIFFER);
 }
 
 function trustParameters(identity: string, request: TrustRequest): TrustParameters {
   const { decision, replaces, sas } = request;
-  const refuse = (name: string, detail: string) => {
-    const violation = { in: "body", name, detail } as const;
-    return new RequestError("INVALID_PARAMETERS", `${name} ${detail}`, [violation]);
-  };
   if (replaces === undefined) {
-    if (sas !== undefined) throw refuse("/sas", "is taken only with replaces");
+    if (sas !== undefined) throw refusal("/sas", "is taken only with replaces");
     return { identity, decision };
   }
-  if (sas === undefined) throw refuse("/sas", "is required with replaces");
-  if (replaces === identity) throw refuse("/replaces", "must be another identity");
-  if (decision !== "allow_always") throw refuse("/decision", "must be allow_always with replaces");
-  return { identity, decision, replacing: { identity: replaces, sas: sas.toUpperCase() } };
+  if (sas === undefined) throw refusal("/sas", "is required with replaces");
+  if (replaces === identity) throw refusal("/replaces", "must be another identity");
+  if (decision !== "allow_always") throw refusal("/decision", "must be allow_always with replaces");
+  return { identity, decision, replacing: { identity: replaces, sas } };
+}
+
+function refusal(name: string, detail: string): RequestError {
+  return new RequestError("INVALID_PARAMETERS", `${name} ${detail}`, [{
+    in: "body",
+    name,
+    detail,
+  }]);
 }

@@ -9,6 +9,10 @@
  */
 import Type, { type TProperties } from "typebox";
 import { escapeName } from "../base/text.ts";
+import { pairingPolicy } from "../vocabulary/policies.ts";
+import * as asked from "../vocabulary/session_values.ts";
+import * as transferValues from "../vocabulary/transfer_values.ts";
+import type { Choice, ValueKind, WholeNumber } from "../vocabulary/value_kind.ts";
 import type { Static } from "./schema.ts";
 
 /** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
@@ -46,6 +50,24 @@ const text = (description: string, maxLength = 4096) => Type.String({ descriptio
 const count = (description: string) => Type.Integer({ description, minimum: 0 });
 const choice = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Unsafe<T[number]>(Type.Enum([...values], { type: "string", description }));
+const wordOf = <T extends string>({ choices }: Choice<T>, description: string) =>
+  choice(choices, description);
+const numberOf = ({ min, max }: WholeNumber, description: string) =>
+  Type.Integer({ description, minimum: min, maximum: max });
+/**
+ * A text that is read by the parser of its kind: what that refuses is refused, and what the daemon
+ * gets is the normal form. In requests only: see `parse` in `validate.ts`.
+ */
+const written = (kind: ValueKind<string>, description: string) =>
+  Type.Unsafe<string>(
+    Type.Codec(
+      Type.Refine(
+        Type.String({ description }),
+        (text: string) => kind.parse(text) !== undefined,
+        () => `must be ${kind.takes}`,
+      ),
+    ).Decode((text: string) => kind.parse(text) ?? text).Encode((text: string) => text),
+  );
 const peerChosen = (description: string) =>
   Type.Unsafe<PeerText>(Type.String({
     description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,
@@ -71,14 +93,21 @@ const transferId = Type.String({
   pattern: "^[0-9a-f]{32}$",
 });
 const peerCode = Type.String({
-  description: "A rendezvous peer code: 1 to 16 ASCII letters and digits, hyphens ignored.",
-  pattern: "^-*[A-Za-z0-9](-*[A-Za-z0-9]){0,15}-*$",
-  maxLength: 64,
+  description: "A rendezvous peer code: 1 to 16 ASCII letters and digits.",
+  pattern: "^[A-Za-z0-9]{1,16}$",
 });
+const writtenCode = written(
+  asked.peerCode,
+  "A rendezvous peer code: 1 to 16 ASCII letters and digits, hyphens ignored.",
+);
+const writtenSas = written(
+  asked.sas,
+  "The short authentication string that both people read, 6 hex digits, spaces ignored.",
+);
 const localPath = (description: string) =>
   Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
 const discriminator = (description: string) =>
-  Type.String({ description, minLength: 1, maxLength: 128 });
+  written(asked.roomOrSession, `${description} ${asked.roomOrSession.takes}.`);
 
 /**
  * Why something failed: a stable code and a message for the operator.
@@ -104,7 +133,7 @@ export const Status = answer("Status", "The daemon at a glance.", {
   deviceName: Type.Optional(text("The name that peers are shown.", 256)),
   dataDir: text("The data folder."),
   inbox: text("Where received files go."),
-  pairingPolicy: choice(["ask", "deny", "allow"], "What happens to an unknown identity."),
+  pairingPolicy: wordOf(pairingPolicy, "What happens to an unknown identity."),
   sessions: Type.Object({
     open: count("Sessions that are open or being opened."),
     limit: count("How many there may be."),
@@ -121,34 +150,32 @@ export type Status = Static<typeof Status>;
 
 const sessionOptions = {
   networkScope: Type.Optional(
-    choice(["lan", "overlay", "global"], "Which addresses may be used. Default: lan."),
+    wordOf(asked.networkScope, "Which addresses may be used. Default: lan."),
   ),
-  phaseTimeoutSecs: Type.Optional(Type.Integer({
-    description: "Deadline of each phase, in seconds. Default: 30.",
-    minimum: 1,
-    maximum: 86_400,
-  })),
+  phaseTimeoutSecs: Type.Optional(
+    numberOf(asked.phaseTimeoutSecs, "Deadline of each phase, in seconds. Default: 30."),
+  ),
 };
 const throughFiles = {
   signal: Type.Literal("file"),
   offer: localPath("The absolute path of the offer file."),
   answer: localPath("The absolute path of the answer file; another than the offer's."),
-  signalOwner: Type.Optional(choice(
-    ["own", "any"],
+  signalOwner: Type.Optional(wordOf(
+    asked.signalOwner,
     "Whose file of the peer is taken: `own` is that of the daemon's user and root's. Default: any.",
   )),
   ...sessionOptions,
 };
 const throughRendezvous = {
   signal: Type.Literal("rendezvous"),
-  rendezvousUrl: Type.String({
-    description: "The ws:// or wss:// URL of the rendezvous server; no other is contacted.",
-    pattern: "^wss?://[^\\s]+$",
-    maxLength: 2048,
-  }),
-  room: discriminator("Room discriminator, the same at both ends."),
-  session: discriminator("Session discriminator, the same at both ends."),
-  peerId: Type.Optional(peerCode),
+  rendezvousUrl: written(
+    asked.rendezvousUrl,
+    "The ws:// or wss:// URL of the rendezvous server, without user name or fragment; no other " +
+      "is contacted.",
+  ),
+  room: discriminator("Room discriminator, the same at both ends:"),
+  session: discriminator("Session discriminator, the same at both ends:"),
+  peerId: Type.Optional(writtenCode),
   web: Type.Optional(Type.Boolean({
     description: "The other end is a web client: no hello and ack. Default: false.",
   })),
@@ -170,12 +197,12 @@ export const PairRequest = Type.Union([
   }),
   strict("PairRendezvousOfferer", "Offer through a rendezvous server.", {
     role: Type.Literal("offerer"),
-    to: peerCode,
+    to: writtenCode,
     ...throughRendezvous,
   }),
   strict("PairRendezvousAnswerer", "Answer through a rendezvous server.", {
     role: Type.Literal("answerer"),
-    expectPeer: peerCode,
+    expectPeer: writtenCode,
     ...throughRendezvous,
   }),
 ], {
@@ -195,8 +222,8 @@ export const Session = answer("Session", "A session with a peer, from first sign
     ["signaling", "connecting", "handshaking", "deciding", "open", "closing", "closed", "failed"],
     "How far it is. `deciding`: a pairing request waits for an answer.",
   ),
-  role: choice(["offerer", "answerer"], "Which side this daemon is."),
-  signal: choice(["file", "rendezvous"], "How it was signaled."),
+  role: wordOf(asked.role, "Which side this daemon is."),
+  signal: wordOf(asked.signalMode, "How it was signaled."),
   web: Type.Boolean({ description: "The peer is a web client." }),
   createdAt: time("When it was asked for."),
   openedAt: Type.Optional(time("When both sides had agreed.")),
@@ -263,7 +290,7 @@ export const TrustRequest = strict(
   {
     decision: PinnedDecision,
     replaces: Type.Optional(identity),
-    sas: Type.Optional(sas),
+    sas: Type.Optional(writtenSas),
   },
 );
 /** What `trust` takes. */
@@ -319,7 +346,7 @@ export const PairingDecision = strict(
       ["allow_once", "allow_always", "deny_once", "deny_always"],
       "`_always` is pinned; `_once` lives as long as the session.",
     ),
-    sas: Type.Optional(sas),
+    sas: Type.Optional(writtenSas),
   },
 );
 /** What a pairing decision takes. */
@@ -331,12 +358,11 @@ const whatToSend = {
     minItems: 1,
     maxItems: 100,
   }),
-  priority: Type.Optional(Type.Integer({
-    description:
-      "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. Default: 0.",
-    minimum: -100,
-    maximum: 100,
-  })),
+  priority: Type.Optional(numberOf(
+    transferValues.priority,
+    "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. " +
+      "Default: 0.",
+  )),
 };
 
 /**
@@ -350,23 +376,25 @@ export const SendRequest = Type.Union([
 /** What `send` takes: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
 
+/** States of a transfer; the last five are final. */
+export const TRANSFER_STATES = [
+  "queued",
+  "offered",
+  "active",
+  "paused",
+  "verifying",
+  "completed",
+  "rejected",
+  "cancelled",
+  "failed",
+  "interrupted",
+] as const;
 /**
- * States of a transfer; the last five are final.
+ * The state of a transfer.
  * @internal
  */
 export const TransferState = choice(
-  [
-    "queued",
-    "offered",
-    "active",
-    "paused",
-    "verifying",
-    "completed",
-    "rejected",
-    "cancelled",
-    "failed",
-    "interrupted",
-  ],
+  TRANSFER_STATES,
   "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
     "`paused`: it was accepted and does not flow, see `waitingFor`.",
 );
@@ -397,7 +425,7 @@ export const WaitingFor = choice(
 /** What a transfer that has not ended waits for. */
 export type WaitingFor = Static<typeof WaitingFor>;
 
-const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
+const direction = wordOf(transferValues.direction, "Seen from this daemon.");
 
 /**
  * One file on its way, or that was.

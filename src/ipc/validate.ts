@@ -3,7 +3,7 @@
  *
  * @module
  */
-import Value from "typebox/value";
+import Value, { DecodeUnsafe } from "typebox/value";
 import { RequestError, type Violation } from "./problem.ts";
 import type { Schema, Static } from "./schema.ts";
 
@@ -13,7 +13,7 @@ const MAX_VIOLATIONS = 8;
 const MAX_NAME = 64;
 
 /**
- * `value` as the schema's type.
+ * `value` as the schema's type, its texts in the normal form of their kinds.
  *
  * @param schema What it must be: an object schema, or a union of such ("forms").
  * @param value What came, of any shape.
@@ -25,7 +25,10 @@ export function parse<T extends Schema>(
   value: unknown,
   where: Violation["in"],
 ): Static<T> {
-  if (Value.Check(schema, value)) return value;
+  if (Value.Check(schema, value)) {
+    // Texts become the normal form of their kind; the type stays what the schema says.
+    return DecodeUnsafe({}, schema, value) as Static<T>;
+  }
   const violations = findings(schema, value).slice(0, MAX_VIOLATIONS)
     .map(({ pointer, detail }) => ({
       in: where,

@@ -5,16 +5,17 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { TrustParameters } from "../../ipc/operations.ts";
+import { sas } from "../../vocabulary/session_values.ts";
+import { onOrOff } from "../command_table.ts";
 import type { Context } from "../context.ts";
 import { peerLabel, resolvePeer } from "../resolve.ts";
-import { sasFlag } from "../sas_flag.ts";
 
 const IDENTITY = /^[0-9a-f]{64}$/;
 
 /** Pins a decision, replaces a key, or sets auto-accept. */
 export async function trust(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
-  const autoAccept = flags.choice("auto-accept", ["on", "off"]);
+  const autoAccept = flags.value("auto-accept", onOrOff);
   const replacing = readReplacing(context);
   if (autoAccept !== undefined && (flags.has("deny") || replacing !== undefined)) {
     throw new UsageError("--auto-accept stands alone: it does not go with --deny or --replaces");
@@ -54,13 +55,13 @@ async function readIdentity({ client, args, signal }: Context): Promise<string> 
 
 function readReplacing({ flags }: Context): TrustParameters["replacing"] {
   const identity = flags.text("replaces")?.toLowerCase();
-  const sas = sasFlag(flags);
-  if (identity === undefined && sas === undefined) return undefined;
-  if (identity === undefined || sas === undefined) {
+  const confirmed = flags.value("sas", sas);
+  if (identity === undefined && confirmed === undefined) return undefined;
+  if (identity === undefined || confirmed === undefined) {
     throw new UsageError("--replaces IDENTITY and --sas SAS go together");
   }
   if (!IDENTITY.test(identity)) {
     throw new UsageError("--replaces takes a whole identity, 64 hexadecimal digits");
   }
-  return { identity, sas };
+  return { identity, sas: confirmed };
 }

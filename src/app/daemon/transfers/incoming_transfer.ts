@@ -11,7 +11,8 @@ import type { EndedEffect, TransferEffect } from "../../../protocol/transfer/eff
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
-import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
+import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferNews } from "../sessions/peer_session.ts";

@@ -13,7 +13,8 @@ import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/fil
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
-import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
+import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";

@@ -9,7 +9,7 @@ import { peerText } from "../../../ipc/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
-import type { PairingPolicy } from "../options.ts";
+import type { PairingPolicy } from "../../../vocabulary/policies.ts";
 import type { Applicant, PairingDesk, PairingOutcome } from "./pairing_desk.ts";
 
 /** Identities whose last session is remembered, for `trust` by SAS. */
