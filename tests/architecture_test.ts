@@ -34,6 +34,14 @@ const ONLY_IN: { readonly [library: string]: string } = {
   typebox: "ipc/",
 };
 
+/** Folders of the local API: which of its others each may know. Its tests' fakes know them all. */
+const API_MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
+  api: [],
+  server: ["api"],
+  client: ["api"],
+  testing: ["api", "server", "client"],
+};
+
 interface Import {
   readonly file: string;
   readonly from: string;
@@ -68,6 +76,23 @@ Deno.test("imports between the folders of src point one way", () => {
     const [importer, imported] = [layerOf(one.file), layerOf(target(one))];
     return importer !== imported && !MAY_IMPORT[importer]?.includes(imported);
   });
+  assertEquals(wrong, []);
+});
+
+Deno.test("the API's server and client know what they speak of, and not each other", () => {
+  const folderOf = (path: string) => path.startsWith("ipc/") ? path.split("/")[1] ?? "" : undefined;
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [folderOf(one.file), folderOf(target(one))];
+    if (importer === undefined || imported === undefined || importer === imported) return false;
+    return !API_MAY_IMPORT[importer]?.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("boltctl knows the API and its client, nothing of the server", () => {
+  const wrong = imports().filter((one) =>
+    one.file.startsWith("boltctl/") && /^ipc\/(server|testing)\//.test(target(one))
+  );
   assertEquals(wrong, []);
 });
 

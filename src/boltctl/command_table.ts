@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TRANSFER_STATES, type TransferState } from "../ipc/schemas.ts";
+import { TRANSFER_STATES, type TransferState } from "../ipc/api/schemas.ts";
 import {
   networkScope,
   peerCode,

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ApiEvent } from "../ipc/events.ts";
-import type { Session, Transfer } from "../ipc/schemas.ts";
+import type { ApiEvent } from "../ipc/api/events.ts";
+import type { Session, Transfer } from "../ipc/api/schemas.ts";
 import { formatBytes, formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
 import { peerLabel, shortId } from "./resolve.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../base/errors.ts";
-import type { PairRequest } from "../ipc/schemas.ts";
+import type { PairRequest } from "../ipc/api/schemas.ts";
 import type { PeerCode } from "../protocol/signal/peer_code.ts";
 import {
   CODES_MUST_DIFFER,

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../base/errors.ts";
-import { PairRequest } from "../ipc/schemas.ts";
-import { is } from "../ipc/validate.ts";
+import { PairRequest } from "../ipc/api/schemas.ts";
+import { is } from "../ipc/api/validate.ts";
 import { readCommandLine } from "./command_line.ts";
 import { readPairRequest } from "./pair_request.ts";
 

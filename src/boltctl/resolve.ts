@@ -5,8 +5,8 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
-import type { DaemonClient } from "../ipc/client.ts";
-import type { Peer, Transfer, TransferState } from "../ipc/schemas.ts";
+import type { DaemonClient } from "../ipc/client/client.ts";
+import type { Peer, Transfer, TransferState } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../base/errors.ts";
-import { type Peer, peerText } from "../ipc/schemas.ts";
+import { type Peer, peerText } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
 import { matchPeer } from "./resolve.ts";
 

@@ -7,7 +7,7 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
-import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { PairRequest, Session } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { Connector } from "../../src/transport/connector.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { PairRequest, Session } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";

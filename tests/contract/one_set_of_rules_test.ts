@@ -9,9 +9,9 @@ import { UsageError } from "../../src/base/errors.ts";
 import { readCommandLine } from "../../src/boltctl/command_line.ts";
 import { readPairRequest } from "../../src/boltctl/pair_request.ts";
 import { parseOneShotOptions } from "../../src/cli/one_shot_options.ts";
-import { callOperation, type OperationRequest } from "../../src/ipc/handlers.ts";
-import { RequestError } from "../../src/ipc/problem.ts";
-import { FakeDaemon, OFFER_ID, PEER_IDENTITY } from "../../src/ipc/testing.ts";
+import { callOperation, type OperationRequest } from "../../src/ipc/server/handlers.ts";
+import { RequestError } from "../../src/ipc/api/problem.ts";
+import { FakeDaemon, OFFER_ID, PEER_IDENTITY } from "../../src/ipc/testing/served_fake.ts";
 import { normalizePeerCode } from "../../src/protocol/signal/peer_code.ts";
 import { sas } from "../../src/vocabulary/session_values.ts";
 

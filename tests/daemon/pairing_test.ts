@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { ApiError } from "../../src/ipc/client.ts";
-import type { PairRequest } from "../../src/ipc/schemas.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import type { PairRequest } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import {
   closedSession,

@@ -12,7 +12,7 @@ import {
 } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { boltctl } from "../boltctl/support/boltctl.ts";
-import { DaemonUnreachableError } from "../../src/ipc/client.ts";
+import { DaemonUnreachableError } from "../../src/ipc/client/client.ts";
 import {
   closedSession,
   meeting,

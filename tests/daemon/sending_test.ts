@@ -10,7 +10,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
 import {

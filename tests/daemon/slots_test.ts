@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Transfer } from "../../src/ipc/schemas.ts";
+import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";

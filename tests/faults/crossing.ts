@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { Session } from "../../src/ipc/schemas.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
+import type { Session } from "../../src/ipc/api/schemas.ts";
 import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
 import type { EventOf } from "../support/heard_events.ts";
 import type { Program } from "../support/program.ts";

@@ -6,8 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
-import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { Pairing, Session } from "../../src/ipc/schemas.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
+import type { Pairing, Session } from "../../src/ipc/api/schemas.ts";
 import { meetingByFile, openedSession, ServedDaemon } from "../support/daemon.ts";
 import type { EventOf } from "../support/heard_events.ts";
 import { basename, join } from "../support/paths.ts";

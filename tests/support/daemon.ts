@@ -8,9 +8,9 @@
 import { assertEquals } from "@std/assert";
 import { Daemon, type DaemonEnd } from "../../src/app/daemon/daemon.ts";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
-import { DaemonClient } from "../../src/ipc/client.ts";
-import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { Pairing, PairingDecision, PairRequest, Session } from "../../src/ipc/schemas.ts";
+import { DaemonClient } from "../../src/ipc/client/client.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
+import type { Pairing, PairingDecision, PairRequest, Session } from "../../src/ipc/api/schemas.ts";
 import type { Connector } from "../../src/transport/connector.ts";
 import { type EventOf, HeardEvents } from "./heard_events.ts";
 import { DAEMON, type Program, Run } from "./program.ts";

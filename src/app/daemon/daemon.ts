@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { describeOwner } from "../../ipc/client/client.ts";
 import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError, messageOf } from "../../base/errors.ts";
-import { EventHub } from "../../ipc/event_hub.ts";
-import { MetricsRegistry } from "../../ipc/metrics.ts";
-import type { Status } from "../../ipc/schemas.ts";
-import { LocalApi } from "../../ipc/server.ts";
+import { EventHub } from "../../ipc/server/event_hub.ts";
+import { MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
+import { LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
@@ -191,6 +192,7 @@ export class Daemon {
       events: this.#events,
       metrics: this.#metrics,
       log,
+      describeOwner,
       version: this.#parts.version,
     });
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });

@@ -8,8 +8,8 @@ import type {
   ListTransfersParameters,
   SendParameters,
   TrustParameters,
-} from "../../ipc/operations.ts";
-import { OperationError } from "../../ipc/problem.ts";
+} from "../../ipc/api/operations.ts";
+import { OperationError } from "../../ipc/api/problem.ts";
 import {
   type AcceptRequest,
   type Pairing,
@@ -22,8 +22,8 @@ import {
   type Status,
   type Transfer,
   type TransferPage,
-} from "../../ipc/schemas.ts";
-import type { EventHub } from "../../ipc/event_hub.ts";
+} from "../../ipc/api/schemas.ts";
+import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import type { Counter, MetricsRegistry } from "../../ipc/metrics.ts";
-import type { Transfer } from "../../ipc/schemas.ts";
+import type { Counter, MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 
 const DIRECTIONS = ["outgoing", "incoming"] as const;
 /** The states in which a transfer ends. */

@@ -5,8 +5,8 @@
  * @module
  */
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
-import type { ApiEvent } from "../../ipc/events.ts";
-import type { Pairing, PairingDecision, PairRequest, Session } from "../../ipc/schemas.ts";
+import type { ApiEvent } from "../../ipc/api/events.ts";
+import type { Pairing, PairingDecision, PairRequest, Session } from "../../ipc/api/schemas.ts";
 import { sas } from "../../vocabulary/session_values.ts";
 import { askAboutPairing } from "../ask_about_pairing.ts";
 import type { Context } from "../context.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Peer } from "../../ipc/schemas.ts";
+import type { Peer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
 import { resolvePeer, shortId } from "../resolve.ts";

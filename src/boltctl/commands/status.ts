@@ -4,9 +4,9 @@
  * @module
  */
 import { Deadline } from "../../base/deadline.ts";
-import { DaemonUnreachableError } from "../../ipc/client.ts";
-import { FIRST_RETRY_MS, LONGEST_RETRY_MS, pause } from "../../ipc/socket_http.ts";
-import type { Status } from "../../ipc/schemas.ts";
+import { DaemonUnreachableError } from "../../ipc/client/client.ts";
+import { FIRST_RETRY_MS, LONGEST_RETRY_MS, pause } from "../../ipc/client/socket_http.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 
 /** How long a daemon that is being started is waited for without `--timeout`, in milliseconds. */

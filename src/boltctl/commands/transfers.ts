@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Transfer } from "../../ipc/schemas.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import { direction } from "../../vocabulary/transfer_values.ts";
 import { transferState } from "../command_table.ts";
 import type { Context } from "../context.ts";

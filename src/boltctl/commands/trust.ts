@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
-import type { TrustParameters } from "../../ipc/operations.ts";
+import type { TrustParameters } from "../../ipc/api/operations.ts";
 import { sas } from "../../vocabulary/session_values.ts";
 import { onOrOff } from "../command_table.ts";
 import type { Context } from "../context.ts";

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { EventHub } from "../../../src/ipc/event_hub.ts";
-import type { DaemonEvent } from "../../../src/ipc/events.ts";
-import { MetricsRegistry } from "../../../src/ipc/metrics.ts";
-import type { SendParameters } from "../../../src/ipc/operations.ts";
-import { OperationError } from "../../../src/ipc/problem.ts";
+import { describeOwner } from "../../../src/ipc/client/client.ts";
+import { EventHub } from "../../../src/ipc/server/event_hub.ts";
+import type { DaemonEvent } from "../../../src/ipc/api/events.ts";
+import { MetricsRegistry } from "../../../src/ipc/server/metrics.ts";
+import type { SendParameters } from "../../../src/ipc/api/operations.ts";
+import { OperationError } from "../../../src/ipc/api/problem.ts";
 import {
   type Pairing,
   type PairingDecision,
@@ -17,9 +18,9 @@ import {
   type Session,
   type ShutdownRequest,
   type Transfer,
-} from "../../../src/ipc/schemas.ts";
-import { LocalApi } from "../../../src/ipc/server.ts";
-import { FakeDaemon } from "../../../src/ipc/testing.ts";
+} from "../../../src/ipc/api/schemas.ts";
+import { LocalApi } from "../../../src/ipc/server/server.ts";
+import { FakeDaemon } from "../../../src/ipc/testing/served_fake.ts";
 import { logFor } from "../../../src/log/log.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -264,6 +265,7 @@ export class Staged implements AsyncDisposable {
       events,
       metrics: new MetricsRegistry(),
       log: logFor("ipc"),
+      describeOwner,
       version: "1.2.3",
     });
     daemon.stopped.promise.then(() => api.close());

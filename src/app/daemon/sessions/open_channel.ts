@@ -5,7 +5,7 @@
  */
 import { Deadline } from "../../../base/deadline.ts";
 import { SignalError } from "../../../base/errors.ts";
-import type { PairRequest } from "../../../ipc/schemas.ts";
+import type { PairRequest } from "../../../ipc/api/schemas.ts";
 import { logFor } from "../../../log/log.ts";
 import type { EphemeralPublicKey } from "../../../protocol/crypto/keys.ts";
 import { parseJsonObject } from "../../../protocol/json.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { DaemonError, messageOf, StorageError } from "../../../base/errors.ts";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { EventHub } from "../../../ipc/event_hub.ts";
+import { EventHub } from "../../../ipc/server/event_hub.ts";
 import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";

@@ -9,7 +9,7 @@ import {
   type Transfer,
   type TransferState,
   type WaitingFor,
-} from "../../../ipc/schemas.ts";
+} from "../../../ipc/api/schemas.ts";
 import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
 
 /** States in which nothing more happens. */

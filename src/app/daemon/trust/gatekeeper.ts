@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import { peerText } from "../../../ipc/schemas.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import { peerText } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";

@@ -8,11 +8,11 @@
  * @module
  */
 import Type, { type TProperties } from "typebox";
-import { escapeName } from "../base/text.ts";
-import { pairingPolicy } from "../vocabulary/policies.ts";
-import * as asked from "../vocabulary/session_values.ts";
-import * as transferValues from "../vocabulary/transfer_values.ts";
-import type { Choice, ValueKind, WholeNumber } from "../vocabulary/value_kind.ts";
+import { escapeName } from "../../base/text.ts";
+import { pairingPolicy } from "../../vocabulary/policies.ts";
+import * as asked from "../../vocabulary/session_values.ts";
+import * as transferValues from "../../vocabulary/transfer_values.ts";
+import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
 import type { Static } from "./schema.ts";
 
 /** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */

@@ -5,8 +5,8 @@
  * @module
  */
 import Type from "typebox";
-import { DaemonError } from "../base/errors.ts";
-import { escapeUnsafe } from "../base/text.ts";
+import { DaemonError } from "../../base/errors.ts";
+import { escapeUnsafe } from "../../base/text.ts";
 import type { Static } from "./schema.ts";
 
 /** What the daemon itself may answer to an operation: code to HTTP status and title. */

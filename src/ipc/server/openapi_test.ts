@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { request } from "node:http";
-import { ENDPOINTS } from "./endpoints.ts";
-import { ApiEvent } from "./events.ts";
+import { ENDPOINTS } from "../api/endpoints.ts";
+import { ApiEvent } from "../api/events.ts";
 import { openApiDocument } from "./openapi.ts";
-import { OPERATION_CODES, type ProblemCode, REQUEST_CODES, statusOf } from "./problem.ts";
+import { OPERATION_CODES, type ProblemCode, REQUEST_CODES, statusOf } from "../api/problem.ts";
 import { entries, match } from "./router.ts";
-import { ServedFake, type ServedFake as Served } from "./testing.ts";
+import { ServedFake, type ServedFake as Served } from "../testing/served_fake.ts";
 
 type Json = { readonly [name: string]: unknown };
 const document = JSON.parse(JSON.stringify(openApiDocument("1.2.3")));

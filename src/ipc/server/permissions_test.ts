@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ApiError, DaemonClient } from "./client.ts";
+import { ApiError, DaemonClient } from "../client/client.ts";
 
 const path = (name: string) => new URL(name, import.meta.url).pathname;
-const CONFIG = path("../../deno.json");
+const CONFIG = path("../../../deno.json");
 
 /** A fake daemon as a process of its own, with these permissions and no others. */
 async function serve(socketPath: string, permissions: string[]) {
@@ -14,7 +14,7 @@ async function serve(socketPath: string, permissions: string[]) {
       "--config",
       CONFIG,
       ...permissions,
-      path("testing_main.ts"),
+      path("../testing/main.ts"),
       socketPath,
     ],
     stdin: "piped",

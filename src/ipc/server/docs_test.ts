@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ApiEvent } from "./events.ts";
-import { WaitingFor } from "./schemas.ts";
-import { OPERATION_CODES, REQUEST_CODES } from "./problem.ts";
+import { ApiEvent } from "../api/events.ts";
+import { WaitingFor } from "../api/schemas.ts";
+import { OPERATION_CODES, REQUEST_CODES } from "../api/problem.ts";
 import { entries } from "./router.ts";
-import { OFFER_ID, PEER_IDENTITY, ServedFake } from "./testing.ts";
+import { OFFER_ID, PEER_IDENTITY, ServedFake } from "../testing/served_fake.ts";
 
-const document = await Deno.readTextFile(new URL("../../docs/IPC.md", import.meta.url));
+const document = await Deno.readTextFile(new URL("../../../docs/IPC.md", import.meta.url));
 const curlLines = document.split("\n").filter((line) => line.startsWith("curl "));
 
 const hasCurl = await (async () => {

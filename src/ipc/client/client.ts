@@ -7,18 +7,18 @@
  * @module
  */
 import type { IncomingMessage } from "node:http";
-import { Deadline } from "../base/deadline.ts";
-import { DaemonError, DeadlineError } from "../base/errors.ts";
-import { type Endpoint, ENDPOINTS, type OperationName, OWN_ENDPOINTS } from "./endpoints.ts";
-import { ApiEvent } from "./events.ts";
+import { Deadline } from "../../base/deadline.ts";
+import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { type Endpoint, ENDPOINTS, type OperationName, OWN_ENDPOINTS } from "../api/endpoints.ts";
+import { ApiEvent } from "../api/events.ts";
 import type {
   DaemonOperations,
   ListTransfersParameters,
   SendParameters,
   TrustParameters,
-} from "./operations.ts";
-import type { Schema, Static } from "./schema.ts";
-import type * as schemas from "./schemas.ts";
+} from "../api/operations.ts";
+import type { Schema, Static } from "../api/schema.ts";
+import type * as schemas from "../api/schemas.ts";
 import {
   AnswerError,
   DaemonUnreachableError,
@@ -29,7 +29,7 @@ import {
   problemOf,
   SocketHttp,
 } from "./socket_http.ts";
-import { is } from "./validate.ts";
+import { is } from "../api/validate.ts";
 
 export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts";
 

@@ -3,16 +3,17 @@
  *
  * @module
  */
-import { logFor } from "../log/log.ts";
-import { EventHub, type EventHubOptions } from "./event_hub.ts";
-import { MetricsRegistry } from "./metrics.ts";
+import { describeOwner } from "../client/client.ts";
+import { logFor } from "../../log/log.ts";
+import { EventHub, type EventHubOptions } from "../server/event_hub.ts";
+import { MetricsRegistry } from "../server/metrics.ts";
 import type {
   DaemonOperations,
   ListTransfersParameters,
   SendParameters,
   TrustParameters,
-} from "./operations.ts";
-import { OperationError } from "./problem.ts";
+} from "../api/operations.ts";
+import { OperationError } from "../api/problem.ts";
 import {
   type AcceptRequest,
   type Pairing,
@@ -25,9 +26,9 @@ import {
   type Status,
   type Transfer,
   type TransferPage,
-} from "./schemas.ts";
-import type { ApiLimits } from "./limits.ts";
-import { LocalApi } from "./server.ts";
+} from "../api/schemas.ts";
+import type { ApiLimits } from "../server/limits.ts";
+import { LocalApi } from "../server/server.ts";
 
 const NOW = "2026-01-02T03:04:05Z";
 /** An identity that the fake daemon knows. */
@@ -273,6 +274,7 @@ export class ServedFake implements AsyncDisposable {
       events,
       metrics,
       log: logFor("ipc"),
+      describeOwner,
       version: "1.2.3",
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { type Endpoint, ENDPOINTS, OWN_ENDPOINTS, parametersOf } from "./endpoints.ts";
-import { ApiEvent } from "./events.ts";
+import { type Endpoint, ENDPOINTS, OWN_ENDPOINTS, parametersOf } from "../api/endpoints.ts";
+import { ApiEvent } from "../api/events.ts";
 import {
   Problem,
   type ProblemCode,
   statusOf,
   titleOf as titleOfCode,
   Violation,
-} from "./problem.ts";
-import type { Schema } from "./schema.ts";
-import * as schemas from "./schemas.ts";
+} from "../api/problem.ts";
+import type { Schema } from "../api/schema.ts";
+import * as schemas from "../api/schemas.ts";
 
 /** A JSON object. */
 export type Json = { [name: string]: unknown };

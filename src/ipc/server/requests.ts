@@ -4,8 +4,8 @@
  * @module
  */
 import type { IncomingMessage } from "node:http";
-import { DaemonError } from "../base/errors.ts";
-import { RequestError } from "./problem.ts";
+import { DaemonError } from "../../base/errors.ts";
+import { RequestError } from "../api/problem.ts";
 
 /** Names by which a local client may call the daemon in `Host`; ports do not matter. */
 const LOCAL_HOSTS = new Set(["localhost", "bolt", "bolt-daemon", "127.0.0.1", "[::1]"]);

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { type Endpoint, ENDPOINTS, type OperationName } from "./endpoints.ts";
-import type { DaemonOperations } from "./operations.ts";
-import { RequestError } from "./problem.ts";
+import { type Endpoint, ENDPOINTS, type OperationName } from "../api/endpoints.ts";
+import type { DaemonOperations } from "../api/operations.ts";
+import { RequestError } from "../api/problem.ts";
 import { type Match, parsePath, parseQuery } from "./router.ts";
-import type { Schema, Static } from "./schema.ts";
-import type { PairRequest, TransferQuery, TrustRequest } from "./schemas.ts";
-import { parse } from "./validate.ts";
-import { CODES_MUST_DIFFER } from "../vocabulary/session_values.ts";
-import type { TrustParameters } from "./operations.ts";
+import type { Schema, Static } from "../api/schema.ts";
+import type { PairRequest, TransferQuery, TrustRequest } from "../api/schemas.ts";
+import { parse } from "../api/validate.ts";
+import { CODES_MUST_DIFFER } from "../../vocabulary/session_values.ts";
+import type { TrustParameters } from "../api/operations.ts";
 
 /** Transfers in a page when the query does not say. */
 const DEFAULT_PAGE = 50;

@@ -11,11 +11,11 @@ import {
   type OperationName,
   OWN_ENDPOINTS,
   parametersOf,
-} from "./endpoints.ts";
-import { RequestError } from "./problem.ts";
-import type { ObjectSchema } from "./schema.ts";
-import { PATH_PARAMETERS } from "./schemas.ts";
-import { parse } from "./validate.ts";
+} from "../api/endpoints.ts";
+import { RequestError } from "../api/problem.ts";
+import type { ObjectSchema } from "../api/schema.ts";
+import { PATH_PARAMETERS } from "../api/schemas.ts";
+import { parse } from "../api/validate.ts";
 
 /** The name of an endpoint that the API answers by itself. */
 export type OwnName = keyof typeof OWN_ENDPOINTS;

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { describeOwner } from "./client.ts";
+import { describeOwner } from "../client/client.ts";
 import { EventHub } from "./event_hub.ts";
 import { MetricsRegistry } from "./metrics.ts";
-import { IpcError } from "./problem.ts";
+import { IpcError } from "../api/problem.ts";
 import { LocalApi } from "./server.ts";
 import { claimSocket } from "./socket.ts";
-import { FakeDaemon, ServedFake } from "./testing.ts";
-import { logFor } from "../log/log.ts";
+import { FakeDaemon, ServedFake } from "../testing/served_fake.ts";
+import { logFor } from "../../log/log.ts";
 
 const claim = (path: string, os?: typeof Deno.build.os) =>
   claimSocket(path, { describeOwner, ...(os === undefined ? {} : { os }) });
@@ -38,6 +38,7 @@ Deno.test("the socket is 0600 in a folder of 0700, and is gone after the end", a
       events: new EventHub(),
       metrics: new MetricsRegistry(),
       log: logFor("ipc"),
+      describeOwner,
       version: "1",
     });
     assertEquals(((await Deno.lstat(folder)).mode ?? 0) & 0o777, 0o700);

@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Cursor, EventHub, StoredEvent } from "./event_hub.ts";
-import { RequestError } from "./problem.ts";
+import { RequestError } from "../api/problem.ts";
 
 /** How events are spelled on a stream. */
 export type StreamFormat = "sse" | "ndjson";

@@ -8,20 +8,19 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { abortable, Deadline } from "../base/deadline.ts";
-import { DaemonError, DeadlineError, InterruptedError, messageOf } from "../base/errors.ts";
-import { safeJson } from "../base/text.ts";
-import type { Log } from "../log/log.ts";
-import { describeOwner } from "./client.ts";
+import { abortable, Deadline } from "../../base/deadline.ts";
+import { DaemonError, DeadlineError, InterruptedError, messageOf } from "../../base/errors.ts";
+import { safeJson } from "../../base/text.ts";
+import type { Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
-import { ENDPOINTS, type OperationName } from "./endpoints.ts";
+import { ENDPOINTS, type OperationName } from "../api/endpoints.ts";
 import type { EventHub } from "./event_hub.ts";
 import { EventStreams, formatFor } from "./event_streams.ts";
 import { callOperation } from "./handlers.ts";
 import type { Counter, MetricsRegistry } from "./metrics.ts";
 import { type ApiLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { DaemonOperations } from "./operations.ts";
+import type { DaemonOperations } from "../api/operations.ts";
 import {
   IpcError,
   OperationError,
@@ -29,7 +28,7 @@ import {
   type ProblemCode,
   RequestError,
   statusOf,
-} from "./problem.ts";
+} from "../api/problem.ts";
 import { checkRequest, ClientGoneError, hasBody, readJson } from "./requests.ts";
 import { entries, type Match, match } from "./router.ts";
 import { claimSocket, type SocketClaim } from "./socket.ts";
@@ -48,6 +47,8 @@ export interface LocalApiOptions {
   readonly log: Log;
   /** The daemon's version, for the OpenAPI document. */
   readonly version: string;
+  /** Says who listens at a socket already, for the refusal; bounded in time by whoever gives it. */
+  readonly describeOwner: (socketPath: string) => Promise<string>;
   /** Bounds other than the default ones. @default {DEFAULT_LIMITS} */
   readonly limits?: Partial<ApiLimits>;
   /** The platform. @default {Deno.build.os} */
@@ -79,7 +80,7 @@ export class LocalApi implements AsyncDisposable {
    */
   static async listen(options: LocalApiOptions): Promise<LocalApi> {
     const claim = await claimSocket(options.socketPath, {
-      describeOwner,
+      describeOwner: options.describeOwner,
       ...(options.os === undefined ? {} : { os: options.os }),
     });
     const api = new LocalApi(options, claim);

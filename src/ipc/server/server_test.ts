@@ -5,10 +5,17 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { ApiError, DaemonClient } from "./client.ts";
-import { OperationError } from "./problem.ts";
+import { ApiError, DaemonClient } from "../client/client.ts";
+import { OperationError } from "../api/problem.ts";
 import { entries } from "./router.ts";
-import { HOSTILE_NAME, OFFER_ID, PEER_IDENTITY, RawClient, SAS, ServedFake } from "./testing.ts";
+import {
+  HOSTILE_NAME,
+  OFFER_ID,
+  PEER_IDENTITY,
+  RawClient,
+  SAS,
+  ServedFake,
+} from "../testing/served_fake.ts";
 
 const HEAD = "Host: localhost\r\n";
 

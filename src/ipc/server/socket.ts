@@ -5,8 +5,8 @@
  * @module
  */
 import { basename, dirname } from "node:path";
-import { DaemonError, messageOf } from "../base/errors.ts";
-import { IpcError } from "./problem.ts";
+import { DaemonError, messageOf } from "../../base/errors.ts";
+import { IpcError } from "../api/problem.ts";
 
 /** Longest path of a Unix socket, in bytes: `sun_path` less its NUL, of macOS (Linux has 107). */
 const MAX_PATH_BYTES = 103;

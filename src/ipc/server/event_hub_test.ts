@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { EventHub, type EventHubOptions } from "./event_hub.ts";
-import { ApiEvent, type DaemonEvent } from "./events.ts";
-import { is } from "./validate.ts";
+import { ApiEvent, type DaemonEvent } from "../api/events.ts";
+import { is } from "../api/validate.ts";
 
 const STOPPING: DaemonEvent = { type: "daemon-stopping", reason: "api" };
 const progress = (n: number, transferred: number): DaemonEvent => ({

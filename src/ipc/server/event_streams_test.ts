@@ -5,13 +5,19 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { ApiError, DaemonClient, DaemonUnreachableError } from "./client.ts";
-import type { ApiEvent, DaemonEvent } from "./events.ts";
-import { logFor } from "../log/log.ts";
+import { ApiError, DaemonClient, DaemonUnreachableError, describeOwner } from "../client/client.ts";
+import type { ApiEvent, DaemonEvent } from "../api/events.ts";
+import { logFor } from "../../log/log.ts";
 import { EventHub } from "./event_hub.ts";
 import { MetricsRegistry } from "./metrics.ts";
-import { FakeDaemon, HOSTILE_NAME, PEER_IDENTITY, RawClient, ServedFake } from "./testing.ts";
-import { peerText } from "./schemas.ts";
+import {
+  FakeDaemon,
+  HOSTILE_NAME,
+  PEER_IDENTITY,
+  RawClient,
+  ServedFake,
+} from "../testing/served_fake.ts";
+import { peerText } from "../api/schemas.ts";
 import { LocalApi } from "./server.ts";
 
 const STOPPING: DaemonEvent = { type: "daemon-stopping", reason: "api" };
@@ -182,6 +188,7 @@ Deno.test("the client goes on after a restart of the daemon, and is told of the 
       events,
       metrics: new MetricsRegistry(),
       log: logFor("ipc"),
+      describeOwner,
       version: "1",
     });
   try {

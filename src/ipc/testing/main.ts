@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { logFor, setupLog } from "../log/log.ts";
-import { EventHub } from "./event_hub.ts";
-import { MetricsRegistry } from "./metrics.ts";
-import { LocalApi } from "./server.ts";
-import { FakeDaemon } from "./testing.ts";
+import { describeOwner } from "../client/client.ts";
+import { logFor, setupLog } from "../../log/log.ts";
+import { EventHub } from "../server/event_hub.ts";
+import { MetricsRegistry } from "../server/metrics.ts";
+import { LocalApi } from "../server/server.ts";
+import { FakeDaemon } from "./served_fake.ts";
 
 class Stoppable extends FakeDaemon {
   readonly stopped = Promise.withResolvers<void>();
@@ -29,6 +30,7 @@ await using api = await LocalApi.listen({
   events: new EventHub(),
   metrics,
   log: logFor("ipc"),
+  describeOwner,
   version: "1.2.3",
 });
 await Deno.stdout.write(new TextEncoder().encode("up\n"));

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { DeadlineError } from "../base/errors.ts";
+import { DeadlineError } from "../../base/errors.ts";
 import { DaemonClient } from "./client.ts";
 
 /** Accepts connections, and says to each what it was told to, and nothing more. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { DaemonClient } from "./client.ts";
-import { RawClient, ServedFake } from "./testing.ts";
+import { DaemonClient } from "../client/client.ts";
+import { RawClient, ServedFake } from "../testing/served_fake.ts";
 
 const HEAD = "Host: localhost\r\n";
 const GET = `GET /v1/status HTTP/1.1\r\n${HEAD}\r\n`;

@@ -4,11 +4,11 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { abortable } from "../base/deadline.ts";
-import { DaemonError, DeadlineError } from "../base/errors.ts";
-import { isNotPermitted } from "../base/system_error.ts";
-import { Problem, type Violation } from "./problem.ts";
-import { is } from "./validate.ts";
+import { abortable } from "../../base/deadline.ts";
+import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { isNotPermitted } from "../../base/system_error.ts";
+import { Problem, type Violation } from "../api/problem.ts";
+import { is } from "../api/validate.ts";
 
 /** Most bytes of an answer, and characters of an event's line. */
 const MAX_ANSWER = 4 * 1024 * 1024;

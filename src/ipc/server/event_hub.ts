@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { safeJson } from "../base/text.ts";
-import type { DaemonEvent, EventType } from "./events.ts";
+import { safeJson } from "../../base/text.ts";
+import type { DaemonEvent, EventType } from "../api/events.ts";
 
 /** Characters of events that are kept for replay, unless said otherwise. */
 export const MAX_KEPT_CHARS = 1_048_576;
