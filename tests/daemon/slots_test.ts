@@ -71,7 +71,7 @@ class Three implements AsyncDisposable {
   /** Lets a daemon take whatever the others offer. */
   async open(daemon: LocalDaemon): Promise<void> {
     for (const [other, identity] of this.#identities) {
-      if (other !== daemon) await daemon.client.setAutoAccept(identity, true);
+      if (other !== daemon) await daemon.client.setAutoAccept(identity, { enabled: true });
     }
   }
 

@@ -94,8 +94,8 @@ export class Travellers implements AsyncDisposable {
     const alice = await start(programs.alice);
     const bob = await start(programs.bob);
     const sessions = await pairOver(standing, folder, alice, bob);
-    await alice.client.setAutoAccept(sessions.alice.identity ?? "", true);
-    await bob.client.setAutoAccept(sessions.bob.identity ?? "", true);
+    await alice.client.setAutoAccept(sessions.alice.identity ?? "", { enabled: true });
+    await bob.client.setAutoAccept(sessions.bob.identity ?? "", { enabled: true });
     const travellers = new Travellers({ alice, bob, folder }, standing, stack.move());
     await close([alice, sessions.alice], [bob, sessions.bob]);
     return travellers;

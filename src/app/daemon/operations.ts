@@ -7,11 +7,11 @@ import type {
   DaemonOperations,
   ListTransfersParameters,
   SendParameters,
-  TrustParameters,
 } from "../../ipc/api/operations.ts";
 import { OperationError } from "../../ipc/api/problem.ts";
 import {
   type AcceptRequest,
+  type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
   type PairRequest,
@@ -22,6 +22,7 @@ import {
   type Status,
   type Transfer,
   type TransferPage,
+  type TrustRequest,
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
@@ -107,13 +108,13 @@ class Operations implements DaemonOperations {
     });
   }
 
-  async trust({ identity, decision, replacing }: TrustParameters): Promise<Peer> {
+  async trust(identity: string, { decision, replaces, sas }: TrustRequest): Promise<Peer> {
     const { trust, gatekeeper, sessions } = this.#parts;
     if (decision === "deny_always") {
       await trust.deny(identity);
       sessions.closeAllOf(identity, "the identity was denied");
-    } else if (replacing === undefined) await gatekeeper.allow(identity);
-    else await gatekeeper.replace(identity, replacing.identity, replacing.sas);
+    } else if (replaces === undefined || sas === undefined) await gatekeeper.allow(identity);
+    else await gatekeeper.replace(identity, replaces, sas);
     return this.#changed(identity);
   }
 
@@ -124,7 +125,7 @@ class Operations implements DaemonOperations {
     this.#changed(identity);
   }
 
-  async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<Peer> {
     if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
     throw new OperationError(
       "PEER_NOT_FOUND",

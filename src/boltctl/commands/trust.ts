@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
-import type { TrustParameters } from "../../ipc/api/operations.ts";
+import type { TrustRequest } from "../../ipc/api/schemas.ts";
 import { sas } from "../../vocabulary/session_values.ts";
 import { onOrOff } from "../command_table.ts";
 import type { Context } from "../context.ts";
@@ -22,15 +22,12 @@ export async function trust(context: Context): Promise<void> {
   }
   const identity = await readIdentity(context);
   if (autoAccept !== undefined) {
-    const peer = await client().setAutoAccept(identity, autoAccept === "on", signal);
+    const peer = await client().setAutoAccept(identity, { enabled: autoAccept === "on" }, signal);
     const what = peer.autoAccept ? "are accepted unasked from now on" : "are asked about again";
     return output.result(peer, () => output.line(`Files of ${peerLabel(peer)} ${what}`));
   }
   const decision = flags.has("deny") ? "deny_always" : "allow_always";
-  const parameters: TrustParameters = replacing === undefined
-    ? { identity, decision }
-    : { identity, decision, replacing };
-  const peer = await client().trust(parameters, signal);
+  const peer = await client().trust(identity, { decision, ...replacing }, signal);
   const what = decision === "deny_always" ? "is refused" : "is let in";
   output.result(peer, () => output.line(`${peerLabel(peer)} ${what} from now on`));
 }
@@ -53,7 +50,9 @@ async function readIdentity({ client, args, signal }: Context): Promise<string> 
   return (await resolvePeer(client(), wanted, signal)).identity;
 }
 
-function readReplacing({ flags }: Context): TrustParameters["replacing"] {
+function readReplacing(
+  { flags }: Context,
+): Required<Pick<TrustRequest, "replaces" | "sas">> | undefined {
   const identity = flags.text("replaces")?.toLowerCase();
   const confirmed = flags.value("sas", sas);
   if (identity === undefined && confirmed === undefined) return undefined;
@@ -63,5 +62,5 @@ function readReplacing({ flags }: Context): TrustParameters["replacing"] {
   if (!IDENTITY.test(identity)) {
     throw new UsageError("--replaces takes a whole identity, 64 hexadecimal digits");
   }
-  return { identity, sas: confirmed };
+  return { replaces: identity, sas: confirmed };
 }

@@ -9,16 +9,15 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
-import { type Endpoint, ENDPOINTS, type OperationName, OWN_ENDPOINTS } from "../api/endpoints.ts";
-import { ApiEvent } from "../api/events.ts";
-import type {
-  DaemonOperations,
-  ListTransfersParameters,
-  SendParameters,
-  TrustParameters,
+import {
+  type CalledOperations,
+  OPERATION_NAMES,
+  type OperationName,
+  OPERATIONS,
+  type OperationSpec,
+  OWN_ENDPOINTS,
 } from "../api/operations.ts";
-import type { Schema, Static } from "../api/schema.ts";
-import type * as schemas from "../api/schemas.ts";
+import { ApiEvent } from "../api/events.ts";
 import {
   AnswerError,
   DaemonUnreachableError,
@@ -54,22 +53,20 @@ export interface EventsOptions {
 }
 
 interface CallParts {
-  readonly path?: { readonly [name: string]: string };
-  readonly query?: { readonly [name: string]: string | number | undefined };
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
 }
 
-type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { response: infer R }
-  ? R extends Schema ? Static<R> : never
-  : undefined;
-
 /**
- * The operations of a daemon at a socket. Every method throws {@linkcode ApiError} when the daemon
- * refuses, {@linkcode DaemonUnreachableError} when none is there, {@linkcode AnswerError} when
- * something else answers, and `DeadlineError` when it takes too long or says nothing.
+ * The operations of a daemon at a socket: a method for each, derived from the table of operations.
+ * Every method throws {@linkcode ApiError} when the daemon refuses,
+ * {@linkcode DaemonUnreachableError} when none is there, {@linkcode AnswerError} when something else
+ * answers, and `DeadlineError` when it takes too long or says nothing.
  */
-export class DaemonClient implements DaemonOperations {
+export interface DaemonClient extends CalledOperations {}
+
+/** See the interface; the methods of the operations are made in the static block. */
+export class DaemonClient {
   readonly #http: SocketHttp;
   readonly #timeoutMs: number;
   readonly #silenceMs: number;
@@ -85,134 +82,6 @@ export class DaemonClient implements DaemonOperations {
     this.#timeoutMs = options.timeoutMs ?? 35_000;
     this.#silenceMs = options.silenceMs ?? 45_000;
     this.#reconnectMs = options.reconnectMs ?? 10_000;
-  }
-
-  /** The daemon at a glance. */
-  status(signal?: AbortSignal): Promise<schemas.Status> {
-    return this.#call("status", { signal });
-  }
-
-  /** Begins the shutdown and returns. */
-  async shutdown(request: schemas.ShutdownRequest = {}, signal?: AbortSignal): Promise<void> {
-    await this.#call("shutdown", { body: request, signal });
-  }
-
-  /** Begins a session; its state is `signaling`. */
-  pair(request: schemas.PairRequest, signal?: AbortSignal): Promise<schemas.Session> {
-    return this.#call("pair", { body: request, signal });
-  }
-
-  /** The sessions of this run, ended ones too. */
-  async listSessions(signal?: AbortSignal): Promise<schemas.Session[]> {
-    return (await this.#call("listSessions", { signal })).sessions;
-  }
-
-  /** One session. */
-  getSession(sessionId: string, signal?: AbortSignal): Promise<schemas.Session> {
-    return this.#call("getSession", { path: { sessionId }, signal });
-  }
-
-  /** Ends a session, or the attempt at one. */
-  closeSession(sessionId: string, signal?: AbortSignal): Promise<schemas.Session> {
-    return this.#call("closeSession", { path: { sessionId }, signal });
-  }
-
-  /** All peers that are pinned or were met in this run. */
-  async listPeers(signal?: AbortSignal): Promise<schemas.Peer[]> {
-    return (await this.#call("listPeers", { signal })).peers;
-  }
-
-  /** One peer. */
-  getPeer(identity: string, signal?: AbortSignal): Promise<schemas.Peer> {
-    return this.#call("getPeer", { path: { identity }, signal });
-  }
-
-  /** Pins a decision, or replaces a pinned key with the SAS confirmed. */
-  trust(parameters: TrustParameters, signal?: AbortSignal): Promise<schemas.Peer> {
-    const { identity, decision, replacing } = parameters;
-    const body: schemas.TrustRequest = replacing === undefined
-      ? { decision }
-      : { decision, replaces: replacing.identity, sas: replacing.sas };
-    return this.#call("trust", { path: { identity }, body, signal });
-  }
-
-  /** Forgets a pinned decision. */
-  async untrust(identity: string, signal?: AbortSignal): Promise<void> {
-    await this.#call("untrust", { path: { identity }, signal });
-  }
-
-  /** Accepts a peer's offers without asking, or no longer. */
-  setAutoAccept(identity: string, enabled: boolean, signal?: AbortSignal): Promise<schemas.Peer> {
-    return this.#call("setAutoAccept", { path: { identity }, body: { enabled }, signal });
-  }
-
-  /** The pairing requests that wait for a decision. */
-  async listPairings(signal?: AbortSignal): Promise<schemas.Pairing[]> {
-    return (await this.#call("listPairings", { signal })).pairings;
-  }
-
-  /** One pairing request. */
-  getPairing(pairingId: string, signal?: AbortSignal): Promise<schemas.Pairing> {
-    return this.#call("getPairing", { path: { pairingId }, signal });
-  }
-
-  /** Decides a pairing request. */
-  decidePairing(
-    pairingId: string,
-    decision: schemas.PairingDecision,
-    signal?: AbortSignal,
-  ): Promise<schemas.Pairing> {
-    return this.#call("decidePairing", { path: { pairingId }, body: decision, signal });
-  }
-
-  /** Queues files, all or none. */
-  async send(
-    parameters: schemas.SendRequest | SendParameters,
-    signal?: AbortSignal,
-  ): Promise<schemas.Transfer[]> {
-    return (await this.#call("send", { body: parameters, signal })).transfers;
-  }
-
-  /** A page of transfers, newest first. */
-  listTransfers(
-    parameters: schemas.TransferQuery | ListTransfersParameters = {},
-    signal?: AbortSignal,
-  ): Promise<schemas.TransferPage> {
-    return this.#call("listTransfers", { query: parameters, signal });
-  }
-
-  /** One transfer. */
-  getTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
-    return this.#call("getTransfer", { path: { transferId }, signal });
-  }
-
-  /** Accepts an offered file. */
-  acceptTransfer(
-    transferId: string,
-    request: schemas.AcceptRequest = {},
-    signal?: AbortSignal,
-  ): Promise<schemas.Transfer> {
-    return this.#call("acceptTransfer", { path: { transferId }, body: request, signal });
-  }
-
-  /** Refuses an offered file. */
-  rejectTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
-    return this.#call("rejectTransfer", { path: { transferId }, signal });
-  }
-
-  /** Cancels a transfer, in either direction. */
-  cancelTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
-    return this.#call("cancelTransfer", { path: { transferId }, signal });
-  }
-
-  /** Holds a transfer. */
-  pauseTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
-    return this.#call("pauseTransfer", { path: { transferId }, signal });
-  }
-
-  /** Lets a held transfer go on. */
-  resumeTransfer(transferId: string, signal?: AbortSignal): Promise<schemas.Transfer> {
-    return this.#call("resumeTransfer", { path: { transferId }, signal });
   }
 
   /** The daemon's metrics, in the Prometheus text format. */
@@ -249,23 +118,44 @@ export class DaemonClient implements DaemonOperations {
     }
   }
 
-  async #call<K extends OperationName>(name: K, parts: CallParts): Promise<ResponseOf<K>> {
-    const endpoint: Endpoint = ENDPOINTS[name];
-    const path = endpoint.path.replaceAll(
-      /\{(\w+)\}/g,
-      (_, parameter: string) => encodeURIComponent(parts.path?.[parameter] ?? ""),
+  static {
+    for (const name of OPERATION_NAMES) {
+      const value = function (this: DaemonClient, ...given: unknown[]): Promise<unknown> {
+        return this.#call(name, given);
+      };
+      Object.defineProperty(this.prototype, name, { value });
+    }
+  }
+
+  /** Calls an operation with what its method was given: ids, request, signal. */
+  async #call(name: OperationName, given: readonly unknown[]): Promise<unknown> {
+    const spec: OperationSpec = OPERATIONS[name];
+    const rest = [...given];
+    const path = spec.path.replaceAll(
+      /\{\w+\}/g,
+      () => encodeURIComponent(String(rest.shift())),
     );
+    const takesRequest = spec.body !== undefined || spec.query !== undefined;
+    const request = takesRequest ? rest.shift() ?? {} : undefined;
+    const [signal] = rest;
     const query = new URLSearchParams();
-    for (const [key, value] of Object.entries(parts.query ?? {})) {
+    for (const [key, value] of Object.entries(spec.query === undefined ? {} : request ?? {})) {
       if (value !== undefined) query.set(key, String(value));
     }
-    const target = query.size === 0 ? path : `${path}?${query}`;
-    const text = await this.#exchange(endpoint.method, target, parts);
+    const text = await this.#exchange(
+      spec.method,
+      query.size === 0 ? path : `${path}?${query}`,
+      {
+        ...(spec.body === undefined ? {} : { body: request }),
+        ...(signal instanceof AbortSignal ? { signal } : {}),
+      },
+    );
     const value = text === "" ? undefined : parseJson(text);
-    if (endpoint.response === undefined ? value !== undefined : !is(endpoint.response, value)) {
+    if (spec.response === undefined ? value !== undefined : !is(spec.response, value)) {
       throw new AnswerError(`The daemon's answer to ${name} is not what this client knows`);
     }
-    return value as ResponseOf<K>;
+    if (spec.answer !== undefined) return undefined;
+    return spec.member === undefined ? value : Reflect.get(Object(value), spec.member);
   }
 
   /** One request and its whole answer; problems are thrown. */

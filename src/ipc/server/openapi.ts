@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { type Endpoint, ENDPOINTS, OWN_ENDPOINTS, parametersOf } from "../api/endpoints.ts";
+import {
+  codesOf,
+  OPERATION_NAMES,
+  type OperationName,
+  OPERATIONS,
+  type OperationSpec,
+  OWN_ENDPOINTS,
+  parametersOf,
+} from "../api/operations.ts";
 import { ApiEvent } from "../api/events.ts";
 import {
   Problem,
@@ -20,7 +28,7 @@ export type Json = { [name: string]: unknown };
 
 /** Queries are told parameter by parameter. */
 const QUERIES: ReadonlySet<unknown> = new Set(
-  Object.values<Endpoint>(ENDPOINTS).map(({ query }) => query),
+  Object.values<OperationSpec>(OPERATIONS).map(({ query }) => query),
 );
 
 const COMPONENTS: { readonly [name: string]: Schema } = Object.fromEntries(
@@ -65,14 +73,6 @@ const OF_BODIES: readonly ProblemCode[] = [
   "BODY_TOO_LARGE",
   "UNSUPPORTED_MEDIA_TYPE",
 ];
-/** What any operation may be refused with: it checks its path and query, and takes its time. */
-const ANY_OPERATION: readonly ProblemCode[] = [
-  "INVALID_PARAMETERS",
-  "INTERNAL",
-  "STOPPING",
-  "OPERATION_TIMEOUT",
-];
-
 const ANY_PROBLEM = content("application/problem+json", refer(Problem));
 
 /**
@@ -98,17 +98,17 @@ function problems(codes: readonly ProblemCode[]): Json {
   };
 }
 
-/** The codes of an operation's problems. */
-function codesOf(endpoint: Endpoint): ProblemCode[] {
+/** The codes of an operation's problems, and of a request that does not reach it. */
+function problemCodes(name: OperationName): ProblemCode[] {
   return [
     ...ANY_REQUEST,
-    ...(endpoint.body === undefined ? ["UNEXPECTED_BODY"] as const : OF_BODIES),
-    ...ANY_OPERATION,
-    ...(endpoint.codes ?? []),
+    ...("body" in OPERATIONS[name] ? OF_BODIES : ["UNEXPECTED_BODY"] as const),
+    ...codesOf(name),
   ];
 }
 
-function operation(operationId: string, endpoint: Endpoint): Json {
+function operation(operationId: OperationName): Json {
+  const endpoint: OperationSpec = OPERATIONS[operationId];
   const parameters = [
     ...parametersOf(endpoint.path).map((name) => ({
       name,
@@ -140,7 +140,7 @@ function operation(operationId: string, endpoint: Endpoint): Json {
           ? {}
           : content("application/json", refer(endpoint.response))),
       },
-      ...problems(codesOf(endpoint)),
+      ...problems(problemCodes(operationId)),
     },
   };
 }
@@ -181,8 +181,8 @@ export function openApiDocument(version: string): Json {
   const add = (path: string, method: string, described: Json) => {
     (paths[path] ??= {})[method.toLowerCase()] = described;
   };
-  for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
-    add(endpoint.path, endpoint.method, operation(name, endpoint));
+  for (const name of OPERATION_NAMES) {
+    add(OPERATIONS[name].path, OPERATIONS[name].method, operation(name));
   }
   for (const name of Object.keys(OWN_ENDPOINTS) as (keyof typeof OWN_ENDPOINTS)[]) {
     const { method, path, summary } = OWN_ENDPOINTS[name];

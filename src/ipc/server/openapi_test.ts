@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { request } from "node:http";
-import { ENDPOINTS } from "../api/endpoints.ts";
+import { OPERATIONS } from "../api/operations.ts";
 import { ApiEvent } from "../api/events.ts";
 import { openApiDocument } from "./openapi.ts";
 import { OPERATION_CODES, type ProblemCode, REQUEST_CODES, statusOf } from "../api/problem.ts";
@@ -66,7 +66,7 @@ Deno.test("the document is OpenAPI 3.1, its references resolve, its operation id
 });
 
 Deno.test("the schemas in the document are those that requests are checked by", () => {
-  for (const endpoint of Object.values(ENDPOINTS)) {
+  for (const endpoint of Object.values(OPERATIONS)) {
     if (!("body" in endpoint)) continue;
     const { title } = JSON.parse(JSON.stringify(endpoint.body));
     const shown = document.components.schemas[title];

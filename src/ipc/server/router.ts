@@ -5,13 +5,13 @@
  */
 import Type from "typebox";
 import {
-  type Endpoint,
-  ENDPOINTS,
   type Method,
   type OperationName,
+  OPERATIONS,
+  type OperationSpec,
   OWN_ENDPOINTS,
   parametersOf,
-} from "../api/endpoints.ts";
+} from "../api/operations.ts";
 import { RequestError } from "../api/problem.ts";
 import type { ObjectSchema } from "../api/schema.ts";
 import { PATH_PARAMETERS } from "../api/schemas.ts";
@@ -56,7 +56,7 @@ function resources(): Resource[] {
 
 /** Every endpoint with its name. */
 export function entries(): [OperationName | OwnName, { method: Method; path: string }][] {
-  return [...Object.entries(ENDPOINTS), ...Object.entries(OWN_ENDPOINTS)] as [
+  return [...Object.entries(OPERATIONS), ...Object.entries(OWN_ENDPOINTS)] as [
     OperationName | OwnName,
     { method: Method; path: string },
   ][];
@@ -96,7 +96,7 @@ export function match(method: string, path: string): Match {
  * @throws {RequestError} INVALID_PARAMETERS
  */
 export function parsePath(
-  endpoint: Endpoint,
+  endpoint: OperationSpec,
   parameters: Match["parameters"],
 ): { readonly [name: string]: string } {
   const shape = Object.fromEntries(
@@ -110,7 +110,7 @@ export function parsePath(
  *
  * @throws {RequestError} INVALID_PARAMETERS
  */
-export function parseQuery(endpoint: Endpoint, query: string): unknown {
+export function parseQuery(endpoint: OperationSpec, query: string): unknown {
   const schema = endpoint.query ?? NO_QUERY;
   const value: { [name: string]: unknown } = Object.create(null);
   for (const [name, text] of new URLSearchParams(query)) {

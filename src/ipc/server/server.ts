@@ -13,14 +13,18 @@ import { DaemonError, DeadlineError, InterruptedError, messageOf } from "../../b
 import { safeJson } from "../../base/text.ts";
 import type { Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
-import { ENDPOINTS, type OperationName } from "../api/endpoints.ts";
+import {
+  codesOf,
+  type DaemonOperations,
+  type OperationName,
+  OPERATIONS,
+} from "../api/operations.ts";
 import type { EventHub } from "./event_hub.ts";
 import { EventStreams, formatFor } from "./event_streams.ts";
-import { callOperation } from "./handlers.ts";
+import { callOperation } from "./call_operation.ts";
 import type { Counter, MetricsRegistry } from "./metrics.ts";
 import { type ApiLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { DaemonOperations } from "../api/operations.ts";
 import {
   IpcError,
   OperationError,
@@ -312,7 +316,7 @@ export class LocalApi implements AsyncDisposable {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<unknown> {
-    if (!("body" in ENDPOINTS[name]) && hasBody(request)) throw takesNoBody();
+    if (!("body" in OPERATIONS[name]) && hasBody(request)) throw takesNoBody();
     const late = new AbortController();
     this.#connections.await(connection, this.#limits.bodyMs, () => {
       late.abort(new RequestError("REQUEST_TIMEOUT", "The body did not arrive in time"));
@@ -343,7 +347,13 @@ export class LocalApi implements AsyncDisposable {
     const answer = await abortable(
       callOperation(operations, { name, parameters, query, body, signal }),
       signal,
-    );
+    ).catch((error: unknown) => {
+      if (error instanceof OperationError && !codesOf(name).includes(error.code)) {
+        const fields = { operation: name, code: error.code };
+        this.#options.log.error("an operation was refused with a code it does not list", fields);
+      }
+      throw error;
+    });
     send(response, answer.status, "application/json", answer.value);
   }
 
@@ -419,7 +429,7 @@ function takesNoBody(): RequestError {
 }
 
 function isOperation(found: Match): found is Match & { readonly name: OperationName } {
-  return Object.hasOwn(ENDPOINTS, found.name);
+  return Object.hasOwn(OPERATIONS, found.name);
 }
 
 function send(response: ServerResponse, status: number, type: string, value: unknown): void {

@@ -6,7 +6,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { ApiError, DaemonClient } from "../client/client.ts";
-import { OperationError } from "../api/problem.ts";
+import type { Fields, Log } from "../../log/log.ts";
+import { type OperationCode, OperationError } from "../api/problem.ts";
 import { entries } from "./router.ts";
 import {
   HOSTILE_NAME,
@@ -41,11 +42,11 @@ Deno.test("the client's operations reach the daemon with checked parameters and 
   assertEquals((await client.status()).version, "1.2.3");
   assertEquals((await client.listPeers())[0]?.identity, PEER_IDENTITY);
   assertEquals(
-    (await client.trust({ identity: PEER_IDENTITY, decision: "allow_always" })).trust,
+    (await client.trust(PEER_IDENTITY, { decision: "allow_always" })).trust,
     "allow_always",
   );
   await client.untrust(PEER_IDENTITY);
-  assertEquals((await client.setAutoAccept(PEER_IDENTITY, true)).autoAccept, true);
+  assertEquals((await client.setAutoAccept(PEER_IDENTITY, { enabled: true })).autoAccept, true);
   assertEquals(
     (await client.decidePairing("p1", { decision: "allow_once", sas: "a1b2c3" })).state,
     "allowed",
@@ -108,7 +109,7 @@ Deno.test("peer codes lose their hyphens, a SAS becomes upper case, a replaced k
     raw(served, request("PUT", `/v1/peers/${PEER_IDENTITY}/trust`, JSON.stringify(body)));
   const trusted = await put({ decision: "allow_always", replaces: old, sas: "a1b2c3" });
   assertEquals(trusted.status, 200);
-  assertStringIncludes(served.daemon.calls[1] ?? "", `{"identity":"${old}","sas":"A1B2C3"}`);
+  assertStringIncludes(served.daemon.calls[1] ?? "", `"replaces":"${old}","sas":"A1B2C3"`);
   for (
     const body of [
       { decision: "allow_always", replaces: old },
@@ -301,6 +302,27 @@ Deno.test("errors are RFC 9457 problem details with stable codes", async () => {
   const error = await assertRejects(() => client.status(), ApiError);
   assertEquals([error.status, error.code], [429, "LIMIT_EXCEEDED"]);
   assertEquals(error.message, "No room for phone\\u{202e}gnp\\u{1b}[2J\\u{a}");
+});
+
+Deno.test("a code that the operation's entry does not list is answered, and told in the log as a defect", async () => {
+  const lines: string[] = [];
+  const keep = (message: string, fields?: Fields) => {
+    lines.push(`${message} ${JSON.stringify(fields)}`);
+  };
+  const log: Log = { error: keep, warn: () => {}, info: () => {}, debug: () => {} };
+  await using served = await ServedFake.start({ log });
+  const client = new DaemonClient(served.socketPath);
+  const refused = async (code: OperationCode) => {
+    served.daemon.failure = new OperationError(code, "no");
+    return (await assertRejects(() => client.getSession("s1"), ApiError)).code;
+  };
+  assertEquals(await refused("SESSION_NOT_FOUND"), "SESSION_NOT_FOUND");
+  assertEquals(await refused("STOPPING"), "STOPPING");
+  assertEquals(lines, []);
+  assertEquals(await refused("CURSOR_INVALID"), "CURSOR_INVALID");
+  assertEquals(lines, [
+    'an operation was refused with a code it does not list {"operation":"getSession","code":"CURSOR_INVALID"}',
+  ]);
 });
 
 Deno.test("an unexpected failure is INTERNAL, and its message stays in the log", async () => {

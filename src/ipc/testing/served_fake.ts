@@ -4,18 +4,18 @@
  * @module
  */
 import { describeOwner } from "../client/client.ts";
-import { logFor } from "../../log/log.ts";
+import { type Log, logFor } from "../../log/log.ts";
 import { EventHub, type EventHubOptions } from "../server/event_hub.ts";
 import { MetricsRegistry } from "../server/metrics.ts";
 import type {
   DaemonOperations,
   ListTransfersParameters,
   SendParameters,
-  TrustParameters,
 } from "../api/operations.ts";
 import { OperationError } from "../api/problem.ts";
 import {
   type AcceptRequest,
+  type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
   type PairRequest,
@@ -26,6 +26,7 @@ import {
   type Status,
   type Transfer,
   type TransferPage,
+  type TrustRequest,
 } from "../api/schemas.ts";
 import type { ApiLimits } from "../server/limits.ts";
 import { LocalApi } from "../server/server.ts";
@@ -129,17 +130,17 @@ export class FakeDaemon implements DaemonOperations {
     throw new OperationError("PEER_NOT_FOUND", "That identity is not known");
   }
 
-  async trust(parameters: TrustParameters): Promise<Peer> {
-    await this.#note("trust", parameters);
-    this.#peer = { ...this.#peer, trust: parameters.decision };
-    return { ...this.#peer, identity: parameters.identity };
+  async trust(identity: string, request: TrustRequest): Promise<Peer> {
+    await this.#note("trust", { identity, ...request });
+    this.#peer = { ...this.#peer, trust: request.decision };
+    return { ...this.#peer, identity };
   }
 
   async untrust(identity: string): Promise<void> {
     this.#peer = { ...await this.getPeer(identity), trust: "none" };
   }
 
-  async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<Peer> {
     this.#peer = { ...await this.getPeer(identity), autoAccept: enabled };
     return this.#peer;
   }
@@ -247,6 +248,7 @@ export class FakeDaemon implements DaemonOperations {
 export interface ServeFakeOptions {
   readonly limits?: Partial<ApiLimits>;
   readonly events?: EventHubOptions;
+  readonly log?: Log;
 }
 
 /**
@@ -273,7 +275,7 @@ export class ServedFake implements AsyncDisposable {
       operations: daemon,
       events,
       metrics,
-      log: logFor("ipc"),
+      log: options.log ?? logFor("ipc"),
       describeOwner,
       version: "1.2.3",
       ...(options.limits === undefined ? {} : { limits: options.limits }),

@@ -10,6 +10,7 @@ import { MetricsRegistry } from "../../../src/ipc/server/metrics.ts";
 import type { SendParameters } from "../../../src/ipc/api/operations.ts";
 import { OperationError } from "../../../src/ipc/api/problem.ts";
 import {
+  type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
   type PairRequest,
@@ -18,6 +19,7 @@ import {
   type Session,
   type ShutdownRequest,
   type Transfer,
+  type TrustRequest,
 } from "../../../src/ipc/api/schemas.ts";
 import { LocalApi } from "../../../src/ipc/server/server.ts";
 import { FakeDaemon } from "../../../src/ipc/testing/served_fake.ts";
@@ -167,14 +169,17 @@ export class StagedDaemon extends FakeDaemon {
     return peer ?? await super.getPeer(identity);
   }
 
-  override async trust(parameters: Parameters<FakeDaemon["trust"]>[0]): Promise<Peer> {
-    await super.trust(parameters);
-    const known = PEERS.find((one) => one.identity === parameters.identity);
-    const fresh = { identity: parameters.identity, autoAccept: false, connected: false };
-    return { ...known ?? fresh, trust: parameters.decision };
+  override async trust(identity: string, request: TrustRequest): Promise<Peer> {
+    await super.trust(identity, request);
+    const known = PEERS.find((one) => one.identity === identity);
+    const fresh = { identity, autoAccept: false, connected: false };
+    return { ...known ?? fresh, trust: request.decision };
   }
 
-  override async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+  override async setAutoAccept(
+    identity: string,
+    { enabled }: AutoAcceptRequest,
+  ): Promise<Peer> {
     return { ...await this.getPeer(identity), autoAccept: enabled };
   }
 
