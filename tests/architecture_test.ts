@@ -123,3 +123,24 @@ Deno.test("each library stays behind the module that owns it", () => {
   });
   assertEquals(wrong, []);
 });
+
+/** Folders whose exported names stand alone in all of src: a wrong import does not compile there. */
+const OWN_NAMES = ["vocabulary/", "ipc/", "cli/"];
+/** The API's words for what the journal keeps under the same name and with the same meaning. */
+const SHARED_NAMES = ["TRANSFER_STATES", "TransferState"];
+
+Deno.test("no name that the vocabulary, the API or the command line exports is exported elsewhere too", () => {
+  const homes = new Map<string, Set<string>>();
+  for (const path of sourceFiles(SRC)) {
+    const pattern =
+      /^export (?:declare )?(?:abstract )?(?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm;
+    for (const [, name = ""] of Deno.readTextFileSync(path).matchAll(pattern)) {
+      homes.set(name, (homes.get(name) ?? new Set()).add(posix(relative(SRC, path))));
+    }
+  }
+  const twice = [...homes].filter(([name, files]) =>
+    files.size > 1 && !SHARED_NAMES.includes(name) &&
+    [...files].some((file) => OWN_NAMES.some((folder) => file.startsWith(folder)))
+  );
+  assertEquals(twice.map(([name, files]) => `${name}: ${[...files].join(", ")}`), []);
+});

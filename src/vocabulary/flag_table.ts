@@ -7,7 +7,7 @@
 import type { ValueKind } from "./value_kind.ts";
 
 /** A flag with a value. Its name is the option's, with hyphens: `maxPeers` is `--max-peers`. */
-export interface FlagSpec {
+export interface FlagEntry {
   /** What it takes. */
   readonly kind: ValueKind<unknown>;
   /** Its value where it is not given; absent: none. */
@@ -17,7 +17,7 @@ export interface FlagSpec {
 }
 
 /** The flags of a program by the name of the option. */
-export type FlagTable = { readonly [option: string]: FlagSpec };
+export type FlagTable = { readonly [option: string]: FlagEntry };
 
 /**
  * What a flag gives.

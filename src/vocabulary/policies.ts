@@ -18,6 +18,14 @@ export const collisionPolicy: Choice<"number" | "refuse"> = oneOf(["number", "re
 /** What happens when a received file's name is taken. */
 export type CollisionPolicy = ValueOf<typeof collisionPolicy>;
 
+/** A decision about an identity that is kept. */
+export const pinnedDecision: Choice<"allow_always" | "deny_always"> = oneOf([
+  "allow_always",
+  "deny_always",
+]);
+/** A decision about an identity that is kept. */
+export type PinnedDecision = ValueOf<typeof pinnedDecision>;
+
 /** What becomes of the partial file of a transfer that ended early. */
 export const interruptPolicy: Choice<"remove" | "keep"> = oneOf(["remove", "keep"]);
 /** What becomes of the partial file of a transfer that ended early. */

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { type Choice, oneOf, type ValueOf, type WholeNumber, wholeNumber } from "./value_kind.ts";
+import { type Choice, oneOf, type WholeNumber, wholeNumber } from "./value_kind.ts";
 
 /** Which way a file goes, seen from this daemon. */
 export const direction: Choice<"outgoing" | "incoming"> = oneOf(["outgoing", "incoming"]);
-/** Which way a file goes, seen from this daemon. */
-export type Direction = ValueOf<typeof direction>;
 
 /** The priority of a transfer: higher goes first. */
 export const priority: WholeNumber = wholeNumber(-100, 100);

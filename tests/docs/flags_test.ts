@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
 import { ONE_SHOT_FLAGS } from "../../src/app/one_shot/options.ts";
-import { flagName, type FlagSpec, type FlagTable } from "../../src/vocabulary/flag_table.ts";
+import { type FlagEntry, flagName, type FlagTable } from "../../src/vocabulary/flag_table.ts";
 import { choicesOf } from "../../src/vocabulary/value_kind.ts";
 
 const contract = await Deno.readTextFile(new URL("../../docs/DAEMON_CONTRACT.md", import.meta.url));
@@ -32,7 +32,7 @@ function rowsAfter(heading: string): Row[] {
 }
 
 /** Whether the row's default is that of the table. */
-function hasDefault({ standard }: Row, { kind, required, default: value }: FlagSpec): boolean {
+function hasDefault({ standard }: Row, { kind, required, default: value }: FlagEntry): boolean {
   if (required !== undefined) return standard === "required";
   const told = /^`(.*)`$/.exec(standard)?.[1];
   return value === undefined ? told === undefined : kind.parse(told ?? "") === value;
@@ -65,7 +65,7 @@ Deno.test("the contract has every flag of serve, its default, and what it takes"
 
 Deno.test("every default of a flag is a value that the flag takes, in its normal form", () => {
   for (const table of [ONE_SHOT_FLAGS, SERVE_FLAGS]) {
-    for (const [name, spec] of Object.entries<FlagSpec>(table)) {
+    for (const [name, spec] of Object.entries<FlagEntry>(table)) {
       if (spec.default === undefined) continue;
       assertEquals(spec.kind.parse(String(spec.default)), spec.default, name);
     }

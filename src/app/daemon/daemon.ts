@@ -13,8 +13,7 @@ import type { Status } from "../../ipc/api/schemas.ts";
 import { LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
-import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { generatePeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { checkMemory } from "./memory_bound.ts";
@@ -113,7 +112,7 @@ export class Daemon {
     });
     this.#sessions = new Sessions({
       identity: storage.identity.publicKey,
-      selfCode: freshPeerCode(),
+      selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
       loadConnector: parts.loadConnector,
@@ -304,12 +303,4 @@ export class Daemon {
       transfers: { active, waiting: Math.max(0, live.length - active), limit: maxTransfers },
     };
   }
-}
-
-function freshPeerCode(): PeerCode {
-  const code = normalizePeerCode(generatePeerCode(random));
-  if (code === undefined) {
-    throw new Error("Cannot make a peer code: its alphabet is not the server's");
-  }
-  return code;
 }

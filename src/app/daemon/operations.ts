@@ -15,9 +15,9 @@ import {
   type Pairing,
   type PairingDecision,
   type PairRequest,
-  type Peer,
   peerText,
-  type Session,
+  type PeerView,
+  type SessionView,
   type ShutdownRequest,
   type Status,
   type Transfer,
@@ -76,30 +76,30 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairRequest): Promise<Session> {
+  pair(request: PairRequest): Promise<SessionView> {
     return now(() => this.#parts.sessions.pair(request));
   }
 
-  listSessions(): Promise<Session[]> {
+  listSessions(): Promise<SessionView[]> {
     return now(() => this.#parts.sessions.list());
   }
 
-  getSession(sessionId: string): Promise<Session> {
+  getSession(sessionId: string): Promise<SessionView> {
     return now(() => this.#parts.sessions.get(sessionId));
   }
 
-  closeSession(sessionId: string): Promise<Session> {
+  closeSession(sessionId: string): Promise<SessionView> {
     return now(() => this.#parts.sessions.close(sessionId));
   }
 
-  listPeers(): Promise<Peer[]> {
+  listPeers(): Promise<PeerView[]> {
     const { trust, gatekeeper } = this.#parts;
     const pinned = trust.list().map(({ identity }) => identity);
     const known = new Set([...pinned, ...gatekeeper.met.keys()]);
     return now(() => [...known].map((identity) => this.#peer(identity)));
   }
 
-  getPeer(identity: string): Promise<Peer> {
+  getPeer(identity: string): Promise<PeerView> {
     return now(() => {
       const { trust, gatekeeper } = this.#parts;
       const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
@@ -108,7 +108,7 @@ class Operations implements DaemonOperations {
     });
   }
 
-  async trust(identity: string, { decision, replaces, sas }: TrustRequest): Promise<Peer> {
+  async trust(identity: string, { decision, replaces, sas }: TrustRequest): Promise<PeerView> {
     const { trust, gatekeeper, sessions } = this.#parts;
     if (decision === "deny_always") {
       await trust.deny(identity);
@@ -125,7 +125,7 @@ class Operations implements DaemonOperations {
     this.#changed(identity);
   }
 
-  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<Peer> {
+  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
     if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
     throw new OperationError(
       "PEER_NOT_FOUND",
@@ -210,13 +210,13 @@ class Operations implements DaemonOperations {
     throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
   }
 
-  #changed(identity: string): Peer {
+  #changed(identity: string): PeerView {
     const peer = this.#peer(identity);
     this.#parts.events.publish({ type: "peer-changed", peer });
     return peer;
   }
 
-  #peer(identity: string): Peer {
+  #peer(identity: string): PeerView {
     const { trust, gatekeeper, sessions } = this.#parts;
     const pinned = trust.list().find((peer) => peer.identity === identity);
     const met = gatekeeper.met.get(identity);

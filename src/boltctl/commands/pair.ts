@@ -6,7 +6,7 @@
  */
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
 import type { ApiEvent } from "../../ipc/api/events.ts";
-import type { Pairing, PairingDecision, PairRequest, Session } from "../../ipc/api/schemas.ts";
+import type { Pairing, PairingDecision, PairRequest, SessionView } from "../../ipc/api/schemas.ts";
 import { sas } from "../../vocabulary/session_values.ts";
 import { askAboutPairing } from "../ask_about_pairing.ts";
 import type { Context } from "../context.ts";
@@ -76,7 +76,7 @@ async function followSession(
 }
 
 /** Whether the session is open. @throws {CommandError} When it never will be. */
-function ended({ state, failure }: Session): boolean {
+function ended({ state, failure }: SessionView): boolean {
   if (state !== "closed" && state !== "failed") return state === "open";
   throw new CommandError(
     failure?.code ?? "SESSION_FAILED",

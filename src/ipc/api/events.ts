@@ -24,7 +24,7 @@ const event = <const Name extends string, T extends TProperties>(
     ...properties,
   }, { title: `Event-${type}`, description });
 
-const session = { session: schemas.Session };
+const session = { session: schemas.SessionView };
 const pairing = { pairing: schemas.Pairing };
 const transfer = { transfer: schemas.Transfer };
 
@@ -40,13 +40,13 @@ export const ApiEvent = Type.Union([
   event("pairing-decided", "It was decided, or its time is over.", pairing),
   event("key-mismatch", "A known peer came with another key, and was refused.", {
     sessionId,
-    peerCode: Type.Optional(schemas.PeerCode),
+    peerCode: Type.Optional(schemas.PeerCodeText),
     deviceName: Type.Optional(schemas.PeerChosenName),
     pinned: identity,
     presented: identity,
   }),
   event("peer-changed", "A pinned decision or auto-accept was set or forgotten.", {
-    peer: schemas.Peer,
+    peer: schemas.PeerView,
   }),
   event("transfer-queued", "A file was queued for sending.", transfer),
   event("transfer-hashing", "How far a file is read for its hash, before it is offered.", {

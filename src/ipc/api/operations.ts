@@ -85,7 +85,7 @@ export const OPERATIONS = {
     body: schemas.PairRequest,
     rule: peersDiffer,
     status: 202,
-    response: schemas.Session,
+    response: schemas.SessionView,
     codes: ["LIMIT_EXCEEDED"],
   },
   listSessions: {
@@ -101,7 +101,7 @@ export const OPERATIONS = {
     path: "/v1/sessions/{sessionId}",
     summary: "One session",
     status: 200,
-    response: schemas.Session,
+    response: schemas.SessionView,
     codes: ["SESSION_NOT_FOUND"],
   },
   closeSession: {
@@ -109,7 +109,7 @@ export const OPERATIONS = {
     path: "/v1/sessions/{sessionId}",
     summary: "End a session, or the attempt at one",
     status: 200,
-    response: schemas.Session,
+    response: schemas.SessionView,
     codes: ["SESSION_NOT_FOUND"],
   },
   listPeers: {
@@ -125,7 +125,7 @@ export const OPERATIONS = {
     path: "/v1/peers/{identity}",
     summary: "One peer",
     status: 200,
-    response: schemas.Peer,
+    response: schemas.PeerView,
     codes: ["PEER_NOT_FOUND"],
   },
   trust: {
@@ -135,7 +135,7 @@ export const OPERATIONS = {
     body: schemas.TrustRequest,
     rule: replacesWithSas,
     status: 200,
-    response: schemas.Peer,
+    response: schemas.PeerView,
     codes: ["PEER_NOT_FOUND", "KEY_MISMATCH", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
   },
   untrust: {
@@ -151,7 +151,7 @@ export const OPERATIONS = {
     summary: "Accept a peer's offers without asking, or no longer",
     body: schemas.AutoAcceptRequest,
     status: 200,
-    response: schemas.Peer,
+    response: schemas.PeerView,
     codes: ["PEER_NOT_FOUND"],
   },
   listPairings: {

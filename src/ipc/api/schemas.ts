@@ -9,7 +9,7 @@
  */
 import Type, { type TProperties } from "typebox";
 import { escapeName } from "../../base/text.ts";
-import { pairingPolicy } from "../../vocabulary/policies.ts";
+import { pairingPolicy, pinnedDecision } from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
 import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
@@ -216,7 +216,7 @@ export type PairRequest = Static<typeof PairRequest>;
  * A session with a peer, from its first signal to its end.
  * @internal
  */
-export const Session = answer("Session", "A session with a peer, from first signal to end.", {
+export const SessionView = answer("Session", "A session with a peer, from first signal to end.", {
   sessionId,
   state: choice(
     ["signaling", "connecting", "handshaking", "deciding", "open", "closing", "closed", "failed"],
@@ -235,32 +235,21 @@ export const Session = answer("Session", "A session with a peer, from first sign
   failure: Type.Optional(Failure),
 });
 /** A session with a peer, from its first signal to its end. */
-export type Session = Static<typeof Session>;
+export type SessionView = Static<typeof SessionView>;
 
 /**
  * The sessions of this run of the daemon.
  * @internal
  */
 export const SessionList = answer("SessionList", "The sessions of this run of the daemon.", {
-  sessions: Type.Array(Session),
+  sessions: Type.Array(SessionView),
 });
-
-/**
- * A decision about an identity that is kept.
- * @internal
- */
-export const PinnedDecision = choice(
-  ["allow_always", "deny_always"],
-  "A decision about an identity that is kept.",
-);
-/** A decision about an identity that is kept. */
-export type PinnedDecision = Static<typeof PinnedDecision>;
 
 /**
  * An identity that the daemon knows: pinned, or met in this run.
  * @internal
  */
-export const Peer = answer("Peer", "An identity that is pinned or was met in this run.", {
+export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
   autoAccept: Type.Boolean({ description: "Its offers are accepted without asking." }),
@@ -270,14 +259,14 @@ export const Peer = answer("Peer", "An identity that is pinned or was met in thi
   deviceName: Type.Optional(peerChosen("Its device name when it was last met.")),
 });
 /** An identity that the daemon knows: pinned, or met in this run. */
-export type Peer = Static<typeof Peer>;
+export type PeerView = Static<typeof PeerView>;
 
 /**
  * The peers that the daemon knows.
  * @internal
  */
 export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
-  peers: Type.Array(Peer),
+  peers: Type.Array(PeerView),
 });
 
 /**
@@ -288,7 +277,7 @@ export const TrustRequest = strict(
   "TrustRequest",
   "Pins a decision. `replaces` needs `sas`: a key is replaced only by people who compared it.",
   {
-    decision: PinnedDecision,
+    decision: wordOf(pinnedDecision, "A decision about an identity that is kept."),
     replaces: Type.Optional(identity),
     sas: Type.Optional(writtenSas),
   },
@@ -543,7 +532,7 @@ export const Health = answer("Health", "The daemon answers.", { status: Type.Lit
  * A rendezvous peer code.
  * @internal
  */
-export const PeerCode = peerCode;
+export const PeerCodeText = peerCode;
 /**
  * A device name that a peer chose.
  * @internal

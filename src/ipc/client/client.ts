@@ -9,6 +9,7 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { pause, systemTimer } from "../../base/timer.ts";
 import {
   type CalledOperations,
   OPERATION_NAMES,
@@ -23,8 +24,7 @@ import {
   DaemonUnreachableError,
   FIRST_RETRY_MS,
   LONGEST_RETRY_MS,
-  parseJson,
-  pause,
+  parseAnswer,
   problemOf,
   SocketHttp,
 } from "./socket_http.ts";
@@ -150,7 +150,7 @@ export class DaemonClient {
         ...(signal instanceof AbortSignal ? { signal } : {}),
       },
     );
-    const value = text === "" ? undefined : parseJson(text);
+    const value = text === "" ? undefined : parseAnswer(text);
     if (spec.response === undefined ? value !== undefined : !is(spec.response, value)) {
       throw new AnswerError(`The daemon's answer to ${name} is not what this client knows`);
     }
@@ -243,7 +243,7 @@ export class DaemonClient {
     let failure: unknown;
     for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
       try {
-        await pause(delay, deadline.signal);
+        await pause(systemTimer, delay, deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();
@@ -268,6 +268,6 @@ export async function describeOwner(socketPath: string): Promise<string> {
 }
 
 function parseEvent(line: string): ApiEvent | undefined {
-  const value = parseJson(line);
+  const value = parseAnswer(line);
   return is(ApiEvent, value) ? value : undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { abortable } from "../../base/deadline.ts";
+import { pause, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
 import { Problem, type Violation } from "../api/problem.ts";
@@ -92,7 +92,7 @@ export class SocketHttp {
         if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
           throw error;
         }
-        await pause(delay, signal);
+        await pause(systemTimer, delay, signal);
       }
     }
   }
@@ -213,7 +213,7 @@ function codeOf(cause: unknown): unknown {
 }
 
 /** Text as JSON. @throws {AnswerError} */
-export function parseJson(text: string): unknown {
+export function parseAnswer(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -223,18 +223,7 @@ export function parseJson(text: string): unknown {
 
 /** The problem that an answer tells, as an error. */
 export function problemOf(response: IncomingMessage, text: string): DaemonError {
-  const value = parseJson(text);
+  const value = parseAnswer(text);
   if (is(Problem, value)) return new ApiError(value);
   return new AnswerError(`What answers at the socket said ${response.statusCode} and no problem`);
-}
-
-/** Waits. @throws The signal's reason when it aborts. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await abortable(promise, signal);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -31,7 +31,7 @@ export interface ApiLimits {
 }
 
 /** The bounds unless others are given. */
-export const DEFAULT_LIMITS: ApiLimits = {
+export const DEFAULT_API_LIMITS: ApiLimits = {
   connections: 64,
   eventStreams: 16,
   pipelined: 16,

@@ -23,7 +23,7 @@ import type { EventHub } from "./event_hub.ts";
 import { EventStreams, formatFor } from "./event_streams.ts";
 import { callOperation } from "./call_operation.ts";
 import type { Counter, MetricsRegistry } from "./metrics.ts";
-import { type ApiLimits, DEFAULT_LIMITS } from "./limits.ts";
+import { type ApiLimits, DEFAULT_API_LIMITS } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
 import {
   IpcError,
@@ -53,7 +53,7 @@ export interface LocalApiOptions {
   readonly version: string;
   /** Says who listens at a socket already, for the refusal; bounded in time by whoever gives it. */
   readonly describeOwner: (socketPath: string) => Promise<string>;
-  /** Bounds other than the default ones. @default {DEFAULT_LIMITS} */
+  /** Bounds other than the default ones. @default {DEFAULT_API_LIMITS} */
   readonly limits?: Partial<ApiLimits>;
   /** The platform. @default {Deno.build.os} */
   readonly os?: typeof Deno.build.os;
@@ -100,7 +100,7 @@ export class LocalApi implements AsyncDisposable {
   private constructor(options: LocalApiOptions, claim: SocketClaim) {
     const { events, metrics } = options;
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = { ...DEFAULT_API_LIMITS, ...options.limits };
     this.#claim = claim;
     this.#openApi = JSON.stringify(openApiDocument(options.version));
     const refused = metrics.counter(

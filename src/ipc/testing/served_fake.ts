@@ -19,9 +19,9 @@ import {
   type Pairing,
   type PairingDecision,
   type PairRequest,
-  type Peer,
   peerText,
-  type Session,
+  type PeerView,
+  type SessionView,
   type ShutdownRequest,
   type Status,
   type Transfer,
@@ -52,7 +52,7 @@ export class FakeDaemon implements DaemonOperations {
   hold: Promise<void> = Promise.resolve();
   /** What the next operation throws. */
   failure: unknown;
-  #session: Session = {
+  #session: SessionView = {
     sessionId: "s1",
     state: "open",
     role: "offerer",
@@ -63,7 +63,7 @@ export class FakeDaemon implements DaemonOperations {
     deviceName: peerText(HOSTILE_NAME),
     sas: SAS,
   };
-  #peer: Peer = { identity: PEER_IDENTITY, trust: "none", autoAccept: false, connected: true };
+  #peer: PeerView = { identity: PEER_IDENTITY, trust: "none", autoAccept: false, connected: true };
   #pairing: Pairing = {
     pairingId: "p1",
     sessionId: "s1",
@@ -97,40 +97,40 @@ export class FakeDaemon implements DaemonOperations {
     await this.#note("shutdown", request);
   }
 
-  async pair(request: PairRequest): Promise<Session> {
+  async pair(request: PairRequest): Promise<SessionView> {
     await this.#note("pair", request);
     const { role, signal } = request;
     return { sessionId: "s2", state: "signaling", role, signal, web: false, createdAt: NOW };
   }
 
-  async listSessions(): Promise<Session[]> {
+  async listSessions(): Promise<SessionView[]> {
     await this.#note("listSessions");
     return [this.#session];
   }
 
-  async getSession(sessionId: string): Promise<Session> {
+  async getSession(sessionId: string): Promise<SessionView> {
     await this.#note("getSession", sessionId);
     if (sessionId === this.#session.sessionId) return this.#session;
     throw new OperationError("SESSION_NOT_FOUND", `There is no session ${sessionId}`);
   }
 
-  async closeSession(sessionId: string): Promise<Session> {
+  async closeSession(sessionId: string): Promise<SessionView> {
     this.#session = { ...await this.getSession(sessionId), state: "closed" };
     return this.#session;
   }
 
-  async listPeers(): Promise<Peer[]> {
+  async listPeers(): Promise<PeerView[]> {
     await this.#note("listPeers");
     return [this.#peer];
   }
 
-  async getPeer(identity: string): Promise<Peer> {
+  async getPeer(identity: string): Promise<PeerView> {
     await this.#note("getPeer", identity);
     if (identity === PEER_IDENTITY) return this.#peer;
     throw new OperationError("PEER_NOT_FOUND", "That identity is not known");
   }
 
-  async trust(identity: string, request: TrustRequest): Promise<Peer> {
+  async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     await this.#note("trust", { identity, ...request });
     this.#peer = { ...this.#peer, trust: request.decision };
     return { ...this.#peer, identity };
@@ -140,7 +140,7 @@ export class FakeDaemon implements DaemonOperations {
     this.#peer = { ...await this.getPeer(identity), trust: "none" };
   }
 
-  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<Peer> {
+  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
     this.#peer = { ...await this.getPeer(identity), autoAccept: enabled };
     return this.#peer;
   }

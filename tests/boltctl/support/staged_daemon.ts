@@ -14,9 +14,9 @@ import {
   type Pairing,
   type PairingDecision,
   type PairRequest,
-  type Peer,
   peerText,
-  type Session,
+  type PeerView,
+  type SessionView,
   type ShutdownRequest,
   type Transfer,
   type TrustRequest,
@@ -36,7 +36,7 @@ export const BEA = "3f2b".padEnd(64, "1");
 export const EVE = "77aa".padEnd(64, "2");
 
 /** The peers that the daemon knows. */
-export const PEERS: readonly Peer[] = [
+export const PEERS: readonly PeerView[] = [
   {
     identity: BOB,
     trust: "allow_always",
@@ -88,7 +88,7 @@ export const PAIRING: Pairing = {
 /** What may be staged. */
 export interface Stage {
   /** The peers. @default {PEERS} */
-  readonly peers?: readonly Peer[];
+  readonly peers?: readonly PeerView[];
   /** The transfers, newest first. */
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
@@ -127,18 +127,18 @@ export class StagedDaemon extends FakeDaemon {
     this.#events = events;
   }
 
-  override async pair(request: PairRequest): Promise<Session> {
+  override async pair(request: PairRequest): Promise<SessionView> {
     const session = await super.pair(request);
     this.#play(this.#stage.onPair);
     return session;
   }
 
-  override async getSession(sessionId: string): Promise<Session> {
+  override async getSession(sessionId: string): Promise<SessionView> {
     if (sessionId !== "s2") return await super.getSession(sessionId);
     return session();
   }
 
-  override closeSession(sessionId: string): Promise<Session> {
+  override closeSession(sessionId: string): Promise<SessionView> {
     this.calls.push(`closeSession("${sessionId}")`);
     return Promise.resolve(session({ state: "closed" }));
   }
@@ -159,17 +159,17 @@ export class StagedDaemon extends FakeDaemon {
     return { ...pairing, state: decision.decision.startsWith("allow") ? "allowed" : "denied" };
   }
 
-  override async listPeers(): Promise<Peer[]> {
+  override async listPeers(): Promise<PeerView[]> {
     await super.listPeers(); // throws what is staged
     return [...this.#stage.peers ?? PEERS];
   }
 
-  override async getPeer(identity: string): Promise<Peer> {
+  override async getPeer(identity: string): Promise<PeerView> {
     const peer = PEERS.find((one) => one.identity === identity);
     return peer ?? await super.getPeer(identity);
   }
 
-  override async trust(identity: string, request: TrustRequest): Promise<Peer> {
+  override async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     await super.trust(identity, request);
     const known = PEERS.find((one) => one.identity === identity);
     const fresh = { identity, autoAccept: false, connected: false };
@@ -179,7 +179,7 @@ export class StagedDaemon extends FakeDaemon {
   override async setAutoAccept(
     identity: string,
     { enabled }: AutoAcceptRequest,
-  ): Promise<Peer> {
+  ): Promise<PeerView> {
     return { ...await this.getPeer(identity), autoAccept: enabled };
   }
 
@@ -234,7 +234,7 @@ export class StagedDaemon extends FakeDaemon {
 const STOPPED: DaemonEvent = { type: "daemon-stopped", graceful: true, transfersLeft: [] };
 
 /** The session that `pair` opens. */
-export function session(parts: Partial<Session> = {}): Session {
+export function session(parts: Partial<SessionView> = {}): SessionView {
   return {
     sessionId: "s2",
     state: "open",

@@ -6,11 +6,7 @@
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import {
-  type PairRequest,
-  peerText,
-  type Session as SessionView,
-} from "../../../ipc/api/schemas.ts";
+import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import {
   type EphemeralKeyPair,
