@@ -12,6 +12,7 @@ import {
   role,
   roomOrSession,
   sas,
+  SESSION_DEFAULTS as DEFAULTS,
   signalMode,
   signalOwner,
 } from "../vocabulary/session_values.ts";
@@ -114,10 +115,14 @@ export const TABLE = [
     ],
     flags: [
       choice("role", role, "Open a session in this role"),
-      choice("signal", signalMode, "How offer and answer travel (default: file)"),
+      choice("signal", signalMode, `How offer and answer travel (default: ${DEFAULTS.signal})`),
       pathFlag("offer", "The offer file, with --signal file"),
       pathFlag("answer", "The answer file, with --signal file"),
-      choice("signal-owner", signalOwner, "Whose file of the peer is taken (default: any)"),
+      choice(
+        "signal-owner",
+        signalOwner,
+        `Whose file of the peer is taken (default: ${DEFAULTS.signalOwner})`,
+      ),
       flag(
         "rendezvous-url",
         "URL",
@@ -130,8 +135,17 @@ export const TABLE = [
       flag("expect-peer", "CODE", peerCode, "Peer code of the offerer, for the answerer"),
       flag("peer-id", "CODE", peerCode, "Our own peer code (default: made up)"),
       { name: "web", summary: "The other end is a web client" },
-      choice("network-scope", networkScope, "Addresses that may be used (default: lan)"),
-      flag("phase-timeout-secs", "SECS", phaseTimeoutSecs, "Deadline of each phase (default: 30)"),
+      choice(
+        "network-scope",
+        networkScope,
+        `Addresses that may be used (default: ${DEFAULTS.networkScope})`,
+      ),
+      flag(
+        "phase-timeout-secs",
+        "SECS",
+        phaseTimeoutSecs,
+        `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
+      ),
       { name: "no-wait", summary: "Return as soon as the session is begun" },
       sasFlag,
       { name: "once", summary: "Let the peer in for this session only" },

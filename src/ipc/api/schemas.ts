@@ -50,6 +50,7 @@ const text = (description: string, maxLength = 4096) => Type.String({ descriptio
 const count = (description: string) => Type.Integer({ description, minimum: 0 });
 const choice = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Unsafe<T[number]>(Type.Enum([...values], { type: "string", description }));
+const DEFAULTS = asked.SESSION_DEFAULTS;
 const wordOf = <T extends string>({ choices }: Choice<T>, description: string) =>
   choice(choices, description);
 const numberOf = ({ min, max }: WholeNumber, description: string) =>
@@ -150,10 +151,13 @@ export type Status = Static<typeof Status>;
 
 const sessionOptions = {
   networkScope: Type.Optional(
-    wordOf(asked.networkScope, "Which addresses may be used. Default: lan."),
+    wordOf(asked.networkScope, `Which addresses may be used. Default: ${DEFAULTS.networkScope}.`),
   ),
   phaseTimeoutSecs: Type.Optional(
-    numberOf(asked.phaseTimeoutSecs, "Deadline of each phase, in seconds. Default: 30."),
+    numberOf(
+      asked.phaseTimeoutSecs,
+      `Deadline of each phase, in seconds. Default: ${DEFAULTS.phaseTimeoutSecs}.`,
+    ),
   ),
 };
 const throughFiles = {
@@ -162,7 +166,8 @@ const throughFiles = {
   answer: localPath("The absolute path of the answer file; another than the offer's."),
   signalOwner: Type.Optional(wordOf(
     asked.signalOwner,
-    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. Default: any.",
+    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. " +
+      `Default: ${DEFAULTS.signalOwner}.`,
   )),
   ...sessionOptions,
 };
