@@ -81,7 +81,7 @@ export class LineWriter {
     this.#waiting[rank]?.push({ number: this.#nextNumber++, bytes });
     this.#bytes += bytes.length;
     this.#lines++;
-    this.#writing ??= this.#writeOut().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#writeOut();
   }
 
   /** Resolves when all is written or could not be, after that time at the latest. */
@@ -122,8 +122,10 @@ export class LineWriter {
       if (!failed) continue;
       // stderr is closed, or its disk is full: nowhere is left to say so. The next line tries again.
       this.#dropped += batch.told + batch.lines + this.#dropWaiting();
-      return;
+      break;
     }
+    // In the same turn in which nothing was left: a line that comes after it begins anew.
+    this.#writing = undefined;
   }
 
   /** The next lines, as many as are written in one piece; a longer line comes alone. */
