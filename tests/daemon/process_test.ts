@@ -22,8 +22,8 @@ import {
   ServedDaemon,
   type ServedDaemon as Served,
 } from "../support/daemon.ts";
-import { join } from "../support/paths.ts";
-import { DAEMON, run } from "../support/program.ts";
+import { join, relative } from "../support/paths.ts";
+import { DAEMON, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, offerOf, someBytes, transferIn } from "../support/transfers.ts";
 
@@ -60,6 +60,18 @@ function spellings(bytes: Uint8Array<ArrayBuffer>): string[] {
   const escaped = JSON.stringify(raw).slice(1, -1);
   return [bytes.toHex(), bytes.toHex().toUpperCase(), bytes.toBase64(), raw, escaped];
 }
+
+Deno.test("relative paths of serve count from the current folder", async () => {
+  await using folder = await TempFolder.make();
+  const paths = ["data", "inbox", "data/other.sock"].map((name) => folder.path(name));
+  const [dataDir, inbox, socket] = paths.map((path) => relative(Deno.cwd(), path));
+  const flags = [`--data-dir=${dataDir}`, `--inbox=${inbox}`, `--socket-path=${socket}`];
+  await using daemon = new Run(DAEMON, ["serve", ...flags]);
+  await daemon.said(`[bolt-daemon] serving data_dir=${paths[0]} socket=${paths[2]}`);
+  daemon.kill("SIGTERM");
+  assertEquals((await daemon.outcome()).code, 0);
+  assert((await Deno.stat(folder.path("inbox"))).isDirectory);
+});
 
 Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
   await using folder = await TempFolder.make();
