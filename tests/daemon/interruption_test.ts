@@ -81,6 +81,55 @@ Deno.test("a cancel at the shutdown is told when the peer has taken it, not befo
   }
 });
 
+for (const how of ["close", "untrust", "deny"] as const) {
+  const ended = (pair: Pair, { sessionId = "" }: { readonly sessionId?: string }) => {
+    const { client } = pair.alice;
+    if (how === "close") return client.closeSession(sessionId);
+    if (how === "untrust") return client.untrust(pair.toBob);
+    return client.trust({ identity: pair.toBob, decision: "deny_always" });
+  };
+
+  Deno.test(`${how}: the cancel of what the session carries is told when the peer has taken it, however late within --shutdown-timeout-secs`, async () => {
+    await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+    const { sent, offer } = await pair.heldMidway();
+    const { sessionId = "" } = await pair.alice.client.getTransfer(sent.transferId);
+    pair.network.paths[0]?.stall();
+    await ended(pair, { sessionId });
+    const { transferId } = sent;
+    assertEquals((await pair.alice.client.getTransfer(transferId)).state, "paused");
+    assertEquals((await pair.alice.client.getSession(sessionId)).state, "closing");
+    pair.network.paths[0]?.resume();
+    await transferIn(pair.bob, offer, "cancelled");
+    await transferIn(pair.alice, sent, "cancelled");
+    await pair.alice.event("session-closed", ({ session }) => session.state === "closed");
+  });
+}
+
+Deno.test("a session that is closed while its peer takes nothing ends after --shutdown-timeout-secs, and its transfer is told as interrupted, not as cancelled", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "1"] });
+  const { sent } = await pair.heldMidway();
+  const { sessionId = "" } = await pair.alice.client.getTransfer(sent.transferId);
+  pair.network.paths[0]?.stall();
+  await pair.alice.client.closeSession(sessionId);
+  const { failure } = await transferIn(pair.alice, sent, "interrupted");
+  assertEquals(failure?.code, "CONNECTION_LOST");
+  pair.network.paths[0]?.resume();
+});
+
+Deno.test("a daemon that stops while a session is being closed waits for that cancel too", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+  const { sent, offer } = await pair.heldMidway();
+  const { sessionId = "" } = await pair.alice.client.getTransfer(sent.transferId);
+  pair.network.paths[0]?.stall();
+  await pair.alice.client.closeSession(sessionId);
+  pair.alice.interrupt();
+  await pair.alice.event("daemon-stopping");
+  pair.network.paths[0]?.resume();
+  await transferIn(pair.bob, offer, "cancelled");
+  await transferIn(pair.alice, sent, "cancelled");
+  assertEquals(await pair.alice.ended, "graceful");
+});
+
 Deno.test("two daemons that stop at once, in the middle of a transfer, both end in order", async () => {
   await using pair = await Pair.make();
   const { sent, offer } = await pair.heldMidway();

@@ -85,6 +85,7 @@ export class Daemon {
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
       pathOf: (savedAs) => inbox.pathOf(savedAs),
+      takenBy: (sessionId) => this.#sessions.takenBy(sessionId),
     });
     this.#transfers = new TransferDesk({
       book: this.#book,
@@ -115,6 +116,7 @@ export class Daemon {
       selfCode: freshPeerCode(),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
+      takeMs: options.shutdownTimeoutSecs * 1000,
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/event_hub.ts";
 import { OperationError } from "../../../ipc/problem.ts";
@@ -66,6 +67,8 @@ export interface SessionsOptions {
   readonly log: Log;
   /** Told of open sessions and their transfers. */
   readonly listener: SessionsListener;
+  /** How long the peer of a session that is closed may take to take that, in milliseconds. */
+  readonly takeMs: number;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -82,7 +85,7 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Set when the daemon stops: whether the peer has taken the cancel of its transfers. */
+  /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
   taken?: Promise<boolean>;
 }
 
@@ -149,7 +152,7 @@ export class Sessions {
   /** Ends one, or the attempt at it. @throws {OperationError} SESSION_NOT_FOUND */
   close(sessionId: string): SessionView {
     const entry = this.#find(sessionId);
-    this.#end(entry, "the session was closed by the application");
+    this.#closeInOrder(entry, "the session was closed by the application");
     return entry.view;
   }
 
@@ -169,7 +172,7 @@ export class Sessions {
 
   /** Ends the sessions with an identity. */
   closeAllOf(identity: string, message: string): void {
-    for (const entry of this.#allOf(identity)) this.#end(entry, message);
+    for (const entry of this.#allOf(identity)) this.#closeInOrder(entry, message);
   }
 
   /**
@@ -181,22 +184,14 @@ export class Sessions {
   async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
     this.#stopping = true;
     const deaf = new Set<string>();
-    const waits: Promise<boolean>[] = [];
+    const waits: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
-      const { peer, view: { sessionId } } = entry;
-      if (entry.view.state === "open" && peer !== undefined) {
-        const { promise, resolve } = Promise.withResolvers<boolean>();
-        entry.taken = promise;
-        waits.push(promise);
-        peer.cancelTransfers(STOPPING, signal).then(() => resolve(true), (error) => {
-          this.#options.log.warn("a peer has not taken what was said to it last", {
-            session: sessionId,
-            reason: messageOf(error),
-          });
-          deaf.add(sessionId);
-          resolve(false);
-        });
-      } else this.#end(entry, STOPPING);
+      const { peer, view: { sessionId, state } } = entry;
+      if (state === "open" && peer !== undefined) {
+        entry.taken = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+      } else if (entry.taken === undefined) this.#end(entry, STOPPING);
+      const heard = entry.taken?.then((taken) => void (taken || deaf.add(sessionId)));
+      if (heard !== undefined) waits.push(heard);
     }
     await Promise.all(waits);
     return deaf;
@@ -204,7 +199,7 @@ export class Sessions {
 
   /**
    * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
-   * sent, since the session was not open or the daemon is not stopping.
+   * sent: the session was not open, or nobody closes it.
    */
   takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
     return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
@@ -367,10 +362,11 @@ export class Sessions {
     listener.onOpen(transfers);
   }
 
-  #transferNews({ peer, transfers }: Entry, news: TransferNews): void {
-    if (this.#stopping && news.type === "transfer-offered") {
+  #transferNews({ peer, transfers, view }: Entry, news: TransferNews): void {
+    const isOver = this.#stopping || view.state === "closing";
+    if (isOver && news.type === "transfer-offered") {
       // Nobody will decide about it any more.
-      peer?.act((moves) => moves.cancel(news.file.transferId, STOPPING));
+      peer?.act((moves) => moves.cancel(news.file.transferId, "the session is being closed"));
     } else transfers?.deliver(news);
   }
 
@@ -401,6 +397,41 @@ export class Sessions {
     events.publish({ type: "session-closed", session: entry.view });
   }
 
+  /** Resolves with whether the peer has taken the cancel, when it has or the signal aborts. */
+  async #cancelTransfersOf(
+    sessionId: string,
+    peer: PeerSession,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await peer.cancelTransfers(message, signal);
+      return true;
+    } catch (error) {
+      this.#options.log.warn("a peer has not taken what was said to it last", {
+        session: sessionId,
+        reason: messageOf(error),
+      });
+      return false;
+    }
+  }
+
+  /** Ends a session as soon as its peer has taken the cancel of its transfers, or the time is over. */
+  #closeInOrder(entry: Entry, message: string): void {
+    const { peer, view: { sessionId, state } } = entry;
+    if (state !== "open" || peer === undefined) return this.#end(entry, message);
+    this.#update(entry, { state: "closing" });
+    entry.taken = (async () => {
+      using deadline = new Deadline(this.#options.takeMs, {
+        what: "the peer to take that its session is closed",
+      });
+      const taken = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
+      this.#end(entry, message);
+      return taken;
+    })();
+  }
+
+  /** Ends one, or the attempt at it, at once: its peer has a moment to take that. */
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));
