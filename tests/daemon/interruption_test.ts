@@ -195,7 +195,9 @@ Deno.test("then force close: a peer that takes nothing holds the shutdown up for
     return transferId;
   })();
   await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
-  assertEquals((await bob.client.getTransfer(id)).state, "interrupted");
+  const { state, failure } = await bob.client.getTransfer(id);
+  assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
+  assertMatch(failure?.message ?? "", /^the daemon stopped, or was killed, before/);
 });
 
 Deno.test("a file that was sent whole, but whose peer has not said that it has it, is left too", async () => {
@@ -260,7 +262,7 @@ Deno.test("a forced shutdown by the API waits for nobody", async () => {
   pair.network.paths[0]?.resume();
 });
 
-Deno.test("Persist any resumable state before exit: what was queued is told as interrupted after a restart", async () => {
+Deno.test("Persist any resumable state before exit: what was queued is told as interrupted, and why, also after a restart", async () => {
   await using folder = await TempFolder.make();
   const dataDir = folder.path("bob");
   const ids: string[] = [];
@@ -273,12 +275,16 @@ Deno.test("Persist any resumable state before exit: what was queued is told as i
     await pair.bob.stop();
     // Each end is told before the daemon's own.
     await transferIn(pair.bob, { transferId: ids[0] ?? "" }, "cancelled");
-    await transferIn(pair.bob, { transferId: ids[1] ?? "" }, "interrupted");
+    const queued = await transferIn(pair.bob, { transferId: ids[1] ?? "" }, "interrupted");
+    assertEquals(queued.failure?.code, "DAEMON_STOPPED");
   }
   await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
-  const states = [];
-  for (const id of ids) states.push((await bob.client.getTransfer(id)).state);
-  assertEquals(states, ["cancelled", "interrupted"]);
+  const ends = [];
+  for (const id of ids) {
+    const { state, failure } = await bob.client.getTransfer(id);
+    ends.push([state, failure?.code]);
+  }
+  assertEquals(ends, [["cancelled", undefined], ["interrupted", "DAEMON_STOPPED"]]);
 });
 
 Deno.test("a session that ends while the next file is hashed interrupts that transfer", async () => {

@@ -87,6 +87,7 @@ export class Daemon {
       pathOf: (savedAs) => inbox.pathOf(savedAs),
       takenBy: (sessionId) => this.#sessions.takenBy(sessionId),
     });
+    this.#book.logRecovered(storage.recovered);
     this.#transfers = new TransferDesk({
       book: this.#book,
       scheduler: this.#scheduler,

@@ -18,6 +18,7 @@ import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
+import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
@@ -28,6 +29,9 @@ import { PeerSession, type TransferNews } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
+
+/** Offers that the protocol's rules refused are logged up to so many a session. */
+const MAX_LOGGED_REFUSALS = 20;
 
 const STOPPING = "the daemon is stopping";
 
@@ -85,6 +89,8 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
+  /** Offers of its peer that the protocol's rules refused. */
+  refusedOffers: number;
   /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
   taken?: Promise<boolean>;
 }
@@ -131,6 +137,7 @@ export class Sessions {
       view,
       abort: new AbortController(),
       over: Promise.withResolvers<void>(),
+      refusedOffers: 0,
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -362,12 +369,30 @@ export class Sessions {
     listener.onOpen(transfers);
   }
 
-  #transferNews({ peer, transfers, view }: Entry, news: TransferNews): void {
+  #transferNews(entry: Entry, news: TransferNews): void {
+    const { peer, transfers, view } = entry;
+    if (news.type === "transfer-refused") return this.#offerRefused(entry, news);
     const isOver = this.#stopping || view.state === "closing";
     if (isOver && news.type === "transfer-offered") {
       // Nobody will decide about it any more.
       peer?.act((moves) => moves.cancel(news.file.transferId, "the session is being closed"));
     } else transfers?.deliver(news);
+  }
+
+  /** The protocol's rules refused an offer. It is no transfer of ours: this is all that tells it. */
+  #offerRefused(entry: Entry, { transferId, error }: RefusedEffect): void {
+    const { log, tally } = this.#options;
+    tally.refused(error.code);
+    entry.refusedOffers++;
+    if (entry.refusedOffers > MAX_LOGGED_REFUSALS) return;
+    const last = entry.refusedOffers === MAX_LOGGED_REFUSALS;
+    const more = last ? "; further ones of this session are not logged" : "";
+    log.warn(`an offered file was refused by the protocol's rules${more}`, {
+      transfer: transferId,
+      peer: entry.view.identity,
+      code: error.code,
+      reason: error.message,
+    });
   }
 
   /** From here on it is no session to decide about, or to send over. */

@@ -85,6 +85,13 @@ export class TransferBook {
     }
   }
 
+  /** Logs the ends that the start gave to what the run before had left. */
+  logRecovered(records: readonly TransferRecord[]): void {
+    for (const record of records) {
+      this.#logEnd(TransferEntry.fromRecord(record, this.#options.pathOf).view(), undefined);
+    }
+  }
+
   /** Begins a transfer; it is told of when it is on disk. */
   begin(
     facts: TransferFacts,
