@@ -48,6 +48,25 @@ Deno.test("a partial file is kept for a lost channel only: cancelled by either e
   }
 });
 
+Deno.test("a partial file whose inbox is swapped for another folder is removed by the next start with the right one", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("bob");
+  const inbox = join(dataDir, "inbox");
+  {
+    await using pair = await Pair.make({ bobsData: dataDir });
+    const { sent, offer } = await pair.heldMidway();
+    await Deno.rename(inbox, `${inbox}.away`);
+    await Deno.mkdir(inbox, { mode: 0o700 });
+    await pair.alice.client.cancelTransfer(sent.transferId);
+    await transferIn(pair.bob, offer, "cancelled");
+    assertEquals(await namesIn(`${inbox}.away`), [`.${offer.transferId}.part`]);
+  }
+  await Deno.remove(inbox);
+  await Deno.rename(`${inbox}.away`, inbox);
+  await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
+  assertEquals(await namesIn(bob.inbox), []);
+});
+
 Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees cancelled, and the end is graceful", async () => {
   for (const who of ["alice", "bob"] as const) {
     await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
