@@ -115,14 +115,20 @@ export const ENDPOINTS = {
     body: schemas.TrustRequest,
     status: 200,
     response: schemas.Peer,
-    codes: ["PEER_NOT_FOUND", "KEY_MISMATCH", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
+    codes: [
+      "PEER_NOT_FOUND",
+      "KEY_MISMATCH",
+      "SAS_MISMATCH",
+      "SAS_ATTEMPTS_EXHAUSTED",
+      "STORAGE_FAILED",
+    ],
   },
   untrust: {
     method: "DELETE",
     path: "/v1/peers/{identity}/trust",
     summary: "Forget a pinned decision",
     status: 204,
-    codes: ["PEER_NOT_FOUND"],
+    codes: ["PEER_NOT_FOUND", "STORAGE_FAILED"],
   },
   setAutoAccept: {
     method: "PUT",
@@ -131,7 +137,7 @@ export const ENDPOINTS = {
     body: schemas.AutoAcceptRequest,
     status: 200,
     response: schemas.Peer,
-    codes: ["PEER_NOT_FOUND"],
+    codes: ["PEER_NOT_FOUND", "STORAGE_FAILED"],
   },
   listPairings: {
     method: "GET",
@@ -155,7 +161,13 @@ export const ENDPOINTS = {
     body: schemas.PairingDecision,
     status: 200,
     response: schemas.Pairing,
-    codes: ["PAIRING_NOT_FOUND", "INVALID_STATE", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
+    codes: [
+      "PAIRING_NOT_FOUND",
+      "INVALID_STATE",
+      "SAS_MISMATCH",
+      "SAS_ATTEMPTS_EXHAUSTED",
+      "STORAGE_FAILED",
+    ],
   },
   send: {
     method: "POST",

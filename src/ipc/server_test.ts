@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { StorageError } from "../base/errors.ts";
 import { ApiError, DaemonClient } from "./client.ts";
 import { OperationError } from "./problem.ts";
 import { entries } from "./router.ts";
@@ -294,6 +295,14 @@ Deno.test("errors are RFC 9457 problem details with stable codes", async () => {
   const error = await assertRejects(() => client.status(), ApiError);
   assertEquals([error.status, error.code], [429, "LIMIT_EXCEEDED"]);
   assertEquals(error.message, "No room for phone\\u{202e}gnp\\u{1b}[2J\\u{a}");
+});
+
+Deno.test("what could not be kept on disk is STORAGE_FAILED, and says why and what to do", async () => {
+  await using served = await ServedFake.start();
+  served.daemon.failure = new StorageError("DISK_FULL", "the disk is full; free space on it");
+  const error = await assertRejects(() => new DaemonClient(served.socketPath).status(), ApiError);
+  assertEquals([error.status, error.code], [500, "STORAGE_FAILED"]);
+  assertEquals(error.message, "the disk is full; free space on it (DISK_FULL)");
 });
 
 Deno.test("an unexpected failure is INTERNAL, and its message stays in the log", async () => {

@@ -210,9 +210,13 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
     assertEquals((await bob.client.status()).identity, before.identity);
     const pins = (await bob.client.listPeers()).map(({ identity, trust }) => ({ identity, trust }));
     assertEquals(pins, before.peers.map(({ identity, trust }) => ({ identity, trust })));
-    const { state } = await bob.client.getTransfer(before.offer.transferId);
-    assertEquals(state, "interrupted");
+    const { state, failure } = await bob.client.getTransfer(before.offer.transferId);
+    assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
     assertEquals(await namesIn(bob.inbox), []);
+    const { transferId: id } = before.offer;
+    const ids = `transfer=${id} protocol_transfer=${id} direction=incoming`;
+    const end = "state=interrupted code=DAEMON_STOPPED bytes=";
+    await bob.run.said(`transfer ended ${ids} peer=${pins[0]?.identity} ${end}`);
   });
 
   await t.step("the peer comes again without a question, and the file goes through", async () => {
