@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli";
 import { UsageError } from "../base/errors.ts";
+import { LOG_FORMATS, type LogFormat } from "../log/log.ts";
 import { shownUrl } from "../base/shown_url.ts";
 import { flagName, type FlagTable, type OptionsOf } from "../vocabulary/flag_table.ts";
 import type { ValueKind } from "../vocabulary/value_kind.ts";
@@ -51,6 +52,14 @@ export function readFlags<Flag extends string>(
     if (value !== undefined) found[flag] = value;
   }
   return found;
+}
+
+/** The log format that a command line asks for, be the rest of it good or not. */
+export function askedLogFormat(words: readonly string[]): LogFormat {
+  const asked = words.map((word, i) =>
+    word === "--log-format" ? words[i + 1] : /^--log-format=(.*)$/.exec(word)?.[1]
+  );
+  return LOG_FORMATS.find((format) => asked.includes(format)) ?? "text";
 }
 
 /** A word that is no flag, without what it may hold of secrets: the query and the user of a URL. */

@@ -39,6 +39,9 @@ const FINAL_STATES: ReadonlySet<TransferState> = new Set(
   ["completed", "rejected", "cancelled", "failed", "interrupted"] as const,
 );
 
+/** Code of a transfer that the end of the daemon, in order or not, interrupted. */
+export const DAEMON_STOPPED = "DAEMON_STOPPED";
+
 /** Whether nothing more happens to a transfer in this state. */
 export function isFinal(state: TransferState): boolean {
   return FINAL_STATES.has(state);

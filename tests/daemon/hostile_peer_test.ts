@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
@@ -101,7 +101,7 @@ Deno.test("a hostile name never lands outside the inbox, and is escaped wherever
   );
 });
 
-Deno.test("an offer beyond the wire format's limits is refused for that transfer only, and not told of", async () => {
+Deno.test("an offer beyond the wire format's limits is refused for that transfer only: it is counted, and no transfer", async () => {
   await using attack = await Attack.make();
   const { bob, peer } = attack;
   peer.offer({ filename: "huge", size: 11 * 2 ** 30, fileHash: "00".repeat(32) });
@@ -110,6 +110,10 @@ Deno.test("an offer beyond the wire format's limits is refused for that transfer
   const next = peer.offer({ filename: "small", size: 1, fileHash: "00".repeat(32) });
   assertEquals((await offered(bob, next)).state, "offered");
   assertEquals((await bob.client.listTransfers({ limit: 50 })).transfers.length, 1);
+  assertStringIncludes(
+    await bob.client.metrics(),
+    'bolt_refusals_total{code="LIMIT_EXCEEDED"} 1\n',
+  );
 });
 
 Deno.test("a peer that offers and cancels again and again gets every offer ended, and the daemon answers", async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import type { PairRequest } from "../../src/ipc/api/schemas.ts";
@@ -323,6 +323,28 @@ Deno.test('a pairing decision is on disk when it is answered and told: "Identity
   await bob.event("pairing-decided");
   assertEquals(await trusted(bob), [[ofBob.identity, "deny_always"]]);
   await deciding;
+});
+
+Deno.test("a decision that can't be kept is told as such, with the reason: nothing is pinned", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  await using bob = await LocalDaemon.start(network);
+  const { answering } = await begin(meetingByFile(folder), alice, bob);
+  const { pairingId, identity } = await pairingOf(bob, answering);
+  await Deno.rename(join(bob.dataDir, "pins"), join(bob.dataDir, "away"));
+  const decision = "allow_always";
+  for (
+    const asked of [
+      () => bob.client.decidePairing(pairingId, { decision }),
+      () => bob.client.trust(identity, { decision }),
+    ]
+  ) {
+    const { code, message } = await assertRejects(asked, ApiError);
+    assertEquals(code, "STORAGE_FAILED");
+    assertMatch(message, /pins is no longer the folder .* \(FOLDER_CHANGED\)$/);
+  }
+  assertEquals((await bob.client.getPeer(identity)).trust, "none");
 });
 
 Deno.test("a device name told through files is kept with the pin", async () => {

@@ -23,6 +23,7 @@ import {
   pairDaemons,
   pairingOf,
 } from "../support/daemon.ts";
+import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { Pair, someBytes } from "../support/transfers.ts";
 
@@ -131,12 +132,29 @@ async function provokeInPairing(refusals: Refusals): Promise<void> {
   await refusals.of("decidePairing", say);
 }
 
+/** What is refused because it can't be kept on disk. */
+async function provokeUnkept(refusals: Refusals): Promise<void> {
+  await using pair = await Pair.make();
+  await using carol = await LocalDaemon.start(pair.network);
+  const { offerer, answerer } = meetingByFile(pair.folder);
+  await carol.pair(offerer);
+  const { pairingId } = await pairingOf(pair.bob, await pair.bob.pair(answerer));
+  await Deno.rename(join(pair.bob.dataDir, "pins"), join(pair.bob.dataDir, "away"));
+  const { client } = pair.bob;
+  const decision = "allow_always";
+  await refusals.of("decidePairing", () => client.decidePairing(pairingId, { decision }));
+  await refusals.of("trust", () => client.trust(pair.toAlice, { decision: "deny_always" }));
+  await refusals.of("setAutoAccept", () => client.setAutoAccept(pair.toAlice, { enabled: true }));
+  await refusals.of("untrust", () => client.untrust(pair.toAlice));
+}
+
 Deno.test("each operation is refused with the codes that its entry in the table lists, and no others", async () => {
   const refusals = new Refusals();
   await using alone = await LocalDaemon.start(new MemoryNetwork());
   await provokeAbsent(refusals, alone);
   await provokeInTransfers(refusals);
   await provokeInPairing(refusals);
+  await provokeUnkept(refusals);
   const listed = OPERATION_NAMES.map((name) => {
     const { codes = [] }: OperationSpec = OPERATIONS[name];
     return [name, [...codes].toSorted()];

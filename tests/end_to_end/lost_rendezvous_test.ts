@@ -23,8 +23,8 @@ import { DAEMON, Run } from "../support/program.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 
 const SECS = 60;
-/** Heartbeats each 0.6 s instead of each 30 s, and everything else as much faster. */
-const pace = fastPace(50);
+/** Heartbeats each 0.5 s instead of each 10 s, and everything else as much faster. */
+const pace = fastPace(20);
 
 function code(text: string): PeerCode {
   const found = normalizePeerCode(text);

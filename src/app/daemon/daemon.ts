@@ -85,7 +85,9 @@ export class Daemon {
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
       pathOf: (savedAs) => inbox.pathOf(savedAs),
+      takenBy: (sessionId) => this.#sessions.takenBy(sessionId),
     });
+    this.#book.logRecovered(storage.recovered);
     this.#transfers = new TransferDesk({
       book: this.#book,
       scheduler: this.#scheduler,
@@ -115,6 +117,7 @@ export class Daemon {
       selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
+      takeMs: options.shutdownTimeoutSecs * 1000,
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,

@@ -136,14 +136,20 @@ export const OPERATIONS = {
     rule: replacesWithSas,
     status: 200,
     response: schemas.PeerView,
-    codes: ["PEER_NOT_FOUND", "KEY_MISMATCH", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
+    codes: [
+      "PEER_NOT_FOUND",
+      "KEY_MISMATCH",
+      "SAS_MISMATCH",
+      "SAS_ATTEMPTS_EXHAUSTED",
+      "STORAGE_FAILED",
+    ],
   },
   untrust: {
     method: "DELETE",
     path: "/v1/peers/{identity}/trust",
     summary: "Forget a pinned decision",
     status: 204,
-    codes: ["PEER_NOT_FOUND"],
+    codes: ["PEER_NOT_FOUND", "STORAGE_FAILED"],
   },
   setAutoAccept: {
     method: "PUT",
@@ -152,7 +158,7 @@ export const OPERATIONS = {
     body: schemas.AutoAcceptRequest,
     status: 200,
     response: schemas.PeerView,
-    codes: ["PEER_NOT_FOUND"],
+    codes: ["PEER_NOT_FOUND", "STORAGE_FAILED"],
   },
   listPairings: {
     method: "GET",
@@ -177,7 +183,13 @@ export const OPERATIONS = {
     body: schemas.PairingDecision,
     status: 200,
     response: schemas.Pairing,
-    codes: ["PAIRING_NOT_FOUND", "INVALID_STATE", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
+    codes: [
+      "PAIRING_NOT_FOUND",
+      "INVALID_STATE",
+      "SAS_MISMATCH",
+      "SAS_ATTEMPTS_EXHAUSTED",
+      "STORAGE_FAILED",
+    ],
   },
   send: {
     method: "POST",

@@ -9,7 +9,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { abortable, Deadline } from "../../base/deadline.ts";
-import { DaemonError, DeadlineError, InterruptedError, messageOf } from "../../base/errors.ts";
+import {
+  DaemonError,
+  DeadlineError,
+  InterruptedError,
+  messageOf,
+  StorageError,
+} from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
 import type { Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
@@ -408,9 +414,12 @@ export class LocalApi implements AsyncDisposable {
     if (error instanceof DeadlineError) {
       return { code: "OPERATION_TIMEOUT", detail: "The operation goes on or failed; list it" };
     }
-    // Anything else may hold what is not for the caller: it goes to the log alone.
     const code = error instanceof DaemonError ? error.code : "UNKNOWN";
     this.#options.log.error("operation failed", { code, error: messageOf(error) });
+    if (error instanceof StorageError) {
+      return { code: "STORAGE_FAILED", detail: `${error.message} (${error.code})` };
+    }
+    // Anything else may hold what is not for the caller: it goes to the log alone.
     return { code: "INTERNAL", detail: "The daemon's log says why" };
   }
 }

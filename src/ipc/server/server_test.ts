@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { StorageError } from "../../base/errors.ts";
 import { ApiError, DaemonClient } from "../client/client.ts";
 import type { Fields, Log } from "../../log/log.ts";
 import { type OperationCode, OperationError } from "../api/problem.ts";
@@ -325,12 +326,20 @@ Deno.test("a code that the operation's entry does not list is answered, and told
   ]);
 });
 
+Deno.test("what could not be kept on disk is STORAGE_FAILED, and says why and what to do", async () => {
+  await using served = await ServedFake.start();
+  served.daemon.failure = new StorageError("DISK_FULL", "the disk is full; free space on it");
+  const error = await assertRejects(() => new DaemonClient(served.socketPath).status(), ApiError);
+  assertEquals([error.status, error.code], [500, "STORAGE_FAILED"]);
+  assertEquals(error.message, "the disk is full; free space on it (DISK_FULL)");
+});
+
 Deno.test("an unexpected failure is INTERNAL, and its message stays in the log", async () => {
   await using served = await ServedFake.start();
-  served.daemon.failure = new Error("the secret key is 42");
+  served.daemon.failure = new Error("the secret key is swordfish");
   const answer = await get(served, "/v1/status");
   assertEquals([answer.status, codeOf(answer)], [500, "INTERNAL"]);
-  assert(!answer.text.includes("42"));
+  assert(!answer.text.includes("swordfish"));
   assertEquals((await get(served, "/v1/status")).status, 200, "and the API lives on");
 });
 

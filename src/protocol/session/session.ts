@@ -385,7 +385,7 @@ export class Session implements Disposable {
   #onError(error: ProtocolError): void {
     const { transferId } = error;
     if (error.action === "disconnect" || transferId === undefined) return this.#endWith(error);
-    this.#table?.refuse(transferId, error);
+    this.#table?.refuseInbound(transferId, error);
     this.#collect();
   }
 

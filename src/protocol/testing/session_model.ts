@@ -127,6 +127,7 @@ export class SessionModel {
         return;
       }
       case "transfer-ended-late":
+      case "transfer-refused":
         assert(!this.#live.has(effect.transferId));
         return;
       case "app-message":

@@ -106,6 +106,19 @@ export interface EndedEffect {
 }
 
 /**
+ * The core refused, by its own rules, what the peer offered: no transfer began, and the peer was
+ * told.
+ */
+export interface RefusedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-refused";
+  /** The peer's id for it. */
+  readonly transferId: TransferId;
+  /** Which rule. */
+  readonly error: ProtocolError;
+}
+
+/**
  * The peer ended, without its fault, a transfer that had ended here: of a file that was sent whole,
  * it did not take the rest.
  */
@@ -127,4 +140,5 @@ export type TransferEffect =
   | PausedEffect
   | ResumedEffect
   | EndedEffect
-  | EndedLateEffect;
+  | EndedLateEffect
+  | RefusedEffect;

@@ -131,6 +131,13 @@ export class TransferTable implements Transfers {
     }
   }
 
+  /** Refuses what broke a rule that is about one transfer only: one that lives, or an offer. */
+  refuseInbound(id: TransferId, error: ProtocolError): void {
+    const isOffer = this.#find(id) === undefined;
+    this.refuse(id, error);
+    if (isOffer) this.#emit({ type: "transfer-refused", transferId: id, error });
+  }
+
   /** Refuses one transfer with a code that is only about it. */
   refuse(id: TransferId, error: ProtocolError): void {
     const live = this.#find(id);

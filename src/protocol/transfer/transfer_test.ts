@@ -472,6 +472,8 @@ Deno.test("Over a limit: LIMIT_EXCEEDED for that transfer, and the session goes 
     const effects = peer.send(message);
     const [said, ...rest] = peer.said(effects);
     assertEquals([said?.type, said?.code, said?.transferId], ["error", "LIMIT_EXCEEDED", ID]);
+    // The program never knew of it, and is told all the same: its operator is to know.
+    assertEquals(effects.map((effect) => effect.type), ["send", "transfer-refused"]);
     assertEquals([rest, peer.session.phase], [[], "open"]);
     const next = peer.send(offer({ transferId: "f".repeat(32) }));
     assertEquals(next.map((effect) => effect.type), ["transfer-offered"]);

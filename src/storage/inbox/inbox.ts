@@ -121,14 +121,19 @@ export class Inbox {
     return joinPath(this.path, savedAs);
   }
 
+  /** Whether the path still stands for the folder that was opened. */
+  async isUnchanged(): Promise<boolean> {
+    const now = await unlessMissing(this.fs.lstat(this.path));
+    return now !== undefined && isSameFile(now, this.#status);
+  }
+
   /**
    * Looks whether the path still stands for the folder that was opened.
    *
    * @throws {StorageError} `INBOX_CHANGED` when it does not.
    */
   async checkUnchanged(): Promise<void> {
-    const now = await unlessMissing(this.fs.lstat(this.path));
-    if (now !== undefined && isSameFile(now, this.#status)) return;
+    if (await this.isUnchanged()) return;
     throw new StorageError(
       "INBOX_CHANGED",
       `${this.path} is no longer the folder it was: nothing is written there; restart the daemon ` +

@@ -205,10 +205,12 @@ export class IncomingFile implements AsyncDisposable {
         }
         const seen = await unlessMissing(this.#inbox.fs.lstat(path));
         // What was put in its place is not ours to remove.
-        if (seen !== undefined && isSameFile(seen, this.#status)) {
-          await this.#inbox.fs.remove(path);
-          await this.#inbox.fs.syncFolder(this.#inbox.path);
+        if (seen === undefined || !isSameFile(seen, this.#status)) {
+          // Where the folder was swapped, it is in the other one: a start with that removes it.
+          return !await this.#inbox.isUnchanged();
         }
+        await this.#inbox.fs.remove(path);
+        await this.#inbox.fs.syncFolder(this.#inbox.path);
         return false;
       });
     } finally {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -17,6 +18,7 @@ import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
+import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
@@ -27,6 +29,9 @@ import { PeerSession, type TransferNews } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
+
+/** Offers that the protocol's rules refused are logged up to so many a session. */
+const MAX_LOGGED_REFUSALS = 20;
 
 const STOPPING = "the daemon is stopping";
 
@@ -66,6 +71,8 @@ export interface SessionsOptions {
   readonly log: Log;
   /** Told of open sessions and their transfers. */
   readonly listener: SessionsListener;
+  /** How long the peer of a session that is closed may take to take that, in milliseconds. */
+  readonly takeMs: number;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -82,7 +89,9 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Set when the daemon stops: whether the peer has taken the cancel of its transfers. */
+  /** Offers of its peer that the protocol's rules refused. */
+  refusedOffers: number;
+  /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
   taken?: Promise<boolean>;
 }
 
@@ -128,6 +137,7 @@ export class Sessions {
       view,
       abort: new AbortController(),
       over: Promise.withResolvers<void>(),
+      refusedOffers: 0,
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -149,7 +159,7 @@ export class Sessions {
   /** Ends one, or the attempt at it. @throws {OperationError} SESSION_NOT_FOUND */
   close(sessionId: string): SessionView {
     const entry = this.#find(sessionId);
-    this.#end(entry, "the session was closed by the application");
+    this.#closeInOrder(entry, "the session was closed by the application");
     return entry.view;
   }
 
@@ -169,7 +179,7 @@ export class Sessions {
 
   /** Ends the sessions with an identity. */
   closeAllOf(identity: string, message: string): void {
-    for (const entry of this.#allOf(identity)) this.#end(entry, message);
+    for (const entry of this.#allOf(identity)) this.#closeInOrder(entry, message);
   }
 
   /**
@@ -181,22 +191,14 @@ export class Sessions {
   async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
     this.#stopping = true;
     const deaf = new Set<string>();
-    const waits: Promise<boolean>[] = [];
+    const waits: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
-      const { peer, view: { sessionId } } = entry;
-      if (entry.view.state === "open" && peer !== undefined) {
-        const { promise, resolve } = Promise.withResolvers<boolean>();
-        entry.taken = promise;
-        waits.push(promise);
-        peer.cancelTransfers(STOPPING, signal).then(() => resolve(true), (error) => {
-          this.#options.log.warn("a peer has not taken what was said to it last", {
-            session: sessionId,
-            reason: messageOf(error),
-          });
-          deaf.add(sessionId);
-          resolve(false);
-        });
-      } else this.#end(entry, STOPPING);
+      const { peer, view: { sessionId, state } } = entry;
+      if (state === "open" && peer !== undefined) {
+        entry.taken = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+      } else if (entry.taken === undefined) this.#end(entry, STOPPING);
+      const heard = entry.taken?.then((taken) => void (taken || deaf.add(sessionId)));
+      if (heard !== undefined) waits.push(heard);
     }
     await Promise.all(waits);
     return deaf;
@@ -204,7 +206,7 @@ export class Sessions {
 
   /**
    * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
-   * sent, since the session was not open or the daemon is not stopping.
+   * sent: the session was not open, or nobody closes it.
    */
   takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
     return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
@@ -367,11 +369,30 @@ export class Sessions {
     listener.onOpen(transfers);
   }
 
-  #transferNews({ peer, transfers }: Entry, news: TransferNews): void {
-    if (this.#stopping && news.type === "transfer-offered") {
+  #transferNews(entry: Entry, news: TransferNews): void {
+    const { peer, transfers, view } = entry;
+    if (news.type === "transfer-refused") return this.#offerRefused(entry, news);
+    const isOver = this.#stopping || view.state === "closing";
+    if (isOver && news.type === "transfer-offered") {
       // Nobody will decide about it any more.
-      peer?.act((moves) => moves.cancel(news.file.transferId, STOPPING));
+      peer?.act((moves) => moves.cancel(news.file.transferId, "the session is being closed"));
     } else transfers?.deliver(news);
+  }
+
+  /** The protocol's rules refused an offer. It is no transfer of ours: this is all that tells it. */
+  #offerRefused(entry: Entry, { transferId, error }: RefusedEffect): void {
+    const { log, tally } = this.#options;
+    tally.refused(error.code);
+    entry.refusedOffers++;
+    if (entry.refusedOffers > MAX_LOGGED_REFUSALS) return;
+    const last = entry.refusedOffers === MAX_LOGGED_REFUSALS;
+    const more = last ? "; further ones of this session are not logged" : "";
+    log.warn(`an offered file was refused by the protocol's rules${more}`, {
+      transfer: transferId,
+      peer: entry.view.identity,
+      code: error.code,
+      reason: error.message,
+    });
   }
 
   /** From here on it is no session to decide about, or to send over. */
@@ -401,6 +422,41 @@ export class Sessions {
     events.publish({ type: "session-closed", session: entry.view });
   }
 
+  /** Resolves with whether the peer has taken the cancel, when it has or the signal aborts. */
+  async #cancelTransfersOf(
+    sessionId: string,
+    peer: PeerSession,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await peer.cancelTransfers(message, signal);
+      return true;
+    } catch (error) {
+      this.#options.log.warn("a peer has not taken what was said to it last", {
+        session: sessionId,
+        reason: messageOf(error),
+      });
+      return false;
+    }
+  }
+
+  /** Ends a session as soon as its peer has taken the cancel of its transfers, or the time is over. */
+  #closeInOrder(entry: Entry, message: string): void {
+    const { peer, view: { sessionId, state } } = entry;
+    if (state !== "open" || peer === undefined) return this.#end(entry, message);
+    this.#update(entry, { state: "closing" });
+    entry.taken = (async () => {
+      using deadline = new Deadline(this.#options.takeMs, {
+        what: "the peer to take that its session is closed",
+      });
+      const taken = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
+      this.#end(entry, message);
+      return taken;
+    })();
+  }
+
+  /** Ends one, or the attempt at it, at once: its peer has a moment to take that. */
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));

@@ -340,11 +340,11 @@ export class IncomingTransfer implements Work {
     try {
       return await this.#part?.abort(policy) ?? false;
     } catch (error) {
-      this.#options.log.warn("no partial file could be kept or removed", {
+      this.#options.log.warn("a partial file could not be kept or removed", {
         transfer: this.entry.facts.transferId,
         reason: messageOf(error),
       });
-      return false;
+      return true; // the next start looks after it
     }
   }
 

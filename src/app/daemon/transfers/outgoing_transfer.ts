@@ -18,7 +18,7 @@ import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
-import type { TransferEntry } from "./transfer_entry.ts";
+import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
 /** Bytes of a chunk between daemons: with both base64s its frame fits every peer's message. */
 export const CHUNK_BYTES = 64 * 1024;
@@ -111,9 +111,9 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.#attempt?.setPaused(false) ?? false;
   }
 
-  /** The peer can't be reached any more: what has not begun does not wait for it. */
-  async interrupt(message: string): Promise<void> {
-    await this.#stop({ state: "interrupted", failure: { code: "CONNECTION_LOST", message } });
+  /** The peer can't be reached any more, or the daemon stops: it waits no longer to begin. */
+  async interrupt(failure: TransferFailure): Promise<void> {
+    await this.#stop({ state: "interrupted", failure });
   }
 
   async #offer(session: SessionTransfers): Promise<"done" | "again"> {
@@ -392,18 +392,18 @@ class Attempt {
 /** What a cancel can mean, which carries no reason on the wire. */
 const REJECTED = {
   code: "TRANSFER_REJECTED",
-  message: "the peer cancelled the offer and gave no reason: it was declined there, or the " +
-    "file's name can't be used, or there is no space for it",
+  message: "the peer cancelled the offer and gave no reason: it was declined there, or nobody " +
+    "decided in time, or its daemon stops, or the file's name can't be used, or there is no space",
 };
 const CANCELLED_BY_RECEIVER = {
   code: "CANCELLED_BY_PEER",
-  message: "the peer cancelled and gave no reason: it was told to, or it can't keep the file " +
-    "(disk, space, name)",
+  message: "the peer cancelled and gave no reason: it was told to, or it stops, or it can't " +
+    "keep the file (disk, space, name)",
 };
 const CANCELLED_BY_SENDER = {
   code: "CANCELLED_BY_PEER",
-  message: "the sender cancelled and gave no reason: it was told to, or it can't read the file " +
-    "any more, or the file has changed",
+  message: "the sender cancelled and gave no reason: it was told to, or it stops, or it can't " +
+    "read the file any more, or the file has changed",
 };
 const CODES = { unanswered: "OFFER_EXPIRED", crossed: "OFFERS_CROSSED" } as const;
 

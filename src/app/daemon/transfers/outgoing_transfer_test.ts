@@ -53,7 +53,10 @@ for (const [what, direction, parts, started, state, code] of CASES) {
 
 Deno.test("a bare cancel says what it can mean, as it carries no reason", () => {
   const messageOf = (...args: Parameters<typeof endOf>) => endOf(...args).failure?.message ?? "";
-  assertMatch(messageOf("outgoing", ended({}), false, false), /declined.*name.*space/);
-  assertMatch(messageOf("outgoing", ended({}), true, false), /disk, space, name/);
-  assertMatch(messageOf("incoming", ended({}), true, false), /can't read the file/);
+  assertMatch(
+    messageOf("outgoing", ended({}), false, false),
+    /declined.*in time.*stops.*name.*space/,
+  );
+  assertMatch(messageOf("outgoing", ended({}), true, false), /told to.*stops.*disk, space, name/);
+  assertMatch(messageOf("incoming", ended({}), true, false), /told to.*stops.*can't read the file/);
 });

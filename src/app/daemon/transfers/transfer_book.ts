@@ -54,6 +54,8 @@ export interface TransferBookOptions {
   readonly dropPart: (transferId: string) => Promise<void>;
   /** Path of a file in the inbox. */
   readonly pathOf: (savedAs: string) => string;
+  /** Whether the peer of a session that is being closed has taken the cancel of its transfers. */
+  readonly takenBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
 }
 
 interface Rate {
@@ -83,6 +85,13 @@ export class TransferBook {
     }
   }
 
+  /** Logs the ends that the start gave to what the run before had left. */
+  logRecovered(records: readonly TransferRecord[]): void {
+    for (const record of records) {
+      this.#logEnd(TransferEntry.fromRecord(record, this.#options.pathOf).view(), undefined);
+    }
+  }
+
   /** Begins a transfer; it is told of when it is on disk. */
   begin(
     facts: TransferFacts,
@@ -107,6 +116,11 @@ export class TransferBook {
   ): Promise<void> {
     const early = changes.state !== undefined && isEarlyEnd(changes.state);
     if (early && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
+    const taken = changes.state === "cancelled" ? this.#takenBy(entry) : undefined;
+    if (taken !== undefined && !await taken) {
+      if (this.#mayEnd !== undefined) return;
+      changes = { ...changes, ...NOT_TAKEN };
+    }
     const now = this.#options.now();
     this.#countBytes(entry, changes.transferred);
     if (event === "transfer-started") entry.update({ startedAt: now });
@@ -233,6 +247,10 @@ export class TransferBook {
     return this.#writing;
   }
 
+  #takenBy({ progress }: TransferEntry): Promise<boolean> | undefined {
+    return this.#options.takenBy?.(progress.sessionId);
+  }
+
   #all(): TransferEntry[] {
     return [...this.#entries.values()];
   }
@@ -298,6 +316,16 @@ export class TransferBook {
     }
   }
 }
+
+/** How a transfer ends whose session was closed by us when the peer has not taken its cancel. */
+const NOT_TAKEN = {
+  state: "interrupted",
+  failure: {
+    code: "CONNECTION_LOST",
+    message: "the session was closed here, and the peer has not taken the cancel: it finds out " +
+      "when it misses this daemon",
+  },
+} as const;
 
 /** What tells a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
 const loggedOf = ({ transferId, protocolTransferId, direction, identity }: Transfer) => ({

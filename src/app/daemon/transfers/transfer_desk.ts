@@ -14,6 +14,7 @@ import type { FileSystem } from "../../../storage/file_system.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import { DAEMON_STOPPED } from "../../../storage/journal_record.ts";
 import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
@@ -21,7 +22,7 @@ import type { Scheduler } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
-import type { TransferEntry } from "./transfer_entry.ts";
+import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
 /** Options of a {@linkcode TransferDesk}. */
 export interface TransferDeskOptions {
@@ -181,21 +182,25 @@ export class TransferDesk {
   async sessionEnded(session: SessionTransfers, message: string): Promise<void> {
     this.#forgetEnded();
     if (this.#options.sessionWith(session.identity) !== undefined) return;
-    await this.#interrupt(message, ({ facts }) => facts.identity === session.identity);
+    const failure = { code: "CONNECTION_LOST", message };
+    await this.#interrupt(failure, ({ facts }) => facts.identity === session.identity);
   }
 
   /** The daemon stops: nothing is begun any more, and what has not begun is over. */
   async stop(message: string): Promise<void> {
     this.#stopping = true;
-    await this.#interrupt(message, () => true);
+    await this.#interrupt({ code: DAEMON_STOPPED, message }, () => true);
   }
 
-  async #interrupt(message: string, which: (entry: TransferEntry) => boolean): Promise<void> {
+  async #interrupt(
+    failure: TransferFailure,
+    which: (entry: TransferEntry) => boolean,
+  ): Promise<void> {
     const waiting = [...this.#outgoing].flatMap(([entry, transfer]) =>
       which(entry) ? [transfer] : []
     );
     for (const transfer of waiting) this.#options.scheduler.remove(transfer);
-    await Promise.all(waiting.map((transfer) => transfer.interrupt(message)));
+    await Promise.all(waiting.map((transfer) => transfer.interrupt(failure)));
   }
 
   #expectRunning(): void {

@@ -10,7 +10,11 @@ import {
   type TransferState,
   type WaitingFor,
 } from "../../../ipc/api/schemas.ts";
-import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
+import {
+  DAEMON_STOPPED,
+  MAX_DISPLAY_NAME,
+  type TransferRecord,
+} from "../../../storage/journal_record.ts";
 
 /** States in which nothing more happens. */
 const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
@@ -21,6 +25,12 @@ const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
 export function isEarlyEnd(state: TransferState): boolean {
   return FINAL.has(state) && state !== "completed";
 }
+
+/** What is still known of why it ended: the journal keeps the code. */
+const messageOfEarlier = (code: string): string =>
+  code === DAEMON_STOPPED
+    ? "the daemon stopped, or was killed, before it had ended: send it again"
+    : "it ended in an earlier run of the daemon";
 
 /** What a transfer is from its beginning. */
 export interface TransferFacts {
@@ -110,7 +120,7 @@ export class TransferEntry {
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
       ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
       ...(record.error === null ? {} : {
-        failure: { code: record.error, message: "it ended in an earlier run of the daemon" },
+        failure: { code: record.error, message: messageOfEarlier(record.error) },
       }),
     };
     return entry;
