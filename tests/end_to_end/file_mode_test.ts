@@ -47,6 +47,23 @@ Deno.test("file mode again over the files of the run before, in both orders", as
   }
 });
 
+Deno.test("an answer of an earlier run costs the offerer an attempt: it offers again when the answerer comes", async () => {
+  await using folder = await TempFolder.make();
+  const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
+  {
+    await using offerer = new Run(DAEMON, args.offerer);
+    await using answerer = new Run(DAEMON, args.answerer);
+    await assertBothExchange(offerer, answerer);
+  }
+  const stale = await Deno.readTextFile(folder.path("answer.json"));
+  await using offerer = new Run(DAEMON, args.offerer);
+  await offerer.said("offer written");
+  await Deno.writeTextFile(folder.path("answer.json"), stale);
+  await offerer.said("answer read");
+  await using answerer = new Run(DAEMON, args.answerer);
+  await assertBothExchange(offerer, answerer);
+});
+
 Deno.test("a half-written offer is waited for by the answerer, and left alone by the offerer", async () => {
   await using folder = await TempFolder.make();
   const half = '{"description":{"sdp_type":"offer","sd';

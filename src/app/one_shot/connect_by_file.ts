@@ -56,6 +56,8 @@ async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<
       );
       if (channel !== undefined) return channel;
       log.warn("the answer was replaced before the channel opened: offering again");
+      // Also the new one answers an offer that is given up.
+      answers.skip();
       await files.removeTheirs(connecting.signal);
     }
   } finally {
@@ -124,6 +126,8 @@ interface BundleSource {
   next(signal: AbortSignal): Promise<SignalBundle>;
   /** Resolves when the bundle that was read last has been replaced. */
   replaced(signal: AbortSignal): Promise<void>;
+  /** The bundle that replaced the last is not for us either. */
+  skip(): void;
 }
 
 /** The peer's half, from its file or, where it has none, from stdin. */
@@ -147,6 +151,10 @@ class FileSource implements BundleSource {
   async replaced(signal: AbortSignal): Promise<void> {
     this.#waiting = await this.#read(signal);
   }
+  skip(): void {
+    this.#taken = this.#waiting?.text ?? this.#taken;
+    this.#waiting = undefined;
+  }
   #read(signal: AbortSignal): Promise<ReadSignal<SignalBundle>> {
     const previous = this.#taken === undefined ? {} : { previous: this.#taken };
     return this.#watcher.next({ signal, ...previous });
@@ -165,6 +173,7 @@ class LineSource implements BundleSource {
   replaced(signal: AbortSignal): Promise<void> {
     return abortable(new Promise<never>(() => {}), signal);
   }
+  skip(): void {}
 }
 
 /** What `connect` brings, or undefined when the peer's bundle was replaced before. */
