@@ -19,7 +19,7 @@ import {
 } from "../../protocol/signal/bundle.ts";
 import type { ReadSignal, SignalFileWatcher } from "../../signaling/file/signal_file_watcher.ts";
 import { SignalFiles } from "../../signaling/file/signal_files.ts";
-import { readBundleLine, writeBundleLine } from "../../signaling/file/standard_streams.ts";
+import { readSignalLine, writeSignalLine } from "../../signaling/file/standard_streams.ts";
 import type { Channel } from "../../transport/channel.ts";
 import { loggedConnectOptions, type RunParts } from "./run_parts.ts";
 
@@ -116,8 +116,9 @@ async function publish(
   bundle: SignalBundle,
   signal: AbortSignal,
 ): Promise<void> {
-  if (path === STANDARD_STREAM) await writeBundleLine(bundle, signal);
-  else await files.publish(encodeBundle(bundle), signal);
+  if (path === STANDARD_STREAM) {
+    await writeSignalLine(encodeBundle(bundle), bundle.description.sdpType, signal);
+  } else await files.publish(encodeBundle(bundle), signal);
 }
 
 /** Where bundles come from. */
@@ -166,8 +167,8 @@ class LineSource implements BundleSource {
   constructor(kind: SdpType) {
     this.#kind = kind;
   }
-  next(signal: AbortSignal): Promise<SignalBundle> {
-    return readBundleLine(this.#kind, signal);
+  async next(signal: AbortSignal): Promise<SignalBundle> {
+    return parseBundle(await readSignalLine(this.#kind, signal), this.#kind);
   }
   /** A line can't be replaced. */
   replaced(signal: AbortSignal): Promise<void> {

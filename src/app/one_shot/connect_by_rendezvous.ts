@@ -89,9 +89,10 @@ async function connectAsAnswerer(
   }
   const connectOptions = loggedConnectOptions(options.scope, parts.signal);
   await using peer = await parts.connector.answer(offer, connectOptions);
+  handshake.sendAnswer(peer.answer);
   using phase = parts.phases.begin("the DataChannel to open");
   return await whileConnecting(
-    (signal) => handshake.keepAnswering(offer, peer.answer, signal),
+    (signal) => handshake.keepAnswering(signal),
     () => peer.connect(phase.signal),
   );
 }
