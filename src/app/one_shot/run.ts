@@ -6,10 +6,10 @@
 import type { OneShotOptions } from "./options.ts";
 import { logFor } from "../../log/log.ts";
 import type { Connector } from "../../transport/connector.ts";
-import { connectByFile } from "./connect_by_file.ts";
-import { connectByRendezvous } from "./connect_by_rendezvous.ts";
+import { connectByFile } from "../connect/file_route.ts";
+import { connectByRendezvous } from "../connect/rendezvous_route.ts";
 import { exchangePayload } from "./exchange_payload.ts";
-import { Phases } from "./phases.ts";
+import { Phases } from "../connect/phases.ts";
 
 const log = logFor("bolt-daemon");
 

@@ -25,7 +25,7 @@ import { WebHandshake } from "../../../signaling/rendezvous/web_handshake.ts";
 import { whileConnecting } from "../../../signaling/rendezvous/while_connecting.ts";
 import type { Channel } from "../../../transport/channel.ts";
 import type { ConnectOptions, Connector } from "../../../transport/connector.ts";
-import { candidateLogger } from "../../candidate_log.ts";
+import { candidateLogger } from "../../connect/candidate_log.ts";
 
 /** The label of a session's channel, as web clients name theirs. */
 const CHANNEL_LABEL = "fileTransfer";

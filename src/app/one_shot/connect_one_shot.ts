@@ -6,8 +6,8 @@
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { Pace } from "../../signaling/rendezvous/pace.ts";
 import type { ConnectOptions, Connector } from "../../transport/connector.ts";
-import { candidateLogger } from "../candidate_log.ts";
-import type { Phases } from "./phases.ts";
+import { candidateLogger } from "../connect/candidate_log.ts";
+import type { Phases } from "../connect/phases.ts";
 
 /** The parts of a run. */
 export interface RunParts {

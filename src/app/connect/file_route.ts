@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { FileOptions } from "./options.ts";
+import type { FileOptions } from "../one_shot/options.ts";
 import { abortable } from "../../base/deadline.ts";
 import { logFor } from "../../log/log.ts";
 import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
@@ -21,7 +21,7 @@ import type { ReadSignal, SignalFileWatcher } from "../../signaling/file/signal_
 import { SignalFiles } from "../../signaling/file/signal_files.ts";
 import { readSignalLine, writeSignalLine } from "../../signaling/file/standard_streams.ts";
 import type { Channel } from "../../transport/channel.ts";
-import { loggedConnectOptions, type RunParts } from "./run_parts.ts";
+import { loggedConnectOptions, type RunParts } from "../one_shot/connect_one_shot.ts";
 
 const log = logFor("bolt-daemon");
 /** The path that stands for stdin or stdout. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RendezvousOptions } from "./options.ts";
+import type { RendezvousOptions } from "../one_shot/options.ts";
 import { shownUrl } from "../../base/shown_url.ts";
 import { logFor } from "../../log/log.ts";
 import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
@@ -11,7 +11,7 @@ import { DaemonHandshake } from "../../signaling/rendezvous/daemon_handshake.ts"
 import { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
 import { whileConnecting } from "../../signaling/rendezvous/while_connecting.ts";
 import type { Channel } from "../../transport/channel.ts";
-import { loggedConnectOptions, type RunParts } from "./run_parts.ts";
+import { loggedConnectOptions, type RunParts } from "../one_shot/connect_one_shot.ts";
 
 const log = logFor("rendezvous");
 
