@@ -1,201 +1,164 @@
 /**
- * Connecting to the peer in file mode.
+ * Offer and answer in two files, or on standard streams: any of the two can be `-`.
  *
- * A run that starts before its peer may find the file of an earlier run and take it for the
- * peer's. So while the channel is not open both sides go on watching: when the file changes, the
- * attempt is given up and the next one is made with what is there now.
+ * A file is read anew until the channel is open: who writes it again replaces what was read before.
  *
  * @module
  */
-import type { FileOptions } from "../one_shot/options.ts";
-import { abortable } from "../../base/deadline.ts";
-import { logFor } from "../../log/log.ts";
-import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
-import {
-  encodeBundle,
-  parseBundle,
-  type SdpType,
-  type SignalBundle,
-} from "../../protocol/signal/bundle.ts";
+import type { SdpType } from "../../protocol/signal/bundle.ts";
 import type { ReadSignal, SignalFileWatcher } from "../../signaling/file/signal_file_watcher.ts";
 import { SignalFiles } from "../../signaling/file/signal_files.ts";
-import { readSignalLine, writeSignalLine } from "../../signaling/file/standard_streams.ts";
-import type { Channel } from "../../transport/channel.ts";
-import { loggedConnectOptions, type RunParts } from "../one_shot/connect_one_shot.ts";
+import type { SignalOwner } from "../../signaling/file/signal_owner.ts";
+import { writeSignalLine } from "../../signaling/file/standard_streams.ts";
+import type {
+  ConnectObserver,
+  Exchange,
+  ExchangeParts,
+  LocalDescription,
+  RemoteDescription,
+  Route,
+} from "./route.ts";
+import { type DescriptionSource, StreamSource } from "./stream_source.ts";
 
-const log = logFor("bolt-daemon");
 /** The path that stands for stdin or stdout. */
 const STANDARD_STREAM = "-";
 
-/** Exchanges offer and answer through files or standard streams, and connects. */
-export async function connectByFile(options: FileOptions, parts: RunParts): Promise<Channel> {
-  return options.role === "offerer"
-    ? await connectAsOfferer(options, parts)
-    : await connectAsAnswerer(options, parts);
+/** How a description is spelled as one line of text. */
+export interface TextSchema<Ours, Theirs> {
+  /** The line, without a line feed; `offer` is the peer's when ours is the answer. */
+  encode(local: LocalDescription<Ours>, offer?: RemoteDescription<Theirs>): string;
+  /** Parses the peer's `half`. @throws {SignalError} When the text is none. */
+  parse(text: string, half: SdpType): RemoteDescription<Theirs>;
 }
 
-async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<Channel> {
-  const { offer: offerPath, answer: answerPath } = options;
-  const files = await openFiles(options, parts);
-  const answers = sourceOf(files, "answer");
-  using exchange = parts.phases.begin(`the answer at ${nameOf(answerPath, "stdin")}`);
-  const connectOptions = loggedConnectOptions(options.scope, parts.signal);
-  let connecting: Disposable & { readonly signal: AbortSignal } | undefined;
-  try {
-    for (;;) {
-      await using peer = await parts.connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
-      await publish(files, offerPath, peer.offer, (connecting ?? exchange).signal);
-      log.info("offer written", { to: nameOf(offerPath, "stdout") });
-      const answer = await answers.next((connecting ?? exchange).signal);
-      log.info("answer read", { from: nameOf(answerPath, "stdin") });
-      connecting ??= parts.phases.begin("the DataChannel to open");
-      const channel = await unlessReplaced(
-        (signal) => peer.connect(answer, signal),
-        answers,
-        connecting.signal,
-      );
-      if (channel !== undefined) return channel;
-      log.warn("the answer was replaced before the channel opened: offering again");
-      // Also the new one answers an offer that is given up.
-      answers.skip();
-      await files.removeTheirs(connecting.signal);
-    }
-  } finally {
-    connecting?.[Symbol.dispose]();
+/** Options of a {@linkcode FileRoute}. */
+export interface FileRouteOptions<Ours, Theirs> {
+  /** Path of the offer, or `-`. */
+  readonly offer: string;
+  /** Path of the answer, or `-`. */
+  readonly answer: string;
+  /** Whose files are taken. */
+  readonly owner: SignalOwner;
+  /** What is written and read. */
+  readonly schema: TextSchema<Ours, Theirs>;
+}
+
+/** The way through files and standard streams. */
+export class FileRoute<Ours, Theirs> implements Route<Ours, Theirs> {
+  readonly #options: FileRouteOptions<Ours, Theirs>;
+
+  /** Touches nothing yet. */
+  constructor(options: FileRouteOptions<Ours, Theirs>) {
+    this.#options = options;
+  }
+
+  /** Judges the files before any is touched; a standard stream is none. */
+  async open(
+    { role, phases, observer }: ExchangeParts,
+  ): Promise<Exchange<Ours, Theirs>> {
+    const { offer, answer, owner, schema } = this.#options;
+    const [ours, theirs] = role === "offerer"
+      ? ["offer", "answer"] as const
+      : ["answer", "offer"] as const;
+    const paths = {
+      ...(offer === STANDARD_STREAM ? {} : { offer }),
+      ...(answer === STANDARD_STREAM ? {} : { answer }),
+    };
+    const parse = (text: string) => schema.parse(text, theirs);
+    const warn = (message: string) => observer.warn(message);
+    using preparing = phases.begin("the disk or network share of the signal files");
+    const files = await SignalFiles.open({ ours, paths, parse, owner, warn }, preparing.signal);
+    const source = files.theirs === undefined
+      ? new StreamSource(theirs, parse)
+      : new FileSource(files, files.theirs);
+    const awaited = `the ${theirs} at ${paths[theirs] ?? "stdin"}`;
+    const publish = (text: string, signal: AbortSignal) =>
+      paths[ours] === undefined ? writeSignalLine(text, ours, signal) : files.publish(text, signal);
+    return new FileExchange({ awaited, schema, source, publish, observer });
   }
 }
 
-async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise<Channel> {
-  const { offer: offerPath, answer: answerPath } = options;
-  const files = await openFiles(options, parts);
-  const offers = sourceOf(files, "offer");
-  using exchange = parts.phases.begin(`the offer at ${nameOf(offerPath, "stdin")}`);
-  let connecting: Disposable & { readonly signal: AbortSignal } | undefined;
-  try {
-    for (;;) {
-      const offer = await offers.next((connecting ?? exchange).signal);
-      log.info("offer read", { from: nameOf(offerPath, "stdin") });
-      const connectOptions = loggedConnectOptions(options.scope, parts.signal);
-      await using peer = await parts.connector.answer(offer, connectOptions);
-      await publish(files, answerPath, peer.answer, (connecting ?? exchange).signal);
-      log.info("answer written", { to: nameOf(answerPath, "stdout") });
-      connecting ??= parts.phases.begin("the DataChannel to open");
-      const channel = await unlessReplaced(
-        (signal) => peer.connect(signal),
-        offers,
-        connecting.signal,
-      );
-      if (channel !== undefined) return channel;
-      log.warn("the offer was replaced before the channel opened: answering the new one");
-    }
-  } finally {
-    connecting?.[Symbol.dispose]();
+interface FileExchangeParts<Ours, Theirs> {
+  readonly awaited: string;
+  readonly schema: TextSchema<Ours, Theirs>;
+  readonly source: DescriptionSource<RemoteDescription<Theirs>>;
+  readonly publish: (text: string, signal: AbortSignal) => Promise<void>;
+  readonly observer: ConnectObserver;
+}
+
+class FileExchange<Ours, Theirs> implements Exchange<Ours, Theirs> {
+  readonly #parts: FileExchangeParts<Ours, Theirs>;
+  #hasOffered = false;
+
+  constructor(parts: FileExchangeParts<Ours, Theirs>) {
+    this.#parts = parts;
+  }
+
+  get awaited(): string {
+    return this.#parts.awaited;
+  }
+
+  async offer(local: LocalDescription<Ours>, signal: AbortSignal) {
+    const { schema, source, publish, observer } = this.#parts;
+    // What is there, or has replaced what was there, answers an offer that was given up.
+    if (this.#hasOffered) await source.discard(signal);
+    this.#hasOffered = true;
+    await publish(schema.encode(local), signal);
+    observer.published?.("offer");
+    return await source.next(signal);
+  }
+
+  receiveOffer(signal: AbortSignal) {
+    return this.#parts.source.next(signal);
+  }
+
+  async answer(
+    local: LocalDescription<Ours>,
+    offer: RemoteDescription<Theirs>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { schema, publish, observer } = this.#parts;
+    await publish(schema.encode(local, offer), signal);
+    observer.published?.("answer");
+  }
+
+  replaced(_addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
+    return this.#parts.source.replaced(signal);
   }
 }
 
-/** The files of the run, judged before any is touched; a standard stream is none. */
-async function openFiles(
-  { role, offer, answer, owner }: FileOptions,
-  { phases }: RunParts,
-): Promise<SignalFiles<SignalBundle>> {
-  const ours = role === "offerer" ? "offer" : "answer";
-  const paths = {
-    ...(offer === STANDARD_STREAM ? {} : { offer }),
-    ...(answer === STANDARD_STREAM ? {} : { answer }),
-  };
-  using preparing = phases.begin("the disk or network share of the signal files");
-  return await SignalFiles.open(
-    { ours, paths, parse: parseBundle, owner, warn: (message) => log.warn(message) },
-    preparing.signal,
-  );
-}
+/** The peer's file. */
+class FileSource<T> implements DescriptionSource<T> {
+  readonly #files: SignalFiles<T>;
+  readonly #watcher: SignalFileWatcher<T>;
+  /** The text that was given or discarded last. */
+  #previous: string | undefined;
+  #waiting: ReadSignal<T> | undefined;
 
-async function publish(
-  files: SignalFiles<SignalBundle>,
-  path: string,
-  bundle: SignalBundle,
-  signal: AbortSignal,
-): Promise<void> {
-  if (path === STANDARD_STREAM) {
-    await writeSignalLine(encodeBundle(bundle), bundle.description.sdpType, signal);
-  } else await files.publish(encodeBundle(bundle), signal);
-}
-
-/** Where bundles come from. */
-interface BundleSource {
-  /** The next bundle that differs from the one before. */
-  next(signal: AbortSignal): Promise<SignalBundle>;
-  /** Resolves when the bundle that was read last has been replaced. */
-  replaced(signal: AbortSignal): Promise<void>;
-  /** The bundle that replaced the last is not for us either. */
-  skip(): void;
-}
-
-/** The peer's half, from its file or, where it has none, from stdin. */
-function sourceOf({ theirs }: SignalFiles<SignalBundle>, kind: SdpType): BundleSource {
-  return theirs === undefined ? new LineSource(kind) : new FileSource(theirs);
-}
-
-class FileSource implements BundleSource {
-  readonly #watcher: SignalFileWatcher<SignalBundle>;
-  #taken: string | undefined;
-  #waiting: ReadSignal<SignalBundle> | undefined;
-  constructor(watcher: SignalFileWatcher<SignalBundle>) {
+  constructor(files: SignalFiles<T>, watcher: SignalFileWatcher<T>) {
+    this.#files = files;
     this.#watcher = watcher;
   }
-  async next(signal: AbortSignal): Promise<SignalBundle> {
+
+  async next(signal: AbortSignal): Promise<T> {
     const found = this.#waiting ?? await this.#read(signal);
     this.#waiting = undefined;
-    this.#taken = found.text;
+    this.#previous = found.text;
     return found.value;
   }
+
   async replaced(signal: AbortSignal): Promise<void> {
     this.#waiting = await this.#read(signal);
   }
-  skip(): void {
-    this.#taken = this.#waiting?.text ?? this.#taken;
+
+  async discard(signal: AbortSignal): Promise<void> {
+    this.#previous = this.#waiting?.text ?? this.#previous;
     this.#waiting = undefined;
+    await this.#files.removeTheirs(signal);
   }
-  #read(signal: AbortSignal): Promise<ReadSignal<SignalBundle>> {
-    const previous = this.#taken === undefined ? {} : { previous: this.#taken };
+
+  #read(signal: AbortSignal): Promise<ReadSignal<T>> {
+    const previous = this.#previous === undefined ? {} : { previous: this.#previous };
     return this.#watcher.next({ signal, ...previous });
   }
 }
-
-class LineSource implements BundleSource {
-  readonly #kind: SdpType;
-  constructor(kind: SdpType) {
-    this.#kind = kind;
-  }
-  async next(signal: AbortSignal): Promise<SignalBundle> {
-    return parseBundle(await readSignalLine(this.#kind, signal), this.#kind);
-  }
-  /** A line can't be replaced. */
-  replaced(signal: AbortSignal): Promise<void> {
-    return abortable(new Promise<never>(() => {}), signal);
-  }
-  skip(): void {}
-}
-
-/** What `connect` brings, or undefined when the peer's bundle was replaced before. */
-async function unlessReplaced(
-  connect: (signal: AbortSignal) => Promise<Channel>,
-  source: BundleSource,
-  signal: AbortSignal,
-): Promise<Channel | undefined> {
-  const other = new AbortController();
-  const both = AbortSignal.any([signal, other.signal]);
-  let failure: { readonly error: unknown } | undefined;
-  // Whichever ends first ends the other; only the first failure is the cause.
-  const first = <T>(promise: Promise<T>): Promise<T | undefined> =>
-    promise.catch((error) => {
-      failure ??= { error };
-      return undefined;
-    }).finally(() => other.abort());
-  const replacing = source.replaced(both).then(() => true);
-  const [channel, replaced] = await Promise.all([first(connect(both)), first(replacing)]);
-  if (channel !== undefined || replaced) return channel;
-  throw failure?.error;
-}
-
-const nameOf = (path: string, stream: string): string => path === STANDARD_STREAM ? stream : path;

@@ -1,98 +1,67 @@
 /**
- * Connecting to the peer in rendezvous mode.
+ * Offer and answer as signals that a rendezvous server relays.
  *
  * @module
  */
-import type { RendezvousOptions } from "../one_shot/options.ts";
-import { shownUrl } from "../../base/shown_url.ts";
 import { logFor } from "../../log/log.ts";
-import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
-import { DaemonHandshake } from "../../signaling/rendezvous/daemon_handshake.ts";
+import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import type { Pace } from "../../signaling/rendezvous/pace.ts";
 import { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
-import { whileConnecting } from "../../signaling/rendezvous/while_connecting.ts";
-import type { Channel } from "../../transport/channel.ts";
-import { loggedConnectOptions, type RunParts } from "../one_shot/connect_one_shot.ts";
+import type { Exchange, ExchangeParts, Role, Route } from "./route.ts";
+import type { Phases } from "./phases.ts";
 
 const log = logFor("rendezvous");
 
-/** Registers, shakes hands, exchanges offer and answer, and connects. */
-export async function connectByRendezvous(
-  options: RendezvousOptions,
-  parts: RunParts,
-): Promise<Channel> {
-  await using client = await register(options, parts);
-  const context = {
-    room: options.room,
-    session: options.session,
-    self: options.self,
-    remote: options.remote,
-    scope: options.scope,
-  };
-  const { phaseTimeoutSecs } = options;
-  const handshake = new DaemonHandshake(client, { context, phaseTimeoutSecs, log });
-  return options.role === "offerer"
-    ? await connectAsOfferer(options, parts, handshake)
-    : await connectAsAnswerer(options, parts, handshake);
+/**
+ * What is said once we are registered: all that comes before the offer, then the descriptions. It
+ * decides which payloads are spoken: `daemon_v1.ts`, `web_v1.ts`.
+ */
+export type RendezvousDialect<Ours, Theirs> = (
+  client: RendezvousClient,
+  role: Role,
+  phases: Phases,
+) => Promise<Exchange<Ours, Theirs>>;
+
+/** Options of a {@linkcode RendezvousRoute}. */
+export interface RendezvousRouteOptions<Ours, Theirs> {
+  /** The server's WebSocket URL. */
+  readonly url: string;
+  /** Our own code. */
+  readonly self: PeerCode;
+  /** The only peer that is listened to. */
+  readonly remote: PeerCode;
+  /** Shown to others at the server. */
+  readonly deviceName: string;
+  /** What is said. */
+  readonly dialect: RendezvousDialect<Ours, Theirs>;
+  /** Time and chance of what is done at the server. @default {real ones} */
+  readonly pace?: Pace;
 }
 
-async function register(options: RendezvousOptions, parts: RunParts): Promise<RendezvousClient> {
-  using phase = parts.phases.begin("the rendezvous server's answer");
-  const { url, self, remote } = options;
-  const client = await RendezvousClient.register({
-    url,
-    self,
-    remote,
-    deviceName: "bolt-daemon",
-    signal: phase.signal,
-    log,
-    ...(parts.pace === undefined ? {} : { pace: parts.pace }),
-  });
-  log.info("registered", { peer_id: self, url: shownUrl(url) });
-  return client;
+/** The way through a rendezvous server. */
+export class RendezvousRoute<Ours, Theirs> implements Route<Ours, Theirs> {
+  readonly #options: RendezvousRouteOptions<Ours, Theirs>;
+
+  /** Connects to nothing yet. */
+  constructor(options: RendezvousRouteOptions<Ours, Theirs>) {
+    this.#options = options;
+  }
+
+  /** Registers, and says what comes before the offer. Leaves the server with `resources`. */
+  async open(
+    { role, phases, observer, resources }: ExchangeParts,
+  ): Promise<Exchange<Ours, Theirs>> {
+    const { dialect, ...server } = this.#options;
+    const client = resources.use(await register(server, phases));
+    observer.registered?.();
+    return await dialect(client, role, phases);
+  }
 }
 
-async function connectAsOfferer(
-  options: RendezvousOptions,
-  parts: RunParts,
-  handshake: DaemonHandshake,
-): Promise<Channel> {
-  {
-    using phase = parts.phases.begin(`the ack of peer '${options.remote}'`);
-    await handshake.hello(phase.signal);
-  }
-  const connectOptions = loggedConnectOptions(options.scope, parts.signal);
-  await using peer = await parts.connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
-  let answer;
-  {
-    using phase = parts.phases.begin(`the answer of peer '${options.remote}'`);
-    answer = await handshake.offer(peer.offer, phase.signal);
-    log.info("answer received", { peer: options.remote });
-  }
-  using phase = parts.phases.begin("the DataChannel to open");
-  return await peer.connect(answer, phase.signal);
-}
-
-async function connectAsAnswerer(
-  options: RendezvousOptions,
-  parts: RunParts,
-  handshake: DaemonHandshake,
-): Promise<Channel> {
-  {
-    using phase = parts.phases.begin(`the hello of peer '${options.remote}'`);
-    await handshake.acknowledge(phase.signal);
-  }
-  let offer;
-  {
-    using phase = parts.phases.begin(`the offer of peer '${options.remote}'`);
-    offer = await handshake.receiveOffer(phase.signal);
-    log.info("offer received", { peer: options.remote });
-  }
-  const connectOptions = loggedConnectOptions(options.scope, parts.signal);
-  await using peer = await parts.connector.answer(offer, connectOptions);
-  handshake.sendAnswer(peer.answer);
-  using phase = parts.phases.begin("the DataChannel to open");
-  return await whileConnecting(
-    (signal) => handshake.keepAnswering(signal),
-    () => peer.connect(phase.signal),
-  );
+async function register(
+  server: Omit<RendezvousRouteOptions<unknown, unknown>, "dialect">,
+  phases: Phases,
+): Promise<RendezvousClient> {
+  using phase = phases.begin("the rendezvous server's answer");
+  return await RendezvousClient.register({ ...server, signal: phase.signal, log });
 }
