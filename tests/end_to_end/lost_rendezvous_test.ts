@@ -8,7 +8,7 @@
 import { assert, assertStringIncludes } from "@std/assert";
 import { BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { type RendezvousServer, startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { openChannel } from "../../src/app/daemon/sessions/open_channel.ts";
+import { openChannel } from "../../src/app/daemon/sessions/connect_session.ts";
 import { Phases } from "../../src/app/connect/phases.ts";
 import { connectOneShot } from "../../src/app/one_shot/connect_one_shot.ts";
 import { Deadline } from "../../src/base/deadline.ts";

@@ -22,7 +22,7 @@ import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
-import { openChannel, type OpenedChannel } from "./open_channel.ts";
+import { openChannel, type OpenedChannel } from "./connect_session.ts";
 import { PeerSession, type TransferNews } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
