@@ -8,7 +8,7 @@
 import { assert, assertStringIncludes } from "@std/assert";
 import { BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { type RendezvousServer, startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { openChannel } from "../../src/app/daemon/sessions/connect_session.ts";
+import { connectSession } from "../../src/app/daemon/sessions/connect_session.ts";
 import { Phases } from "../../src/app/connect/phases.ts";
 import { connectOneShot } from "../../src/app/one_shot/connect_one_shot.ts";
 import { Deadline } from "../../src/base/deadline.ts";
@@ -62,10 +62,9 @@ const bySessions: Meet = (url, signal) => {
   const { connector } = new MemoryNetwork();
   const requests = meeting(url);
   const open = async (role: "offerer" | "answerer"): Promise<Channel> => {
-    const ephemeral = KeyPair.generate("ephemeral", random).publicKey;
-    const { channel } = await openChannel({
+    const { channel } = await connectSession({
       request: requests[role],
-      ephemeral,
+      freshKeys: () => KeyPair.generate("ephemeral", random),
       selfCode: code("self"),
       deviceName: role,
       connector,

@@ -96,16 +96,6 @@ export class SignalFiles<T> {
   }
 
   /**
-   * The peer's half, which has a path, as soon as it is there.
-   *
-   * @throws {SignalError} As {@linkcode SignalFileWatcher.next} does.
-   */
-  async read(signal: AbortSignal): Promise<T> {
-    if (this.theirs === undefined) throw new TypeError("the peer's half does not come in a file");
-    return (await this.theirs.next({ signal })).value;
-  }
-
-  /**
    * Removes the peer's half, which was used and is of no use any more.
    *
    * @throws {SignalError} As {@linkcode removeStaleFile} does.
