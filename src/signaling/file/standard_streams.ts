@@ -41,22 +41,28 @@ export async function readSignalLine(
   signal: AbortSignal,
   input: { read(buffer: Uint8Array): Promise<number | null> } = Deno.stdin,
 ): Promise<string> {
-  const line = new Uint8Array(MAX_BUNDLE_BYTES + 1);
+  const buffer = new Uint8Array(MAX_BUNDLE_BYTES + 1);
   let length = 0;
-  let ended = false;
-  while (!ended) {
-    const read = await readSome(input, line.subarray(length), signal);
+  let searched = 0;
+  for (let ended = false; !ended;) {
+    const read = await readSome(input, buffer.subarray(length), signal);
     ended = read === null;
-    const from = length;
     length += read ?? 0;
-    const lineFeed = line.subarray(from, length).indexOf(10);
-    const end = lineFeed >= 0 ? from + lineFeed : ended ? length : undefined;
-    if (end !== undefined) {
-      const text = new TextDecoder().decode(line.subarray(0, end));
+    let start = 0;
+    // One reading may bring several lines.
+    for (;;) {
+      const lineFeed = buffer.subarray(searched, length).indexOf(10);
+      if (lineFeed < 0 && !ended) break;
+      const end = lineFeed < 0 ? length : searched + lineFeed;
+      const text = new TextDecoder().decode(buffer.subarray(start, end));
       if (text.trim() !== "") return text;
-      line.copyWithin(0, end + 1, length);
-      length = Math.max(0, length - end - 1);
-    } else if (length === line.length) throw tooLarge(kind);
+      if (lineFeed < 0) break;
+      start = searched = end + 1;
+    }
+    buffer.copyWithin(0, start, length);
+    length -= start;
+    searched = length;
+    if (length === buffer.length) throw tooLarge(kind);
   }
   throw streamError(`stdin ended before the ${kind}: paste or pipe the peer's line`);
 }

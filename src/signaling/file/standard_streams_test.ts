@@ -43,6 +43,16 @@ Deno.test("a line is read however it is cut, and what follows it is left alone",
   }));
 });
 
+Deno.test("a line is read when it came together with empty ones, while the input stays open", async () => {
+  const open = () => new Promise<number | null>(() => {});
+  for (const before of ["\n", "\r\n", "\n".repeat(1000), " \n\n"]) {
+    const inputs = [inputOf(encode(before + encodeBundle(bundle) + "\n"))];
+    const input = { read: (buffer: Uint8Array) => inputs.pop()?.read(buffer) ?? open() };
+    const ends = AbortSignal.timeout(5000);
+    assertEquals(await readSignalLine("offer", ends, input), encodeBundle(bundle));
+  }
+});
+
 Deno.test("an input that ends before a bundle is a clear error", async () => {
   for (const text of ["", "\n\n", "  \n"]) {
     const error = await assertRejects(
