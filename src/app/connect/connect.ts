@@ -61,7 +61,7 @@ export async function connect<Ours extends Disposable, Theirs>(
     using made = new DisposableStack();
     const ours = made.use(fresh());
     await using owned = new AsyncDisposableStack();
-    const attempt = await exchangeHalves(exchange, ours, { ...parts, signal: wait.signal, owned });
+    const attempt = await exchangeHalves({ exchange, ours, signal: wait.signal }, parts, owned);
     if (attempts === 1) {
       observer.connecting?.();
       // One wait for all attempts: a peer that comes again and again does not hold us for ever.
@@ -89,20 +89,17 @@ interface Attempt<Theirs> {
   readonly addCandidate: (candidate: string) => void;
 }
 
-/** What an attempt is made with. */
-interface AttemptParts {
-  readonly connector: Connector;
-  readonly connection: ConnectOptions & { readonly label: string };
-  readonly observer: ConnectObserver;
+interface Half<Ours, Theirs> {
+  readonly exchange: Exchange<Ours, Theirs>;
+  readonly ours: Ours;
   readonly signal: AbortSignal;
-  /** Takes the peer connection, which is released when the attempt is over. */
-  readonly owned: AsyncDisposableStack;
 }
 
-async function offer<Ours, Theirs>(
-  exchange: Exchange<Ours, Theirs>,
-  ours: Ours,
-  { connector, connection, observer, signal, owned }: AttemptParts,
+/** @param owned Takes the peer connection, which is released when the attempt is over. */
+async function offer<Ours extends Disposable, Theirs>(
+  { exchange, ours, signal }: Half<Ours, Theirs>,
+  { connector, connection, observer }: ConnectParts<Ours, Theirs>,
+  owned: AsyncDisposableStack,
 ): Promise<Attempt<Theirs>> {
   const peer = owned.use(await connector.offer(connection));
   const remote = await exchange.offer({ bundle: peer.offer, ours }, signal);
@@ -114,10 +111,10 @@ async function offer<Ours, Theirs>(
   };
 }
 
-async function answer<Ours, Theirs>(
-  exchange: Exchange<Ours, Theirs>,
-  ours: Ours,
-  { connector, connection, observer, signal, owned }: AttemptParts,
+async function answer<Ours extends Disposable, Theirs>(
+  { exchange, ours, signal }: Half<Ours, Theirs>,
+  { connector, connection, observer }: ConnectParts<Ours, Theirs>,
+  owned: AsyncDisposableStack,
 ): Promise<Attempt<Theirs>> {
   const remote = await exchange.receiveOffer(signal);
   observer.received?.("offer");

@@ -12,7 +12,7 @@ import {
 } from "../../signaling/rendezvous/daemon_handshake.ts";
 import type { TextSchema } from "./file_route.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
-import type { Exchange, LocalDescription, RemoteDescription, Role } from "./route.ts";
+import type { RemoteDescription, Role } from "./route.ts";
 
 /** A bundle has nothing beside the connection: what is ours is nothing. */
 export const nothing = (): Disposable => ({ [Symbol.dispose]: () => {} });
@@ -25,13 +25,22 @@ export const BUNDLE_TEXT: TextSchema<unknown, undefined> = {
 
 /** Hello and ack, then bundles, over a rendezvous server. */
 export function daemonV1(options: DaemonHandshakeOptions): RendezvousDialect<unknown, undefined> {
+  const { context: { remote } } = options;
   return async (client, role, phases) => {
     const handshake = new DaemonHandshake(client, options);
-    const { context: { remote } } = options;
-    const awaited = role === "offerer" ? "ack" : "hello";
-    using phase = phases.begin(`the ${awaited} of peer '${remote}'`);
+    const [greeting, half] = role === "offerer" ? ["ack", "answer"] : ["hello", "offer"];
+    using phase = phases.begin(`the ${greeting} of peer '${remote}'`);
     await shakeHands(handshake, role, phase.signal);
-    return new BundleExchange(handshake, role, remote);
+    return {
+      awaited: `the ${half} of peer '${remote}'`,
+      offer: async ({ bundle }, signal) => described(await handshake.offer(bundle, signal), remote),
+      receiveOffer: async (signal) => described(await handshake.receiveOffer(signal), remote),
+      answer: ({ bundle }) => handshake.sendAnswer(bundle),
+      replaced: async (_addCandidate, signal) => {
+        await handshake.keepAnswering(signal);
+        await abortable(new Promise<never>(() => {}), signal);
+      },
+    };
   };
 }
 
@@ -44,41 +53,7 @@ export function shakeHands(
   return role === "offerer" ? handshake.hello(signal) : handshake.acknowledge(signal);
 }
 
-class BundleExchange implements Exchange<unknown, undefined> {
-  readonly awaited: string;
-  readonly #handshake: DaemonHandshake;
-  readonly #remote: PeerCode;
-
-  constructor(handshake: DaemonHandshake, role: Role, remote: PeerCode) {
-    this.#handshake = handshake;
-    this.#remote = remote;
-    this.awaited = `the ${role === "offerer" ? "answer" : "offer"} of peer '${remote}'`;
-  }
-
-  async offer({ bundle }: LocalDescription<unknown>, signal: AbortSignal) {
-    return described(await this.#handshake.offer(bundle, signal), this.#remote);
-  }
-
-  async receiveOffer(signal: AbortSignal) {
-    return described(await this.#handshake.receiveOffer(signal), this.#remote);
-  }
-
-  answer({ bundle }: LocalDescription<unknown>): Promise<void> {
-    this.#handshake.sendAnswer(bundle);
-    return Promise.resolve();
-  }
-
-  async replaced(_addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
-    await this.#handshake.keepAnswering(signal);
-    await abortable(new Promise<never>(() => {}), signal);
-  }
-}
-
 function described(bundle: SignalBundle, peerCode?: PeerCode): RemoteDescription<undefined> {
-  return {
-    bundle,
-    theirs: undefined,
-    ...(peerCode === undefined ? {} : { peerCode }),
-    deviceName: "",
-  };
+  const code = peerCode === undefined ? {} : { peerCode };
+  return { bundle, theirs: undefined, ...code, deviceName: "" };
 }

@@ -5,20 +5,13 @@
  *
  * @module
  */
+import { abortable } from "../../base/deadline.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
-import type { ReadSignal, SignalFileWatcher } from "../../signaling/file/signal_file_watcher.ts";
+import type { ReadSignal } from "../../signaling/file/signal_file_watcher.ts";
 import { SignalFiles } from "../../signaling/file/signal_files.ts";
 import type { SignalOwner } from "../../signaling/file/signal_owner.ts";
-import { writeSignalLine } from "../../signaling/file/standard_streams.ts";
-import type {
-  ConnectObserver,
-  Exchange,
-  ExchangeParts,
-  LocalDescription,
-  RemoteDescription,
-  Route,
-} from "./route.ts";
-import { type DescriptionSource, StreamSource } from "./stream_source.ts";
+import { readSignalLine, writeSignalLine } from "../../signaling/file/standard_streams.ts";
+import type { Exchange, LocalDescription, RemoteDescription, Route } from "./route.ts";
 
 /** The path that stands for stdin or stdout. */
 const STANDARD_STREAM = "-";
@@ -31,7 +24,7 @@ export interface TextSchema<Ours, Theirs> {
   parse(text: string, half: SdpType): RemoteDescription<Theirs>;
 }
 
-/** Options of a {@linkcode FileRoute}. */
+/** Options of {@linkcode fileRoute}. */
 export interface FileRouteOptions<Ours, Theirs> {
   /** Path of the offer, or `-`. */
   readonly offer: string;
@@ -43,52 +36,74 @@ export interface FileRouteOptions<Ours, Theirs> {
   readonly schema: TextSchema<Ours, Theirs>;
 }
 
-/** The way through files and standard streams. */
-export class FileRoute<Ours, Theirs> implements Route<Ours, Theirs> {
-  readonly #options: FileRouteOptions<Ours, Theirs>;
+/** The way through files and standard streams. Files are judged before any is touched. */
+export function fileRoute<Ours, Theirs>(
+  { offer, answer, owner, schema }: FileRouteOptions<Ours, Theirs>,
+): Route<Ours, Theirs> {
+  const paths = {
+    ...(offer === STANDARD_STREAM ? {} : { offer }),
+    ...(answer === STANDARD_STREAM ? {} : { answer }),
+  };
+  return {
+    async open({ role, phases, observer }) {
+      const [ours, theirs] = role === "offerer"
+        ? ["offer", "answer"] as const
+        : ["answer", "offer"] as const;
+      const parse = (text: string) => schema.parse(text, theirs);
+      const warn = (message: string) => observer.warn(message);
+      using preparing = phases.begin("the disk or network share of the signal files");
+      const files = await SignalFiles.open({ ours, paths, parse, owner, warn }, preparing.signal);
+      return new FileExchange({
+        awaited: `the ${theirs} at ${paths[theirs] ?? "stdin"}`,
+        read: (signal, previous) =>
+          files.theirs?.next({ signal, ...(previous === undefined ? {} : { previous }) }) ??
+            readLine(theirs, parse, signal, previous),
+        discard: (signal) => files.removeTheirs(signal),
+        publish: async (local, signal, remote) => {
+          const text = schema.encode(local, remote);
+          if (paths[ours] === undefined) await writeSignalLine(text, ours, signal);
+          else await files.publish(text, signal);
+          observer.published?.(ours);
+        },
+      });
+    },
+  };
+}
 
-  /** Touches nothing yet. */
-  constructor(options: FileRouteOptions<Ours, Theirs>) {
-    this.#options = options;
-  }
-
-  /** Judges the files before any is touched; a standard stream is none. */
-  async open(
-    { role, phases, observer }: ExchangeParts,
-  ): Promise<Exchange<Ours, Theirs>> {
-    const { offer, answer, owner, schema } = this.#options;
-    const [ours, theirs] = role === "offerer"
-      ? ["offer", "answer"] as const
-      : ["answer", "offer"] as const;
-    const paths = {
-      ...(offer === STANDARD_STREAM ? {} : { offer }),
-      ...(answer === STANDARD_STREAM ? {} : { answer }),
-    };
-    const parse = (text: string) => schema.parse(text, theirs);
-    const warn = (message: string) => observer.warn(message);
-    using preparing = phases.begin("the disk or network share of the signal files");
-    const files = await SignalFiles.open({ ours, paths, parse, owner, warn }, preparing.signal);
-    const source = files.theirs === undefined
-      ? new StreamSource(theirs, parse)
-      : new FileSource(files, files.theirs);
-    const awaited = `the ${theirs} at ${paths[theirs] ?? "stdin"}`;
-    const publish = (text: string, signal: AbortSignal) =>
-      paths[ours] === undefined ? writeSignalLine(text, ours, signal) : files.publish(text, signal);
-    return new FileExchange({ awaited, schema, source, publish, observer });
-  }
+/** The peer's line on stdin; there is one, which nothing replaces. */
+async function readLine<T>(
+  half: SdpType,
+  parse: (text: string) => T,
+  signal: AbortSignal,
+  previous: string | undefined,
+): Promise<ReadSignal<T>> {
+  if (previous !== undefined) return await abortable(new Promise<never>(() => {}), signal);
+  const text = await readSignalLine(half, signal);
+  return { text, value: parse(text) };
 }
 
 interface FileExchangeParts<Ours, Theirs> {
   readonly awaited: string;
-  readonly schema: TextSchema<Ours, Theirs>;
-  readonly source: DescriptionSource<RemoteDescription<Theirs>>;
-  readonly publish: (text: string, signal: AbortSignal) => Promise<void>;
-  readonly observer: ConnectObserver;
+  /** The peer's half, as soon as its text is not `previous`. */
+  readonly read: (
+    signal: AbortSignal,
+    previous: string | undefined,
+  ) => Promise<ReadSignal<RemoteDescription<Theirs>>>;
+  /** Removes the peer's half. */
+  readonly discard: (signal: AbortSignal) => Promise<void>;
+  readonly publish: (
+    local: LocalDescription<Ours>,
+    signal: AbortSignal,
+    remote?: RemoteDescription<Theirs>,
+  ) => Promise<void>;
 }
 
 class FileExchange<Ours, Theirs> implements Exchange<Ours, Theirs> {
   readonly #parts: FileExchangeParts<Ours, Theirs>;
-  #hasOffered = false;
+  /** The text of the peer's half that was read last. */
+  #previous: string | undefined;
+  /** What has replaced it. */
+  #replacement: ReadSignal<RemoteDescription<Theirs>> | undefined;
 
   constructor(parts: FileExchangeParts<Ours, Theirs>) {
     this.#parts = parts;
@@ -99,66 +114,36 @@ class FileExchange<Ours, Theirs> implements Exchange<Ours, Theirs> {
   }
 
   async offer(local: LocalDescription<Ours>, signal: AbortSignal) {
-    const { schema, source, publish, observer } = this.#parts;
-    // What is there, or has replaced what was there, answers an offer that was given up.
-    if (this.#hasOffered) await source.discard(signal);
-    this.#hasOffered = true;
-    await publish(schema.encode(local), signal);
-    observer.published?.("offer");
-    return await source.next(signal);
+    if (this.#replacement !== undefined) {
+      // It answers the offer that was given up.
+      this.#previous = this.#replacement.text;
+      this.#replacement = undefined;
+      await this.#parts.discard(signal);
+    }
+    await this.#parts.publish(local, signal);
+    return await this.receiveOffer(signal);
   }
 
-  receiveOffer(signal: AbortSignal) {
-    return this.#parts.source.next(signal);
+  async receiveOffer(signal: AbortSignal) {
+    const { text, value } = this.#replacement ?? await this.#read(signal);
+    this.#replacement = undefined;
+    this.#previous = text;
+    return value;
   }
 
-  async answer(
+  answer(
     local: LocalDescription<Ours>,
     offer: RemoteDescription<Theirs>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { schema, publish, observer } = this.#parts;
-    await publish(schema.encode(local, offer), signal);
-    observer.published?.("answer");
+    return this.#parts.publish(local, signal, offer);
   }
 
-  replaced(_addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
-    return this.#parts.source.replaced(signal);
-  }
-}
-
-/** The peer's file. */
-class FileSource<T> implements DescriptionSource<T> {
-  readonly #files: SignalFiles<T>;
-  readonly #watcher: SignalFileWatcher<T>;
-  /** The text that was given or discarded last. */
-  #previous: string | undefined;
-  #waiting: ReadSignal<T> | undefined;
-
-  constructor(files: SignalFiles<T>, watcher: SignalFileWatcher<T>) {
-    this.#files = files;
-    this.#watcher = watcher;
+  async replaced(_addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
+    this.#replacement = await this.#read(signal);
   }
 
-  async next(signal: AbortSignal): Promise<T> {
-    const found = this.#waiting ?? await this.#read(signal);
-    this.#waiting = undefined;
-    this.#previous = found.text;
-    return found.value;
-  }
-
-  async replaced(signal: AbortSignal): Promise<void> {
-    this.#waiting = await this.#read(signal);
-  }
-
-  async discard(signal: AbortSignal): Promise<void> {
-    this.#previous = this.#waiting?.text ?? this.#previous;
-    this.#waiting = undefined;
-    await this.#files.removeTheirs(signal);
-  }
-
-  #read(signal: AbortSignal): Promise<ReadSignal<T>> {
-    const previous = this.#previous === undefined ? {} : { previous: this.#previous };
-    return this.#watcher.next({ signal, ...previous });
+  #read(signal: AbortSignal) {
+    return this.#parts.read(signal, this.#previous);
   }
 }

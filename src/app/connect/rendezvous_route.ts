@@ -3,14 +3,12 @@
  *
  * @module
  */
-import { logFor } from "../../log/log.ts";
-import type { PeerCode } from "../../protocol/signal/peer_code.ts";
-import type { Pace } from "../../signaling/rendezvous/pace.ts";
-import { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
-import type { Exchange, ExchangeParts, Role, Route } from "./route.ts";
+import {
+  type RegisterOptions,
+  RendezvousClient,
+} from "../../signaling/rendezvous/rendezvous_client.ts";
 import type { Phases } from "./phases.ts";
-
-const log = logFor("rendezvous");
+import type { Exchange, Role, Route } from "./route.ts";
 
 /**
  * What is said once we are registered: all that comes before the offer, then the descriptions. It
@@ -22,46 +20,24 @@ export type RendezvousDialect<Ours, Theirs> = (
   phases: Phases,
 ) => Promise<Exchange<Ours, Theirs>>;
 
-/** Options of a {@linkcode RendezvousRoute}. */
-export interface RendezvousRouteOptions<Ours, Theirs> {
-  /** The server's WebSocket URL. */
-  readonly url: string;
-  /** Our own code. */
-  readonly self: PeerCode;
-  /** The only peer that is listened to. */
-  readonly remote: PeerCode;
-  /** Shown to others at the server. */
-  readonly deviceName: string;
-  /** What is said. */
-  readonly dialect: RendezvousDialect<Ours, Theirs>;
-  /** Time and chance of what is done at the server. @default {real ones} */
-  readonly pace?: Pace;
-}
-
-/** The way through a rendezvous server. */
-export class RendezvousRoute<Ours, Theirs> implements Route<Ours, Theirs> {
-  readonly #options: RendezvousRouteOptions<Ours, Theirs>;
-
-  /** Connects to nothing yet. */
-  constructor(options: RendezvousRouteOptions<Ours, Theirs>) {
-    this.#options = options;
-  }
-
-  /** Registers, and says what comes before the offer. Leaves the server with `resources`. */
-  async open(
-    { role, phases, observer, resources }: ExchangeParts,
-  ): Promise<Exchange<Ours, Theirs>> {
-    const { dialect, ...server } = this.#options;
-    const client = resources.use(await register(server, phases));
-    observer.registered?.();
-    return await dialect(client, role, phases);
-  }
+/** The way through a rendezvous server, which is left when the exchange is over. */
+export function rendezvousRoute<Ours, Theirs>(
+  server: Omit<RegisterOptions, "signal">,
+  dialect: RendezvousDialect<Ours, Theirs>,
+): Route<Ours, Theirs> {
+  return {
+    async open({ role, phases, observer, resources }) {
+      const client = resources.use(await register(server, phases));
+      observer.registered?.();
+      return await dialect(client, role, phases);
+    },
+  };
 }
 
 async function register(
-  server: Omit<RendezvousRouteOptions<unknown, unknown>, "dialect">,
+  server: Omit<RegisterOptions, "signal">,
   phases: Phases,
 ): Promise<RendezvousClient> {
   using phase = phases.begin("the rendezvous server's answer");
-  return await RendezvousClient.register({ ...server, signal: phase.signal, log });
+  return await RendezvousClient.register({ ...server, signal: phase.signal });
 }

@@ -81,7 +81,7 @@ export interface Exchange<Ours, Theirs> {
     local: LocalDescription<Ours>,
     offer: RemoteDescription<Theirs>,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<void> | void;
   /**
    * Goes on while the channel is being made: passes candidates on that come late, sends again what
    * was lost. Resolves when the peer's half was replaced, so that this attempt leads nowhere.

@@ -19,12 +19,11 @@ import {
   DaemonHandshake,
   type DaemonHandshakeOptions,
 } from "../../signaling/rendezvous/daemon_handshake.ts";
-import type { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
 import { WebHandshake } from "../../signaling/rendezvous/web_handshake.ts";
 import { shakeHands } from "./daemon_v1.ts";
 import type { TextSchema } from "./file_route.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
-import type { Exchange, LocalDescription, RemoteDescription, Role } from "./route.ts";
+import type { LocalDescription, RemoteDescription } from "./route.ts";
 
 /** What a session makes for one attempt, as far as its descriptions tell of it. */
 export interface SessionMaterial {
@@ -46,7 +45,7 @@ export function webText(
     },
     parse: (text, half) => {
       const signal = parseWebSignal(parseJsonObject(text));
-      if (signal.type === half) return described(signal, { deviceName: signal.deviceName ?? "" });
+      if (signal.type === half) return described(signal, signal.deviceName ?? "");
       throw new SignalError(
         "BUNDLE_INVALID",
         `the file holds no ${half} of a session: check the paths`,
@@ -68,80 +67,44 @@ export interface WebV1Options {
 }
 
 /** Hello and ack unless the peer is a web client, then descriptions, over a rendezvous server. */
-export function webV1(options: WebV1Options): RendezvousDialect<SessionMaterial, WebDescription> {
+export function webV1(
+  { self, remote, greeting, log }: WebV1Options,
+): RendezvousDialect<SessionMaterial, WebDescription> {
   return async (client, role, phases) => {
-    const { self, remote, greeting, log } = options;
     if (greeting !== undefined) {
       using phase = phases.begin(`peer '${remote}' to shake hands`);
       await shakeHands(new DaemonHandshake(client, greeting), role, phase.signal);
     }
     const web = greeting === undefined;
     const handshake = new WebHandshake(client, { self, remote, web, log });
-    return new DescriptionExchange(client, handshake, role, options);
+    const own = ({ bundle, ours: { publicKey } }: LocalDescription<SessionMaterial>) => ({
+      publicKey,
+      peerCode: self,
+      sdp: bundle.description.sdp,
+    });
+    const come = (description: WebDescription) => ({
+      ...described(description, client.remoteDeviceName, handshake.earlyCandidates),
+      peerCode: remote,
+    });
+    return {
+      awaited: `the ${role === "offerer" ? "answer" : "offer"} of peer '${remote}'`,
+      offer: async (local, signal) => come(await handshake.offer(own(local), signal)),
+      receiveOffer: async (signal) => come(await handshake.receiveOffer(signal)),
+      answer: (local) => handshake.sendAnswer(own(local)),
+      replaced: async (addCandidate, signal) => {
+        await handshake.trickle(addCandidate, signal);
+        await abortable(new Promise<never>(() => {}), signal);
+      },
+    };
   };
 }
 
-class DescriptionExchange implements Exchange<SessionMaterial, WebDescription> {
-  readonly awaited: string;
-  readonly #client: RendezvousClient;
-  readonly #handshake: WebHandshake;
-  readonly #self: PeerCode;
-  readonly #remote: PeerCode;
-
-  constructor(
-    client: RendezvousClient,
-    handshake: WebHandshake,
-    role: Role,
-    { self, remote }: WebV1Options,
-  ) {
-    this.#client = client;
-    this.#handshake = handshake;
-    this.#self = self;
-    this.#remote = remote;
-    this.awaited = `the ${role === "offerer" ? "answer" : "offer"} of peer '${remote}'`;
-  }
-
-  async offer(local: LocalDescription<SessionMaterial>, signal: AbortSignal) {
-    return this.#described(await this.#handshake.offer(this.#spelled(local), signal));
-  }
-
-  async receiveOffer(signal: AbortSignal) {
-    return this.#described(await this.#handshake.receiveOffer(signal));
-  }
-
-  answer(local: LocalDescription<SessionMaterial>): Promise<void> {
-    this.#handshake.sendAnswer(this.#spelled(local));
-    return Promise.resolve();
-  }
-
-  async replaced(addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
-    await this.#handshake.trickle(addCandidate, signal);
-    await abortable(new Promise<never>(() => {}), signal);
-  }
-
-  #spelled({ bundle, ours: { publicKey } }: LocalDescription<SessionMaterial>) {
-    return { publicKey, peerCode: this.#self, sdp: bundle.description.sdp };
-  }
-
-  #described(description: WebDescription): RemoteDescription<WebDescription> {
-    return described(description, {
-      candidates: this.#handshake.earlyCandidates,
-      peerCode: this.#remote,
-      deviceName: this.#client.remoteDeviceName,
-    });
-  }
-}
-
-/** What a description tells, with what the route tells beside it. */
 function described(
   theirs: WebDescription,
-  { candidates = [], ...told }: {
-    readonly candidates?: readonly string[];
-    readonly peerCode?: PeerCode;
-    readonly deviceName: string;
-  },
+  deviceName: string,
+  candidates: readonly string[] = [],
 ): RemoteDescription<WebDescription> {
   const { type: sdpType, sdp } = theirs;
   const listed = candidates.map((candidate) => ({ candidate, mid: "0" }));
-  return { bundle: { description: { sdpType, sdp }, candidates: listed }, theirs, ...told };
+  return { bundle: { description: { sdpType, sdp }, candidates: listed }, theirs, deviceName };
 }

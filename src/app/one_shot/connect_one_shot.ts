@@ -14,9 +14,9 @@ import type { Connector } from "../../transport/connector.ts";
 import { candidateLogger } from "../connect/candidate_log.ts";
 import { connect } from "../connect/connect.ts";
 import { BUNDLE_TEXT, daemonV1, nothing } from "../connect/daemon_v1.ts";
-import { FileRoute } from "../connect/file_route.ts";
+import { fileRoute } from "../connect/file_route.ts";
 import type { Phases } from "../connect/phases.ts";
-import { RendezvousRoute } from "../connect/rendezvous_route.ts";
+import { rendezvousRoute } from "../connect/rendezvous_route.ts";
 import type { ConnectObserver, Route } from "../connect/route.ts";
 
 const log = logFor("bolt-daemon");
@@ -43,7 +43,7 @@ export async function connectOneShot(
   const isByFile = options.signal === "file";
   const { channel } = await connect({
     role,
-    route: isByFile ? new FileRoute({ ...options, schema: BUNDLE_TEXT }) : byServer(options, pace),
+    route: isByFile ? fileRoute({ ...options, schema: BUNDLE_TEXT }) : byServer(options, pace),
     phases,
     observer: isByFile ? fileLines(options) : serverLines(options),
     fresh: nothing,
@@ -53,20 +53,14 @@ export async function connectOneShot(
   return channel;
 }
 
-function byServer(
-  options: RendezvousOptions,
-  pace: Pace | undefined,
-): Route<unknown, undefined> {
+function byServer(options: RendezvousOptions, pace: Pace | undefined): Route<unknown, undefined> {
   const { url, self, remote, room, session, scope, phaseTimeoutSecs } = options;
   const context = { room, session, self, remote, scope };
-  return new RendezvousRoute({
-    url,
-    self,
-    remote,
-    deviceName: "bolt-daemon",
-    dialect: daemonV1({ context, phaseTimeoutSecs, log: rendezvousLog }),
-    ...(pace === undefined ? {} : { pace }),
-  });
+  const own = { deviceName: "bolt-daemon", log: rendezvousLog };
+  return rendezvousRoute(
+    { url, self, remote, ...own, ...(pace === undefined ? {} : { pace }) },
+    daemonV1({ context, phaseTimeoutSecs, log: rendezvousLog }),
+  );
 }
 
 function fileLines(paths: FileOptions): ConnectObserver {

@@ -14,9 +14,9 @@ import type { Pace } from "../../../signaling/rendezvous/pace.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../connect/candidate_log.ts";
 import { connect, type Connected } from "../../connect/connect.ts";
-import { FileRoute } from "../../connect/file_route.ts";
+import { fileRoute } from "../../connect/file_route.ts";
 import { Phases } from "../../connect/phases.ts";
-import { RendezvousRoute } from "../../connect/rendezvous_route.ts";
+import { rendezvousRoute } from "../../connect/rendezvous_route.ts";
 import type { Route } from "../../connect/route.ts";
 import { type SessionMaterial, webText, webV1 } from "../../connect/web_v1.ts";
 
@@ -73,24 +73,16 @@ function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDesc
   const { request, selfCode, deviceName, pace } = options;
   if (request.signal === "file") {
     const { offer, answer, signalOwner: owner = "any" } = request;
-    return new FileRoute({ offer, answer, owner, schema: webText({ self: selfCode, deviceName }) });
+    return fileRoute({ offer, answer, owner, schema: webText({ self: selfCode, deviceName }) });
   }
   const context = contextOf(request, selfCode);
   const { self, remote } = context;
+  const who = { self, remote, log: rendezvousLog };
   const greeting = { context, phaseTimeoutSecs: phaseSecsOf(request), log: rendezvousLog };
-  return new RendezvousRoute({
-    url: request.rendezvousUrl,
-    self,
-    remote,
-    deviceName,
-    dialect: webV1({
-      self,
-      remote,
-      log: rendezvousLog,
-      ...(request.web === true ? {} : { greeting }),
-    }),
-    ...(pace === undefined ? {} : { pace }),
-  });
+  return rendezvousRoute(
+    { ...who, url: request.rendezvousUrl, deviceName, ...(pace === undefined ? {} : { pace }) },
+    webV1({ ...who, ...(request.web === true ? {} : { greeting }) }),
+  );
 }
 
 function contextOf(
