@@ -24,6 +24,13 @@ const MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
   "main.ts": ["base", "log", "protocol", "transport", "app", "cli"],
 };
 
+/** Folders inside a layer, and those of its layer that each may import from. */
+const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
+  "app/connect": [],
+  "app/one_shot": ["app/connect"],
+  "app/daemon": ["app/connect"],
+};
+
 /** Libraries and the only place that may import each. */
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
@@ -66,6 +73,17 @@ Deno.test("imports between the folders of src point one way", () => {
     if (!one.from.startsWith(".") || one.from.endsWith("/deno.json")) return false;
     const [importer, imported] = [layerOf(one.file), layerOf(target(one))];
     return importer !== imported && !MAY_IMPORT[importer]?.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("the two programs know nothing of each other, nor what they share of them", () => {
+  const folderOf = (path: string) => path.split("/").slice(0, 2).join("/");
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [folderOf(one.file), folderOf(target(one))];
+    const allowed = MAY_IMPORT_INSIDE[importer];
+    return allowed !== undefined && imported !== importer && layerOf(imported) === "app" &&
+      !allowed.includes(imported);
   });
   assertEquals(wrong, []);
 });

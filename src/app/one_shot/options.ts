@@ -7,11 +7,10 @@ import type { LogFormat, LogLevel } from "../../log/log.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
 import type { SignalOwner } from "../../signaling/file/signal_owner.ts";
+import type { Role } from "../connect/route.ts";
 
 /** Which side makes the offer. */
-export const ROLES = ["offerer", "answerer"] as const;
-/** A role. */
-export type Role = typeof ROLES[number];
+export const ROLES = ["offerer", "answerer"] as const satisfies readonly Role[];
 
 /** Whose signal files can be taken. */
 export const SIGNAL_OWNERS: readonly SignalOwner[] = ["own", "any"];

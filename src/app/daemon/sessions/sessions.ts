@@ -9,11 +9,7 @@ import type { EventHub } from "../../../ipc/event_hub.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import { type PairRequest, peerText, type Session as SessionView } from "../../../ipc/schemas.ts";
 import type { Log } from "../../../log/log.ts";
-import {
-  type EphemeralKeyPair,
-  type IdentityPublicKey,
-  KeyPair,
-} from "../../../protocol/crypto/keys.ts";
+import { type IdentityPublicKey, KeyPair } from "../../../protocol/crypto/keys.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
@@ -24,7 +20,7 @@ import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
-import { openChannel, type OpenedChannel } from "./open_channel.ts";
+import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession, type TransferNews } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
@@ -232,11 +228,11 @@ export class Sessions {
   }
 
   async #run(entry: Entry, request: PairRequest): Promise<void> {
-    const { random, log, tally } = this.#options;
-    const ephemeral = KeyPair.generate("ephemeral", random);
+    const { log, tally } = this.#options;
     try {
-      const opened = await this.#open(entry, request, ephemeral);
-      const end = await this.#carry(entry, opened, ephemeral);
+      const connection = await this.#connect(entry, request);
+      using _keys = connection.ours;
+      const end = await this.#carry(entry, connection);
       this.#conclude(entry, end);
     } catch (error) {
       const code = error instanceof DaemonError ? error.code : "SESSION_FAILED";
@@ -251,39 +247,31 @@ export class Sessions {
       tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
-      ephemeral[Symbol.dispose]();
       // It is told of for a while, and must not keep its connection's memory for so long.
       delete entry.peer;
       delete entry.transfers;
     }
   }
 
-  async #open(
-    entry: Entry,
-    request: PairRequest,
-    ephemeral: EphemeralKeyPair,
-  ): Promise<OpenedChannel> {
-    const { loadConnector, selfCode, deviceName } = this.#options;
+  async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
+    const { loadConnector, selfCode, deviceName, random } = this.#options;
     const connector = await loadConnector();
-    return await openChannel({
+    return await connectSession({
       request,
       connector,
       selfCode,
       deviceName,
-      ephemeral: ephemeral.publicKey,
+      freshKeys: () => KeyPair.generate("ephemeral", random),
       signal: entry.abort.signal,
       onConnecting: () => this.#update(entry, { state: "connecting" }),
     });
   }
 
   /** Runs the protocol over the open channel, to its end. */
-  async #carry(
-    entry: Entry,
-    opened: OpenedChannel,
-    ephemeral: EphemeralKeyPair,
-  ): Promise<SessionEnd> {
+  async #carry(entry: Entry, connection: SessionConnection): Promise<SessionEnd> {
     const { identity, random } = this.#options;
-    const { channel, remoteEphemeral, peerCode, deviceName } = opened;
+    const { channel, ours: ephemeral, theirs, peerCode, deviceName } = connection;
+    const { publicKey: remoteEphemeral } = theirs;
     this.#update(entry, {
       state: "handshaking",
       ...(peerCode === undefined ? {} : { peerCode }),
