@@ -24,7 +24,7 @@ import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
-import { TransferBook } from "./transfers/transfer_book.ts";
+import { MAX_ENTRIES, TransferBook } from "./transfers/transfer_book.ts";
 import { TransferDesk } from "./transfers/transfer_desk.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
@@ -32,6 +32,12 @@ import { PairingDesk } from "./trust/pairing_desk.ts";
 
 const log = logFor("bolt-daemon");
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
+
+/**
+ * Transfers of a session that are under way at most, one each way: what is queued may fill the
+ * journal, and they have room beside it.
+ */
+const TRANSFERS_PER_SESSION = 2;
 
 /** What the entry gives the daemon. */
 export interface DaemonParts {
@@ -166,6 +172,7 @@ export class Daemon {
       dataDir: resolve(options.dataDir),
       ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
       onAbort: options.onInterrupt,
+      maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers,
       log,
     });
     // Only the public half is needed: identities are claimed and pinned.
