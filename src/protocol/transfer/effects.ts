@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FinalState } from "../../base/transfer_states.ts";
 import type { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { IncomingFile, ReceivedChunk } from "./file_receiver.ts";
@@ -14,7 +15,8 @@ export type Side = "local" | "remote";
 export type Direction = "outgoing" | "incoming";
 
 /** How a transfer ended. */
-export type TransferOutcome =
+export type TransferOutcome = Extract<
+  FinalState,
   /**
    * All received and verified; or all sent. The protocol has no acknowledgement: a receiver that
    * finds the file broken afterwards ends the session with INTEGRITY_FAILED, and one that cancels
@@ -24,7 +26,8 @@ export type TransferOutcome =
   /** Declined, cancelled, timed out or given up. */
   | "cancelled"
   /** Broken; `error` says how. What was received is not the file and is to be discarded. */
-  | "failed";
+  | "failed"
+>;
 
 /** Why the core itself cancelled a transfer: nobody answered its offer, or the peer's goes first. */
 export type CancelReason = "unanswered" | "crossed";

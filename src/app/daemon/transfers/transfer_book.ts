@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
+import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
@@ -13,12 +14,7 @@ import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
 import type { Tally } from "../tally.ts";
-import {
-  isEarlyEnd,
-  TransferEntry,
-  type TransferFacts,
-  type TransferProgress,
-} from "./transfer_entry.ts";
+import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
 export const MAX_ENTRIES = 1000;
@@ -105,8 +101,9 @@ export class TransferBook {
     changes: Partial<TransferProgress>,
     event?: TransferEventType,
   ): Promise<void> {
-    const early = changes.state !== undefined && isEarlyEnd(changes.state);
-    if (early && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
+    const { state } = changes;
+    const isEarly = state !== undefined && isFinal(state) && state !== "completed";
+    if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
     const now = this.#options.now();
     this.#countBytes(entry, changes.transferred);
     if (event === "transfer-started") entry.update({ startedAt: now });
