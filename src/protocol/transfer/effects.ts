@@ -18,9 +18,9 @@ export type Direction = "outgoing" | "incoming";
 export type TransferOutcome = Extract<
   FinalState,
   /**
-   * All received and verified; or all sent. The protocol has no acknowledgement: a receiver that
-   * finds the file broken afterwards ends the session with INTEGRITY_FAILED, and one that cancels
-   * before it has all makes this end a `transfer-ended-late`.
+   * All received, and to be verified against the offer's hash; or all sent. The protocol has no
+   * acknowledgement: a receiver that finds the file broken ends the session with INTEGRITY_FAILED,
+   * and one that cancels before it has all makes this end a `transfer-ended-late`.
    */
   | "completed"
   /** Declined, cancelled, timed out or given up. */
@@ -104,8 +104,6 @@ export interface EndedEffect {
   readonly error?: ProtocolError;
   /** Why, when the core cancelled it by itself. */
   readonly reason?: CancelReason;
-  /** The received file was checked against a hash that the peer gave. */
-  readonly hashVerified?: boolean;
 }
 
 /**

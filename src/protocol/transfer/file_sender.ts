@@ -1,9 +1,9 @@
 /**
- * Sending one accepted file: which bytes come next, and whether they are still the file offered.
+ * Sending one accepted file: which bytes come next. That they are still those that were offered is
+ * for who reads them to say.
  *
  * @module
  */
-import { Sha256 } from "../crypto/sha256.ts";
 import { MisuseError } from "../errors.ts";
 import type { FileOffer } from "../messages/inner_message.ts";
 
@@ -26,20 +26,16 @@ export interface TakenChunk {
   readonly index: number;
   /** Whether it is the last chunk. */
   readonly last: boolean;
-  /** The file no longer has the hash that was offered. Known with the last piece only. */
-  readonly changed: boolean;
 }
 
 /** The position in a file that is being sent. */
 export class FileSender {
   readonly #file: OutgoingFile;
-  readonly #hash: Sha256 | undefined;
   #next = 0;
 
   /** Starts at the file's first byte. */
   constructor(file: OutgoingFile) {
     this.#file = file;
-    this.#hash = file.fileHash === undefined ? undefined : new Sha256();
   }
 
   /** The next piece, or undefined when all were taken. */
@@ -64,14 +60,6 @@ export class FileSender {
       );
     }
     this.#next++;
-    this.#hash?.update(plaintext);
-    const last = this.#next === this.#file.totalChunks;
-    return { index: next.index, last, changed: last && !this.#matches() };
-  }
-
-  #matches(): boolean {
-    const { fileHash } = this.#file;
-    return this.#hash === undefined || fileHash === undefined ||
-      this.#hash.finish().equals(fileHash);
+    return { index: next.index, last: this.#next === this.#file.totalChunks };
   }
 }

@@ -33,7 +33,6 @@ const MAX_REASON = 200;
 interface EndDetails {
   readonly error?: ProtocolError | undefined;
   readonly reason?: CancelReason | undefined;
-  readonly hashVerified?: boolean | undefined;
 }
 
 /** What a session gives its transfers to work with. */
@@ -256,10 +255,7 @@ export class TransferTable implements Transfers {
     if (live?.work.file.transferId !== id) return this.#lately(id);
     const { file, flow } = live.work;
     if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
-    const { index, last, changed } = flow.take(plaintext);
-    if (changed) {
-      return this.fail(id, `${file.size} bytes were offered and have changed while being sent`);
-    }
+    const { index, last } = flow.take(plaintext);
     const { chunk, ratchet } = live.codec.encode(plaintext);
     const { transferId, filename, totalChunks, size: fileSize, fileHash } = file;
     const message = {
@@ -436,9 +432,9 @@ export class TransferTable implements Transfers {
   }
 
   #finishReceiving(live: LiveTransfer<IncomingWork>, receiver: FileReceiver): void {
-    const hashVerified = receiver.finish();
+    receiver.finish();
     this.#receivedWhole.add(live.work.file.transferId);
-    this.#end(live, "completed", "remote", "all was received", { hashVerified });
+    this.#end(live, "completed", "remote", "all was received");
   }
 
   #setPaused(id: TransferId, paused: boolean, now: number): readonly TransferEffect[] {
@@ -477,7 +473,7 @@ export class TransferTable implements Transfers {
     outcome: TransferOutcome,
     by: Side,
     message: string,
-    { error, reason, hashVerified }: EndDetails = {},
+    { error, reason }: EndDetails = {},
   ): void {
     const { transferId } = live.work.file;
     live[Symbol.dispose]();
@@ -494,7 +490,6 @@ export class TransferTable implements Transfers {
       message,
       ...(error === undefined ? {} : { error }),
       ...(reason === undefined ? {} : { reason }),
-      ...(hashVerified === undefined ? {} : { hashVerified }),
     });
   }
 

@@ -311,7 +311,14 @@ export class IncomingTransfer implements Work {
       }, "transfer-finished");
     } catch (error) {
       const code = error instanceof StorageError ? error.code : "TRANSFER_FAILED";
-      this.#ownFailure = { code, message: messageOf(error) };
+      const isOther = code === "HASH_MISMATCH";
+      this.#ownFailure = { code: isOther ? "INTEGRITY_FAILED" : code, message: messageOf(error) };
+      if (isOther) {
+        this.#options.session.peer.fail(
+          "INTEGRITY_FAILED",
+          "the received file does not have the offered hash",
+        );
+      }
       await this.#takeBack(ended);
     }
   }

@@ -214,15 +214,15 @@ class Attempt {
   }
 
   async run(): Promise<"done" | "again"> {
-    const { status, hash, path } = this.#source;
+    const { status, hash: fileHash, path } = this.#source;
     const chunkSize = this.#chunkSize;
     this.#peer.act((transfers, now) => {
-      const file = { filename: basename(path), size: status.size, fileHash: hash, chunkSize };
+      const file = { filename: basename(path), size: status.size, fileHash, chunkSize };
       const { transferId, effects } = transfers.offer(file, now);
       this.#wireId = transferId;
       this.#book.change(this.#entry, {
         state: "offered",
-        fileHash: hash,
+        fileHash,
         sessionId: this.#session.sessionId,
         protocolTransferId: transferId,
       }, "transfer-offered");

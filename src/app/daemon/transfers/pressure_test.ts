@@ -6,6 +6,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { Hash } from "node:crypto";
 import { EventHub } from "../../../ipc/event_hub.ts";
 import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
@@ -351,4 +352,29 @@ Deno.test("a file that came whole and can't be kept is not completed for its sen
   flow.receiver.folder.fs.inject({ on: "link", action: { fail: "EIO" } });
   await flow.accept();
   assertEquals(await flow.ends(), ["cancelled", "failed"]);
+});
+
+/** Counts the bytes that any hash of this process is fed, until it is disposed. */
+function countHashed(): Disposable & { bytes: number } {
+  const { update } = Hash.prototype;
+  const count = { bytes: 0, [Symbol.dispose]: () => void (Hash.prototype.update = update) };
+  Hash.prototype.update = function (
+    this: Hash,
+    data: string | { byteLength: number },
+    encoding?: unknown,
+  ) {
+    if (typeof data !== "string") count.bytes += data.byteLength;
+    return Reflect.apply(update, this, [data, encoding]);
+  };
+  return count;
+}
+
+Deno.test("each byte is hashed once a pass: for the offer, while it is sent, while it is written", async () => {
+  using hashed = countHashed();
+  await using flow = await Flow.start();
+  await flow.accept();
+  await flow.finished();
+  // What else is hashed are keys: no more than a chunk together.
+  assert(hashed.bytes >= 3 * SIZE);
+  assertLess(hashed.bytes, 3 * SIZE + CHUNK_BYTES);
 });
