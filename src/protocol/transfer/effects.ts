@@ -40,7 +40,7 @@ export interface SendEffect {
   readonly frame: string;
 }
 
-/** A file is offered (or, by a web client, simply coming): accept it, or cancel it. */
+/** A file is offered or, when `implied`, coming already: accept it, or cancel it. */
 export interface OfferedEffect {
   /** Tag of the union. */
   readonly type: "transfer-offered";

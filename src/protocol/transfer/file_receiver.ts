@@ -23,7 +23,7 @@ export interface IncomingFile {
   readonly chunkSize?: number;
   /** What the received file must hash to: INTEGRITY_FAILED ends the session when it does not. */
   readonly fileHash?: FileHash;
-  /** There was no offer: a web client started with the first chunk. */
+  /** There was no offer: it started with its first chunk. */
   readonly implied: boolean;
 }
 

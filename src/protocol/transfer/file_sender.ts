@@ -7,9 +7,6 @@
 import { MisuseError } from "../errors.ts";
 import type { FileOffer } from "../messages/inner_message.ts";
 
-/** A file to send, as it is offered. */
-export type OutgoingFile = Omit<FileOffer, "type">;
-
 /** The piece of the file that is to be read and sent next. */
 export interface ChunkRequest {
   /** The chunk's index, from 0. */
@@ -30,11 +27,11 @@ export interface TakenChunk {
 
 /** The position in a file that is being sent. */
 export class FileSender {
-  readonly #file: OutgoingFile;
+  readonly #file: FileOffer;
   #next = 0;
 
   /** Starts at the file's first byte. */
-  constructor(file: OutgoingFile) {
+  constructor(file: FileOffer) {
     this.#file = file;
   }
 

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { FileOffer } from "../messages/inner_message.ts";
 import type { ChunkCodec } from "./chunk_codec.ts";
 import type { Direction, Side } from "./effects.ts";
 import type { FileReceiver, IncomingFile } from "./file_receiver.ts";
-import type { FileSender, OutgoingFile } from "./file_sender.ts";
+import type { FileSender } from "./file_sender.ts";
 import type { TransferTiming } from "./limits.ts";
 
 /** A file that we offered or are sending; the sender exists once it was accepted. */
@@ -14,7 +15,7 @@ export interface OutgoingWork {
   /** From us to the peer. */
   readonly direction: "outgoing";
   /** What was offered. */
-  readonly file: OutgoingFile;
+  readonly file: FileOffer;
   /** The position in the file, from acceptance on. */
   flow?: FileSender;
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isTransferErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
+import { isTransferErrorCode, MisuseError, ProtocolError } from "../errors.ts";
 import type { RatchetFields, RawRatchetFields } from "../messages/frame.ts";
 import type {
   ErrorMessage,
@@ -17,7 +17,8 @@ import type {
 } from "../messages/inner_message.ts";
 import { generateTransferId, type TransferId } from "../messages/transfer_id.ts";
 import { ChunkCodec, type ChunkKeys } from "./chunk_codec.ts";
-import type { CancelReason, Side, TransferEffect, TransferOutcome } from "./effects.ts";
+import type { Dialect } from "./dialect.ts";
+import type { CancelReason, Direction, Side, TransferEffect, TransferOutcome } from "./effects.ts";
 import { FileReceiver, type IncomingFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
 import { checkLimits, limitExceeded, type TransferLimits, type TransferTiming } from "./limits.ts";
@@ -41,8 +42,8 @@ export interface TransferContext {
   readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
   /** What chunks are sealed with. */
   readonly keys: ChunkKeys;
-  /** The peer is a web client: no offers, accepts or finishes travel. */
-  readonly web: boolean;
+  /** How the peer speaks. */
+  readonly dialect: Dialect;
   /** `bolt.file-hash` was negotiated. */
   readonly fileHash: boolean;
   /** We give way when offers cross. */
@@ -133,9 +134,10 @@ export class TransferTable implements Transfers {
   /** Refuses one transfer with a code that is only about it. */
   refuse(id: TransferId, error: ProtocolError): void {
     const live = this.#find(id);
-    const code = error.code;
-    if (this.#context.web || code === "CONNECTION_LOST") this.#sendCancel(id, live?.direction);
-    else this.#sendError(id, code, error.message);
+    const direction = live?.direction ?? "incoming";
+    // CONNECTION_LOST is never sent.
+    if (error.code === "CONNECTION_LOST") this.#sendCancel(id, direction);
+    else this.#send(this.#context.dialect.refuse(id, direction, error));
     if (live !== undefined) this.#end(live, "failed", "local", error.message, { error });
     else this.#ended.add(id);
   }
@@ -181,15 +183,15 @@ export class TransferTable implements Transfers {
 
   /** See {@linkcode Transfers.offer}. */
   offer(file: FileToSend, now: number): OfferedTransfer {
-    const { web, keys, timing } = this.#context;
+    const { dialect, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
     const transferId = generateTransferId(keys.random);
     const offer = describeFile(file, transferId, this.#context);
-    const codec = new ChunkCodec(keys, transferId, web);
+    const codec = new ChunkCodec(keys, transferId, !dialect.offersFiles);
     const work: OutgoingWork = { direction: "outgoing", file: offer };
     this.#outgoing = new LiveTransfer(work, codec, timing, now, true);
-    if (web) this.#startSending(this.#outgoing, now);
-    else this.#send(offer);
+    if (dialect.offersFiles) this.#send(offer);
+    else this.#startSending(this.#outgoing, now);
     return { transferId, effects: this.take() };
   }
 
@@ -257,7 +259,7 @@ export class TransferTable implements Transfers {
     if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
     const { index, last } = flow.take(plaintext);
     const { chunk, ratchet } = live.codec.encode(plaintext);
-    const { transferId, filename, totalChunks, size: fileSize, fileHash } = file;
+    const { transferId, filename, totalChunks, size: fileSize } = file;
     const message = {
       type: "file-chunk",
       transferId,
@@ -267,8 +269,7 @@ export class TransferTable implements Transfers {
       chunk,
       fileSize,
     } as const;
-    const carriesHash = this.#context.web && index === 0 && fileHash !== undefined;
-    this.#send(carriesHash ? { ...message, fileHash } : message, ratchet);
+    this.#send(this.#context.dialect.chunk(message, file), ratchet);
     live.touch(now);
     if (last) this.#finishSending(live);
     return this.take();
@@ -334,21 +335,22 @@ export class TransferTable implements Transfers {
     if (chunk.last && live.work.file.implied) this.#finishReceiving(live, receiver);
   }
 
-  /** A chunk of no live incoming transfer: a late one, a web client's first, or a violation. */
+  /** A chunk of no live incoming transfer: a late one, the first without an offer, or a violation. */
   #unofferedChunk(
     message: FileChunk,
     ratchet: RawRatchetFields,
     now: number,
   ): LiveTransfer<IncomingWork> | undefined {
-    const { web, keys, limits, timing, fileHash: hashed } = this.#context;
-    const { transferId, filename, fileSize: size, totalChunks, fileHash } = message;
-    if (!this.#ended.has(transferId) && !web) {
-      throw new ProtocolError("INVALID_STATE", "a chunk came without an offer");
-    }
+    const { dialect, keys, limits, timing, fileHash: isHashed } = this.#context;
+    const { transferId } = message;
     const codec = new ChunkCodec(keys, transferId, true);
     if (this.#ended.has(transferId)) {
       codec.skip(message, ratchet);
       return undefined;
+    }
+    const begun = dialect.begunBy(message);
+    if (begun === undefined) {
+      throw new ProtocolError("INVALID_STATE", "a chunk came without an offer");
     }
     if (!this.#approved || !this.idle) {
       codec.skip(message, ratchet);
@@ -356,9 +358,9 @@ export class TransferTable implements Transfers {
       this.#ended.add(transferId);
       return undefined;
     }
-    checkLimits({ transferId, size, totalChunks }, limits);
-    const described = { transferId, filename, size, totalChunks, implied: true };
-    const file = hashed && fileHash !== undefined ? { ...described, fileHash } : described;
+    checkLimits(begun, limits);
+    const { fileHash: _, ...unhashed } = begun;
+    const file = isHashed ? begun : unhashed;
     const work: IncomingWork = { direction: "incoming", file };
     const live = new LiveTransfer(work, codec, timing, now, true);
     this.#incoming = live;
@@ -389,8 +391,10 @@ export class TransferTable implements Transfers {
   #onCancel(id: TransferId): void {
     const live = this.#find(id);
     if (live !== undefined) this.#end(live, "cancelled", "remote", "the peer cancelled");
-    // A web client may cancel before its first chunk made the transfer known.
-    else if (!this.#endLate(id) && !this.#context.web) this.#expectLate(id, live, "cancel");
+    // Without an offer, a cancel may come before the first chunk made the transfer known.
+    else if (!this.#endLate(id) && this.#context.dialect.offersFiles) {
+      this.#expectLate(id, live, "cancel");
+    }
   }
 
   /** The peer ends what was sent whole and crossed its word. False when it was not that. */
@@ -422,12 +426,10 @@ export class TransferTable implements Transfers {
   }
 
   #finishSending(live: LiveTransfer<OutgoingWork>): void {
-    const { transferId, fileHash } = live.work.file;
-    if (!this.#context.web) {
-      const finish = { type: "file-finish", transferId } as const;
-      this.#send(fileHash === undefined ? finish : { ...finish, fileHash });
-    }
-    this.#sentWhole.add(transferId);
+    const { file } = live.work;
+    const finish = this.#context.dialect.finish(file);
+    if (finish !== undefined) this.#send(finish);
+    this.#sentWhole.add(file.transferId);
     this.#end(live, "completed", "local", "all was sent");
   }
 
@@ -493,16 +495,8 @@ export class TransferTable implements Transfers {
     });
   }
 
-  #sendCancel(transferId: TransferId, direction: "outgoing" | "incoming" = "incoming"): void {
-    const sending = direction === "outgoing";
-    const cancelledBy = this.#context.web
-      ? (sending ? "sender" : "receiver")
-      : (sending ? "initiator" : "responder");
-    this.#send({ type: "cancel", transferId, cancelledBy });
-  }
-
-  #sendError(transferId: TransferId, code: WireErrorCode, message: string): void {
-    this.#send({ type: "error", code, message, transferId });
+  #sendCancel(transferId: TransferId, direction: Direction): void {
+    this.#send(this.#context.dialect.cancel(transferId, direction));
   }
 
   #send(message: InnerMessage, ratchet?: RatchetFields): void {

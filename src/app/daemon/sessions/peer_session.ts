@@ -9,6 +9,7 @@ import { messageOf, TransportError } from "../../../base/errors.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { Session } from "../../../protocol/session/session.ts";
+import type { Dialect } from "../../../protocol/transfer/dialect.ts";
 import type { SendEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
@@ -100,6 +101,11 @@ export class PeerSession implements AsyncDisposable {
     return this.#session.phase === "open" ? this.#transfers : undefined;
   }
 
+  /** How the peer speaks of transfers. */
+  get dialect(): Dialect {
+    return this.#session.dialect;
+  }
+
   /** How the session ended; undefined before. */
   get end(): SessionEnd | undefined {
     return this.#closedBy;
@@ -173,12 +179,13 @@ export class PeerSession implements AsyncDisposable {
   /**
    * Resolves when the peer has taken all that was sent and told all that it has to say to it: it has
    * answered a ping that was sent last. One that is silent for too long after its transport has
-   * acknowledged all is taken at that word. Not for web clients, which take no ping.
+   * acknowledged all is taken at that word, and so is one whose dialect has no pings.
    *
    * @returns False when the session ended before.
    * @throws {TransportError} When the channel ended before.
    */
   async taken(): Promise<boolean> {
+    if (!this.dialect.answersPings) return await this.drained().then(() => true);
     if (this.#session.phase !== "open") return false;
     const now = this.#now();
     const { promise: answered, resolve } = Promise.withResolvers<void>();

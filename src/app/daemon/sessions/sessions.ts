@@ -344,7 +344,7 @@ export class Sessions {
 
   #admit(entry: Entry, peer: PeerSession, identity: string): void {
     const { listener, events, log } = this.#options;
-    const { sessionId, web } = entry.view;
+    const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
       if (older === entry) continue;
       // A peer that comes again has lost its session, though we may not know yet.
@@ -354,7 +354,6 @@ export class Sessions {
     const transfers = new SessionTransfers({
       sessionId,
       identity,
-      web,
       peer,
       onOffer: (file, from) => listener.onOffer(file, from),
       onEnded: () => listener.onTransferEnded(),

@@ -100,7 +100,7 @@ export class IncomingTransfer implements Work {
         options.book.change(options.entry, { state, waitingFor }, event);
       },
     });
-    // A web client's file comes without an offer: it is held until it is accepted.
+    // A file that comes without an offer is held until it is accepted.
     if (options.file.implied) this.#flow.hold("decision", true);
     this.#file.promise.catch(() => {}); // chunks that wait for it are told; there may be none
     options.session.route(this.#id, (news) => this.#onNews(news));
@@ -279,7 +279,7 @@ export class IncomingTransfer implements Work {
       const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
       this.#part = part;
       this.#file.resolve(part);
-      // A web client sends already, and was held.
+      // Without an offer it comes already, and was held.
       if (file.implied) this.#flow.hold("decision", false);
       else this.#act((transfers, now) => transfers.accept(this.#id, now));
     } catch (error) {

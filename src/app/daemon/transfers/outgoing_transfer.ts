@@ -9,7 +9,6 @@ import { abortable } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect, EndedLateEffect } from "../../../protocol/transfer/effects.ts";
-import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
 import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
@@ -19,9 +18,6 @@ import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
-
-/** Bytes of a chunk between daemons: with both base64s its frame fits every peer's message. */
-export const CHUNK_BYTES = 64 * 1024;
 
 /** Options of an {@linkcode OutgoingTransfer}. */
 export interface OutgoingTransferOptions {
@@ -125,8 +121,8 @@ export class OutgoingTransfer implements ScheduledWork {
       sayPaused: (paused) => this.#attempt?.sayPaused(paused),
       onChange: (news) => this.#attempt?.onFlowChange(news),
     });
-    // Neither an offer nor a pause can precede a web client's first chunk: its turn comes before.
-    if (session.web) {
+    // Neither an offer nor a pause can precede the first chunk then: its turn comes before.
+    if (!session.peer.dialect.offersFiles) {
       this.entry.update({ waitingFor: "slot" });
       await flow.slotFirst(this.#waiting.signal);
     }
@@ -215,9 +211,8 @@ class Attempt {
 
   async run(): Promise<"done" | "again"> {
     const { status, hash: fileHash, path } = this.#source;
-    const chunkSize = this.#chunkSize;
     this.#peer.act((transfers, now) => {
-      const file = { filename: basename(path), size: status.size, fileHash, chunkSize };
+      const file = { filename: basename(path), size: status.size, fileHash };
       const { transferId, effects } = transfers.offer(file, now);
       this.#wireId = transferId;
       this.#book.change(this.#entry, {
@@ -256,10 +251,6 @@ class Attempt {
   onFlowChange({ state, waitingFor, event }: FlowNews): void {
     this.#book.change(this.#entry, { state, waitingFor }, event);
     this.#wakePump();
-  }
-
-  get #chunkSize(): number {
-    return this.#session.web ? DEFAULT_CHUNK_BYTES : CHUNK_BYTES;
   }
 
   #act(
@@ -309,7 +300,8 @@ class Attempt {
     const id = this.#wireId;
     if (id === undefined || this.#ended !== undefined) return;
     try {
-      using file = await OutgoingFile.open(this.#fs, this.#source, this.#chunkSize);
+      const { chunkBytes } = this.#peer.dialect;
+      using file = await OutgoingFile.open(this.#fs, this.#source, chunkBytes);
       while (this.#ended === undefined) {
         const request = this.#peer.transfers?.nextChunk(id);
         if (request === undefined) {
@@ -366,8 +358,7 @@ class Attempt {
   async #endOfSent(): Promise<TransferEnd | undefined> {
     let lost: string | undefined;
     try {
-      if (this.#session.web) await this.#peer.drained();
-      else if (!await this.#peer.taken() && this.#peer.end?.by === "local") {
+      if (!await this.#peer.taken() && this.#peer.end?.by === "local") {
         lost = "the session was closed here";
       }
     } catch (error) {

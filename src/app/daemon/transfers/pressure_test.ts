@@ -13,6 +13,7 @@ import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import { CHUNK_BYTES } from "../../../protocol/transfer/daemon_dialect.ts";
 import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";
 import { Journal } from "../../../storage/journal.ts";
@@ -24,7 +25,7 @@ import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.t
 import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
-import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
+import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import { Slots } from "./slots.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import { TransferBook } from "./transfer_book.ts";
@@ -83,7 +84,6 @@ class Side implements AsyncDisposable {
     this.transfers = new SessionTransfers({
       sessionId: "session",
       identity: "ab".repeat(32),
-      web: false,
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
       onEnded: () => {},

@@ -20,8 +20,6 @@ export interface SessionTransfersOptions {
   readonly sessionId: string;
   /** Identity key of the peer, 64 lower-case hex digits. */
   readonly identity: string;
-  /** The peer is a web client. */
-  readonly web: boolean;
   /** The session at work. */
   readonly peer: PeerSession;
   /** Told of each file that the peer offers. */
@@ -54,11 +52,6 @@ export class SessionTransfers {
   /** Identity key of the peer. */
   get identity(): string {
     return this.#options.identity;
-  }
-
-  /** Whether the peer is a web client. */
-  get web(): boolean {
-    return this.#options.web;
   }
 
   /** The session at work. */
@@ -98,11 +91,11 @@ export class SessionTransfers {
 
   /**
    * A file has come whole and is being kept: until it is on disk, or that takes too long, what the
-   * peer says is not read. So our answer to its next ping says that it is. A web client asks
-   * nothing, and may send its next file at once.
+   * peer says is not read. So our answer to its next ping says that it is. A peer that asks
+   * nothing may send its next file at once.
    */
   keep(done: Promise<void>): void {
-    if (this.web) return;
+    if (!this.peer.dialect.answersPings) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.keepingMs ?? KEEPING_MS);
     this.#keeping = promise;

@@ -1,20 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
+import { DAEMON_DIALECT } from "../../../protocol/transfer/daemon_dialect.ts";
+import type { Dialect } from "../../../protocol/transfer/dialect.ts";
+import { WEB_DIALECT } from "../../../protocol/transfer/web_dialect.ts";
 import type { PeerSession } from "../sessions/peer_session.ts";
 import { SessionTransfers } from "./session_transfers.ts";
 
 /** Transfers of a session that says nothing. */
-const transfersOf = (web: boolean) =>
+const transfersOf = (dialect: Dialect) =>
   new SessionTransfers({
     sessionId: "session",
     identity: "ab".repeat(32),
-    web,
-    peer: {} as PeerSession,
+    peer: { dialect } as PeerSession,
     onOffer: () => {},
     onEnded: () => {},
   });
 
 Deno.test("nothing more is read until a file that came whole is kept", async () => {
-  const transfers = transfersOf(false);
+  const transfers = transfersOf(DAEMON_DIALECT);
   const kept = Promise.withResolvers<void>();
   transfers.keep(kept.promise);
   const room = transfers.room();
@@ -25,7 +27,7 @@ Deno.test("nothing more is read until a file that came whole is kept", async () 
 });
 
 Deno.test("a web client, which may send its next file at once, is read on", () => {
-  const transfers = transfersOf(true);
+  const transfers = transfersOf(WEB_DIALECT);
   transfers.keep(new Promise(() => {}));
   assertEquals(transfers.room(), undefined);
 });
