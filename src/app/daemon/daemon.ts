@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
-import { InterruptedError, messageOf } from "../../base/errors.ts";
+import { InterruptedError } from "../../base/errors.ts";
 import { EventHub } from "../../ipc/event_hub.ts";
 import { MetricsRegistry } from "../../ipc/metrics.ts";
 import type { Status } from "../../ipc/schemas.ts";
@@ -122,17 +122,7 @@ export class Daemon {
       log,
       random,
       now,
-      listener: {
-        room: () => this.#book.room(),
-        onOpen: () => this.#scheduler.wake(),
-        onOffer: (file, session) => this.#transfers.offered(file, session),
-        onTransferEnded: () => this.#scheduler.wake(),
-        onEnd: (session, message) => {
-          this.#transfers.sessionEnded(session, message).catch((error) => {
-            log.error("transfers could not be ended", { reason: messageOf(error) });
-          });
-        },
-      },
+      transfers: this.#transfers,
     });
     registerMetrics(this.#metrics, {
       startedAt: this.#startedAt,

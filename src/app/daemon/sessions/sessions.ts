@@ -17,32 +17,18 @@ import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
-import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
-import { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { TransferDesk } from "../transfers/transfer_desk.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { openChannel, type OpenedChannel } from "./open_channel.ts";
-import { PeerSession, type TransferNews } from "./peer_session.ts";
+import { PeerSession } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
 
 const STOPPING = "the daemon is stopping";
-
-/** What is told about sessions to the transfers. */
-export interface SessionsListener {
-  /** What to wait for before more of any peer's messages are read; undefined for nothing. */
-  room(): Promise<void> | undefined;
-  /** A session is open: transfers may begin. */
-  onOpen(transfers: SessionTransfers): void;
-  /** A peer offers a file. */
-  onOffer(file: IncomingFile, transfers: SessionTransfers): void;
-  /** A transfer has ended, and another may begin. */
-  onTransferEnded(): void;
-  /** An open session has ended. */
-  onEnd(transfers: SessionTransfers, message: string): void;
-}
 
 /** Options of {@linkcode Sessions}. */
 export interface SessionsOptions {
@@ -64,8 +50,8 @@ export interface SessionsOptions {
   readonly tally: Tally;
   /** Told what happens. */
   readonly log: Log;
-  /** Told of open sessions and their transfers. */
-  readonly listener: SessionsListener;
+  /** Carries on the transfers of open sessions. */
+  readonly transfers: TransferDesk;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -295,8 +281,6 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
-          room: () => entry.transfers?.room() ?? this.#options.listener.room(),
-          transferNews: (news) => this.#transferNews(entry, news),
           ending: (end) => this.#ending(entry, end),
         },
       });
@@ -343,7 +327,7 @@ export class Sessions {
   }
 
   #admit(entry: Entry, peer: PeerSession, identity: string): void {
-    const { listener, events, log } = this.#options;
+    const { transfers, events, log } = this.#options;
     const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
       if (older === entry) continue;
@@ -351,26 +335,11 @@ export class Sessions {
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    const transfers = new SessionTransfers({
-      sessionId,
-      identity,
-      peer,
-      onOffer: (file, from) => listener.onOffer(file, from),
-      onEnded: () => listener.onTransferEnded(),
-    });
-    entry.transfers = transfers;
+    entry.transfers = transfers.attach({ sessionId, identity, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     log.info("session open", { session: sessionId, identity });
     events.publish({ type: "session-opened", session: entry.view });
-    peer.approve();
-    listener.onOpen(transfers);
-  }
-
-  #transferNews({ peer, transfers }: Entry, news: TransferNews): void {
-    if (this.#stopping && news.type === "transfer-offered") {
-      // Nobody will decide about it any more.
-      peer?.act((moves) => moves.cancel(news.file.transferId, STOPPING));
-    } else transfers?.deliver(news);
+    transfers.start(entry.transfers);
   }
 
   /** From here on it is no session to decide about, or to send over. */
@@ -381,7 +350,7 @@ export class Sessions {
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
-    const { listener, events, log, tally } = this.#options;
+    const { transfers, events, log, tally } = this.#options;
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -395,7 +364,7 @@ export class Sessions {
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
     if (entry.transfers !== undefined) {
-      listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
+      transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
   }

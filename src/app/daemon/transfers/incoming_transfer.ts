@@ -14,7 +14,7 @@ import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_f
 import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
-import type { TransferNews } from "../sessions/peer_session.ts";
+import type { TransferEvent } from "../sessions/peer_session.ts";
 import { endOf, type TransferEnd } from "./outgoing_transfer.ts";
 import { Flow } from "./flow.ts";
 import type { Work } from "./scheduler.ts";
@@ -103,7 +103,7 @@ export class IncomingTransfer implements Work {
     // A file that comes without an offer is held until it is accepted.
     if (options.file.implied) this.#flow.hold("decision", true);
     this.#file.promise.catch(() => {}); // chunks that wait for it are told; there may be none
-    options.session.route(this.#id, (news) => this.#onNews(news));
+    options.session.route(this.#id, (event) => this.#onEvent(event));
   }
 
   /** The transfer. */
@@ -206,32 +206,32 @@ export class IncomingTransfer implements Work {
     if (this.#ended === undefined) this.#options.session.peer.act(call);
   }
 
-  #onNews(news: TransferNews): void {
-    switch (news.type) {
+  #onEvent(event: TransferEvent): void {
+    switch (event.type) {
       case "transfer-started":
         this.#flow.start();
         break;
       case "transfer-chunk":
         try {
-          this.#flow.received(news.data.length);
-          this.#queue.push(news.data);
+          this.#flow.received(event.data.length);
+          this.#queue.push(event.data);
         } catch (error) {
           this.#giveUp(error);
         }
         break;
       case "transfer-paused":
       case "transfer-resumed":
-        if (news.by === "remote") this.#flow.hold("peer", news.type === "transfer-paused");
+        if (event.by === "remote") this.#flow.hold("peer", event.type === "transfer-paused");
         break;
       case "transfer-ended":
-        this.#ended = news;
+        this.#ended = event;
         this.#wasLost = this.#options.session.lost;
         this.#flow[Symbol.dispose]();
-        if (this.#running && news.outcome === "completed") {
+        if (this.#running && event.outcome === "completed") {
           this.#options.session.keep(this.#kept.promise);
         }
-        this.#over.resolve(news);
-        if (!this.#running) this.#endUnbegun(news);
+        this.#over.resolve(event);
+        if (!this.#running) this.#endUnbegun(event);
         break;
     }
   }

@@ -11,7 +11,7 @@ import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect, EndedLateEffect } from "../../../protocol/transfer/effects.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
-import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
+import type { PeerSession, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow, type FlowNews } from "./flow.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
@@ -119,7 +119,7 @@ export class OutgoingTransfer implements ScheduledWork {
       peer: this.entry.facts.identity,
       priority: this.priority,
       sayPaused: (paused) => this.#attempt?.sayPaused(paused),
-      onChange: (news) => this.#attempt?.onFlowChange(news),
+      onChange: (event) => this.#attempt?.onFlowChange(event),
     });
     // Neither an offer nor a pause can precede the first chunk then: its turn comes before.
     if (!session.peer.dialect.offersFiles) {
@@ -221,7 +221,7 @@ class Attempt {
         sessionId: this.#session.sessionId,
         protocolTransferId: transferId,
       }, "transfer-offered");
-      this.#session.route(transferId, (news) => this.#onNews(news));
+      this.#session.route(transferId, (event) => this.#onEvent(event));
       return effects;
     });
     const ended = await this.#over.promise;
@@ -265,8 +265,8 @@ class Attempt {
     this.#peer.act((transfers, now) => call(id, transfers, now));
   }
 
-  #onNews(news: TransferNews): void {
-    switch (news.type) {
+  #onEvent(event: TransferEvent): void {
+    switch (event.type) {
       case "transfer-started":
         this.#started = true;
         this.#flow.start();
@@ -274,18 +274,18 @@ class Attempt {
         break;
       case "transfer-paused":
       case "transfer-resumed":
-        if (news.by === "remote") this.#flow.hold("peer", news.type === "transfer-paused");
+        if (event.by === "remote") this.#flow.hold("peer", event.type === "transfer-paused");
         break;
       case "transfer-ended":
-        this.#ended = news;
+        this.#ended = event;
         this.#wasLost = this.#session.lost;
         this.#flow[Symbol.dispose]();
         this.#stopped.abort();
         this.#wakePump();
-        this.#over.resolve(news);
+        this.#over.resolve(event);
         break;
       case "transfer-ended-late":
-        this.#endedLate ??= news;
+        this.#endedLate ??= event;
         break;
     }
   }

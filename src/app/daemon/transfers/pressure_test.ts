@@ -73,11 +73,9 @@ class Side implements AsyncDisposable {
       channel,
       listener: {
         established: () => {
-          this.#peer.approve();
+          this.#peer.approve(this.transfers);
           this.opened.resolve();
         },
-        room: () => this.transfers.room(),
-        transferNews: (news) => this.transfers.deliver(news),
         ending: () => {},
       },
     });
@@ -87,6 +85,7 @@ class Side implements AsyncDisposable {
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
       onEnded: () => {},
+      backpressure: () => undefined,
       ...more,
     });
   }

@@ -1,11 +1,11 @@
 /**
- * The transfers of one open session: news are routed to the transfer that they are about.
+ * The transfers of one open session: what happens is routed to the transfer that it is about.
  *
  * @module
  */
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
-import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
+import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/peer_session.ts";
 
 /**
  * How long a file that has come whole may take to get on disk before the peer's next message is
@@ -22,18 +22,20 @@ export interface SessionTransfersOptions {
   readonly identity: string;
   /** The session at work. */
   readonly peer: PeerSession;
-  /** Told of each file that the peer offers. */
+  /** Called with each file that the peer offers. */
   readonly onOffer: (file: IncomingFile, transfers: SessionTransfers) => void;
-  /** Told when a transfer has ended, and another may begin. */
+  /** Called when a transfer has ended, and another may begin. */
   readonly onEnded: () => void;
+  /** What every session waits for before more is read; undefined for nothing. */
+  readonly backpressure: () => Promise<void> | undefined;
   /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {4000} */
   readonly keepingMs?: number;
 }
 
 /** See the module's text. */
-export class SessionTransfers {
+export class SessionTransfers implements TransferHandler {
   readonly #options: SessionTransfersOptions;
-  readonly #routes = new Map<TransferId, (news: TransferNews) => void>();
+  readonly #routes = new Map<TransferId, (event: TransferEvent) => void>();
   readonly #incoming = new Set<TransferId>();
   #keeping: Promise<void> | undefined;
   #isSending = false;
@@ -107,37 +109,37 @@ export class SessionTransfers {
   }
 
   /** What to wait for before more of the peer's messages are read; undefined for nothing. */
-  room(): Promise<void> | undefined {
-    return this.#keeping;
+  backpressure(): Promise<void> | undefined {
+    return this.#keeping ?? this.#options.backpressure();
   }
 
   /**
-   * Says who is told of a transfer: until its end or, when a file was sent whole, until
+   * Says who hears of a transfer: until its end or, when a file was sent whole, until
    * {@linkcode unroute}, as the peer may still say that it did not want it.
    */
-  route(id: TransferId, listener: (news: TransferNews) => void): void {
+  route(id: TransferId, listener: (event: TransferEvent) => void): void {
     this.#routes.set(id, listener);
   }
 
-  /** Nobody is told of that transfer any more. */
+  /** Nobody hears of that transfer any more. */
   unroute(id: TransferId): void {
     this.#routes.delete(id);
   }
 
-  /** Passes news on. */
-  deliver(news: TransferNews): void {
-    if (news.type === "transfer-offered") {
-      this.#incoming.add(news.file.transferId);
-      this.#options.onOffer(news.file, this);
+  /** Passes an event on to its transfer, or begins one. */
+  onTransferEvent(event: TransferEvent): void {
+    if (event.type === "transfer-offered") {
+      this.#incoming.add(event.file.transferId);
+      this.#options.onOffer(event.file, this);
       return;
     }
-    const listener = this.#routes.get(news.transferId);
-    if (news.type === "transfer-ended") {
-      const sentWhole = news.direction === "outgoing" && news.outcome === "completed";
-      if (!sentWhole) this.unroute(news.transferId);
-      this.#incoming.delete(news.transferId);
+    const listener = this.#routes.get(event.transferId);
+    if (event.type === "transfer-ended") {
+      const sentWhole = event.direction === "outgoing" && event.outcome === "completed";
+      if (!sentWhole) this.unroute(event.transferId);
+      this.#incoming.delete(event.transferId);
     }
-    listener?.(news);
-    if (news.type === "transfer-ended") this.#options.onEnded();
+    listener?.(event);
+    if (event.type === "transfer-ended") this.#options.onEnded();
   }
 }

@@ -13,21 +13,22 @@ const transfersOf = (dialect: Dialect) =>
     peer: { dialect } as PeerSession,
     onOffer: () => {},
     onEnded: () => {},
+    backpressure: () => undefined,
   });
 
 Deno.test("nothing more is read until a file that came whole is kept", async () => {
   const transfers = transfersOf(DAEMON_DIALECT);
   const kept = Promise.withResolvers<void>();
   transfers.keep(kept.promise);
-  const room = transfers.room();
-  assert(room !== undefined);
+  const waiting = transfers.backpressure();
+  assert(waiting !== undefined);
   kept.resolve();
-  await room;
-  assertEquals(transfers.room(), undefined);
+  await waiting;
+  assertEquals(transfers.backpressure(), undefined);
 });
 
 Deno.test("a web client, which may send its next file at once, is read on", () => {
   const transfers = transfersOf(WEB_DIALECT);
   transfers.keep(new Promise(() => {}));
-  assertEquals(transfers.room(), undefined);
+  assertEquals(transfers.backpressure(), undefined);
 });

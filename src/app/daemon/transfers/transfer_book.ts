@@ -221,7 +221,7 @@ export class TransferBook {
    * Undefined when more may happen now; else what to wait for first. A peer can bring changes
    * faster than the disk takes them.
    */
-  room(): Promise<void> | undefined {
+  backpressure(): Promise<void> | undefined {
     return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
   }
 

@@ -94,12 +94,12 @@ Deno.test("changes that wait for the disk are bounded: whoever brings more waits
   await using shelf = await Shelf.open();
   const book = shelf.book();
   const entry = book.begin(facts(1), "offered");
-  assertEquals(book.room(), undefined);
+  assertEquals(book.backpressure(), undefined);
   for (let i = 1; i < MAX_WAITING_CHANGES; i++) book.change(entry, { state: "active" });
-  const room = book.room();
+  const room = book.backpressure();
   assert(room !== undefined);
   await room;
-  assertEquals(book.room(), undefined);
+  assertEquals(book.backpressure(), undefined);
 });
 
 Deno.test("a journal that can't be written is told of; the transfer goes on, and is told of too", async () => {

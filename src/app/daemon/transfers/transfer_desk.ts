@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { StorageError } from "../../../base/errors.ts";
+import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
@@ -17,10 +17,12 @@ import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { SessionTransfers } from "./session_transfers.ts";
+import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
+
+const STOPPING = "the daemon is stopping";
 
 /** Options of a {@linkcode TransferDesk}. */
 export interface TransferDeskOptions {
@@ -110,8 +112,33 @@ export class TransferDesk {
     });
   }
 
+  /** The transfers of a session whose peer is about to be let in. */
+  attach(
+    options: Pick<SessionTransfersOptions, "sessionId" | "identity" | "peer">,
+  ): SessionTransfers {
+    const { book, scheduler } = this.#options;
+    return new SessionTransfers({
+      ...options,
+      onOffer: (file, session) => this.#offered(file, session),
+      onEnded: () => scheduler.wake(),
+      // A peer can bring changes faster than the disk takes them.
+      backpressure: () => book.backpressure(),
+    });
+  }
+
+  /** The session is open: its peer's transfers begin, and so does what waits for it. */
+  start(session: SessionTransfers): void {
+    session.peer.approve(session);
+    this.#options.scheduler.wake();
+  }
+
   /** A peer offers a file: it waits for a decision, unless that was made before. */
-  offered(file: OfferedFile, session: SessionTransfers): void {
+  #offered(file: OfferedFile, session: SessionTransfers): void {
+    if (this.#stopping) {
+      // Nobody will decide about it any more.
+      session.peer.act((transfers) => transfers.cancel(file.transferId, STOPPING));
+      return;
+    }
     const { book, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } = this.#options;
     this.#forgetEnded();
     const { identity, sessionId } = session;
@@ -177,10 +204,12 @@ export class TransferDesk {
   }
 
   /** A session has ended: what waited for it can't begin any more. */
-  async sessionEnded(session: SessionTransfers, message: string): Promise<void> {
+  sessionEnded({ identity }: SessionTransfers, message: string): void {
     this.#forgetEnded();
-    if (this.#options.sessionWith(session.identity) !== undefined) return;
-    await this.#interrupt(message, ({ facts }) => facts.identity === session.identity);
+    if (this.#options.sessionWith(identity) !== undefined) return;
+    this.#interrupt(message, ({ facts }) => facts.identity === identity).catch((error) => {
+      this.#options.log.error("transfers could not be ended", { reason: messageOf(error) });
+    });
   }
 
   /** The daemon stops: nothing is begun any more, and what has not begun is over. */
@@ -198,7 +227,7 @@ export class TransferDesk {
   }
 
   #expectRunning(): void {
-    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
+    if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
   }
 
   #offer(entry: TransferEntry): IncomingTransfer {
