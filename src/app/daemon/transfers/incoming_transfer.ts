@@ -3,31 +3,31 @@
  *
  * @module
  */
-import { DaemonError, messageOf, StorageError } from "../../../base/errors.ts";
+import { messageOf } from "../../../base/errors.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
-import type { EndedEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";
+import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
-import { endOf, type TransferEnd } from "./outgoing_transfer.ts";
 import { Flow } from "./flow.ts";
 import type { Work } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
+import { StageCell } from "./stage_cell.ts";
 import type { TransferBook } from "./transfer_book.ts";
+import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 /**
  * What the peer is told when its file is beyond what we can take, by our own code. Of all else that
  * goes wrong here it learns that it is over.
  */
-const REASONS_TOLD: Readonly<Record<string, string>> = {
+const PEER_REASONS: Readonly<Record<string, string>> = {
   NAME_REFUSED: "the file's name can't be used",
   NAME_TAKEN: "a file of that name is here already",
   DISK_FULL: "there is not enough space for it",
@@ -55,54 +55,53 @@ export interface IncomingTransferOptions {
   readonly log: Log;
 }
 
+/** How far an incoming file is, and what there is of it only then. */
+type Stage =
+  /** A decision is awaited. */
+  | { readonly name: "offered" }
+  /** It is to get this name; its partial file is not there yet. */
+  | { readonly name: "accepted"; readonly saveAs: string }
+  /** Chunks come, or are held, and are written to the partial file. */
+  | { readonly name: "receiving" }
+  /** All have come. `settled` is resolved when the file is on disk, or can't be. */
+  | { readonly name: "received"; readonly settled: PromiseWithResolvers<void> }
+  /** It has its name in the inbox. */
+  | { readonly name: "completed" }
+  /** It is over without. */
+  | { readonly name: "ended"; readonly end: TransferEnd; readonly partPolicy: PartPolicy };
+
 /** One file on its way in, from the offer to its end. */
 export class IncomingTransfer implements Work {
   readonly #options: IncomingTransferOptions;
   readonly #id: TransferId;
-  readonly #over = Promise.withResolvers<EndedEffect>();
-  /** Settled with the partial file when the offer was accepted; chunks wait for it. */
-  readonly #file = Promise.withResolvers<IncomingFile>();
+  readonly #stage = new StageCell<Stage>({ name: "offered" });
   readonly #queue: ReceiveQueue;
   readonly #flow: Flow;
-  /** Resolved when a file that came whole is on disk, or can't be. */
-  readonly #kept = Promise.withResolvers<void>();
-  #part: IncomingFile | undefined;
-  #name = "";
-  #accepted = false;
-  #running = false;
-  #ended: EndedEffect | undefined;
-  /** Whether the session was lost when it ended: a cancel that came before that is a cancel. */
-  #wasLost = false;
-  /** What we made of it, when it ends by our word. */
-  #ownEnd: "rejected" | "cancelled" | undefined;
-  /** What went wrong on our side, when that ended it. */
-  #ownFailure: { readonly code: string; readonly message: string } | undefined;
 
   /** Waits for a decision. */
   constructor(options: IncomingTransferOptions) {
     this.#options = options;
     this.#id = options.file.transferId;
     this.#queue = new ReceiveQueue({
-      write: (bytes) => this.#write(bytes),
       onPause: () => this.#flow.hold("disk", true),
       onResume: () => this.#flow.hold("disk", false),
-      onFailure: (error) => this.#giveUp(error),
+      onFailure: (error) => this.#fail(error),
     });
+    const { peer } = options.session;
     this.#flow = new Flow({
       slots: options.slots,
       peer: options.session.identity,
       priority: options.entry.facts.priority,
-      sayPaused: (paused) =>
-        this.#act((transfers, now) =>
+      sendPaused: (paused) =>
+        peer.act((transfers, now) =>
           paused ? transfers.pause(this.#id, now) : transfers.resume(this.#id, now)
         ),
-      onChange: ({ state, waitingFor, event }) => {
-        options.book.change(options.entry, { state, waitingFor }, event);
+      onChange: ({ event, ...change }) => {
+        options.book.change(options.entry, change, event);
       },
     });
     // A file that comes without an offer is held until it is accepted.
     if (options.file.implied) this.#flow.hold("decision", true);
-    this.#file.promise.catch(() => {}); // chunks that wait for it are told; there may be none
     options.session.route(this.#id, (event) => this.#onEvent(event));
   }
 
@@ -117,7 +116,7 @@ export class IncomingTransfer implements Work {
    * @throws {OperationError} INVALID_STATE, NAME_REFUSED
    */
   prepare(name: string | undefined): void {
-    if (this.#accepted || this.entry.isFinal) {
+    if (this.#stage.current.name !== "offered") {
       throw new OperationError("INVALID_STATE", "the offer was accepted, or has ended, already");
     }
     const safe = safeName(name ?? this.#options.file.filename);
@@ -127,44 +126,7 @@ export class IncomingTransfer implements Work {
         `the file's name can't be used (${REFUSALS[safe.reason]}): accept it under another name`,
       );
     }
-    this.#name = safe.name;
-    this.#accepted = true;
-  }
-
-  /** Accepts the offer and receives to the end. */
-  async run(): Promise<"done"> {
-    if (this.entry.isFinal) return "done"; // it ended while it waited for its turn
-    this.#running = true;
-    await this.#begin();
-    const ended = await this.#over.promise;
-    this.#giveUpFile();
-    try {
-      if (ended.outcome === "completed") await this.#finish(ended);
-      else await this.#abort(ended);
-    } finally {
-      this.#kept.resolve();
-    }
-    return "done";
-  }
-
-  /** Ends it without having begun: the peer is told, nothing is kept. */
-  reject(): void {
-    this.#endByUs("rejected", "declined");
-  }
-
-  /** Ends it with a cancel to the peer. */
-  cancel(): void {
-    this.#endByUs("cancelled", "cancelled by the receiver");
-  }
-
-  /** Holds it. False when it was not accepted, or has ended. */
-  pause(): boolean {
-    return this.#setPaused(true);
-  }
-
-  /** Lets it go on. False when it was not accepted, or has ended. */
-  resume(): boolean {
-    return this.#setPaused(false);
+    this.#stage.enter({ name: "accepted", saveAs: safe.name });
   }
 
   /**
@@ -178,7 +140,7 @@ export class IncomingTransfer implements Work {
     if (safe.safe) this.prepare(undefined);
     else {
       const why = REFUSALS[safe.reason];
-      this.#giveUp(
+      this.#fail(
         new OperationError(
           "NAME_REFUSED",
           `the file's name can't be used (${why}): have it sent under another, or set auto-accept ` +
@@ -190,20 +152,118 @@ export class IncomingTransfer implements Work {
     return safe.safe;
   }
 
-  #setPaused(paused: boolean): boolean {
-    if (!this.#flow.isLive || !this.#accepted) return false;
-    this.#flow.hold("user", paused);
-    return true;
+  /** What was accepted, to its name in the inbox or to an earlier end. */
+  async run(): Promise<"done"> {
+    const accepted = this.#stage.current;
+    if (accepted.name !== "accepted") return "done"; // it ended while it waited for its turn
+    const { saveAs } = accepted;
+    const part = await this.#makePart(saveAs);
+    if (part !== undefined) this.#receiveInto(part);
+    const over = await this.#stage.after("accepted", "receiving");
+    try {
+      if (over.name === "received" && part !== undefined) await this.#publish(part, saveAs);
+      const last = this.#stage.current;
+      if (last.name === "ended") await this.#discard(part, last);
+    } finally {
+      if (over.name === "received") over.settled.resolve();
+    }
+    return "done";
   }
 
-  #endByUs(state: "rejected" | "cancelled", message: string): void {
-    if (this.#ended !== undefined) return;
-    this.#ownEnd = state;
-    this.#act((transfers) => transfers.cancel(this.#id, message));
+  /** Ends it without having begun: the peer is told, nothing is kept. */
+  reject(): void {
+    this.#endByUs({ state: "rejected" }, "declined");
   }
 
-  #act(call: (transfers: Transfers, now: number) => readonly TransferEffect[]): void {
-    if (this.#ended === undefined) this.#options.session.peer.act(call);
+  /** Ends it with a cancel to the peer. */
+  cancel(): void {
+    this.#endByUs({ state: "cancelled" }, "cancelled by the receiver");
+  }
+
+  /** Holds it. False when it was not accepted, or has ended. */
+  pause(): boolean {
+    return this.#setPaused(true);
+  }
+
+  /** Lets it go on. False when it was not accepted, or has ended. */
+  resume(): boolean {
+    return this.#setPaused(false);
+  }
+
+  /** Makes the partial file; undefined when that fails, which ends the transfer. */
+  async #makePart(saveAs: string): Promise<IncomingFile | undefined> {
+    const { book, inbox, collision, onAbort, file: { size } } = this.#options;
+    const { transferId } = this.entry.facts;
+    try {
+      // Not only when all of it has come.
+      await inbox.checkFree(saveAs, collision);
+      // First the journal: after a crash only partial files that it knows of are looked after.
+      await book.change(this.entry, { hasPart: true });
+      return await IncomingFile.create(inbox, { transferId, size, onAbort });
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  /** Tells the peer to send; what comes, or came without an offer, is written. */
+  #receiveInto(part: IncomingFile): void {
+    const { book, file, session } = this.#options;
+    this.#queue.start(async (bytes) => {
+      await part.write(bytes);
+      book.moved(this.entry, part.received);
+    });
+    if (this.#stage.current.name !== "accepted") return; // all of it came already, or it ended
+    this.#stage.enter({ name: "receiving" });
+    if (file.implied) this.#flow.hold("decision", false);
+    else session.peer.act((transfers, now) => transfers.accept(this.#id, now));
+  }
+
+  /** All has come: writes the rest, has it verified and named. What fails ends the transfer. */
+  async #publish(part: IncomingFile, saveAs: string): Promise<void> {
+    const { book, inbox, collision, file } = this.#options;
+    await this.#queue.drained();
+    if (this.#stage.current.name === "ended") return; // it could not be written
+    try {
+      const { savedAs, hash } = await part.finish({
+        name: saveAs,
+        expectedHash: file.fileHash?.hex ?? null,
+        collision,
+        onPublishing: (savedAs) =>
+          book.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
+      });
+      this.#stage.enter({ name: "completed" });
+      await book.change(this.entry, {
+        state: "completed",
+        transferred: file.size,
+        savedAs,
+        savedPath: inbox.pathOf(savedAs),
+        fileHash: hash,
+        hasPart: false,
+      }, "transfer-finished");
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** It ended early: the partial file goes, or stays for later when nobody wanted the end. */
+  async #discard(
+    part: IncomingFile | undefined,
+    { end, partPolicy }: Extract<Stage, { name: "ended" }>,
+  ): Promise<void> {
+    await this.#queue.drained();
+    const hasPart = await part?.abort(partPolicy).catch((error) => {
+      this.#options.log.warn("no partial file could be kept or removed", {
+        transfer: this.entry.facts.transferId,
+        reason: messageOf(error),
+      });
+      return false;
+    });
+    await this.#options.book.change(
+      this.entry,
+      { ...end, hasPart: hasPart ?? false },
+      "transfer-failed",
+    );
   }
 
   #onEvent(event: TransferEvent): void {
@@ -216,7 +276,7 @@ export class IncomingTransfer implements Work {
           this.#flow.received(event.data.length);
           this.#queue.push(event.data);
         } catch (error) {
-          this.#giveUp(error);
+          this.#fail(error);
         }
         break;
       case "transfer-paused":
@@ -224,152 +284,81 @@ export class IncomingTransfer implements Work {
         if (event.by === "remote") this.#flow.hold("peer", event.type === "transfer-paused");
         break;
       case "transfer-ended":
-        this.#ended = event;
-        this.#wasLost = this.#options.session.lost;
         this.#flow[Symbol.dispose]();
-        if (this.#running && event.outcome === "completed") {
-          this.#options.session.keep(this.#kept.promise);
-        }
-        this.#over.resolve(event);
-        if (!this.#running) this.#endUnbegun(event);
+        this.#onEnded(event);
         break;
     }
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    const file = await this.#file.promise;
-    await file.write(bytes);
-    this.#options.book.moved(this.entry, file.received);
+  /** The core is done with it: all has come, or it is over. */
+  #onEnded(ended: EndedEffect): void {
+    const { session, onAbort } = this.#options;
+    const { name } = this.#stage.current;
+    if (ended.outcome === "completed" && (name === "accepted" || name === "receiving")) {
+      const settled = Promise.withResolvers<void>();
+      session.keep(settled.promise);
+      this.#stage.enter({ name: "received", settled });
+      return;
+    }
+    const end = endOf("incoming", ended, true, session.lost);
+    const isUnwanted = end.state === "interrupted" ||
+      (end.state === "cancelled" && ended.by === "local");
+    this.#end(end, isUnwanted ? onAbort : "remove");
   }
 
-  /** Something on our side went wrong: the peer is told that it is over, and why if it may know. */
-  #giveUp(error: unknown, told?: string): void {
-    const message = messageOf(error);
-    const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
-    this.#ownFailure ??= { code, message };
-    this.#options.log.warn("a file could not be received", {
+  /** An application ends it. When all has come it is too late for that. */
+  #endByUs(end: TransferEnd, message: string): void {
+    if (!this.#isLive) return;
+    this.#end(end, "remove");
+    this.#options.session.peer.act((transfers) => transfers.cancel(this.#id, message));
+  }
+
+  /**
+   * Something on our side went wrong: the peer is told that it is over, and why if it may know; also
+   * when all has come, as it believes that it is kept.
+   */
+  #fail(error: unknown, reason?: string): void {
+    const { log, session: { peer } } = this.#options;
+    const failure = failureOf(error);
+    const { code, message } = failure;
+    if (!this.#end({ state: "failed", failure }, "remove")) return;
+    log.warn("a file could not be received", {
       transfer: this.entry.facts.transferId,
       peer: this.entry.facts.identity,
       code,
       reason: message,
     });
-    this.#act((transfers) => this.#failOnWire(transfers, code, message, told));
-  }
-
-  #failOnWire(
-    transfers: Transfers,
-    code: string,
-    message: string,
-    reason: string | undefined = REASONS_TOLD[code],
-  ): readonly TransferEffect[] {
-    return reason === undefined
-      ? transfers.fail(this.#id, message)
-      : transfers.failWithReason(this.#id, reason);
-  }
-
-  /** Makes the partial file and tells the peer to send. */
-  async #begin(): Promise<void> {
-    const { book, inbox, collision, onAbort, file } = this.#options;
-    try {
-      const { transferId } = this.entry.facts;
-      // Not only when all of it has come.
-      await inbox.checkFree(this.#name, collision);
-      // First the journal: after a crash only partial files that it knows of are looked after.
-      await book.change(this.entry, { hasPart: true });
-      const part = await IncomingFile.create(inbox, { transferId, size: file.size, onAbort });
-      this.#part = part;
-      this.#file.resolve(part);
-      // Without an offer it comes already, and was held.
-      if (file.implied) this.#flow.hold("decision", false);
-      else this.#act((transfers, now) => transfers.accept(this.#id, now));
-    } catch (error) {
-      this.#giveUpFile();
-      this.#giveUp(error);
+    if (code === "INTEGRITY_FAILED") {
+      return peer.fail(code, "the received file does not have the offered hash");
     }
+    const told = reason ?? PEER_REASONS[code];
+    peer.act((transfers) =>
+      told === undefined
+        ? transfers.fail(this.#id, message)
+        : transfers.failWithReason(this.#id, told)
+    );
   }
 
-  async #finish(ended: EndedEffect): Promise<void> {
-    const { book, inbox, collision, file } = this.#options;
-    await this.#queue.drained();
-    if (this.#ownFailure !== undefined) return await this.#takeBack(ended);
-    const part = await this.#file.promise;
-    try {
-      const { savedAs, hash } = await part.finish({
-        name: this.#name,
-        expectedHash: file.fileHash?.hex ?? null,
-        collision,
-        onPublishing: (savedAs) =>
-          book.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
-      });
-      await book.change(this.entry, {
-        state: "completed",
-        transferred: file.size,
-        savedAs,
-        savedPath: inbox.pathOf(savedAs),
-        fileHash: hash,
-        hasPart: false,
-      }, "transfer-finished");
-    } catch (error) {
-      const code = error instanceof StorageError ? error.code : "TRANSFER_FAILED";
-      const isOther = code === "HASH_MISMATCH";
-      this.#ownFailure = { code: isOther ? "INTEGRITY_FAILED" : code, message: messageOf(error) };
-      if (isOther) {
-        this.#options.session.peer.fail(
-          "INTEGRITY_FAILED",
-          "the received file does not have the offered hash",
-        );
-      }
-      await this.#takeBack(ended);
-    }
-  }
-
-  /** It came whole and can't be kept: its sender is told, too. */
-  async #takeBack(ended: EndedEffect): Promise<void> {
-    const { code, message } = this.#ownFailure ??
-      { code: "TRANSFER_FAILED", message: "the file can't be kept" };
-    this.#options.session.peer.act((transfers) => this.#failOnWire(transfers, code, message));
-    await this.#abort(ended);
-  }
-
-  /** Ends early: the partial file goes, or stays for later when nobody wanted the end. */
-  async #abort(ended: EndedEffect): Promise<void> {
+  /** Ends it early, unless it has ended. Says whether it did. */
+  #end(end: TransferEnd, partPolicy: PartPolicy): boolean {
+    const { name } = this.#stage.current;
+    if (name === "ended" || name === "completed") return false;
+    this.#stage.enter({ name: "ended", end, partPolicy });
     this.#queue.stop();
-    await this.#queue.drained();
-    const end = this.#endOf(ended);
-    const unwanted = end.state === "interrupted" ||
-      (end.state === "cancelled" && ended.by === "local" && this.#ownEnd === undefined);
-    const hasPart = await this.#abortPart(unwanted ? this.#options.onAbort : "remove");
-    await this.#options.book.change(this.entry, { ...end, hasPart }, "transfer-failed");
+    // Else it is told of when the partial file is dealt with.
+    if (name === "offered") this.#options.book.change(this.entry, end, "transfer-failed");
+    return true;
   }
 
-  async #abortPart(policy: PartPolicy): Promise<boolean> {
-    try {
-      return await this.#part?.abort(policy) ?? false;
-    } catch (error) {
-      this.#options.log.warn("no partial file could be kept or removed", {
-        transfer: this.entry.facts.transferId,
-        reason: messageOf(error),
-      });
-      return false;
-    }
+  /** Whether the core is not done with it. */
+  get #isLive(): boolean {
+    const { name } = this.#stage.current;
+    return name === "offered" || name === "accepted" || name === "receiving";
   }
 
-  /** It ended before its turn had come. */
-  #endUnbegun(ended: EndedEffect): void {
-    this.#queue.stop();
-    this.#giveUpFile();
-    this.#options.book.change(this.entry, this.#endOf(ended), "transfer-failed");
-  }
-
-  /** Chunks that wait for the partial file wait no longer; nothing when it is there. */
-  #giveUpFile(): void {
-    this.#file.reject(new Error("the transfer ended before its file was made"));
-  }
-
-  /** How it ended: by what went wrong here, by our word, or by what came. */
-  #endOf(ended: EndedEffect): TransferEnd {
-    if (this.#ownFailure !== undefined) return { state: "failed", failure: this.#ownFailure };
-    if (this.#ownEnd !== undefined) return { state: this.#ownEnd };
-    return endOf("incoming", ended, true, this.#wasLost);
+  #setPaused(paused: boolean): boolean {
+    if (this.#stage.current.name === "offered" || !this.#flow.isLive) return false;
+    this.#flow.hold("user", paused);
+    return true;
   }
 }
