@@ -20,7 +20,7 @@ import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
-import type { TransferDesk } from "../transfers/transfer_desk.ts";
+import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { openChannel, type OpenedChannel } from "./open_channel.ts";
 import { PeerSession } from "./peer_session.ts";
@@ -51,7 +51,7 @@ export interface SessionsOptions {
   /** Told what happens. */
   readonly log: Log;
   /** Carries on the transfers of open sessions. */
-  readonly transfers: TransferDesk;
+  readonly transfers: TransferService;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */

@@ -19,7 +19,7 @@ import type { Work } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
-import type { TransferBook } from "./transfer_book.ts";
+import type { TransferRegistry } from "./transfer_registry.ts";
 import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
@@ -44,7 +44,7 @@ export interface IncomingTransferOptions {
   /** Who may send and receive now. */
   readonly slots: Slots;
   /** Keeps and tells of changes. */
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   /** Where it goes. */
   readonly inbox: Inbox;
   /** What happens when its name is taken. */
@@ -97,7 +97,7 @@ export class IncomingTransfer implements Work {
           paused ? transfers.pause(this.#id, now) : transfers.resume(this.#id, now)
         ),
       onChange: ({ event, ...change }) => {
-        options.book.change(options.entry, change, event);
+        options.registry.change(options.entry, change, event);
       },
     });
     // A file that comes without an offer is held until it is accepted.
@@ -192,13 +192,13 @@ export class IncomingTransfer implements Work {
 
   /** Makes the partial file; undefined when that fails, which ends the transfer. */
   async #makePart(saveAs: string): Promise<IncomingFile | undefined> {
-    const { book, inbox, collision, onAbort, file: { size } } = this.#options;
+    const { registry, inbox, collision, onAbort, file: { size } } = this.#options;
     const { transferId } = this.entry.facts;
     try {
       // Not only when all of it has come.
       await inbox.checkFree(saveAs, collision);
       // First the journal: after a crash only partial files that it knows of are looked after.
-      await book.change(this.entry, { hasPart: true });
+      await registry.change(this.entry, { hasPart: true });
       return await IncomingFile.create(inbox, { transferId, size, onAbort });
     } catch (error) {
       this.#fail(error);
@@ -208,10 +208,10 @@ export class IncomingTransfer implements Work {
 
   /** Tells the peer to send; what comes, or came without an offer, is written. */
   #receiveInto(part: IncomingFile): void {
-    const { book, file, session } = this.#options;
+    const { registry, file, session } = this.#options;
     this.#queue.start(async (bytes) => {
       await part.write(bytes);
-      book.moved(this.entry, part.received);
+      registry.moved(this.entry, part.received);
     });
     if (this.#stage.current.name !== "accepted") return; // all of it came already, or it ended
     this.#stage.enter({ name: "receiving" });
@@ -221,7 +221,7 @@ export class IncomingTransfer implements Work {
 
   /** All has come: writes the rest, has it verified and named. What fails ends the transfer. */
   async #publish(part: IncomingFile, saveAs: string): Promise<void> {
-    const { book, inbox, collision, file } = this.#options;
+    const { registry, inbox, collision, file } = this.#options;
     await this.#queue.drained();
     if (this.#stage.current.name === "ended") return; // it could not be written
     try {
@@ -230,10 +230,10 @@ export class IncomingTransfer implements Work {
         expectedHash: file.fileHash?.hex ?? null,
         collision,
         onPublishing: (savedAs) =>
-          book.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
+          registry.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
       });
       this.#stage.enter({ name: "completed" });
-      await book.change(this.entry, {
+      await registry.change(this.entry, {
         state: "completed",
         transferred: file.size,
         savedAs,
@@ -259,7 +259,7 @@ export class IncomingTransfer implements Work {
       });
       return false;
     });
-    await this.#options.book.change(
+    await this.#options.registry.change(
       this.entry,
       { ...end, hasPart: hasPart ?? false },
       "transfer-failed",
@@ -346,7 +346,7 @@ export class IncomingTransfer implements Work {
     this.#stage.enter({ name: "ended", end, partPolicy });
     this.#queue.stop();
     // Else it is told of when the partial file is dealt with.
-    if (name === "offered") this.#options.book.change(this.entry, end, "transfer-failed");
+    if (name === "offered") this.#options.registry.change(this.entry, end, "transfer-failed");
     return true;
   }
 

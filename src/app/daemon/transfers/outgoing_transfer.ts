@@ -22,7 +22,7 @@ import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
-import type { TransferBook } from "./transfer_book.ts";
+import type { TransferRegistry } from "./transfer_registry.ts";
 import { CANCELLED_BY_RECEIVER, endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
@@ -39,7 +39,7 @@ export interface OutgoingTransferOptions {
   /** Who may read a file for its hash now: our disk's work, which no peer can hold up. */
   readonly hashSlots: Slots;
   /** Keeps and tells of changes. */
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   /** Where the file is. */
   readonly fs: FileSystem;
 }
@@ -143,7 +143,7 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** From the queue to the end over this session, or back into the queue. */
   async #attempt(session: SessionTransfers): Promise<"done" | "again"> {
-    const { book } = this.#options;
+    const { registry } = this.#options;
     const { peer } = session;
     this.#source ??= await this.#inspect();
     using flow = this.#newFlow();
@@ -169,7 +169,11 @@ export class OutgoingTransfer implements ScheduledWork {
     if (over.name === "queued" || (isCrossed && peer.transfers !== undefined)) {
       // Offers crossed and the peer's goes first: ours is made anew after it.
       this.#stage.enter({ name: "queued" });
-      await book.change(this.entry, { state: "queued", waitingFor: "session" }, "transfer-queued");
+      await registry.change(
+        this.entry,
+        { state: "queued", waitingFor: "session" },
+        "transfer-queued",
+      );
       return "again";
     }
     await this.#end(over.end);
@@ -178,7 +182,7 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** Reads the file for its hash, in its turn. */
   async #inspect(): Promise<SourceFile> {
-    const { path, fs, book, hashSlots } = this.#options;
+    const { path, fs, registry, hashSlots } = this.#options;
     const { signal } = this.#stopping;
     this.entry.update({ waitingFor: "hash" });
     const { promise: granted, resolve } = Promise.withResolvers<void>();
@@ -190,7 +194,7 @@ export class OutgoingTransfer implements ScheduledWork {
     if (!slot.held) await abortable(granted, signal);
     return await inspectSource(fs, path, {
       signal,
-      onHashed: (bytes) => book.hashing(this.entry, bytes),
+      onHashed: (bytes) => registry.hashing(this.entry, bytes),
     });
   }
 
@@ -204,7 +208,7 @@ export class OutgoingTransfer implements ScheduledWork {
           paused ? transfers.pause(id, now) : transfers.resume(id, now)
         ),
       onChange: ({ event, ...change }) => {
-        this.#options.book.change(this.entry, change, event);
+        this.#options.registry.change(this.entry, change, event);
         this.#stage.enter(this.#stage.current); // it may go on
       },
     });
@@ -220,7 +224,7 @@ export class OutgoingTransfer implements ScheduledWork {
       const { transferId: id, effects } = transfers.offer(file, now);
       const attempt = { session, id, flow, over: new AbortController() };
       this.#stage.enter({ name: "offered", attempt });
-      this.#options.book.change(this.entry, {
+      this.#options.registry.change(this.entry, {
         state: "offered",
         fileHash,
         sessionId: session.sessionId,
@@ -233,7 +237,7 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** Reads a chunk, sends it, waits until the channel has taken it; then the next. */
   async #send(source: SourceFile, { session: { peer }, id, flow, over }: Attempt): Promise<void> {
-    const { book, fs } = this.#options;
+    const { registry, fs } = this.#options;
     try {
       using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes);
       while (this.#stage.current.name === "sending") {
@@ -245,7 +249,7 @@ export class OutgoingTransfer implements ScheduledWork {
         const chunk = await file.readChunk(request.index);
         this.#act((transfers, id, now) => transfers.sendChunk(id, chunk, now));
         flow.sent(request.length);
-        book.moved(this.entry, request.offset + request.length);
+        registry.moved(this.entry, request.offset + request.length);
         await peer.flushed(over.signal).catch(() => {}); // it ended: see the loop
       }
     } catch (error) {
@@ -255,13 +259,13 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** All was handed to the channel; what the peer makes of it is still to come. */
   async #confirm({ session, id }: Attempt): Promise<void> {
-    const { book } = this.#options;
+    const { registry } = this.#options;
     this.entry.update({ waitingFor: "confirmation" });
     const end = await this.#lastWord(session);
     session.unroute(id);
     if (end !== undefined) return await this.#end(end);
     const transferred = this.entry.facts.size;
-    await book.change(this.entry, { state: "completed", transferred }, "transfer-finished");
+    await registry.change(this.entry, { state: "completed", transferred }, "transfer-finished");
   }
 
   /**
@@ -348,6 +352,8 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   async #end(end: TransferEnd): Promise<void> {
-    if (!this.entry.isFinal) await this.#options.book.change(this.entry, end, "transfer-failed");
+    if (!this.entry.isFinal) {
+      await this.#options.registry.change(this.entry, end, "transfer-failed");
+    }
   }
 }

@@ -28,7 +28,7 @@ import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import { Slots } from "./slots.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
-import { TransferBook } from "./transfer_book.ts";
+import { TransferRegistry } from "./transfer_registry.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 /** More than the receive queue's limit of 16 MiB: what holds nobody back fails. */
@@ -44,7 +44,7 @@ const log = logFor("test");
 
 /** One end: its own disk, its own list of transfers, a session. */
 class Side implements AsyncDisposable {
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   readonly offered = Promise.withResolvers<OfferedFile>();
   readonly opened = Promise.withResolvers<void>();
   readonly transfers: SessionTransfers;
@@ -60,7 +60,7 @@ class Side implements AsyncDisposable {
     journal: Journal,
   ) {
     this.#journal = journal;
-    this.book = new TransferBook({
+    this.registry = new TransferRegistry({
       journal,
       events: new EventHub(),
       log,
@@ -111,13 +111,13 @@ class Side implements AsyncDisposable {
 
   begin(direction: "outgoing" | "incoming", state: "queued" | "offered"): TransferEntry {
     const facts = { transferId: transferId(1), identity: "ab".repeat(32), name: "big", size: SIZE };
-    return this.book.begin({ ...facts, direction, priority: 0, createdAt: 1 }, state);
+    return this.registry.begin({ ...facts, direction, priority: 0, createdAt: 1 }, state);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#peer.close();
     await this.#peer.ended;
-    await this.book.settled();
+    await this.registry.settled();
     this.#journal[Symbol.dispose]();
     this.data[Symbol.dispose]();
     await this.folder[Symbol.asyncDispose]();
@@ -166,14 +166,14 @@ class Flow implements AsyncDisposable {
       sender.begin("outgoing", "queued"),
       receiver.begin("incoming", "offered"),
     );
-    const { book, transfers } = sender;
+    const { registry, transfers } = sender;
     const outgoing = new OutgoingTransfer({
       entry: flow.sent,
       path: source,
       session: () => transfers,
       slots: new Slots({ limit: 1 }),
       hashSlots: new Slots({ limit: 1 }),
-      book,
+      registry,
       fs: sender.folder.fs,
     });
     flow.#running.push(outgoing.run());
@@ -182,13 +182,13 @@ class Flow implements AsyncDisposable {
 
   /** Takes the offer. */
   async accept(): Promise<void> {
-    const { folder, book, offered, transfers } = this.receiver;
+    const { folder, registry, offered, transfers } = this.receiver;
     const incoming = new IncomingTransfer({
       entry: this.received,
       file: await offered.promise,
       session: transfers,
       slots: new Slots({ limit: 1 }),
-      book,
+      registry,
       inbox: await openInbox(folder),
       collision: "number",
       onAbort: "remove",

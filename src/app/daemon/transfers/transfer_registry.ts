@@ -34,8 +34,8 @@ export type TransferEventType =
   | "transfer-finished"
   | "transfer-failed";
 
-/** Options of a {@linkcode TransferBook}. */
-export interface TransferBookOptions {
+/** Options of a {@linkcode TransferRegistry}. */
+export interface TransferRegistryOptions {
   /** Where changes are kept. */
   readonly journal: Journal;
   /** Where changes are told. */
@@ -58,8 +58,8 @@ interface Rate {
 }
 
 /** See the module's text. */
-export class TransferBook {
-  readonly #options: TransferBookOptions;
+export class TransferRegistry {
+  readonly #options: TransferRegistryOptions;
   /** By {@linkcode keyOf}, in the order of their beginning. */
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
@@ -70,7 +70,7 @@ export class TransferBook {
   #ended = Promise.withResolvers<void>();
 
   /** Starts with what the journal remembers. */
-  constructor(options: TransferBookOptions) {
+  constructor(options: TransferRegistryOptions) {
     this.#options = options;
     const records = options.journal.list().sort((a, b) => a.createdAt - b.createdAt);
     for (const record of records) {
@@ -124,7 +124,7 @@ export class TransferBook {
     this.#mayEnd = mayEnd;
   }
 
-  /** Resolves when none of these is live; after {@linkcode TransferBook.holdEnds} perhaps never. */
+  /** Resolves when none of these is live; after {@linkcode TransferRegistry.holdEnds} perhaps never. */
   async allEnded(which: (entry: TransferEntry) => boolean): Promise<void> {
     while (this.live().some(which)) await this.#ended.promise;
   }

@@ -19,15 +19,15 @@ import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
-import type { TransferBook } from "./transfer_book.ts";
+import type { TransferRegistry } from "./transfer_registry.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 const STOPPING = "the daemon is stopping";
 
-/** Options of a {@linkcode TransferDesk}. */
-export interface TransferDeskOptions {
+/** Options of a {@linkcode TransferService}. */
+export interface TransferServiceOptions {
   /** All transfers. */
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   /** When those to send begin. */
   readonly scheduler: Scheduler;
   /** Which of those that have begun flow. */
@@ -55,14 +55,14 @@ export interface TransferDeskOptions {
 }
 
 /** See the module's text. */
-export class TransferDesk {
-  readonly #options: TransferDeskOptions;
+export class TransferService {
+  readonly #options: TransferServiceOptions;
   readonly #outgoing = new Map<TransferEntry, OutgoingTransfer>();
   readonly #incoming = new Map<TransferEntry, IncomingTransfer>();
   #stopping = false;
 
   /** Starts with nothing under way. */
-  constructor(options: TransferDeskOptions) {
+  constructor(options: TransferServiceOptions) {
     this.#options = options;
   }
 
@@ -75,15 +75,15 @@ export class TransferDesk {
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
-    const { book, scheduler, slots, hashSlots, fs, sessionWith } = this.#options;
+    const { registry, scheduler, slots, hashSlots, fs, sessionWith } = this.#options;
     const { identity, sessionId } = session;
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
     this.#expectRunning();
-    scheduler.checkRoom(paths.length);
+    scheduler.checkCapacity(paths.length);
     this.#forgetEnded();
     return paths.map((path, i) => {
-      const entry = book.begin(
+      const entry = registry.begin(
         {
           transferId: this.#options.random(16).toHex(),
           direction: "outgoing",
@@ -102,7 +102,7 @@ export class TransferDesk {
         path,
         slots,
         hashSlots,
-        book,
+        registry,
         fs,
         session: () => sessionWith(identity),
       });
@@ -116,13 +116,13 @@ export class TransferDesk {
   attach(
     options: Pick<SessionTransfersOptions, "sessionId" | "identity" | "peer">,
   ): SessionTransfers {
-    const { book, scheduler } = this.#options;
+    const { registry, scheduler } = this.#options;
     return new SessionTransfers({
       ...options,
       onOffer: (file, session) => this.#offered(file, session),
       onEnded: () => scheduler.wake(),
       // A peer can bring changes faster than the disk takes them.
-      backpressure: () => book.backpressure(),
+      backpressure: () => registry.backpressure(),
     });
   }
 
@@ -139,10 +139,11 @@ export class TransferDesk {
       session.peer.act((transfers) => transfers.cancel(file.transferId, STOPPING));
       return;
     }
-    const { book, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+    const { registry, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } =
+      this.#options;
     this.#forgetEnded();
     const { identity, sessionId } = session;
-    const entry = book.begin(
+    const entry = registry.begin(
       {
         transferId: file.transferId.toLowerCase(),
         direction: "incoming",
@@ -155,7 +156,7 @@ export class TransferDesk {
       "offered",
       { sessionId, ...(file.fileHash === undefined ? {} : { fileHash: file.fileHash.hex }) },
     );
-    const options = { entry, file, session, slots, book, inbox, collision, onAbort, log };
+    const options = { entry, file, session, slots, registry, inbox, collision, onAbort, log };
     const transfer = new IncomingTransfer(options);
     this.#incoming.set(entry, transfer);
     if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
