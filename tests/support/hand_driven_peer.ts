@@ -205,7 +205,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       if (!(transfers instanceof TransferTable)) throw new Error("unreachable");
       // CONNECTION_LOST is never said: a plain cancel takes its place.
       transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
-      return transfers.take();
+      return transfers.drain();
     });
   }
 

@@ -433,7 +433,7 @@ export class Session implements Disposable {
 
   /** Takes over what the transfers want done. */
   #collect(): void {
-    if (this.#table !== undefined) this.#effects.push(...this.#table.take());
+    if (this.#table !== undefined) this.#effects.push(...this.#table.drain());
   }
 
   #take(): readonly SessionEffect[] {

@@ -14,7 +14,7 @@ import type {
 } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { Direction } from "./effects.ts";
-import type { IncomingFile } from "./file_receiver.ts";
+import type { OfferedFile } from "./file_receiver.ts";
 
 /** How transfers are spoken with one kind of peer. Pure. */
 export interface Dialect {
@@ -38,5 +38,5 @@ export interface Dialect {
   /** Ends a transfer for a reason that ends nothing else. */
   refuse(transferId: TransferId, direction: Direction, error: ProtocolError): Cancel | ErrorMessage;
   /** The file that a chunk without an offer begins; undefined when such a chunk is a violation. */
-  begunBy(chunk: FileChunk): IncomingFile | undefined;
+  begunBy(chunk: FileChunk): OfferedFile | undefined;
 }

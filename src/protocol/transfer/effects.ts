@@ -1,12 +1,12 @@
 /**
- * What transfers ask of, and tell, the program around the core.
+ * What transfers ask of, and report to, the program around the core.
  *
  * @module
  */
 import type { FinalState } from "../../base/transfer_states.ts";
 import type { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
-import type { IncomingFile, ReceivedChunk } from "./file_receiver.ts";
+import type { OfferedFile, ReceivedChunk } from "./file_receiver.ts";
 
 /** Who did it. */
 export type Side = "local" | "remote";
@@ -45,7 +45,7 @@ export interface OfferedEffect {
   /** Tag of the union. */
   readonly type: "transfer-offered";
   /** What is offered. */
-  readonly file: IncomingFile;
+  readonly file: OfferedFile;
 }
 
 /** Chunks flow from here on: an accepted outgoing transfer wants its first piece. */
@@ -86,7 +86,7 @@ export interface ResumedEffect {
   readonly by: Side;
 }
 
-/** The transfer is over; release what belongs to it. Exactly once for each transfer told of. */
+/** The transfer is over; release what belongs to it. Exactly once for each transfer reported. */
 export interface EndedEffect {
   /** Tag of the union. */
   readonly type: "transfer-ended";
@@ -119,7 +119,7 @@ export interface EndedLateEffect {
   readonly error?: ProtocolError;
 }
 
-/** Everything that transfers ask or tell. */
+/** Everything that transfers ask or report. */
 export type TransferEffect =
   | SendEffect
   | OfferedEffect

@@ -10,7 +10,7 @@ import { chunkCount, type FileChunk } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 
 /** A file that the peer offers. */
-export interface IncomingFile {
+export interface OfferedFile {
   /** The transfer. */
   readonly transferId: TransferId;
   /** Hostile text, not a path. */
@@ -41,13 +41,13 @@ export interface ReceivedChunk {
 
 /** The position in a file that is being received. */
 export class FileReceiver {
-  readonly #file: IncomingFile;
+  readonly #file: OfferedFile;
   #chunkSize: number | undefined;
   #next = 0;
   #offset = 0;
 
   /** Starts at the file's first byte. */
-  constructor(file: IncomingFile) {
+  constructor(file: OfferedFile) {
     this.#file = file;
     this.#chunkSize = file.chunkSize;
   }
@@ -88,7 +88,7 @@ export class FileReceiver {
    *
    * @throws {ProtocolError} TRANSFER_FAILED when they are more or fewer than they must be.
    */
-  take(data: Uint8Array<ArrayBuffer>): ReceivedChunk {
+  advance(data: Uint8Array<ArrayBuffer>): ReceivedChunk {
     const index = this.#next;
     this.#checkLength(index, data.length);
     const received = { index, offset: this.#offset, data, last: false };

@@ -17,8 +17,8 @@ export interface ChunkRequest {
   readonly length: number;
 }
 
-/** What became of a piece that was handed in. */
-export interface TakenChunk {
+/** A piece that was handed in to be sent. */
+export interface SentChunk {
   /** The chunk's index, from 0. */
   readonly index: number;
   /** Whether it is the last chunk. */
@@ -48,7 +48,7 @@ export class FileSender {
    *
    * @throws {MisuseError} When they are not exactly as many as were asked for.
    */
-  take(plaintext: Uint8Array): TakenChunk {
+  advance(plaintext: Uint8Array): SentChunk {
     const next = this.next;
     if (next === undefined) throw new MisuseError("all chunks of the file were sent");
     if (plaintext.length !== next.length) {

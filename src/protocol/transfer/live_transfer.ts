@@ -6,7 +6,7 @@
 import type { FileOffer } from "../messages/inner_message.ts";
 import type { ChunkCodec } from "./chunk_codec.ts";
 import type { Direction, Side } from "./effects.ts";
-import type { FileReceiver, IncomingFile } from "./file_receiver.ts";
+import type { FileReceiver, OfferedFile } from "./file_receiver.ts";
 import type { FileSender } from "./file_sender.ts";
 import type { TransferTiming } from "./limits.ts";
 
@@ -25,7 +25,7 @@ export interface IncomingWork {
   /** From the peer to us. */
   readonly direction: "incoming";
   /** What is offered. */
-  readonly file: IncomingFile;
+  readonly file: OfferedFile;
   /** The position in the file, from acceptance on. */
   flow?: FileReceiver;
 }
@@ -39,7 +39,7 @@ export class LiveTransfer<W extends Work> implements Disposable {
   readonly work: W;
   /** Encodes and decodes its chunks. */
   readonly codec: ChunkCodec;
-  /** Whether the program was told of it. */
+  /** Whether the program knows of it: effects are given. */
   announced: boolean;
   readonly #timing: TransferTiming;
   readonly #pausedBy = new Set<Side>();
@@ -93,7 +93,7 @@ export class LiveTransfer<W extends Work> implements Disposable {
     this.#deadline = now + (this.work.flow === undefined ? offerMs : flowing);
   }
 
-  /** A side pauses or resumes. Says whether that is news. */
+  /** A side pauses or resumes. Says whether that changes anything. */
   setPaused(by: Side, paused: boolean, now: number): boolean {
     if (this.#pausedBy.has(by) === paused) return false;
     if (paused) this.#pausedBy.add(by);

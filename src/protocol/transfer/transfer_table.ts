@@ -19,7 +19,7 @@ import { generateTransferId, type TransferId } from "../messages/transfer_id.ts"
 import { ChunkCodec, type ChunkKeys } from "./chunk_codec.ts";
 import type { Dialect } from "./dialect.ts";
 import type { CancelReason, Direction, Side, TransferEffect, TransferOutcome } from "./effects.ts";
-import { FileReceiver, type IncomingFile } from "./file_receiver.ts";
+import { FileReceiver, type OfferedFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
 import { checkLimits, limitExceeded, type TransferLimits, type TransferTiming } from "./limits.ts";
 import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from "./live_transfer.ts";
@@ -68,7 +68,7 @@ export class TransferTable implements Transfers {
   #closed = false;
   #effects: TransferEffect[] = [];
 
-  /** Starts empty, and unapproved: offers are held, not told of. */
+  /** Starts empty, and unapproved: offers are held, not reported. */
   constructor(context: TransferContext) {
     this.#context = context;
   }
@@ -86,13 +86,13 @@ export class TransferTable implements Transfers {
   }
 
   /** What is to be done since the last call, in order. */
-  take(): readonly TransferEffect[] {
+  drain(): readonly TransferEffect[] {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  /** The program trusts the peer: an offer that was held is told of. */
+  /** The program trusts the peer: an offer that was held is reported. */
   approve(now: number): void {
     this.#approved = true;
     const held = this.#incoming;
@@ -143,7 +143,7 @@ export class TransferTable implements Transfers {
   }
 
   /**
-   * Handles an inbound transfer message; {@linkcode take} gives what follows, also after a throw.
+   * Handles an inbound transfer message; {@linkcode drain} gives what follows, also after a throw.
    *
    * @throws {ProtocolError} When the peer may not send it now.
    */
@@ -192,20 +192,20 @@ export class TransferTable implements Transfers {
     this.#outgoing = new LiveTransfer(work, codec, timing, now, true);
     if (dialect.offersFiles) this.#send(offer);
     else this.#startSending(this.#outgoing, now);
-    return { transferId, effects: this.take() };
+    return { transferId, effects: this.drain() };
   }
 
   /** See {@linkcode Transfers.accept}. */
   accept(id: TransferId, now: number): readonly TransferEffect[] {
     const live = this.#incoming;
-    if (live?.work.file.transferId !== id) return this.#lately(id);
+    if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
     if (this.#outgoing !== undefined) {
       this.#cancelLive(this.#outgoing, "gave way to the peer", "crossed");
     }
     this.#send({ type: "file-accept", transferId: id });
     this.#startReceiving(live, now);
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.pause}. */
@@ -221,9 +221,9 @@ export class TransferTable implements Transfers {
   /** See {@linkcode Transfers.cancel}. */
   cancel(id: TransferId, message: string): readonly TransferEffect[] {
     const live = this.#find(id);
-    if (live === undefined) return this.#lately(id);
+    if (live === undefined) return this.#endedOrMisused(id);
     this.#cancelLive(live, message);
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.fail}. */
@@ -231,18 +231,20 @@ export class TransferTable implements Transfers {
     const live = this.#find(id);
     if (live === undefined && this.#receivedWhole.has(id)) {
       this.#sendCancel(id, "incoming");
-      return this.take();
+      return this.drain();
     }
-    if (live === undefined) return this.#lately(id);
+    if (live === undefined) return this.#endedOrMisused(id);
     this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId: id }));
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.failWithReason}. */
   failWithReason(id: TransferId, message: string): readonly TransferEffect[] {
-    if (this.#find(id) === undefined && !this.#receivedWhole.has(id)) return this.#lately(id);
+    if (this.#find(id) === undefined && !this.#receivedWhole.has(id)) {
+      return this.#endedOrMisused(id);
+    }
     this.refuse(id, limitExceeded(id, message));
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.nextChunk}. */
@@ -254,10 +256,10 @@ export class TransferTable implements Transfers {
   /** See {@linkcode Transfers.sendChunk}. */
   sendChunk(id: TransferId, plaintext: Uint8Array, now: number): readonly TransferEffect[] {
     const live = this.#outgoing;
-    if (live?.work.file.transferId !== id) return this.#lately(id);
+    if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     const { file, flow } = live.work;
     if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
-    const { index, last } = flow.take(plaintext);
+    const { index, last } = flow.advance(plaintext);
     const { chunk, ratchet } = live.codec.encode(plaintext);
     const { transferId, filename, totalChunks, size: fileSize } = file;
     const message = {
@@ -272,7 +274,7 @@ export class TransferTable implements Transfers {
     this.#send(this.#context.dialect.chunk(message, file), ratchet);
     live.touch(now);
     if (last) this.#finishSending(live);
-    return this.take();
+    return this.drain();
   }
 
   #onOffer(offer: FileOffer, now: number): void {
@@ -296,7 +298,7 @@ export class TransferTable implements Transfers {
       return;
     }
     const { type: _, fileHash: hash, ...described } = offer;
-    const file: IncomingFile = fileHash && hash !== undefined
+    const file: OfferedFile = fileHash && hash !== undefined
       ? { ...described, implied: false, fileHash: hash }
       : { ...described, implied: false };
     const codec = new ChunkCodec(keys, transferId, false);
@@ -308,7 +310,7 @@ export class TransferTable implements Transfers {
   #onAccept(id: TransferId, now: number): void {
     const live = this.#outgoing;
     if (live?.work.file.transferId !== id || live.work.flow !== undefined) {
-      return this.#expectLate(id, live, "accept");
+      return this.#expectEnded(id, live, "accept");
     }
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
@@ -329,7 +331,7 @@ export class TransferTable implements Transfers {
     }
     receiver.checkHeader(message);
     if (this.#context.keys.ratchet === undefined) receiver.checkOrder(message.chunkIndex);
-    const chunk = receiver.take(live.codec.decode(message, ratchet));
+    const chunk = receiver.advance(live.codec.decode(message, ratchet));
     this.#emit({ type: "transfer-chunk", transferId, ...chunk });
     live.touch(now);
     if (chunk.last && live.work.file.implied) this.#finishReceiving(live, receiver);
@@ -373,15 +375,15 @@ export class TransferTable implements Transfers {
     const live = this.#incoming;
     const receiver = live?.work.flow;
     if (live?.work.file.transferId !== id || receiver === undefined) {
-      return this.#expectLate(id, live, "finish");
+      return this.#expectEnded(id, live, "finish");
     }
     this.#finishReceiving(live, receiver);
   }
 
   #onPause(id: TransferId, paused: boolean, now: number): void {
     const live = this.#find(id);
-    if (live?.work.flow === undefined) return this.#expectLate(id, live, "pause or resume");
-    // A peer may take its own resume for the end of our pause as well: it is told that it is not.
+    if (live?.work.flow === undefined) return this.#expectEnded(id, live, "pause or resume");
+    // A peer may take its own resume for the end of our pause as well: it is sent our pause again.
     if (!paused && live.pausedByUs) this.#send({ type: "pause", transferId: id });
     if (!live.setPaused("remote", paused, now)) return;
     const type = paused ? "transfer-paused" : "transfer-resumed";
@@ -393,7 +395,7 @@ export class TransferTable implements Transfers {
     if (live !== undefined) this.#end(live, "cancelled", "remote", "the peer cancelled");
     // Without an offer, a cancel may come before the first chunk made the transfer known.
     else if (!this.#endLate(id) && this.#context.dialect.offersFiles) {
-      this.#expectLate(id, live, "cancel");
+      this.#expectEnded(id, live, "cancel");
     }
   }
 
@@ -405,7 +407,7 @@ export class TransferTable implements Transfers {
   }
 
   /** Lets pass what was under way when its transfer ended; anything else is out of place. */
-  #expectLate(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
+  #expectEnded(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
     if (live?.work.file.transferId !== id && this.#ended.has(id)) return;
     throw new ProtocolError("INVALID_STATE", `the peer's ${what} has no transfer that it fits`);
   }
@@ -441,21 +443,21 @@ export class TransferTable implements Transfers {
 
   #setPaused(id: TransferId, paused: boolean, now: number): readonly TransferEffect[] {
     const live = this.#find(id);
-    if (live === undefined) return this.#lately(id);
+    if (live === undefined) return this.#endedOrMisused(id);
     if (live.work.flow === undefined) throw new MisuseError("the transfer is not flowing yet");
     if (live.setPaused("local", paused, now)) {
       this.#send({ type: paused ? "pause" : "resume", transferId: id });
       const type = paused ? "transfer-paused" : "transfer-resumed";
       this.#emit({ type, transferId: id, by: "local" });
     }
-    return this.take();
+    return this.drain();
   }
 
   #find(id: TransferId): LiveTransfer<Work> | undefined {
     return [this.#outgoing, this.#incoming].find((live) => live?.work.file.transferId === id);
   }
 
-  #lately(id: TransferId): readonly TransferEffect[] {
+  #endedOrMisused(id: TransferId): readonly TransferEffect[] {
     if (this.#ended.has(id)) return [];
     throw new MisuseError("there is no such transfer in this session");
   }

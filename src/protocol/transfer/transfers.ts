@@ -29,7 +29,7 @@ export interface OfferedTransfer {
 
 /**
  * The transfers of an approved session, as the program uses them. Every method gives the effects to
- * carry out, in order. Moves for a transfer that ended lately do nothing, since its end may cross
+ * carry out, in order. Moves for a transfer that ended recently do nothing, since its end may cross
  * the call; `now` is in ms on the session's clock.
  */
 export interface Transfers {

@@ -27,7 +27,7 @@ const LONGEST_BACK_OFF_MS = 1000;
 /** Bytes that may still come in after we asked for a pause: what a sender may have under way. */
 export const MAX_AFTER_PAUSE = 32 * 1024 * 1024;
 
-/** A change of a transfer that was accepted, and the event that tells of it. */
+/** A change of a transfer that was accepted, and its event. */
 export type FlowChange =
   /** It flows. */
   | {
@@ -157,7 +157,7 @@ export class Flow implements Disposable {
     this.#slot?.moved(bytes);
   }
 
-  /** Takes, or gives back, the slot as the holders ask for, and tells the peer. */
+  /** Takes, or gives back, the slot as the holders ask for, and sends the peer our pause. */
   #update(): void {
     if (!this.isLive) return;
     if (this.#holders.has("decision") || this.#holders.has("user")) this.#giveBack();
@@ -170,7 +170,7 @@ export class Flow implements Disposable {
 
   #report(): void {
     const { waitingFor } = this;
-    // Undecided, it is still an offer. What our disk holds up for a moment is not told of.
+    // Undecided, it is still an offer. What our disk holds up for a moment is not reported.
     if (waitingFor === "decision" || this.#reported === (waitingFor ?? "nothing")) return;
     this.#reported = waitingFor ?? "nothing";
     const { onChange } = this.#options;

@@ -8,7 +8,7 @@ import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
-import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
@@ -43,7 +43,7 @@ export interface IncomingTransferOptions {
   readonly session: SessionTransfers;
   /** Who may send and receive now. */
   readonly slots: Slots;
-  /** Keeps and tells of changes. */
+  /** Keeps and publishes changes. */
   readonly registry: TransferRegistry;
   /** Where it goes. */
   readonly inbox: Inbox;
@@ -331,11 +331,11 @@ export class IncomingTransfer implements Work {
     if (code === "INTEGRITY_FAILED") {
       return peer.fail(code, "the received file does not have the offered hash");
     }
-    const told = reason ?? PEER_REASONS[code];
+    const peerReason = reason ?? PEER_REASONS[code];
     peer.act((transfers) =>
-      told === undefined
+      peerReason === undefined
         ? transfers.fail(this.#id, message)
-        : transfers.failWithReason(this.#id, told)
+        : transfers.failWithReason(this.#id, peerReason)
     );
   }
 
@@ -345,7 +345,7 @@ export class IncomingTransfer implements Work {
     if (name === "ended" || name === "completed") return false;
     this.#stage.enter({ name: "ended", end, partPolicy });
     this.#queue.stop();
-    // Else it is told of when the partial file is dealt with.
+    // Else that follows when the partial file is dealt with.
     if (name === "offered") this.#options.registry.change(this.entry, end, "transfer-failed");
     return true;
   }

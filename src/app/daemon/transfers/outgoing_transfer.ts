@@ -38,7 +38,7 @@ export interface OutgoingTransferOptions {
   readonly slots: Slots;
   /** Who may read a file for its hash now: our disk's work, which no peer can hold up. */
   readonly hashSlots: Slots;
-  /** Keeps and tells of changes. */
+  /** Keeps and publishes changes. */
   readonly registry: TransferRegistry;
   /** Where the file is. */
   readonly fs: FileSystem;

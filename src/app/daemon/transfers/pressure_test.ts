@@ -12,7 +12,7 @@ import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
-import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { CHUNK_BYTES } from "../../../protocol/transfer/daemon_dialect.ts";
 import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
-import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/peer_session.ts";
 
 /**
@@ -23,7 +23,7 @@ export interface SessionTransfersOptions {
   /** The session at work. */
   readonly peer: PeerSession;
   /** Called with each file that the peer offers. */
-  readonly onOffer: (file: IncomingFile, transfers: SessionTransfers) => void;
+  readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called when a transfer has ended, and another may begin. */
   readonly onEnded: () => void;
   /** What every session waits for before more is read; undefined for nothing. */

@@ -1,5 +1,5 @@
 /**
- * One transfer as the daemon keeps it: what the API shows, the journal holds and the events tell.
+ * One transfer as the daemon keeps it: what the API and events show, and the journal holds.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * All transfers of the daemon: found by id, journaled before they are told of, bounded.
+ * All transfers of the daemon: found by id, journaled before their events are published, bounded.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export type TransferEventType =
 export interface TransferRegistryOptions {
   /** Where changes are kept. */
   readonly journal: Journal;
-  /** Where changes are told. */
+  /** Where changes are published. */
   readonly events: EventHub;
   /** Counts ends and bytes. */
   readonly tally?: Tally;
@@ -79,7 +79,7 @@ export class TransferRegistry {
     }
   }
 
-  /** Begins a transfer; it is told of when it is on disk. */
+  /** Begins a transfer; its event is published when it is on disk. */
   begin(
     facts: TransferFacts,
     state: "queued" | "offered",
@@ -95,7 +95,7 @@ export class TransferRegistry {
     return entry;
   }
 
-  /** Changes a transfer; the change is told of when it is on disk. */
+  /** Changes a transfer; its event is published when it is on disk. */
   async change(
     entry: TransferEntry,
     changes: Partial<TransferProgress>,
@@ -117,7 +117,7 @@ export class TransferRegistry {
   }
 
   /**
-   * The daemon stops: from now on an end other than a completion counts, is kept and is told only
+   * The daemon stops: from now on an end other than a completion counts, is kept and published only
    * when `mayEnd` resolves with true. After false the transfer stays as it was, for the next start.
    */
   holdEnds(mayEnd: (entry: TransferEntry) => Promise<boolean>): void {
@@ -129,7 +129,7 @@ export class TransferRegistry {
     while (this.live().some(which)) await this.#ended.promise;
   }
 
-  /** Bytes have moved; told of now and then, and kept in memory only. */
+  /** Bytes have moved; published now and then, and kept in memory only. */
   moved(entry: TransferEntry, transferred: number): void {
     const now = this.#options.now();
     this.#countBytes(entry, transferred);
@@ -153,16 +153,16 @@ export class TransferRegistry {
     });
   }
 
-  /** The hash of a file to send is under way; told of now and then, and kept in memory only. */
+  /** The hash of a file to send is under way; published now and then, and kept in memory only. */
   hashing(entry: TransferEntry, hashed: number): void {
     const now = this.#options.now();
     entry.update({ hashed });
-    const told = this.#rates.get(entry);
-    if (told === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
+    const last = this.#rates.get(entry);
+    if (last === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
     const { transferId, size } = entry.facts;
     if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
-    else if (told !== undefined && now - told.at >= PROGRESS_MS) {
-      told.at = now;
+    else if (last !== undefined && now - last.at >= PROGRESS_MS) {
+      last.at = now;
       this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
     }
   }
@@ -225,7 +225,7 @@ export class TransferRegistry {
     return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
   }
 
-  /** Resolves when all changes so far are on disk and told. */
+  /** Resolves when all changes so far are on disk and published. */
   settled(): Promise<void> {
     return this.#writing;
   }
@@ -235,7 +235,7 @@ export class TransferRegistry {
   }
 
   #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
-    // What is written and told is the state at the change, not a later one.
+    // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
     const kept = this.#writing.then(async () => {
@@ -271,7 +271,7 @@ export class TransferRegistry {
     });
   }
 
-  /** A journal that can't be written is told of; the transfer itself goes on. */
+  /** A journal that can't be written is logged; the transfer itself goes on. */
   async #write(record: TransferRecord): Promise<void> {
     const { journal, log, dropPart } = this.#options;
     try {
@@ -296,7 +296,7 @@ export class TransferRegistry {
   }
 }
 
-/** What tells a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
+/** What identifies a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
 const loggedOf = ({ transferId, protocolTransferId, direction, identity }: Transfer) => ({
   transfer: transferId,
   protocol_transfer: protocolTransferId,

@@ -9,7 +9,7 @@ import type { SendParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
-import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
