@@ -22,8 +22,6 @@ export const TRANSFER_STATES = [...LIVE_STATES, ...FINAL_STATES] as const;
 
 /** A state in which a transfer ends. */
 export type FinalState = typeof FINAL_STATES[number];
-/** An end that is not the wanted one. */
-export type EarlyEnd = Exclude<FinalState, "completed">;
 /** Any state of a transfer. */
 export type TransferState = typeof TRANSFER_STATES[number];
 

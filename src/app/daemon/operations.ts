@@ -183,7 +183,7 @@ class Operations implements DaemonOperations {
   pauseTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
       const entry = this.#parts.registry.get(transferId);
-      this.#parts.transfers.pause(entry);
+      this.#parts.transfers.setPaused(entry, true);
       return entry.view();
     });
   }
@@ -191,7 +191,7 @@ class Operations implements DaemonOperations {
   resumeTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
       const entry = this.#parts.registry.get(transferId);
-      this.#parts.transfers.resume(entry);
+      this.#parts.transfers.setPaused(entry, false);
       return entry.view();
     });
   }

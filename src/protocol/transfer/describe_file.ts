@@ -13,7 +13,7 @@ import type { FileToSend } from "./transfers.ts";
 
 /** What decides how a file is described. */
 export interface DescribeOptions {
-  /** How it is sent. */
+  /** How the peer speaks. */
   readonly dialect: Dialect;
   /** `bolt.file-hash` was negotiated. */
   readonly fileHash: boolean;

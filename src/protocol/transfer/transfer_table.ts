@@ -17,13 +17,12 @@ import type {
 } from "../messages/inner_message.ts";
 import { generateTransferId, type TransferId } from "../messages/transfer_id.ts";
 import { ChunkCodec, type ChunkKeys } from "./chunk_codec.ts";
-import type { Dialect } from "./dialect.ts";
 import type { CancelReason, Direction, Side, TransferEffect, TransferOutcome } from "./effects.ts";
 import { FileReceiver, type OfferedFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
-import { checkLimits, limitExceeded, type TransferLimits, type TransferTiming } from "./limits.ts";
+import { checkLimits, limitExceeded, type TransferTiming } from "./limits.ts";
 import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from "./live_transfer.ts";
-import { describeFile } from "./describe_file.ts";
+import { describeFile, type DescribeOptions } from "./describe_file.ts";
 import { RecentIds } from "./recent_ids.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
 
@@ -37,19 +36,13 @@ interface EndDetails {
 }
 
 /** What a session gives its transfers to work with. */
-export interface TransferContext {
+export interface TransferContext extends DescribeOptions {
   /** Seals a message into a frame. */
   readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
   /** What chunks are sealed with. */
   readonly keys: ChunkKeys;
-  /** How the peer speaks. */
-  readonly dialect: Dialect;
-  /** `bolt.file-hash` was negotiated. */
-  readonly fileHash: boolean;
   /** We give way when offers cross. */
   readonly yields: boolean;
-  /** The bounds that hold. */
-  readonly limits: TransferLimits;
   /** The longest waits. */
   readonly timing: TransferTiming;
 }

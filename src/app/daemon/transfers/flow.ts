@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { abortable } from "../../../base/deadline.ts";
 import { StorageError } from "../../../base/errors.ts";
 import type { WaitingFor } from "../../../ipc/schemas.ts";
 import type { Slot, Slots } from "./slots.ts";
@@ -102,16 +103,10 @@ export class Flow implements Disposable {
    * beginning.
    */
   async slotFirst(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      signal.throwIfAborted();
-      this.#slot = this.#claim(resolve);
-      if (!this.#slot.held) await promise;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    signal.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#slot = this.#claim(resolve);
+    if (!this.#slot.held) await abortable(promise, signal);
   }
 
   /** Both sides have agreed: chunks flow from here on. */

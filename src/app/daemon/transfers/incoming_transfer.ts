@@ -33,26 +33,30 @@ const PEER_REASONS: Readonly<Record<string, string>> = {
   DISK_FULL: "there is not enough space for it",
 };
 
+/** What all incoming transfers share. */
+export interface ReceiveOptions {
+  /** Which transfers that have begun flow. */
+  readonly slots: Slots;
+  /** Keeps and publishes changes. */
+  readonly registry: TransferRegistry;
+  /** Where received files go. */
+  readonly inbox: Inbox;
+  /** What happens when a name is taken. */
+  readonly collision: CollisionPolicy;
+  /** What becomes of partial files when nobody wanted the end. */
+  readonly onAbort: PartPolicy;
+  /** Told of what goes wrong. */
+  readonly log: Log;
+}
+
 /** Options of an {@linkcode IncomingTransfer}. */
-export interface IncomingTransferOptions {
+export interface IncomingTransferOptions extends ReceiveOptions {
   /** The transfer; offered. */
   readonly entry: TransferEntry;
   /** What the peer offers. */
   readonly file: OfferedFile;
   /** The session that it came by. */
   readonly session: SessionTransfers;
-  /** Who may send and receive now. */
-  readonly slots: Slots;
-  /** Keeps and publishes changes. */
-  readonly registry: TransferRegistry;
-  /** Where it goes. */
-  readonly inbox: Inbox;
-  /** What happens when its name is taken. */
-  readonly collision: CollisionPolicy;
-  /** What becomes of the partial file when it ends early. */
-  readonly onAbort: PartPolicy;
-  /** Told of what goes wrong on the disk. */
-  readonly log: Log;
 }
 
 /** How far an incoming file is, and what there is of it only then. */
@@ -163,7 +167,7 @@ export class IncomingTransfer implements Work {
     try {
       if (over.name === "received" && part !== undefined) await this.#publish(part, saveAs);
       const last = this.#stage.current;
-      if (last.name === "ended") await this.#discard(part, last);
+      if (last.name === "ended") await this.#discard(part, last.end, last.partPolicy);
     } finally {
       if (over.name === "received") over.settled.resolve();
     }
@@ -180,14 +184,11 @@ export class IncomingTransfer implements Work {
     this.#endByUs({ state: "cancelled" }, "cancelled by the receiver");
   }
 
-  /** Holds it. False when it was not accepted, or has ended. */
-  pause(): boolean {
-    return this.#setPaused(true);
-  }
-
-  /** Lets it go on. False when it was not accepted, or has ended. */
-  resume(): boolean {
-    return this.#setPaused(false);
+  /** Holds it, or lets it go on. False when it was not accepted, or has ended. */
+  setPaused(paused: boolean): boolean {
+    if (this.#stage.current.name === "offered" || !this.#flow.isLive) return false;
+    this.#flow.hold("user", paused);
+    return true;
   }
 
   /** Makes the partial file; undefined when that fails, which ends the transfer. */
@@ -247,23 +248,17 @@ export class IncomingTransfer implements Work {
   }
 
   /** It ended early: the partial file goes, or stays for later when nobody wanted the end. */
-  async #discard(
-    part: IncomingFile | undefined,
-    { end, partPolicy }: Extract<Stage, { name: "ended" }>,
-  ): Promise<void> {
+  async #discard(part: IncomingFile | undefined, end: TransferEnd, policy: PartPolicy) {
+    const { log, registry } = this.#options;
     await this.#queue.drained();
-    const hasPart = await part?.abort(partPolicy).catch((error) => {
-      this.#options.log.warn("no partial file could be kept or removed", {
+    const hasPart = await part?.abort(policy).catch((error) => {
+      log.warn("no partial file could be kept or removed", {
         transfer: this.entry.facts.transferId,
         reason: messageOf(error),
       });
       return false;
-    });
-    await this.#options.registry.change(
-      this.entry,
-      { ...end, hasPart: hasPart ?? false },
-      "transfer-failed",
-    );
+    }) ?? false;
+    await registry.change(this.entry, { ...end, hasPart }, "transfer-failed");
   }
 
   #onEvent(event: TransferEvent): void {
@@ -308,8 +303,8 @@ export class IncomingTransfer implements Work {
 
   /** An application ends it. When all has come it is too late for that. */
   #endByUs(end: TransferEnd, message: string): void {
-    if (!this.#isLive) return;
-    this.#end(end, "remove");
+    if (this.#stage.current.name === "received") return;
+    if (!this.#end(end, "remove")) return;
     this.#options.session.peer.act((transfers) => transfers.cancel(this.#id, message));
   }
 
@@ -347,18 +342,6 @@ export class IncomingTransfer implements Work {
     this.#queue.stop();
     // Else that follows when the partial file is dealt with.
     if (name === "offered") this.#options.registry.change(this.entry, end, "transfer-failed");
-    return true;
-  }
-
-  /** Whether the core is not done with it. */
-  get #isLive(): boolean {
-    const { name } = this.#stage.current;
-    return name === "offered" || name === "accepted" || name === "receiving";
-  }
-
-  #setPaused(paused: boolean): boolean {
-    if (this.#stage.current.name === "offered" || !this.#flow.isLive) return false;
-    this.#flow.hold("user", paused);
     return true;
   }
 }

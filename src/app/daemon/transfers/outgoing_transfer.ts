@@ -26,22 +26,26 @@ import type { TransferRegistry } from "./transfer_registry.ts";
 import { CANCELLED_BY_RECEIVER, endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
+/** What all outgoing transfers share. */
+export interface SendOptions {
+  /** Which transfers that have begun flow. */
+  readonly slots: Slots;
+  /** Who may read a file for its hash now: our disk's work, which no peer can hold up. */
+  readonly hashSlots: Slots;
+  /** Keeps and publishes changes. */
+  readonly registry: TransferRegistry;
+  /** Where the files are. */
+  readonly fs: FileSystem;
+}
+
 /** Options of an {@linkcode OutgoingTransfer}. */
-export interface OutgoingTransferOptions {
+export interface OutgoingTransferOptions extends SendOptions {
   /** The transfer; queued. */
   readonly entry: TransferEntry;
   /** The file to send. */
   readonly path: string;
   /** The open session to its peer, if there is one now. */
   readonly session: () => SessionTransfers | undefined;
-  /** Who may send and receive now. */
-  readonly slots: Slots;
-  /** Who may read a file for its hash now: our disk's work, which no peer can hold up. */
-  readonly hashSlots: Slots;
-  /** Keeps and publishes changes. */
-  readonly registry: TransferRegistry;
-  /** Where the file is. */
-  readonly fs: FileSystem;
 }
 
 /** One offer of the file over one session. */
@@ -126,14 +130,12 @@ export class OutgoingTransfer implements ScheduledWork {
     await this.#stop({ state: "cancelled" });
   }
 
-  /** Holds it. False when it does not flow. */
-  pause(): boolean {
-    return this.#setPaused(true);
-  }
-
-  /** Lets it go on. False when it does not flow. */
-  resume(): boolean {
-    return this.#setPaused(false);
+  /** Holds it, or lets it go on. False when it was not accepted, or has ended. */
+  setPaused(paused: boolean): boolean {
+    const stage = this.#stage.current;
+    if (stage.name !== "sending") return false;
+    stage.attempt.flow.hold("user", paused);
+    return true;
   }
 
   /** The peer can't be reached any more: what has not begun does not wait for it. */
@@ -336,13 +338,6 @@ export class OutgoingTransfer implements ScheduledWork {
     if (stage.name !== "offered" && stage.name !== "sending") return;
     const { session, id } = stage.attempt;
     session.peer.act((transfers, now) => call(transfers, id, now));
-  }
-
-  #setPaused(paused: boolean): boolean {
-    const stage = this.#stage.current;
-    if (stage.name !== "sending") return false;
-    stage.attempt.flow.hold("user", paused);
-    return true;
   }
 
   /** It is not offered any more. What is offered already ends by itself. */

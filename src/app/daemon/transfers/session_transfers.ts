@@ -15,13 +15,8 @@ import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/pe
 const KEEPING_MS = 4000;
 
 /** Options of {@linkcode SessionTransfers}. */
-export interface SessionTransfersOptions {
-  /** The session's id. */
-  readonly sessionId: string;
-  /** Identity key of the peer, 64 lower-case hex digits. */
-  readonly identity: string;
-  /** The session at work. */
-  readonly peer: PeerSession;
+export interface SessionTransfersOptions
+  extends Pick<SessionTransfers, "sessionId" | "identity" | "peer"> {
   /** Called with each file that the peer offers. */
   readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called when a transfer has ended, and another may begin. */
@@ -34,6 +29,12 @@ export interface SessionTransfersOptions {
 
 /** See the module's text. */
 export class SessionTransfers implements TransferHandler {
+  /** The session's id. */
+  readonly sessionId: string;
+  /** Identity key of the peer, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** The session at work. */
+  readonly peer: PeerSession;
   readonly #options: SessionTransfersOptions;
   readonly #routes = new Map<TransferId, (event: TransferEvent) => void>();
   readonly #incoming = new Set<TransferId>();
@@ -43,22 +44,8 @@ export class SessionTransfers implements TransferHandler {
 
   /** Starts with none. */
   constructor(options: SessionTransfersOptions) {
+    ({ sessionId: this.sessionId, identity: this.identity, peer: this.peer } = options);
     this.#options = options;
-  }
-
-  /** The session's id. */
-  get sessionId(): string {
-    return this.#options.sessionId;
-  }
-
-  /** Identity key of the peer. */
-  get identity(): string {
-    return this.#options.identity;
-  }
-
-  /** The session at work. */
-  get peer(): PeerSession {
-    return this.#options.peer;
   }
 
   /** Whether the peer has an offer or a transfer under way to us. */

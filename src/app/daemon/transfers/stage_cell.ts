@@ -33,22 +33,15 @@ export class StageCell<S extends { readonly name: string }> {
   }
 
   /** Resolves with the stage when it is none of these: at once when it is none now. */
-  async after<N extends S["name"]>(...names: readonly N[]): Promise<After<S, N>> {
-    let stage = this.#current;
-    while (!isAfter(stage, names)) {
+  async after<N extends S["name"]>(
+    ...names: readonly N[]
+  ): Promise<Exclude<S, { readonly name: N }>> {
+    const isAfter = (stage: S): stage is Exclude<S, { readonly name: N }> =>
+      !names.some((name) => name === stage.name);
+    for (;;) {
+      const stage = this.#current;
+      if (isAfter(stage)) return stage;
       await this.#entered.promise;
-      stage = this.#current;
     }
-    return stage;
   }
-}
-
-/** The stages of a union that have none of these names. */
-export type After<S, N> = Exclude<S, { readonly name: N }>;
-
-function isAfter<S extends { readonly name: string }, N>(
-  stage: S,
-  names: readonly N[],
-): stage is After<S, N> {
-  return !names.some((name) => name === stage.name);
 }

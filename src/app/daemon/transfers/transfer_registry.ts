@@ -243,8 +243,9 @@ export class TransferRegistry {
       this.#waiting--;
       if (event === undefined) return;
       this.#options.events.publish({ type: event, transfer: view });
-      if (event === "transfer-started") this.#logStart(view);
-      else if (event === "transfer-finished" || event === "transfer-failed") {
+      if (event === "transfer-started") {
+        this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
+      } else if (event === "transfer-finished" || event === "transfer-failed") {
         this.#options.tally?.transferEnded(view);
         this.#logEnd(view, seconds);
       }
@@ -255,10 +256,6 @@ export class TransferRegistry {
 
   #countBytes({ facts, progress }: TransferEntry, transferred = progress.transferred): void {
     this.#options.tally?.moved(facts.direction, transferred - progress.transferred);
-  }
-
-  #logStart(transfer: Transfer): void {
-    this.#options.log.info("transfer started", { ...loggedOf(transfer), size: transfer.size });
   }
 
   #logEnd(transfer: Transfer, seconds: number | undefined): void {

@@ -7,41 +7,21 @@ import { basename } from "node:path";
 import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
-import type { Log } from "../../../log/log.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import type { FileSystem } from "../../../storage/file_system.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
-import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
-import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
-import { IncomingTransfer } from "./incoming_transfer.ts";
-import { OutgoingTransfer } from "./outgoing_transfer.ts";
+import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
+import { OutgoingTransfer, type SendOptions } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
-import type { Slots } from "./slots.ts";
-import type { TransferRegistry } from "./transfer_registry.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 const STOPPING = "the daemon is stopping";
 
 /** Options of a {@linkcode TransferService}. */
-export interface TransferServiceOptions {
-  /** All transfers. */
-  readonly registry: TransferRegistry;
+export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   /** When those to send begin. */
   readonly scheduler: Scheduler;
-  /** Which of those that have begun flow. */
-  readonly slots: Slots;
-  /** Which files are read for their hash. */
-  readonly hashSlots: Slots;
-  /** Files to send. */
-  readonly fs: FileSystem;
-  /** Where received files go. */
-  readonly inbox: Inbox;
-  /** What happens when a name is taken. */
-  readonly collision: CollisionPolicy;
-  /** What becomes of partial files. */
-  readonly onAbort: PartPolicy;
   /** The open session with a peer. */
   readonly sessionWith: (identity: string) => SessionTransfers | undefined;
   /** Whether a peer's offers are accepted without asking. */
@@ -50,15 +30,12 @@ export interface TransferServiceOptions {
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Told what happens. */
-  readonly log: Log;
 }
 
 /** See the module's text. */
 export class TransferService {
   readonly #options: TransferServiceOptions;
-  readonly #outgoing = new Map<TransferEntry, OutgoingTransfer>();
-  readonly #incoming = new Map<TransferEntry, IncomingTransfer>();
+  readonly #transfers = new Map<TransferEntry, OutgoingTransfer | IncomingTransfer>();
   #stopping = false;
 
   /** Starts with nothing under way. */
@@ -75,7 +52,7 @@ export class TransferService {
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
-    const { registry, scheduler, slots, hashSlots, fs, sessionWith } = this.#options;
+    const { registry, scheduler, sessionWith } = this.#options;
     const { identity, sessionId } = session;
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
@@ -97,16 +74,9 @@ export class TransferService {
         "queued",
         { sessionId },
       );
-      const transfer = new OutgoingTransfer({
-        entry,
-        path,
-        slots,
-        hashSlots,
-        registry,
-        fs,
-        session: () => sessionWith(identity),
-      });
-      this.#outgoing.set(entry, transfer);
+      const session = () => sessionWith(identity);
+      const transfer = new OutgoingTransfer({ ...this.#options, entry, path, session });
+      this.#transfers.set(entry, transfer);
       scheduler.add(transfer);
       return entry;
     });
@@ -139,8 +109,7 @@ export class TransferService {
       session.peer.act((transfers) => transfers.cancel(file.transferId, STOPPING));
       return;
     }
-    const { registry, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } =
-      this.#options;
+    const { registry, scheduler, autoAccepts } = this.#options;
     this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = registry.begin(
@@ -156,9 +125,8 @@ export class TransferService {
       "offered",
       { sessionId, ...(file.fileHash === undefined ? {} : { fileHash: file.fileHash.hex }) },
     );
-    const options = { entry, file, session, slots, registry, inbox, collision, onAbort, log };
-    const transfer = new IncomingTransfer(options);
-    this.#incoming.set(entry, transfer);
+    const transfer = new IncomingTransfer({ ...this.#options, entry, file, session });
+    this.#transfers.set(entry, transfer);
     if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
   }
 
@@ -182,26 +150,18 @@ export class TransferService {
   /** Ends a transfer. @throws {OperationError} INVALID_STATE */
   async cancel(entry: TransferEntry): Promise<void> {
     this.#expectLive(entry);
-    const [outgoing, incoming] = [this.#outgoing.get(entry), this.#incoming.get(entry)];
-    if (outgoing !== undefined) {
-      this.#options.scheduler.remove(outgoing);
-      await outgoing.cancel();
-    }
-    incoming?.cancel();
+    const transfer = this.#transfers.get(entry);
+    if (transfer instanceof OutgoingTransfer) this.#options.scheduler.remove(transfer);
+    await transfer?.cancel();
   }
 
-  /** Holds a transfer. @throws {OperationError} INVALID_STATE */
-  pause(entry: TransferEntry): void {
+  /** Holds a transfer, or lets it go on. @throws {OperationError} INVALID_STATE */
+  setPaused(entry: TransferEntry, paused: boolean): void {
     this.#expectLive(entry);
-    const transfer = this.#outgoing.get(entry) ?? this.#incoming.get(entry);
-    if (transfer?.pause() !== true) throw notFlowing(entry);
-  }
-
-  /** Lets a transfer go on. @throws {OperationError} INVALID_STATE */
-  resume(entry: TransferEntry): void {
-    this.#expectLive(entry);
-    const transfer = this.#outgoing.get(entry) ?? this.#incoming.get(entry);
-    if (transfer?.resume() !== true) throw notFlowing(entry);
+    if (this.#transfers.get(entry)?.setPaused(paused) === true) return;
+    const { state } = entry.progress;
+    const message = `the transfer is ${state}: only one that was accepted can be paused or resumed`;
+    throw new OperationError("INVALID_STATE", message);
   }
 
   /** A session has ended: what waited for it can't begin any more. */
@@ -220,9 +180,9 @@ export class TransferService {
   }
 
   async #interrupt(message: string, which: (entry: TransferEntry) => boolean): Promise<void> {
-    const waiting = [...this.#outgoing].flatMap(([entry, transfer]) =>
-      which(entry) ? [transfer] : []
-    );
+    const waiting = [...this.#transfers.values()]
+      .filter((transfer) => transfer instanceof OutgoingTransfer)
+      .filter(({ entry }) => which(entry));
     for (const transfer of waiting) this.#options.scheduler.remove(transfer);
     await Promise.all(waiting.map((transfer) => transfer.interrupt(message)));
   }
@@ -232,9 +192,9 @@ export class TransferService {
   }
 
   #offer(entry: TransferEntry): IncomingTransfer {
-    const transfer = this.#incoming.get(entry);
+    const transfer = this.#transfers.get(entry);
     const { state } = entry.progress;
-    if (transfer !== undefined && state === "offered") return transfer;
+    if (transfer instanceof IncomingTransfer && state === "offered") return transfer;
     throw new OperationError("INVALID_STATE", `the transfer is ${state}, not an offer to us`);
   }
 
@@ -255,15 +215,8 @@ export class TransferService {
   }
 
   #forgetEnded(): void {
-    for (const map of [this.#outgoing, this.#incoming]) {
-      for (const entry of map.keys()) if (entry.isFinal) map.delete(entry);
+    for (const entry of this.#transfers.keys()) {
+      if (entry.isFinal) this.#transfers.delete(entry);
     }
   }
-}
-
-function notFlowing(entry: TransferEntry): OperationError {
-  return new OperationError(
-    "INVALID_STATE",
-    `the transfer is ${entry.progress.state}: only one that was accepted can be paused or resumed`,
-  );
 }
