@@ -191,7 +191,7 @@ export class IncomingTransfer implements Work {
     return true;
   }
 
-  /** Makes the partial file; undefined when that fails, which ends the transfer. */
+  /** Makes the partial file; undefined when it ended meanwhile, or that failed, which ends it. */
   async #makePart(saveAs: string): Promise<IncomingFile | undefined> {
     const { registry, inbox, collision, onAbort, file: { size } } = this.#options;
     const { transferId } = this.entry.facts;
@@ -200,6 +200,7 @@ export class IncomingTransfer implements Work {
       await inbox.checkFree(saveAs, collision);
       // First the journal: after a crash only partial files that it knows of are looked after.
       await registry.change(this.entry, { hasPart: true });
+      if (this.#stage.current.name === "ended") return undefined; // taken back meanwhile
       return await IncomingFile.create(inbox, { transferId, size, onAbort });
     } catch (error) {
       this.#fail(error);

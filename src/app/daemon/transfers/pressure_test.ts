@@ -181,7 +181,7 @@ class Flow implements AsyncDisposable {
   }
 
   /** Takes the offer. */
-  async accept(): Promise<void> {
+  async accept(): Promise<IncomingTransfer> {
     const { folder, registry, offered, transfers } = this.receiver;
     const incoming = new IncomingTransfer({
       entry: this.received,
@@ -198,6 +198,7 @@ class Flow implements AsyncDisposable {
     this.sender.folder.fs.calls.length = 0;
     incoming.prepare(undefined);
     this.#running.push(incoming.run());
+    return incoming;
   }
 
   /** Chunks that the sender has read for sending. */
@@ -351,6 +352,14 @@ Deno.test("a file that came whole and can't be kept is not completed for its sen
   flow.receiver.folder.fs.inject({ on: "link", action: { fail: "EIO" } });
   await flow.accept();
   assertEquals(await flow.ends(), ["cancelled", "failed"]);
+});
+
+Deno.test("an accepted file that is cancelled before it has a partial file never gets one", async () => {
+  await using flow = await Flow.start();
+  const incoming = await flow.accept();
+  incoming.cancel();
+  assertEquals(await flow.ends(), ["rejected", "cancelled"]);
+  assertEquals(flow.receiver.folder.fs.calls.filter((call) => call.endsWith(".part")), []);
 });
 
 /** Counts the bytes that any hash of this process is fed, until it is disposed. */
