@@ -40,7 +40,7 @@ export interface TransferRecord {
   /** Outgoing: its id on the wire, of the same form; absent before it is offered. */
   readonly protocolTransferId?: string;
   /** Which way it goes. */
-  readonly direction: typeof DIRECTIONS[number];
+  readonly direction: "send" | "receive";
   /** Identity key of the peer, 64 lower-case hex digits. */
   readonly peer: string;
   /** Name as offered, escaped, at most {@linkcode MAX_DISPLAY_NAME} long; never a path to open. */

@@ -70,10 +70,8 @@ export interface SessionOptions {
   readonly remoteEphemeral: EphemeralPublicKey;
   /** Where nonces, ratchet keys and transfer ids come from. */
   readonly random: RandomSource;
-  /**
-   * What kind of peer: which dialect it speaks. @default {"daemon"}
-   */
-  readonly peerKind?: keyof typeof DIALECTS;
+  /** What kind of peer: which dialect it speaks. @default {"daemon"} */
+  readonly peerKind?: "daemon" | "web";
   /** What we can do besides envelopes. @default {all that is registered} */
   readonly capabilities?: readonly Capability[];
   /** Bounds of transfers. @default {DEFAULT_LIMITS} */
