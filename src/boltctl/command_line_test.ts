@@ -2,8 +2,9 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import fc from "fast-check";
 import { UsageError } from "../base/errors.ts";
 import { readCommandLine } from "./command_line.ts";
+import { TRANSFER_STATES } from "../base/transfer_states.ts";
 import { TransferState } from "../ipc/schemas.ts";
-import { COMMANDS, COMMON_FLAGS, TRANSFER_STATES } from "./command_table.ts";
+import { COMMANDS, COMMON_FLAGS } from "./command_table.ts";
 
 Deno.test("flags stand before and after the command, in both spellings", () => {
   for (

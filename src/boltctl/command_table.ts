@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TransferState } from "../ipc/schemas.ts";
+import { TRANSFER_STATES } from "../base/transfer_states.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
 import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
 
@@ -51,19 +51,6 @@ const waitFlag: FlagSpec = {
   name: "wait",
   summary: "Show progress and wait for the end; Ctrl-C cancels the transfer",
 };
-/** States of a transfer, as `--state` takes them. */
-export const TRANSFER_STATES = [
-  "queued",
-  "offered",
-  "active",
-  "paused",
-  "verifying",
-  "completed",
-  "rejected",
-  "cancelled",
-  "failed",
-  "interrupted",
-] as const satisfies readonly TransferState[];
 const TRANSFER_NOTE =
   "TRANSFER is an id or its first 4 digits or more, as boltctl transfers shows it.";
 const PEER_NOTE =

@@ -9,6 +9,7 @@
  */
 import Type, { type TProperties } from "typebox";
 import { escapeName } from "../base/text.ts";
+import { TRANSFER_STATES, WAITING_FOR } from "../base/transfer_states.ts";
 import type { Static } from "./schema.ts";
 
 /** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
@@ -355,18 +356,7 @@ export type SendRequest = Static<typeof SendRequest>;
  * @internal
  */
 export const TransferState = choice(
-  [
-    "queued",
-    "offered",
-    "active",
-    "paused",
-    "verifying",
-    "completed",
-    "rejected",
-    "cancelled",
-    "failed",
-    "interrupted",
-  ],
+  TRANSFER_STATES,
   "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
     "`paused`: it was accepted and does not flow, see `waitingFor`.",
 );
@@ -378,16 +368,7 @@ export type TransferState = Static<typeof TransferState>;
  * @internal
  */
 export const WaitingFor = choice(
-  [
-    "session",
-    "hash",
-    "peer-decision",
-    "decision",
-    "slot",
-    "resume",
-    "peer-resume",
-    "confirmation",
-  ],
+  WAITING_FOR,
   "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
     "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +

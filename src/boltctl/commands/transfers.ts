@@ -4,7 +4,7 @@
  * @module
  */
 import type { Transfer } from "../../ipc/schemas.ts";
-import { TRANSFER_STATES } from "../command_table.ts";
+import { TRANSFER_STATES } from "../../base/transfer_states.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
 import { percentOf } from "../output/progress_line.ts";

@@ -14,36 +14,18 @@ import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
-import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
-import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
-import { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
-import { PeerSession, type TransferNews } from "./peer_session.ts";
+import { PeerSession } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
 
-/** Offers that the protocol's rules refused are logged up to so many a session. */
-const MAX_LOGGED_REFUSALS = 20;
-
 const STOPPING = "the daemon is stopping";
-
-/** What is told about sessions to the transfers. */
-export interface SessionsListener {
-  /** What to wait for before more of any peer's messages are read; undefined for nothing. */
-  room(): Promise<void> | undefined;
-  /** A session is open: transfers may begin. */
-  onOpen(transfers: SessionTransfers): void;
-  /** A peer offers a file. */
-  onOffer(file: IncomingFile, transfers: SessionTransfers): void;
-  /** A transfer has ended, and another may begin. */
-  onTransferEnded(): void;
-  /** An open session has ended. */
-  onEnd(transfers: SessionTransfers, message: string): void;
-}
 
 /** Options of {@linkcode Sessions}. */
 export interface SessionsOptions {
@@ -65,8 +47,8 @@ export interface SessionsOptions {
   readonly tally: Tally;
   /** Told what happens. */
   readonly log: Log;
-  /** Told of open sessions and their transfers. */
-  readonly listener: SessionsListener;
+  /** Carries on the transfers of open sessions. */
+  readonly transfers: TransferService;
   /** How long the peer of a session that is closed may take to take that, in milliseconds. */
   readonly takeMs: number;
   /** Fresh random bytes. */
@@ -85,8 +67,6 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Offers of its peer that the protocol's rules refused. */
-  refusedOffers: number;
   /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
   taken?: Promise<boolean>;
 }
@@ -133,7 +113,6 @@ export class Sessions {
       view,
       abort: new AbortController(),
       over: Promise.withResolvers<void>(),
-      refusedOffers: 0,
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -285,8 +264,6 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
-          room: () => entry.transfers?.room() ?? this.#options.listener.room(),
-          transferNews: (news) => this.#transferNews(entry, news),
           ending: (end) => this.#ending(entry, end),
         },
       });
@@ -333,54 +310,19 @@ export class Sessions {
   }
 
   #admit(entry: Entry, peer: PeerSession, identity: string): void {
-    const { listener, events, log } = this.#options;
-    const { sessionId, web } = entry.view;
+    const { transfers, events, log } = this.#options;
+    const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
       if (older === entry) continue;
       // A peer that comes again has lost its session, though we may not know yet.
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    const transfers = new SessionTransfers({
-      sessionId,
-      identity,
-      web,
-      peer,
-      onOffer: (file, from) => listener.onOffer(file, from),
-      onEnded: () => listener.onTransferEnded(),
-    });
-    entry.transfers = transfers;
+    entry.transfers = transfers.attach({ sessionId, identity, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     log.info("session open", { session: sessionId, identity });
     events.publish({ type: "session-opened", session: entry.view });
-    peer.approve();
-    listener.onOpen(transfers);
-  }
-
-  #transferNews(entry: Entry, news: TransferNews): void {
-    const { peer, transfers, view } = entry;
-    if (news.type === "transfer-refused") return this.#offerRefused(entry, news);
-    const isOver = this.#stopping || view.state === "closing";
-    if (isOver && news.type === "transfer-offered") {
-      // Nobody will decide about it any more.
-      peer?.act((moves) => moves.cancel(news.file.transferId, "the session is being closed"));
-    } else transfers?.deliver(news);
-  }
-
-  /** The protocol's rules refused an offer. It is no transfer of ours: this is all that tells it. */
-  #offerRefused(entry: Entry, { transferId, error }: RefusedEffect): void {
-    const { log, tally } = this.#options;
-    tally.refused(error.code);
-    entry.refusedOffers++;
-    if (entry.refusedOffers > MAX_LOGGED_REFUSALS) return;
-    const last = entry.refusedOffers === MAX_LOGGED_REFUSALS;
-    const more = last ? "; further ones of this session are not logged" : "";
-    log.warn(`an offered file was refused by the protocol's rules${more}`, {
-      transfer: transferId,
-      peer: entry.view.identity,
-      code: error.code,
-      reason: error.message,
-    });
+    transfers.start(entry.transfers);
   }
 
   /** From here on it is no session to decide about, or to send over. */
@@ -391,7 +333,7 @@ export class Sessions {
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
-    const { listener, events, log, tally } = this.#options;
+    const { transfers, events, log, tally } = this.#options;
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -405,7 +347,7 @@ export class Sessions {
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
     if (entry.transfers !== undefined) {
-      listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
+      transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
   }
@@ -434,6 +376,7 @@ export class Sessions {
     const { peer, view: { sessionId, state } } = entry;
     if (state !== "open" || peer === undefined) return this.#end(entry, message);
     this.#update(entry, { state: "closing" });
+    entry.transfers?.markClosing();
     entry.taken = (async () => {
       using deadline = new Deadline(this.#options.takeMs, {
         what: "the peer to take that its session is closed",
