@@ -25,6 +25,13 @@ const MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
   "main.ts": ["base", "log", "protocol", "transport", "app", "cli"],
 };
 
+/** Folders inside a layer, and those of its layer that each may import from. */
+const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
+  "app/connect": [],
+  "app/one_shot": ["app/connect"],
+  "app/daemon": ["app/connect"],
+};
+
 /** Libraries and the only place that may import each. */
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
@@ -89,6 +96,17 @@ Deno.test("the API's server and client know what they speak of, and not each oth
   assertEquals(wrong, []);
 });
 
+Deno.test("the two programs know nothing of each other, nor what they share of them", () => {
+  const folderOf = (path: string) => path.split("/").slice(0, 2).join("/");
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [folderOf(one.file), folderOf(target(one))];
+    const allowed = MAY_IMPORT_INSIDE[importer];
+    return allowed !== undefined && imported !== importer && layerOf(imported) === "app" &&
+      !allowed.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
 Deno.test("boltctl knows the API and its client, nothing of the server", () => {
   const wrong = imports().filter((one) =>
     one.file.startsWith("boltctl/") && /^ipc\/(server|testing)\//.test(target(one))
@@ -126,8 +144,6 @@ Deno.test("each library stays behind the module that owns it", () => {
 
 /** Folders whose exported names stand alone in all of src: a wrong import does not compile there. */
 const OWN_NAMES = ["vocabulary/", "ipc/", "cli/"];
-/** The API's words for what the journal keeps under the same name and with the same meaning. */
-const SHARED_NAMES = ["TRANSFER_STATES", "TransferState"];
 
 Deno.test("no name that the vocabulary, the API or the command line exports is exported elsewhere too", () => {
   const homes = new Map<string, Set<string>>();
@@ -138,8 +154,8 @@ Deno.test("no name that the vocabulary, the API or the command line exports is e
       homes.set(name, (homes.get(name) ?? new Set()).add(posix(relative(SRC, path))));
     }
   }
-  const twice = [...homes].filter(([name, files]) =>
-    files.size > 1 && !SHARED_NAMES.includes(name) &&
+  const twice = [...homes].filter(([, files]) =>
+    files.size > 1 &&
     [...files].some((file) => OWN_NAMES.some((folder) => file.startsWith(folder)))
   );
   assertEquals(twice.map(([name, files]) => `${name}: ${[...files].join(", ")}`), []);

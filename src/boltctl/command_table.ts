@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TRANSFER_STATES, type TransferState } from "../ipc/api/schemas.ts";
+import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import {
   networkScope,
   peerCode,

@@ -6,7 +6,8 @@
 import { UsageError } from "../base/errors.ts";
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import type { DaemonClient } from "../ipc/client/client.ts";
-import type { PeerView, Transfer, TransferState } from "../ipc/api/schemas.ts";
+import type { TransferState } from "../base/transfer_states.ts";
+import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */

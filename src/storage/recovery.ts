@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { isFinal } from "../base/transfer_states.ts";
 import { type FileSystem, isSameFile } from "./file_system.ts";
 import { guarded, unlessMissing } from "./failure.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
 import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";
 import type { Journal } from "./journal.ts";
-import { DAEMON_STOPPED, isFinal, type TransferRecord } from "./journal_record.ts";
+import { DAEMON_STOPPED, type TransferRecord } from "./journal_record.ts";
 import { inspectSource } from "./outgoing_file.ts";
 
 /** Options of {@linkcode recoverTransfers}. */

@@ -101,6 +101,20 @@ Deno.test("a hostile name never lands outside the inbox, and is escaped wherever
   );
 });
 
+Deno.test("a file with another hash than was offered is discarded: INTEGRITY_FAILED at both ends, and the session is over", async () => {
+  await using attack = await Attack.make();
+  const { bob, peer } = attack;
+  const id = peer.offer({ filename: "other", size: 3, fileHash: sha256(someBytes(4)) });
+  const offer = await offered(bob, id);
+  await bob.client.acceptTransfer(id, {});
+  await peer.news("transfer-started");
+  peer.sendChunk(id, () => someBytes(3));
+  const { failure } = await transferIn(bob, offer, "failed");
+  assertEquals(failure?.code, "INTEGRITY_FAILED");
+  assertEquals((await peer.ended).error?.code, "INTEGRITY_FAILED");
+  assertEquals(await namesIn(bob.inbox), []);
+});
+
 Deno.test("an offer beyond the wire format's limits is refused for that transfer only: it is counted, and no transfer", async () => {
   await using attack = await Attack.make();
   const { bob, peer } = attack;

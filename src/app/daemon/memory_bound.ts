@@ -22,7 +22,7 @@ import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.
 import { MAX_KEPT_BYTES as SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
-import { MAX_ENTRIES } from "./transfers/transfer_book.ts";
+import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -28,8 +28,8 @@ import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
-import type { TransferBook } from "./transfers/transfer_book.ts";
-import type { TransferDesk } from "./transfers/transfer_desk.ts";
+import type { TransferRegistry } from "./transfers/transfer_registry.ts";
+import type { TransferService } from "./transfers/transfer_service.ts";
 import type { Gatekeeper } from "./trust/gatekeeper.ts";
 import type { PairingDesk } from "./trust/pairing_desk.ts";
 
@@ -48,9 +48,9 @@ export interface OperationsParts {
   /** Pairing requests. */
   readonly pairings: PairingDesk;
   /** Transfers. */
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   /** What is done with transfers. */
-  readonly transfers: TransferDesk;
+  readonly transfers: TransferService;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -152,16 +152,16 @@ class Operations implements DaemonOperations {
   }
 
   listTransfers(parameters: ListTransfersParameters): Promise<TransferPage> {
-    return now(() => this.#parts.book.page(parameters));
+    return now(() => this.#parts.registry.page(parameters));
   }
 
   getTransfer(transferId: string): Promise<Transfer> {
-    return now(() => this.#parts.book.get(transferId).view());
+    return now(() => this.#parts.registry.get(transferId).view());
   }
 
   acceptTransfer(transferId: string, { name }: AcceptRequest): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
+      const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.accept(entry, name);
       return entry.view();
     });
@@ -169,30 +169,30 @@ class Operations implements DaemonOperations {
 
   rejectTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
+      const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.reject(entry);
       return entry.view();
     });
   }
 
   async cancelTransfer(transferId: string): Promise<Transfer> {
-    const entry = this.#parts.book.get(transferId);
+    const entry = this.#parts.registry.get(transferId);
     await this.#parts.transfers.cancel(entry);
     return entry.view();
   }
 
   pauseTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
-      this.#parts.transfers.pause(entry);
+      const entry = this.#parts.registry.get(transferId);
+      this.#parts.transfers.setPaused(entry, true);
       return entry.view();
     });
   }
 
   resumeTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
-      this.#parts.transfers.resume(entry);
+      const entry = this.#parts.registry.get(transferId);
+      this.#parts.transfers.setPaused(entry, false);
       return entry.view();
     });
   }

@@ -9,6 +9,7 @@
  */
 import Type, { type TProperties } from "typebox";
 import { escapeName } from "../../base/text.ts";
+import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
 import { pairingPolicy, pinnedDecision } from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
@@ -370,46 +371,17 @@ export const SendRequest = Type.Union([
 /** What `send` takes: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
 
-/** States of a transfer; the last five are final. */
-export const TRANSFER_STATES = [
-  "queued",
-  "offered",
-  "active",
-  "paused",
-  "verifying",
-  "completed",
-  "rejected",
-  "cancelled",
-  "failed",
-  "interrupted",
-] as const;
-/**
- * The state of a transfer.
- * @internal
- */
-export const TransferState = choice(
+const transferState = choice(
   TRANSFER_STATES,
   "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
     "`paused`: it was accepted and does not flow, see `waitingFor`.",
 );
-/** States of a transfer. */
-export type TransferState = Static<typeof TransferState>;
-
 /**
  * What a transfer that has not ended waits for.
  * @internal
  */
 export const WaitingFor = choice(
-  [
-    "session",
-    "hash",
-    "peer-decision",
-    "decision",
-    "slot",
-    "resume",
-    "peer-resume",
-    "confirmation",
-  ],
+  WAITING_FOR,
   "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
     "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
@@ -435,7 +407,7 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
     pattern: "^[0-9a-f]{32}$",
   })),
   direction,
-  state: TransferState,
+  state: transferState,
   waitingFor: Type.Optional(WaitingFor),
   identity,
   sessionId: Type.Optional(sessionId),
@@ -494,7 +466,7 @@ export const TransferQuery = strict("TransferQuery", "Which transfers to list.",
     description: "`nextCursor` of the page before.",
     pattern: "^[A-Za-z0-9_-]{1,128}$",
   })),
-  state: Type.Optional(TransferState),
+  state: Type.Optional(transferState),
   direction: Type.Optional(direction),
 });
 /** Query of the transfer list. */

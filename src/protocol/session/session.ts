@@ -25,6 +25,8 @@ import {
   type RawRatchetFields,
 } from "../messages/frame.ts";
 import type { ErrorMessage, InnerMessage } from "../messages/inner_message.ts";
+import { DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
+import type { Dialect } from "../transfer/dialect.ts";
 import {
   DEFAULT_LIMITS,
   DEFAULT_TRANSFER_TIMING,
@@ -33,10 +35,13 @@ import {
 } from "../transfer/limits.ts";
 import { TransferTable } from "../transfer/transfer_table.ts";
 import type { Transfers } from "../transfer/transfers.ts";
+import { WEB_DIALECT } from "../transfer/web_dialect.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "./effects.ts";
 import { EnvelopeCodec } from "./envelope_codec.ts";
 import { concludeHandshake } from "./handshake.ts";
 import { KeepAlive, type KeepAliveTiming } from "./keep_alive.ts";
+
+const DIALECTS = { daemon: DAEMON_DIALECT, web: WEB_DIALECT } as const;
 
 /** Where a session is. */
 export type SessionPhase = "new" | "hello" | "undecided" | "open" | "closed";
@@ -65,10 +70,7 @@ export interface SessionOptions {
   readonly remoteEphemeral: EphemeralPublicKey;
   /** Where nonces, ratchet keys and transfer ids come from. */
   readonly random: RandomSource;
-  /**
-   * What kind of peer: a web client sends chunks without an offer, and ends the session at a ping,
-   * an offer, an accept or a finish. @default {"daemon"}
-   */
+  /** What kind of peer: which dialect it speaks. @default {"daemon"} */
   readonly peerKind?: "daemon" | "web";
   /** What we can do besides envelopes. @default {all that is registered} */
   readonly capabilities?: readonly Capability[];
@@ -121,6 +123,11 @@ export class Session implements Disposable {
       options.ephemeral[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** How the peer speaks of transfers. */
+  get dialect(): Dialect {
+    return DIALECTS[this.#options.peerKind ?? "daemon"];
   }
 
   /** Where the session is. */
@@ -221,11 +228,11 @@ export class Session implements Disposable {
    * Asks the peer for an answer, which comes after all that it has to say to what it was sent
    * before: a `round-trip` whose `askedMs` is `now` without its fraction.
    *
-   * @throws {MisuseError} When the session is not open, or the peer is a web client.
+   * @throws {MisuseError} When the session is not open, or the peer answers no pings.
    */
   ping(now: number): readonly SessionEffect[] {
     this.#expectPhase("open");
-    if (this.#keepAlive === undefined) throw new MisuseError("a web client takes no ping");
+    if (this.#keepAlive === undefined) throw new MisuseError("the peer answers no pings");
     this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
     return this.#take();
   }
@@ -321,22 +328,20 @@ export class Session implements Disposable {
   }
 
   #conclude(payload: string, now: number): void {
-    const { identity, ephemeral, remoteEphemeral, random, peerKind, limits } = this.#options;
+    const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
     const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
     const peer = concludeHandshake(local, this.#codec.openHello(payload), remoteEphemeral);
-    const web = peerKind === "web";
     if (peer.btr === "FULL_BTR") this.#ratchet = new SessionRatchet(ephemeral, remoteEphemeral);
     this.#table = new TransferTable({
       frameOf: (message, ratchet) => this.#codec.seal(message, ratchet),
       keys: { ratchet: this.#ratchet, box: this.#codec.key, random },
-      web,
+      dialect: this.dialect,
       fileHash: peer.capabilities.has("bolt.file-hash"),
       yields: ephemeral.publicKey.compare(remoteEphemeral) < 0,
       limits: { ...DEFAULT_LIMITS, ...limits },
       timing: this.#timing,
     });
-    // A web client takes a ping for a violation.
-    if (!web) this.#keepAlive = new KeepAlive(this.#timing, now);
+    if (this.dialect.answersPings) this.#keepAlive = new KeepAlive(this.#timing, now);
     this.#helloDeadline = undefined;
     this.#peer = peer;
     this.#phase = "undecided";
@@ -426,7 +431,7 @@ export class Session implements Disposable {
 
   /** Takes over what the transfers want done. */
   #collect(): void {
-    if (this.#table !== undefined) this.#effects.push(...this.#table.take());
+    if (this.#table !== undefined) this.#effects.push(...this.#table.drain());
   }
 
   #take(): readonly SessionEffect[] {

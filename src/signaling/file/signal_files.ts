@@ -97,16 +97,6 @@ export class SignalFiles<T> {
   }
 
   /**
-   * The peer's half, which has a path, as soon as it is there.
-   *
-   * @throws {SignalError} As {@linkcode SignalFileWatcher.next} does.
-   */
-  async read(signal: AbortSignal): Promise<T> {
-    if (this.theirs === undefined) throw new TypeError("the peer's half does not come in a file");
-    return (await this.theirs.next({ signal })).value;
-  }
-
-  /**
    * Removes the peer's half, which is of no use any more. Where our user may not, as in a share of
    * which we only read or in `/tmp`, it is passed over.
    *

@@ -518,10 +518,11 @@ Deno.test("the answerer acknowledges a repeated hello, and answers a repeated of
   bob.send("alice", payload("hello"));
   assertEquals(await said(), "ack");
   bob.send("alice", payload("offer", bundle("offer", "first")));
-  const offer = await offered;
+  await offered;
   const done = new AbortController();
   const answer = { description: { sdpType: "answer", sdp: "mine" }, candidates: [] } as const;
-  const serving = handshake.keepAnswering(offer, answer, done.signal);
+  handshake.sendAnswer(answer);
+  const serving = handshake.keepAnswering(done.signal);
   const first = await bob.signal();
   bob.send("alice", payload("offer", bundle("offer", "second")));
   bob.send("alice", payload("offer", bundle("offer", "first")));

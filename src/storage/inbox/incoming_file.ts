@@ -1,10 +1,11 @@
 /**
- * A file being received: one partial file that grows chunk by chunk, hashed as it comes.
+ * A file being received: one partial file that grows chunk by chunk. What was written is hashed, here
+ * alone, and that hash says whether it is the file that was offered.
  *
  * @module
  */
-import { createHash, type Hash } from "node:crypto";
 import { StorageError } from "../../base/errors.ts";
+import { Sha256 } from "../../protocol/crypto/sha256.ts";
 import type { FileStatus, OpenFile } from "../file_system.ts";
 import { isSameFile } from "../file_system.ts";
 import { guarded, isTaken, unlessMissing } from "../failure.ts";
@@ -56,7 +57,7 @@ export class IncomingFile implements AsyncDisposable {
   readonly #file: OpenFile;
   readonly #status: FileStatus;
   readonly #claim: SpaceClaim;
-  readonly #hash: Hash = createHash("sha256");
+  readonly #hash = new Sha256();
   #received = 0;
   #writing: Promise<void> | undefined;
   #isSpoilt = false;
@@ -167,7 +168,7 @@ export class IncomingFile implements AsyncDisposable {
         `${this.#received} of ${size} bytes were received: the file is not whole`,
       );
     }
-    const hash = this.#hash.copy().digest("hex");
+    const hash = this.#hash.digest().hex;
     if (expectedHash !== null && hash !== expectedHash) {
       await this.abort("remove");
       throw new StorageError(

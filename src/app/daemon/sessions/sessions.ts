@@ -9,45 +9,23 @@ import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
-import {
-  type EphemeralKeyPair,
-  type IdentityPublicKey,
-  KeyPair,
-} from "../../../protocol/crypto/keys.ts";
+import { type IdentityPublicKey, KeyPair } from "../../../protocol/crypto/keys.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
-import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
-import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
-import { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
-import { openChannel, type OpenedChannel } from "./open_channel.ts";
-import { PeerSession, type TransferNews } from "./peer_session.ts";
+import { connectSession, type SessionConnection } from "./connect_session.ts";
+import { PeerSession } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
 
-/** Offers that the protocol's rules refused are logged up to so many a session. */
-const MAX_LOGGED_REFUSALS = 20;
-
 const STOPPING = "the daemon is stopping";
-
-/** What is told about sessions to the transfers. */
-export interface SessionsListener {
-  /** What to wait for before more of any peer's messages are read; undefined for nothing. */
-  room(): Promise<void> | undefined;
-  /** A session is open: transfers may begin. */
-  onOpen(transfers: SessionTransfers): void;
-  /** A peer offers a file. */
-  onOffer(file: IncomingFile, transfers: SessionTransfers): void;
-  /** A transfer has ended, and another may begin. */
-  onTransferEnded(): void;
-  /** An open session has ended. */
-  onEnd(transfers: SessionTransfers, message: string): void;
-}
 
 /** Options of {@linkcode Sessions}. */
 export interface SessionsOptions {
@@ -69,8 +47,8 @@ export interface SessionsOptions {
   readonly tally: Tally;
   /** Told what happens. */
   readonly log: Log;
-  /** Told of open sessions and their transfers. */
-  readonly listener: SessionsListener;
+  /** Carries on the transfers of open sessions. */
+  readonly transfers: TransferService;
   /** How long the peer of a session that is closed may take to take that, in milliseconds. */
   readonly takeMs: number;
   /** Fresh random bytes. */
@@ -89,8 +67,6 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Offers of its peer that the protocol's rules refused. */
-  refusedOffers: number;
   /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
   taken?: Promise<boolean>;
 }
@@ -137,7 +113,6 @@ export class Sessions {
       view,
       abort: new AbortController(),
       over: Promise.withResolvers<void>(),
-      refusedOffers: 0,
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -232,11 +207,11 @@ export class Sessions {
   }
 
   async #run(entry: Entry, request: PairRequest): Promise<void> {
-    const { random, log, tally } = this.#options;
-    const ephemeral = KeyPair.generate("ephemeral", random);
+    const { log, tally } = this.#options;
     try {
-      const opened = await this.#open(entry, request, ephemeral);
-      const end = await this.#carry(entry, opened, ephemeral);
+      const connection = await this.#connect(entry, request);
+      using _keys = connection.ours;
+      const end = await this.#carry(entry, connection);
       this.#conclude(entry, end);
     } catch (error) {
       const code = error instanceof DaemonError ? error.code : "SESSION_FAILED";
@@ -251,39 +226,31 @@ export class Sessions {
       tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
-      ephemeral[Symbol.dispose]();
       // It is told of for a while, and must not keep its connection's memory for so long.
       delete entry.peer;
       delete entry.transfers;
     }
   }
 
-  async #open(
-    entry: Entry,
-    request: PairRequest,
-    ephemeral: EphemeralKeyPair,
-  ): Promise<OpenedChannel> {
-    const { loadConnector, selfCode, deviceName } = this.#options;
+  async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
+    const { loadConnector, selfCode, deviceName, random } = this.#options;
     const connector = await loadConnector();
-    return await openChannel({
+    return await connectSession({
       request,
       connector,
       selfCode,
       deviceName,
-      ephemeral: ephemeral.publicKey,
+      freshKeys: () => KeyPair.generate("ephemeral", random),
       signal: entry.abort.signal,
       onConnecting: () => this.#update(entry, { state: "connecting" }),
     });
   }
 
   /** Runs the protocol over the open channel, to its end. */
-  async #carry(
-    entry: Entry,
-    opened: OpenedChannel,
-    ephemeral: EphemeralKeyPair,
-  ): Promise<SessionEnd> {
+  async #carry(entry: Entry, connection: SessionConnection): Promise<SessionEnd> {
     const { identity, random } = this.#options;
-    const { channel, remoteEphemeral, peerCode, deviceName } = opened;
+    const { channel, ours: ephemeral, theirs, peerCode, deviceName } = connection;
+    const { publicKey: remoteEphemeral } = theirs;
     this.#update(entry, {
       state: "handshaking",
       ...(peerCode === undefined ? {} : { peerCode }),
@@ -297,8 +264,6 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
-          room: () => entry.transfers?.room() ?? this.#options.listener.room(),
-          transferNews: (news) => this.#transferNews(entry, news),
           ending: (end) => this.#ending(entry, end),
         },
       });
@@ -345,54 +310,19 @@ export class Sessions {
   }
 
   #admit(entry: Entry, peer: PeerSession, identity: string): void {
-    const { listener, events, log } = this.#options;
-    const { sessionId, web } = entry.view;
+    const { transfers, events, log } = this.#options;
+    const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
       if (older === entry) continue;
       // A peer that comes again has lost its session, though we may not know yet.
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    const transfers = new SessionTransfers({
-      sessionId,
-      identity,
-      web,
-      peer,
-      onOffer: (file, from) => listener.onOffer(file, from),
-      onEnded: () => listener.onTransferEnded(),
-    });
-    entry.transfers = transfers;
+    entry.transfers = transfers.attach({ sessionId, identity, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     log.info("session open", { session: sessionId, identity });
     events.publish({ type: "session-opened", session: entry.view });
-    peer.approve();
-    listener.onOpen(transfers);
-  }
-
-  #transferNews(entry: Entry, news: TransferNews): void {
-    const { peer, transfers, view } = entry;
-    if (news.type === "transfer-refused") return this.#offerRefused(entry, news);
-    const isOver = this.#stopping || view.state === "closing";
-    if (isOver && news.type === "transfer-offered") {
-      // Nobody will decide about it any more.
-      peer?.act((moves) => moves.cancel(news.file.transferId, "the session is being closed"));
-    } else transfers?.deliver(news);
-  }
-
-  /** The protocol's rules refused an offer. It is no transfer of ours: this is all that tells it. */
-  #offerRefused(entry: Entry, { transferId, error }: RefusedEffect): void {
-    const { log, tally } = this.#options;
-    tally.refused(error.code);
-    entry.refusedOffers++;
-    if (entry.refusedOffers > MAX_LOGGED_REFUSALS) return;
-    const last = entry.refusedOffers === MAX_LOGGED_REFUSALS;
-    const more = last ? "; further ones of this session are not logged" : "";
-    log.warn(`an offered file was refused by the protocol's rules${more}`, {
-      transfer: transferId,
-      peer: entry.view.identity,
-      code: error.code,
-      reason: error.message,
-    });
+    transfers.start(entry.transfers);
   }
 
   /** From here on it is no session to decide about, or to send over. */
@@ -403,7 +333,7 @@ export class Sessions {
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
-    const { listener, events, log, tally } = this.#options;
+    const { transfers, events, log, tally } = this.#options;
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -417,7 +347,7 @@ export class Sessions {
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
     if (entry.transfers !== undefined) {
-      listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
+      transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
   }
@@ -446,6 +376,7 @@ export class Sessions {
     const { peer, view: { sessionId, state } } = entry;
     if (state !== "open" || peer === undefined) return this.#end(entry, message);
     this.#update(entry, { state: "closing" });
+    entry.transfers?.markClosing();
     entry.taken = (async () => {
       using deadline = new Deadline(this.#options.takeMs, {
         what: "the peer to take that its session is closed",

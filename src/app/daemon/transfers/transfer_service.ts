@@ -4,44 +4,32 @@
  * @module
  */
 import { basename } from "node:path";
-import { StorageError } from "../../../base/errors.ts";
+import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import type { Log } from "../../../log/log.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
-import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import type { FileSystem } from "../../../storage/file_system.ts";
+import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
-import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
-import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import { DAEMON_STOPPED } from "../../../storage/journal_record.ts";
-import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
-import { IncomingTransfer } from "./incoming_transfer.ts";
-import { OutgoingTransfer } from "./outgoing_transfer.ts";
+import type { Tally } from "../tally.ts";
+import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
+import { OutgoingTransfer, type SendOptions } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { SessionTransfers } from "./session_transfers.ts";
-import type { Slots } from "./slots.ts";
-import type { TransferBook } from "./transfer_book.ts";
+import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
-/** Options of a {@linkcode TransferDesk}. */
-export interface TransferDeskOptions {
-  /** All transfers. */
-  readonly book: TransferBook;
+const STOPPING = "the daemon is stopping";
+
+/** Offers that the protocol's rules refused are logged up to so many a session. */
+const MAX_LOGGED_REFUSALS = 20;
+
+/** Options of a {@linkcode TransferService}. */
+export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
+  /** Counts refusals. */
+  readonly tally: Tally;
   /** When those to send begin. */
   readonly scheduler: Scheduler;
-  /** Which of those that have begun flow. */
-  readonly slots: Slots;
-  /** Which files are read for their hash. */
-  readonly hashSlots: Slots;
-  /** Files to send. */
-  readonly fs: FileSystem;
-  /** Where received files go. */
-  readonly inbox: Inbox;
-  /** What happens when a name is taken. */
-  readonly collision: CollisionPolicy;
-  /** What becomes of partial files. */
-  readonly onAbort: PartPolicy;
   /** The open session with a peer. */
   readonly sessionWith: (identity: string) => SessionTransfers | undefined;
   /** Whether a peer's offers are accepted without asking. */
@@ -50,19 +38,16 @@ export interface TransferDeskOptions {
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Told what happens. */
-  readonly log: Log;
 }
 
 /** See the module's text. */
-export class TransferDesk {
-  readonly #options: TransferDeskOptions;
-  readonly #outgoing = new Map<TransferEntry, OutgoingTransfer>();
-  readonly #incoming = new Map<TransferEntry, IncomingTransfer>();
+export class TransferService {
+  readonly #options: TransferServiceOptions;
+  readonly #transfers = new Map<TransferEntry, OutgoingTransfer | IncomingTransfer>();
   #stopping = false;
 
   /** Starts with nothing under way. */
-  constructor(options: TransferDeskOptions) {
+  constructor(options: TransferServiceOptions) {
     this.#options = options;
   }
 
@@ -75,15 +60,15 @@ export class TransferDesk {
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
-    const { book, scheduler, slots, hashSlots, fs, sessionWith } = this.#options;
+    const { registry, scheduler, sessionWith } = this.#options;
     const { identity, sessionId } = session;
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
     this.#expectRunning();
-    scheduler.checkRoom(paths.length);
+    scheduler.checkCapacity(paths.length);
     this.#forgetEnded();
     return paths.map((path, i) => {
-      const entry = book.begin(
+      const entry = registry.begin(
         {
           transferId: this.#options.random(16).toHex(),
           direction: "outgoing",
@@ -97,27 +82,47 @@ export class TransferDesk {
         "queued",
         { sessionId },
       );
-      const transfer = new OutgoingTransfer({
-        entry,
-        path,
-        slots,
-        hashSlots,
-        book,
-        fs,
-        session: () => sessionWith(identity),
-      });
-      this.#outgoing.set(entry, transfer);
+      const session = () => sessionWith(identity);
+      const transfer = new OutgoingTransfer({ ...this.#options, entry, path, session });
+      this.#transfers.set(entry, transfer);
       scheduler.add(transfer);
       return entry;
     });
   }
 
+  /** The transfers of a session whose peer is about to be let in. */
+  attach(
+    options: Pick<SessionTransfersOptions, "sessionId" | "identity" | "peer">,
+  ): SessionTransfers {
+    const { registry, scheduler } = this.#options;
+    return new SessionTransfers({
+      ...options,
+      onOffer: (file, session) => this.#offered(file, session),
+      onRefused: (refused, count) => this.#refused(options.identity, refused, count),
+      onEnded: () => scheduler.wake(),
+      // A peer can bring changes faster than the disk takes them.
+      backpressure: () => registry.backpressure(),
+    });
+  }
+
+  /** The session is open: its peer's transfers begin, and so does what waits for it. */
+  start(session: SessionTransfers): void {
+    session.peer.approve(session);
+    this.#options.scheduler.wake();
+  }
+
   /** A peer offers a file: it waits for a decision, unless that was made before. */
-  offered(file: OfferedFile, session: SessionTransfers): void {
-    const { book, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+  #offered(file: OfferedFile, session: SessionTransfers): void {
+    if (this.#stopping || session.isClosing) {
+      // Nobody will decide about it any more.
+      const message = "the session is being closed";
+      session.peer.act((transfers) => transfers.cancel(file.transferId, message));
+      return;
+    }
+    const { registry, scheduler, autoAccepts } = this.#options;
     this.#forgetEnded();
     const { identity, sessionId } = session;
-    const entry = book.begin(
+    const entry = registry.begin(
       {
         transferId: file.transferId.toLowerCase(),
         direction: "incoming",
@@ -130,10 +135,24 @@ export class TransferDesk {
       "offered",
       { sessionId, ...(file.fileHash === undefined ? {} : { fileHash: file.fileHash.hex }) },
     );
-    const options = { entry, file, session, slots, book, inbox, collision, onAbort, log };
-    const transfer = new IncomingTransfer(options);
-    this.#incoming.set(entry, transfer);
+    const transfer = new IncomingTransfer({ ...this.#options, entry, file, session });
+    this.#transfers.set(entry, transfer);
     if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
+  }
+
+  /** The protocol's rules refused an offer. It is no transfer of ours: this is all that tells it. */
+  #refused(identity: string, { transferId, error }: RefusedEffect, count: number): void {
+    const { log, tally } = this.#options;
+    tally.refused(error.code);
+    if (count > MAX_LOGGED_REFUSALS) return;
+    const last = count === MAX_LOGGED_REFUSALS;
+    const more = last ? "; further ones of this session are not logged" : "";
+    log.warn(`an offered file was refused by the protocol's rules${more}`, {
+      transfer: transferId,
+      peer: identity,
+      code: error.code,
+      reason: error.message,
+    });
   }
 
   /**
@@ -156,34 +175,28 @@ export class TransferDesk {
   /** Ends a transfer. @throws {OperationError} INVALID_STATE */
   async cancel(entry: TransferEntry): Promise<void> {
     this.#expectLive(entry);
-    const [outgoing, incoming] = [this.#outgoing.get(entry), this.#incoming.get(entry)];
-    if (outgoing !== undefined) {
-      this.#options.scheduler.remove(outgoing);
-      await outgoing.cancel();
-    }
-    incoming?.cancel();
+    const transfer = this.#transfers.get(entry);
+    if (transfer instanceof OutgoingTransfer) this.#options.scheduler.remove(transfer);
+    await transfer?.cancel();
   }
 
-  /** Holds a transfer. @throws {OperationError} INVALID_STATE */
-  pause(entry: TransferEntry): void {
+  /** Holds a transfer, or lets it go on. @throws {OperationError} INVALID_STATE */
+  setPaused(entry: TransferEntry, paused: boolean): void {
     this.#expectLive(entry);
-    const transfer = this.#outgoing.get(entry) ?? this.#incoming.get(entry);
-    if (transfer?.pause() !== true) throw notFlowing(entry);
-  }
-
-  /** Lets a transfer go on. @throws {OperationError} INVALID_STATE */
-  resume(entry: TransferEntry): void {
-    this.#expectLive(entry);
-    const transfer = this.#outgoing.get(entry) ?? this.#incoming.get(entry);
-    if (transfer?.resume() !== true) throw notFlowing(entry);
+    if (this.#transfers.get(entry)?.setPaused(paused) === true) return;
+    const { state } = entry.progress;
+    const message = `the transfer is ${state}: only one that was accepted can be paused or resumed`;
+    throw new OperationError("INVALID_STATE", message);
   }
 
   /** A session has ended: what waited for it can't begin any more. */
-  async sessionEnded(session: SessionTransfers, message: string): Promise<void> {
+  sessionEnded({ identity }: SessionTransfers, message: string): void {
     this.#forgetEnded();
-    if (this.#options.sessionWith(session.identity) !== undefined) return;
+    if (this.#options.sessionWith(identity) !== undefined) return;
     const failure = { code: "CONNECTION_LOST", message };
-    await this.#interrupt(failure, ({ facts }) => facts.identity === session.identity);
+    this.#interrupt(failure, ({ facts }) => facts.identity === identity).catch((error) => {
+      this.#options.log.error("transfers could not be ended", { reason: messageOf(error) });
+    });
   }
 
   /** The daemon stops: nothing is begun any more, and what has not begun is over. */
@@ -196,21 +209,21 @@ export class TransferDesk {
     failure: TransferFailure,
     which: (entry: TransferEntry) => boolean,
   ): Promise<void> {
-    const waiting = [...this.#outgoing].flatMap(([entry, transfer]) =>
-      which(entry) ? [transfer] : []
-    );
+    const waiting = [...this.#transfers.values()]
+      .filter((transfer) => transfer instanceof OutgoingTransfer)
+      .filter(({ entry }) => which(entry));
     for (const transfer of waiting) this.#options.scheduler.remove(transfer);
     await Promise.all(waiting.map((transfer) => transfer.interrupt(failure)));
   }
 
   #expectRunning(): void {
-    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
+    if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
   }
 
   #offer(entry: TransferEntry): IncomingTransfer {
-    const transfer = this.#incoming.get(entry);
+    const transfer = this.#transfers.get(entry);
     const { state } = entry.progress;
-    if (transfer !== undefined && state === "offered") return transfer;
+    if (transfer instanceof IncomingTransfer && state === "offered") return transfer;
     throw new OperationError("INVALID_STATE", `the transfer is ${state}, not an offer to us`);
   }
 
@@ -231,15 +244,8 @@ export class TransferDesk {
   }
 
   #forgetEnded(): void {
-    for (const map of [this.#outgoing, this.#incoming]) {
-      for (const entry of map.keys()) if (entry.isFinal) map.delete(entry);
+    for (const entry of this.#transfers.keys()) {
+      if (entry.isFinal) this.#transfers.delete(entry);
     }
   }
-}
-
-function notFlowing(entry: TransferEntry): OperationError {
-  return new OperationError(
-    "INVALID_STATE",
-    `the transfer is ${entry.progress.state}: only one that was accepted can be paused or resumed`,
-  );
 }

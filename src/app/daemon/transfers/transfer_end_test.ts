@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
-import { endOf } from "./outgoing_transfer.ts";
+import { endOf } from "./transfer_end.ts";
 
 const ended = (parts: Partial<EndedEffect>): EndedEffect => ({
   type: "transfer-ended",

@@ -1,5 +1,5 @@
 /**
- * Phases of a one-shot run: each ends within `--phase-timeout-secs`.
+ * Phases of connecting, and of a one-shot run: each ends within `--phase-timeout-secs`.
  *
  * @module
  */

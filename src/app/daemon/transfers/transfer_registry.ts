@@ -1,9 +1,10 @@
 /**
- * All transfers of the daemon: found by id, journaled before they are told of, bounded.
+ * All transfers of the daemon: found by id, journaled before their events are published, bounded.
  *
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
+import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -13,12 +14,7 @@ import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
 import type { Tally } from "../tally.ts";
-import {
-  isEarlyEnd,
-  TransferEntry,
-  type TransferFacts,
-  type TransferProgress,
-} from "./transfer_entry.ts";
+import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
 export const MAX_ENTRIES = 1000;
@@ -38,11 +34,11 @@ export type TransferEventType =
   | "transfer-finished"
   | "transfer-failed";
 
-/** Options of a {@linkcode TransferBook}. */
-export interface TransferBookOptions {
+/** Options of a {@linkcode TransferRegistry}. */
+export interface TransferRegistryOptions {
   /** Where changes are kept. */
   readonly journal: Journal;
-  /** Where changes are told. */
+  /** Where changes are published. */
   readonly events: EventHub;
   /** Counts ends and bytes. */
   readonly tally?: Tally;
@@ -64,8 +60,8 @@ interface Rate {
 }
 
 /** See the module's text. */
-export class TransferBook {
-  readonly #options: TransferBookOptions;
+export class TransferRegistry {
+  readonly #options: TransferRegistryOptions;
   /** By {@linkcode keyOf}, in the order of their beginning. */
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
@@ -76,7 +72,7 @@ export class TransferBook {
   #ended = Promise.withResolvers<void>();
 
   /** Starts with what the journal remembers. */
-  constructor(options: TransferBookOptions) {
+  constructor(options: TransferRegistryOptions) {
     this.#options = options;
     const records = options.journal.list().sort((a, b) => a.createdAt - b.createdAt);
     for (const record of records) {
@@ -92,7 +88,7 @@ export class TransferBook {
     }
   }
 
-  /** Begins a transfer; it is told of when it is on disk. */
+  /** Begins a transfer; its event is published when it is on disk. */
   begin(
     facts: TransferFacts,
     state: "queued" | "offered",
@@ -108,15 +104,16 @@ export class TransferBook {
     return entry;
   }
 
-  /** Changes a transfer; the change is told of when it is on disk. */
+  /** Changes a transfer; its event is published when it is on disk. */
   async change(
     entry: TransferEntry,
     changes: Partial<TransferProgress>,
     event?: TransferEventType,
   ): Promise<void> {
-    const early = changes.state !== undefined && isEarlyEnd(changes.state);
-    if (early && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
-    const taken = changes.state === "cancelled" ? this.#takenBy(entry) : undefined;
+    const { state } = changes;
+    const isEarly = state !== undefined && isFinal(state) && state !== "completed";
+    if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
+    const taken = state === "cancelled" ? this.#takenBy(entry) : undefined;
     if (taken !== undefined && !await taken) {
       if (this.#mayEnd !== undefined) return;
       changes = { ...changes, ...NOT_TAKEN };
@@ -134,19 +131,19 @@ export class TransferBook {
   }
 
   /**
-   * The daemon stops: from now on an end other than a completion counts, is kept and is told only
+   * The daemon stops: from now on an end other than a completion counts, is kept and published only
    * when `mayEnd` resolves with true. After false the transfer stays as it was, for the next start.
    */
   holdEnds(mayEnd: (entry: TransferEntry) => Promise<boolean>): void {
     this.#mayEnd = mayEnd;
   }
 
-  /** Resolves when none of these is live; after {@linkcode TransferBook.holdEnds} perhaps never. */
+  /** Resolves when none of these is live; after {@linkcode TransferRegistry.holdEnds} perhaps never. */
   async allEnded(which: (entry: TransferEntry) => boolean): Promise<void> {
     while (this.live().some(which)) await this.#ended.promise;
   }
 
-  /** Bytes have moved; told of now and then, and kept in memory only. */
+  /** Bytes have moved; published now and then, and kept in memory only. */
   moved(entry: TransferEntry, transferred: number): void {
     const now = this.#options.now();
     this.#countBytes(entry, transferred);
@@ -170,16 +167,16 @@ export class TransferBook {
     });
   }
 
-  /** The hash of a file to send is under way; told of now and then, and kept in memory only. */
+  /** The hash of a file to send is under way; published now and then, and kept in memory only. */
   hashing(entry: TransferEntry, hashed: number): void {
     const now = this.#options.now();
     entry.update({ hashed });
-    const told = this.#rates.get(entry);
-    if (told === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
+    const last = this.#rates.get(entry);
+    if (last === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
     const { transferId, size } = entry.facts;
     if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
-    else if (told !== undefined && now - told.at >= PROGRESS_MS) {
-      told.at = now;
+    else if (last !== undefined && now - last.at >= PROGRESS_MS) {
+      last.at = now;
       this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
     }
   }
@@ -238,11 +235,11 @@ export class TransferBook {
    * Undefined when more may happen now; else what to wait for first. A peer can bring changes
    * faster than the disk takes them.
    */
-  room(): Promise<void> | undefined {
+  backpressure(): Promise<void> | undefined {
     return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
   }
 
-  /** Resolves when all changes so far are on disk and told. */
+  /** Resolves when all changes so far are on disk and published. */
   settled(): Promise<void> {
     return this.#writing;
   }
@@ -256,7 +253,7 @@ export class TransferBook {
   }
 
   #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
-    // What is written and told is the state at the change, not a later one.
+    // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
     const kept = this.#writing.then(async () => {
@@ -264,8 +261,9 @@ export class TransferBook {
       this.#waiting--;
       if (event === undefined) return;
       this.#options.events.publish({ type: event, transfer: view });
-      if (event === "transfer-started") this.#logStart(view);
-      else if (event === "transfer-finished" || event === "transfer-failed") {
+      if (event === "transfer-started") {
+        this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
+      } else if (event === "transfer-finished" || event === "transfer-failed") {
         this.#options.tally?.transferEnded(view);
         this.#logEnd(view, seconds);
       }
@@ -278,10 +276,6 @@ export class TransferBook {
     this.#options.tally?.moved(facts.direction, transferred - progress.transferred);
   }
 
-  #logStart(transfer: Transfer): void {
-    this.#options.log.info("transfer started", { ...loggedOf(transfer), size: transfer.size });
-  }
-
   #logEnd(transfer: Transfer, seconds: number | undefined): void {
     this.#options.log.info("transfer ended", {
       ...loggedOf(transfer),
@@ -292,7 +286,7 @@ export class TransferBook {
     });
   }
 
-  /** A journal that can't be written is told of; the transfer itself goes on. */
+  /** A journal that can't be written is logged; the transfer itself goes on. */
   async #write(record: TransferRecord): Promise<void> {
     const { journal, log, dropPart } = this.#options;
     try {
@@ -327,7 +321,7 @@ const NOT_TAKEN = {
   },
 } as const;
 
-/** What tells a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
+/** What identifies a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
 const loggedOf = ({ transferId, protocolTransferId, direction, identity }: Transfer) => ({
   transfer: transferId,
   protocol_transfer: protocolTransferId,

@@ -5,7 +5,7 @@ import { Journal } from "../../../storage/journal.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { Tally } from "../tally.ts";
 import { HandClock, MemoryEvents, memoryLog } from "../testing/fixtures.ts";
-import { MAX_WAITING_CHANGES, TransferBook } from "./transfer_book.ts";
+import { MAX_WAITING_CHANGES, TransferRegistry } from "./transfer_registry.ts";
 import type { TransferFacts } from "./transfer_entry.ts";
 
 const facts = (n: number, more: Partial<TransferFacts> = {}): TransferFacts => ({
@@ -19,7 +19,7 @@ const facts = (n: number, more: Partial<TransferFacts> = {}): TransferFacts => (
   ...more,
 });
 
-/** A book over a journal on disk, for one test. */
+/** A registry over a journal on disk, for one test. */
 class Shelf implements AsyncDisposable {
   readonly events = new MemoryEvents();
   readonly log = memoryLog();
@@ -39,9 +39,9 @@ class Shelf implements AsyncDisposable {
     return new Shelf(folder, await Journal.open(folder.fs, data, options), data);
   }
 
-  book(tally?: Tally): TransferBook {
+  registry(tally?: Tally): TransferRegistry {
     const { events, log, clock, journal, dropped } = this;
-    return new TransferBook({
+    return new TransferRegistry({
       journal,
       events,
       ...(tally === undefined ? {} : { tally }),
@@ -61,29 +61,29 @@ class Shelf implements AsyncDisposable {
 
 Deno.test("a change is on disk before it is told", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
+  const registry = shelf.registry();
   const onDisk: unknown[] = [];
   const { publish } = shelf.events;
   shelf.events.publish = (event) => {
     if (event.type.startsWith("transfer-")) onDisk.push(shelf.journal.list()[0]?.state);
     return publish.call(shelf.events, event);
   };
-  const entry = book.begin(facts(1), "offered");
-  book.change(entry, { state: "active" }, "transfer-started");
-  book.change(entry, { state: "completed", savedAs: "x" }, "transfer-finished");
+  const entry = registry.begin(facts(1), "offered");
+  registry.change(entry, { state: "active" }, "transfer-started");
+  registry.change(entry, { state: "completed", savedAs: "x" }, "transfer-finished");
   assertEquals(shelf.events.types, []);
-  await book.settled();
+  await registry.settled();
   assertEquals(shelf.events.types, ["transfer-offered", "transfer-started", "transfer-finished"]);
   assertEquals(onDisk, ["offered", "active", "completed"]);
 });
 
 Deno.test("what is told is the state at the change, also when the disk is slow", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const entry = book.begin(facts(1), "offered");
-  book.change(entry, { state: "active" }, "transfer-started");
+  const registry = shelf.registry();
+  const entry = registry.begin(facts(1), "offered");
+  registry.change(entry, { state: "active" }, "transfer-started");
   entry.update({ transferred: 999 });
-  await book.settled();
+  await registry.settled();
   const told = shelf.events.published.map((event) =>
     "transfer" in event ? [event.transfer.state, event.transfer.transferred] : []
   );
@@ -92,34 +92,34 @@ Deno.test("what is told is the state at the change, also when the disk is slow",
 
 Deno.test("changes that wait for the disk are bounded: whoever brings more waits for room", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const entry = book.begin(facts(1), "offered");
-  assertEquals(book.room(), undefined);
-  for (let i = 1; i < MAX_WAITING_CHANGES; i++) book.change(entry, { state: "active" });
-  const room = book.room();
+  const registry = shelf.registry();
+  const entry = registry.begin(facts(1), "offered");
+  assertEquals(registry.backpressure(), undefined);
+  for (let i = 1; i < MAX_WAITING_CHANGES; i++) registry.change(entry, { state: "active" });
+  const room = registry.backpressure();
   assert(room !== undefined);
   await room;
-  assertEquals(book.room(), undefined);
+  assertEquals(registry.backpressure(), undefined);
 });
 
 Deno.test("a journal that can't be written is told of; the transfer goes on, and is told of too", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
+  const registry = shelf.registry();
   shelf.journal.record = () => Promise.reject(new Error("the disk is gone"));
-  book.begin(facts(1), "queued");
-  await book.settled();
+  registry.begin(facts(1), "queued");
+  await registry.settled();
   assertEquals(shelf.events.types, ["transfer-queued"]);
   assert(shelf.log.lines[0]?.startsWith("error the journal could not be written"));
 });
 
 Deno.test("progress is told twice a second at most, and journaled with the next change only", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const entry = book.begin(facts(1), "offered");
-  await book.settled();
+  const registry = shelf.registry();
+  const entry = registry.begin(facts(1), "offered");
+  await registry.settled();
   for (let i = 0; i <= 100; i++) {
     shelf.clock.time = i * 10;
-    book.moved(entry, i * 10);
+    registry.moved(entry, i * 10);
   }
   const progress = shelf.events.published.filter(({ type }) => type === "transfer-progress");
   assertEquals(progress.map((event) => "bytesPerSecond" in event && event.bytesPerSecond), [
@@ -132,18 +132,18 @@ Deno.test("progress is told twice a second at most, and journaled with the next 
 
 Deno.test("pages go from the newest to the oldest, filtered, and end", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
+  const registry = shelf.registry();
   for (let i = 0; i < 7; i++) {
     const direction = i % 2 === 0 ? "incoming" : "outgoing";
-    const entry = book.begin(facts(i, { direction }), "offered");
-    if (i < 5) book.change(entry, { state: "cancelled" });
+    const entry = registry.begin(facts(i, { direction }), "offered");
+    if (i < 5) registry.change(entry, { state: "cancelled" });
   }
-  await book.settled();
-  const names = (filter: Partial<Parameters<TransferBook["page"]>[0]>) => {
+  await registry.settled();
+  const names = (filter: Partial<Parameters<TransferRegistry["page"]>[0]>) => {
     const all: string[][] = [];
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
       const at = cursor === undefined ? {} : { cursor };
-      const page = book.page({ limit: 2, ...filter, ...at });
+      const page = registry.page({ limit: 2, ...filter, ...at });
       all.push(page.transfers.map(({ name }) => String(name)));
       cursor = page.nextCursor;
     }
@@ -154,60 +154,60 @@ Deno.test("pages go from the newest to the oldest, filtered, and end", async () 
   ]]);
   assertEquals(names({ direction: "outgoing" }), [["file-5", "file-3"], ["file-1"]]);
   assertEquals(names({ state: "offered" }), [["file-6", "file-5"]]);
-  const wrong = assertThrows(() => book.page({ limit: 2, cursor: "i-x-y" }), OperationError);
+  const wrong = assertThrows(() => registry.page({ limit: 2, cursor: "i-x-y" }), OperationError);
   assertEquals(wrong.code, "CURSOR_INVALID");
 });
 
 Deno.test("a page goes on where the one before ended, also when new transfers came meanwhile", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  for (let i = 0; i < 3; i++) book.begin(facts(i), "offered");
-  const { nextCursor = "" } = book.page({ limit: 2 });
-  book.begin(facts(9), "offered");
-  const { transfers } = book.page({ limit: 2, cursor: nextCursor });
+  const registry = shelf.registry();
+  for (let i = 0; i < 3; i++) registry.begin(facts(i), "offered");
+  const { nextCursor = "" } = registry.page({ limit: 2 });
+  registry.begin(facts(9), "offered");
+  const { transfers } = registry.page({ limit: 2, cursor: nextCursor });
   assertEquals(transfers.map(({ name }) => String(name)), ["file-0"]);
-  await book.settled();
+  await registry.settled();
 });
 
 Deno.test("a peer that uses an id again gets a new entry, the newest", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  book.change(book.begin(facts(1), "offered"), { state: "cancelled" });
-  book.begin(facts(2), "offered");
-  book.begin(facts(1, { name: "again" }), "offered");
-  await book.settled();
-  const { transfers } = book.page({ limit: 9 });
+  const registry = shelf.registry();
+  registry.change(registry.begin(facts(1), "offered"), { state: "cancelled" });
+  registry.begin(facts(2), "offered");
+  registry.begin(facts(1, { name: "again" }), "offered");
+  await registry.settled();
+  const { transfers } = registry.page({ limit: 9 });
   assertEquals(transfers.map(({ name }) => String(name)), ["again", "file-2"]);
-  assertEquals(String(book.get(facts(1).transferId).view().name), "again");
+  assertEquals(String(registry.get(facts(1).transferId).view().name), "again");
 });
 
 Deno.test("the oldest ended transfers are forgotten beyond a thousand, live ones never", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const live = book.begin(facts(0), "offered");
+  const registry = shelf.registry();
+  const live = registry.begin(facts(0), "offered");
   for (let i = 1; i <= 1005; i++) {
-    const entry = book.begin(facts(i), "offered");
+    const entry = registry.begin(facts(i), "offered");
     entry.update({ state: "cancelled" });
   }
-  assertEquals(book.get(live.facts.transferId), live);
-  assertEquals(book.live(), [live]);
-  const gone = assertThrows(() => book.get(facts(1).transferId), OperationError);
+  assertEquals(registry.get(live.facts.transferId), live);
+  assertEquals(registry.live(), [live]);
+  const gone = assertThrows(() => registry.get(facts(1).transferId), OperationError);
   assertEquals(gone.code, "TRANSFER_NOT_FOUND");
-  await book.settled();
+  await registry.settled();
 });
 
 Deno.test("a peer that floods makes its own transfers forgotten, in memory and in the journal", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const precious = book.begin(facts(0, { identity: "cd".repeat(32) }), "offered");
+  const registry = shelf.registry();
+  const precious = registry.begin(facts(0, { identity: "cd".repeat(32) }), "offered");
   precious.update({ state: "completed", savedAs: "x", savedPath: "/inbox/x" });
-  await book.change(precious, {});
+  await registry.change(precious, {});
   for (let i = 1; i <= 1005; i++) {
-    const entry = book.begin(facts(i), "offered");
+    const entry = registry.begin(facts(i), "offered");
     entry.update({ state: "cancelled" });
-    await book.change(entry, {});
+    await registry.change(entry, {});
   }
-  for (const one of [book, shelf.book()]) {
+  for (const one of [registry, shelf.registry()]) {
     assertEquals(one.get(precious.facts.transferId).progress.state, "completed");
     const gone = assertThrows(() => one.get(facts(1).transferId), OperationError);
     assertEquals(gone.code, "TRANSFER_NOT_FOUND");
@@ -216,39 +216,39 @@ Deno.test("a peer that floods makes its own transfers forgotten, in memory and i
 
 Deno.test("the partial file of a transfer that the journal drops is removed", async () => {
   await using shelf = await Shelf.open(2);
-  const book = shelf.book();
+  const registry = shelf.registry();
   for (let i = 1; i <= 3; i++) {
-    const entry = book.begin(facts(i), "offered");
-    await book.change(entry, { state: "interrupted", hasPart: true });
+    const entry = registry.begin(facts(i), "offered");
+    await registry.change(entry, { state: "interrupted", hasPart: true });
   }
   assertEquals(shelf.dropped, [facts(1).transferId]);
 });
 
 Deno.test("Transfer progress MAY be journaled: what an earlier run recorded is remembered by the next", async () => {
   await using shelf = await Shelf.open();
-  const first = shelf.book();
+  const first = shelf.registry();
   const entry = first.begin(facts(1), "offered");
   await first.change(entry, {
     state: "failed",
     failure: { code: "DISK_FULL", message: "no room" },
   });
-  const again = shelf.book().get(facts(1).transferId).view();
+  const again = shelf.registry().get(facts(1).transferId).view();
   assertEquals([again.state, again.failure?.code], ["failed", "DISK_FULL"]);
 });
 
 Deno.test("a transfer's start and end are logged and counted once each, with code and seconds", async () => {
   await using shelf = await Shelf.open();
   const metrics = new MetricsRegistry();
-  const book = shelf.book(new Tally(metrics));
-  const entry = book.begin(facts(1, { direction: "outgoing" }), "queued");
+  const registry = shelf.registry(new Tally(metrics));
+  const entry = registry.begin(facts(1, { direction: "outgoing" }), "queued");
   const wire = { protocolTransferId: "ef".repeat(16) };
-  book.change(entry, { state: "offered", ...wire }, "transfer-offered");
-  book.change(entry, { state: "active" }, "transfer-started");
-  book.moved(entry, 300);
+  registry.change(entry, { state: "offered", ...wire }, "transfer-offered");
+  registry.change(entry, { state: "active" }, "transfer-started");
+  registry.moved(entry, 300);
   shelf.clock.time += 1500;
-  book.moved(entry, 600);
+  registry.moved(entry, 600);
   const failure = { code: "CONNECTION_LOST", message: "the peer is gone" };
-  await book.change(entry, { state: "interrupted", failure }, "transfer-failed");
+  await registry.change(entry, { state: "interrupted", failure }, "transfer-failed");
   const ids = {
     transfer: entry.facts.transferId,
     protocol_transfer: "ef".repeat(16),
@@ -269,33 +269,33 @@ Deno.test("a transfer's start and end are logged and counted once each, with cod
 
 Deno.test("held ends count, and are told, only when they may; otherwise the transfer stays as it was", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const [taken, left, whole] = [1, 2, 3].map((n) => book.begin(facts(n), "offered"));
+  const registry = shelf.registry();
+  const [taken, left, whole] = [1, 2, 3].map((n) => registry.begin(facts(n), "offered"));
   assert(taken !== undefined && left !== undefined && whole !== undefined);
   const answer = Promise.withResolvers<boolean>();
-  book.holdEnds((entry) => entry === taken ? answer.promise : Promise.resolve(false));
-  const ending = book.change(taken, { state: "cancelled" }, "transfer-failed");
-  await book.change(left, { state: "cancelled" }, "transfer-failed");
-  await book.change(whole, { state: "completed" }, "transfer-finished");
-  assertEquals(book.live(), [taken, left]);
-  const ended = book.allEnded((entry) => entry !== left);
+  registry.holdEnds((entry) => entry === taken ? answer.promise : Promise.resolve(false));
+  const ending = registry.change(taken, { state: "cancelled" }, "transfer-failed");
+  await registry.change(left, { state: "cancelled" }, "transfer-failed");
+  await registry.change(whole, { state: "completed" }, "transfer-finished");
+  assertEquals(registry.live(), [taken, left]);
+  const ended = registry.allEnded((entry) => entry !== left);
   answer.resolve(true);
   await Promise.all([ending, ended]);
-  assertEquals(book.live(), [left]);
+  assertEquals(registry.live(), [left]);
   const states = shelf.journal.list().map(({ transferId, state }) => [transferId.at(-1), state]);
   assertEquals(states.toSorted(), [["1", "cancelled"], ["2", "offered"], ["3", "completed"]]);
 });
 
 Deno.test("a hash under way is told of now and then, and shown while the file is queued", async () => {
   await using shelf = await Shelf.open();
-  const book = shelf.book();
-  const entry = book.begin(facts(1, { direction: "outgoing" }), "queued");
+  const registry = shelf.registry();
+  const entry = registry.begin(facts(1, { direction: "outgoing" }), "queued");
   const hear = () => shelf.events.published.filter(({ type }) => type === "transfer-hashing");
-  book.hashing(entry, 100);
+  registry.hashing(entry, 100);
   assertEquals([hear(), entry.view().hashed], [[], 100], "a short one is not told of");
   for (const [hashed, ms] of [[200, 500], [300, 100], [400, 400], [1000, 500]] as const) {
     shelf.clock.pass(ms);
-    book.hashing(entry, hashed);
+    registry.hashing(entry, hashed);
   }
   const { transferId, size } = entry.facts;
   assertEquals(
@@ -307,7 +307,7 @@ Deno.test("a hash under way is told of now and then, and shown while the file is
       size,
     })),
   );
-  await book.change(entry, { state: "offered" });
+  await registry.change(entry, { state: "offered" });
   assertEquals(entry.view().hashed, undefined);
-  await book.settled();
+  await registry.settled();
 });

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { logFor } from "../log/log.ts";
-import type { CandidateVerdict } from "../transport/connector.ts";
+import { logFor } from "../../log/log.ts";
+import type { CandidateVerdict } from "../../transport/connector.ts";
 
 const log = logFor("bolt-daemon");
 
