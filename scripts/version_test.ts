@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../deno.json" with { type: "json" };
-import { openApiDocument } from "../src/ipc/openapi.ts";
+import { openApiDocument } from "../src/ipc/server/openapi.ts";
 import { BEHAVIOURS } from "./rendezvous/room.ts";
 
 const REPOSITORY = new URL("../", import.meta.url);

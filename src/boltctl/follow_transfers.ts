@@ -5,9 +5,9 @@
  */
 import { isFinal } from "../base/transfer_states.ts";
 import { DeadlineError, InterruptedError, messageOf } from "../base/errors.ts";
-import { ApiError, type DaemonClient } from "../ipc/client.ts";
-import type { ApiEvent } from "../ipc/events.ts";
-import type { Transfer } from "../ipc/schemas.ts";
+import { ApiError, type DaemonClient } from "../ipc/client/client.ts";
+import type { ApiEvent } from "../ipc/api/events.ts";
+import type { Transfer } from "../ipc/api/schemas.ts";
 import type { Context } from "./context.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { CommandError } from "./exit_codes.ts";

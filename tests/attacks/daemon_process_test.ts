@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { createSocket } from "node:dgram";
-import { RawClient } from "../../src/ipc/testing.ts";
+import { RawClient } from "../../src/ipc/testing/served_fake.ts";
 import { connector } from "../../src/transport/webrtc/connector.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
@@ -105,7 +105,7 @@ for (const how of ["close", "untrust", "deny"] as const) {
     const { client } = pair.alice;
     if (how === "close") return client.closeSession(sessionId);
     if (how === "untrust") return client.untrust(pair.toBob);
-    return client.trust({ identity: pair.toBob, decision: "deny_always" });
+    return client.trust(pair.toBob, { decision: "deny_always" });
   };
 
   Deno.test(`${how}: the cancel of what the session carries is told when the peer has taken it, however late within --shutdown-timeout-secs`, async () => {

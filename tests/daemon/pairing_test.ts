@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { ApiError } from "../../src/ipc/client.ts";
-import type { PairRequest } from "../../src/ipc/schemas.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import type { PairRequest } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import {
   closedSession,
@@ -132,7 +132,7 @@ Deno.test("a denied peer is refused; denied always, it is refused again without 
     await using bob = await LocalDaemon.start(network, { dataDir });
     const { identity = "" } = (await bob.client.listPeers())[0] ?? {};
     for (const decision of ["allow_always", "deny_always"] as const) {
-      assertEquals((await bob.client.trust({ identity, decision })).trust, decision);
+      assertEquals((await bob.client.trust(identity, { decision })).trust, decision);
     }
   }
   await using bob = await LocalDaemon.start(network, { dataDir });
@@ -165,16 +165,12 @@ Deno.test("a known peer code with another key is refused: KEY_MISMATCH, with bot
 
   // To pin the new key takes its SAS, or an explicit untrust of the old one.
   const replacing = (sas: string) => () =>
-    alice.client.trust({
-      identity: presented,
-      decision: "allow_always",
-      replacing: { identity: pinned, sas },
-    });
+    alice.client.trust(presented, { decision: "allow_always", replaces: pinned, sas });
   const sas = (await alice.client.getSession(offering.sessionId)).sas ?? "";
   const wrong = sas === "000000" ? "111111" : "000000";
   await refuses(
     "KEY_MISMATCH",
-    () => alice.client.trust({ identity: presented, decision: "allow_always" }),
+    () => alice.client.trust(presented, { decision: "allow_always" }),
   );
   await refuses("SAS_MISMATCH", replacing(wrong));
   assertEquals((await alice.client.getPeer(pinned)).trust, "allow_always");
@@ -341,7 +337,7 @@ Deno.test("a decision that can't be kept is told as such, with the reason: nothi
   for (
     const asked of [
       () => bob.client.decidePairing(pairingId, { decision }),
-      () => bob.client.trust({ identity, decision }),
+      () => bob.client.trust(identity, { decision }),
     ]
   ) {
     const { code, message } = await assertRejects(asked, ApiError);

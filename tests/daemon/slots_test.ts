@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
-import type { Transfer } from "../../src/ipc/schemas.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
@@ -91,7 +91,7 @@ class Three implements AsyncDisposable {
   /** Lets a daemon take whatever the others offer. */
   async open(daemon: LocalDaemon): Promise<void> {
     for (const [other, identity] of this.#identities) {
-      if (other !== daemon) await daemon.client.setAutoAccept(identity, true);
+      if (other !== daemon) await daemon.client.setAutoAccept(identity, { enabled: true });
     }
   }
 

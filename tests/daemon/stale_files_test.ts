@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
-import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { PairRequest, SessionView } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { parseJsonObject } from "../../src/protocol/json.ts";
 import type { SdpType } from "../../src/protocol/signal/bundle.ts";
@@ -67,7 +67,7 @@ async function leaveOffer(daemon: DaemonUnderTest, request: PairRequest, offer: 
 }
 
 /** Both people say yes to one SAS. */
-async function open(sessions: readonly (readonly [DaemonUnderTest, Session])[]): Promise<void> {
+async function open(sessions: readonly (readonly [DaemonUnderTest, SessionView])[]): Promise<void> {
   const pairings = await Promise.all(sessions.map(([daemon, session]) =>
     Promise.race([
       pairingOf(daemon, session),
@@ -135,7 +135,7 @@ async function staleAnswer({ connector }: Pick<MemoryNetwork, "connector">): Pro
 }
 
 /** Resolves when the session has what it needs of the peer and makes the connection. */
-async function connecting(daemon: DaemonUnderTest, { sessionId }: Session): Promise<void> {
+async function connecting(daemon: DaemonUnderTest, { sessionId }: SessionView): Promise<void> {
   for (;;) {
     const { state } = await daemon.client.getSession(sessionId);
     if (state !== "signaling") return assertEquals(state, "connecting");

@@ -6,7 +6,8 @@ import type { AnsweringPeer, Connector, OfferingPeer } from "../../transport/con
 import { memoryPair } from "../../transport/memory_channel.ts";
 import { connect } from "./connect.ts";
 import { Phases } from "./phases.ts";
-import type { Exchange, LocalDescription, RemoteDescription, Role, Route } from "./route.ts";
+import type { Exchange, LocalDescription, RemoteDescription, Route } from "./route.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
 
 const never = (signal: AbortSignal) => abortable(new Promise<never>(() => {}), signal);
 const bundle = (sdpType: "offer" | "answer", sdp: string): SignalBundle => ({

@@ -12,7 +12,8 @@ import {
 } from "../../signaling/rendezvous/daemon_handshake.ts";
 import type { TextSchema } from "./file_route.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
-import type { RemoteDescription, Role } from "./route.ts";
+import type { RemoteDescription } from "./route.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
 
 /** A bundle has nothing beside the connection: what is ours is nothing. */
 export const nothing = (): Disposable => ({ [Symbol.dispose]: () => {} });

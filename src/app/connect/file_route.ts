@@ -9,7 +9,7 @@ import { abortable } from "../../base/deadline.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
 import type { ReadSignal } from "../../signaling/file/signal_file_watcher.ts";
 import { SignalFiles } from "../../signaling/file/signal_files.ts";
-import type { SignalOwner } from "../../signaling/file/signal_owner.ts";
+import type { SignalOwner } from "../../vocabulary/session_values.ts";
 import { readSignalLine, writeSignalLine } from "../../signaling/file/standard_streams.ts";
 import type { Exchange, LocalDescription, RemoteDescription, Route } from "./route.ts";
 

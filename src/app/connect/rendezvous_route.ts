@@ -8,7 +8,8 @@ import {
   RendezvousClient,
 } from "../../signaling/rendezvous/rendezvous_client.ts";
 import type { Phases } from "./phases.ts";
-import type { Exchange, Role, Route } from "./route.ts";
+import type { Exchange, Route } from "./route.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
 
 /**
  * What is said once we are registered: all that comes before the offer, then the descriptions. It

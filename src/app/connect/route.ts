@@ -7,9 +7,7 @@
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
 import type { Phases } from "./phases.ts";
-
-/** Which side makes the offer. */
-export type Role = "offerer" | "answerer";
+import type { Role } from "../../vocabulary/session_values.ts";
 
 /** Our offer or answer. */
 export interface LocalDescription<Ours> {

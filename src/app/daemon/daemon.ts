@@ -3,17 +3,17 @@
  *
  * @module
  */
+import { describeOwner } from "../../ipc/client/client.ts";
 import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError } from "../../base/errors.ts";
-import { EventHub } from "../../ipc/event_hub.ts";
-import { MetricsRegistry } from "../../ipc/metrics.ts";
-import type { Status } from "../../ipc/schemas.ts";
-import { LocalApi } from "../../ipc/server.ts";
+import { EventHub } from "../../ipc/server/event_hub.ts";
+import { MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
+import { LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
-import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { generatePeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { checkMemory } from "./memory_bound.ts";
@@ -121,7 +121,7 @@ export class Daemon {
     });
     this.#sessions = new Sessions({
       identity: storage.identity.publicKey,
-      selfCode: freshPeerCode(),
+      selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
       takeMs: options.shutdownTimeoutSecs * 1000,
@@ -192,6 +192,7 @@ export class Daemon {
       events: this.#events,
       metrics: this.#metrics,
       log,
+      describeOwner,
       version: this.#parts.version,
     });
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
@@ -303,12 +304,4 @@ export class Daemon {
       transfers: { active, waiting: Math.max(0, live.length - active), limit: maxTransfers },
     };
   }
-}
-
-function freshPeerCode(): PeerCode {
-  const code = normalizePeerCode(generatePeerCode(random));
-  if (code === undefined) {
-    throw new Error("Cannot make a peer code: its alphabet is not the server's");
-  }
-  return code;
 }

@@ -7,23 +7,24 @@ import type {
   DaemonOperations,
   ListTransfersParameters,
   SendParameters,
-  TrustParameters,
-} from "../../ipc/operations.ts";
-import { OperationError } from "../../ipc/problem.ts";
+} from "../../ipc/api/operations.ts";
+import { OperationError } from "../../ipc/api/problem.ts";
 import {
   type AcceptRequest,
+  type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
   type PairRequest,
-  type Peer,
   peerText,
-  type Session,
+  type PeerView,
+  type SessionView,
   type ShutdownRequest,
   type Status,
   type Transfer,
   type TransferPage,
-} from "../../ipc/schemas.ts";
-import type { EventHub } from "../../ipc/event_hub.ts";
+  type TrustRequest,
+} from "../../ipc/api/schemas.ts";
+import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
@@ -75,30 +76,30 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairRequest): Promise<Session> {
+  pair(request: PairRequest): Promise<SessionView> {
     return now(() => this.#parts.sessions.pair(request));
   }
 
-  listSessions(): Promise<Session[]> {
+  listSessions(): Promise<SessionView[]> {
     return now(() => this.#parts.sessions.list());
   }
 
-  getSession(sessionId: string): Promise<Session> {
+  getSession(sessionId: string): Promise<SessionView> {
     return now(() => this.#parts.sessions.get(sessionId));
   }
 
-  closeSession(sessionId: string): Promise<Session> {
+  closeSession(sessionId: string): Promise<SessionView> {
     return now(() => this.#parts.sessions.close(sessionId));
   }
 
-  listPeers(): Promise<Peer[]> {
+  listPeers(): Promise<PeerView[]> {
     const { trust, gatekeeper } = this.#parts;
     const pinned = trust.list().map(({ identity }) => identity);
     const known = new Set([...pinned, ...gatekeeper.met.keys()]);
     return now(() => [...known].map((identity) => this.#peer(identity)));
   }
 
-  getPeer(identity: string): Promise<Peer> {
+  getPeer(identity: string): Promise<PeerView> {
     return now(() => {
       const { trust, gatekeeper } = this.#parts;
       const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
@@ -107,13 +108,13 @@ class Operations implements DaemonOperations {
     });
   }
 
-  async trust({ identity, decision, replacing }: TrustParameters): Promise<Peer> {
+  async trust(identity: string, { decision, replaces, sas }: TrustRequest): Promise<PeerView> {
     const { trust, gatekeeper, sessions } = this.#parts;
     if (decision === "deny_always") {
       await trust.deny(identity);
       sessions.closeAllOf(identity, "the identity was denied");
-    } else if (replacing === undefined) await gatekeeper.allow(identity);
-    else await gatekeeper.replace(identity, replacing.identity, replacing.sas);
+    } else if (replaces === undefined || sas === undefined) await gatekeeper.allow(identity);
+    else await gatekeeper.replace(identity, replaces, sas);
     return this.#changed(identity);
   }
 
@@ -124,7 +125,7 @@ class Operations implements DaemonOperations {
     this.#changed(identity);
   }
 
-  async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
     if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
     throw new OperationError(
       "PEER_NOT_FOUND",
@@ -209,13 +210,13 @@ class Operations implements DaemonOperations {
     throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
   }
 
-  #changed(identity: string): Peer {
+  #changed(identity: string): PeerView {
     const peer = this.#peer(identity);
     this.#parts.events.publish({ type: "peer-changed", peer });
     return peer;
   }
 
-  #peer(identity: string): Peer {
+  #peer(identity: string): PeerView {
     const { trust, gatekeeper, sessions } = this.#parts;
     const pinned = trust.list().find((peer) => peer.identity === identity);
     const met = gatekeeper.met.get(identity);

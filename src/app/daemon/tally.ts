@@ -7,8 +7,8 @@
  * @module
  */
 import { FINAL_STATES } from "../../base/transfer_states.ts";
-import type { Counter, MetricsRegistry } from "../../ipc/metrics.ts";
-import type { Transfer } from "../../ipc/schemas.ts";
+import type { Counter, MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 
 const DIRECTIONS = ["outgoing", "incoming"] as const;
 

@@ -8,7 +8,7 @@ import { DeadlineError, TransportError } from "../../base/errors.ts";
 import { logFor } from "../../log/log.ts";
 import { checkGreeting, GREETING } from "../../protocol/payload_exchange.ts";
 import type { Channel } from "../../transport/channel.ts";
-import type { Role } from "../connect/route.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
 
 const log = logFor("bolt-daemon");
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { isFinal } from "../../base/transfer_states.ts";
-import type { ApiEvent } from "../../ipc/events.ts";
-import type { Transfer } from "../../ipc/schemas.ts";
+import type { ApiEvent } from "../../ipc/api/events.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
 import { EventFeed } from "../event_feed.ts";

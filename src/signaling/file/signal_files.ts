@@ -7,11 +7,12 @@ import { dirname, resolve } from "node:path";
 import { SignalError } from "../../base/errors.ts";
 import { errnoOf } from "../../base/system_error.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
+import type { SignalOwner } from "../../vocabulary/session_values.ts";
 import { lookAt } from "./look.ts";
 import { assertReplaceable } from "./replaceable.ts";
 import { guarded, makeFolder, publishSignalFile, removeStaleFile } from "./signal_file.ts";
 import { SignalFileWatcher } from "./signal_file_watcher.ts";
-import { OwnerCheck, type SignalOwner } from "./signal_owner.ts";
+import { OwnerCheck } from "./signal_owner.ts";
 
 /** Options of {@linkcode SignalFiles.open}. */
 export interface SignalFilesOptions<T> {

@@ -10,6 +10,7 @@
  */
 import { StorageError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
+import type { CollisionPolicy } from "../../vocabulary/policies.ts";
 import {
   bareFolder,
   type FileStatus,
@@ -22,9 +23,6 @@ import { guarded, isTaken, unlessMissing } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
 import { numberedName, TakenNumbers } from "./safe_name.ts";
-
-/** What to do when the name is taken: put a number in, or refuse. */
-export type CollisionPolicy = "number" | "refuse";
 
 /** Files that may wait to be published. */
 const MAX_PENDING = 64;

@@ -11,7 +11,8 @@ import { isSameFile } from "../file_system.ts";
 import { guarded, isTaken, unlessMissing } from "../failure.ts";
 import { isTransferId } from "../journal_record.ts";
 import { writeAll } from "../whole_file.ts";
-import type { CollisionPolicy, Inbox, SpaceClaim } from "./inbox.ts";
+import type { CollisionPolicy } from "../../vocabulary/policies.ts";
+import type { Inbox, SpaceClaim } from "./inbox.ts";
 
 /** What becomes of the partial file when a transfer ends early. */
 export type PartPolicy = "remove" | "keep";

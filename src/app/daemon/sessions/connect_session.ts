@@ -4,7 +4,7 @@
  * @module
  */
 import { SignalError } from "../../../base/errors.ts";
-import type { PairRequest } from "../../../ipc/schemas.ts";
+import type { PairRequest } from "../../../ipc/api/schemas.ts";
 import { logFor } from "../../../log/log.ts";
 import type { EphemeralKeyPair } from "../../../protocol/crypto/keys.ts";
 import type { SignalContext } from "../../../protocol/signal/daemon_payload.ts";
@@ -17,12 +17,12 @@ import { connect, type Connected } from "../../connect/connect.ts";
 import { fileRoute } from "../../connect/file_route.ts";
 import { Phases } from "../../connect/phases.ts";
 import { rendezvousRoute } from "../../connect/rendezvous_route.ts";
+import { SESSION_DEFAULTS } from "../../../vocabulary/session_values.ts";
 import type { Route } from "../../connect/route.ts";
 import { type SessionMaterial, webText, webV1 } from "../../connect/web_v1.ts";
 
 /** The label of a session's channel, as web clients name theirs. */
 const CHANNEL_LABEL = "fileTransfer";
-const DEFAULT_PHASE_SECS = 30;
 
 const log = logFor("session");
 const rendezvousLog = logFor("rendezvous");
@@ -57,7 +57,7 @@ export type SessionConnection = Connected<EphemeralKeyPair, WebDescription>;
  */
 export async function connectSession(options: ConnectSessionOptions): Promise<SessionConnection> {
   const { request, signal, connector, freshKeys, onConnecting } = options;
-  const { role, networkScope: scope = "lan" } = request;
+  const { role, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
   return await connect<EphemeralKeyPair, WebDescription>({
     role,
     route: routeOf(options),
@@ -72,7 +72,7 @@ export async function connectSession(options: ConnectSessionOptions): Promise<Se
 function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDescription> {
   const { request, selfCode, deviceName, pace } = options;
   if (request.signal === "file") {
-    const { offer, answer, signalOwner: owner = "any" } = request;
+    const { offer, answer, signalOwner: owner = SESSION_DEFAULTS.signalOwner } = request;
     return fileRoute({ offer, answer, owner, schema: webText({ self: selfCode, deviceName }) });
   }
   const context = contextOf(request, selfCode);
@@ -98,9 +98,10 @@ function contextOf(
       "the peer codes must be two, of 1 to 16 letters and digits",
     );
   }
-  const { room, session, networkScope: scope = "lan" } = request;
+  const { room, session, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
   return { room, session, scope, self, remote };
 }
 
-const phaseSecsOf = ({ phaseTimeoutSecs = DEFAULT_PHASE_SECS }: PairRequest): number =>
-  phaseTimeoutSecs;
+const phaseSecsOf = (
+  { phaseTimeoutSecs = SESSION_DEFAULTS.phaseTimeoutSecs }: PairRequest,
+): number => phaseTimeoutSecs;

@@ -5,9 +5,9 @@
  */
 import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import { type PairRequest, peerText, type Session as SessionView } from "../../../ipc/schemas.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { type IdentityPublicKey, KeyPair } from "../../../protocol/crypto/keys.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";

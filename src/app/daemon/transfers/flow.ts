@@ -8,7 +8,7 @@
  */
 import { abortable } from "../../../base/deadline.ts";
 import { StorageError } from "../../../base/errors.ts";
-import type { WaitingFor } from "../../../ipc/schemas.ts";
+import type { WaitingFor } from "../../../ipc/api/schemas.ts";
 import type { Slot, Slots } from "./slots.ts";
 
 /** Who holds a transfer: an application of ours (undecided or paused), our disk, or the peer. */

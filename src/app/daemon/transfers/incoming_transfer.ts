@@ -4,13 +4,14 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
-import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
+import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";

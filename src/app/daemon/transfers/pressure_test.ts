@@ -7,7 +7,7 @@
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { Hash } from "node:crypto";
-import { EventHub } from "../../../ipc/event_hub.ts";
+import { EventHub } from "../../../ipc/server/event_hub.ts";
 import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import type { Log } from "../../../log/log.ts";
 
 /** Most transfers that may wait. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import { memoryLog } from "../testing/fixtures.ts";
 import { type ScheduledWork, Scheduler } from "./scheduler.ts";
 

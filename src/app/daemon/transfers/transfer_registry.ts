@@ -5,10 +5,10 @@
  */
 import { messageOf } from "../../../base/errors.ts";
 import { isFinal } from "../../../base/transfer_states.ts";
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import type { ListTransfersParameters } from "../../../ipc/operations.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import type { Transfer, TransferPage } from "../../../ipc/schemas.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import type { Transfer, TransferPage } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";

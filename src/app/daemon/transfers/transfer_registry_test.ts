@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { MetricsRegistry } from "../../../ipc/metrics.ts";
-import { OperationError } from "../../../ipc/problem.ts";
+import { MetricsRegistry } from "../../../ipc/server/metrics.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import { Journal } from "../../../storage/journal.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { Tally } from "../tally.ts";

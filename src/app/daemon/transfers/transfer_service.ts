@@ -5,8 +5,8 @@
  */
 import { basename } from "node:path";
 import { messageOf, StorageError } from "../../../base/errors.ts";
-import type { SendParameters } from "../../../ipc/operations.ts";
-import { OperationError } from "../../../ipc/problem.ts";
+import type { SendParameters } from "../../../ipc/api/operations.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import { peerText } from "../../../ipc/schemas.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import { peerText } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
-import type { PairingPolicy } from "../options.ts";
+import type { PairingPolicy } from "../../../vocabulary/policies.ts";
 import type { Applicant, PairingDesk, PairingOutcome } from "./pairing_desk.ts";
 
 /** Identities whose last session is remembered, for `trust` by SAS. */
