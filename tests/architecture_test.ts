@@ -32,7 +32,7 @@ const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
   "app/daemon": ["app/connect"],
 };
 
-/** Libraries and the only place that may import each. */
+/** Libraries and the only place that may import each, beside its layer's `testing` folder. */
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
   tweetnacl: "protocol/crypto/",
@@ -114,6 +114,37 @@ Deno.test("boltctl knows the API and its client, nothing of the server", () => {
   assertEquals(wrong, []);
 });
 
+/** A file of a layer's folder for what only tests use; there is one such folder a layer. */
+const FOR_TESTS = /^[^/]+\/testing\/[^/]+$/;
+
+Deno.test("what only tests use stands in its layer's testing folder, and nowhere else", () => {
+  const wrong = [...sourceFiles(SRC)].map((path) => posix(relative(SRC, path)))
+    .filter((file) => /(^|[/_.-])(testing|test)([/_.-])/.test(file) && !FOR_TESTS.test(file));
+  assertEquals(wrong, []);
+});
+
+Deno.test("no program imports what is for tests", () => {
+  const wrong = imports().filter((one) => !FOR_TESTS.test(one.file) && FOR_TESTS.test(target(one)));
+  assertEquals(wrong, []);
+});
+
+Deno.test("each file of src that is not for tests is part of a program", () => {
+  const edges = Map.groupBy(
+    imports().filter(({ from }) => from.startsWith(".")),
+    (one) => one.file,
+  );
+  const reached = new Set<string>();
+  const reach = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    edges.get(file)?.forEach((one) => reach(target(one)));
+  };
+  for (const program of ["main.ts", "boltctl.ts"]) reach(program);
+  const left = [...sourceFiles(SRC)].map((path) => posix(relative(SRC, path)))
+    .filter((file) => !reached.has(file) && !FOR_TESTS.test(file));
+  assertEquals(left, []);
+});
+
 Deno.test("no import goes in a circle", () => {
   const edges = new Map<string, string[]>();
   for (const one of imports()) {
@@ -137,7 +168,8 @@ Deno.test("no import goes in a circle", () => {
 Deno.test("each library stays behind the module that owns it", () => {
   const wrong = imports().filter(({ file, from }) => {
     const owner = ONLY_IN[from];
-    return owner !== undefined && !file.startsWith(owner);
+    const support = `${layerOf(owner ?? "")}/testing/`;
+    return owner !== undefined && !file.startsWith(owner) && !file.startsWith(support);
   });
   assertEquals(wrong, []);
 });

@@ -3,7 +3,7 @@ import { ServedFake } from "../ipc/testing/served_fake.ts";
 import { events } from "./commands/events.ts";
 import { CommandError } from "./exit_codes.ts";
 import { flushedBoth, OutputStream } from "./output_stream.ts";
-import { contextFor, MemoryTerminal } from "./testing.ts";
+import { contextFor, MemoryTerminal } from "./testing/memory_terminal.ts";
 
 const never = new AbortController().signal;
 

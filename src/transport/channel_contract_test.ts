@@ -4,7 +4,7 @@ import { DeadlineError, TransportError } from "../base/errors.ts";
 import { Deadline } from "../base/deadline.ts";
 import type { Channel, ChannelMessage } from "./channel.ts";
 import type { InboxOptions } from "./inbox.ts";
-import { memoryPair } from "./memory_channel.ts";
+import { memoryPair } from "./testing/memory_channel.ts";
 import type { SendWindowOptions } from "./send_window.ts";
 import { createConnector } from "./webrtc/connector.ts";
 

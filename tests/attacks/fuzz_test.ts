@@ -5,7 +5,7 @@
  */
 import { assert } from "@std/assert";
 import { runs } from "../../src/protocol/testing/runs.ts";
-import { memoisedX25519 } from "../../src/protocol/crypto/testing/memoised_x25519.ts";
+import { memoisedX25519 } from "../../src/protocol/testing/memoised_x25519.ts";
 import { keptInputs, TARGETS } from "./fuzz/targets.ts";
 
 const INPUTS = 200_000;

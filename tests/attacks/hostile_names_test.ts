@@ -8,7 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import { isFilename } from "../../src/protocol/messages/inner_message.ts";
 import { safeName } from "../../src/storage/inbox/safe_name.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { dirname, join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";

@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { closedSession, LocalDaemon, meetingByFile } from "../support/daemon.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn } from "../support/transfers.ts";

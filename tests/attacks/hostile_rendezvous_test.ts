@@ -11,7 +11,7 @@ import type { PairRequest, SessionView } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { Connector } from "../../src/transport/connector.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { connector as webrtc } from "../../src/transport/webrtc/connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
 import { HostileRelay, type Payload, type Relayed, type Tamper } from "./support/hostile_relay.ts";

@@ -7,7 +7,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { PairRequest, SessionView } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import {
   closedSession,
   type DaemonUnderTest,

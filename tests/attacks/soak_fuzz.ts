@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { memoisedX25519 } from "../../src/protocol/crypto/testing/memoised_x25519.ts";
+import { memoisedX25519 } from "../../src/protocol/testing/memoised_x25519.ts";
 import { FuzzFailure } from "./fuzz/hunt.ts";
 import { keepInput, TARGETS } from "./fuzz/targets.ts";
 

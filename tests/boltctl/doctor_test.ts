@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { doctorOf } from "../../src/boltctl/commands/doctor.ts";
 import type { Attempt, Machine, PathFacts } from "../../src/boltctl/doctor/machine.ts";
 import { exitCodeOf } from "../../src/boltctl/exit_codes.ts";
-import { contextFor, MemoryTerminal } from "../../src/boltctl/testing.ts";
+import { contextFor, MemoryTerminal } from "../../src/boltctl/testing/memory_terminal.ts";
 import { dirname } from "../support/paths.ts";
 import { compare, transcript } from "./support/golden.ts";
 import { NOW, Staged } from "./support/staged_daemon.ts";

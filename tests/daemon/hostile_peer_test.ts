@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { TempFolder } from "../support/temp_folder.ts";

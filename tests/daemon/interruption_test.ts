@@ -7,7 +7,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { HELD, namesIn, offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";

@@ -11,7 +11,7 @@ import {
   meetingByFile,
 } from "../support/daemon.ts";
 import { type Family, labelsOf, parseExposition } from "../support/exposition.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
 
 const OPERATIONS = await Deno.readTextFile(new URL("../../docs/OPERATIONS.md", import.meta.url));

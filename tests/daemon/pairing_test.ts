@@ -7,7 +7,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import type { PairRequest } from "../../src/ipc/api/schemas.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import {
   closedSession,
   type DaemonUnderTest,

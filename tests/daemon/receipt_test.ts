@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { TransferEvent } from "../../src/app/daemon/sessions/peer_session.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import type { EventOf } from "../support/heard_events.ts";

@@ -13,7 +13,7 @@ import {
   type OperationSpec,
 } from "../../src/ipc/api/operations.ts";
 import { ApiError } from "../../src/ipc/client/client.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import {
   closedSession,
   type DaemonUnderTest,

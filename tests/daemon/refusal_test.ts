@@ -9,7 +9,7 @@ import { LocalDaemon, pairDaemons, ServedDaemon } from "../support/daemon.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { join } from "../support/paths.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
 

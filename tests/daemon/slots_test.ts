@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { join } from "../support/paths.ts";

@@ -17,7 +17,7 @@ import {
 } from "../../src/protocol/signal/web_payload.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { connector } from "../../src/transport/webrtc/connector.ts";
 import {
   closedSession,

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { join } from "../support/paths.ts";

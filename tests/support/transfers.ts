@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
-import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "./daemon.ts";
 import { TempFolder } from "./temp_folder.ts";
 

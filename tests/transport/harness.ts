@@ -9,6 +9,7 @@ import { abortable, Deadline } from "../../src/base/deadline.ts";
 import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
 import type { Channel, ChannelEnd } from "../../src/transport/channel.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
+import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 
 /** Only IPv4 loopback, so that every path of a test is known. */
@@ -69,11 +70,17 @@ export function connected(
   }, options);
 }
 
-/** Catches the library's objects of a connection. */
+/** Catches the library's objects of a connection, which is put together as the programs' are. */
 export function catcher(): { readonly options: ConnectorOptions; get(): FastPathTarget } {
   let caught: FastPathTarget | undefined;
+  const fastPath = createFastPath();
   return {
-    options: { fastPath: (target) => caught = target },
+    options: {
+      fastPath: (target) => {
+        caught = target;
+        fastPath(target);
+      },
+    },
     get() {
       if (caught === undefined) throw new Error("nothing has been caught yet");
       return caught;

@@ -4,7 +4,15 @@ import { Buffer } from "node:buffer";
 import { CipherContext, RTCCertificate } from "werift";
 import { TransportError } from "../../src/base/errors.ts";
 import type { Channel } from "../../src/transport/channel.ts";
+import {
+  DataFlag,
+  PacketWriter,
+  parsePacket,
+  type Sack,
+} from "../../src/transport/webrtc/fast/sctp_packet.ts";
+import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import { editSent, sctpOf } from "../support/leaving.ts";
 import { assertAlive, catcher, connected, ended, meet } from "./harness.ts";
 
 /** A certificate of somebody's, with a key that is not its own. */
@@ -106,10 +114,51 @@ async function overflow(
   await assertRejects(() => to.receive(), TransportError, "faster than its messages were read");
 }
 
-Deno.test("a peer that fills the window with a message that never ends is cut off", async () => {
+/** Bytes of user data in each of its packets: many, so that it needs few packets. */
+const FRAGMENT_BYTES = 10_000;
+
+Deno.test("a peer that fills the window with a message that never ends is given no more room for it", async () => {
   const [a, b] = [catcher(), catcher()];
   await connected(a.options, b.options, async (offerer, answerer, signal) => {
-    const { sctp } = a.get().sctpTransport;
+    const sacks: Sack[] = [];
+    editSent(b.get(), (packet) => {
+      parsePacket(packet)?.visit({ sack: (sack) => sacks.push(sack) });
+      return packet;
+    });
+    const to = {
+      sourcePort: 5000,
+      destinationPort: 5000,
+      tag: sctpOf(b.get()).localVerificationTag,
+    };
+    const firstTsn = sctpOf(a.get()).localTsn;
+    const writer = new PacketWriter(FRAGMENT_BYTES + 100);
+    const chunk = { streamId: 1, ssn: 0, ppid: 53, payload: new Uint8Array(FRAGMENT_BYTES) };
+    // Keeps to no window, and waits for no acknowledgement.
+    const arrive = (index: number, flags: number): void => {
+      const data = { ...chunk, flags, tsn: (firstTsn + index) >>> 0 };
+      b.get().dtlsTransports[0].dataReceiver(Buffer.from(writer.data(to, data, flags)));
+    };
+    const n = Math.ceil(RECEIVE_WINDOW_BYTES / FRAGMENT_BYTES) + 10;
+    for (let i = 0; i < n; i++) arrive(i, i === 0 ? DataFlag.FIRST : 0);
+    arrive(n, DataFlag.LAST);
+    const last = sacks.at(-1);
+    assert(last !== undefined);
+    const taken = (last.cumulativeTsn - firstTsn + 1) >>> 0;
+    assertEquals(taken, Math.floor(RECEIVE_WINDOW_BYTES / FRAGMENT_BYTES));
+    assertEquals(last.gaps, []);
+    assertEquals(last.window, RECEIVE_WINDOW_BYTES - taken * FRAGMENT_BYTES);
+    await offerer.close({ graceful: false });
+    assertEquals(await answerer.receive({ signal }), undefined);
+  });
+});
+
+// Of the library's own receiver, which the programs do not use: goes when that path does.
+Deno.test("a peer that fills the window with a message that never ends is cut off, without the fast path", async () => {
+  let target: FastPathTarget | undefined;
+  const caught = { fastPath: (offering: FastPathTarget) => target = offering };
+  await connected(caught, { fastPath: () => {} }, async (offerer, answerer, signal) => {
+    assert(target !== undefined);
+    const { sctp } = target.sctpTransport;
     // A sender that keeps to no window.
     Object.defineProperty(sctp, "peerRwnd", { get: () => 1e9 });
     Object.assign(sctp, { cwnd: 1e9 });

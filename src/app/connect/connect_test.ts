@@ -3,7 +3,7 @@ import { abortable } from "../../base/deadline.ts";
 import { DeadlineError } from "../../base/errors.ts";
 import type { SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, Connector, OfferingPeer } from "../../transport/connector.ts";
-import { memoryPair } from "../../transport/memory_channel.ts";
+import { memoryPair } from "../../transport/testing/memory_channel.ts";
 import { connect } from "./connect.ts";
 import { Phases } from "./phases.ts";
 import type { Exchange, LocalDescription, RemoteDescription, Route } from "./route.ts";

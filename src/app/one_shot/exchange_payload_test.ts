@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Deadline } from "../../base/deadline.ts";
 import { DeadlineError, PayloadError, TransportError } from "../../base/errors.ts";
-import { memoryPair } from "../../transport/memory_channel.ts";
+import { memoryPair } from "../../transport/testing/memory_channel.ts";
 import { exchangePayload } from "./exchange_payload.ts";
 
 const { signal } = new AbortController();

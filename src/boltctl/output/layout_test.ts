@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { peerText, type Transfer } from "../../ipc/api/schemas.ts";
-import { MemoryTerminal } from "../testing.ts";
+import { MemoryTerminal } from "../testing/memory_terminal.ts";
 import { largeSas } from "./block_font.ts";
 import { progressLine } from "./progress_line.ts";
 import { progressView } from "./progress_view.ts";

@@ -2,7 +2,7 @@ import { assert } from "@std/assert";
 import fc from "fast-check";
 import { MisuseError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
-import { memoisedX25519 } from "../crypto/testing/memoised_x25519.ts";
+import { memoisedX25519 } from "../testing/memoised_x25519.ts";
 import { ALL_CAPABILITIES, RawPeer } from "../testing/raw_peer.ts";
 import { RawRatchet } from "../testing/raw_ratchet.ts";
 import { runs } from "../testing/runs.ts";

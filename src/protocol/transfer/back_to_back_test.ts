@@ -4,7 +4,7 @@ import { toHex } from "../crypto/encoding.ts";
 import { sha256 } from "../crypto/sha256.ts";
 import type { Capability } from "../messages/capabilities.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
-import { memoisedX25519 } from "../crypto/testing/memoised_x25519.ts";
+import { memoisedX25519 } from "../testing/memoised_x25519.ts";
 import { runs } from "../testing/runs.ts";
 import { SessionModel } from "../testing/session_model.ts";
 import { deliver, newPair, settle, type TestPeer } from "../testing/session_pair.ts";

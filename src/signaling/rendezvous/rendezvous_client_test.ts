@@ -17,7 +17,7 @@ import { DaemonHandshake } from "./daemon_handshake.ts";
 import { ANSWER_MS, ATTEMPT_MS, ATTEMPTS, BEAT_MS, LOSSES, REPEAT_MS } from "./pace.ts";
 import { RendezvousClient } from "./rendezvous_client.ts";
 import { MAX_WAITING_FRAMES, RendezvousSocket } from "./rendezvous_socket.ts";
-import { ManualPace } from "./testing.ts";
+import { ManualPace } from "../testing/manual_pace.ts";
 
 function code(text: string): PeerCode {
   const found = normalizePeerCode(text);

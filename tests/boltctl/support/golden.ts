@@ -8,7 +8,10 @@ import { assertEquals } from "@std/assert";
 import { escapeUnsafe } from "../../../src/base/text.ts";
 import { runBoltctl, type RunOptions } from "../../../src/boltctl/run.ts";
 import { VERSION } from "../../../src/boltctl/version.ts";
-import { MemoryTerminal, type MemoryTerminalOptions } from "../../../src/boltctl/testing.ts";
+import {
+  MemoryTerminal,
+  type MemoryTerminalOptions,
+} from "../../../src/boltctl/testing/memory_terminal.ts";
 import { type Stage, Staged } from "./staged_daemon.ts";
 
 const FOLDER = new URL("../golden/", import.meta.url);

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { memoryPair } from "../../../transport/memory_channel.ts";
+import { memoryPair } from "../../../transport/testing/memory_channel.ts";
 import { MAX_WAITING_CHARS, MAX_WAITING_FRAMES, Outbox } from "./outbox.ts";
 
 const { signal } = new AbortController();

@@ -4,7 +4,7 @@ import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
 import { RawPeer } from "../../../protocol/testing/raw_peer.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
-import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.ts";
+import { type MemoryPair, memoryPair } from "../../../transport/testing/memory_channel.ts";
 import { MAX_WAITING_FRAMES } from "./outbox.ts";
 import {
   PeerSession,

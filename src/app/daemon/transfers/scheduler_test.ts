@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { memoryLog } from "../testing/fixtures.ts";
+import { memoryLog } from "../../testing/fixtures.ts";
 import { type ScheduledWork, Scheduler } from "./scheduler.ts";
 
 /** The session that all work goes over, one at a time. */

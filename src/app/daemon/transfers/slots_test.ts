@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HandClock } from "../testing/fixtures.ts";
+import { HandClock } from "../../testing/fixtures.ts";
 import { IDLE_MS, LEAST_BYTES, type Slot, Slots } from "./slots.ts";
 
 /** A claim of a test, and what it was told. */

@@ -4,7 +4,7 @@ import { OperationError } from "../../../ipc/api/problem.ts";
 import { Journal } from "../../../storage/journal.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { Tally } from "../tally.ts";
-import { HandClock, MemoryEvents, memoryLog } from "../testing/fixtures.ts";
+import { HandClock, MemoryEvents, memoryLog } from "../../testing/fixtures.ts";
 import { MAX_WAITING_CHANGES, TransferRegistry } from "./transfer_registry.ts";
 import type { TransferFacts } from "./transfer_entry.ts";
 

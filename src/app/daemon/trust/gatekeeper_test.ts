@@ -3,7 +3,7 @@ import { DaemonError, StorageError } from "../../../base/errors.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy } from "../../../vocabulary/policies.ts";
-import { HandClock, MemoryEvents, memoryLog } from "../testing/fixtures.ts";
+import { HandClock, MemoryEvents, memoryLog } from "../../testing/fixtures.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { type Applicant, PairingDesk } from "./pairing_desk.ts";
 

@@ -6,7 +6,7 @@ import type { DatagramTap } from "../datagram_gate.ts";
 import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { createFastPath } from "./fast_path.ts";
 import { iceInsides } from "./insides.ts";
-import { seededRandom } from "./virtual_link.ts";
+import { seededRandom } from "../../testing/virtual_link.ts";
 
 const NONE: FastPath = () => {};
 const LOOPBACK = () => [{ address: "127.0.0.1" }];

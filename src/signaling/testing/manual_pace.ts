@@ -4,7 +4,7 @@
  * @module
  */
 import type { Timer } from "../../base/timer.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../rendezvous/pace.ts";
 
 interface Armed {
   readonly ms: number;

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { abortable } from "../base/deadline.ts";
-import { DaemonClient } from "../ipc/client/client.ts";
-import { readCommandLine } from "./command_line.ts";
-import type { Context } from "./context.ts";
-import { Output } from "./output/output.ts";
-import type { Terminal } from "./terminal.ts";
+import { abortable } from "../../base/deadline.ts";
+import { DaemonClient } from "../../ipc/client/client.ts";
+import { readCommandLine } from "../command_line.ts";
+import type { Context } from "../context.ts";
+import { Output } from "../output/output.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** Options of a {@linkcode MemoryTerminal}. */
 export interface MemoryTerminalOptions {

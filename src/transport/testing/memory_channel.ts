@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { TransportError } from "../base/errors.ts";
-import { BaseChannel, type BaseChannelOptions } from "./base_channel.ts";
-import type { Channel, ChannelMessage } from "./channel.ts";
+import { TransportError } from "../../base/errors.ts";
+import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
+import type { Channel, ChannelMessage } from "../channel.ts";
 
 /** Options of {@linkcode memoryPair}. */
 export interface MemoryPairOptions extends Partial<BaseChannelOptions> {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type DataChunk, PacketWriter, parsePacket } from "./sctp_packet.ts";
-import { type ReceivedMessage, SctpReceiver } from "./sctp_receiver.ts";
-import { SctpSender } from "./sctp_sender.ts";
+import { type DataChunk, PacketWriter, parsePacket } from "../webrtc/fast/sctp_packet.ts";
+import { type ReceivedMessage, SctpReceiver } from "../webrtc/fast/sctp_receiver.ts";
+import { SctpSender } from "../webrtc/fast/sctp_sender.ts";
 
 const ADDRESS = { sourcePort: 5000, destinationPort: 5000, tag: 1 };
 const MAX_PAYLOAD = 1160;

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { EventHub } from "../../../ipc/server/event_hub.ts";
-import type { DaemonEvent } from "../../../ipc/api/events.ts";
-import type { Fields, Log } from "../../../log/log.ts";
+import { EventHub } from "../../ipc/server/event_hub.ts";
+import type { DaemonEvent } from "../../ipc/api/events.ts";
+import type { Fields, Log } from "../../log/log.ts";
 
 /** A log that keeps its lines: level, message, pairs as JSON. */
 export function memoryLog(): Log & { readonly lines: string[] } {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { abortable } from "../base/deadline.ts";
-import type { SignalBundle } from "../protocol/signal/bundle.ts";
-import type { Channel } from "./channel.ts";
-import type { AnsweringPeer, Connector, OfferingPeer } from "./connector.ts";
+import { abortable } from "../../base/deadline.ts";
+import type { SignalBundle } from "../../protocol/signal/bundle.ts";
+import type { Channel } from "../channel.ts";
+import type { AnsweringPeer, Connector, OfferingPeer } from "../connector.ts";
 import { type MemoryPair, memoryPair } from "./memory_channel.ts";
 
 interface Meeting {

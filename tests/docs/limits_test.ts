@@ -1,0 +1,96 @@
+/**
+ * The one table of limits, in SECURITY.md, has the numbers of the program.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
+import { MAX_WAITING_CHARS, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
+import { MAX_AFTER_PAUSE } from "../../src/app/daemon/transfers/flow.ts";
+import { MAX_WAITING } from "../../src/app/daemon/transfers/scheduler.ts";
+import { MAX_ENTRIES } from "../../src/app/daemon/transfers/transfer_registry.ts";
+import { MAX_KEPT_CHARS } from "../../src/ipc/server/event_hub.ts";
+import { DEFAULT_API_LIMITS } from "../../src/ipc/server/limits.ts";
+import { MAX_FRAME_BYTES } from "../../src/protocol/messages/frame.ts";
+import { MAX_FILENAME_BYTES } from "../../src/protocol/messages/inner_message.ts";
+import { MAX_BUNDLE_BYTES, MAX_BUNDLE_CANDIDATES } from "../../src/protocol/signal/bundle.ts";
+import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
+import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
+import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
+import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
+import { MAX_PINNED } from "../../src/storage/trust_store.ts";
+import { SEND_WINDOW } from "../../src/transport/send_window.ts";
+import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
+import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
+import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/local_addresses.ts";
+
+const page = await Deno.readTextFile(new URL("../../docs/SECURITY.md", import.meta.url));
+const table = page.slice(page.indexOf("\n## Limits\n"), page.indexOf("\n## Not protected\n"));
+
+const count = (n: number) => n.toLocaleString("en");
+const kib = (n: number) => `${n / 1024} KiB`;
+const mib = (n: number) => `${n / 1024 ** 2} MiB`;
+const gib = (n: number) => `${n / 1024 ** 3} GiB`;
+const seconds = (ms: number) => `${ms / 1000} s`;
+
+const api = DEFAULT_API_LIMITS;
+const timing = DEFAULT_SESSION_TIMING;
+const { maxPeers, maxTransfers } = SERVE_FLAGS;
+
+/** Of each row the beginning of its first cell, and what its second must have, in that order. */
+const ROWS: { readonly [what: string]: readonly string[] } = {
+  "Sessions at once": [`${maxPeers.default} (\`--max-peers\`, up to ${maxPeers.kind.max})`],
+  "Transfers that flow": [
+    `${maxTransfers.default} (\`--max-transfers\`, up to ${maxTransfers.kind.max})`,
+    count(MAX_WAITING),
+  ],
+  "Received after the peer": [mib(MAX_AFTER_PAUSE)],
+  "A file / a chunk / a frame": [
+    gib(DEFAULT_LIMITS.maxFileBytes),
+    `${count(DEFAULT_LIMITS.maxChunkBytes)} bytes`,
+    kib(MAX_FRAME_BYTES),
+  ],
+  "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
+  "Offers pending": [`${timing.offerMs / 60_000} minutes`],
+  "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
+  "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
+  "Received out of order / not yet whole": [mib(RECEIVE_WINDOW_BYTES)],
+  "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],
+  "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_WAITING_CHARS)],
+  "Signal bundle": [
+    mib(MAX_BUNDLE_BYTES),
+    `${MAX_BUNDLE_CANDIDATES} (${MAX_REMOTE_CANDIDATES} are used)`,
+  ],
+  "Own addresses offered": [`${MAX_LOCAL_ADDRESSES}`],
+  "HELLO / silence": [seconds(timing.helloMs), seconds(timing.lostMs)],
+  "Transfer without a chunk": [
+    `${timing.stallMs / 60_000} minute`,
+    `${timing.pauseMs / 3_600_000} hour`,
+  ],
+  "Pinned identities": [count(MAX_PINNED)],
+  "Transfers remembered": [count(MAX_ENTRIES)],
+  "API: connections": [
+    `${api.connections}`,
+    `${api.eventStreams}`,
+    kib(api.bodyBytes),
+    kib(api.headerBytes),
+    seconds(api.operationMs),
+  ],
+  "API: requests sent ahead": [`${api.pipelined}`],
+  "API: headers / body": [seconds(api.headersMs), seconds(api.bodyMs), seconds(api.readingMs)],
+  "Events kept for replay": [mib(MAX_KEPT_CHARS)],
+};
+
+for (const [what, values] of Object.entries(ROWS)) {
+  Deno.test(`the table of limits has the program's: ${what}`, () => {
+    const rows = table.split("\n").filter((line) => line.startsWith(`| ${what}`));
+    assertEquals(rows.length, 1);
+    const cell = rows[0]?.split(" | ")[1] ?? "";
+    let at = 0;
+    for (const value of values) {
+      const found = cell.indexOf(value, at);
+      assert(found >= 0, `"${cell.trim()}" lacks ${value}`);
+      at = found + value.length;
+    }
+  });
+}
