@@ -5,9 +5,9 @@
  * @module
  */
 import { type FileStatus, type FileSystem, joinPath } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import type { KnownFolder } from "./known_folder.ts";
-import { writeAll } from "./whole_file.ts";
+import { writeFully } from "./whole_file.ts";
 
 const TEMPORARY = /^\.(.+)\.[0-9a-f]{16}\.tmp$/;
 
@@ -34,13 +34,13 @@ export async function writeAtomically(
 ): Promise<FileStatus> {
   const temporary = joinPath(folder.path, temporaryName(name));
   const path = joinPath(folder.path, name);
-  return await guarded(`write ${path}`, async () => {
+  return await withStorageErrors(`write ${path}`, async () => {
     await folder.checkUnchanged();
     let status: FileStatus;
     try {
       {
         using file = await fs.open(temporary, "create");
-        await writeAll(file, bytes);
+        await writeFully(file, bytes);
         await file.sync();
         status = await file.status();
       }
@@ -68,7 +68,7 @@ export async function removeLeftovers(
   folder: string,
   names: ReadonlySet<string>,
 ): Promise<number> {
-  return await guarded(`clean ${folder}`, async () => {
+  return await withStorageErrors(`clean ${folder}`, async () => {
     const found: string[] = [];
     for await (const entry of fs.names(folder)) {
       const written = TEMPORARY.exec(entry)?.[1];

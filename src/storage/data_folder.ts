@@ -18,7 +18,7 @@
 import { StorageError } from "../base/errors.ts";
 import { removeLeftovers } from "./atomic_write.ts";
 import { bareFolder, type FileSystem, joinPath } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import { KnownFolder } from "./known_folder.ts";
 import { LockFile } from "./lock_file.ts";
 import { checkPrivate, type OwnUid, ownUid } from "./private_path.ts";
@@ -108,7 +108,7 @@ export class DataFolder implements Disposable {
   static async open(fs: FileSystem, options: DataFolderOptions): Promise<DataFolder> {
     const path = bareFolder(options.path);
     const { pid = Deno.pid } = options;
-    return await guarded(`use the data folder ${path}`, async () => {
+    return await withStorageErrors(`use the data folder ${path}`, async () => {
       await privateFolder(fs, path);
       const uid = await ownUid(fs, path);
       await privateFolder(fs, path, uid);

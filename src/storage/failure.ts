@@ -59,7 +59,7 @@ export function storageFailure(error: unknown, doing: string): DaemonError {
  *
  * @throws {StorageError} When `work` fails.
  */
-export async function guarded<T>(doing: string, work: () => Promise<T>): Promise<T> {
+export async function withStorageErrors<T>(doing: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

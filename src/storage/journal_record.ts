@@ -9,7 +9,8 @@
  */
 import { createHash } from "node:crypto";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
-import { hasExactly, isCount, isObject, type JsonObject } from "./strict_json.ts";
+import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
+import { hasExactly } from "./strict_json.ts";
 import { isIdentity } from "./trust_file.ts";
 
 const DIRECTIONS = ["send", "receive"] as const;
@@ -129,7 +130,7 @@ function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord 
 
 /** Whether a value is a record as the journal may hold it. */
 export function isTransferRecord(value: unknown): value is TransferRecord {
-  return isObject(value) && isRecordShape(value);
+  return isJsonObject(value) && isRecordShape(value);
 }
 
 /** What tells records apart: another state of the same transfer has the same key. */

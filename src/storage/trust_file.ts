@@ -9,7 +9,8 @@
  */
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import { type PinnedDecision, pinnedDecision } from "../vocabulary/policies.ts";
-import { hasExactly, isCount, isObject, parseJson } from "./strict_json.ts";
+import { isCount, isJsonObject } from "../protocol/json.ts";
+import { hasExactly, parseJson } from "./strict_json.ts";
 
 /** Who was last seen behind a peer code. */
 export interface KnownPeer {
@@ -61,10 +62,10 @@ function countKeys(bytes: Uint8Array, key: string): number {
  */
 export function parseTrust(bytes: Uint8Array): ReadonlyMap<string, PinnedDecision> | string {
   const value = parseJson(bytes);
-  if (!isObject(value)) return "is not a JSON object";
+  if (!isJsonObject(value)) return "is not a JSON object";
   if (value["version"] !== 1) return "has an unknown version (1 is known)";
   const { peers } = value;
-  if (!hasExactly(value, ["version", "peers"]) || !isObject(peers)) {
+  if (!hasExactly(value, ["version", "peers"]) || !isJsonObject(peers)) {
     return "has members other than version and peers";
   }
   const pins = new Map<string, PinnedDecision>();
@@ -86,7 +87,7 @@ export function formatTrust(pins: ReadonlyMap<string, PinnedDecision>): Uint8Arr
 }
 
 function isKnownPeer(value: unknown): value is KnownPeer {
-  return isObject(value) && hasExactly(value, ["identity", "deviceName", "seenAt"]) &&
+  return isJsonObject(value) && hasExactly(value, ["identity", "deviceName", "seenAt"]) &&
     isIdentity(value["identity"]) && isCount(value["seenAt"]) &&
     typeof value["deviceName"] === "string" && value["deviceName"].length <= MAX_DEVICE_NAME;
 }
@@ -98,11 +99,11 @@ function isKnownPeer(value: unknown): value is KnownPeer {
  */
 export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   const value = parseJson(bytes);
-  if (!isObject(value)) return "is not a JSON object";
+  if (!isJsonObject(value)) return "is not a JSON object";
   if (value["version"] !== 1) return "has an unknown version (1 is known)";
   const { codes, autoAccept } = value;
   if (
-    !hasExactly(value, ["version", "codes", "autoAccept"]) || !isObject(codes) ||
+    !hasExactly(value, ["version", "codes", "autoAccept"]) || !isJsonObject(codes) ||
     !Array.isArray(autoAccept)
   ) return "has members other than version, codes and autoAccept";
   const known = new Map<string, KnownPeer>();

@@ -21,7 +21,7 @@ export const SESSION_ENDS = ["local", "remote", "lost", "refused", "failed"] as 
 export type CountedSessionEnd = typeof SESSION_ENDS[number];
 
 /** Codes of refusals: of peers that were not let in, and of incoming files that were not taken. */
-export const REFUSALS = [
+export const REFUSAL_CODES = [
   "KEY_MISMATCH",
   "PAIRING_EXPIRED",
   "PEER_DENIED",
@@ -67,7 +67,7 @@ export class Tally {
         }),
       );
     }
-    for (const code of REFUSALS) {
+    for (const code of REFUSAL_CODES) {
       this.#refusals.set(
         code,
         metrics.counter(

@@ -4,7 +4,7 @@
  * @module
  */
 import { Deadline } from "../../base/deadline.ts";
-import { pause, systemTimer } from "../../base/timer.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonUnreachableError } from "../../ipc/client/client.ts";
 import { FIRST_RETRY_MS, LONGEST_RETRY_MS } from "../../ipc/client/socket_http.ts";
 import type { Status } from "../../ipc/api/schemas.ts";
@@ -47,7 +47,7 @@ async function onceServed({ client, flags, signal }: Context): Promise<Status> {
       return await client().status(wait);
     } catch (error) {
       if (!(error instanceof DaemonUnreachableError)) throw error;
-      await pause(systemTimer, delay, wait);
+      await sleep(systemTimer, delay, wait);
     }
   }
 }

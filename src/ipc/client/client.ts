@@ -9,7 +9,7 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
-import { pause, systemTimer } from "../../base/timer.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
 import {
   type CalledOperations,
   OPERATION_NAMES,
@@ -243,7 +243,7 @@ export class DaemonClient {
     let failure: unknown;
     for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
       try {
-        await pause(systemTimer, delay, deadline.signal);
+        await sleep(systemTimer, delay, deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();

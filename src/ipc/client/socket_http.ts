@@ -4,7 +4,7 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { pause, systemTimer } from "../../base/timer.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
 import { Problem, type Violation } from "../api/problem.ts";
@@ -92,7 +92,7 @@ export class SocketHttp {
         if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
           throw error;
         }
-        await pause(systemTimer, delay, signal);
+        await sleep(systemTimer, delay, signal);
       }
     }
   }

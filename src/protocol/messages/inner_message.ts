@@ -9,7 +9,7 @@
 import { toUtf8 } from "../crypto/encoding.ts";
 import { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, isErrorCode, ProtocolError } from "../errors.ts";
-import { countField, field, type JsonObject, stringField } from "./fields.ts";
+import { countField, field, type JsonObject, stringField } from "../json.ts";
 import { parseTransferId, type TransferId } from "./transfer_id.ts";
 
 /** Longest file name, in UTF-8 bytes. */

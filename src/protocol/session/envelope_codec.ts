@@ -8,7 +8,7 @@ import type { EphemeralKeyPair, EphemeralPublicKey, SecretKey } from "../crypto/
 import type { RandomSource } from "../crypto/random_source.ts";
 import { boxKey, open, seal } from "../crypto/sealing.ts";
 import { MisuseError, ProtocolError } from "../errors.ts";
-import { parseJsonObject } from "../messages/fields.ts";
+import { parseJsonObject } from "../json.ts";
 import {
   encodeEnvelope,
   encodeHelloFrame,

@@ -42,7 +42,7 @@ export type SignalVerdict =
   | { readonly accepted: false; readonly reason: string };
 
 /** The hello that the offerer sends. */
-export function encodeHello(context: SignalContext, phaseTimeoutSecs: number): unknown {
+export function encodeHelloSignal(context: SignalContext, phaseTimeoutSecs: number): unknown {
   return {
     ...header(context, "hello"),
     from_peer: context.self,
@@ -53,7 +53,7 @@ export function encodeHello(context: SignalContext, phaseTimeoutSecs: number): u
 }
 
 /** The answerer's reply to a hello. */
-export function encodeAck(context: SignalContext): unknown {
+export function encodeAckSignal(context: SignalContext): unknown {
   return { ...header(context, "ack"), from_peer: context.self, to_peer: context.remote };
 }
 

@@ -9,7 +9,7 @@
  */
 import { SignalError } from "../../base/errors.ts";
 import { type EphemeralPublicKey, PublicKey } from "../crypto/keys.ts";
-import { field, isCount, isJsonObject, type JsonObject, stringField } from "../messages/fields.ts";
+import { field, isCount, isJsonObject, type JsonObject, stringField } from "../json.ts";
 import type { SdpType } from "./bundle.ts";
 
 /** Longest SDP that is taken, in UTF-16 units. */

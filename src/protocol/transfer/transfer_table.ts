@@ -21,7 +21,12 @@ import type { CancelReason, Direction, Side, TransferEffect, TransferOutcome } f
 import { FileReceiver, type OfferedFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
 import { checkLimits, limitExceeded, type TransferTiming } from "./limits.ts";
-import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from "./live_transfer.ts";
+import {
+  type IncomingWork,
+  LiveTransfer,
+  type OutgoingWork,
+  type TransferSide,
+} from "./live_transfer.ts";
 import { describeFile, type DescribeOptions } from "./describe_file.ts";
 import { RecentIds } from "./recent_ids.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
@@ -407,7 +412,7 @@ export class TransferTable implements Transfers {
   }
 
   /** Lets pass what was under way when its transfer ended; anything else is out of place. */
-  #expectEnded(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
+  #expectEnded(id: TransferId, live: LiveTransfer<TransferSide> | undefined, what: string): void {
     if (live?.work.file.transferId !== id && this.#ended.has(id)) return;
     throw new ProtocolError("INVALID_STATE", `the peer's ${what} has no transfer that it fits`);
   }
@@ -453,7 +458,7 @@ export class TransferTable implements Transfers {
     return this.drain();
   }
 
-  #find(id: TransferId): LiveTransfer<Work> | undefined {
+  #find(id: TransferId): LiveTransfer<TransferSide> | undefined {
     return [this.#outgoing, this.#incoming].find((live) => live?.work.file.transferId === id);
   }
 
@@ -462,18 +467,18 @@ export class TransferTable implements Transfers {
     throw new MisuseError("there is no such transfer in this session");
   }
 
-  #cancelLive(live: LiveTransfer<Work>, message: string, reason?: CancelReason): void {
+  #cancelLive(live: LiveTransfer<TransferSide>, message: string, reason?: CancelReason): void {
     this.#sendCancel(live.work.file.transferId, live.direction);
     this.#end(live, "cancelled", "local", message, { reason });
   }
 
-  #failLive(live: LiveTransfer<Work>, error: ProtocolError): void {
+  #failLive(live: LiveTransfer<TransferSide>, error: ProtocolError): void {
     this.#sendCancel(live.work.file.transferId, live.direction);
     this.#end(live, "failed", "local", error.message, { error });
   }
 
   #end(
-    live: LiveTransfer<Work>,
+    live: LiveTransfer<TransferSide>,
     outcome: TransferOutcome,
     by: Side,
     message: string,

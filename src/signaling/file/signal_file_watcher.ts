@@ -12,7 +12,7 @@ import { DeadlineError, SignalError } from "../../base/errors.ts";
 import { type SdpType, tooLarge } from "../../protocol/signal/bundle.ts";
 import { mayBeIncomplete } from "./incomplete_json.ts";
 import { lookAt } from "./look.ts";
-import { guarded } from "./signal_file.ts";
+import { withSignalFileErrors } from "./signal_file.ts";
 
 /**
  * Milliseconds between looks: the first pause, doubled after each, and the longest. So a peer that
@@ -85,7 +85,11 @@ export class SignalFileWatcher<T> {
    */
   async passOver(signal: AbortSignal): Promise<void> {
     const { path, kind } = this.#watched;
-    const found = await guarded(`cannot read the ${kind} at ${path}`, signal, () => lookAt(path));
+    const found = await withSignalFileErrors(
+      `cannot read the ${kind} at ${path}`,
+      signal,
+      () => lookAt(path),
+    );
     if (found.kind === "file") this.#passedOver = found.text;
   }
 
@@ -98,7 +102,7 @@ export class SignalFileWatcher<T> {
   async look(signal: AbortSignal, previous?: string): Promise<ReadSignal<T> | undefined> {
     const { path, kind, parse, checkOwner } = this.#watched;
     const doing = `cannot read the ${kind} at ${path}`;
-    const found = await guarded(doing, signal, () => lookAt(path));
+    const found = await withSignalFileErrors(doing, signal, () => lookAt(path));
     if (found.kind === "other") {
       throw new SignalError("SIGNAL_FILE", `${path} is ${found.what}: give a plain file's path`);
     }
@@ -112,7 +116,9 @@ export class SignalFileWatcher<T> {
     }
     try {
       const value = parse(text);
-      if (checkOwner !== undefined) await guarded(doing, signal, () => checkOwner(uid));
+      if (checkOwner !== undefined) {
+        await withSignalFileErrors(doing, signal, () => checkOwner(uid));
+      }
       return { value, text };
     } catch (error) {
       if (!mayBeIncomplete(text)) throw error;

@@ -6,7 +6,7 @@
  */
 import { BackOff } from "../../base/back_off.ts";
 import { DeadlineError, messageOf, SignalError } from "../../base/errors.ts";
-import { pause } from "../../base/timer.ts";
+import { sleep } from "../../base/timer.ts";
 import type { Log } from "../../log/log.ts";
 import {
   encodeRegister,
@@ -295,7 +295,7 @@ export class RendezvousClient implements AsyncDisposable {
     let wait = this.#losses.next();
     const attempts = new BackOff({ ...ATTEMPTS, random });
     for (let failures = 1;; failures++) {
-      await pause(timer, wait, signal);
+      await sleep(timer, wait, signal);
       try {
         await this.#attempt(signal);
         log.info("registered again", { peer_id: self });

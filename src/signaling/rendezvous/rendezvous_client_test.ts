@@ -16,7 +16,7 @@ import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_cod
 import { DaemonHandshake } from "./daemon_handshake.ts";
 import { ANSWER_MS, ATTEMPT_MS, ATTEMPTS, BEAT_MS, LOSSES, REPEAT_MS } from "./pace.ts";
 import { RendezvousClient } from "./rendezvous_client.ts";
-import { MAX_WAITING_FRAMES, RendezvousSocket } from "./rendezvous_socket.ts";
+import { MAX_UNREAD_FRAMES, RendezvousSocket } from "./rendezvous_socket.ts";
 import { ManualPace } from "./testing.ts";
 
 function code(text: string): PeerCode {
@@ -129,7 +129,7 @@ for (const [what, attack, says] of HOSTILE) {
 
 Deno.test("frames that are not read are bounded: a flood ends the connection", async () => {
   await withServer((socket) => {
-    for (let i = 0; i <= MAX_WAITING_FRAMES; i++) socket.send(PEERS);
+    for (let i = 0; i <= MAX_UNREAD_FRAMES; i++) socket.send(PEERS);
   }, async (url) => {
     await using socket = await RendezvousSocket.open(url, signal);
     socket.send("go");

@@ -9,7 +9,7 @@ import { shownUrl } from "../../base/shown_url.ts";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../protocol/rendezvous/server_message.ts";
 
 /** Most frames that may wait to be read. */
-export const MAX_WAITING_FRAMES = 1024;
+export const MAX_UNREAD_FRAMES = 1024;
 /** Most bytes of frames that may wait to be read. */
 export const MAX_WAITING_BYTES = 4 * MAX_SERVER_MESSAGE_BYTES;
 /** How long a close waits for the server's own, in milliseconds. */
@@ -113,7 +113,7 @@ export class RendezvousSocket implements AsyncDisposable {
     } else if (this.filter?.(data) === true) {
       return;
     } else if (
-      this.#waiting.length >= MAX_WAITING_FRAMES ||
+      this.#waiting.length >= MAX_UNREAD_FRAMES ||
       this.#waitingBytes + data.length > MAX_WAITING_BYTES
     ) {
       this.#hostile("sends faster than its messages can be read");

@@ -24,7 +24,7 @@
 export type NameRefusal = "empty" | "path" | "nul" | "malformed" | "too-long";
 
 /** The same as a part of a sentence, for the operator and for the peer. */
-export const REFUSALS: Readonly<Record<NameRefusal, string>> = {
+export const NAME_REFUSALS: Readonly<Record<NameRefusal, string>> = {
   empty: "it has nothing that shows",
   path: "it is a path",
   nul: "it holds a NUL",

@@ -10,7 +10,7 @@ import type { RTCDtlsTransport } from "werift";
 import { TransportError } from "../../base/errors.ts";
 import { DataFlag, notSctpError, parsePacket } from "./fast/sctp_packet.ts";
 import { insidesOf } from "./library.ts";
-import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, nextTsn, previousTsn, tsnDistance } from "./tsn.ts";
+import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, tsnAdd, tsnDistance, tsnNext } from "./tsn.ts";
 
 /** Payload protocol identifiers of data channel messages (RFC 8831, section 8). */
 const PPID = { control: 50, text: 51, binary: 53 } as const;
@@ -171,12 +171,12 @@ export class Association {
    */
   send(channel: RTCDataChannel, kind: "text" | "binary", data: Buffer): number {
     this.#sctp.send(channel.id, PPID[kind], data, { ordered: true }).catch(this.#options.onFailure);
-    return previousTsn(this.#sctp.localTsn);
+    return tsnAdd(this.#sctp.localTsn, -1);
   }
 
   /** Whether the peer has acknowledged a sequence number and all before it. */
   isAcknowledged(tsn: number): boolean {
-    return tsnDistance(this.#sctp.lastSackedTsn, tsn) >= 0;
+    return tsnDistance(tsn, this.#sctp.lastSackedTsn) >= 0;
   }
 
   /** Acknowledges what has come, tells the peer that all ends, and stops. */
@@ -208,8 +208,8 @@ export class Association {
   #numberFrom(tsn: number): void {
     this.#sctp.localTsn = tsn;
     this.#sctp.reconfigRequestSeq = tsn;
-    this.#sctp.lastSackedTsn = previousTsn(tsn);
-    this.#sctp.advancedPeerAckTsn = previousTsn(tsn);
+    this.#sctp.lastSackedTsn = tsnAdd(tsn, -1);
+    this.#sctp.advancedPeerAckTsn = tsnAdd(tsn, -1);
   }
 
   #mendReceive(): void {
@@ -233,15 +233,15 @@ export class Association {
       receiveDataChunk(chunk);
     };
     sctp.markReceived = (tsn) => {
-      const distance = tsnDistance(tsn, sctp.lastReceivedTsn);
+      const distance = tsnDistance(sctp.lastReceivedTsn, tsn);
       if (distance > MAX_GAP_DISTANCE) return true; // can't be told of: as if it were lost
       if (distance <= 0 || sctp.sackMisOrdered.has(tsn)) {
         if (sctp.sackDuplicates.length < MAX_DUPLICATES) sctp.sackDuplicates.push(tsn);
         return true;
       }
       sctp.sackMisOrdered.add(tsn);
-      while (sctp.sackMisOrdered.delete(nextTsn(sctp.lastReceivedTsn))) {
-        sctp.lastReceivedTsn = nextTsn(sctp.lastReceivedTsn);
+      while (sctp.sackMisOrdered.delete(tsnNext(sctp.lastReceivedTsn))) {
+        sctp.lastReceivedTsn = tsnNext(sctp.lastReceivedTsn);
       }
       return false;
     };

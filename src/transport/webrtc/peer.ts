@@ -21,7 +21,7 @@ import { type Candidate, formatCandidate } from "../../protocol/network_scope/ca
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { ChannelEnd } from "../channel.ts";
-import type { InboxOptions } from "../inbox.ts";
+import type { ReceiveBufferOptions } from "../receive_buffer.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
@@ -49,7 +49,7 @@ export interface PeerHooks {
   /** Put into each connection. */
   readonly fastPath?: FastPath;
   /** Bounds of the channel. */
-  readonly bounds?: InboxOptions & SendWindowOptions;
+  readonly bounds?: ReceiveBufferOptions & SendWindowOptions;
   /** Our certificate. @default {a new one for each connection} */
   readonly certificate?: RTCCertificate;
   /** First SCTP sequence number. @default {a random one far from a wrap} */

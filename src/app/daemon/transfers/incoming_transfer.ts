@@ -13,7 +13,7 @@ import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_f
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
-import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
+import { NAME_REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import type { Work } from "./scheduler.ts";
@@ -128,7 +128,9 @@ export class IncomingTransfer implements Work {
     if (!safe.safe) {
       throw new OperationError(
         "NAME_REFUSED",
-        `the file's name can't be used (${REFUSALS[safe.reason]}): accept it under another name`,
+        `the file's name can't be used (${
+          NAME_REFUSALS[safe.reason]
+        }): accept it under another name`,
       );
     }
     this.#stage.enter({ name: "accepted", saveAs: safe.name });
@@ -144,7 +146,7 @@ export class IncomingTransfer implements Work {
     const safe = safeName(this.#options.file.filename);
     if (safe.safe) this.prepare(undefined);
     else {
-      const why = REFUSALS[safe.reason];
+      const why = NAME_REFUSALS[safe.reason];
       this.#fail(
         new OperationError(
           "NAME_REFUSED",

@@ -17,7 +17,7 @@ import type { Applicant, PairingDesk, PairingOutcome } from "./pairing_desk.ts";
 const MAX_MET = 256;
 
 /** What was decided about a peer. */
-export type Verdict =
+export type Admission =
   | { readonly admitted: true }
   | {
     readonly admitted: false;
@@ -68,7 +68,7 @@ export class Gatekeeper {
    * @param ended Resolves when the session has ended.
    * @throws {StorageError} When a decision can't be kept.
    */
-  async judge(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
+  async judge(applicant: Applicant, ended: Promise<unknown>): Promise<Admission> {
     const { trust, policy, log } = this.#options;
     const { identity, peerCode } = applicant;
     this.#remember(applicant);
@@ -151,7 +151,7 @@ export class Gatekeeper {
     if (this.#met.size > MAX_MET && oldest !== undefined) this.#met.delete(oldest);
   }
 
-  #mismatch(applicant: Applicant, pinned: string): Verdict {
+  #mismatch(applicant: Applicant, pinned: string): Admission {
     const { events, log } = this.#options;
     const { sessionId, peerCode, deviceName, identity: presented } = applicant;
     events.publish({
@@ -172,7 +172,7 @@ export class Gatekeeper {
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
-  async #ask(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
+  async #ask(applicant: Applicant, ended: Promise<unknown>): Promise<Admission> {
     const { desk, log } = this.#options;
     const { identity } = applicant;
     log.info("an unknown identity asks to be let in", { identity, sas: applicant.sas });
@@ -238,6 +238,6 @@ function codeFor(identity: string): string {
   return identity.slice(0, 16);
 }
 
-function denied(message: string): Verdict {
+function denied(message: string): Admission {
   return { admitted: false, code: "PEER_DENIED", message };
 }

@@ -21,7 +21,7 @@ import {
 } from "./sctp_packet.ts";
 import { SctpReceiver } from "./sctp_receiver.ts";
 import { SctpSender } from "./sctp_sender.ts";
-import { tsnAdd } from "./serial.ts";
+import { tsnAdd } from "../tsn.ts";
 
 /** Room for a SACK with all its blocks, whatever the packets of data are. */
 const MIN_PACKET_ROOM = 1200;

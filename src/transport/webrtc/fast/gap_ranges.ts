@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { tsnAdd, tsnDistance } from "./serial.ts";
+import { tsnAdd, tsnDistance } from "../tsn.ts";
 import type { GapBlock } from "./sctp_packet.ts";
 
 /** Runs of TSNs ahead of a cumulative TSN: disjoint, not touching, in order. */

@@ -9,7 +9,7 @@ import { CongestionWindow } from "./congestion_window.ts";
 import { Deque } from "./deque.ts";
 import { RetransmissionTimeout } from "./retransmission_timeout.ts";
 import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
-import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
+import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "../tsn.ts";
 
 /** A message to send. */
 export interface OutgoingMessage {
