@@ -28,7 +28,7 @@ import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts"
 import { TransferService } from "./transfers/transfer_service.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
-import { PairingDesk } from "./trust/pairing_desk.ts";
+import { PairingRequests } from "./trust/pairing_requests.ts";
 
 const log = logFor("bolt-daemon");
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
@@ -65,7 +65,7 @@ export class Daemon {
   readonly #slots: Slots;
   readonly #registry: TransferRegistry;
   readonly #transfers: TransferService;
-  readonly #pairings: PairingDesk;
+  readonly #pairings: PairingRequests;
   readonly #gatekeeper: Gatekeeper;
   readonly #sessions: Sessions;
   readonly #startedAt = new Date();
@@ -110,10 +110,10 @@ export class Daemon {
       now,
       log,
     });
-    this.#pairings = new PairingDesk({ events, now });
+    this.#pairings = new PairingRequests({ events, now });
     this.#gatekeeper = new Gatekeeper({
       trust,
-      desk: this.#pairings,
+      pairings: this.#pairings,
       policy: options.pairingPolicy,
       events,
       log,

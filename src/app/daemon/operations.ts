@@ -31,7 +31,7 @@ import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
 import type { TransferService } from "./transfers/transfer_service.ts";
 import type { Gatekeeper } from "./trust/gatekeeper.ts";
-import type { PairingDesk } from "./trust/pairing_desk.ts";
+import type { PairingRequests } from "./trust/pairing_requests.ts";
 
 /** The parts that do the work. */
 export interface OperationsParts {
@@ -46,7 +46,7 @@ export interface OperationsParts {
   /** Who was met, and decisions about them. */
   readonly gatekeeper: Gatekeeper;
   /** Pairing requests. */
-  readonly pairings: PairingDesk;
+  readonly pairings: PairingRequests;
   /** Transfers. */
   readonly registry: TransferRegistry;
   /** What is done with transfers. */

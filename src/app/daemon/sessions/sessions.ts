@@ -283,22 +283,22 @@ export class Sessions {
     const identity = facts.identity.hex;
     this.#update(entry, { state: "deciding", identity, sas: facts.sas });
     log.info("handshake done", { session: sessionId, identity, sas: facts.sas, btr: facts.btr });
-    const applicant = {
+    const identified = {
       sessionId,
       identity,
       deviceName,
       sas: facts.sas,
       ...(peerCode === undefined ? {} : { peerCode }),
     };
-    this.#options.gatekeeper.judge(applicant, entry.over.promise).then((verdict) => {
+    this.#options.gatekeeper.judge(identified, entry.over.promise).then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (verdict.admitted) return this.#admit(entry, peer, identity);
-      const failure = { code: verdict.code, message: peerText(verdict.message) };
+      if (admission.admitted) return this.#admit(entry, peer, identity);
+      const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
       entry.refused = true;
-      tally.refused(verdict.code);
-      if (verdict.wireCode === undefined) peer.close(verdict.message);
-      else peer.fail(verdict.wireCode, "the identity key is not the one that is pinned");
+      tally.refused(admission.code);
+      if (admission.wireCode === undefined) peer.close(admission.message);
+      else peer.fail(admission.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
       // A decision that can't be kept is none.
       log.error("a peer could not be decided about", { reason: messageOf(error) });

@@ -11,11 +11,11 @@ import { MAX_WRONG_PER_REQUEST, SasAttempts } from "./sas_attempts.ts";
 
 /** How long a request waits for a decision, in milliseconds. */
 export const DECISION_MS = 30_000;
-/** Ended requests that are still told of. */
+/** Ended requests that can still be looked up. */
 const MAX_KEPT = 64;
 
-/** Who asks. */
-export interface Applicant {
+/** The peer of a session whose handshake is done, as trust is decided on. */
+export interface IdentifiedPeer {
   /** The session it came by. */
   readonly sessionId: string;
   /** Identity key, 64 lower-case hex digits. */
@@ -39,8 +39,8 @@ interface Request {
   readonly kept: PromiseWithResolvers<void>;
 }
 
-/** Options of a {@linkcode PairingDesk}. */
-export interface PairingDeskOptions {
+/** Options of a {@linkcode PairingRequests}. */
+export interface PairingRequestsOptions {
   /** Told of requests and decisions. */
   readonly events: EventHub;
   /** Milliseconds since 1970. */
@@ -52,14 +52,14 @@ export interface PairingDeskOptions {
   readonly after?: (ms: number, then: () => void) => () => void;
 }
 
-/** Keeps requests and takes decisions. */
-export class PairingDesk {
-  readonly #options: PairingDeskOptions;
+/** Pairing requests and their decisions. */
+export class PairingRequests {
+  readonly #options: PairingRequestsOptions;
   readonly #requests = new Map<string, Request>();
   readonly #attempts = new SasAttempts();
 
-  /** Starts without requests. */
-  constructor(options: PairingDeskOptions) {
+  /** None at first. */
+  constructor(options: PairingRequestsOptions) {
     this.#options = options;
   }
 
@@ -67,19 +67,19 @@ export class PairingDesk {
    * Asks the application. Resolves with its decision, or `expired` after {@linkcode DECISION_MS},
    * or `withdrawn` when `ended` resolves first.
    *
-   * @param applicant Who asks.
+   * @param peer Whose identity is unknown.
    * @param ended Resolves when there is no session any more.
    * @param keep Makes the outcome last. Nobody is told of it before; what it throws is thrown, here
-   * and by {@linkcode PairingDesk.decide}.
+   * and by {@linkcode PairingRequests.decide}.
    */
   async ask(
-    applicant: Applicant,
+    peer: IdentifiedPeer,
     ended: Promise<unknown>,
     keep: (outcome: PairingOutcome) => Promise<void>,
   ): Promise<PairingOutcome> {
     const { events, now: clock, after = afterTimeout } = this.#options;
     const now = clock();
-    const { deviceName, ...rest } = applicant;
+    const { deviceName, ...rest } = peer;
     const pairing: Pairing = {
       ...rest,
       pairingId: crypto.randomUUID(),
