@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { Deadline } from "../base/deadline.ts";
 import { DaemonError, DeadlineError, messageOf } from "../base/errors.ts";
 import { escapeUnsafe, safeJson } from "../base/text.ts";
+import { OUTPUT_FLUSH_MS } from "../base/timing.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import type { Context, Environment } from "./context.ts";
 import { loadCommand } from "./commands/load.ts";
@@ -26,13 +27,10 @@ export interface RunOptions {
   readonly interruption: AbortSignal;
 }
 
-/** How long the last words of a command that has failed may take, in milliseconds. */
-const LAST_WORDS_MS = 1000;
-
 /** Runs a command line. Never throws. All that was written is out, unless nobody reads it. */
 export async function runBoltctl(words: readonly string[], options: RunOptions): Promise<ExitCode> {
   const code = await runReported(words, options);
-  using deadline = new Deadline(LAST_WORDS_MS, { what: "the output to be read" });
+  using deadline = new Deadline(OUTPUT_FLUSH_MS, { what: "the output to be read" });
   await options.terminal.flushed(deadline.signal).catch(() => {}); // told, or there is nobody to tell
   return code;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { shownUrl } from "../base/shown_url.ts";
+import { PHASE_MS } from "../base/timing.ts";
 import { NETWORK_SCOPES, type NetworkScope } from "../protocol/network_scope/scope.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
@@ -82,5 +83,5 @@ export const SESSION_DEFAULTS = {
   signal: "file",
   signalOwner: "any",
   networkScope: "lan",
-  phaseTimeoutSecs: 30,
+  phaseTimeoutSecs: PHASE_MS / 1000,
 } as const;

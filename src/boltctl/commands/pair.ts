@@ -5,6 +5,7 @@
  * @module
  */
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
+import { ABANDONED_CLOSE_MS } from "../../base/timing.ts";
 import type { ApiEvent } from "../../ipc/api/events.ts";
 import type { Pairing, PairingDecision, PairRequest, SessionView } from "../../ipc/api/schemas.ts";
 import { sas } from "../../vocabulary/session_values.ts";
@@ -15,9 +16,6 @@ import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { CommandError } from "../exit_codes.ts";
 import { readPairRequest } from "../pair_request.ts";
 import { FEWEST, peerLabel } from "../resolve.ts";
-
-/** How long the end of an abandoned session may take, in milliseconds. */
-const CLOSE_MS = 5_000;
 
 /** Opens a session, or answers a request. */
 export async function pair(context: Context): Promise<void> {
@@ -92,7 +90,7 @@ function sessionOf(event: ApiEvent): string | undefined {
 
 async function abandon({ client, terminal }: Context, sessionId: string): Promise<void> {
   try {
-    await client().closeSession(sessionId, AbortSignal.timeout(CLOSE_MS));
+    await client().closeSession(sessionId, AbortSignal.timeout(ABANDONED_CLOSE_MS));
     terminal.writeError(`Session ${sessionId} is given up\n`);
   } catch (error) {
     terminal.writeError(`Session ${sessionId} could not be ended: ${messageOf(error)}\n`);

@@ -11,6 +11,13 @@ import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { sleep, systemTimer } from "../../base/timer.ts";
 import {
+  CALL_MS,
+  CLIENT_RETRY,
+  EVENTS_REOPEN_MS,
+  EVENTS_SILENCE_MS,
+  SOCKET_OWNER_MS,
+} from "../../base/timing.ts";
+import {
   type CalledOperations,
   OPERATION_NAMES,
   type OperationName,
@@ -22,8 +29,6 @@ import { ApiEvent } from "../api/events.ts";
 import {
   AnswerError,
   DaemonUnreachableError,
-  FIRST_RETRY_MS,
-  LONGEST_RETRY_MS,
   parseAnswer,
   problemOf,
   SocketHttp,
@@ -34,11 +39,11 @@ export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts"
 
 /** Options of a {@linkcode DaemonClient}. */
 export interface DaemonClientOptions {
-  /** Milliseconds for a call, answer included. @default {35_000} */
+  /** Milliseconds for a call, answer included. @default {CALL_MS} */
   readonly timeoutMs?: number;
-  /** Milliseconds without event or heartbeat after which a stream is dead. @default {45_000} */
+  /** Milliseconds of silence after which a stream is dead. @default {EVENTS_SILENCE_MS} */
   readonly silenceMs?: number;
-  /** Milliseconds for which a lost event stream is tried again. @default {10_000} */
+  /** Milliseconds for which a lost event stream is tried again. @default {EVENTS_REOPEN_MS} */
   readonly reconnectMs?: number;
 }
 
@@ -79,9 +84,9 @@ export class DaemonClient {
    */
   constructor(socketPath: string, options: DaemonClientOptions = {}) {
     this.#http = new SocketHttp(socketPath);
-    this.#timeoutMs = options.timeoutMs ?? 35_000;
-    this.#silenceMs = options.silenceMs ?? 45_000;
-    this.#reconnectMs = options.reconnectMs ?? 10_000;
+    this.#timeoutMs = options.timeoutMs ?? CALL_MS;
+    this.#silenceMs = options.silenceMs ?? EVENTS_SILENCE_MS;
+    this.#reconnectMs = options.reconnectMs ?? EVENTS_REOPEN_MS;
   }
 
   /** The daemon's metrics, in the Prometheus text format. */
@@ -241,7 +246,10 @@ export class DaemonClient {
       ...(signal === undefined ? {} : { parent: signal }),
     });
     let failure: unknown;
-    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+    for (
+      let delay: number = CLIENT_RETRY.firstMs;;
+      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
+    ) {
       try {
         await sleep(systemTimer, delay, deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
@@ -255,10 +263,10 @@ export class DaemonClient {
   }
 }
 
-/** Says who listens at a socket, for the message of a refusal; takes at most two seconds. */
+/** Who listens at a socket, for the message of a refusal; at most {@linkcode SOCKET_OWNER_MS}. */
 export async function describeOwner(socketPath: string): Promise<string> {
   try {
-    const status = await new DaemonClient(socketPath, { timeoutMs: 2_000 }).status();
+    const status = await new DaemonClient(socketPath, { timeoutMs: SOCKET_OWNER_MS }).status();
     return `bolt-daemon ${status.version} (process ${status.pid}, data folder ${status.dataDir})`;
   } catch (error) {
     // Whatever it is, it is alive and not a daemon that answers.

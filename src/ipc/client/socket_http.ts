@@ -7,6 +7,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
+import { CLIENT_RETRY } from "../../base/timing.ts";
 import { Problem, type Violation } from "../api/problem.ts";
 import { is } from "../api/validate.ts";
 
@@ -20,10 +21,6 @@ const NO_SOCKET: ReadonlySet<unknown> = new Set([
   "ENOTDIR",
   "ENOTSOCK",
 ]);
-/** The first wait before something is tried again, in milliseconds; it doubles. */
-export const FIRST_RETRY_MS = 100;
-/** The longest such wait, in milliseconds. */
-export const LONGEST_RETRY_MS = 2_000;
 
 /** No daemon answers at the socket. */
 export class DaemonUnreachableError extends DaemonError {
@@ -85,7 +82,10 @@ export class SocketHttp {
    * connecting (EAGAIN: nothing was sent), it is tried again until the signal aborts.
    */
   async open(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
-    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+    for (
+      let delay: number = CLIENT_RETRY.firstMs;;
+      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
+    ) {
       try {
         return await this.#openOnce(request, signal);
       } catch (error) {

@@ -17,6 +17,7 @@ import {
   StorageError,
 } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
+import { LONGEST_TIMER_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
 import {
@@ -64,9 +65,6 @@ export interface LocalApiOptions {
   /** The platform. @default {Deno.build.os} */
   readonly os?: typeof Deno.build.os;
 }
-
-/** The longest that a timer can wait: the library's own connection check is not needed. */
-const NEVER_MS = 2 ** 31 - 1;
 
 /** The local API, while it is served. */
 export class LocalApi implements AsyncDisposable {
@@ -202,7 +200,7 @@ export class LocalApi implements AsyncDisposable {
       headersTimeout: 0,
       requestTimeout: 0,
       keepAliveTimeout: 0,
-      connectionsCheckingInterval: NEVER_MS,
+      connectionsCheckingInterval: LONGEST_TIMER_MS, // of no use: connections.ts has deadlines
       // We answer a missing Host ourselves, as a problem.
       requireHostHeader: false,
     });

@@ -6,9 +6,9 @@
 
 /** Waits of the keepalive, in ms. */
 export interface KeepAliveTiming {
-  /** Silence after which we ping, again and again. @default {15000} */
+  /** Silence after which we ping, again and again. @default {PING_MS} */
   readonly pingMs: number;
-  /** Silence after which the peer is given up. @default {45000} */
+  /** Silence after which the peer is given up. @default {PEER_LOST_MS} */
   readonly lostMs: number;
 }
 

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { HELLO_MS, PEER_LOST_MS, PING_MS } from "../../base/timing.ts";
 import { SessionRatchet } from "../btr/session_ratchet.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { EphemeralKeyPair, EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
@@ -48,15 +49,15 @@ export type SessionPhase = "new" | "hello" | "undecided" | "open" | "closed";
 
 /** Waits of a session, in ms. */
 export interface SessionTiming extends KeepAliveTiming, TransferTiming {
-  /** From start to the peer's HELLO. @default {5000} */
+  /** From start to the peer's HELLO. @default {HELLO_MS} */
   readonly helloMs: number;
 }
 
-/** The wire format's wait for HELLO, and our own for the rest. */
+/** The waits unless others are given; their reasons are in `base/timing.ts`. */
 export const DEFAULT_SESSION_TIMING: SessionTiming = {
-  helloMs: 5_000,
-  pingMs: 15_000,
-  lostMs: 45_000,
+  helloMs: HELLO_MS,
+  pingMs: PING_MS,
+  lostMs: PEER_LOST_MS,
   ...DEFAULT_TRANSFER_TIMING,
 };
 

@@ -9,17 +9,11 @@
  */
 import { abortable } from "../../base/deadline.ts";
 import { DeadlineError, SignalError } from "../../base/errors.ts";
+import { SIGNAL_FILE_LOOK } from "../../base/timing.ts";
 import { type SdpType, tooLarge } from "../../protocol/signal/bundle.ts";
 import { mayBeIncomplete } from "./incomplete_json.ts";
 import { lookAt } from "./look.ts";
 import { withSignalFileErrors } from "./signal_file.ts";
-
-/**
- * Milliseconds between looks: the first pause, doubled after each, and the longest. So a peer that
- * answers at once is heard at once, a look is never later than the wait was long already, and a long
- * wait costs one look a second.
- */
-const PACE = { first: 20, longest: 1000 } as const;
 
 /** A parsed file and the very text it was read from, which tells it from a later one. */
 export interface ReadSignal<T> {
@@ -67,7 +61,10 @@ export class SignalFileWatcher<T> {
   async next(options: { signal: AbortSignal; previous?: string }): Promise<ReadSignal<T>> {
     const { signal, previous } = options;
     try {
-      for (let pause: number = PACE.first;; pause = Math.min(2 * pause, PACE.longest)) {
+      for (
+        let pause: number = SIGNAL_FILE_LOOK.firstMs;;
+        pause = Math.min(2 * pause, SIGNAL_FILE_LOOK.longestMs)
+      ) {
         const found = await this.look(signal, previous);
         if (found !== undefined) return found;
         await sleep(pause, signal);

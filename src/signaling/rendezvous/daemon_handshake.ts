@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf } from "../../base/errors.ts";
+import { RESEND_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import type { SignalBundle } from "../../protocol/signal/bundle.ts";
 import {
@@ -15,7 +16,6 @@ import {
   judgeSignal,
   type SignalContext,
 } from "../../protocol/signal/daemon_payload.ts";
-import { REPEAT_MS } from "./pace.ts";
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
 import { sayUntil } from "./say_until.ts";
 
@@ -145,7 +145,7 @@ export class DaemonHandshake {
     answer: (inbound: InboundSignal) => T | undefined,
   ): Promise<T> {
     const { context: { remote }, log } = this.#options;
-    const saying = { name, payload, again: REPEAT_MS };
+    const saying = { name, payload, again: RESEND_MS };
     return sayUntil(this.#client, saying, { remote, log, signal }, answer);
   }
 

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { HEARTBEAT_ANSWER_MS, HEARTBEAT_MS } from "../../base/timing.ts";
 import { encodeProbe, parseProbe } from "../../protocol/rendezvous/probe.ts";
 import {
   encodePing,
@@ -19,7 +20,7 @@ import {
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
-import { ANSWER_MS, BEAT_MS, type Pace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 
 /** Longer frames are neither probes nor errors about them, in UTF-16 units. */
 const LONGEST_ANSWER = 512;
@@ -54,7 +55,7 @@ export class Heartbeat implements Disposable {
     this.#self = self;
     this.#pace = pace;
     this.#listener = listener;
-    this.#stop = pace.timer(BEAT_MS, () => this.#beat());
+    this.#stop = pace.timer(HEARTBEAT_MS, () => this.#beat());
   }
 
   /** Looks at a frame as it arrives. True when it was about a probe, and is for nobody else. */
@@ -94,16 +95,16 @@ export class Heartbeat implements Disposable {
     this.#asking = true;
     this.#listener.send(encodePing());
     this.#listener.send(this.#probe(this.#self));
-    this.#stop = this.#pace.timer(ANSWER_MS / 2, () => {
+    this.#stop = this.#pace.timer(HEARTBEAT_ANSWER_MS / 2, () => {
       if (this.#back === "nothing") this.#listener.send(this.#probe(this.#nobody));
-      this.#stop = this.#pace.timer(ANSWER_MS / 2, () => this.#judge());
+      this.#stop = this.#pace.timer(HEARTBEAT_ANSWER_MS / 2, () => this.#judge());
     });
   }
 
   #judge(): void {
     this.#asking = false;
     if (this.#back === "nothing") return this.#listener.dead();
-    this.#stop = this.#pace.timer(BEAT_MS - ANSWER_MS, () => this.#beat());
+    this.#stop = this.#pace.timer(HEARTBEAT_MS - HEARTBEAT_ANSWER_MS, () => this.#beat());
     if (this.#back === "error") this.#listener.takenOver();
   }
 

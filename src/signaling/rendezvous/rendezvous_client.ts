@@ -7,6 +7,12 @@
 import { BackOff } from "../../base/back_off.ts";
 import { DeadlineError, messageOf, SignalError } from "../../base/errors.ts";
 import { sleep } from "../../base/timer.ts";
+import {
+  RECONNECT,
+  REGISTER_MS,
+  REGISTER_RETRY,
+  STABLE_REGISTRATION_MS,
+} from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import {
   encodeRegister,
@@ -18,7 +24,7 @@ import {
 } from "../../protocol/rendezvous/server_message.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { ATTEMPT_MS, ATTEMPTS, LOSSES, type Pace, REAL_PACE, STEADY_MS } from "./pace.ts";
+import { type Pace, REAL_PACE } from "./pace.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
 
 /** Failed attempts to register again that are logged one by one; later ones only for debugging. */
@@ -100,7 +106,7 @@ export class RendezvousClient implements AsyncDisposable {
   private constructor(options: RegisterOptions) {
     this.#options = options;
     this.#pace = options.pace ?? REAL_PACE;
-    this.#losses = new BackOff({ ...LOSSES, random: this.#pace.random });
+    this.#losses = new BackOff({ ...RECONNECT, random: this.#pace.random });
   }
 
   /**
@@ -264,7 +270,7 @@ export class RendezvousClient implements AsyncDisposable {
     socket.filter = (frame) => heartbeat.hear(frame);
     this.#connection = { socket, heartbeat };
     this.#steady = false;
-    this.#stopSteady = this.#pace.timer(STEADY_MS, () => this.#steady = true);
+    this.#stopSteady = this.#pace.timer(STABLE_REGISTRATION_MS, () => this.#steady = true);
   }
 
   #beatOver(socket: RendezvousSocket): Heartbeat {
@@ -293,7 +299,7 @@ export class RendezvousClient implements AsyncDisposable {
     if (this.#steady) this.#losses.reset();
     this.#steady = false;
     let wait = this.#losses.next();
-    const attempts = new BackOff({ ...ATTEMPTS, random });
+    const attempts = new BackOff({ ...REGISTER_RETRY, random });
     for (let failures = 1;; failures++) {
       await sleep(timer, wait, signal);
       try {
@@ -313,8 +319,8 @@ export class RendezvousClient implements AsyncDisposable {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const late = new AbortController();
-    const stop = this.#pace.timer(ATTEMPT_MS, () => {
-      const secs = ATTEMPT_MS / 1000;
+    const stop = this.#pace.timer(REGISTER_MS, () => {
+      const secs = REGISTER_MS / 1000;
       late.abort(new DeadlineError(`the rendezvous server has not answered within ${secs} s`));
     });
     try {

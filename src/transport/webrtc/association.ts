@@ -8,6 +8,7 @@ import type { Buffer } from "node:buffer";
 import { RTCDataChannel, RTCDataChannelParameters, RTCSctpTransport } from "werift";
 import type { RTCDtlsTransport } from "werift";
 import { TransportError } from "../../base/errors.ts";
+import { SCTP_FIRST_RTO_MS } from "../../base/timing.ts";
 import { DataFlag, notSctpError, parsePacket } from "./fast/sctp_packet.ts";
 import { insidesOf } from "./library.ts";
 import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, tsnAdd, tsnDistance, tsnNext } from "./tsn.ts";
@@ -21,8 +22,6 @@ const DCEP_ORDERED_RELIABLE = 0;
 const CHUNK = { data: 0, init: 1, sack: 3, shutdown: 7, reconfig: 130, forwardTsn: 192 } as const;
 const CLOSED = 1;
 const ESTABLISHED = 4;
-/** RTO.Initial of RFC 9260, section 16; the library waits 3 s, and its setup is lost with it. */
-const FIRST_RTO_S = 1;
 /** What a peer may send beyond the window that we gave it, in bytes, before it is hostile. */
 const WINDOW_SLACK = 64 * 1024;
 /** Blocks and duplicates that are told of in an acknowledgement. */
@@ -152,7 +151,7 @@ export class Association {
     // send its own: the peer aborts.
     this.#sctp.isServer = options.peerOpens;
     this.#numberFrom(options.firstTsn ?? firstTsn());
-    this.#sctp.rto = FIRST_RTO_S;
+    this.#sctp.rto = SCTP_FIRST_RTO_MS / 1000;
     this.#mendReceive();
     this.#mendAcknowledgements();
     this.#mendStop();

@@ -6,6 +6,7 @@
  */
 import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf, TransportError } from "../../../base/errors.ts";
+import { READ_CONFIRM_MS, SESSION_CLOSE_MS } from "../../../base/timing.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { Session } from "../../../protocol/session/session.ts";
@@ -14,15 +15,6 @@ import type { SendEffect, TransferEffect } from "../../../protocol/transfer/effe
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
 import { Outbox } from "./outbox.ts";
-
-/** How long the last frames may take to leave and the channel to close, in milliseconds. */
-const CLOSE_MS = 3000;
-
-/**
- * How long the peer may take to answer a ping, once its transport has acknowledged it, that asks
- * whether it has all. One that reads slowly, or answers no pings, is not waited for longer.
- */
-const ANSWER_MS = 5000;
 
 /** What happens to transfers: the effects of the core, without the frames to send. */
 export type TransferEvent = Exclude<TransferEffect, SendEffect>;
@@ -53,7 +45,7 @@ export interface PeerSessionOptions {
   readonly listener: PeerSessionListener;
   /** Milliseconds on a clock that never goes back. @default {milliseconds since 1970, steady} */
   readonly now?: () => number;
-  /** How long {@linkcode PeerSession.taken} waits for the answer, in milliseconds. @default {5000} */
+  /** Milliseconds for the answer in {@linkcode PeerSession.taken}. @default {READ_CONFIRM_MS} */
   readonly answerMs?: number;
 }
 
@@ -81,7 +73,7 @@ export class PeerSession implements AsyncDisposable {
       channel,
       listener,
       now = () => performance.timeOrigin + performance.now(),
-      answerMs = ANSWER_MS,
+      answerMs = READ_CONFIRM_MS,
     }: PeerSessionOptions,
   ) {
     this.#session = session;
@@ -296,7 +288,7 @@ export class PeerSession implements AsyncDisposable {
 
   /** Lets the last frames go, unless nobody is there to take them, then closes the channel. */
   async #closeChannel(end: SessionEnd): Promise<void> {
-    using deadline = new Deadline(CLOSE_MS, { what: "the peer to take the last messages" });
+    using deadline = new Deadline(SESSION_CLOSE_MS, { what: "the peer to take the last messages" });
     try {
       if (end.error?.code === "CONNECTION_LOST") {
         return await this.#channel.close({ graceful: false });

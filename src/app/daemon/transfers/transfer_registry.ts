@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
+import { PROGRESS_MS } from "../../../base/timing.ts";
 import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
@@ -18,8 +19,6 @@ import { TransferEntry, type TransferFacts, type TransferProgress } from "./tran
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
 export const MAX_ENTRIES = 1000;
-/** Least time between two progress events of a transfer, in milliseconds. */
-const PROGRESS_MS = 500;
 
 /** Changes that may wait for the disk before those who bring more are asked to wait. */
 export const MAX_WAITING_CHANGES = 64;

@@ -3,14 +3,13 @@
  *
  * @module
  */
+import { PAIRING_DECISION_MS } from "../../../base/timing.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { type Pairing, type PairingDecision, peerText } from "../../../ipc/api/schemas.ts";
 import { equalText } from "./equal_text.ts";
 import { MAX_WRONG_PER_REQUEST, SasAttempts } from "./sas_attempts.ts";
 
-/** How long a request waits for a decision, in milliseconds. */
-export const DECISION_MS = 30_000;
 /** Ended requests that can still be looked up. */
 const MAX_KEPT = 64;
 
@@ -64,8 +63,8 @@ export class PairingRequests {
   }
 
   /**
-   * Asks the application. Resolves with its decision, or `expired` after {@linkcode DECISION_MS},
-   * or `withdrawn` when `ended` resolves first.
+   * Asks the application. Resolves with its decision, or `expired` after
+   * {@linkcode PAIRING_DECISION_MS}, or `withdrawn` when `ended` resolves first.
    *
    * @param peer Whose identity is unknown.
    * @param ended Resolves when there is no session any more.
@@ -86,10 +85,10 @@ export class PairingRequests {
       state: "pending",
       deviceName: peerText(deviceName),
       requestedAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + DECISION_MS).toISOString(),
+      expiresAt: new Date(now + PAIRING_DECISION_MS).toISOString(),
     };
     const decided = Promise.withResolvers<PairingOutcome>();
-    const stopClock = after(DECISION_MS, () => decided.resolve("expired"));
+    const stopClock = after(PAIRING_DECISION_MS, () => decided.resolve("expired"));
     const kept = Promise.withResolvers<void>();
     kept.promise.catch(() => {}); // nobody may have asked; it is thrown below
     const request: Request = { pairing, wrongSas: 0, decided, kept };

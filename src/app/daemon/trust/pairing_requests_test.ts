@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { PAIRING_DECISION_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { HandClock, MemoryEvents } from "../testing/fixtures.ts";
-import { DECISION_MS, PairingRequests } from "./pairing_requests.ts";
+import { PairingRequests } from "./pairing_requests.ts";
 import { MAX_WRONG_IN_WINDOW, MAX_WRONG_PER_REQUEST } from "./sas_attempts.ts";
 
 const never = new Promise<never>(() => {});
@@ -50,7 +51,7 @@ for (const decision of ["allow_once", "allow_always", "deny_once", "deny_always"
 
 Deno.test("no decision in 30 s: the request expires, not before", async () => {
   const { clock, pairings: made, ask, latest } = pairings();
-  assertEquals(DECISION_MS, 30_000);
+  assertEquals(PAIRING_DECISION_MS, 30_000);
   const outcome = ask();
   const id = latest();
   assertEquals(Date.parse(made.get(id).expiresAt), 30_000);

@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { SACK_DELAY_MS } from "../../../base/timing.ts";
 import type { FastPathTarget } from "../fast_path.ts";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
 import { LazyTimer } from "./lazy_timer.ts";
@@ -25,8 +26,6 @@ import { tsnAdd } from "../tsn.ts";
 
 /** Room for a SACK with all its blocks, whatever the packets of data are. */
 const MIN_PACKET_ROOM = 1200;
-/** A SACK waits at most this long for a second packet; RFC 9260 section 6.2 allows 200 ms. */
-const SACK_DELAY_MS = 20;
 /** `SCTP_STATE.ESTABLISHED` of the library. */
 const ESTABLISHED = 4;
 

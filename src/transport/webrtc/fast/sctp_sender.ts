@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { SCTP_LEAST_RTO_MS } from "../../../base/timing.ts";
 import { CongestionWindow } from "./congestion_window.ts";
 import { Deque } from "./deque.ts";
 import { RetransmissionTimeout } from "./retransmission_timeout.ts";
@@ -104,7 +105,7 @@ export class SctpSender {
   constructor(options: SctpSenderOptions) {
     this.#options = options;
     this.#maxBurst = options.maxBurst ?? 16;
-    this.#timeout = new RetransmissionTimeout(options.minTimeoutMs ?? 400);
+    this.#timeout = new RetransmissionTimeout(options.minTimeoutMs ?? SCTP_LEAST_RTO_MS);
     this.#window = new CongestionWindow(options.maxPayload, options.peerWindow);
     this.#peerWindow = options.peerWindow;
     this.#nextTsn = this.#endTsn = options.initialTsn;

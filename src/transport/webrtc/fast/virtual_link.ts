@@ -4,13 +4,13 @@
  *
  * @module
  */
+import { SACK_DELAY_MS } from "../../../base/timing.ts";
 import { type DataChunk, PacketWriter, parsePacket } from "./sctp_packet.ts";
 import { type ReceivedMessage, SctpReceiver } from "./sctp_receiver.ts";
 import { SctpSender } from "./sctp_sender.ts";
 
 const ADDRESS = { sourcePort: 5000, destinationPort: 5000, tag: 1 };
 const MAX_PAYLOAD = 1160;
-const SACK_DELAY_MS = 20;
 
 /** Options of a {@linkcode VirtualLink}. */
 export interface VirtualLinkOptions {
