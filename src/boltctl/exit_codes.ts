@@ -29,7 +29,7 @@ export type ExitCode = typeof EXIT[keyof typeof EXIT];
 export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.done, "done"],
   [EXIT.failed, "failed"],
-  [EXIT.usage, "the command line can't be obeyed"],
+  [EXIT.usage, "the command line is not valid"],
   [EXIT.notRunning, "the daemon is not running at that socket, or is stopping"],
   [EXIT.refused, "refused by the peer or by policy"],
   [EXIT.timedOut, "timed out"],

@@ -70,7 +70,7 @@ export function parseTrust(bytes: Uint8Array): ReadonlyMap<string, PinnedDecisio
   }
   const pins = new Map<string, PinnedDecision>();
   for (const [identity, decision] of Object.entries(peers)) {
-    if (!isIdentity(identity) || !isDecision(decision)) return "has an entry that is no pin";
+    if (!isIdentity(identity) || !isDecision(decision)) return "has an entry that is not a pin";
     pins.set(identity, decision);
   }
   if (countKeys(bytes, "[0-9a-f]{64}") !== pins.size) return "names an identity twice";
@@ -108,10 +108,10 @@ export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   ) return "has members other than version, codes and autoAccept";
   const known = new Map<string, KnownPeer>();
   for (const [code, peer] of Object.entries(codes)) {
-    if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is no peer";
+    if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is not a peer";
     known.set(code, peer);
   }
-  if (!autoAccept.every(isIdentity)) return "has an auto-accept that is no identity";
+  if (!autoAccept.every(isIdentity)) return "has an auto-accept that is not an identity";
   return { codes: known, autoAccept: new Set(autoAccept) };
 }
 

@@ -14,7 +14,9 @@ import type { OpenFile } from "./file_system.ts";
 export async function writeFully(file: OpenFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const count = await file.write(bytes.subarray(done));
-    if (count <= 0) throw new StorageError("IO_FAILED", "the disk took none of a write; check it");
+    if (count <= 0) {
+      throw new StorageError("IO_FAILED", "the disk accepted no byte of a write; check the disk");
+    }
     done += count;
   }
 }

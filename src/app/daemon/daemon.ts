@@ -261,7 +261,7 @@ export class Daemon {
 
   #judge(left: readonly TransferEntry[]): DaemonEnd {
     for (const { facts, progress } of left) {
-      log.warn("a transfer is left: its peer has not taken its end", {
+      log.warn("a transfer is left: its peer has not confirmed that it ended", {
         transfer: facts.transferId,
         peer: facts.identity,
         state: progress.state,
@@ -280,8 +280,8 @@ export class Daemon {
       ? ["1 transfer is left whose peer has", "it"]
       : [`${count} transfers are left whose peers have`, "them"];
     const { shutdownTimeoutSecs } = this.#options;
-    return `${left} not taken the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
-      `the next start tells ${them} as interrupted`;
+    return `${left} not confirmed the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
+      `the next start reports ${them} as interrupted`;
   }
 
   #status(): Status {

@@ -236,7 +236,10 @@ class Operations implements DaemonOperations {
 }
 
 function peerNotFound(): OperationError {
-  return new OperationError("PEER_NOT_FOUND", "that identity is not pinned, nor met in this run");
+  return new OperationError(
+    "PEER_NOT_FOUND",
+    "that identity is not pinned, and has not connected in this run",
+  );
 }
 
 /** What a call gives, or throws, as a promise. */

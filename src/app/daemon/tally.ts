@@ -72,7 +72,7 @@ export class Tally {
         code,
         metrics.counter(
           "bolt_refusals_total",
-          "Peers that were not let in and incoming files that were not taken.",
+          "Peers and incoming files that were refused.",
           { code },
         ),
       );

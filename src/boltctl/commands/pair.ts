@@ -31,7 +31,9 @@ async function beginSession(context: Context, request: PairRequest): Promise<voi
   output.result(
     session,
     () =>
-      output.line(`Session ${session.sessionId} is being opened: boltctl events tells how it goes`),
+      output.line(
+        `Session ${session.sessionId} is being opened: boltctl events shows its progress`,
+      ),
   );
 }
 
@@ -101,8 +103,8 @@ async function answerRequest(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
   if (!flags.has("deny") && !flags.has("sas") && !mayAsk(context)) {
     throw new UsageError(
-      "Nobody can be asked here: confirm with --sas SAS, or refuse with --deny. boltctl pair " +
-        "--role opens a session",
+      "There is no terminal to ask on: confirm with --sas SAS, or refuse with --deny. boltctl " +
+        "pair --role opens a session",
     );
   }
   await using feed = await EventFeed.open(client(), { signal });
@@ -166,8 +168,8 @@ async function decide(context: Context, feed: EventFeed, pairing: Pairing): Prom
     await say({ decision: "deny_once" });
     throw new CommandError(
       "PAIRING_REFUSED",
-      `${who} asked to be let in and was refused: nobody can be asked here, and --sas did not ` +
-        "confirm the six digits that the other end shows",
+      `${who} asked to be let in and was refused: there is no terminal to ask on, and --sas ` +
+        "did not confirm the six digits that the other end shows",
     );
   }
   const yes = await askAboutPairing(context, feed, pairing);

@@ -25,7 +25,7 @@ export async function shutdown(context: Context): Promise<void> {
   if (end === undefined) {
     throw new CommandError(
       "DAEMON_LOST",
-      "The daemon has gone without a word on how: its log and its exit code may tell",
+      "The daemon is gone and did not report how it stopped: see its log and its exit code",
     );
   }
   const { graceful, transfersLeft } = end;

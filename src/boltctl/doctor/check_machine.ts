@@ -45,7 +45,7 @@ export function checkClock(machine: Machine, status: Status | undefined): Findin
   const shown = new Date(now).toISOString();
   const advice = "Set the clock, or have it kept by NTP: certificates and deadlines depend on it";
   if (now < EARLIEST || now > LATEST) {
-    return failure("clock", `The clock says ${shown}, which can't be`, advice);
+    return failure("clock", `The clock says ${shown}, which can't be right`, advice);
   }
   if (status !== undefined && Date.parse(status.startedAt) - now > CLOCK_TOLERANCE_MS) {
     const found = `The clock says ${shown}, before the daemon's start at ${status.startedAt}`;

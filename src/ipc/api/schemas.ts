@@ -167,7 +167,7 @@ const throughFiles = {
   answer: localPath("The absolute path of the answer file; another than the offer's."),
   signalOwner: Type.Optional(wordOf(
     asked.signalOwner,
-    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. " +
+    "Who may own the peer's file: `own` is that of the daemon's user and root's. " +
       `Default: ${DEFAULTS.signalOwner}.`,
   )),
   ...sessionOptions,
@@ -386,7 +386,7 @@ export const WaitingFor = choice(
     "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
     "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
-    "the peer, to end a pause. `confirmation`: all was sent, the peer's last word is to come.",
+    "the peer, to end a pause. `confirmation`: all was sent, the peer has not confirmed it yet.",
 );
 /** What a transfer that has not ended waits for. */
 export type WaitingFor = Static<typeof WaitingFor>;

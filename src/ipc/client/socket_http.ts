@@ -225,5 +225,7 @@ export function parseAnswer(text: string): unknown {
 export function problemOf(response: IncomingMessage, text: string): DaemonError {
   const value = parseAnswer(text);
   if (is(Problem, value)) return new ApiError(value);
-  return new AnswerError(`What answers at the socket said ${response.statusCode} and no problem`);
+  return new AnswerError(
+    `What answers at the socket answered ${response.statusCode} without problem details`,
+  );
 }

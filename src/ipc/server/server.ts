@@ -410,7 +410,10 @@ export class LocalApi implements AsyncDisposable {
     }
     if (error instanceof InterruptedError) return { code: "STOPPING", detail: error.message };
     if (error instanceof DeadlineError) {
-      return { code: "OPERATION_TIMEOUT", detail: "The operation goes on or failed; list it" };
+      return {
+        code: "OPERATION_TIMEOUT",
+        detail: "The operation may still run, or has failed; list it",
+      };
     }
     const code = error instanceof DaemonError ? error.code : "UNKNOWN";
     this.#options.log.error("operation failed", { code, error: messageOf(error) });

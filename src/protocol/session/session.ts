@@ -419,7 +419,7 @@ export class Session implements Disposable {
 
   #expectPhase(phase: SessionPhase): void {
     if (this.#phase === phase) return;
-    throw new MisuseError(`the session is ${this.#phase}, this is for when it is ${phase}`);
+    throw new MisuseError(`the session is ${this.#phase}, and must be ${phase}`);
   }
 
   #sendInner(message: InnerMessage): void {

@@ -206,7 +206,8 @@ export class TransferTable implements Transfers {
     if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
     if (this.#outgoing !== undefined) {
-      this.#cancelLive(this.#outgoing, "gave way to the peer", "crossed");
+      const message = "both sides offered at once: the peer's offer goes first";
+      this.#cancelLive(this.#outgoing, message, "crossed");
     }
     this.#send({ type: "file-accept", transferId: id });
     this.#startReceiving(live, now);
@@ -319,7 +320,8 @@ export class TransferTable implements Transfers {
     }
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
-      this.#cancelLive(this.#incoming, "the peer took our offer", "crossed");
+      const message = "both sides offered at once: our offer goes first";
+      this.#cancelLive(this.#incoming, message, "crossed");
     }
     this.#startSending(live, now);
   }
@@ -414,7 +416,7 @@ export class TransferTable implements Transfers {
   /** Lets pass what was under way when its transfer ended; anything else is out of place. */
   #expectEnded(id: TransferId, live: LiveTransfer<TransferSide> | undefined, what: string): void {
     if (live?.work.file.transferId !== id && this.#ended.has(id)) return;
-    throw new ProtocolError("INVALID_STATE", `the peer's ${what} has no transfer that it fits`);
+    throw new ProtocolError("INVALID_STATE", `the peer's ${what} fits no transfer as it is now`);
   }
 
   #startSending(live: LiveTransfer<OutgoingWork>, now: number): void {

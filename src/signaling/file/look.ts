@@ -49,7 +49,9 @@ export async function lookAt(path: string): Promise<Found> {
   if (file === undefined) return { kind: "nothing" };
   try {
     const opened = await file.stat();
-    if (!opened.isFile()) return { kind: "other", what: "something else than a moment ago" };
+    if (!opened.isFile()) {
+      return { kind: "other", what: "no longer the file that it was a moment ago" };
+    }
     const read = await readText(file);
     if (read === undefined) return { kind: "large", bytes: opened.size };
     return { kind: "file", ...read, uid: seen.uid === null ? null : opened.uid };

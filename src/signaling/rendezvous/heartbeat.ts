@@ -33,7 +33,7 @@ export interface HeartbeatListener {
   dead(): void;
   /** The server does not know our code any more. */
   forgotten(): void;
-  /** Somebody else has registered our code, and hears what is meant for us. */
+  /** Somebody else has registered our code, and receives what is meant for us. */
   takenOver(): void;
 }
 

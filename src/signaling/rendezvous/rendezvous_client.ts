@@ -284,8 +284,8 @@ export class RendezvousClient implements AsyncDisposable {
         this.#toldTakeover = true;
         // Registering again would take it back, and two programs would go on so for ever.
         log.warn(
-          "another program has registered our peer code at the rendezvous server, and hears what is " +
-            "meant for us: end one of the two, or give each its own peer code (--peer-id, peerId)",
+          "another program has registered our peer code at the rendezvous server, and receives what " +
+            "is meant for us: stop one of the two, or give each its own peer code (--peer-id, peerId)",
           { peer_id: self },
         );
       },

@@ -476,8 +476,8 @@ Deno.test("a server that wants fewer messages is given time, and is no failure",
     await greeted;
   });
   assertEquals(log.lines, [
-    'hello retry: the rendezvous server wants fewer messages {"next_ms":1000}',
-    'hello retry: the rendezvous server wants fewer messages {"next_ms":2000}',
+    'hello retry: the rendezvous server limits the rate of messages {"next_ms":1000}',
+    'hello retry: the rendezvous server limits the rate of messages {"next_ms":2000}',
     'hello/ack complete {"peer":"bob"}',
   ]);
 });

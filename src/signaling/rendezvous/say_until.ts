@@ -68,7 +68,9 @@ export async function sayUntil<T>(
         }
         case "rate-limited": {
           const ms = limited.next();
-          log.info(`${name} retry: the rendezvous server wants fewer messages`, { next_ms: ms });
+          log.info(`${name} retry: the rendezvous server limits the rate of messages`, {
+            next_ms: ms,
+          });
           isDelivered = false;
           client.remind(ms);
           break;

@@ -25,9 +25,9 @@ export type NameRefusal = "empty" | "path" | "nul" | "malformed" | "too-long";
 
 /** The same as a part of a sentence, for the operator and for the peer. */
 export const NAME_REFUSALS: Readonly<Record<NameRefusal, string>> = {
-  empty: "it has nothing that shows",
+  empty: "it has no visible character",
   path: "it is a path",
-  nul: "it holds a NUL",
+  nul: "it contains a NUL character",
   malformed: "it is not Unicode text",
   "too-long": "it is longer than 1024 bytes",
 };

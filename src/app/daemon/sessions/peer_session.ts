@@ -244,7 +244,7 @@ export class PeerSession implements AsyncDisposable {
         case "send":
           if (!this.#outbox.push(effect.frame)) {
             this.#outbox.stop();
-            this.#disconnected("the peer asks for answers and does not take them");
+            this.#disconnected("the peer sends requests and does not read the answers");
           }
           break;
         case "established":
@@ -288,7 +288,9 @@ export class PeerSession implements AsyncDisposable {
 
   /** Lets the last frames go, unless nobody is there to take them, then closes the channel. */
   async #closeChannel(end: SessionEnd): Promise<void> {
-    using deadline = new Deadline(SESSION_CLOSE_MS, { what: "the peer to take the last messages" });
+    using deadline = new Deadline(SESSION_CLOSE_MS, {
+      what: "the peer to receive the last messages",
+    });
     try {
       if (end.error?.code === "CONNECTION_LOST") {
         return await this.#channel.close({ graceful: false });

@@ -301,11 +301,11 @@ export class Sessions {
       else peer.fail(admission.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
       // A decision that can't be kept is none.
-      log.error("a peer could not be decided about", { reason: messageOf(error) });
+      log.error("the decision about a peer failed", { reason: messageOf(error) });
       this.#update(entry, {
         failure: { code: "STORAGE_FAILED", message: peerText(messageOf(error)) },
       });
-      peer.close("no decision could be made");
+      peer.close("the decision about the peer failed");
     });
   }
 
@@ -363,7 +363,7 @@ export class Sessions {
       await peer.cancelTransfers(message, signal);
       return true;
     } catch (error) {
-      this.#options.log.warn("a peer has not taken what was said to it last", {
+      this.#options.log.warn("a peer has not confirmed the last messages", {
         session: sessionId,
         reason: messageOf(error),
       });
@@ -379,7 +379,7 @@ export class Sessions {
     entry.transfers?.markClosing();
     entry.taken = (async () => {
       using deadline = new Deadline(this.#options.takeMs, {
-        what: "the peer to take that its session is closed",
+        what: "the peer to confirm the close of its session",
       });
       const taken = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
       this.#end(entry, message);

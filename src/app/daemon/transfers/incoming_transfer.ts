@@ -150,8 +150,8 @@ export class IncomingTransfer implements Work {
       this.#fail(
         new OperationError(
           "NAME_REFUSED",
-          `the file's name can't be used (${why}): have it sent under another, or set auto-accept ` +
-            "back for this peer and accept it under another",
+          `the file's name can't be used (${why}): have it sent under another name, or turn off ` +
+            "auto-accept for this peer and accept it under another name",
         ),
         `the file's name can't be used: ${why}`,
       );

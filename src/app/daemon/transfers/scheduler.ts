@@ -62,7 +62,8 @@ export class Scheduler {
     if (this.#waiting.length + count <= maxWaiting) return;
     throw new OperationError(
       "LIMIT_EXCEEDED",
-      `${this.#waiting.length} transfers wait already, ${maxWaiting} may: try again when some ended`,
+      `${this.#waiting.length} transfers wait already, at most ${maxWaiting} may: try again when ` +
+        "some have ended",
     );
   }
 

@@ -29,13 +29,13 @@ const REJECTED = {
 /** What a cancel by the receiver can mean. */
 export const CANCELLED_BY_RECEIVER: TransferFailure = {
   code: "CANCELLED_BY_PEER",
-  message: "the peer cancelled and gave no reason: it was told to, or it stops, or it can't " +
-    "keep the file (disk, space, name)",
+  message: "the peer cancelled and gave no reason: it was cancelled there, or its daemon " +
+    "stops, or it can't keep the file (disk, space, name)",
 };
 const CANCELLED_BY_SENDER = {
   code: "CANCELLED_BY_PEER",
-  message: "the sender cancelled and gave no reason: it was told to, or it stops, or it can't " +
-    "read the file any more, or the file has changed",
+  message: "the sender cancelled and gave no reason: it was cancelled there, or its daemon " +
+    "stops, or it can't read the file any more, or the file has changed",
 };
 const CODES = { unanswered: "OFFER_EXPIRED", crossed: "OFFERS_CROSSED" } as const;
 

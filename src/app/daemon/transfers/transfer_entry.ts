@@ -17,8 +17,8 @@ import {
 /** What is still known of why it ended: the journal keeps the code. */
 const messageOfEarlier = (code: string): string =>
   code === DAEMON_STOPPED
-    ? "the daemon stopped, or was killed, before it had ended: send it again"
-    : "it ended in an earlier run of the daemon";
+    ? "the daemon stopped, or was killed, before the transfer ended: send it again"
+    : "the transfer ended in an earlier run of the daemon";
 
 /** What a transfer is from its beginning. */
 export interface TransferFacts {

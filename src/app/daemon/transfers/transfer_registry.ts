@@ -315,8 +315,8 @@ const NOT_TAKEN = {
   state: "interrupted",
   failure: {
     code: "CONNECTION_LOST",
-    message: "the session was closed here, and the peer has not taken the cancel: it finds out " +
-      "when it misses this daemon",
+    message: "the session was closed here before the peer confirmed the cancel: it notices " +
+      "when this daemon no longer answers",
   },
 } as const;
 

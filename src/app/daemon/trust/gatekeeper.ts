@@ -113,7 +113,7 @@ export class Gatekeeper {
     if (trust.decisionFor(identity) === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity is not pinned, and was not met in this run: pair with it, then decide",
+        "that identity is not pinned, and has not connected in this run: pair with it, then decide",
       );
     }
     await this.#pin({ identity, deviceName: "" });
@@ -130,7 +130,7 @@ export class Gatekeeper {
     if (peer?.peerCode === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity did not come under a peer code in this run: pair with it first",
+        "that identity has not used a peer code in this run: pair with it first",
       );
     }
     const known = trust.checkCode(peer.peerCode, identity);

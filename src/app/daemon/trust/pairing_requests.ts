@@ -155,7 +155,7 @@ export class PairingRequests {
     if (this.#attempts.isExhausted(now)) {
       throw new OperationError(
         "SAS_ATTEMPTS_EXHAUSTED",
-        "too many wrong SAS were given in the last hour: none is heard until it is over",
+        "too many wrong SAS in the last hour: no SAS is checked until an hour has passed",
       );
     }
     if (equalText(expected, typed.toUpperCase())) return;

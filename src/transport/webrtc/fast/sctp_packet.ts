@@ -147,7 +147,7 @@ export function parsePacket(bytes: Uint8Array): Packet | undefined {
 
 /** DTLS has proven that the peer wrote it, so it is no damage on the way: the session ends. */
 export function notSctpError(): TransportError {
-  return new TransportError("CHANNEL_LOST", "the peer sent what is no SCTP packet");
+  return new TransportError("CHANNEL_LOST", "the peer sent a packet that is not SCTP");
 }
 
 function isWholeChunk(view: DataView, type: number, at: number, length: number): boolean {
