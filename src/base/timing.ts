@@ -1,8 +1,8 @@
 /**
  * Every timer and deadline of both programs, with its reason. docs/ARCHITECTURE.md shows them as a
  * table that a test makes from this file; the relations between them that must hold are tested in
- * `timing_test.ts`. A name that ends in `_MS` is in milliseconds, one without it has a wait that grows
- * from `firstMs` to `longestMs`, twice as long each time.
+ * `timing_test.ts`. A name that ends in `_MS` is in milliseconds, one without it has a wait that
+ * grows from `firstMs` to `longestMs`, twice as long each time.
  *
  * @module
  */
@@ -13,7 +13,9 @@
 export const LONGEST_TIMER_MS = 2_147_483_647;
 /** A phase of connecting, unless `--phase-timeout-secs` says otherwise. The contract's default. */
 export const PHASE_MS = 30_000;
-/** Before a standard stream that refuses writes is tried again: the runtime reports no free space. */
+/**
+ * Before a standard stream that refuses writes is tried again: the runtime reports no free space.
+ */
 export const STREAM_RETRY = { firstMs: 5, longestMs: 50 } as const;
 /** For the last log lines to be read at exit. Nobody may be reading stderr. */
 export const LOG_FLUSH_MS = 1_000;
@@ -21,8 +23,8 @@ export const LOG_FLUSH_MS = 1_000;
 // Signaling.
 
 /**
- * Between two looks at a signal file. A peer that answers at once is noticed at once, no look is later
- * than the wait was long already, and a long wait costs one look a second.
+ * Between two looks at a signal file. A peer that answers at once is noticed at once, no look is
+ * later than the wait was long already, and a long wait costs one look a second.
  */
 export const SIGNAL_FILE_LOOK = { firstMs: 20, longestMs: 1_000 } as const;
 /**
@@ -37,13 +39,14 @@ export const REGISTER_MS = 10_000;
 /** Between attempts to register again while the server can't be reached. */
 export const REGISTER_RETRY = { firstMs: 250, longestMs: 8_000 } as const;
 /**
- * Before the first attempt after a lost connection. It grows while registrations are short: a server
- * that drops us again and again, or a program that claims our peer code, is not answered in kind.
+ * Before the first attempt after a lost connection. It grows while registrations are short: a
+ * server that drops us again and again, or a program that claims our peer code, is not answered in
+ * kind.
  */
 export const RECONNECT = { firstMs: 250, longestMs: 60_000 } as const;
 /**
- * A registration that lasted so long was no short one. Longer than the longest wait before it, so that
- * two programs that claim one peer code never begin anew with short waits.
+ * A registration that lasted so long was no short one. Longer than the longest wait before it, so
+ * that two programs that claim one peer code never begin anew with short waits.
  */
 export const STABLE_REGISTRATION_MS = 120_000;
 /** Before a message is sent again to a peer that has not registered yet. */
@@ -71,15 +74,19 @@ export const CONSENT_RETRY_MS = 500;
 export const DTLS_RETRANSMIT = { firstMs: 100, longestMs: 2_000 } as const;
 /** Between two answers to a repeated DTLS flight: a forger can't make us send without end. */
 export const DTLS_ANSWER_INTERVAL_MS = 50;
-/** SCTP's first retransmission timeout. RFC 9260, section 16: RTO.Initial; the library waits 3 s. */
+/**
+ * SCTP's first retransmission timeout. RFC 9260, section 16: RTO.Initial; the library waits 3 s.
+ */
 export const SCTP_FIRST_RTO_MS = 1_000;
-/** SCTP's least retransmission timeout: more than a peer's delayed SACK takes, less than RTO.Min. */
+/**
+ * SCTP's least retransmission timeout: more than a peer's delayed SACK takes, less than RTO.Min.
+ */
 export const SCTP_LEAST_RTO_MS = 400;
 /** SCTP's longest retransmission timeout. RFC 9260, section 16: RTO.Max. */
 export const SCTP_LONGEST_RTO_MS = 60_000;
 /**
- * SCTP's retransmission timeout does not double beyond this, or 8 round trips. A path silent for 9.5 s
- * ends the connection, so longer waits would miss the moments at which a bad path works.
+ * SCTP's retransmission timeout does not double beyond this, or 8 round trips. A path silent for
+ * 9.5 s ends the connection, so longer waits would miss the moments at which a bad path works.
  */
 export const SCTP_DOUBLED_RTO_MS = 1_600;
 /** A SACK may wait so long for a second packet. RFC 9260, section 6.2: 200 ms at most. */
@@ -91,7 +98,9 @@ export const CHANNEL_CLOSE_MS = 3_000;
 
 /** From the open channel to the peer's HELLO. The wire format asks for it. */
 export const HELLO_MS = 5_000;
-/** Silence of the peer before a PING, again and again. Three fit in the silence that ends a session. */
+/**
+ * Silence of the peer before a PING, again and again. Three fit in the silence that ends a session.
+ */
 export const PING_MS = 15_000;
 /** Silence of the peer that ends the session. */
 export const PEER_LOST_MS = 45_000;
@@ -112,8 +121,8 @@ export const SESSION_CLOSE_MS = 3_000;
  */
 export const READ_CONFIRM_MS = 5_000;
 /**
- * For a received file to get on disk before the peer's next message is read all the same. Less than a
- * sender waits for the confirmation, far less than the silence that ends a session.
+ * For a received file to get on disk before the peer's next message is read all the same. Less than
+ * a sender waits for the confirmation, far less than the silence that ends a session.
  */
 export const FILE_SAVE_MS = 4_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */
@@ -126,7 +135,9 @@ export const PAUSE_RENEWAL_MS = 1_200_000;
 export const TURN_BACK_OFF = { firstMs: 10, longestMs: 1_000 } as const;
 /** For the decision on a pairing request: two people compare the SAS meanwhile. */
 export const PAIRING_DECISION_MS = 30_000;
-/** The window in which wrong SAS are counted: ten in it, and none is checked until it has passed. */
+/**
+ * The window in which wrong SAS are counted: ten in it, and none is checked until it has passed.
+ */
 export const SAS_WINDOW_MS = 3_600_000;
 /**
  * For the offerer's close, once the one-shot answerer's echo is acknowledged. A foreign offerer may
@@ -146,11 +157,15 @@ export const API_READING_MS = 10_000;
 export const API_OPERATION_MS = 30_000;
 /** Between two heartbeats of an event stream. Three fit in the silence that a client stands. */
 export const API_HEARTBEAT_MS = 15_000;
-/** Before an application's event source connects again. It is sent at the start of an event stream. */
+/**
+ * Before an application's event source connects again. It is sent at the start of an event stream.
+ */
 export const EVENT_SOURCE_RETRY_MS = 1_000;
 /** For the answers under way when the API closes. */
 export const API_CLOSE_MS = 1_000;
-/** Client: for a call with its answer. More than the daemon takes, so that its own refusal arrives. */
+/**
+ * Client: for a call with its answer. More than the daemon takes, so that its own refusal arrives.
+ */
 export const CALL_MS = 35_000;
 /** Client: without an event or a heartbeat, until an event stream is given up. */
 export const EVENTS_SILENCE_MS = 45_000;
@@ -175,7 +190,9 @@ export const CANCEL_MS = 5_000;
 export const ABANDONED_CLOSE_MS = 5_000;
 /** After the end of the events, until a daemon that is still there would have answered. */
 export const DAEMON_GONE_MS = 250;
-/** Doctor: the daemon's start may lie so far in the future before the clock is said to have jumped. */
+/**
+ * Doctor: the daemon's start may lie so far in the future before the clock is said to have jumped.
+ */
 export const CLOCK_TOLERANCE_MS = 2_000;
 /** Doctor: for a rendezvous server to answer. */
 export const DOCTOR_SERVER_MS = 5_000;

@@ -22,7 +22,8 @@ export interface WriteOptions {
  * Writes all bytes. The event loop goes on meanwhile, for as long as nobody reads.
  *
  * A stream that another program has set to non-blocking (O_NONBLOCK belongs to the pipe, not to us)
- * refuses while it is full, and the runtime can't tell when it has room: so it is tried again.
+ * refuses while it is full, and the runtime does not report when there is space again: so it is
+ * tried again.
  *
  * @throws What the stream throws, e.g. `Deno.errors.BrokenPipe`; the signal's reason.
  */

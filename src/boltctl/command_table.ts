@@ -368,7 +368,7 @@ export type CommandName = typeof TABLE[number]["name"];
 /** A command of the table. */
 export type Command = CommandSpec & { readonly name: CommandName };
 
-/** Every command, in the order that help tells them. */
+/** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = TABLE;
 
 /** The command of a name, if there is one. */

@@ -68,7 +68,7 @@ export class EventFeed implements AsyncDisposable {
 
   #ask(): Promise<IteratorResult<ApiEvent, never>> {
     const next = this.#events.next();
-    next.catch(() => {}); // told to whoever waits; nobody may wait any more
+    next.catch(() => {}); // reported to whoever waits; nobody may wait any more
     return next;
   }
 

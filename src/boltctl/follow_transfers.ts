@@ -33,7 +33,7 @@ export async function followTransfers(
   const followed = new Followed(context.client(), transfers, view);
   try {
     while (followed.underWay().length > 0) {
-      await followed.take(await feed.take(), context.signal);
+      await followed.onEvent(await feed.take(), context.signal);
       await context.terminal.flushed(context.signal);
     }
   } catch (error) {
@@ -77,7 +77,7 @@ class Followed {
     return this.all().filter((transfer) => !isFinal(transfer.state));
   }
 
-  async take(event: ApiEvent, signal: AbortSignal): Promise<void> {
+  async onEvent(event: ApiEvent, signal: AbortSignal): Promise<void> {
     if ("transfer" in event) this.#update(event.transfer);
     else if (event.type === "transfer-progress") {
       const known = this.#transfers.get(event.transferId);

@@ -31,7 +31,7 @@ export interface RunOptions {
 export async function runBoltctl(words: readonly string[], options: RunOptions): Promise<ExitCode> {
   const code = await runReported(words, options);
   using deadline = new Deadline(OUTPUT_FLUSH_MS, { what: "the output to be read" });
-  await options.terminal.flushed(deadline.signal).catch(() => {}); // told, or there is nobody to tell
+  await options.terminal.flushed(deadline.signal).catch(() => {}); // shown, or nobody reads it
   return code;
 }
 
@@ -39,7 +39,7 @@ async function runReported(words: readonly string[], options: RunOptions): Promi
   try {
     return await runLine(readCommandLine(words), options);
   } catch (error) {
-    return tell(error, options.terminal, words.includes("--json"));
+    return report(error, options.terminal, words.includes("--json"));
   }
 }
 
@@ -79,13 +79,13 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
     return EXIT.done;
   } catch (error) {
     const isOurs = error instanceof DeadlineError && error === deadline?.signal.reason;
-    const told = isOurs ? new DeadlineError(`Not done within ${seconds} s (--timeout)`) : error;
-    return tell(told, terminal, json);
+    const reported = isOurs ? new DeadlineError(`Not done within ${seconds} s (--timeout)`) : error;
+    return report(reported, terminal, json);
   }
 }
 
 /** Writes one sentence, or one JSON object, on stderr; returns the exit code. */
-function tell(error: unknown, terminal: Terminal, json: boolean): ExitCode {
+function report(error: unknown, terminal: Terminal, json: boolean): ExitCode {
   const exit = exitCodeOf(error);
   if (error instanceof ReportedFailure) return exit;
   const code = error instanceof DaemonError ? error.code : "UNEXPECTED";

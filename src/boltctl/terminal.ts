@@ -9,7 +9,7 @@ import { OutputStream } from "./output_stream.ts";
 
 /** Longest line that is read, in characters. */
 const MAX_LINE = 1024;
-/** Columns of a terminal that does not tell. */
+/** Columns of a terminal that does not report its width. */
 const DEFAULT_COLUMNS = 80;
 
 /** Where a command's text goes and comes from. */
@@ -74,7 +74,7 @@ export class ProcessTerminal implements Terminal {
   /** Resolves when all is written. */
   async flushed(signal: AbortSignal): Promise<void> {
     await this.#stdout.flushed(signal);
-    // A sentence that can't be told changes nothing of how the command ended.
+    // A sentence that can't be shown changes nothing of how the command ended.
     await this.#stderr.flushed(signal).catch(() => signal.throwIfAborted());
   }
 
@@ -84,7 +84,7 @@ export class ProcessTerminal implements Terminal {
       const { columns } = Deno.consoleSize();
       return columns > 0 ? columns : DEFAULT_COLUMNS;
     } catch {
-      // No terminal is there to tell.
+      // There is no terminal.
       return DEFAULT_COLUMNS;
     }
   }

@@ -47,7 +47,7 @@ function formatValue(value: FieldValue): string {
   return PLAIN_VALUE.test(value) ? value : safeJson(value);
 }
 
-/** The text line of a record (no line feed). Levels other than info are told as a pair. */
+/** The text line of a record (no line feed). Levels other than info are written as a pair. */
 export function formatText(
   component: string,
   level: LogLevel,

@@ -1,6 +1,7 @@
 /**
  * Small files replaced whole or not at all: a temporary name in the same folder, fsync, rename,
- * fsync of the folder. What a killed write leaves behind is told by its name, and removed at start.
+ * fsync of the folder. What a killed write leaves behind is recognised by its name, and removed at
+ * start.
  *
  * @module
  */
@@ -21,7 +22,7 @@ function temporaryName(name: string): string {
  * reads meanwhile, or after a crash at any instant, finds the old content or the new one. The
  * caller sees to it that no two writes of one name overlap.
  *
- * @returns What the file is told from another by, under the same name.
+ * @returns What distinguishes the file from another under the same name.
  * @throws {StorageError} `DISK_FULL`, `ACCESS_DENIED` or `IO_FAILED`; the old content stands, or,
  * when only the last fsync of the folder failed, either of the two. `FOLDER_CHANGED` when another
  * folder has taken the place of this one: what that one holds is not ours.
@@ -46,7 +47,7 @@ export async function writeAtomically(
       }
       await fs.rename(temporary, path);
     } catch (error) {
-      // The first failure is the one to tell; what stays behind is removed at the next start.
+      // The first failure is the one to report; what stays behind is removed at the next start.
       await fs.remove(temporary).catch(() => {});
       throw error;
     }

@@ -63,17 +63,17 @@ async function privateFolder(fs: FileSystem, path: string, uid?: OwnUid): Promis
 export interface DataFolderOptions {
   /** Value of `--data-dir`. */
   readonly path: string;
-  /** Number of this process, told to whoever wants the same folder. @default {Deno.pid} */
+  /** Number of this process, shown to whoever wants the same folder. @default {Deno.pid} */
   readonly pid?: number;
 }
 
 /** A data folder that this process has locked. Disposing it frees the lock. */
 export class DataFolder implements Disposable {
-  /** The folder. */
+  /** Absolute path of the folder. */
   readonly path: string;
   /** Folder of the pins, private and existing. */
   readonly pinsPath: string;
-  /** The folder at {@linkcode DataFolder.path}, told from another in its place. */
+  /** The folder at {@linkcode DataFolder.path}, distinguished from another in its place. */
   readonly root: KnownFolder;
   /** The folder at {@linkcode DataFolder.pinsPath}, likewise. */
   readonly pins: KnownFolder;

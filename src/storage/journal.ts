@@ -1,6 +1,6 @@
 /**
  * The transfer journal: an append-only file, one line for each change of a transfer, synced before
- * the change is told to anyone. Read whole at start; rewritten atomically with what is still
+ * the change is reported to anyone. Read whole at start; rewritten atomically with what is still
  * worth knowing when it grows.
  *
  * A torn last line is what a crash leaves, and is cut off. Damage anywhere else is no crash of

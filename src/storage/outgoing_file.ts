@@ -23,7 +23,7 @@ export const HASH_BUFFER_BYTES: number = 256 * 1024;
 
 /** A file as it was when it was offered. */
 export interface SourceFile {
-  /** Where it is. */
+  /** Absolute path. */
   readonly path: string;
   /** What it was; `size` is what is offered. */
   readonly status: FileStatus;

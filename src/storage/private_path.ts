@@ -1,6 +1,6 @@
 /**
  * Files and folders that nobody but the daemon's user may touch: kind, owner and permission bits
- * are checked, never mended, because a too open secret may be known already.
+ * are checked, never changed, because a too open secret may be known already.
  *
  * @module
  */

@@ -24,7 +24,7 @@ export interface KnownPeer {
 
 /** What `peers.json` holds. */
 export interface KnownPeers {
-  /** By peer code. */
+  /** What is known of each peer, by peer code. */
   readonly codes: ReadonlyMap<string, KnownPeer>;
   /** Identities whose offers need no `accept`. */
   readonly autoAccept: ReadonlySet<string>;
@@ -49,7 +49,7 @@ function isDecision(value: unknown): value is PinnedDecision {
   return typeof value === "string" && pinnedDecision.parse(value) !== undefined;
 }
 
-/** How often a key occurs twice is not told by JSON.parse; the last one would win silently. */
+/** JSON.parse does not report a key that occurs twice; the last one would win silently. */
 function countKeys(bytes: Uint8Array, key: string): number {
   const text = new TextDecoder().decode(bytes);
   return text.match(new RegExp(`"${key}"\\s*:`, "g"))?.length ?? 0;

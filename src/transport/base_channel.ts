@@ -104,7 +104,7 @@ export abstract class BaseChannel implements Channel {
     if (first === undefined) return await (this.#closing = this.#close(options));
     // Who does not want to wait ends the wait of who came before.
     if (options.graceful === false) this.end({ by: "local" });
-    // That it was given up was told to whoever began it: nothing is left of the channel.
+    // Whoever gave it up knows that already: nothing is left of the channel.
     await first.catch(() => {});
   }
 

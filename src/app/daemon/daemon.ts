@@ -49,7 +49,7 @@ export interface DaemonParts {
 
 /** How the daemon ended. */
 export type DaemonEnd =
-  /** Every transfer had ended, or was cancelled and its peer has taken that. */
+  /** Every transfer had ended, or was cancelled and its peer has confirmed that. */
   | { readonly kind: "graceful" }
   /** By a second request, or with transfers left: what the operator is to know. */
   | { readonly kind: "forced"; readonly message: string };
@@ -91,7 +91,7 @@ export class Daemon {
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
       pathOf: (savedAs) => inbox.pathOf(savedAs),
-      takenBy: (sessionId) => this.#sessions.takenBy(sessionId),
+      confirmedBy: (sessionId) => this.#sessions.confirmedBy(sessionId),
     });
     this.#registry.logRecovered(storage.recovered);
     this.#transfers = new TransferService({
@@ -124,7 +124,7 @@ export class Daemon {
       selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
-      takeMs: options.shutdownTimeoutSecs * 1000,
+      confirmMs: options.shutdownTimeoutSecs * 1000,
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,
@@ -144,7 +144,7 @@ export class Daemon {
   }
 
   /**
-   * Runs a daemon until it is told to stop.
+   * Runs a daemon until it is to stop.
    *
    * @param options What the operator chose.
    * @param parts What the entry gives.
@@ -236,18 +236,18 @@ export class Daemon {
   }
 
   /**
-   * Cancels every transfer and waits until its peer has taken that, or until the signal aborts.
+   * Cancels every transfer and waits until its peer has confirmed that, or until the signal aborts.
    *
    * @returns The transfers that have not ended. They stay in the journal as they are, so that the
-   * next start tells them as interrupted.
+   * next start reports them as interrupted.
    */
   async #endTransfers(signal: AbortSignal): Promise<readonly TransferEntry[]> {
     let givenUp = false;
     const queuedEnded = this.#transfers.stop("the daemon is stopping");
     this.#registry.holdEnds(async ({ progress }) =>
-      await (this.#sessions.takenBy(progress.sessionId) ?? true) && !givenUp
+      await (this.#sessions.confirmedBy(progress.sessionId) ?? true) && !givenUp
     );
-    this.#scheduler.stop().catch(() => {}); // its work tells of its failures itself
+    this.#scheduler.stop().catch(() => {}); // its work reports its failures itself
     const ended = (async () => {
       const deaf = await this.#sessions.cancelTransfers(signal);
       await queuedEnded;

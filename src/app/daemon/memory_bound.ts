@@ -1,5 +1,5 @@
 /**
- * What the daemon may take of memory at most, computed from its own bounds: it is told in
+ * What the daemon may take of memory at most, computed from its own bounds: it is shown in
  * docs/OPERATIONS.md, and a start whose bounds together pass `--max-memory` is refused. Pure.
  *
  * @module

@@ -41,7 +41,7 @@ export class Tally {
   readonly #sessions = new Map<string, Counter>();
   readonly #refusals = new Map<string, Counter>();
 
-  /** Registers all series. */
+  /** Registers all series with 0, so that a scrape sees them from the start. */
   constructor(metrics: MetricsRegistry) {
     for (const direction of DIRECTIONS) {
       for (const state of FINAL_STATES) {

@@ -69,7 +69,7 @@ export function checkAddresses(machine: Machine): Finding {
     !["loopback", "unusable"].includes(kindOf(address))
   );
   const rest = new Set(reachable);
-  const told = NETWORK_SCOPES.map((scope) => {
+  const usable = NETWORK_SCOPES.map((scope) => {
     const allowed = [...rest].filter((address) => judgeAddress(address, scope).accepted);
     allowed.forEach((address) => rest.delete(address));
     return `${scope}: ${allowed.length === 0 ? "none" : allowed.join(", ")}`;
@@ -82,10 +82,10 @@ export function checkAddresses(machine: Machine): Finding {
     );
   }
   const lan = reachable.some((address) => judgeAddress(address, "lan").accepted);
-  if (lan) return fine("addresses", `Usable in the scope ${told}`);
+  if (lan) return fine("addresses", `Usable in the scope ${usable}`);
   return warning(
     "addresses",
-    `Usable in the scope ${told}`,
+    `Usable in the scope ${usable}`,
     "The default scope lan has none: pair with --network-scope overlay or global, on both ends",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * What the daemon tells applications without being asked.
+ * What the daemon reports to applications without being asked.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const pairing = { pairing: schemas.Pairing };
 const transfer = { transfer: schemas.Transfer };
 
 /**
- * The events, told apart by `type`.
+ * The events, distinguished by `type`.
  * @internal
  */
 export const ApiEvent = Type.Union([

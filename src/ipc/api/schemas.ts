@@ -66,7 +66,7 @@ const written = (kind: ValueKind<string>, description: string) =>
       Type.Refine(
         Type.String({ description }),
         (text: string) => kind.parse(text) !== undefined,
-        () => `must be ${kind.takes}`,
+        () => `must be ${kind.expects}`,
       ),
     ).Decode((text: string) => kind.parse(text) ?? text).Encode((text: string) => text),
   );
@@ -109,7 +109,7 @@ const writtenSas = written(
 const localPath = (description: string) =>
   Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
 const discriminator = (description: string) =>
-  written(asked.roomOrSession, `${description} ${asked.roomOrSession.takes}.`);
+  written(asked.roomOrSession, `${description} ${asked.roomOrSession.expects}.`);
 
 /**
  * Why something failed: a stable code and a message for the operator.
@@ -361,14 +361,14 @@ const whatToSend = {
 };
 
 /**
- * What `send` takes: files of this machine, and either a peer or one of its sessions.
+ * What `send` expects: files of this machine, and either a peer or one of its sessions.
  * @internal
  */
 export const SendRequest = Type.Union([
   strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
   strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
 ], { title: "SendRequest", description: "Files of this machine, and who gets them." });
-/** What `send` takes: files of this machine, and either a peer or one of its sessions. */
+/** What `send` expects: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
 
 const transferState = choice(

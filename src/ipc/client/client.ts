@@ -96,7 +96,7 @@ export class DaemonClient {
 
   /**
    * Events as they happen, for ever. A lost stream is opened again where it ended; events that
-   * are lost all the same are told by a `gap`. Events of types that this client does not know
+   * are lost all the same are replaced by a `gap`. Events of types that this client does not know
    * are left out.
    *
    * @throws {DaemonUnreachableError} At once when no daemon is there at first; after the
@@ -108,7 +108,8 @@ export class DaemonClient {
     let { lastEventId } = options;
     let stream = await this.#openEvents(lastEventId, signal);
     while (true) {
-      // Where the stream begins: a loss before its first event is then told by a gap too. An id of
+      // Where the stream begins: a loss before its first event is then reported by a gap too. An id
+      // of
       // ours is kept: the stream may begin with a gap, and be lost before that has come.
       const position = stream.headers["last-event-id"];
       if (typeof position === "string") lastEventId ??= position;

@@ -24,13 +24,13 @@ const NO_SOCKET: ReadonlySet<unknown> = new Set([
 
 /** No daemon answers at the socket. */
 export class DaemonUnreachableError extends DaemonError {
-  /** Stable. */
+  /** Stable, for programs; people read the message. */
   readonly code = "DAEMON_UNREACHABLE";
 }
 
 /** What answers is not the daemon's API, or is too new or old for this client. */
 export class AnswerError extends DaemonError {
-  /** Stable. */
+  /** Stable, for programs; people read the message. */
   readonly code = "ANSWER_INVALID";
 }
 
@@ -38,7 +38,7 @@ export class AnswerError extends DaemonError {
 export class ApiError extends DaemonError {
   /** The problem's stable code, a `ProblemCode` of this or a later version. */
   readonly code: string;
-  /** The HTTP status. */
+  /** HTTP status, 100 to 599. */
   readonly status: number;
   /** The members or parameters at fault. */
   readonly violations: readonly Violation[];
@@ -221,7 +221,7 @@ export function parseAnswer(text: string): unknown {
   }
 }
 
-/** The problem that an answer tells, as an error. */
+/** The problem that an answer carries, as an error. */
 export function problemOf(response: IncomingMessage, text: string): DaemonError {
   const value = parseAnswer(text);
   if (is(Problem, value)) return new ApiError(value);

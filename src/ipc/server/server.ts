@@ -50,11 +50,11 @@ export interface LocalApiOptions {
   readonly socketPath: string;
   /** What the daemon does. */
   readonly operations: DaemonOperations;
-  /** What the daemon tells. The API closes it at the end. */
+  /** The daemon's events. The API closes it at the end. */
   readonly events: EventHub;
   /** What `/metrics` shows; the API adds its own. */
   readonly metrics: MetricsRegistry;
-  /** Where failures and the start are told. */
+  /** Where failures and the start are logged. */
   readonly log: Log;
   /** The daemon's version, for the OpenAPI document. */
   readonly version: string;
@@ -227,7 +227,7 @@ export class LocalApi implements AsyncDisposable {
     const { socket } = connection;
     const before = socket.bytesRead;
     this.#connections.await(connection, this.#limits.headersMs, () => {
-      // An idle connection is closed without a word; an unfinished request is told.
+      // An idle connection is just closed; an unfinished request gets an answer.
       if (socket.bytesRead === before) socket.destroy();
       else this.#refuse(socket, "REQUEST_TIMEOUT");
     });

@@ -12,7 +12,7 @@ export interface KeepAliveTiming {
   readonly lostMs: number;
 }
 
-/** What is due. */
+/** What the keepalive asks for when its time has come. */
 export type KeepAliveDue = "ping" | "lost";
 
 /** The silence of one peer. */

@@ -37,7 +37,7 @@ export interface WebDescription extends SignalRoute {
   readonly publicKey: EphemeralPublicKey;
   /** Peer code of the sender, once more. */
   readonly peerCode: string;
-  /** What the sender calls itself, where no server tells it (file mode): hostile text. */
+  /** What the sender calls itself, where no server says it (file mode): hostile text. */
   readonly deviceName?: string;
 }
 

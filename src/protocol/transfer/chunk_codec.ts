@@ -27,7 +27,7 @@ export interface ChunkKeys {
 
 /** A chunk ready to be put into a message. */
 export interface EncodedChunk {
-  /** Base64. */
+  /** Sealed bytes of the chunk, in base64. */
   readonly chunk: string;
   /** The ratchet's fields of its envelope. */
   readonly ratchet: RatchetFields | undefined;

@@ -49,9 +49,9 @@ export const DEFAULT_TRANSFER_TIMING: TransferTiming = {
 
 /** What of a file the limits are about. */
 export interface Measured {
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
   /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;

@@ -48,7 +48,7 @@ export interface TransferContext extends DescribeOptions {
   readonly keys: ChunkKeys;
   /** We give way when offers cross. */
   readonly yields: boolean;
-  /** The longest waits. */
+  /** The longest waits, in milliseconds. */
   readonly timing: TransferTiming;
 }
 

@@ -66,7 +66,7 @@ async function openRegular(path: string): Promise<FileHandle | undefined> {
     return await unlessGone(open(path, READING));
   } catch (error) {
     const errno = errnoOf(error) ?? "";
-    // A link or a socket took the file's place: the next look tells it by its kind.
+    // A link or a socket took the file's place: the next look finds its kind.
     if (["EAGAIN", "EWOULDBLOCK", "ELOOP", "ENXIO"].includes(errno)) return undefined;
     throw error;
   }

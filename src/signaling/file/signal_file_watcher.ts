@@ -15,7 +15,7 @@ import { mayBeIncomplete } from "./incomplete_json.ts";
 import { lookAt } from "./look.ts";
 import { withSignalFileErrors } from "./signal_file.ts";
 
-/** A parsed file and the very text it was read from, which tells it from a later one. */
+/** A parsed file and the very text it was read from, which distinguishes it from a later one. */
 export interface ReadSignal<T> {
   /** What was read. */
   readonly value: T;

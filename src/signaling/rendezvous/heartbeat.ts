@@ -2,7 +2,7 @@
  * Notices that the rendezvous server does not pass signals on to us any more.
  *
  * Its `ping` has no answer. So each beat sends a signal to our own code, which comes back. When it
- * does not, a signal to a code that nobody has tells why: the server's error about that one shows
+ * does not, a signal to a code that nobody has shows why: the server's error about that one shows
  * that the connection is alive, and that somebody else has registered our code; silence shows that
  * the connection is dead. What a lying server can do with this is keep us waiting, until the
  * deadline that we have anyway.
@@ -25,7 +25,7 @@ import type { Pace } from "./pace.ts";
 /** Longer frames are neither probes nor errors about them, in UTF-16 units. */
 const LONGEST_ANSWER = 512;
 
-/** Who is told what the heartbeat finds. */
+/** Called with what the heartbeat finds. */
 export interface HeartbeatListener {
   /** Sends a frame; it may be lost. */
   send(frame: string): void;
@@ -34,7 +34,7 @@ export interface HeartbeatListener {
   /** The server does not know our code any more. */
   forgotten(): void;
   /** Somebody else has registered our code, and receives what is meant for us. */
-  takenOver(): void;
+  replaced(): void;
 }
 
 /** See the module's text. One for each connection; dispose it with that. */
@@ -50,7 +50,7 @@ export class Heartbeat implements Disposable {
   #back: "nothing" | "error" | "probe" = "nothing";
   #asking = false;
 
-  /** Begins to beat. */
+  /** Starts the first interval. */
   constructor(self: PeerCode, pace: Pace, listener: HeartbeatListener) {
     this.#self = self;
     this.#pace = pace;
@@ -70,7 +70,8 @@ export class Heartbeat implements Disposable {
   #hearSignal({ from, payload }: Extract<ServerMessage, { type: "signal" }>): boolean {
     if (normalizePeerCode(from) !== this.#self) return false;
     const id = parseProbe(payload);
-    // One that isn't ours is of a program that had our code before us: it is told, we need not be.
+    // One that isn't ours is of a program that had our code before us: it gets the error, we need
+    // nothing.
     if (id === this.#id) this.#back = "probe";
     return id !== undefined;
   }
@@ -105,14 +106,14 @@ export class Heartbeat implements Disposable {
     this.#asking = false;
     if (this.#back === "nothing") return this.#listener.dead();
     this.#stop = this.#pace.timer(HEARTBEAT_MS - HEARTBEAT_ANSWER_MS, () => this.#beat());
-    if (this.#back === "error") this.#listener.takenOver();
+    if (this.#back === "error") this.#listener.replaced();
   }
 
   #probe(to: PeerCode): string {
     return encodeSignal(to, encodeProbe(this.#id));
   }
 
-  /** Stops. */
+  /** Stops: no timer is left. */
   [Symbol.dispose](): void {
     this.#stop();
   }

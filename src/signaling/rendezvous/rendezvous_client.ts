@@ -36,7 +36,7 @@ const MAX_ANSWERED_AGAIN = 100;
 export interface RegisterOptions {
   /** The server's WebSocket URL. */
   readonly url: string;
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** The peer to talk to. */
   readonly remote: PeerCode;
@@ -54,14 +54,14 @@ export interface RegisterOptions {
 export interface InboundSignal {
   /** Tag of the union. */
   readonly type: "signal";
-  /** The sender's code as the server tells it. */
+  /** The sender's code as the server reports it. */
   readonly from: string;
   /** What it sent. */
   readonly payload: unknown;
 }
 
 /**
- * What there may be for us: a signal; news of whether the peer can be reached; that the server
+ * What there may be for us: a signal; whether the peer can be reached; that the server
  * dropped what was sent last; a reminder that was asked for; a connection that is a new one, so that
  * what was sent or relayed over the old one may be lost.
  */
@@ -279,7 +279,7 @@ export class RendezvousClient implements AsyncDisposable {
       send: (frame) => socket.send(frame),
       dead: () => socket.giveUp("the rendezvous server does not answer any more"),
       forgotten: () => socket.giveUp("the rendezvous server does not know our peer code any more"),
-      takenOver: () => {
+      replaced: () => {
         if (this.#toldTakeover) return;
         this.#toldTakeover = true;
         // Registering again would take it back, and two programs would go on so for ever.

@@ -78,7 +78,7 @@ export class RendezvousSocket implements AsyncDisposable {
     return true;
   }
 
-  /** Gives the connection up, for that reason: whoever reads from it is told. */
+  /** Gives the connection up, for that reason: whoever reads from it gets the error. */
   giveUp(reason: string): void {
     this.#fail("RENDEZVOUS_CLOSED", reason);
     this.#socket.close();

@@ -24,7 +24,7 @@ const MAX_IGNORED_LOGGED = 100;
 
 /** What the handshake needs to know. */
 export interface WebHandshakeOptions {
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** The only peer that is listened to. */
   readonly remote: PeerCode;

@@ -47,7 +47,7 @@ export interface Publication {
   readonly transferId: string;
   /** What the partial file must be. */
   readonly part: FileStatus;
-  /** From `safeName`. */
+  /** A name that is safe to create, from `safeName`. */
   readonly name: string;
   /** What to do when the name is taken. */
   readonly collision: CollisionPolicy;
@@ -63,7 +63,7 @@ export interface SpaceClaim extends Disposable {
 
 /** See the module's text. */
 export class Inbox {
-  /** The folder. */
+  /** Absolute path of the folder. */
   readonly path: string;
   /** What the files are made with. */
   readonly fs: FileSystem;
@@ -286,7 +286,7 @@ export class Inbox {
 
   /**
    * Without hard links: an empty file takes the name, and ours is renamed over it. A crash between
-   * the two leaves the empty file; `onPublishing` was told its name, so that it is found again.
+   * the two leaves the empty file; `onPublishing` was given its name, so that it is found again.
    */
   async #reserveAndRename(part: string, path: string): Promise<boolean> {
     let reserved: FileStatus;

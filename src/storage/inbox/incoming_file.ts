@@ -29,9 +29,9 @@ export interface IncomingFileOptions {
 
 /** Options of {@linkcode IncomingFile.finish}. */
 export interface FinishOptions {
-  /** From `safeName`. */
+  /** A name that is safe to create, from `safeName`. */
   readonly name: string;
-  /** SHA-256 that the file must have, 64 lower-case hex digits; null when none was told. */
+  /** SHA-256 that the file must have, 64 lower-case hex digits; null when none is known. */
   readonly expectedHash: string | null;
   /** What to do when the name is taken. @default {"number"} */
   readonly collision?: CollisionPolicy;
@@ -196,7 +196,7 @@ export class IncomingFile implements AsyncDisposable {
     this.#isClosed = true;
     const path = this.#inbox.partPath(this.#options.transferId);
     try {
-      // Its failure is told to whoever wrote.
+      // Its failure is reported to whoever wrote.
       await this.#writing?.catch(() => {});
       return await withStorageErrors(`${policy} ${path}`, async () => {
         if (policy === "keep") {

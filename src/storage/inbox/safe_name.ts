@@ -111,9 +111,9 @@ export function safeName(received: string): SafeName {
   if (received.includes("\0")) return refuse("nul");
   if (received.includes("/") || /^\.{1,2}$/.test(received)) return refuse("path");
   if (!VISIBLE.test(received)) return refuse("empty");
-  const mended = received.normalize("NFC").replace(CONTROL, "_").replace(INVISIBLE, "_")
+  const cleaned = received.normalize("NFC").replace(CONTROL, "_").replace(INVISIBLE, "_")
     .replace(FORBIDDEN, "_").replace(MANY_BLANKS, "_");
-  const fitting = fit(trim(mended));
+  const fitting = fit(trim(cleaned));
   if (!VISIBLE.test(fitting)) return refuse("empty");
   const isSpecial = LEADING.test(fitting) || DEVICE.test(fitting) || OBEYED.test(fitting);
   return { safe: true, name: isSpecial ? fit(`_${fitting}`) : fitting };

@@ -24,7 +24,7 @@ const CLOSED = 1;
 const ESTABLISHED = 4;
 /** What a peer may send beyond the window that we gave it, in bytes, before it is hostile. */
 const WINDOW_SLACK = 64 * 1024;
-/** Blocks and duplicates that are told of in an acknowledgement. */
+/** Blocks and duplicates that are listed in an acknowledgement. */
 const MAX_GAP_BLOCKS = 128;
 const MAX_DUPLICATES = 32;
 
@@ -37,7 +37,7 @@ interface Chunk {
   readonly type: number;
   flags: number;
   readonly userData?: Buffer;
-  /** Of a SHUTDOWN. */
+  /** The last TSN that a SHUTDOWN acknowledges (RFC 9260, section 3.3.8). */
   readonly cumulativeTsn?: number;
   gaps?: [number, number][];
 }
@@ -152,9 +152,9 @@ export class Association {
     this.#sctp.isServer = options.peerOpens;
     this.#numberFrom(options.firstTsn ?? firstTsn());
     this.#sctp.rto = SCTP_FIRST_RTO_MS / 1000;
-    this.#mendReceive();
-    this.#mendAcknowledgements();
-    this.#mendStop();
+    this.#patchReceive();
+    this.#patchAcknowledgements();
+    this.#patchStop();
     this.#sctp.stateChanged.closed.subscribe(options.onClosed);
   }
 
@@ -178,7 +178,7 @@ export class Association {
     return tsnDistance(tsn, this.#sctp.lastSackedTsn) >= 0;
   }
 
-  /** Acknowledges what has come, tells the peer that all ends, and stops. */
+  /** Acknowledges what has come, tells the peer of the end, and stops. */
   async stop(): Promise<void> {
     await this.#sctp.sendSack(); // does nothing when none is due
     await this.transport.stop();
@@ -211,7 +211,7 @@ export class Association {
     this.#sctp.advancedPeerAckTsn = tsnAdd(tsn, -1);
   }
 
-  #mendReceive(): void {
+  #patchReceive(): void {
     const sctp = this.#sctp;
     const { onClosed, onFailure } = this.#options;
     const receiveChunk = sctp.receiveChunk.bind(sctp);
@@ -227,13 +227,13 @@ export class Association {
     };
     const receiveDataChunk = sctp.receiveDataChunk.bind(sctp);
     sctp.receiveDataChunk = (chunk) => {
-      const room = sctp.advertisedRwnd + WINDOW_SLACK;
-      if ((chunk.userData?.length ?? 0) > room) return onFailure(windowError());
+      const allowed = sctp.advertisedRwnd + WINDOW_SLACK;
+      if ((chunk.userData?.length ?? 0) > allowed) return onFailure(windowError());
       receiveDataChunk(chunk);
     };
     sctp.markReceived = (tsn) => {
       const distance = tsnDistance(sctp.lastReceivedTsn, tsn);
-      if (distance > MAX_GAP_DISTANCE) return true; // can't be told of: as if it were lost
+      if (distance > MAX_GAP_DISTANCE) return true; // can't be listed: as if it were lost
       if (distance <= 0 || sctp.sackMisOrdered.has(tsn)) {
         if (sctp.sackDuplicates.length < MAX_DUPLICATES) sctp.sackDuplicates.push(tsn);
         return true;
@@ -247,7 +247,7 @@ export class Association {
   }
 
   /** A chunk whose answer was being sent while all stopped would start timers, or all, again. */
-  #mendStop(): void {
+  #patchStop(): void {
     const sctp = this.#sctp;
     const setState = sctp.setState.bind(sctp);
     sctp.setState = (state) => {
@@ -270,7 +270,7 @@ export class Association {
     await this.#sctp.receiveSackChunk({ cumulativeTsn, advertisedRwnd, gaps: [] });
   }
 
-  #mendAcknowledgements(): void {
+  #patchAcknowledgements(): void {
     const sctp = this.#sctp;
     const onSackReceived = sctp.onSackReceived;
     sctp.onSackReceived = () => {

@@ -303,7 +303,7 @@ export class DtlsHandshake implements Disposable {
   }
 
   #receivePlain({ type, fragment }: DtlsRecord): void {
-    if (type === CONTENT.handshake) this.#takeFragments(fragment);
+    if (type === CONTENT.handshake) this.#addFragments(fragment);
   }
 
   #receiveProtected(record: DtlsRecord): void {
@@ -316,7 +316,7 @@ export class DtlsHandshake implements Disposable {
     if (content === undefined) return;
     if (record.type === CONTENT.data) {
       if (this.#state === "completed") this.#options.onData(content);
-    } else if (record.type === CONTENT.handshake) this.#takeFragments(content);
+    } else if (record.type === CONTENT.handshake) this.#addFragments(content);
     else if (record.type === CONTENT.alert && this.#state === "completed") {
       if (content[1] === ALERT_CLOSE_NOTIFY || content[0] === ALERT_FATAL) this.#options.onClosed();
     }
@@ -335,8 +335,8 @@ export class DtlsHandshake implements Disposable {
     }
   }
 
-  #takeFragments(fragment: Uint8Array): void {
-    const repeated = this.#assembler.take(fragment);
+  #addFragments(fragment: Uint8Array): void {
+    const repeated = this.#assembler.add(fragment);
     if (repeated.length > 0) this.#answerRepeated(repeated);
     this.#deliver().catch((cause) => this.#fail(cause));
   }

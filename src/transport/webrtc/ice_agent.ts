@@ -220,7 +220,7 @@ export class IceAgent implements Disposable {
     }
   }
 
-  /** The system chooses the address that we send from; the peer tells which one it was. */
+  /** The system chooses the address that we send from; the peer reports which one it was. */
   #isOurSourceInScope(response: { getAttributeValue(name: "XOR-MAPPED-ADDRESS"): unknown }) {
     const source = response.getAttributeValue("XOR-MAPPED-ADDRESS");
     if (!Array.isArray(source) || typeof source[0] !== "string") return true;

@@ -7,8 +7,8 @@
  * - The nominated pair is checked all the time (consent, RFC 7675). It alone counts as alive.
  * - When its checks stay unanswered, all other pairs are checked as well. The controlling side moves
  *   to one that answered, and nominates it.
- * - The controlled side moves where it is told to, once a check of its own, sent after that, was
- *   answered from there.
+ * - The controlled side moves where the other side nominates, once a check of its own, sent after
+ *   that, was answered from there.
  * - Each consent check of the controlling side nominates its pair anew: a peer that sees it come
  *   from a new address, or missed an earlier nomination, follows.
  *
@@ -90,7 +90,7 @@ export class PathWatch<P> implements Disposable {
     if (!this.#isOver) await this.#try(pair);
   }
 
-  /** Stops. */
+  /** Stops: no timer is left. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);

@@ -31,7 +31,7 @@ export function tsnAfter(a: number, b: number): boolean {
  */
 export type LibraryGapBlock = [first: number, last: number];
 
-/** The largest distance that a gap block can tell (RFC 9260, section 3.3.4). */
+/** The largest distance that a gap block can express (RFC 9260, section 3.3.4). */
 export const MAX_GAP_DISTANCE = 65535;
 
 /**

@@ -27,11 +27,11 @@ export interface TransferHandler {
   backpressure(): Promise<void> | undefined;
 }
 
-/** Who is told what happens in a session. */
+/** Called with what happens in a session. */
 export interface PeerSessionListener {
   /** Both HELLOs are done: a decision on trust is due. */
   established(peer: PeerFacts): void;
-  /** The session is over; told before what that does to its transfers. */
+  /** The session is over; called before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
 
@@ -41,11 +41,13 @@ export interface PeerSessionOptions {
   readonly session: Session;
   /** The open channel; closed in the end. */
   readonly channel: Channel;
-  /** Told what happens. */
+  /** Called with what happens. */
   readonly listener: PeerSessionListener;
   /** Milliseconds on a clock that never goes back. @default {milliseconds since 1970, steady} */
   readonly now?: () => number;
-  /** Milliseconds for the answer in {@linkcode PeerSession.taken}. @default {READ_CONFIRM_MS} */
+  /**
+   * Milliseconds for the answer in {@linkcode PeerSession.confirmed}. @default {READ_CONFIRM_MS}
+   */
   readonly answerMs?: number;
 }
 
@@ -121,7 +123,7 @@ export class PeerSession implements AsyncDisposable {
     this.#perform(effects);
   }
 
-  /** Ends the session for a reason that the peer is told. */
+  /** Ends the session for a reason that the peer is sent. */
   fail(code: WireErrorCode, message: string): void {
     this.#perform(this.#session.fail(code, message));
   }
@@ -154,9 +156,9 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Cancels what is in transfer; the session stays open. Resolves when the peer has taken it: its
-   * transport has acknowledged all that was sent, or it ended the session, and so its transfers, in
-   * order itself.
+   * Cancels what is in transfer; the session stays open. Resolves when the peer has received it:
+   * its transport has acknowledged all that was sent, or it ended the session, and so its
+   * transfers, in order itself.
    *
    * @param signal Ends the wait with its reason.
    * @throws {TransportError} When the channel ended before, in another way.
@@ -175,14 +177,14 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the peer has taken all that was sent and told all that it has to say to it: it has
+   * Resolves when the peer has read all that was sent and sent all its answers: it has
    * answered a ping that was sent last. One that is silent for too long after its transport has
    * acknowledged all is taken at that word, and so is one whose dialect has no pings.
    *
    * @returns False when the session ended before.
    * @throws {TransportError} When the channel ended before.
    */
-  async taken(): Promise<boolean> {
+  async confirmed(): Promise<boolean> {
     if (!this.dialect.answersPings) return await this.drained().then(() => true);
     if (this.#session.phase !== "open") return false;
     const now = this.#now();
@@ -214,7 +216,7 @@ export class PeerSession implements AsyncDisposable {
     try {
       do {
         await this.#handler?.backpressure();
-      } while (this.#take(await this.#channel.receive()));
+      } while (this.#onMessage(await this.#channel.receive()));
       this.#perform(this.#session.disconnected());
     } catch (error) {
       this.#disconnected(messageOf(error));
@@ -222,7 +224,7 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /** Not asynchronous: a message is not kept until the next one comes. False at the end. */
-  #take(message: ChannelMessage | undefined): boolean {
+  #onMessage(message: ChannelMessage | undefined): boolean {
     if (message === undefined) return false;
     this.#perform(this.#session.receive(message, this.#now()));
     return true;

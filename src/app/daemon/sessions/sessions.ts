@@ -22,7 +22,7 @@ import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
 
-/** Ended sessions that are still told of. */
+/** Ended sessions that can still be looked up. */
 const MAX_KEPT = 64;
 
 const STOPPING = "the daemon is stopping";
@@ -41,16 +41,16 @@ export interface SessionsOptions {
   readonly loadConnector: () => Promise<Connector>;
   /** Decides who is let in. */
   readonly gatekeeper: Gatekeeper;
-  /** Told what happens. */
+  /** Where events are published. */
   readonly events: EventHub;
   /** Counts ends and refusals. */
   readonly tally: Tally;
-  /** Told what happens. */
+  /** Where it is logged. */
   readonly log: Log;
   /** Carries on the transfers of open sessions. */
   readonly transfers: TransferService;
-  /** How long the peer of a session that is closed may take to take that, in milliseconds. */
-  readonly takeMs: number;
+  /** For the peer of a session that is closed to confirm that, in milliseconds. */
+  readonly confirmMs: number;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -67,8 +67,11 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
-  taken?: Promise<boolean>;
+  /**
+   * Set when it is closed or the daemon stops: whether the peer has confirmed its transfers'
+   * cancel.
+   */
+  confirmed?: Promise<boolean>;
 }
 
 /** See the module's text. */
@@ -161,30 +164,33 @@ export class Sessions {
    * Opens none any more, and cancels what is in transfer over those that are open; they stay open.
    *
    * @param signal Ends the wait.
-   * @returns The ids of the sessions whose peer has not taken that, when all have or the wait ended.
+   * @returns The ids of the sessions whose peer has not confirmed that, when all have or the wait
+   * ended.
    */
   async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
     this.#stopping = true;
-    const deaf = new Set<string>();
+    const unconfirmed = new Set<string>();
     const waits: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
       const { peer, view: { sessionId, state } } = entry;
       if (state === "open" && peer !== undefined) {
-        entry.taken = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
-      } else if (entry.taken === undefined) this.#end(entry, STOPPING);
-      const heard = entry.taken?.then((taken) => void (taken || deaf.add(sessionId)));
+        entry.confirmed = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+      } else if (entry.confirmed === undefined) this.#end(entry, STOPPING);
+      const heard = entry.confirmed?.then((confirmed) =>
+        void (confirmed || unconfirmed.add(sessionId))
+      );
       if (heard !== undefined) waits.push(heard);
     }
     await Promise.all(waits);
-    return deaf;
+    return unconfirmed;
   }
 
   /**
-   * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
-   * sent: the session was not open, or nobody closes it.
+   * Whether the peer of a session has confirmed the cancel of its transfers; undefined when none
+   * was sent: the session was not open, or nobody closes it.
    */
-  takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
-    return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
+  confirmedBy(sessionId: string | undefined): Promise<boolean> | undefined {
+    return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.confirmed;
   }
 
   /** Opens none any more and ends all in order; resolves when they have ended. */
@@ -226,7 +232,7 @@ export class Sessions {
       tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
-      // It is told of for a while, and must not keep its connection's memory for so long.
+      // It can be looked up for a while, and must not keep its connection's memory for so long.
       delete entry.peer;
       delete entry.transfers;
     }
@@ -352,7 +358,7 @@ export class Sessions {
     events.publish({ type: "session-closed", session: entry.view });
   }
 
-  /** Resolves with whether the peer has taken the cancel, when it has or the signal aborts. */
+  /** Resolves with whether the peer has confirmed the cancel, when it has or the signal aborts. */
   async #cancelTransfersOf(
     sessionId: string,
     peer: PeerSession,
@@ -371,19 +377,22 @@ export class Sessions {
     }
   }
 
-  /** Ends a session as soon as its peer has taken the cancel of its transfers, or the time is over. */
+  /**
+   * Ends a session as soon as its peer has confirmed the cancel of its transfers, or the time is
+   * over.
+   */
   #closeInOrder(entry: Entry, message: string): void {
     const { peer, view: { sessionId, state } } = entry;
     if (state !== "open" || peer === undefined) return this.#end(entry, message);
     this.#update(entry, { state: "closing" });
     entry.transfers?.markClosing();
-    entry.taken = (async () => {
-      using deadline = new Deadline(this.#options.takeMs, {
+    entry.confirmed = (async () => {
+      using deadline = new Deadline(this.#options.confirmMs, {
         what: "the peer to confirm the close of its session",
       });
-      const taken = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
+      const confirmed = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
       this.#end(entry, message);
-      return taken;
+      return confirmed;
     })();
   }
 

@@ -23,7 +23,7 @@ export const MAX_AFTER_PAUSE = 32 * 1024 * 1024;
 
 /** A change of a transfer that was accepted, and its event. */
 export type FlowChange =
-  /** It flows. */
+  /** Bytes flow. */
   | {
     readonly state: "active";
     readonly waitingFor: undefined;
@@ -42,7 +42,7 @@ export interface FlowOptions {
   readonly slots: Slots;
   /** Identity key of the peer. */
   readonly peer: string;
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Sends our pause, or its end, to the peer. */
   readonly sendPaused: (paused: boolean) => void;

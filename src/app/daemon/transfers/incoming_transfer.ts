@@ -25,8 +25,8 @@ import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 /**
- * What the peer is told when its file is beyond what we can take, by our own code. Of all else that
- * goes wrong here it learns that it is over.
+ * The error for the peer when its file is beyond what we can take, by our own code. Of all else
+ * that goes wrong here it learns that it is over.
  */
 const PEER_REASONS: Readonly<Record<string, string>> = {
   NAME_REFUSED: "the file's name can't be used",
@@ -138,7 +138,7 @@ export class IncomingTransfer implements Work {
 
   /**
    * Accepts it, as its peer's files are without asking. What can't be accepted is refused at once,
-   * and all are told why: nobody is there to choose another name.
+   * and both sides get the reason: nobody is there to choose another name.
    *
    * @returns Whether it is to be run.
    */
@@ -177,7 +177,7 @@ export class IncomingTransfer implements Work {
     return "done";
   }
 
-  /** Ends it without having begun: the peer is told, nothing is kept. */
+  /** Ends it without having begun: the peer gets a cancel, nothing is kept. */
   reject(): void {
     this.#endByUs({ state: "rejected" }, "declined");
   }
@@ -313,7 +313,7 @@ export class IncomingTransfer implements Work {
   }
 
   /**
-   * Something on our side went wrong: the peer is told that it is over, and why if it may know; also
+   * Something on our side went wrong: the peer gets an error, with the reason if it may know; also
    * when all has come, as it believes that it is kept.
    */
   #fail(error: unknown, reason?: string): void {

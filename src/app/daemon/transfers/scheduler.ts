@@ -19,7 +19,7 @@ export interface Work {
 
 /** A transfer that waits to begin. */
 export interface ScheduledWork extends Work {
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Whether it could begin now; asked whenever something has changed. */
   ready(): boolean;

@@ -26,7 +26,7 @@ export interface SessionTransfersOptions
 
 /** See the module's text. */
 export class SessionTransfers implements TransferHandler {
-  /** The session's id. */
+  /** Id of the session, as in the API. */
   readonly sessionId: string;
   /** Identity key of the peer, 64 lower-case hex digits. */
   readonly identity: string;
@@ -72,7 +72,7 @@ export class SessionTransfers implements TransferHandler {
     return this.#lost;
   }
 
-  /** The session ends by itself: what its transfers are told from here on is not their choice. */
+  /** The session ends by itself: how its transfers end from here on is not their choice. */
   markLost(): void {
     this.#lost = true;
   }

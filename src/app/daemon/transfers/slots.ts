@@ -15,7 +15,7 @@ export const LEAST_BYTES = 64 * 1024;
 export interface SlotRequest {
   /** Identity key of the peer: turns go round among peers. */
   readonly peer: string;
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Told when the slot is there, unless {@linkcode Slots.claim} gave it at once. */
   readonly onGranted: () => void;

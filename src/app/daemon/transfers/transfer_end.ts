@@ -1,5 +1,6 @@
 /**
- * How transfers end early, as the API tells it: out of what the core says, or what went wrong here.
+ * How transfers end early, as the API reports it: out of what the core says, or what went wrong
+ * here.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import type { TransferFailure } from "./transfer_entry.ts";
 
 /** An end other than a completion. */
 export type TransferEnd =
-  /** Something broke: what. */
+  /** It failed, or the daemon or the session ended: the reason. */
   | { readonly state: "failed" | "interrupted"; readonly failure: TransferFailure }
   /** Somebody wanted it: who or why, where it was not an application of this daemon. */
   | { readonly state: "rejected" | "cancelled"; readonly failure?: TransferFailure };

@@ -49,8 +49,10 @@ export interface TransferRegistryOptions {
   readonly dropPart: (transferId: string) => Promise<void>;
   /** Path of a file in the inbox. */
   readonly pathOf: (savedAs: string) => string;
-  /** Whether the peer of a session that is being closed has taken the cancel of its transfers. */
-  readonly takenBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
+  /**
+   * Whether the peer of a session that is being closed has confirmed the cancel of its transfers.
+   */
+  readonly confirmedBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
 }
 
 interface Rate {
@@ -112,10 +114,10 @@ export class TransferRegistry {
     const { state } = changes;
     const isEarly = state !== undefined && isFinal(state) && state !== "completed";
     if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
-    const taken = state === "cancelled" ? this.#takenBy(entry) : undefined;
-    if (taken !== undefined && !await taken) {
+    const confirmed = state === "cancelled" ? this.#confirmedBy(entry) : undefined;
+    if (confirmed !== undefined && !await confirmed) {
       if (this.#mayEnd !== undefined) return;
-      changes = { ...changes, ...NOT_TAKEN };
+      changes = { ...changes, ...NOT_CONFIRMED };
     }
     const now = this.#options.now();
     this.#countBytes(entry, changes.transferred);
@@ -243,8 +245,8 @@ export class TransferRegistry {
     return this.#writing;
   }
 
-  #takenBy({ progress }: TransferEntry): Promise<boolean> | undefined {
-    return this.#options.takenBy?.(progress.sessionId);
+  #confirmedBy({ progress }: TransferEntry): Promise<boolean> | undefined {
+    return this.#options.confirmedBy?.(progress.sessionId);
   }
 
   #all(): TransferEntry[] {
@@ -310,8 +312,10 @@ export class TransferRegistry {
   }
 }
 
-/** How a transfer ends whose session was closed by us when the peer has not taken its cancel. */
-const NOT_TAKEN = {
+/**
+ * How a transfer ends whose session was closed by us when the peer has not confirmed its cancel.
+ */
+const NOT_CONFIRMED = {
   state: "interrupted",
   failure: {
     code: "CONNECTION_LOST",

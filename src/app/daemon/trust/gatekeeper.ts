@@ -21,25 +21,25 @@ export type Admission =
   | { readonly admitted: true }
   | {
     readonly admitted: false;
-    /** What the peer is told; absent when the session is closed without a word. */
+    /** The error that the peer is sent; absent when the session is closed without one. */
     readonly wireCode?: WireErrorCode;
     /** Stable code for the application. */
     readonly code: "KEY_MISMATCH" | "PEER_DENIED" | "PAIRING_EXPIRED";
-    /** For the operator. */
+    /** What happened and what to do, for people. */
     readonly message: string;
   };
 
 /** Options of a {@linkcode Gatekeeper}. */
 export interface GatekeeperOptions {
-  /** The pins. */
+  /** The pinned decisions about peers. */
   readonly trust: TrustStore;
   /** Where applications are asked. */
   readonly pairings: PairingRequests;
   /** What happens to an unknown identity. */
   readonly policy: PairingPolicy;
-  /** Told of mismatches. */
+  /** Where key mismatches are published. */
   readonly events: EventHub;
-  /** Told of decisions. */
+  /** Where decisions are logged. */
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -40,7 +40,7 @@ interface Request {
 
 /** Options of a {@linkcode PairingRequests}. */
 export interface PairingRequestsOptions {
-  /** Told of requests and decisions. */
+  /** Where requests and decisions are published. */
   readonly events: EventHub;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -68,7 +68,7 @@ export class PairingRequests {
    *
    * @param peer Whose identity is unknown.
    * @param ended Resolves when there is no session any more.
-   * @param keep Makes the outcome last. Nobody is told of it before; what it throws is thrown, here
+   * @param keep Makes the outcome last. Nothing is reported before; what it throws is thrown, here
    * and by {@linkcode PairingRequests.decide}.
    */
   async ask(

@@ -16,7 +16,7 @@ export class Assembly {
   #bytes = new Uint8Array();
   #length = 0;
 
-  /** Bytes so far. */
+  /** Bytes of the fragments so far. */
   get length(): number {
     return this.#length;
   }

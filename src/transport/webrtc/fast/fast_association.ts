@@ -230,7 +230,7 @@ export class FastAssociation {
     this.#retransmission.set(sender.deadline);
     this.#sctp.lastSackedTsn = sender.ackedTsn;
     this.#sctp.rto = sender.timeoutMs / 1000;
-    // Fills our queue from the library's, and tells whoever else waits for acknowledgements.
+    // Fills our queue from the library's, and wakes whoever else waits for acknowledgements.
     this.#sctp.onSackReceived().catch((error) => this.#target.onFailure(error));
   }
 
@@ -300,7 +300,7 @@ export class FastAssociation {
     });
   }
 
-  /** Undefined as long as the peer has not told where its numbers begin. */
+  /** Undefined as long as the peer has not said where its numbers begin. */
   #currentReceiver(): SctpReceiver | undefined {
     const { lastReceivedTsn } = this.#sctp;
     if (lastReceivedTsn === undefined) return undefined;
@@ -323,7 +323,7 @@ export class FastAssociation {
   }
 }
 
-/** An empty message is told by its identifier, around one byte (RFC 8831 section 6.6). */
+/** An empty message is marked by its identifier, around one byte (RFC 8831 section 6.6). */
 function userData(ppid: number, bytes: Uint8Array): { ppid: number; bytes: Uint8Array } {
   if (bytes.length > 0) return { ppid, bytes };
   const emptyPpid = ppid === Ppid.STRING ? Ppid.STRING_EMPTY : Ppid.BINARY_EMPTY;

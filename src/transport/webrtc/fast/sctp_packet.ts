@@ -41,7 +41,7 @@ export interface DataChunk {
   readonly tsn: number;
   /** Of {@linkcode DataFlag}. */
   readonly flags: number;
-  /** 16 bits. */
+  /** Stream identifier, 16 bits. */
   readonly streamId: number;
   /** Stream sequence number, 16 bits. */
   readonly ssn: number;
@@ -53,9 +53,9 @@ export interface DataChunk {
 
 /** A run of TSNs, first and last included, as distances from the cumulative TSN. */
 export interface GapBlock {
-  /** The first. */
+  /** Of the first TSN, from the cumulative one (RFC 9260, section 3.3.4). */
   readonly start: number;
-  /** The last. */
+  /** Of the last TSN, from the cumulative one. */
   readonly end: number;
 }
 

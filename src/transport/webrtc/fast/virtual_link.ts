@@ -14,7 +14,7 @@ const MAX_PAYLOAD = 1160;
 
 /** Options of a {@linkcode VirtualLink}. */
 export interface VirtualLinkOptions {
-  /** Of all chance. */
+  /** Seed of everything random: one seed, one course. */
   readonly seed: number;
   /** Probability that a packet is lost, each way. @default {0} */
   readonly loss?: number;
