@@ -1,5 +1,5 @@
 /**
- * The version is told in `deno.json` and nowhere else: programs, API, builds and documents take it
+ * The version is kept in `deno.json` and nowhere else: programs, API, builds and documents take it
  * from there.
  *
  * @module

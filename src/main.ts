@@ -71,7 +71,7 @@ async function serve(options: ServeOptions): Promise<void> {
   });
   // A failure that nobody expected ends what it happened in, not the other sessions.
   const releaseGuard = onUnhandledFailure((error) =>
-    log.error("an unexpected failure was contained", { reason: messageOf(error) })
+    log.error("an unexpected error was caught; the program goes on", { reason: messageOf(error) })
   );
   try {
     const { Daemon } = await import("./app/daemon/daemon.ts");

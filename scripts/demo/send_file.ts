@@ -13,7 +13,7 @@ import { Progress, say } from "./say.ts";
 /** Bytes of the file that is made when none is named. */
 const GENERATED_BYTES = 16 * 1024 * 1024;
 
-/** A daemon, its local API, and the events it has told. */
+/** A daemon, its local API, and the events it has sent. */
 interface Served extends AsyncDisposable {
   readonly daemon: RunningDaemon;
   readonly client: DaemonClient;

@@ -4,9 +4,7 @@
  * @module
  */
 import { DeadlineError } from "./errors.ts";
-
-/** The longest that one timer can wait: 2^31 - 1 ms. Longer deadlines re-arm. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+import { LONGEST_TIMER_MS } from "./timing.ts";
 
 /** Options of a {@linkcode Deadline}. */
 export interface DeadlineOptions {

@@ -17,19 +17,19 @@ export abstract class DaemonError extends Error {
 
 /** The command line can't be obeyed. Found before any file or network is touched. */
 export class UsageError extends DaemonError {
-  /** Stable code. */
+  /** Stable, for programs; people read the message. */
   readonly code = "USAGE";
 }
 
 /** Something outside did not happen in time. */
 export class DeadlineError extends DaemonError {
-  /** Stable code. */
+  /** Stable, for programs; people read the message. */
   readonly code = "DEADLINE";
 }
 
 /** The operator or the system asked the run to end (SIGINT, SIGTERM, shutdown). */
 export class InterruptedError extends DaemonError {
-  /** Stable code. */
+  /** Stable, for programs; people read the message. */
   readonly code = "INTERRUPTED";
 }
 
@@ -128,7 +128,7 @@ export class StorageError extends DaemonError {
 
 /** The one-shot payload exchange went wrong. */
 export class PayloadError extends DaemonError {
-  /** Stable code. */
+  /** Stable, for programs; people read the message. */
   readonly code = "PAYLOAD_MISMATCH";
 }
 

@@ -15,7 +15,7 @@ export function systemTimer(ms: number, act: () => void): () => void {
 }
 
 /** Resolves when `ms` milliseconds have passed; rejects with the signal's reason before. */
-export async function pause(timer: Timer, ms: number, signal: AbortSignal): Promise<void> {
+export async function sleep(timer: Timer, ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = timer(ms, resolve);
   try {

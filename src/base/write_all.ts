@@ -4,6 +4,7 @@
  * @module
  */
 import { abortable } from "./deadline.ts";
+import { STREAM_RETRY } from "./timing.ts";
 
 /** The writing half of a standard stream. */
 export interface ByteStream {
@@ -17,14 +18,12 @@ export interface WriteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** First and longest wait before a full stream is tried again, in milliseconds. */
-const RETRY_MS = { first: 5, longest: 50 } as const;
-
 /**
  * Writes all bytes. The event loop goes on meanwhile, for as long as nobody reads.
  *
  * A stream that another program has set to non-blocking (O_NONBLOCK belongs to the pipe, not to us)
- * refuses while it is full, and the runtime can't tell when it has room: so it is tried again.
+ * refuses while it is full, and the runtime does not report when there is space again: so it is
+ * tried again.
  *
  * @throws What the stream throws, e.g. `Deno.errors.BrokenPipe`; the signal's reason.
  */
@@ -33,18 +32,18 @@ export async function writeAll(
   bytes: Uint8Array,
   { signal }: WriteOptions = {},
 ): Promise<void> {
-  let retryMs: number = RETRY_MS.first;
+  let retryMs: number = STREAM_RETRY.firstMs;
   for (let sent = 0; sent < bytes.length;) {
     signal?.throwIfAborted();
     try {
       const writing = stream.write(bytes.subarray(sent));
       sent += await (signal === undefined ? writing : abortable(writing, signal));
-      retryMs = RETRY_MS.first;
+      retryMs = STREAM_RETRY.firstMs;
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       await pause(retryMs, signal);
-      retryMs = Math.min(2 * retryMs, RETRY_MS.longest);
+      retryMs = Math.min(2 * retryMs, STREAM_RETRY.longestMs);
     }
   }
 }

@@ -31,7 +31,7 @@ export async function askAboutPairing(
   output.line();
   const asking = new AbortController();
   const answer = readAnswer(context, asking.signal).then((yes) => ({ yes }));
-  answer.catch(() => {}); // told below, unless the request ends first
+  answer.catch(() => {}); // reported below, unless the request ends first
   try {
     for (;;) {
       const next = feed.peek().then((event) => ({ event }));

@@ -20,7 +20,7 @@ export interface FlagSpec {
   readonly name: string;
   /** One line, no full stop. */
   readonly summary: string;
-  /** What it takes. */
+  /** The flag's value; absent for a switch. */
   readonly value?: ValueSpec;
 }
 
@@ -28,9 +28,9 @@ export interface FlagSpec {
 export interface ArgumentSpec {
   /** The word that stands for it in help, e.g. `FILE`. */
   readonly placeholder: string;
-  /** Fewest of them. */
+  /** Fewest that the command takes. */
   readonly min: number;
-  /** Most of them. */
+  /** Most that the command takes. */
   readonly max: number;
   /** How it is read, and by that what completes it. */
   readonly kind: ValueKind<unknown>;

@@ -121,7 +121,7 @@ export const TABLE = [
       choice(
         "signal-owner",
         signalOwner,
-        `Whose file of the peer is taken (default: ${DEFAULTS.signalOwner})`,
+        `Who may own the peer's file (default: ${DEFAULTS.signalOwner})`,
       ),
       flag(
         "rendezvous-url",
@@ -174,7 +174,7 @@ export const TABLE = [
     flags: [
       { name: "deny", summary: "Refuse the peer from now on" },
       choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
-      text("replaces", "IDENTITY", "The pinned identity whose place it takes"),
+      text("replaces", "IDENTITY", "The pinned identity that it replaces"),
       flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
     ],
     examples: ["trust bob", "trust bob --auto-accept on", "trust 3f2a --deny"],
@@ -183,7 +183,7 @@ export const TABLE = [
   {
     name: "untrust",
     summary: "Forget the decision about a peer",
-    details: [`${PEER_NOTE} It is asked about again when it comes.`],
+    details: [`${PEER_NOTE} The daemon asks about it again when it connects.`],
     argument: argument("PEER", 1, 1),
     flags: [],
     examples: ["untrust bob"],
@@ -201,7 +201,7 @@ export const TABLE = [
     ],
     argument: argument("FILE", 1, 100, path),
     flags: [
-      text("to", "PEER", "Who gets them"),
+      text("to", "PEER", "The peer that receives them"),
       flag("priority", "NUMBER", priority, "Higher goes first (default: 0)"),
       waitFlag,
     ],
@@ -278,7 +278,7 @@ export const TABLE = [
     summary: "Print what happens, as it happens",
     details: [
       "A line an event, until Ctrl-C, until the daemon stops, or until --count events " +
-      "have come. A lost connection is made again where it ended; a gap says that events " +
+      "have come. A lost connection is opened again after the last event; a gap says that events " +
       "are missing.",
     ],
     flags: [
@@ -304,9 +304,9 @@ export const TABLE = [
     name: "shutdown",
     summary: "Stop the daemon",
     details: [
-      "Active transfers are cancelled first, and their peers are waited for until they have " +
-      "taken that or the daemon's --shutdown-timeout-secs is over, unless --force is given. " +
-      "With --wait, transfers that were left are told, and the command then ends with 1.",
+      "Active transfers are cancelled first, and their peers have the daemon's " +
+      "--shutdown-timeout-secs to confirm that, unless --force is given. With --wait, transfers " +
+      "that were left are listed, and the command then ends with 1.",
     ],
     flags: [
       { name: "force", summary: "Do not wait for transfers to be cancelled" },
@@ -355,7 +355,7 @@ export const TABLE = [
   {
     name: "version",
     summary: "Print the version of boltctl",
-    details: ["The daemon's own is told by boltctl status, and compared by boltctl doctor."],
+    details: ["boltctl status shows the daemon's version, and boltctl doctor compares the two."],
     flags: [],
     examples: ["version"],
     needsDaemon: false,
@@ -368,7 +368,7 @@ export type CommandName = typeof TABLE[number]["name"];
 /** A command of the table. */
 export type Command = CommandSpec & { readonly name: CommandName };
 
-/** Every command, in the order that help tells them. */
+/** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = TABLE;
 
 /** The command of a name, if there is one. */

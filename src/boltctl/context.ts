@@ -18,13 +18,13 @@ export interface Environment {
 
 /** What a command works with. */
 export interface Context {
-  /** Its flags. */
+  /** The flags that were given, parsed. */
   readonly flags: FlagValues;
   /** What was no flag. */
   readonly args: readonly string[];
   /** The two variables of the environment. */
   readonly environment: Environment;
-  /** Its results. */
+  /** Where its results are printed. */
   readonly output: Output;
   /** For questions and progress. */
   readonly terminal: Terminal;

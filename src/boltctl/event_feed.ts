@@ -5,12 +5,10 @@
  * @module
  */
 import { abortable, Deadline } from "../base/deadline.ts";
+import { COMMAND_WAIT_MS } from "../base/timing.ts";
 import type { DaemonClient } from "../ipc/client/client.ts";
 import type { ApiEvent } from "../ipc/api/events.ts";
 import type { Context } from "./context.ts";
-
-/** How long something is waited for without `--timeout`, in milliseconds. */
-const WAIT_MS = 60_000;
 
 /** Options of {@linkcode EventFeed.open}. */
 export interface EventFeedOptions {
@@ -70,7 +68,7 @@ export class EventFeed implements AsyncDisposable {
 
   #ask(): Promise<IteratorResult<ApiEvent, never>> {
     const next = this.#events.next();
-    next.catch(() => {}); // told to whoever waits; nobody may wait any more
+    next.catch(() => {}); // reported to whoever waits; nobody may wait any more
     return next;
   }
 
@@ -96,7 +94,7 @@ export async function awaitEvent<T>(
 ): Promise<T> {
   using deadline = flags.has("timeout")
     ? undefined
-    : new Deadline(WAIT_MS, { parent: signal, what });
+    : new Deadline(COMMAND_WAIT_MS, { parent: signal, what });
   for (;;) {
     const event = await abortable(feed.peek(), deadline?.signal ?? signal);
     await feed.take();

@@ -7,17 +7,17 @@ import { DaemonError, DeadlineError, InterruptedError, UsageError } from "../bas
 
 /** Exit codes by meaning. */
 export const EXIT = {
-  /** Done. */
+  /** The command did what it was asked. */
   done: 0,
-  /** Failed. */
+  /** It failed, for a reason that no other code stands for. */
   failed: 1,
-  /** The command line can't be obeyed. */
+  /** The command line is not valid. */
   usage: 2,
   /** No daemon answers at the socket, or it is stopping. */
   notRunning: 3,
   /** Refused by the peer or by policy. */
   refused: 4,
-  /** Timed out. */
+  /** `--timeout`, or the daemon did not answer in time. */
   timedOut: 5,
   /** Interrupted by SIGINT or SIGTERM. */
   interrupted: 130,
@@ -25,11 +25,11 @@ export const EXIT = {
 /** An exit code. */
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
-/** Each exit code and its meaning, as help tells them. */
+/** Each exit code and its meaning, as help lists them. */
 export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.done, "done"],
   [EXIT.failed, "failed"],
-  [EXIT.usage, "the command line can't be obeyed"],
+  [EXIT.usage, "the command line is not valid"],
   [EXIT.notRunning, "the daemon is not running at that socket, or is stopping"],
   [EXIT.refused, "refused by the peer or by policy"],
   [EXIT.timedOut, "timed out"],
@@ -90,7 +90,7 @@ export class CommandError extends DaemonError {
 
 /** What was asked for has been printed, and it is a failure: nothing more is to be said. */
 export class ReportedFailure extends CommandError {
-  /** The failure of a command whose output tells it. */
+  /** The failure of a command whose output has described it already. */
   constructor() {
     super("REPORTED", "the findings above say what failed");
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CANCEL_MS } from "../base/timing.ts";
 import { isFinal } from "../base/transfer_states.ts";
 import { DeadlineError, InterruptedError, messageOf } from "../base/errors.ts";
 import { ApiError, type DaemonClient } from "../ipc/client/client.ts";
@@ -13,9 +14,6 @@ import type { EventFeed } from "./event_feed.ts";
 import { CommandError } from "./exit_codes.ts";
 import { NO_VIEW, type ProgressView, progressView } from "./output/progress_view.ts";
 import { shortId } from "./resolve.ts";
-
-/** How long the cancels of an interrupted command may take, in milliseconds. */
-const CANCEL_MS = 5_000;
 
 /**
  * Waits until each transfer has ended. Ctrl-C cancels those under way, and says so; at the end of
@@ -35,7 +33,7 @@ export async function followTransfers(
   const followed = new Followed(context.client(), transfers, view);
   try {
     while (followed.underWay().length > 0) {
-      await followed.take(await feed.take(), context.signal);
+      await followed.onEvent(await feed.take(), context.signal);
       await context.terminal.flushed(context.signal);
     }
   } catch (error) {
@@ -79,7 +77,7 @@ class Followed {
     return this.all().filter((transfer) => !isFinal(transfer.state));
   }
 
-  async take(event: ApiEvent, signal: AbortSignal): Promise<void> {
+  async onEvent(event: ApiEvent, signal: AbortSignal): Promise<void> {
     if ("transfer" in event) this.#update(event.transfer);
     else if (event.type === "transfer-progress") {
       const known = this.#transfers.get(event.transferId);

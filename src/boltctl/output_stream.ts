@@ -62,7 +62,7 @@ export class OutputStream {
     try {
       await writeAll(this.#stream, bytes);
     } catch (error) {
-      // `boltctl events | head`: the reader has what it wanted, and there is nobody left to tell.
+      // `boltctl events | head`: the reader has what it wanted, and nobody reads on.
       if (error instanceof Deno.errors.BrokenPipe) this.#exit(EXIT.failed);
       const full = error instanceof Error && "code" in error && error.code === "ENOSPC";
       this.#failure = new CommandError(

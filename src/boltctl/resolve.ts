@@ -24,7 +24,7 @@ const MOST_PAGES = 50;
 /** The first digits of an identity or a transfer id, as tables show them. */
 export const shortId = (id: string): string => id.slice(0, SHORT);
 
-/** How a peer is told to people: its name, and the digits that are not chosen by it. */
+/** How a peer is shown to people: its name, and the digits that are not chosen by it. */
 export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {
   const id = shortId(peer.identity);
   return peer.deviceName === undefined ? id : `${peer.deviceName} (${id})`;
@@ -174,7 +174,7 @@ export async function onlyOffer(
   throw new UsageError(`${waiting.length} files are offered: name one, of ${listed(ids)}`);
 }
 
-/** Every transfer that the daemon tells of, newest first. */
+/** Every transfer that the daemon lists, newest first. */
 export async function* allTransfers(
   client: DaemonClient,
   query: { readonly state?: TransferState; readonly direction?: Transfer["direction"] },

@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { Deadline } from "../base/deadline.ts";
 import { DaemonError, DeadlineError, messageOf } from "../base/errors.ts";
 import { escapeUnsafe, safeJson } from "../base/text.ts";
+import { OUTPUT_FLUSH_MS } from "../base/timing.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import type { Context, Environment } from "./context.ts";
 import { loadCommand } from "./commands/load.ts";
@@ -26,14 +27,11 @@ export interface RunOptions {
   readonly interruption: AbortSignal;
 }
 
-/** How long the last words of a command that has failed may take, in milliseconds. */
-const LAST_WORDS_MS = 1000;
-
 /** Runs a command line. Never throws. All that was written is out, unless nobody reads it. */
 export async function runBoltctl(words: readonly string[], options: RunOptions): Promise<ExitCode> {
   const code = await runReported(words, options);
-  using deadline = new Deadline(LAST_WORDS_MS, { what: "the output to be read" });
-  await options.terminal.flushed(deadline.signal).catch(() => {}); // told, or there is nobody to tell
+  using deadline = new Deadline(OUTPUT_FLUSH_MS, { what: "the output to be read" });
+  await options.terminal.flushed(deadline.signal).catch(() => {}); // shown, or nobody reads it
   return code;
 }
 
@@ -41,7 +39,7 @@ async function runReported(words: readonly string[], options: RunOptions): Promi
   try {
     return await runLine(readCommandLine(words), options);
   } catch (error) {
-    return tell(error, options.terminal, words.includes("--json"));
+    return report(error, options.terminal, words.includes("--json"));
   }
 }
 
@@ -81,13 +79,13 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
     return EXIT.done;
   } catch (error) {
     const isOurs = error instanceof DeadlineError && error === deadline?.signal.reason;
-    const told = isOurs ? new DeadlineError(`Not done within ${seconds} s (--timeout)`) : error;
-    return tell(told, terminal, json);
+    const reported = isOurs ? new DeadlineError(`Not done within ${seconds} s (--timeout)`) : error;
+    return report(reported, terminal, json);
   }
 }
 
 /** Writes one sentence, or one JSON object, on stderr; returns the exit code. */
-function tell(error: unknown, terminal: Terminal, json: boolean): ExitCode {
+function report(error: unknown, terminal: Terminal, json: boolean): ExitCode {
   const exit = exitCodeOf(error);
   if (error instanceof ReportedFailure) return exit;
   const code = error instanceof DaemonError ? error.code : "UNEXPECTED";

@@ -4,15 +4,13 @@
  * @module
  */
 import { abortable } from "../base/deadline.ts";
+import { OUTPUT_ORDER_MS } from "../base/timing.ts";
 import { flushedBoth, OutputStream } from "./output_stream.ts";
 
 /** Longest line that is read, in characters. */
 const MAX_LINE = 1024;
-/** Columns of a terminal that does not tell. */
+/** Columns of a terminal that does not report its width. */
 const DEFAULT_COLUMNS = 80;
-
-/** How long stderr waits for a stdout that nobody reads, in milliseconds. */
-const ORDER_MS = 500;
 
 /** Where a command's text goes and comes from. */
 export interface Terminal {
@@ -70,7 +68,7 @@ export class ProcessTerminal implements Terminal {
   /** Writes to stderr. */
   writeError(text: string): void {
     // Where both go to one terminal, the sentence comes below the result.
-    this.#stderr.write(text, this.#stdout.settled(ORDER_MS));
+    this.#stderr.write(text, this.#stdout.settled(OUTPUT_ORDER_MS));
   }
 
   /** Resolves when all is written. */
@@ -84,7 +82,7 @@ export class ProcessTerminal implements Terminal {
       const { columns } = Deno.consoleSize();
       return columns > 0 ? columns : DEFAULT_COLUMNS;
     } catch {
-      // No terminal is there to tell.
+      // There is no terminal.
       return DEFAULT_COLUMNS;
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The version of this program: that of the project, told in `deno.json` and nowhere else.
+ * The version of this program: that of the project, kept in `deno.json` and nowhere else.
  *
  * @module
  */

@@ -25,7 +25,7 @@ export interface WordSpec {
 
 /** Words sorted by what they are. */
 export interface SortedWords {
-  /** Values by flag. */
+  /** The given values, by flag name without the dashes. */
   readonly given: ReadonlyMap<string, string>;
   /** Flags without a value that are on. */
   readonly on: ReadonlySet<string>;
@@ -178,11 +178,11 @@ export function readOptions<T extends FlagTable>(
 export function parseValue<T>(what: string, text: string, kind: ValueKind<T>): T {
   const value = kind.parse(text);
   if (value !== undefined) return value;
-  const { takes, shown } = kind;
+  const { expects, shown } = kind;
   throw new UsageError(
     shown === undefined
-      ? `${what} takes ${takes}, not ${JSON.stringify(cut(text))}`
-      : `${what} takes ${takes}; what was given is ${cut(shown(text))}`,
+      ? `${what} takes ${expects}, not ${JSON.stringify(cut(text))}`
+      : `${what} takes ${expects}; what was given is ${cut(shown(text))}`,
   );
 }
 

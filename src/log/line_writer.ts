@@ -34,8 +34,8 @@ interface WaitingLine {
 interface Batch {
   readonly bytes: Uint8Array;
   readonly lines: number;
-  /** How many dropped lines it tells of. */
-  readonly told: number;
+  /** How many dropped lines its notice counts. */
+  readonly noticed: number;
 }
 
 /** What a pipe takes in one piece or not at all (PIPE_BUF of Linux). */
@@ -74,7 +74,7 @@ export class LineWriter {
   write(line: string, importance: Importance): void {
     const bytes = this.#encoder.encode(`${line}\n`);
     const rank = IMPORTANCES.indexOf(importance);
-    if (!this.#makeRoom(bytes.length, rank)) {
+    if (!this.#makeSpace(bytes.length, rank)) {
       this.#dropped++;
       return;
     }
@@ -92,7 +92,7 @@ export class LineWriter {
   }
 
   /** Drops lines that matter no more than the new one until that fits. */
-  #makeRoom(bytes: number, rank: number): boolean {
+  #makeSpace(bytes: number, rank: number): boolean {
     if (bytes > this.#maxBytes) return false;
     while (this.#bytes + bytes > this.#maxBytes || this.#lines >= this.#maxLines) {
       const victims = this.#waiting.slice(0, rank + 1).find((lines) => lines.length > 0);
@@ -122,7 +122,7 @@ export class LineWriter {
       this.#lines -= batch.lines;
       if (!failed) continue;
       // stderr is closed, or its disk is full: nowhere is left to say so. The next line tries again.
-      this.#dropped += batch.told + batch.lines + this.#dropWaiting();
+      this.#dropped += batch.noticed + batch.lines + this.#dropWaiting();
       break;
     }
     // In the same turn as the last look at the queue: a line that comes later starts anew.
@@ -134,10 +134,10 @@ export class LineWriter {
     const parts: Uint8Array[] = [];
     let length = 0;
     let lines = 0;
-    const told = this.#dropped;
-    if (told > 0) {
+    const noticed = this.#dropped;
+    if (noticed > 0) {
       // What was dropped is older than nearly all that waits.
-      const notice = this.#encoder.encode(`${this.#noticeOf(told)}\n`);
+      const notice = this.#encoder.encode(`${this.#noticeOf(noticed)}\n`);
       parts.push(notice);
       this.#bytes += length = notice.length;
       this.#dropped = 0;
@@ -151,7 +151,7 @@ export class LineWriter {
       length += line.bytes.length;
       lines++;
     }
-    return length === 0 ? undefined : { bytes: joined(parts, length), lines, told };
+    return length === 0 ? undefined : { bytes: joined(parts, length), lines, noticed };
   }
 
   /** The queue that holds the oldest line. */

@@ -9,6 +9,7 @@
  */
 import { BaseHandler, getLogger, type LevelName, LogLevels, type LogRecord, setup } from "@std/log";
 import { escapeUnsafe, safeJson } from "../base/text.ts";
+import { LOG_FLUSH_MS } from "../base/timing.ts";
 import { isContractLine } from "./contract_tokens.ts";
 import { type Importance, LineWriter } from "./line_writer.ts";
 
@@ -46,7 +47,7 @@ function formatValue(value: FieldValue): string {
   return PLAIN_VALUE.test(value) ? value : safeJson(value);
 }
 
-/** The text line of a record (no line feed). Levels other than info are told as a pair. */
+/** The text line of a record (no line feed). Levels other than info are written as a pair. */
 export function formatText(
   component: string,
   level: LogLevel,
@@ -78,8 +79,6 @@ const LEVEL_OF = new Map<string, LogLevel>(
   LOG_LEVELS.map((level) => [LEVEL_NAMES[level], level]),
 );
 
-/** How long an ending program waits for its last lines to be read, in milliseconds. */
-const FLUSH_MS = 1000;
 /** The spelling of records, as it was set up last. */
 let formatInUse: LogFormat = "text";
 
@@ -155,7 +154,7 @@ export function writeStderrLine(line: string): void {
 
 /** Resolves when every record is written, or after a second when nobody reads them. */
 export function flushLog(): Promise<void> {
-  return stderrLines.flush(FLUSH_MS);
+  return stderrLines.flush(LOG_FLUSH_MS);
 }
 
 /** A log for a component, e.g. `bolt-daemon` or `rendezvous`. */

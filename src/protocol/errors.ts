@@ -100,6 +100,6 @@ export class ProtocolError extends DaemonError {
 
 /** Our own program asked for a move that the protocol does not allow now. Nothing was sent. */
 export class MisuseError extends DaemonError {
-  /** Stable code. */
+  /** Stable, for programs; people read the message. */
   readonly code = "MISUSE";
 }

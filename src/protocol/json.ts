@@ -1,6 +1,9 @@
 /**
  * Reading untrusted JSON: values are `unknown` until a parser has looked at them.
  *
+ * A parsed document may own a `__proto__` key, or none of the keys that are looked for; `hasOwn`
+ * keeps both harmless.
+ *
  * @module
  */
 
@@ -20,4 +23,26 @@ export function parseJsonObject(text: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** An object's own field, or undefined. */
+export function field(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** A string field, or undefined when it is absent or not a string. */
+export function stringField(object: JsonObject, key: string): string | undefined {
+  const value = field(object, key);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A field that is a whole number from 0 to 2^53 - 1, or undefined. */
+export function countField(object: JsonObject, key: string): number | undefined {
+  const value = field(object, key);
+  return isCount(value) ? value : undefined;
+}
+
+/** Whether a value is a whole number from 0 to 2^53 - 1. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && typeof value === "number" && value >= 0;
 }

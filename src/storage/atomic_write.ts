@@ -1,13 +1,14 @@
 /**
  * Small files replaced whole or not at all: a temporary name in the same folder, fsync, rename,
- * fsync of the folder. What a killed write leaves behind is told by its name, and removed at start.
+ * fsync of the folder. What a killed write leaves behind is recognised by its name, and removed at
+ * start.
  *
  * @module
  */
 import { type FileStatus, type FileSystem, joinPath } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import type { KnownFolder } from "./known_folder.ts";
-import { writeAll } from "./whole_file.ts";
+import { writeFully } from "./whole_file.ts";
 
 const TEMPORARY = /^\.(.+)\.[0-9a-f]{16}\.tmp$/;
 
@@ -21,7 +22,7 @@ function temporaryName(name: string): string {
  * reads meanwhile, or after a crash at any instant, finds the old content or the new one. The
  * caller sees to it that no two writes of one name overlap.
  *
- * @returns What the file is told from another by, under the same name.
+ * @returns What distinguishes the file from another under the same name.
  * @throws {StorageError} `DISK_FULL`, `ACCESS_DENIED` or `IO_FAILED`; the old content stands, or,
  * when only the last fsync of the folder failed, either of the two. `FOLDER_CHANGED` when another
  * folder has taken the place of this one: what that one holds is not ours.
@@ -34,19 +35,19 @@ export async function writeAtomically(
 ): Promise<FileStatus> {
   const temporary = joinPath(folder.path, temporaryName(name));
   const path = joinPath(folder.path, name);
-  return await guarded(`write ${path}`, async () => {
+  return await withStorageErrors(`write ${path}`, async () => {
     await folder.checkUnchanged();
     let status: FileStatus;
     try {
       {
         using file = await fs.open(temporary, "create");
-        await writeAll(file, bytes);
+        await writeFully(file, bytes);
         await file.sync();
         status = await file.status();
       }
       await fs.rename(temporary, path);
     } catch (error) {
-      // The first failure is the one to tell; what stays behind is removed at the next start.
+      // The first failure is the one to report; what stays behind is removed at the next start.
       await fs.remove(temporary).catch(() => {});
       throw error;
     }
@@ -68,7 +69,7 @@ export async function removeLeftovers(
   folder: string,
   names: ReadonlySet<string>,
 ): Promise<number> {
-  return await guarded(`clean ${folder}`, async () => {
+  return await withStorageErrors(`clean ${folder}`, async () => {
     const found: string[] = [];
     for await (const entry of fs.names(folder)) {
       const written = TEMPORARY.exec(entry)?.[1];

@@ -18,7 +18,7 @@
 import { StorageError } from "../base/errors.ts";
 import { removeLeftovers } from "./atomic_write.ts";
 import { bareFolder, type FileSystem, joinPath } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import { KnownFolder } from "./known_folder.ts";
 import { LockFile } from "./lock_file.ts";
 import { checkPrivate, type OwnUid, ownUid } from "./private_path.ts";
@@ -63,17 +63,17 @@ async function privateFolder(fs: FileSystem, path: string, uid?: OwnUid): Promis
 export interface DataFolderOptions {
   /** Value of `--data-dir`. */
   readonly path: string;
-  /** Number of this process, told to whoever wants the same folder. @default {Deno.pid} */
+  /** Number of this process, shown to whoever wants the same folder. @default {Deno.pid} */
   readonly pid?: number;
 }
 
 /** A data folder that this process has locked. Disposing it frees the lock. */
 export class DataFolder implements Disposable {
-  /** The folder. */
+  /** Absolute path of the folder. */
   readonly path: string;
   /** Folder of the pins, private and existing. */
   readonly pinsPath: string;
-  /** The folder at {@linkcode DataFolder.path}, told from another in its place. */
+  /** The folder at {@linkcode DataFolder.path}, distinguished from another in its place. */
   readonly root: KnownFolder;
   /** The folder at {@linkcode DataFolder.pinsPath}, likewise. */
   readonly pins: KnownFolder;
@@ -108,7 +108,7 @@ export class DataFolder implements Disposable {
   static async open(fs: FileSystem, options: DataFolderOptions): Promise<DataFolder> {
     const path = bareFolder(options.path);
     const { pid = Deno.pid } = options;
-    return await guarded(`use the data folder ${path}`, async () => {
+    return await withStorageErrors(`use the data folder ${path}`, async () => {
       await privateFolder(fs, path);
       const uid = await ownUid(fs, path);
       await privateFolder(fs, path, uid);

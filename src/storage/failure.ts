@@ -1,5 +1,5 @@
 /**
- * From the platform's errors to ours: a stable code and a message that tells what to do.
+ * From the platform's errors to ours: a stable code and a message that says what to do.
  *
  * @module
  */
@@ -55,11 +55,11 @@ export function storageFailure(error: unknown, doing: string): DaemonError {
 }
 
 /**
- * The outcome of `work`, its failures as {@linkcode storageFailure} tells them.
+ * The outcome of `work`, its failures as {@linkcode storageFailure} words them.
  *
  * @throws {StorageError} When `work` fails.
  */
-export async function guarded<T>(doing: string, work: () => Promise<T>): Promise<T> {
+export async function withStorageErrors<T>(doing: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -16,9 +16,9 @@ export type FileKind = "file" | "folder" | "symlink" | "other";
 
 /** What is known of a file, in the units of the platform. */
 export interface FileStatus {
-  /** What it is. */
+  /** File, folder, link or something else. */
   readonly kind: FileKind;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
   /** Last change of the content, in milliseconds since 1970. */
   readonly mtimeMs: number;

@@ -16,7 +16,7 @@ import {
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import { readPrivateFile } from "./private_path.ts";
 
 const ADVICE = "put back a copy of it. To become a new identity on purpose, which every peer has " +
@@ -95,7 +95,7 @@ export async function openIdentity(
       new Uint8Array(bytes.buffer).fill(0);
     }
   }
-  if (await guarded(`look into ${folder.path}`, () => hasHistory(fs, folder))) {
+  if (await withStorageErrors(`look into ${folder.path}`, () => hasHistory(fs, folder))) {
     throw new StorageError(
       "IDENTITY_MISSING",
       `${path} is gone, but the folder has pins or a journal: ${ADVICE}`,

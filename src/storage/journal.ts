@@ -1,6 +1,6 @@
 /**
  * The transfer journal: an append-only file, one line for each change of a transfer, synced before
- * the change is told to anyone. Read whole at start; rewritten atomically with what is still
+ * the change is reported to anyone. Read whole at start; rewritten atomically with what is still
  * worth knowing when it grows.
  *
  * A torn last line is what a crash leaves, and is cut off. Damage anywhere else is no crash of
@@ -20,7 +20,7 @@ import {
   joinPath,
   type OpenFile,
 } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import {
   type ChainedLine,
   formatLine,
@@ -34,7 +34,7 @@ import {
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
-import { writeAll } from "./whole_file.ts";
+import { writeFully } from "./whole_file.ts";
 
 const LINE_FEED = 10;
 /** Changes that may wait for the disk. */
@@ -149,8 +149,8 @@ export class Journal implements Disposable {
     }
     const journal = new Journal(fs, folder.root, maxTransfers, contents);
     if (bytes === undefined) {
-      await guarded(`write ${path}`, () => journal.#rewrite(contents.records));
-    } else journal.#status = await guarded(`read ${path}`, () => fs.lstat(path));
+      await withStorageErrors(`write ${path}`, () => journal.#rewrite(contents.records));
+    } else journal.#status = await withStorageErrors(`read ${path}`, () => fs.lstat(path));
     return journal;
   }
 
@@ -184,7 +184,7 @@ export class Journal implements Disposable {
       records.set(recordKey(record), record);
       const line = formatLine(this.#sum, record);
       const fits = this.#length + line.bytes.length <= maxBytes(this.#maxTransfers);
-      await guarded(`write ${this.#path}`, async () => {
+      await withStorageErrors(`write ${this.#path}`, async () => {
         const file = dropped.length === 0 && fits ? await this.#appendable() : undefined;
         if (file === undefined) await this.#rewrite(records);
         else await this.#append(file, line);
@@ -235,7 +235,7 @@ export class Journal implements Disposable {
       // Takes away what a crash or a failed write left of a line.
       await file.truncate(this.#length);
       await file.seek(this.#length);
-      await writeAll(file, line.bytes);
+      await writeFully(file, line.bytes);
       await file.sync();
       await this.#folder.checkUnchanged();
     } catch (error) {

@@ -9,7 +9,8 @@
  */
 import { createHash } from "node:crypto";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
-import { hasExactly, isCount, isObject, type JsonObject } from "./strict_json.ts";
+import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
+import { hasExactly } from "./strict_json.ts";
 import { isIdentity } from "./trust_file.ts";
 
 const DIRECTIONS = ["send", "receive"] as const;
@@ -52,9 +53,9 @@ export interface TransferRecord {
   readonly savedAs: string | null;
   /** Bytes of the whole file. */
   readonly size: number;
-  /** SHA-256 of the file, 64 lower-case hex digits; null when it was not told. */
+  /** SHA-256 of the file, 64 lower-case hex digits; null when it is not known. */
   readonly hash: string | null;
-  /** Where it stands. */
+  /** Its state, as the journal spells it. */
   readonly state: JournalState;
   /** Bytes sent, or received and written. */
   readonly bytes: number;
@@ -129,10 +130,10 @@ function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord 
 
 /** Whether a value is a record as the journal may hold it. */
 export function isTransferRecord(value: unknown): value is TransferRecord {
-  return isObject(value) && isRecordShape(value);
+  return isJsonObject(value) && isRecordShape(value);
 }
 
-/** What tells records apart: another state of the same transfer has the same key. */
+/** What distinguishes records: another state of the same transfer has the same key. */
 export function recordKey(
   record: Pick<TransferRecord, "transferId" | "direction" | "peer">,
 ): string {
@@ -149,7 +150,7 @@ export const JOURNAL_HEADER = { version: 1 } as const;
 export interface ChainedLine {
   /** With its line feed; at most {@linkcode MAX_LINE_BYTES}. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** 16 hex digits. */
+  /** Checksum over this entry and those before, 16 hex digits. */
   readonly sum: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A folder that is told from any other that is put in its place, by device and inode.
+ * A folder that is distinguished from any other put in its place, by device and inode.
  *
  * Deno has no calls relative to an open folder, so whoever writes in one looks before and after.
  *

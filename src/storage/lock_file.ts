@@ -5,8 +5,8 @@
  */
 import { StorageError } from "../base/errors.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
-import { readFully, writeAll } from "./whole_file.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { readFully, writeFully } from "./whole_file.ts";
 
 const HOLDER = /^([1-9]\d{0,9})\n$/;
 
@@ -35,7 +35,7 @@ export class LockFile implements Disposable {
    * @throws {StorageError} `FOLDER_LOCKED`, with the holder's number; or a failure of the file.
    */
   static async acquire(fs: FileSystem, path: string, pid: number): Promise<LockFile> {
-    return await guarded(`lock ${path}`, async () => {
+    return await withStorageErrors(`lock ${path}`, async () => {
       const seen = await unlessMissing(fs.lstat(path));
       if (seen !== undefined && seen.kind !== "file") {
         throw new StorageError(
@@ -53,7 +53,7 @@ export class LockFile implements Disposable {
           );
         }
         await file.truncate(0);
-        await writeAll(file, new TextEncoder().encode(`${pid}\n`));
+        await writeFully(file, new TextEncoder().encode(`${pid}\n`));
         return new LockFile(file);
       } catch (error) {
         file[Symbol.dispose]();

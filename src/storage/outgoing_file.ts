@@ -13,7 +13,7 @@ import {
   isSameFile,
   type OpenFile,
 } from "./file_system.ts";
-import { guarded } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import { readFully } from "./whole_file.ts";
 
 /** Most bytes of a file: the wire format's bound (`protocol/transfer/limits.ts`). */
@@ -23,7 +23,7 @@ export const HASH_BUFFER_BYTES: number = 256 * 1024;
 
 /** A file as it was when it was offered. */
 export interface SourceFile {
-  /** Where it is. */
+  /** Absolute path. */
   readonly path: string;
   /** What it was; `size` is what is offered. */
   readonly status: FileStatus;
@@ -96,7 +96,7 @@ function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_BYTES): vo
  * `ACCESS_DENIED` or `IO_FAILED`, each with its own sentence.
  */
 export async function checkSource(fs: FileSystem, path: string): Promise<number> {
-  return await guarded(`read ${path}`, async () => {
+  return await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
     checkSize(path, status);
@@ -118,7 +118,7 @@ export async function inspectSource(
 ): Promise<SourceFile> {
   const { signal, maxBytes, onHashed } = options;
   signal?.throwIfAborted();
-  const source = await guarded(`read ${path}`, async () => {
+  const source = await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
     checkSize(path, status, maxBytes);
@@ -177,7 +177,7 @@ export class OutgoingFile implements Disposable {
     source: SourceFile,
     chunkSize: number,
   ): Promise<OutgoingFile> {
-    return await guarded(`read ${source.path}`, async () => {
+    return await withStorageErrors(`read ${source.path}`, async () => {
       const { file, status } = await openRegular(fs, source.path);
       if (!differs(source.status, status)) return new OutgoingFile(source, file, chunkSize);
       file[Symbol.dispose]();
@@ -199,7 +199,7 @@ export class OutgoingFile implements Disposable {
     }
     const offset = index * this.#chunkSize;
     const chunk = this.#buffer.subarray(0, Math.min(this.#chunkSize, status.size - offset));
-    return await guarded(`read ${path}`, async () => {
+    return await withStorageErrors(`read ${path}`, async () => {
       if (this.#position !== offset) await this.#file.seek(offset);
       // Unknown until the read has ended well.
       this.#position = -1;

@@ -1,12 +1,12 @@
 /**
  * Files and folders that nobody but the daemon's user may touch: kind, owner and permission bits
- * are checked, never mended, because a too open secret may be known already.
+ * are checked, never changed, because a too open secret may be known already.
  *
  * @module
  */
 import { StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { type FileStatus, type FileSystem, isSameFile, joinPath } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import { readBounded } from "./whole_file.ts";
 
 /** Who runs the daemon: the owner's number of what it makes; null where there are none. */
@@ -22,7 +22,7 @@ export async function ownUid(fs: FileSystem, folder: string): Promise<OwnUid> {
   if (!fs.hasModes) return null;
   const random = crypto.getRandomValues(new Uint8Array(8));
   const probe = joinPath(folder, `.owner.${random.toHex()}.tmp`);
-  return await guarded(`write in ${folder}`, async () => {
+  return await withStorageErrors(`write in ${folder}`, async () => {
     try {
       using file = await fs.open(probe, "create");
       return (await file.status()).uid;
@@ -88,7 +88,7 @@ export async function readPrivateFile(
   const refuse = (what: string): never => {
     throw new StorageError(rules.invalid, `${path} ${what}: ${rules.advice}`);
   };
-  return await guarded(`read ${path}`, async () => {
+  return await withStorageErrors(`read ${path}`, async () => {
     const seen = await unlessMissing(fs.lstat(path));
     if (seen === undefined) return undefined;
     if (seen.kind !== "file") return refuse("is not a regular file");

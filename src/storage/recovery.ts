@@ -5,7 +5,7 @@
  */
 import { isFinal } from "../base/transfer_states.ts";
 import { type FileSystem, isSameFile } from "./file_system.ts";
-import { guarded, unlessMissing } from "./failure.ts";
+import { unlessMissing, withStorageErrors } from "./failure.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
 import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";
@@ -89,7 +89,7 @@ export async function recoverTransfers(
     if (isFinal(record.state) && !record.hasPart) continue;
     const { transferId, direction, state } = record;
     const savedAs = state === "publishing"
-      ? await guarded(`look into ${inbox.path}`, async () => {
+      ? await withStorageErrors(`look into ${inbox.path}`, async () => {
         return await isPublished(fs, inbox, record)
           ? record.savedAs
           : await publishAgain(fs, journal, inbox, record);

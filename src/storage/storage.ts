@@ -44,7 +44,7 @@ export interface Storage extends Disposable {
   readonly folder: DataFolder;
   /** The daemon's identity; its secret is zeroed when this is disposed. */
   readonly identity: IdentityKeyPair;
-  /** Pins. */
+  /** The pinned decisions about peers. */
   readonly trust: TrustStore;
   /** Transfers, past ones too. */
   readonly journal: Journal;

@@ -5,13 +5,7 @@
  * @module
  */
 
-/** A JSON object, its members not yet looked at. */
-export type JsonObject = { readonly [key: string]: unknown };
-
-/** Whether a value is a JSON object (no array, no null). */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+import type { JsonObject } from "../protocol/json.ts";
 
 /** Whether `value` has the keys `required`, and no others but `optional`. */
 export function hasExactly(
@@ -22,11 +16,6 @@ export function hasExactly(
   const keys = Object.keys(value);
   return required.every((key) => Object.hasOwn(value, key)) &&
     keys.every((key) => required.includes(key) || optional.includes(key));
-}
-
-/** Whether a value is a whole number from 0 up that JSON carries exactly. */
-export function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** The value of UTF-8 JSON text, or undefined when it is neither. */

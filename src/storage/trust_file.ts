@@ -9,7 +9,8 @@
  */
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import { type PinnedDecision, pinnedDecision } from "../vocabulary/policies.ts";
-import { hasExactly, isCount, isObject, parseJson } from "./strict_json.ts";
+import { isCount, isJsonObject } from "../protocol/json.ts";
+import { hasExactly, parseJson } from "./strict_json.ts";
 
 /** Who was last seen behind a peer code. */
 export interface KnownPeer {
@@ -23,7 +24,7 @@ export interface KnownPeer {
 
 /** What `peers.json` holds. */
 export interface KnownPeers {
-  /** By peer code. */
+  /** What is known of each peer, by peer code. */
   readonly codes: ReadonlyMap<string, KnownPeer>;
   /** Identities whose offers need no `accept`. */
   readonly autoAccept: ReadonlySet<string>;
@@ -48,7 +49,7 @@ function isDecision(value: unknown): value is PinnedDecision {
   return typeof value === "string" && pinnedDecision.parse(value) !== undefined;
 }
 
-/** How often a key occurs twice is not told by JSON.parse; the last one would win silently. */
+/** JSON.parse does not report a key that occurs twice; the last one would win silently. */
 function countKeys(bytes: Uint8Array, key: string): number {
   const text = new TextDecoder().decode(bytes);
   return text.match(new RegExp(`"${key}"\\s*:`, "g"))?.length ?? 0;
@@ -61,15 +62,15 @@ function countKeys(bytes: Uint8Array, key: string): number {
  */
 export function parseTrust(bytes: Uint8Array): ReadonlyMap<string, PinnedDecision> | string {
   const value = parseJson(bytes);
-  if (!isObject(value)) return "is not a JSON object";
+  if (!isJsonObject(value)) return "is not a JSON object";
   if (value["version"] !== 1) return "has an unknown version (1 is known)";
   const { peers } = value;
-  if (!hasExactly(value, ["version", "peers"]) || !isObject(peers)) {
+  if (!hasExactly(value, ["version", "peers"]) || !isJsonObject(peers)) {
     return "has members other than version and peers";
   }
   const pins = new Map<string, PinnedDecision>();
   for (const [identity, decision] of Object.entries(peers)) {
-    if (!isIdentity(identity) || !isDecision(decision)) return "has an entry that is no pin";
+    if (!isIdentity(identity) || !isDecision(decision)) return "has an entry that is not a pin";
     pins.set(identity, decision);
   }
   if (countKeys(bytes, "[0-9a-f]{64}") !== pins.size) return "names an identity twice";
@@ -86,7 +87,7 @@ export function formatTrust(pins: ReadonlyMap<string, PinnedDecision>): Uint8Arr
 }
 
 function isKnownPeer(value: unknown): value is KnownPeer {
-  return isObject(value) && hasExactly(value, ["identity", "deviceName", "seenAt"]) &&
+  return isJsonObject(value) && hasExactly(value, ["identity", "deviceName", "seenAt"]) &&
     isIdentity(value["identity"]) && isCount(value["seenAt"]) &&
     typeof value["deviceName"] === "string" && value["deviceName"].length <= MAX_DEVICE_NAME;
 }
@@ -98,19 +99,19 @@ function isKnownPeer(value: unknown): value is KnownPeer {
  */
 export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   const value = parseJson(bytes);
-  if (!isObject(value)) return "is not a JSON object";
+  if (!isJsonObject(value)) return "is not a JSON object";
   if (value["version"] !== 1) return "has an unknown version (1 is known)";
   const { codes, autoAccept } = value;
   if (
-    !hasExactly(value, ["version", "codes", "autoAccept"]) || !isObject(codes) ||
+    !hasExactly(value, ["version", "codes", "autoAccept"]) || !isJsonObject(codes) ||
     !Array.isArray(autoAccept)
   ) return "has members other than version, codes and autoAccept";
   const known = new Map<string, KnownPeer>();
   for (const [code, peer] of Object.entries(codes)) {
-    if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is no peer";
+    if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is not a peer";
     known.set(code, peer);
   }
-  if (!autoAccept.every(isIdentity)) return "has an auto-accept that is no identity";
+  if (!autoAccept.every(isIdentity)) return "has an auto-accept that is not an identity";
   return { codes: known, autoAccept: new Set(autoAccept) };
 }
 

@@ -41,7 +41,7 @@ const MAX_ENTRY_BYTES = 2048;
 export interface PinnedPeer {
   /** Identity key, 64 lower-case hex digits. */
   readonly identity: string;
-  /** What was decided. */
+  /** The pinned decision. */
   readonly decision: PinnedDecision;
   /** Codes it was approved with, oldest first; empty for a denied peer. */
   readonly codes: readonly string[];
@@ -187,7 +187,8 @@ export class TrustStore {
    *
    * @throws {StorageError} `NAME_TAKEN` when the code is bound to another key, which only
    * {@linkcode TrustStore.replace} may change; `STORE_FULL`; or a failure to write, after which
-   * the identity is not allowed, and its code may be bound (calling again, or forget, mends that).
+   * the identity is not allowed, and its code may be bound (calling again, or forget, repairs
+   * that).
    */
   allow(peer: SeenPeer): Promise<void> {
     return this.#serial.run(async () => {

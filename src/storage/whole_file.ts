@@ -11,10 +11,12 @@ import type { OpenFile } from "./file_system.ts";
  *
  * @throws {StorageError} `IO_FAILED` when a write takes nothing; else the platform's error.
  */
-export async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void> {
+export async function writeFully(file: OpenFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const count = await file.write(bytes.subarray(done));
-    if (count <= 0) throw new StorageError("IO_FAILED", "the disk took none of a write; check it");
+    if (count <= 0) {
+      throw new StorageError("IO_FAILED", "the disk accepted no byte of a write; check the disk");
+    }
     done += count;
   }
 }

@@ -5,11 +5,11 @@
  */
 import { TransportError } from "../base/errors.ts";
 import type { Channel, ChannelEnd, ChannelMessage, CloseOptions, WaitOptions } from "./channel.ts";
-import { byteLength, Inbox, type InboxOptions } from "./inbox.ts";
+import { byteLength, ReceiveBuffer, type ReceiveBufferOptions } from "./receive_buffer.ts";
 import { SendWindow, type SendWindowOptions } from "./send_window.ts";
 
 /** Options of a {@linkcode BaseChannel}. */
-export interface BaseChannelOptions extends InboxOptions, SendWindowOptions {
+export interface BaseChannelOptions extends ReceiveBufferOptions, SendWindowOptions {
   /** The label that the offerer gave it. */
   readonly label: string;
   /** Largest message that both sides take, in bytes. */
@@ -24,7 +24,7 @@ export abstract class BaseChannel implements Channel {
   readonly maxMessageSize: number;
   /** See {@linkcode Channel.closed}. */
   readonly closed: Promise<ChannelEnd>;
-  readonly #inbox: Inbox;
+  readonly #buffer: ReceiveBuffer;
   readonly #window: SendWindow;
   readonly #ended = Promise.withResolvers<ChannelEnd>();
   #end: ChannelEnd | undefined;
@@ -34,7 +34,7 @@ export abstract class BaseChannel implements Channel {
   constructor(options: BaseChannelOptions) {
     this.label = options.label;
     this.maxMessageSize = options.maxMessageSize;
-    this.#inbox = new Inbox(options);
+    this.#buffer = new ReceiveBuffer(options);
     this.#window = new SendWindow(options);
     this.closed = this.#ended.promise;
   }
@@ -81,7 +81,7 @@ export abstract class BaseChannel implements Channel {
 
   /** See {@linkcode Channel.receive}. */
   receive(options: WaitOptions = {}): Promise<ChannelMessage | undefined> {
-    return this.#inbox.receive(options);
+    return this.#buffer.receive(options);
   }
 
   /** Iterates {@linkcode receive}. */
@@ -104,7 +104,7 @@ export abstract class BaseChannel implements Channel {
     if (first === undefined) return await (this.#closing = this.#close(options));
     // Who does not want to wait ends the wait of who came before.
     if (options.graceful === false) this.end({ by: "local" });
-    // That it was given up was told to whoever began it: nothing is left of the channel.
+    // Whoever gave it up knows that already: nothing is left of the channel.
     await first.catch(() => {});
   }
 
@@ -117,14 +117,14 @@ export abstract class BaseChannel implements Channel {
   end(end: ChannelEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#inbox.end(end);
+    this.#buffer.end(end);
     this.#window.fail(closedError(end));
     this.#ended.resolve(end);
   }
 
   /** A message of the peer's came in; one that finds no room ends the channel. */
   protected deliver(message: ChannelMessage): void {
-    if (this.#end !== undefined || message.length === 0 || this.#inbox.push(message)) return;
+    if (this.#end !== undefined || message.length === 0 || this.#buffer.push(message)) return;
     const error = new TransportError(
       "RECEIVE_OVERFLOW",
       "the peer sent faster than its messages were read and did not stop; the channel is closed",

@@ -15,7 +15,7 @@ export type ChannelMessage = string | Uint8Array<ArrayBuffer>;
 export interface ChannelEnd {
   /** Who ended it: this side, the peer, or a failure of the path between. */
   readonly by: "local" | "remote" | "failure";
-  /** What failed. */
+  /** The failure that ended it; absent after an orderly close. */
   readonly error?: TransportError;
 }
 

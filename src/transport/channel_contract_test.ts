@@ -3,12 +3,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DeadlineError, TransportError } from "../base/errors.ts";
 import { Deadline } from "../base/deadline.ts";
 import type { Channel, ChannelMessage } from "./channel.ts";
-import type { InboxOptions } from "./inbox.ts";
+import type { ReceiveBufferOptions } from "./receive_buffer.ts";
 import { memoryPair } from "./testing/memory_channel.ts";
 import type { SendWindowOptions } from "./send_window.ts";
 import { createConnector } from "./webrtc/connector.ts";
 
-type Bounds = InboxOptions & SendWindowOptions;
+type Bounds = ReceiveBufferOptions & SendWindowOptions;
 type MakePair = (bounds: Bounds, signal: AbortSignal) => Promise<[Channel, Channel]>;
 
 const IMPLEMENTATIONS: Record<string, MakePair> = {

@@ -9,7 +9,7 @@ import type { WaitOptions } from "./channel.ts";
 
 /**
  * What a channel keeps of what was sent, in bytes that the peer has not acknowledged: docs/
- * DAEMON_CONTRACT.md tells it.
+ * DAEMON_CONTRACT.md states it.
  */
 export const SEND_WINDOW = {
   /** At or above it a sender waits: no more is kept than this and one message. */

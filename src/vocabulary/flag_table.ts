@@ -8,7 +8,7 @@ import type { ValueKind } from "./value_kind.ts";
 
 /** A flag with a value. Its name is the option's, with hyphens: `maxPeers` is `--max-peers`. */
 export interface FlagEntry {
-  /** What it takes. */
+  /** How its value is parsed, and what is expected. */
   readonly kind: ValueKind<unknown>;
   /** Its value where it is not given; absent: none. */
   readonly default?: unknown;

@@ -5,6 +5,7 @@
  * @module
  */
 import { shownUrl } from "../base/shown_url.ts";
+import { PHASE_MS } from "../base/timing.ts";
 import { NETWORK_SCOPES, type NetworkScope } from "../protocol/network_scope/scope.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
@@ -43,7 +44,7 @@ export const phaseTimeoutSecs: WholeNumber = wholeNumber(1, MAX_TIMEOUT_SECS, "s
 
 /** The URL of a rendezvous server, in the normal form of the URL standard. */
 export const rendezvousUrl: ValueKind<string> = {
-  takes: "a ws:// or wss:// URL without user name or fragment",
+  expects: "a ws:// or wss:// URL without user name or fragment",
   shown: shownUrl,
   parse(text) {
     const url = URL.parse(text);
@@ -61,7 +62,7 @@ export const roomOrSession: ValueKind<string> = textThat(
 
 /** A peer code, as the rendezvous server has it: without hyphens. */
 export const peerCode: ValueKind<PeerCode> = {
-  takes: "1 to 16 ASCII letters and digits (hyphens are dropped)",
+  expects: "1 to 16 ASCII letters and digits (hyphens are dropped)",
   parse: normalizePeerCode,
 };
 
@@ -70,7 +71,7 @@ export const CODES_MUST_DIFFER = "is also the other peer's code: they must diffe
 
 /** The short authentication string that people compare, in upper case; people write spaces in it. */
 export const sas: ValueKind<string> = {
-  takes: "six hexadecimal digits, as in A1B2C3",
+  expects: "six hexadecimal digits, as in A1B2C3",
   parse(text) {
     const bare = text.replaceAll(" ", "").toUpperCase();
     return /^[0-9A-F]{6}$/.test(bare) ? bare : undefined;
@@ -82,5 +83,5 @@ export const SESSION_DEFAULTS = {
   signal: "file",
   signalOwner: "any",
   networkScope: "lan",
-  phaseTimeoutSecs: 30,
+  phaseTimeoutSecs: PHASE_MS / 1000,
 } as const;

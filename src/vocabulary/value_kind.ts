@@ -7,8 +7,8 @@
 
 /** A kind of value. */
 export interface ValueKind<T> {
-  /** What it takes, so that "--flag takes" and "must be" can stand before it. */
-  readonly takes: string;
+  /** What is expected, so that "--flag takes" and "must be" can stand before it. */
+  readonly expects: string;
   /** The value in its normal form; undefined when the text is no such value. */
   readonly parse: (text: string) => T | undefined;
   /** A refused text as it may be shown, where it may hold a secret. @default {the text itself} */
@@ -36,7 +36,7 @@ export type ValueOf<K> = K extends ValueKind<infer T> ? T : never;
 export function oneOf<const T extends string>(choices: readonly T[]): Choice<T> {
   return {
     choices,
-    takes: `one of ${choices.join(", ")}`,
+    expects: `one of ${choices.join(", ")}`,
     parse: (text) => choices.find((choice) => choice === text),
   };
 }
@@ -53,7 +53,7 @@ export function wholeNumber(min: number, max: number, unit = ""): WholeNumber {
   return {
     min,
     max,
-    takes: `a whole number${of} from ${min} to ${max}`,
+    expects: `a whole number${of} from ${min} to ${max}`,
     parse(text) {
       const number = digits.test(text) ? Number(text) : NaN;
       return number >= min && number <= max ? number : undefined;
@@ -62,8 +62,8 @@ export function wholeNumber(min: number, max: number, unit = ""): WholeNumber {
 }
 
 /** The kind of texts that a rule lets pass as they are. */
-export function textThat(takes: string, passes: (text: string) => boolean): ValueKind<string> {
-  return { takes, parse: (text) => passes(text) ? text : undefined };
+export function textThat(expects: string, passes: (text: string) => boolean): ValueKind<string> {
+  return { expects, parse: (text) => passes(text) ? text : undefined };
 }
 
 /** Any text at all. */

@@ -38,8 +38,8 @@ async function nextArrives(pair: Pair): Promise<void> {
 
 for (
   const [what, filename, why] of [
-    ["that shows nothing", "\u3164\u2800", "it has nothing that shows"],
-    ["of eighty blanks", " ".repeat(80), "it has nothing that shows"],
+    ["that shows nothing", "\u3164\u2800", "it has no visible character"],
+    ["of eighty blanks", " ".repeat(80), "it has no visible character"],
   ] as const
 ) {
   Deno.test(`auto-accept, a name ${what}: refused at once, with the reason on both sides`, async () => {
@@ -124,7 +124,9 @@ Deno.test("the receiver's log says which file was refused, whose, and why", asyn
   await bob.run.said("a file could not be received");
   const line = bob.run.stderr.split("\n").find((one) => one.includes("could not be received")) ??
     "";
-  for (const part of [transfer.transferId, toAlice, "NAME_REFUSED", "it has nothing that shows"]) {
+  for (
+    const part of [transfer.transferId, toAlice, "NAME_REFUSED", "it has no visible character"]
+  ) {
     assertStringIncludes(line, part);
   }
   assert(!line.includes("\u3164"));

@@ -22,7 +22,7 @@ export interface ConnectParts<Ours extends Disposable, Theirs> {
   readonly route: Route<Ours, Theirs>;
   /** Begins waits, each with a deadline. */
   readonly phases: Phases;
-  /** Told what happens. */
+  /** Called with what happens. */
   readonly observer: ConnectObserver;
   /**
    * Makes what is ours in a description beside the connection itself, such as keys. Called once for
@@ -40,7 +40,7 @@ export interface Connected<Ours extends Disposable, Theirs>
   extends Omit<RemoteDescription<Theirs>, "bundle"> {
   /** The channel. */
   readonly channel: Channel;
-  /** What of ours the peer was told for this connection and no other. */
+  /** What of ours the peer was sent for this connection and no other. */
   readonly ours: Ours;
 }
 
@@ -71,8 +71,8 @@ export async function connect<Ours extends Disposable, Theirs>(
     const channel = await unlessReplaced(attempt, exchange, wait.signal);
     if (channel !== undefined) {
       made.move(); // ours go with the channel
-      const { bundle: _, ...told } = attempt.remote;
-      return { channel, ours, ...told };
+      const { bundle: _, ...theirs } = attempt.remote;
+      return { channel, ours, ...theirs };
     }
     observer.warn(REPLACED[role]);
   }

@@ -13,7 +13,7 @@ import type { Role } from "../../vocabulary/session_values.ts";
 export interface LocalDescription<Ours> {
   /** What the connection is made of, candidates gathered. */
   readonly bundle: SignalBundle;
-  /** What was made for this attempt alone, e.g. its keys; what of it is told, the route knows. */
+  /** What was made for this attempt alone, e.g. its keys; the route knows what of it is sent. */
   readonly ours: Ours;
 }
 
@@ -21,7 +21,7 @@ export interface LocalDescription<Ours> {
 export interface RemoteDescription<Theirs> {
   /** What the connection is made of, with the candidates known so far. */
   readonly bundle: SignalBundle;
-  /** What the peer tells beside that, e.g. its keys. */
+  /** What the peer sends beside that, e.g. its keys. */
   readonly theirs: Theirs;
   /** The code that the peer has at the rendezvous server; absent where there is none. */
   readonly peerCode?: PeerCode;
@@ -49,7 +49,7 @@ export interface ExchangeParts {
   readonly role: Role;
   /** Begins the waits that come before the first offer. */
   readonly phases: Phases;
-  /** Told what happens. */
+  /** Called with what happens. */
   readonly observer: ConnectObserver;
   /** Takes what has to be released when the exchange is over. */
   readonly resources: AsyncDisposableStack;

@@ -25,13 +25,15 @@ import type { TextSchema } from "./file_route.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
 import type { LocalDescription, RemoteDescription } from "./route.ts";
 
-/** What a session makes for one attempt, as far as its descriptions tell of it. */
+/** What a session makes for one attempt, as far as its descriptions contain it. */
 export interface SessionMaterial {
   /** Our half of the connection's keys. */
   readonly publicKey: EphemeralPublicKey;
 }
 
-/** Descriptions as text, for files; they tell what no server does: code and name of the sender. */
+/**
+ * Descriptions as text, for files; they contain what no server adds: code and name of the sender.
+ */
 export function webText(
   { self, deviceName }: { readonly self: PeerCode; readonly deviceName: string },
 ): TextSchema<SessionMaterial, WebDescription> {
@@ -56,7 +58,7 @@ export function webText(
 
 /** Options of {@linkcode webV1}. */
 export interface WebV1Options {
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** The only peer that is listened to. */
   readonly remote: PeerCode;

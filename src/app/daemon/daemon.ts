@@ -28,7 +28,7 @@ import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts"
 import { TransferService } from "./transfers/transfer_service.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
-import { PairingDesk } from "./trust/pairing_desk.ts";
+import { PairingRequests } from "./trust/pairing_requests.ts";
 
 const log = logFor("bolt-daemon");
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
@@ -49,7 +49,7 @@ export interface DaemonParts {
 
 /** How the daemon ended. */
 export type DaemonEnd =
-  /** Every transfer had ended, or was cancelled and its peer has taken that. */
+  /** Every transfer had ended, or was cancelled and its peer has confirmed that. */
   | { readonly kind: "graceful" }
   /** By a second request, or with transfers left: what the operator is to know. */
   | { readonly kind: "forced"; readonly message: string };
@@ -65,7 +65,7 @@ export class Daemon {
   readonly #slots: Slots;
   readonly #registry: TransferRegistry;
   readonly #transfers: TransferService;
-  readonly #pairings: PairingDesk;
+  readonly #pairings: PairingRequests;
   readonly #gatekeeper: Gatekeeper;
   readonly #sessions: Sessions;
   readonly #startedAt = new Date();
@@ -91,7 +91,7 @@ export class Daemon {
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
       pathOf: (savedAs) => inbox.pathOf(savedAs),
-      takenBy: (sessionId) => this.#sessions.takenBy(sessionId),
+      confirmedBy: (sessionId) => this.#sessions.confirmedBy(sessionId),
     });
     this.#registry.logRecovered(storage.recovered);
     this.#transfers = new TransferService({
@@ -110,10 +110,10 @@ export class Daemon {
       now,
       log,
     });
-    this.#pairings = new PairingDesk({ events, now });
+    this.#pairings = new PairingRequests({ events, now });
     this.#gatekeeper = new Gatekeeper({
       trust,
-      desk: this.#pairings,
+      pairings: this.#pairings,
       policy: options.pairingPolicy,
       events,
       log,
@@ -124,7 +124,7 @@ export class Daemon {
       selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
-      takeMs: options.shutdownTimeoutSecs * 1000,
+      confirmMs: options.shutdownTimeoutSecs * 1000,
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,
@@ -144,7 +144,7 @@ export class Daemon {
   }
 
   /**
-   * Runs a daemon until it is told to stop.
+   * Runs a daemon until it is to stop.
    *
    * @param options What the operator chose.
    * @param parts What the entry gives.
@@ -236,18 +236,18 @@ export class Daemon {
   }
 
   /**
-   * Cancels every transfer and waits until its peer has taken that, or until the signal aborts.
+   * Cancels every transfer and waits until its peer has confirmed that, or until the signal aborts.
    *
    * @returns The transfers that have not ended. They stay in the journal as they are, so that the
-   * next start tells them as interrupted.
+   * next start reports them as interrupted.
    */
   async #endTransfers(signal: AbortSignal): Promise<readonly TransferEntry[]> {
     let givenUp = false;
     const queuedEnded = this.#transfers.stop("the daemon is stopping");
     this.#registry.holdEnds(async ({ progress }) =>
-      await (this.#sessions.takenBy(progress.sessionId) ?? true) && !givenUp
+      await (this.#sessions.confirmedBy(progress.sessionId) ?? true) && !givenUp
     );
-    this.#scheduler.stop().catch(() => {}); // its work tells of its failures itself
+    this.#scheduler.stop().catch(() => {}); // its work reports its failures itself
     const ended = (async () => {
       const deaf = await this.#sessions.cancelTransfers(signal);
       await queuedEnded;
@@ -261,7 +261,7 @@ export class Daemon {
 
   #judge(left: readonly TransferEntry[]): DaemonEnd {
     for (const { facts, progress } of left) {
-      log.warn("a transfer is left: its peer has not taken its end", {
+      log.warn("a transfer is left: its peer has not confirmed that it ended", {
         transfer: facts.transferId,
         peer: facts.identity,
         state: progress.state,
@@ -280,8 +280,8 @@ export class Daemon {
       ? ["1 transfer is left whose peer has", "it"]
       : [`${count} transfers are left whose peers have`, "them"];
     const { shutdownTimeoutSecs } = this.#options;
-    return `${left} not taken the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
-      `the next start tells ${them} as interrupted`;
+    return `${left} not confirmed the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
+      `the next start reports ${them} as interrupted`;
   }
 
   #status(): Status {

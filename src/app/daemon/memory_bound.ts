@@ -1,5 +1,5 @@
 /**
- * What the daemon may take of memory at most, computed from its own bounds: it is told in
+ * What the daemon may take of memory at most, computed from its own bounds: it is shown in
  * docs/OPERATIONS.md, and a start whose bounds together pass `--max-memory` is refused. Pure.
  *
  * @module
@@ -15,11 +15,11 @@ import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
-import { MAX_UNREAD_BYTES } from "../../transport/inbox.ts";
+import { MAX_UNREAD_BYTES } from "../../transport/receive_buffer.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
-import { MAX_KEPT_BYTES as ASSEMBLY_BYTES } from "../../transport/webrtc/fast/assembly.ts";
+import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/fast/assembly.ts";
 import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.ts";
-import { MAX_KEPT_BYTES as SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
+import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
@@ -47,11 +47,11 @@ export const MEMORY_PARTS = {
     /** Messages that wait to be read, and the one that is worked on. */
     unread: MAX_UNREAD_BYTES + MAX_FRAME_BYTES,
     /** What came out of order, and the array in which messages are put together. */
-    unordered: RECEIVE_WINDOW_BYTES + ASSEMBLY_BYTES,
+    unordered: RECEIVE_WINDOW_BYTES + MAX_KEPT_ASSEMBLY_BYTES,
     /** Sent and not acknowledged: the window, which the last message may pass. */
     unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
     /** Memory of messages that is kept to be used again. */
-    spare: SPARE_BYTES,
+    spare: MAX_SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
     unsent: MAX_WAITING_CHARS,
     /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */

@@ -31,7 +31,7 @@ import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
 import type { TransferService } from "./transfers/transfer_service.ts";
 import type { Gatekeeper } from "./trust/gatekeeper.ts";
-import type { PairingDesk } from "./trust/pairing_desk.ts";
+import type { PairingRequests } from "./trust/pairing_requests.ts";
 
 /** The parts that do the work. */
 export interface OperationsParts {
@@ -39,15 +39,15 @@ export interface OperationsParts {
   readonly status: () => Status;
   /** Begins the shutdown. */
   readonly stop: (force: boolean) => void;
-  /** Sessions. */
+  /** The sessions of this run. */
   readonly sessions: Sessions;
-  /** Pins. */
+  /** The pinned decisions about peers. */
   readonly trust: TrustStore;
   /** Who was met, and decisions about them. */
   readonly gatekeeper: Gatekeeper;
-  /** Pairing requests. */
-  readonly pairings: PairingDesk;
-  /** Transfers. */
+  /** The pairing requests of this run. */
+  readonly pairings: PairingRequests;
+  /** All transfers that are remembered, ended ones too. */
   readonly registry: TransferRegistry;
   /** What is done with transfers. */
   readonly transfers: TransferService;
@@ -77,30 +77,30 @@ class Operations implements DaemonOperations {
   }
 
   pair(request: PairRequest): Promise<SessionView> {
-    return now(() => this.#parts.sessions.pair(request));
+    return Promise.try(() => this.#parts.sessions.pair(request));
   }
 
   listSessions(): Promise<SessionView[]> {
-    return now(() => this.#parts.sessions.list());
+    return Promise.try(() => this.#parts.sessions.list());
   }
 
   getSession(sessionId: string): Promise<SessionView> {
-    return now(() => this.#parts.sessions.get(sessionId));
+    return Promise.try(() => this.#parts.sessions.get(sessionId));
   }
 
   closeSession(sessionId: string): Promise<SessionView> {
-    return now(() => this.#parts.sessions.close(sessionId));
+    return Promise.try(() => this.#parts.sessions.close(sessionId));
   }
 
   listPeers(): Promise<PeerView[]> {
     const { trust, gatekeeper } = this.#parts;
     const pinned = trust.list().map(({ identity }) => identity);
     const known = new Set([...pinned, ...gatekeeper.met.keys()]);
-    return now(() => [...known].map((identity) => this.#peer(identity)));
+    return Promise.try(() => [...known].map((identity) => this.#peer(identity)));
   }
 
   getPeer(identity: string): Promise<PeerView> {
-    return now(() => {
+    return Promise.try(() => {
       const { trust, gatekeeper } = this.#parts;
       const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
       if (!isKnown) throw peerNotFound();
@@ -134,11 +134,11 @@ class Operations implements DaemonOperations {
   }
 
   listPairings(): Promise<Pairing[]> {
-    return now(() => this.#parts.pairings.pending());
+    return Promise.try(() => this.#parts.pairings.pending());
   }
 
   getPairing(pairingId: string): Promise<Pairing> {
-    return now(() => this.#parts.pairings.get(pairingId));
+    return Promise.try(() => this.#parts.pairings.get(pairingId));
   }
 
   decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
@@ -152,15 +152,15 @@ class Operations implements DaemonOperations {
   }
 
   listTransfers(parameters: ListTransfersParameters): Promise<TransferPage> {
-    return now(() => this.#parts.registry.page(parameters));
+    return Promise.try(() => this.#parts.registry.page(parameters));
   }
 
   getTransfer(transferId: string): Promise<Transfer> {
-    return now(() => this.#parts.registry.get(transferId).view());
+    return Promise.try(() => this.#parts.registry.get(transferId).view());
   }
 
   acceptTransfer(transferId: string, { name }: AcceptRequest): Promise<Transfer> {
-    return now(() => {
+    return Promise.try(() => {
       const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.accept(entry, name);
       return entry.view();
@@ -168,7 +168,7 @@ class Operations implements DaemonOperations {
   }
 
   rejectTransfer(transferId: string): Promise<Transfer> {
-    return now(() => {
+    return Promise.try(() => {
       const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.reject(entry);
       return entry.view();
@@ -182,7 +182,7 @@ class Operations implements DaemonOperations {
   }
 
   pauseTransfer(transferId: string): Promise<Transfer> {
-    return now(() => {
+    return Promise.try(() => {
       const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.setPaused(entry, true);
       return entry.view();
@@ -190,7 +190,7 @@ class Operations implements DaemonOperations {
   }
 
   resumeTransfer(transferId: string): Promise<Transfer> {
-    return now(() => {
+    return Promise.try(() => {
       const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.setPaused(entry, false);
       return entry.view();
@@ -236,10 +236,8 @@ class Operations implements DaemonOperations {
 }
 
 function peerNotFound(): OperationError {
-  return new OperationError("PEER_NOT_FOUND", "that identity is not pinned, nor met in this run");
-}
-
-/** What a call gives, or throws, as a promise. */
-function now<T>(call: () => T): Promise<T> {
-  return new Promise((resolve) => resolve(call()));
+  return new OperationError(
+    "PEER_NOT_FOUND",
+    "that identity is not pinned, and has not connected in this run",
+  );
 }

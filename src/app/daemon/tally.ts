@@ -21,7 +21,7 @@ export const SESSION_ENDS = ["local", "remote", "lost", "refused", "failed"] as 
 export type CountedSessionEnd = typeof SESSION_ENDS[number];
 
 /** Codes of refusals: of peers that were not let in, and of incoming files that were not taken. */
-export const REFUSALS = [
+export const REFUSAL_CODES = [
   "KEY_MISMATCH",
   "PAIRING_EXPIRED",
   "PEER_DENIED",
@@ -41,7 +41,7 @@ export class Tally {
   readonly #sessions = new Map<string, Counter>();
   readonly #refusals = new Map<string, Counter>();
 
-  /** Registers all series. */
+  /** Registers all series with 0, so that a scrape sees them from the start. */
   constructor(metrics: MetricsRegistry) {
     for (const direction of DIRECTIONS) {
       for (const state of FINAL_STATES) {
@@ -67,12 +67,12 @@ export class Tally {
         }),
       );
     }
-    for (const code of REFUSALS) {
+    for (const code of REFUSAL_CODES) {
       this.#refusals.set(
         code,
         metrics.counter(
           "bolt_refusals_total",
-          "Peers that were not let in and incoming files that were not taken.",
+          "Peers and incoming files that were refused.",
           { code },
         ),
       );

@@ -5,18 +5,13 @@
  */
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { DeadlineError, TransportError } from "../../base/errors.ts";
+import { LINGER_MS } from "../../base/timing.ts";
 import { logFor } from "../../log/log.ts";
 import { checkGreeting, GREETING } from "../../protocol/payload_exchange.ts";
 import type { Channel } from "../../transport/channel.ts";
 import type { Role } from "../../vocabulary/session_values.ts";
 
 const log = logFor("bolt-daemon");
-
-/**
- * How long the answerer stays for the offerer's close, in milliseconds, when its echo has been
- * acknowledged. A foreign offerer may stay open; the exchange is complete by then.
- */
-const LINGER_MS = 500;
 
 /**
  * Exchanges the payload. Resolves only when the exchange is complete: for the offerer when it has

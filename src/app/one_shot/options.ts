@@ -1,5 +1,5 @@
 /**
- * The flags of the one-shot program, once, and what a run is told to do by them. Parsed from the
+ * The flags of the one-shot program, once, and what they ask of a run. Parsed from the
  * command line by `cli/`.
  *
  * @module
@@ -89,7 +89,7 @@ export interface FileOptions extends CommonOptions {
   readonly owner: SignalOwner;
 }
 
-/** Rendezvous mode. */
+/** Options of rendezvous mode (`--signal rendezvous`). */
 export interface RendezvousOptions extends CommonOptions {
   /** Told apart by this. */
   readonly signal: "rendezvous";
@@ -99,7 +99,7 @@ export interface RendezvousOptions extends CommonOptions {
   readonly room: string;
   /** Session discriminator. */
   readonly session: string;
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** `--to` of the offerer, `--expect-peer` of the answerer. */
   readonly remote: PeerCode;

@@ -30,7 +30,7 @@ export const doctor: RunCommand = doctorOf(THIS_MACHINE);
 export function doctorOf(machine: Machine): RunCommand {
   return async (context) => {
     const findings = await examine(context, machine);
-    findings.forEach((finding) => tell(context, finding));
+    findings.forEach((finding) => printFinding(context, finding));
     if (findings.some(({ verdict }) => verdict === "failure")) throw new ReportedFailure();
   };
 }
@@ -83,7 +83,7 @@ const MARKS: { readonly [verdict in Verdict]: readonly [StyleName, string] } = {
   failure: ["red", "FAILURE"],
 };
 
-function tell({ output }: Context, finding: Finding): void {
+function printFinding({ output }: Context, finding: Finding): void {
   const [style, word] = MARKS[finding.verdict];
   output.result(finding, () => {
     output.marked(style, word, `  ${finding.check}: ${finding.found}`);

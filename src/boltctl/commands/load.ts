@@ -1,5 +1,5 @@
 /**
- * Loads what a command does, and nothing of the others: help and usage errors are told at once.
+ * Loads what a command does, and nothing of the others: help and usage errors are shown at once.
  *
  * @module
  */

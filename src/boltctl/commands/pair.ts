@@ -5,6 +5,7 @@
  * @module
  */
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
+import { ABANDONED_CLOSE_MS } from "../../base/timing.ts";
 import type { ApiEvent } from "../../ipc/api/events.ts";
 import type { Pairing, PairingDecision, PairRequest, SessionView } from "../../ipc/api/schemas.ts";
 import { sas } from "../../vocabulary/session_values.ts";
@@ -15,9 +16,6 @@ import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { CommandError } from "../exit_codes.ts";
 import { readPairRequest } from "../pair_request.ts";
 import { FEWEST, peerLabel } from "../resolve.ts";
-
-/** How long the end of an abandoned session may take, in milliseconds. */
-const CLOSE_MS = 5_000;
 
 /** Opens a session, or answers a request. */
 export async function pair(context: Context): Promise<void> {
@@ -33,7 +31,9 @@ async function beginSession(context: Context, request: PairRequest): Promise<voi
   output.result(
     session,
     () =>
-      output.line(`Session ${session.sessionId} is being opened: boltctl events tells how it goes`),
+      output.line(
+        `Session ${session.sessionId} is being opened: boltctl events shows its progress`,
+      ),
   );
 }
 
@@ -92,7 +92,7 @@ function sessionOf(event: ApiEvent): string | undefined {
 
 async function abandon({ client, terminal }: Context, sessionId: string): Promise<void> {
   try {
-    await client().closeSession(sessionId, AbortSignal.timeout(CLOSE_MS));
+    await client().closeSession(sessionId, AbortSignal.timeout(ABANDONED_CLOSE_MS));
     terminal.writeError(`Session ${sessionId} is given up\n`);
   } catch (error) {
     terminal.writeError(`Session ${sessionId} could not be ended: ${messageOf(error)}\n`);
@@ -103,8 +103,8 @@ async function answerRequest(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
   if (!flags.has("deny") && !flags.has("sas") && !mayAsk(context)) {
     throw new UsageError(
-      "Nobody can be asked here: confirm with --sas SAS, or refuse with --deny. boltctl pair " +
-        "--role opens a session",
+      "There is no terminal to ask on: confirm with --sas SAS, or refuse with --deny. boltctl " +
+        "pair --role opens a session",
     );
   }
   await using feed = await EventFeed.open(client(), { signal });
@@ -168,8 +168,8 @@ async function decide(context: Context, feed: EventFeed, pairing: Pairing): Prom
     await say({ decision: "deny_once" });
     throw new CommandError(
       "PAIRING_REFUSED",
-      `${who} asked to be let in and was refused: nobody can be asked here, and --sas did not ` +
-        "confirm the six digits that the other end shows",
+      `${who} asked to be let in and was refused: there is no terminal to ask on, and --sas ` +
+        "did not confirm the six digits that the other end shows",
     );
   }
   const yes = await askAboutPairing(context, feed, pairing);

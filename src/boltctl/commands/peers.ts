@@ -19,7 +19,7 @@ const COLUMNS: readonly Column<PeerView>[] = [
   { title: "NAME", cell: ({ deviceName }) => deviceName ?? "", shrinks: true },
 ];
 
-/** Lists the peers, or tells of one. */
+/** Lists the peers, or describes one. */
 export async function peers({ client, output, args, signal }: Context): Promise<void> {
   const [wanted] = args;
   if (wanted === undefined) {

@@ -31,7 +31,7 @@ export async function send(context: Context): Promise<void> {
     for (const transfer of queued) {
       output.result(
         transfer,
-        () => output.line(`Queued for ${peerLabel(peer)}: ${told(transfer)}`),
+        () => output.line(`Queued for ${peerLabel(peer)}: ${described(transfer)}`),
       );
     }
     return;
@@ -41,8 +41,8 @@ export async function send(context: Context): Promise<void> {
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
-  for (const transfer of ended) output.line(`Sent to ${peerLabel(peer)}: ${told(transfer)}`);
+  for (const transfer of ended) output.line(`Sent to ${peerLabel(peer)}: ${described(transfer)}`);
 }
 
-const told = ({ transferId, name, size }: Transfer): string =>
+const described = ({ transferId, name, size }: Transfer): string =>
   `${name}, ${formatBytes(size)} (${shortId(transferId)})`;

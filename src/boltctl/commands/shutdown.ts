@@ -3,15 +3,13 @@
  *
  * @module
  */
+import { DAEMON_GONE_MS } from "../../base/timing.ts";
 import { DaemonUnreachableError } from "../../ipc/client/client.ts";
 import type { ApiEvent } from "../../ipc/api/events.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
 import { EventFeed } from "../event_feed.ts";
 import { CommandError, ReportedFailure } from "../exit_codes.ts";
-
-/** Milliseconds after the end of the events in which a daemon that is still there would answer. */
-const GONE_MS = 250;
 
 /** Stops the daemon and, with `--wait`, returns when it has gone, in order or not. */
 export async function shutdown(context: Context): Promise<void> {
@@ -21,13 +19,13 @@ export async function shutdown(context: Context): Promise<void> {
     await client().shutdown(request, signal);
     return output.result({ state: "stopping" }, () => output.line("The daemon is stopping"));
   }
-  await using feed = await EventFeed.open(client({ reconnectMs: GONE_MS }), { signal });
+  await using feed = await EventFeed.open(client({ reconnectMs: DAEMON_GONE_MS }), { signal });
   await client().shutdown(request, signal);
   const end = await lastWordOf(feed);
   if (end === undefined) {
     throw new CommandError(
       "DAEMON_LOST",
-      "The daemon has gone without a word on how: its log and its exit code may tell",
+      "The daemon is gone and did not report how it stopped: see its log and its exit code",
     );
   }
   const { graceful, transfersLeft } = end;

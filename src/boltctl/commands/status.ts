@@ -4,14 +4,11 @@
  * @module
  */
 import { Deadline } from "../../base/deadline.ts";
-import { pause, systemTimer } from "../../base/timer.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
+import { CLIENT_RETRY, COMMAND_WAIT_MS } from "../../base/timing.ts";
 import { DaemonUnreachableError } from "../../ipc/client/client.ts";
-import { FIRST_RETRY_MS, LONGEST_RETRY_MS } from "../../ipc/client/socket_http.ts";
 import type { Status } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
-
-/** How long a daemon that is being started is waited for without `--timeout`, in milliseconds. */
-const START_MS = 60_000;
 
 /** Shows the daemon at a glance; with `--wait`, as soon as it serves. */
 export async function status(context: Context): Promise<void> {
@@ -40,14 +37,17 @@ export async function status(context: Context): Promise<void> {
 async function onceServed({ client, flags, signal }: Context): Promise<Status> {
   using deadline = flags.has("timeout")
     ? undefined
-    : new Deadline(START_MS, { parent: signal, what: "the daemon to serve" });
+    : new Deadline(COMMAND_WAIT_MS, { parent: signal, what: "the daemon to serve" });
   const wait = deadline?.signal ?? signal;
-  for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+  for (
+    let delay: number = CLIENT_RETRY.firstMs;;
+    delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
+  ) {
     try {
       return await client().status(wait);
     } catch (error) {
       if (!(error instanceof DaemonUnreachableError)) throw error;
-      await pause(systemTimer, delay, wait);
+      await sleep(systemTimer, delay, wait);
     }
   }
 }

@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Transfer>[] = [
   { title: "NAME", cell: ({ name }) => name, shrinks: true },
 ];
 
-/** Lists transfers, or tells of one. */
+/** Lists transfers, or describes one. */
 export async function transfers(context: Context): Promise<void> {
   const { client, output, args, signal } = context;
   const [wanted] = args;

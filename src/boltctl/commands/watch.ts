@@ -25,7 +25,7 @@ export async function watch(context: Context): Promise<void> {
       const event = await feed.take();
       if (output.json) output.object(event);
       if (event.type === "gap") await watched.relist(context);
-      else watched.take(event);
+      else watched.onEvent(event);
       await terminal.flushed(signal);
       if (event.type === "daemon-stopping") return;
     }
@@ -55,7 +55,7 @@ class Watched {
     }
   }
 
-  take(event: ApiEvent): void {
+  onEvent(event: ApiEvent): void {
     if ("transfer" in event) return this.#update(event.transfer);
     if (event.type !== "transfer-progress" && event.type !== "transfer-hashing") {
       return this.#view.say(describeEvent(event));

@@ -62,7 +62,7 @@ async function checkSocketFile(machine: Machine, socket: string): Promise<Findin
   if (looked.ok.kind === "socket") return undefined;
   return failure(
     "socket",
-    `${socket} is a ${looked.ok.kind}, no socket`,
+    `${socket} is a ${looked.ok.kind}, not a socket`,
     "Name the daemon's socket: it is daemon.sock in the data folder unless --socket-path said so",
   );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { shownUrl } from "../../base/shown_url.ts";
+import { CLOCK_TOLERANCE_MS, DOCTOR_SERVER_MS } from "../../base/timing.ts";
 import type { Status } from "../../ipc/api/schemas.ts";
 import { type AddressKind, parseIpAddress } from "../../protocol/network_scope/ip_address.ts";
 import { judgeAddress, NETWORK_SCOPES } from "../../protocol/network_scope/scope.ts";
@@ -14,10 +15,6 @@ import type { Machine } from "./machine.ts";
 const EARLIEST = Date.parse("2025-01-01T00:00:00Z");
 /** A clock beyond this is not believed. */
 const LATEST = Date.parse("2100-01-01T00:00:00Z");
-/** How far the daemon's start may lie in the future before the clock has jumped back. */
-const CLOCK_SLACK_MS = 2_000;
-/** How long a rendezvous server may take, in milliseconds. */
-const REACH_MS = 5_000;
 
 /** Looks whether boltctl may do what its commands need. */
 export async function checkPermissions(
@@ -48,9 +45,9 @@ export function checkClock(machine: Machine, status: Status | undefined): Findin
   const shown = new Date(now).toISOString();
   const advice = "Set the clock, or have it kept by NTP: certificates and deadlines depend on it";
   if (now < EARLIEST || now > LATEST) {
-    return failure("clock", `The clock says ${shown}, which can't be`, advice);
+    return failure("clock", `The clock says ${shown}, which can't be right`, advice);
   }
-  if (status !== undefined && Date.parse(status.startedAt) - now > CLOCK_SLACK_MS) {
+  if (status !== undefined && Date.parse(status.startedAt) - now > CLOCK_TOLERANCE_MS) {
     const found = `The clock says ${shown}, before the daemon's start at ${status.startedAt}`;
     return warning("clock", found, advice);
   }
@@ -72,7 +69,7 @@ export function checkAddresses(machine: Machine): Finding {
     !["loopback", "unusable"].includes(kindOf(address))
   );
   const rest = new Set(reachable);
-  const told = NETWORK_SCOPES.map((scope) => {
+  const usable = NETWORK_SCOPES.map((scope) => {
     const allowed = [...rest].filter((address) => judgeAddress(address, scope).accepted);
     allowed.forEach((address) => rest.delete(address));
     return `${scope}: ${allowed.length === 0 ? "none" : allowed.join(", ")}`;
@@ -85,10 +82,10 @@ export function checkAddresses(machine: Machine): Finding {
     );
   }
   const lan = reachable.some((address) => judgeAddress(address, "lan").accepted);
-  if (lan) return fine("addresses", `Usable in the scope ${told}`);
+  if (lan) return fine("addresses", `Usable in the scope ${usable}`);
   return warning(
     "addresses",
-    `Usable in the scope ${told}`,
+    `Usable in the scope ${usable}`,
     "The default scope lan has none: pair with --network-scope overlay or global, on both ends",
   );
 }
@@ -99,7 +96,7 @@ export async function checkRendezvous(
   url: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const reached = await machine.reach(url, REACH_MS, signal);
+  const reached = await machine.reach(url, DOCTOR_SERVER_MS, signal);
   if ("ok" in reached) return fine("rendezvous", `A WebSocket server answers at ${shownUrl(url)}`);
   return failure(
     "rendezvous",

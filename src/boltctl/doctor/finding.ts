@@ -19,7 +19,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-/** All is well. */
+/** A finding that asks for nothing. */
 export function fine(check: string, found: string): Finding {
   return { check, verdict: "ok", found };
 }

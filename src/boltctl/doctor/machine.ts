@@ -14,9 +14,9 @@ export interface PathFacts {
   readonly kind: "file" | "folder" | "socket" | "link" | "other";
   /** Permission bits; null where there are none (Windows). */
   readonly mode: number | null;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
-  /** When it was last changed; null when the file system does not tell. */
+  /** When it was last changed; null when the file system does not know. */
   readonly changed: Date | null;
 }
 

@@ -17,7 +17,7 @@ export type StyleName = keyof typeof STYLES;
 
 /** A column of a table. */
 export interface Column<T> {
-  /** Its heading. */
+  /** Heading of the column. */
   readonly title: string;
   /** The cell of a row; it is escaped by the table. */
   readonly cell: (row: T) => string;

@@ -1,5 +1,5 @@
 /**
- * The line that tells how far a transfer is.
+ * The line that shows how far a transfer is.
  *
  * @module
  */
@@ -29,14 +29,14 @@ const FACTS = 23;
  */
 export function progressLine(progress: Progress, columns: number): string {
   const { transfer } = progress;
-  const room = columns - 1;
+  const width = columns - 1;
   const done = percentOf(transfer);
   const tail = ` ${String(done).padStart(3)} %  ${facts(progress)}`;
-  const nameWidth = Math.min(WIDEST_NAME, Math.max(8, Math.floor(room / 4)));
+  const nameWidth = Math.min(WIDEST_NAME, Math.max(8, Math.floor(width / 4)));
   const name = fitTo(transfer.name, nameWidth);
-  const bar = Math.min(BAR.max, room - nameWidth - "  [] 100 %  ".length - FACTS);
-  if (bar < BAR.min) return cutTo(`${name} ${tail}`, room);
-  return cutTo(`${name}  ${drawBar(done, bar)}${tail}`, room);
+  const bar = Math.min(BAR.max, width - nameWidth - "  [] 100 %  ".length - FACTS);
+  if (bar < BAR.min) return cutTo(`${name} ${tail}`, width);
+  return cutTo(`${name}  ${drawBar(done, bar)}${tail}`, width);
 }
 
 /** Whole percents of a transfer: 100 when it is completed, whatever was last heard of its bytes. */

@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<WaitingFor, string>> = {
   "slot": "a free slot",
   "resume": "your resume",
   "peer-resume": "the peer's resume",
-  "confirmation": "the peer's last word",
+  "confirmation": "the peer's confirmation",
 };
 
 /** What it waits for in a few words; undefined when it flows or has ended. */

@@ -19,7 +19,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** The text in at most `columns` columns; what is cut off is told by an ellipsis. */
+/** The text in at most `columns` columns; an ellipsis stands for what is cut off. */
 export function cutTo(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   if (columns < 1) return "";

@@ -1,5 +1,5 @@
 /**
- * What the daemon tells applications without being asked.
+ * What the daemon reports to applications without being asked.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const pairing = { pairing: schemas.Pairing };
 const transfer = { transfer: schemas.Transfer };
 
 /**
- * The events, told apart by `type`.
+ * The events, distinguished by `type`.
  * @internal
  */
 export const ApiEvent = Type.Union([
@@ -37,7 +37,7 @@ export const ApiEvent = Type.Union([
   event("session-opened", "A session is open: both sides have agreed.", session),
   event("session-closed", "A session, or the attempt at one, has ended.", session),
   event("pairing-requested", "An unknown identity waits for a decision.", pairing),
-  event("pairing-decided", "It was decided, or its time is over.", pairing),
+  event("pairing-decided", "The request was decided, or has expired.", pairing),
   event("key-mismatch", "A known peer came with another key, and was refused.", {
     sessionId,
     peerCode: Type.Optional(schemas.PeerCodeText),
@@ -65,17 +65,22 @@ export const ApiEvent = Type.Union([
   event("transfer-paused", "A transfer is held.", transfer),
   event("transfer-resumed", "A held transfer goes on.", transfer),
   event("transfer-finished", "The file arrived, and its hash was verified.", transfer),
-  event("transfer-failed", "It was rejected, cancelled, interrupted, or failed.", transfer),
+  event(
+    "transfer-failed",
+    "The transfer was rejected, cancelled, interrupted, or failed.",
+    transfer,
+  ),
   event("daemon-stopping", "The daemon begins its shutdown; the stream ends soon.", {
     reason: Type.Enum(["signal", "api", "failure"], { type: "string" }),
   }),
   event("daemon-stopped", "The shutdown is done: the last event of the stream.", {
     graceful: Type.Boolean({
-      description: "Every transfer had ended, or was cancelled and its peer has taken that, and " +
+      description:
+        "Every transfer had ended, or was cancelled and its peer has confirmed that, and " +
         "nobody forced the end. The daemon's exit code is then 0, else 1.",
     }),
     transfersLeft: Type.Array(transferId, {
-      description: "Transfers that have not ended: the next start tells them as interrupted.",
+      description: "Transfers that have not ended: the next start reports them as interrupted.",
     }),
   }),
   event("gap", "Events before this one are lost to this reader: list the state anew.", {}),

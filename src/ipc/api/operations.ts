@@ -284,10 +284,10 @@ export type ResultOf<K extends OperationName> = SpecOf<K> extends { readonly ans
  * body or query where it has one, and a signal that aborts when the caller's deadline is over; an
  * operation that still waits then gives up.
  *
- * Each answers promptly: what takes long (a session, a transfer) is started, and its course told by
- * events. Each may throw `OperationError` with the codes of its entry; anything else thrown is logged
- * and answered as INTERNAL without its message. All parameters are checked and in normal form: peer
- * codes without hyphens, SAS in upper case.
+ * Each answers promptly: what takes long (a session, a transfer) is started, and its course
+ * reported by events. Each may throw `OperationError` with the codes of its entry; anything else
+ * thrown is logged and answered as INTERNAL without its message. All parameters are checked and in
+ * normal form: peer codes without hyphens, SAS in upper case.
  */
 export type DaemonOperations = {
   [K in OperationName]: (

@@ -25,7 +25,7 @@ export const OPERATION_CODES = {
   CURSOR_INVALID: [422, "The cursor is not one of this list"],
   LIMIT_EXCEEDED: [429, "A limit is reached"],
   SAS_ATTEMPTS_EXHAUSTED: [429, "Too many wrong SAS"],
-  STORAGE_FAILED: [500, "It could not be kept on disk"],
+  STORAGE_FAILED: [500, "It could not be saved on disk"],
   STOPPING: [503, "The daemon is stopping"],
 } as const satisfies { [code: string]: readonly [number, string] };
 /** A code that an operation may fail with. */

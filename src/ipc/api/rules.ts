@@ -22,7 +22,7 @@ export function replacesWithSas(
   identity: string,
 ): Violation | undefined {
   if (replaces === undefined) {
-    return sas === undefined ? undefined : wrong("/sas", "is taken only with replaces");
+    return sas === undefined ? undefined : wrong("/sas", "is allowed only with replaces");
   }
   if (sas === undefined) return wrong("/sas", "is required with replaces");
   if (replaces === identity) return wrong("/replaces", "must be another identity");

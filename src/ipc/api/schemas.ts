@@ -66,7 +66,7 @@ const written = (kind: ValueKind<string>, description: string) =>
       Type.Refine(
         Type.String({ description }),
         (text: string) => kind.parse(text) !== undefined,
-        () => `must be ${kind.takes}`,
+        () => `must be ${kind.expects}`,
       ),
     ).Decode((text: string) => kind.parse(text) ?? text).Encode((text: string) => text),
   );
@@ -109,7 +109,7 @@ const writtenSas = written(
 const localPath = (description: string) =>
   Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
 const discriminator = (description: string) =>
-  written(asked.roomOrSession, `${description} ${asked.roomOrSession.takes}.`);
+  written(asked.roomOrSession, `${description} ${asked.roomOrSession.expects}.`);
 
 /**
  * Why something failed: a stable code and a message for the operator.
@@ -167,7 +167,7 @@ const throughFiles = {
   answer: localPath("The absolute path of the answer file; another than the offer's."),
   signalOwner: Type.Optional(wordOf(
     asked.signalOwner,
-    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. " +
+    "Who may own the peer's file: `own` is that of the daemon's user and root's. " +
       `Default: ${DEFAULTS.signalOwner}.`,
   )),
   ...sessionOptions,
@@ -361,14 +361,14 @@ const whatToSend = {
 };
 
 /**
- * What `send` takes: files of this machine, and either a peer or one of its sessions.
+ * What `send` expects: files of this machine, and either a peer or one of its sessions.
  * @internal
  */
 export const SendRequest = Type.Union([
   strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
   strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
 ], { title: "SendRequest", description: "Files of this machine, and who gets them." });
-/** What `send` takes: files of this machine, and either a peer or one of its sessions. */
+/** What `send` expects: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
 
 const transferState = choice(
@@ -386,7 +386,7 @@ export const WaitingFor = choice(
     "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
     "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
-    "the peer, to end a pause. `confirmation`: all was sent, the peer's last word is to come.",
+    "the peer, to end a pause. `confirmation`: all was sent, the peer has not confirmed it yet.",
 );
 /** What a transfer that has not ended waits for. */
 export type WaitingFor = Static<typeof WaitingFor>;

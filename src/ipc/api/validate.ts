@@ -117,7 +117,7 @@ function constantsOf(form: Schema): [name: string, constant: unknown][] {
   );
 }
 
-/** The members that tell the forms apart, with the values that there are. */
+/** The members that distinguish the forms, with the values that there are. */
 function choicesOf(forms: Schema[]): [name: string, allowed: unknown[]][] {
   const choices = new Map<string, Set<unknown>>();
   for (const [name, constant] of forms.flatMap(constantsOf)) {

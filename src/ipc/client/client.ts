@@ -9,7 +9,14 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
-import { pause, systemTimer } from "../../base/timer.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
+import {
+  CALL_MS,
+  CLIENT_RETRY,
+  EVENTS_REOPEN_MS,
+  EVENTS_SILENCE_MS,
+  SOCKET_OWNER_MS,
+} from "../../base/timing.ts";
 import {
   type CalledOperations,
   OPERATION_NAMES,
@@ -22,8 +29,6 @@ import { ApiEvent } from "../api/events.ts";
 import {
   AnswerError,
   DaemonUnreachableError,
-  FIRST_RETRY_MS,
-  LONGEST_RETRY_MS,
   parseAnswer,
   problemOf,
   SocketHttp,
@@ -34,11 +39,11 @@ export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts"
 
 /** Options of a {@linkcode DaemonClient}. */
 export interface DaemonClientOptions {
-  /** Milliseconds for a call, answer included. @default {35_000} */
+  /** Milliseconds for a call, answer included. @default {CALL_MS} */
   readonly timeoutMs?: number;
-  /** Milliseconds without event or heartbeat after which a stream is dead. @default {45_000} */
+  /** Milliseconds of silence after which a stream is dead. @default {EVENTS_SILENCE_MS} */
   readonly silenceMs?: number;
-  /** Milliseconds for which a lost event stream is tried again. @default {10_000} */
+  /** Milliseconds for which a lost event stream is tried again. @default {EVENTS_REOPEN_MS} */
   readonly reconnectMs?: number;
 }
 
@@ -79,9 +84,9 @@ export class DaemonClient {
    */
   constructor(socketPath: string, options: DaemonClientOptions = {}) {
     this.#http = new SocketHttp(socketPath);
-    this.#timeoutMs = options.timeoutMs ?? 35_000;
-    this.#silenceMs = options.silenceMs ?? 45_000;
-    this.#reconnectMs = options.reconnectMs ?? 10_000;
+    this.#timeoutMs = options.timeoutMs ?? CALL_MS;
+    this.#silenceMs = options.silenceMs ?? EVENTS_SILENCE_MS;
+    this.#reconnectMs = options.reconnectMs ?? EVENTS_REOPEN_MS;
   }
 
   /** The daemon's metrics, in the Prometheus text format. */
@@ -91,7 +96,7 @@ export class DaemonClient {
 
   /**
    * Events as they happen, for ever. A lost stream is opened again where it ended; events that
-   * are lost all the same are told by a `gap`. Events of types that this client does not know
+   * are lost all the same are replaced by a `gap`. Events of types that this client does not know
    * are left out.
    *
    * @throws {DaemonUnreachableError} At once when no daemon is there at first; after the
@@ -103,7 +108,8 @@ export class DaemonClient {
     let { lastEventId } = options;
     let stream = await this.#openEvents(lastEventId, signal);
     while (true) {
-      // Where the stream begins: a loss before its first event is then told by a gap too. An id of
+      // Where the stream begins: a loss before its first event is then reported by a gap too. An id
+      // of
       // ours is kept: the stream may begin with a gap, and be lost before that has come.
       const position = stream.headers["last-event-id"];
       if (typeof position === "string") lastEventId ??= position;
@@ -241,9 +247,12 @@ export class DaemonClient {
       ...(signal === undefined ? {} : { parent: signal }),
     });
     let failure: unknown;
-    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+    for (
+      let delay: number = CLIENT_RETRY.firstMs;;
+      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
+    ) {
       try {
-        await pause(systemTimer, delay, deadline.signal);
+        await sleep(systemTimer, delay, deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();
@@ -255,10 +264,10 @@ export class DaemonClient {
   }
 }
 
-/** Says who listens at a socket, for the message of a refusal; takes at most two seconds. */
+/** Who listens at a socket, for the message of a refusal; at most {@linkcode SOCKET_OWNER_MS}. */
 export async function describeOwner(socketPath: string): Promise<string> {
   try {
-    const status = await new DaemonClient(socketPath, { timeoutMs: 2_000 }).status();
+    const status = await new DaemonClient(socketPath, { timeoutMs: SOCKET_OWNER_MS }).status();
     return `bolt-daemon ${status.version} (process ${status.pid}, data folder ${status.dataDir})`;
   } catch (error) {
     // Whatever it is, it is alive and not a daemon that answers.

@@ -4,9 +4,10 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { pause, systemTimer } from "../../base/timer.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
+import { CLIENT_RETRY } from "../../base/timing.ts";
 import { Problem, type Violation } from "../api/problem.ts";
 import { is } from "../api/validate.ts";
 
@@ -20,20 +21,16 @@ const NO_SOCKET: ReadonlySet<unknown> = new Set([
   "ENOTDIR",
   "ENOTSOCK",
 ]);
-/** The first wait before something is tried again, in milliseconds; it doubles. */
-export const FIRST_RETRY_MS = 100;
-/** The longest such wait, in milliseconds. */
-export const LONGEST_RETRY_MS = 2_000;
 
 /** No daemon answers at the socket. */
 export class DaemonUnreachableError extends DaemonError {
-  /** Stable. */
+  /** Stable, for programs; people read the message. */
   readonly code = "DAEMON_UNREACHABLE";
 }
 
 /** What answers is not the daemon's API, or is too new or old for this client. */
 export class AnswerError extends DaemonError {
-  /** Stable. */
+  /** Stable, for programs; people read the message. */
   readonly code = "ANSWER_INVALID";
 }
 
@@ -41,7 +38,7 @@ export class AnswerError extends DaemonError {
 export class ApiError extends DaemonError {
   /** The problem's stable code, a `ProblemCode` of this or a later version. */
   readonly code: string;
-  /** The HTTP status. */
+  /** HTTP status, 100 to 599. */
   readonly status: number;
   /** The members or parameters at fault. */
   readonly violations: readonly Violation[];
@@ -85,14 +82,17 @@ export class SocketHttp {
    * connecting (EAGAIN: nothing was sent), it is tried again until the signal aborts.
    */
   async open(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
-    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+    for (
+      let delay: number = CLIENT_RETRY.firstMs;;
+      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
+    ) {
       try {
         return await this.#openOnce(request, signal);
       } catch (error) {
         if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
           throw error;
         }
-        await pause(systemTimer, delay, signal);
+        await sleep(systemTimer, delay, signal);
       }
     }
   }
@@ -221,9 +221,11 @@ export function parseAnswer(text: string): unknown {
   }
 }
 
-/** The problem that an answer tells, as an error. */
+/** The problem that an answer carries, as an error. */
 export function problemOf(response: IncomingMessage, text: string): DaemonError {
   const value = parseAnswer(text);
   if (is(Problem, value)) return new ApiError(value);
-  return new AnswerError(`What answers at the socket said ${response.statusCode} and no problem`);
+  return new AnswerError(
+    `What answers at the socket answered ${response.statusCode} without problem details`,
+  );
 }

@@ -16,9 +16,9 @@ import { type Match, parsePath, parseQuery } from "./router.ts";
 
 /** The answer of an operation, before it is sent. */
 export interface OperationAnswer {
-  /** The HTTP status. */
+  /** HTTP status, 100 to 599. */
   readonly status: number;
-  /** Undefined: no body. */
+  /** Sent as JSON; undefined for an answer without a body. */
   readonly value: unknown;
 }
 

@@ -66,7 +66,7 @@ export class Connections {
   /**
    * No connections yet.
    *
-   * @param options The bound, and whom to tell.
+   * @param options The bound, and what is called beyond it.
    */
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -82,7 +82,7 @@ export class Connections {
    * for it; when none is waited for, the new one is closed.
    */
   admit(socket: Socket): Connection | undefined {
-    if (this.#all.size >= this.#options.limit && !this.#makeRoom()) {
+    if (this.#all.size >= this.#options.limit && !this.#makeSpace()) {
       this.#options.onRefused();
       socket.destroy();
       return undefined;
@@ -123,7 +123,7 @@ export class Connections {
     for (const connection of this.#all.values()) connection.socket.destroy();
   }
 
-  #makeRoom(): boolean {
+  #makeSpace(): boolean {
     for (const [socket, connection] of this.#all) {
       if (!connection.awaited) continue;
       this.#options.onRefused();

@@ -2,7 +2,7 @@
  * The daemon's events: published once, kept in a bounded ring, read by any number of streams.
  *
  * A reader holds nothing but a position in the ring, so however slow it is, it costs no memory
- * here; what it has not read when the ring moves on is lost to it, and it is told so.
+ * here; what it has not read when the ring moves on is lost to it, and a `gap` event says so.
  *
  * @module
  */

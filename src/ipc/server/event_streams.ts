@@ -4,6 +4,7 @@
  * @module
  */
 import type { ServerResponse } from "node:http";
+import { EVENT_SOURCE_RETRY_MS } from "../../base/timing.ts";
 import type { Cursor, EventHub, StoredEvent } from "./event_hub.ts";
 import { RequestError } from "../api/problem.ts";
 
@@ -22,7 +23,7 @@ interface Spelling {
 const SPELLINGS: { readonly [format in StreamFormat]: Spelling } = {
   sse: {
     contentType: "text/event-stream",
-    greeting: "retry: 1000\n\n",
+    greeting: `retry: ${EVENT_SOURCE_RETRY_MS}\n\n`,
     heartbeat: ": alive\n\n",
     spell: ({ id, type, json }) => `id: ${id}\nevent: ${type}\ndata: ${json}\n\n`,
   },

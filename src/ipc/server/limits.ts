@@ -3,6 +3,14 @@
  *
  * @module
  */
+import {
+  API_BODY_MS,
+  API_CLOSE_MS,
+  API_HEADERS_MS,
+  API_HEARTBEAT_MS,
+  API_OPERATION_MS,
+  API_READING_MS,
+} from "../../base/timing.ts";
 
 /** Bounds of the API. */
 export interface ApiLimits {
@@ -16,17 +24,17 @@ export interface ApiLimits {
   readonly bodyBytes: number;
   /** Most bytes of a request line and headers. @default {16_384} */
   readonly headerBytes: number;
-  /** Milliseconds for a request's headers, from the connect or the last answer. @default {10_000} */
+  /** Milliseconds for headers, from the connect or the last answer. @default {API_HEADERS_MS} */
   readonly headersMs: number;
-  /** Milliseconds for a body. @default {10_000} */
+  /** Milliseconds for a body. @default {API_BODY_MS} */
   readonly bodyMs: number;
-  /** Milliseconds in which a client must take its answer. @default {10_000} */
+  /** Milliseconds in which a client must take its answer. @default {API_READING_MS} */
   readonly readingMs: number;
-  /** Milliseconds for an operation. @default {30_000} */
+  /** Milliseconds for an operation. @default {API_OPERATION_MS} */
   readonly operationMs: number;
-  /** Milliseconds between heartbeats of event streams. @default {15_000} */
+  /** Milliseconds between heartbeats of event streams. @default {API_HEARTBEAT_MS} */
   readonly heartbeatMs: number;
-  /** Milliseconds that a close waits for answers under way. @default {1_000} */
+  /** Milliseconds that a close waits for answers under way. @default {API_CLOSE_MS} */
   readonly closeMs: number;
 }
 
@@ -37,10 +45,10 @@ export const DEFAULT_API_LIMITS: ApiLimits = {
   pipelined: 16,
   bodyBytes: 65_536,
   headerBytes: 16_384,
-  headersMs: 10_000,
-  bodyMs: 10_000,
-  readingMs: 10_000,
-  operationMs: 30_000,
-  heartbeatMs: 15_000,
-  closeMs: 1_000,
+  headersMs: API_HEADERS_MS,
+  bodyMs: API_BODY_MS,
+  readingMs: API_READING_MS,
+  operationMs: API_OPERATION_MS,
+  heartbeatMs: API_HEARTBEAT_MS,
+  closeMs: API_CLOSE_MS,
 };

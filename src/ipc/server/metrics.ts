@@ -8,9 +8,12 @@
  * @module
  */
 
-/** What a series is told apart by; values are chosen by the program, never taken from input. */
+/**
+ * What distinguishes the series of a metric; values are chosen by the program, never taken from
+ * input.
+ */
 export type Labels = {
-  /** Value by label. */
+  /** The value of each label. */
   readonly [name: string]: string;
 };
 

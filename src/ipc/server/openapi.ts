@@ -26,7 +26,7 @@ import * as schemas from "../api/schemas.ts";
 /** A JSON object. */
 export type Json = { [name: string]: unknown };
 
-/** Queries are told parameter by parameter. */
+/** Queries are described parameter by parameter. */
 const QUERIES: ReadonlySet<unknown> = new Set(
   Object.values<OperationSpec>(OPERATIONS).map(({ query }) => query),
 );
@@ -77,7 +77,7 @@ const ANY_PROBLEM = content("application/problem+json", refer(Problem));
 
 /**
  * The answers that are problems, one a status: which codes come with it, and what they mean. Later
- * versions may add codes, so a reader is told to take others by their status.
+ * versions may add codes, so a reader should treat others by their status.
  */
 function problems(codes: readonly ProblemCode[]): Json {
   const byStatus = Map.groupBy(new Set(codes), statusOf);
@@ -166,7 +166,7 @@ const OWN_PARAMETERS: { readonly [name in keyof typeof OWN_ENDPOINTS]?: Json[] }
     name: "Last-Event-ID",
     in: "header",
     required: false,
-    description: "Go on after this event; events that are lost are told by a `gap`.",
+    description: "Go on after this event; a `gap` stands for events that are lost.",
     schema: { type: "string" },
   }],
 };

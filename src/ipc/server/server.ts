@@ -17,6 +17,7 @@ import {
   StorageError,
 } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
+import { LONGEST_TIMER_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
 import {
@@ -49,11 +50,11 @@ export interface LocalApiOptions {
   readonly socketPath: string;
   /** What the daemon does. */
   readonly operations: DaemonOperations;
-  /** What the daemon tells. The API closes it at the end. */
+  /** The daemon's events. The API closes it at the end. */
   readonly events: EventHub;
   /** What `/metrics` shows; the API adds its own. */
   readonly metrics: MetricsRegistry;
-  /** Where failures and the start are told. */
+  /** Where failures and the start are logged. */
   readonly log: Log;
   /** The daemon's version, for the OpenAPI document. */
   readonly version: string;
@@ -64,9 +65,6 @@ export interface LocalApiOptions {
   /** The platform. @default {Deno.build.os} */
   readonly os?: typeof Deno.build.os;
 }
-
-/** The longest that a timer can wait: the library's own connection check is not needed. */
-const NEVER_MS = 2 ** 31 - 1;
 
 /** The local API, while it is served. */
 export class LocalApi implements AsyncDisposable {
@@ -202,7 +200,7 @@ export class LocalApi implements AsyncDisposable {
       headersTimeout: 0,
       requestTimeout: 0,
       keepAliveTimeout: 0,
-      connectionsCheckingInterval: NEVER_MS,
+      connectionsCheckingInterval: LONGEST_TIMER_MS, // of no use: connections.ts has deadlines
       // We answer a missing Host ourselves, as a problem.
       requireHostHeader: false,
     });
@@ -229,7 +227,7 @@ export class LocalApi implements AsyncDisposable {
     const { socket } = connection;
     const before = socket.bytesRead;
     this.#connections.await(connection, this.#limits.headersMs, () => {
-      // An idle connection is closed without a word; an unfinished request is told.
+      // An idle connection is just closed; an unfinished request gets an answer.
       if (socket.bytesRead === before) socket.destroy();
       else this.#refuse(socket, "REQUEST_TIMEOUT");
     });
@@ -412,7 +410,10 @@ export class LocalApi implements AsyncDisposable {
     }
     if (error instanceof InterruptedError) return { code: "STOPPING", detail: error.message };
     if (error instanceof DeadlineError) {
-      return { code: "OPERATION_TIMEOUT", detail: "The operation goes on or failed; list it" };
+      return {
+        code: "OPERATION_TIMEOUT",
+        detail: "The operation may still run, or has failed; list it",
+      };
     }
     const code = error instanceof DaemonError ? error.code : "UNKNOWN";
     this.#options.log.error("operation failed", { code, error: messageOf(error) });

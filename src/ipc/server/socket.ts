@@ -88,7 +88,7 @@ function checkPath(path: string, os: typeof Deno.build.os): void {
   }
 }
 
-/** The outcome of `work`; what the system refuses there is told as ours. */
+/** The outcome of `work`; what the system refuses there becomes an error of ours. */
 async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -105,7 +105,7 @@ async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
 
 async function makePrivateFolder(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error; // what it is, is told below
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error; // what it is, is found out below
   });
   const { isDirectory, mode } = await Deno.lstat(folder);
   if (!isDirectory) {

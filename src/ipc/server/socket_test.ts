@@ -48,7 +48,7 @@ Deno.test("the socket is 0600 in a folder of 0700, and is gone after the end", a
   });
 });
 
-Deno.test("a folder open to others is refused with the command that mends it, never changed", async () => {
+Deno.test("a folder open to others is refused with the command that closes it, never changed", async () => {
   await withFolder(async (folder) => {
     await Deno.chmod(folder, 0o755);
     const error = await assertRejects(() => claim(`${folder}/bolt.sock`), IpcError);

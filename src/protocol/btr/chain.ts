@@ -12,7 +12,7 @@ import { advanceChain, deriveMessageKey } from "./key_schedule.ts";
 
 /** Where a chunk says that it belongs. */
 export interface ChainPosition {
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** The number of DH steps in the session up to this transfer. */
   readonly generation: number;

@@ -17,7 +17,7 @@ import {
 import type { RandomSource } from "../crypto/random_source.ts";
 import { MisuseError, ProtocolError } from "../errors.ts";
 import type { RatchetFields, RawRatchetFields } from "../messages/frame.ts";
-import { isCount } from "../messages/fields.ts";
+import { isCount } from "../json.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import { TransferChain } from "./chain.ts";
 import { deriveSessionRoot, deriveTransferRoot, ratchetSessionRoot } from "./key_schedule.ts";

@@ -5,7 +5,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 
-/** Whether two byte strings are equal; the time taken tells only their lengths. */
+/** Whether two byte strings are equal; the time it takes reveals only their lengths. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

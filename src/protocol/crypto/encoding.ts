@@ -26,7 +26,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   return bytes.length === text.length / 4 * 3 - padding ? bytes : undefined;
 }
 
-/** Lower-case hex. */
+/** Bytes as lower-case hex digits, two for each byte. */
 export function toHex(bytes: Uint8Array): string {
   return bytes.toHex();
 }

@@ -129,22 +129,22 @@ export class SecretKey<P extends SecretPurpose> implements Disposable {
     this.#bytes.fill(0);
   }
 
-  /** The purpose only. */
+  /** What it is for; never the key, so that no log shows it. */
   toString(): string {
     return `[secret ${this.purpose} key]`;
   }
 
-  /** The purpose only. */
+  /** What it is for; never the key, so that no log shows it. */
   toJSON(): string {
     return this.toString();
   }
 
-  /** The purpose only. */
+  /** What it is for; never the key, so that no log shows it. */
   [INSPECT](): string {
     return this.toString();
   }
 
-  /** The purpose only. */
+  /** What it is for; never the key, so that no log shows it. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -8,7 +8,7 @@
  */
 import { fromUtf8 } from "../crypto/encoding.ts";
 import type { WireErrorCode } from "../errors.ts";
-import { field, type JsonObject, parseJsonObject, stringField } from "./fields.ts";
+import { field, type JsonObject, parseJsonObject, stringField } from "../json.ts";
 
 /** The version of the profile envelope. */
 export const ENVELOPE_VERSION = 1;

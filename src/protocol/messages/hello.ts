@@ -7,7 +7,7 @@ import { fromUtf8, toUtf8 } from "../crypto/encoding.ts";
 import { type IdentityPublicKey, PublicKey } from "../crypto/keys.ts";
 import { ProtocolError } from "../errors.ts";
 import { MAX_CAPABILITIES, MAX_CAPABILITY_BYTES } from "./capabilities.ts";
-import { field, isCount, parseJsonObject, stringField } from "./fields.ts";
+import { field, isCount, parseJsonObject, stringField } from "../json.ts";
 
 /** The protocol's version. */
 export const PROTOCOL_VERSION = 1;

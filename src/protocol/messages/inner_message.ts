@@ -2,14 +2,14 @@
  * Everything that may travel inside an envelope, as one union: parsed once here, encoded only here.
  *
  * Parsing is strict in what it needs and blind to unknown fields. What a message alone can get wrong
- * is refused here; what only a transfer can tell (limits, order, matching an offer) is not.
+ * is refused here; what only a transfer can judge (limits, order, matching an offer) is not.
  *
  * @module
  */
 import { toUtf8 } from "../crypto/encoding.ts";
 import { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, isErrorCode, ProtocolError } from "../errors.ts";
-import { countField, field, type JsonObject, stringField } from "./fields.ts";
+import { countField, field, type JsonObject, stringField } from "../json.ts";
 import { parseTransferId, type TransferId } from "./transfer_id.ts";
 
 /** Longest file name, in UTF-8 bytes. */
@@ -26,7 +26,7 @@ export interface Ping {
   readonly tsMs: number;
 }
 
-/** It is. */
+/** The answer to a ping. */
 export interface Pong {
   /** Tag of the union. */
   readonly type: "pong";
@@ -48,11 +48,11 @@ export interface AppMessage {
 export interface FileOffer {
   /** Tag of the union. */
   readonly type: "file-offer";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** As the peer has it: hostile text, not a path. At most {@linkcode MAX_FILENAME_BYTES}. */
   readonly filename: string;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
   /** ceil(size / chunkSize); 0 for an empty file. */
   readonly totalChunks: number;
@@ -66,7 +66,7 @@ export interface FileOffer {
 export interface FileAccept {
   /** Tag of the union. */
   readonly type: "file-accept";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
 }
 
@@ -74,7 +74,7 @@ export interface FileAccept {
 export interface FileChunk {
   /** Tag of the union. */
   readonly type: "file-chunk";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** The same as in the offer. */
   readonly filename: string;
@@ -94,7 +94,7 @@ export interface FileChunk {
 export interface FileFinish {
   /** Tag of the union. */
   readonly type: "file-finish";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** An echo; the offer's hash is the one that is verified. */
   readonly fileHash?: FileHash;
@@ -104,15 +104,15 @@ export interface FileFinish {
 export interface Pause {
   /** Tag of the union. */
   readonly type: "pause";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
 }
 
-/** Go on sending. */
+/** Ends a pause that its sender asked for. */
 export interface Resume {
   /** Tag of the union. */
   readonly type: "resume";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
 }
 
@@ -120,13 +120,13 @@ export interface Resume {
 export interface Cancel {
   /** Tag of the union. */
   readonly type: "cancel";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** Which side cancelled, as that side puts it. */
   readonly cancelledBy: CancelledBy;
 }
 
-/** Something went wrong. */
+/** The peer could not go on with a transfer, or with the session. */
 export interface ErrorMessage {
   /** Tag of the union. */
   readonly type: "error";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { FileHash } from "../crypto/sha256.ts";
 import { ERROR_ACTIONS, type ErrorCode, isErrorCode, ProtocolError } from "../errors.ts";
 import { runs } from "../testing/runs.ts";
-import { isJsonObject, type JsonObject, parseJsonObject } from "./fields.ts";
+import { isJsonObject, type JsonObject, parseJsonObject } from "../json.ts";
 import {
   chunkCount,
   encodeInnerMessage,

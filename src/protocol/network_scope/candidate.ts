@@ -85,7 +85,7 @@ export function judgeCandidate(line: string, scope: NetworkScope): JudgedCandida
 
 /**
  * Writes a candidate as `candidate:...`, without `a=`. The related address that other than host
- * candidates must carry is written as unknown: nobody needs it, and it would tell of our network.
+ * candidates must carry is written as unknown: nobody needs it, and it would reveal our network.
  */
 export function formatCandidate(candidate: Candidate): string {
   const { foundation, priority, address, port, type } = candidate;

@@ -11,7 +11,7 @@ export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
 /** The longest device name that is kept, in UTF-16 units; the server's limit is 256 bytes. */
 const MAX_DEVICE_NAME = 256;
 
-/** A peer as the server tells of it. */
+/** A peer as the server describes it. */
 export interface RegisteredPeer {
   /** Its code. */
   readonly peerCode: string;
@@ -19,7 +19,7 @@ export interface RegisteredPeer {
   readonly deviceName: string;
 }
 
-/** What the server may tell a client. Peer codes in it are as the server wrote them. */
+/** What the server may send a client. Peer codes in it are as the server wrote them. */
 export type ServerMessage =
   | { readonly type: "peers"; readonly peers: readonly RegisteredPeer[] }
   | { readonly type: "peer_joined"; readonly peer: RegisteredPeer }

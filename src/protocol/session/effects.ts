@@ -1,5 +1,6 @@
 /**
- * What a session asks of, and tells, the program around the core. Effects are carried out in order.
+ * What a session asks of, and reports to, the program around the core. Effects are carried out in
+ * order.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import type { ProtocolError } from "../errors.ts";
 import type { Capability } from "../messages/capabilities.ts";
 import type { TransferEffect } from "../transfer/effects.ts";
 
-/** What the handshake told of the peer: all that trust is decided on. */
+/** What the handshake found out about the peer: all that trust is decided on. */
 export interface PeerFacts {
   /** Who the peer claims to be; pinned on first use. */
   readonly identity: IdentityPublicKey;
@@ -37,7 +38,7 @@ export interface EstablishedEffect {
 export interface AppMessageEffect {
   /** Tag of the union. */
   readonly type: "app-message";
-  /** Hostile text. */
+  /** As the peer wrote it: hostile until it is escaped. */
   readonly text: string;
   /** Whether the session was approved when it came. */
   readonly approved: boolean;
@@ -65,11 +66,11 @@ export interface SessionEnd {
 export interface ClosedEffect {
   /** Tag of the union. */
   readonly type: "closed";
-  /** How it ended. */
+  /** Which side ended it, and why. */
   readonly end: SessionEnd;
 }
 
-/** Everything that a session asks or tells. */
+/** Everything that a session asks or reports. */
 export type SessionEffect =
   | TransferEffect
   | EstablishedEffect

@@ -8,7 +8,7 @@ import type { EphemeralKeyPair, EphemeralPublicKey, SecretKey } from "../crypto/
 import type { RandomSource } from "../crypto/random_source.ts";
 import { boxKey, open, seal } from "../crypto/sealing.ts";
 import { MisuseError, ProtocolError } from "../errors.ts";
-import { parseJsonObject } from "../messages/fields.ts";
+import { parseJsonObject } from "../json.ts";
 import {
   encodeEnvelope,
   encodeHelloFrame,
@@ -67,7 +67,7 @@ export class EnvelopeCodec implements Disposable {
     const frame = encodeEnvelope(this.#seal(toUtf8(encodeInnerMessage(message))), ratchet);
     // All of a frame is ASCII, so its length is in bytes.
     if (frame.length <= MAX_FRAME_BYTES) return frame;
-    throw new MisuseError(`a message may take ${MAX_FRAME_BYTES} bytes, not ${frame.length}`);
+    throw new MisuseError(`a message may have ${MAX_FRAME_BYTES} bytes, not ${frame.length}`);
   }
 
   /**

@@ -37,7 +37,10 @@ export function concludeHandshake(
   }
   const capabilities = negotiate(local.capabilities, hello.capabilities);
   if (!capabilities.has("bolt.profile-envelope-v1")) {
-    throw new ProtocolError("PROTOCOL_VIOLATION", "the peer can't do bolt.profile-envelope-v1");
+    throw new ProtocolError(
+      "PROTOCOL_VIOLATION",
+      "the peer does not support bolt.profile-envelope-v1",
+    );
   }
   const btr = negotiateBtr({
     local: local.capabilities.includes("bolt.transfer-ratchet-v1"),

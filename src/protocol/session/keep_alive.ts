@@ -6,13 +6,13 @@
 
 /** Waits of the keepalive, in ms. */
 export interface KeepAliveTiming {
-  /** Silence after which we ping, again and again. @default {15000} */
+  /** Silence after which we ping, again and again. @default {PING_MS} */
   readonly pingMs: number;
-  /** Silence after which the peer is given up. @default {45000} */
+  /** Silence after which the peer is given up. @default {PEER_LOST_MS} */
   readonly lostMs: number;
 }
 
-/** What is due. */
+/** What the keepalive asks for when its time has come. */
 export type KeepAliveDue = "ping" | "lost";
 
 /** The silence of one peer. */

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { HELLO_MS, PEER_LOST_MS, PING_MS } from "../../base/timing.ts";
 import { SessionRatchet } from "../btr/session_ratchet.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { EphemeralKeyPair, EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
@@ -48,15 +49,15 @@ export type SessionPhase = "new" | "hello" | "undecided" | "open" | "closed";
 
 /** Waits of a session, in ms. */
 export interface SessionTiming extends KeepAliveTiming, TransferTiming {
-  /** From start to the peer's HELLO. @default {5000} */
+  /** From start to the peer's HELLO. @default {HELLO_MS} */
   readonly helloMs: number;
 }
 
-/** The wire format's wait for HELLO, and our own for the rest. */
+/** The waits unless others are given; their reasons are in `base/timing.ts`. */
 export const DEFAULT_SESSION_TIMING: SessionTiming = {
-  helloMs: 5_000,
-  pingMs: 15_000,
-  lostMs: 45_000,
+  helloMs: HELLO_MS,
+  pingMs: PING_MS,
+  lostMs: PEER_LOST_MS,
   ...DEFAULT_TRANSFER_TIMING,
 };
 
@@ -89,7 +90,7 @@ export interface Approved {
 }
 
 /** How much of a peer's error text is passed on. */
-const MAX_TOLD_LENGTH = 200;
+const MAX_REASON_LENGTH = 200;
 
 /** One session. Times are in ms on one clock that never goes back. */
 export class Session implements Disposable {
@@ -135,7 +136,7 @@ export class Session implements Disposable {
     return this.#phase;
   }
 
-  /** What the handshake told; undefined before it is done. */
+  /** What the handshake found; undefined before it is done. */
   get peer(): PeerFacts | undefined {
     return this.#peer;
   }
@@ -161,7 +162,7 @@ export class Session implements Disposable {
     this.#helloDeadline = now + this.#timing.helloMs;
     const { identity } = this.#options;
     this.#send(this.#codec.sealHello({ identity, capabilities: this.#capabilities }));
-    return this.#take();
+    return this.#drain();
   }
 
   /**
@@ -179,10 +180,10 @@ export class Session implements Disposable {
     } catch (error) {
       this.#collect();
       if (error instanceof ProtocolError) this.#onError(error);
-      // A fault of ours: nothing is told to the peer, but whoever waits for an end is.
+      // A fault of ours: the peer gets no error, but whoever waits for an end is released.
       else this.#lose(`the session failed: ${messageOf(error)}`);
     }
-    return this.#take();
+    return this.#drain();
   }
 
   /** Time has passed: carries out what is due. */
@@ -196,11 +197,11 @@ export class Session implements Disposable {
     const due = this.#keepAlive?.due(now);
     if (due === "ping") this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
     if (due === "lost") this.#lose(`the peer was silent for ${this.#timing.lostMs / 1000} s`);
-    return this.#take();
+    return this.#drain();
   }
 
   /**
-   * The program trusts the peer: transfers may begin, and an offer that was held is told of.
+   * The program trusts the peer: transfers may begin, and an offer that was held is reported.
    *
    * @throws {MisuseError} When the handshake is not done or the decision was made.
    */
@@ -210,7 +211,7 @@ export class Session implements Disposable {
     if (table === undefined) throw new MisuseError("the handshake is not done");
     this.#phase = "open";
     table.approve(now);
-    return { transfers: table, effects: this.#take() };
+    return { transfers: table, effects: this.#drain() };
   }
 
   /**
@@ -221,7 +222,7 @@ export class Session implements Disposable {
   sendAppMessage(text: string): readonly SessionEffect[] {
     this.#expectPhase("open");
     this.#sendInner({ type: "app_message", text });
-    return this.#take();
+    return this.#drain();
   }
 
   /**
@@ -234,22 +235,22 @@ export class Session implements Disposable {
     this.#expectPhase("open");
     if (this.#keepAlive === undefined) throw new MisuseError("the peer answers no pings");
     this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
-    return this.#take();
+    return this.#drain();
   }
 
   /**
-   * Ends the session for a reason that the peer is told, such as KEY_MISMATCH when another identity
+   * Ends the session for a reason that the peer is sent, such as KEY_MISMATCH when another identity
    * is pinned.
    */
   fail(code: WireErrorCode, message: string): readonly SessionEffect[] {
     if (this.#phase !== "closed") this.#endWith(new ProtocolError(code, message));
-    return this.#take();
+    return this.#drain();
   }
 
   /** Cancels what is in transfer; the session stays as it is. */
   cancelTransfers(message: string): readonly SessionEffect[] {
     this.#table?.cancelAll(message);
-    return this.#take();
+    return this.#drain();
   }
 
   /** Ends the session in order: what is in transfer is cancelled first. */
@@ -258,7 +259,7 @@ export class Session implements Disposable {
     this.#table?.cancelAll(message);
     this.#collect();
     this.#end({ by: "local" });
-    return this.#take();
+    return this.#drain();
   }
 
   /**
@@ -270,7 +271,7 @@ export class Session implements Disposable {
     if (this.#phase === "closed") return [];
     if (problem === undefined) this.#end({ by: "remote" });
     else this.#lose(problem);
-    return this.#take();
+    return this.#drain();
   }
 
   /** Zeroes all keys, without a word. Use {@linkcode close} to end in order. */
@@ -381,8 +382,8 @@ export class Session implements Disposable {
   }
 
   #onRemoteError({ code, message }: ErrorMessage): void {
-    const told = message === "" ? "" : `: ${message.slice(0, MAX_TOLD_LENGTH)}`;
-    const error = new ProtocolError(code, `the peer ended the session with ${code}${told}`);
+    const reason = message === "" ? "" : `: ${message.slice(0, MAX_REASON_LENGTH)}`;
+    const error = new ProtocolError(code, `the peer ended the session with ${code}${reason}`);
     this.#end({ by: "remote", error });
   }
 
@@ -418,7 +419,7 @@ export class Session implements Disposable {
 
   #expectPhase(phase: SessionPhase): void {
     if (this.#phase === phase) return;
-    throw new MisuseError(`the session is ${this.#phase}, this is for when it is ${phase}`);
+    throw new MisuseError(`the session is ${this.#phase}, and must be ${phase}`);
   }
 
   #sendInner(message: InnerMessage): void {
@@ -434,7 +435,7 @@ export class Session implements Disposable {
     if (this.#table !== undefined) this.#effects.push(...this.#table.drain());
   }
 
-  #take(): readonly SessionEffect[] {
+  #drain(): readonly SessionEffect[] {
     this.#collect();
     const effects = this.#effects;
     this.#effects = [];

@@ -19,7 +19,7 @@ export interface SignalContext {
   readonly room: string;
   /** Has to be the same at both ends. */
   readonly session: string;
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** The peer that signals are taken from. */
   readonly remote: PeerCode;
@@ -42,7 +42,7 @@ export type SignalVerdict =
   | { readonly accepted: false; readonly reason: string };
 
 /** The hello that the offerer sends. */
-export function encodeHello(context: SignalContext, phaseTimeoutSecs: number): unknown {
+export function encodeHelloSignal(context: SignalContext, phaseTimeoutSecs: number): unknown {
   return {
     ...header(context, "hello"),
     from_peer: context.self,
@@ -53,7 +53,7 @@ export function encodeHello(context: SignalContext, phaseTimeoutSecs: number): u
 }
 
 /** The answerer's reply to a hello. */
-export function encodeAck(context: SignalContext): unknown {
+export function encodeAckSignal(context: SignalContext): unknown {
   return { ...header(context, "ack"), from_peer: context.self, to_peer: context.remote };
 }
 
@@ -75,7 +75,7 @@ function header(context: SignalContext, msgType: DaemonSignalType): Record<strin
  * Judges an inbound signal, in the order of the wire format: sender, shape, version, session, room,
  * type, and for hello and ack the peers and the scope that they declare.
  *
- * @param from The sender's code as the server tells it.
+ * @param from The sender's code as the server reports it.
  * @param payload The relayed payload, untrusted.
  * @param expected The type that is waited for.
  * @throws {SignalError} VERSION_UNSUPPORTED, PEER_MISMATCH, SCOPE_MISMATCH: these end the run.

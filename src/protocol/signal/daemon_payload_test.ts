@@ -2,9 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { SignalError } from "../../base/errors.ts";
 import {
-  encodeAck,
+  encodeAckSignal,
   encodeBundleSignal,
-  encodeHello,
+  encodeHelloSignal,
   judgeSignal,
   type SignalContext,
 } from "./daemon_payload.ts";
@@ -33,7 +33,7 @@ const bundle = {
 const roundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 Deno.test("hello and ack have exactly the fields of the wire format", () => {
-  assertEquals(roundTrip(encodeHello(alice, 30)), {
+  assertEquals(roundTrip(encodeHelloSignal(alice, 30)), {
     ...hello,
     from_peer: "alice",
     to_peer: "bob",
@@ -41,14 +41,14 @@ Deno.test("hello and ack have exactly the fields of the wire format", () => {
     phase_timeout_secs: 30,
   });
   const ack = { ...hello, msg_type: "ack", from_peer: "bob", to_peer: "alice" };
-  assertEquals(roundTrip(encodeAck(bob)), ack);
+  assertEquals(roundTrip(encodeAckSignal(bob)), ack);
 });
 
 Deno.test("what one side encodes the other accepts", () => {
   const accepted = (from: string, payload: unknown, type: "hello" | "ack" | "offer", to = bob) =>
     judgeSignal(from, roundTrip(payload), type, to).accepted;
-  assertEquals(accepted("alice", encodeHello(alice, 30), "hello"), true);
-  assertEquals(accepted("bob", encodeAck(bob), "ack", alice), true);
+  assertEquals(accepted("alice", encodeHelloSignal(alice, 30), "hello"), true);
+  assertEquals(accepted("bob", encodeAckSignal(bob), "ack", alice), true);
   const verdict = judgeSignal("alice", roundTrip(encodeBundleSignal(alice, bundle)), "offer", bob);
   assertEquals(verdict, { accepted: true, signal: { msgType: "offer", bundle } });
 });

@@ -9,7 +9,7 @@
  */
 import { SignalError } from "../../base/errors.ts";
 import { type EphemeralPublicKey, PublicKey } from "../crypto/keys.ts";
-import { field, isCount, isJsonObject, type JsonObject, stringField } from "../messages/fields.ts";
+import { field, isCount, isJsonObject, type JsonObject, stringField } from "../json.ts";
 import type { SdpType } from "./bundle.ts";
 
 /** Longest SDP that is taken, in UTF-16 units. */
@@ -37,7 +37,7 @@ export interface WebDescription extends SignalRoute {
   readonly publicKey: EphemeralPublicKey;
   /** Peer code of the sender, once more. */
   readonly peerCode: string;
-  /** What the sender calls itself, where no server tells it (file mode): hostile text. */
+  /** What the sender calls itself, where no server says it (file mode): hostile text. */
   readonly deviceName?: string;
 }
 

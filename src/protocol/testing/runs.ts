@@ -6,7 +6,7 @@
 
 /**
  * The number of runs of a property: `usual`, times BOLT_FUZZ_FACTOR where the environment sets one
- * (and may be read), so that a longer hunt needs no change of code.
+ * (and may be read), so that a longer run needs no change of code.
  */
 export function runs(usual: number): number {
   const { state } = Deno.permissions.querySync({ name: "env", variable: "BOLT_FUZZ_FACTOR" });

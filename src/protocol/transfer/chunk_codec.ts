@@ -27,7 +27,7 @@ export interface ChunkKeys {
 
 /** A chunk ready to be put into a message. */
 export interface EncodedChunk {
-  /** Base64. */
+  /** Sealed bytes of the chunk, in base64. */
   readonly chunk: string;
   /** The ratchet's fields of its envelope. */
   readonly ratchet: RatchetFields | undefined;
@@ -88,7 +88,7 @@ export class ChunkCodec implements Disposable {
     if (chainIndex !== message.chunkIndex) {
       throw new ProtocolError(
         "RATCHET_CHAIN_ERROR",
-        `chunk ${message.chunkIndex} states place ${chainIndex} in the chain`,
+        `chunk ${message.chunkIndex} has chain index ${chainIndex}`,
         { transferId: this.#transferId },
       );
     }
@@ -130,7 +130,7 @@ export class ChunkCodec implements Disposable {
   #missingStep(chainIndex: number): never {
     throw new ProtocolError(
       "RATCHET_CHAIN_ERROR",
-      `the transfer began with place ${chainIndex} of the chain`,
+      `the transfer began with chain index ${chainIndex}`,
       { transferId: this.#transferId },
     );
   }

@@ -8,7 +8,7 @@ import type { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { OfferedFile, ReceivedChunk } from "./file_receiver.ts";
 
-/** Who did it. */
+/** Which side caused something. */
 export type Side = "local" | "remote";
 
 /** Which way the file goes. */
@@ -52,7 +52,7 @@ export interface OfferedEffect {
 export interface StartedEffect {
   /** Tag of the union. */
   readonly type: "transfer-started";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** Which way the file goes. */
   readonly direction: Direction;
@@ -62,7 +62,7 @@ export interface StartedEffect {
 export interface ChunkEffect extends ReceivedChunk {
   /** Tag of the union. */
   readonly type: "transfer-chunk";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
 }
 
@@ -70,9 +70,9 @@ export interface ChunkEffect extends ReceivedChunk {
 export interface PausedEffect {
   /** Tag of the union. */
   readonly type: "transfer-paused";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
-  /** Who did it. */
+  /** Which side caused it. */
   readonly by: Side;
 }
 
@@ -80,9 +80,9 @@ export interface PausedEffect {
 export interface ResumedEffect {
   /** Tag of the union. */
   readonly type: "transfer-resumed";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
-  /** Who did it. */
+  /** Which side caused it. */
   readonly by: Side;
 }
 
@@ -90,13 +90,13 @@ export interface ResumedEffect {
 export interface EndedEffect {
   /** Tag of the union. */
   readonly type: "transfer-ended";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** Which way the file goes. */
   readonly direction: Direction;
-  /** How it ended. */
+  /** Completed, cancelled or failed, and why. */
   readonly outcome: TransferOutcome;
-  /** Who did it. */
+  /** Which side caused it. */
   readonly by: Side;
   /** Why, for the operator. */
   readonly message: string;
@@ -115,7 +115,7 @@ export interface RefusedEffect {
   readonly type: "transfer-refused";
   /** The peer's id for it. */
   readonly transferId: TransferId;
-  /** Which rule. */
+  /** The rule that was broken. */
   readonly error: ProtocolError;
 }
 
@@ -126,7 +126,7 @@ export interface RefusedEffect {
 export interface EndedLateEffect {
   /** Tag of the union. */
   readonly type: "transfer-ended-late";
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** What the peer said was wrong; absent when it cancelled. */
   readonly error?: ProtocolError;

@@ -11,11 +11,11 @@ import type { TransferId } from "../messages/transfer_id.ts";
 
 /** A file that the peer offers. */
 export interface OfferedFile {
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** Hostile text, not a path. */
   readonly filename: string;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
   /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;
@@ -110,7 +110,7 @@ export class FileReceiver {
 
   #checkLength(index: number, length: number): void {
     const { size, totalChunks } = this.#file;
-    // Without an offer the first chunk tells the size of all; it must fit the count.
+    // Without an offer the first chunk sets the size of all; it must fit the count.
     this.#chunkSize ??= totalChunks === 1 ? size : length;
     const chunkSize = this.#chunkSize;
     const expected = Math.min(chunkSize, size - this.#offset);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OFFER_MS, STALL_MS, TRANSFER_PAUSE_MS } from "../../base/timing.ts";
 import { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 
@@ -31,26 +32,26 @@ export const DEFAULT_LIMITS: TransferLimits = {
 
 /** Longest waits of a transfer, in ms. */
 export interface TransferTiming {
-  /** From an offer to its answer, either way. @default {300000} */
+  /** From an offer to its answer, either way. @default {OFFER_MS} */
   readonly offerMs: number;
-  /** Without a chunk (or the finish) while nothing is paused. @default {60000} */
+  /** Without a chunk (or the finish) while nothing is paused. @default {STALL_MS} */
   readonly stallMs: number;
-  /** In a pause. @default {3600000} */
+  /** In a pause. @default {TRANSFER_PAUSE_MS} */
   readonly pauseMs: number;
 }
 
 /** The default waits. */
 export const DEFAULT_TRANSFER_TIMING: TransferTiming = {
-  offerMs: 300_000,
-  stallMs: 60_000,
-  pauseMs: 3_600_000,
+  offerMs: OFFER_MS,
+  stallMs: STALL_MS,
+  pauseMs: TRANSFER_PAUSE_MS,
 };
 
 /** What of a file the limits are about. */
 export interface Measured {
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
   /** ceil(size / chunk size); 0 for an empty file. */
   readonly totalChunks: number;

@@ -31,10 +31,10 @@ export interface IncomingWork {
 }
 
 /** Which way a transfer goes, and how far it is. */
-export type Work = OutgoingWork | IncomingWork;
+export type TransferSide = OutgoingWork | IncomingWork;
 
 /** A transfer that is not over. Disposing of it zeroes its keys. */
-export class LiveTransfer<W extends Work> implements Disposable {
+export class LiveTransfer<W extends TransferSide> implements Disposable {
   /** The file and its position. */
   readonly work: W;
   /** Encodes and decodes its chunks. */

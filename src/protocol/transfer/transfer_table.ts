@@ -21,7 +21,12 @@ import type { CancelReason, Direction, Side, TransferEffect, TransferOutcome } f
 import { FileReceiver, type OfferedFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
 import { checkLimits, limitExceeded, type TransferTiming } from "./limits.ts";
-import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from "./live_transfer.ts";
+import {
+  type IncomingWork,
+  LiveTransfer,
+  type OutgoingWork,
+  type TransferSide,
+} from "./live_transfer.ts";
 import { describeFile, type DescribeOptions } from "./describe_file.ts";
 import { RecentIds } from "./recent_ids.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
@@ -43,7 +48,7 @@ export interface TransferContext extends DescribeOptions {
   readonly keys: ChunkKeys;
   /** We give way when offers cross. */
   readonly yields: boolean;
-  /** The longest waits. */
+  /** The longest waits, in milliseconds. */
   readonly timing: TransferTiming;
 }
 
@@ -201,7 +206,8 @@ export class TransferTable implements Transfers {
     if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
     if (this.#outgoing !== undefined) {
-      this.#cancelLive(this.#outgoing, "gave way to the peer", "crossed");
+      const message = "both sides offered at once: the peer's offer goes first";
+      this.#cancelLive(this.#outgoing, message, "crossed");
     }
     this.#send({ type: "file-accept", transferId: id });
     this.#startReceiving(live, now);
@@ -314,7 +320,8 @@ export class TransferTable implements Transfers {
     }
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
-      this.#cancelLive(this.#incoming, "the peer took our offer", "crossed");
+      const message = "both sides offered at once: our offer goes first";
+      this.#cancelLive(this.#incoming, message, "crossed");
     }
     this.#startSending(live, now);
   }
@@ -407,9 +414,9 @@ export class TransferTable implements Transfers {
   }
 
   /** Lets pass what was under way when its transfer ended; anything else is out of place. */
-  #expectEnded(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
+  #expectEnded(id: TransferId, live: LiveTransfer<TransferSide> | undefined, what: string): void {
     if (live?.work.file.transferId !== id && this.#ended.has(id)) return;
-    throw new ProtocolError("INVALID_STATE", `the peer's ${what} has no transfer that it fits`);
+    throw new ProtocolError("INVALID_STATE", `the peer's ${what} fits no transfer as it is now`);
   }
 
   #startSending(live: LiveTransfer<OutgoingWork>, now: number): void {
@@ -453,7 +460,7 @@ export class TransferTable implements Transfers {
     return this.drain();
   }
 
-  #find(id: TransferId): LiveTransfer<Work> | undefined {
+  #find(id: TransferId): LiveTransfer<TransferSide> | undefined {
     return [this.#outgoing, this.#incoming].find((live) => live?.work.file.transferId === id);
   }
 
@@ -462,18 +469,18 @@ export class TransferTable implements Transfers {
     throw new MisuseError("there is no such transfer in this session");
   }
 
-  #cancelLive(live: LiveTransfer<Work>, message: string, reason?: CancelReason): void {
+  #cancelLive(live: LiveTransfer<TransferSide>, message: string, reason?: CancelReason): void {
     this.#sendCancel(live.work.file.transferId, live.direction);
     this.#end(live, "cancelled", "local", message, { reason });
   }
 
-  #failLive(live: LiveTransfer<Work>, error: ProtocolError): void {
+  #failLive(live: LiveTransfer<TransferSide>, error: ProtocolError): void {
     this.#sendCancel(live.work.file.transferId, live.direction);
     this.#end(live, "failed", "local", error.message, { error });
   }
 
   #end(
-    live: LiveTransfer<Work>,
+    live: LiveTransfer<TransferSide>,
     outcome: TransferOutcome,
     by: Side,
     message: string,

@@ -11,7 +11,7 @@ import type { ChunkRequest } from "./file_sender.ts";
 export interface FileToSend {
   /** The name that the peer sees. 1 to 1024 UTF-8 bytes. */
   readonly filename: string;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
   /** 64 hex digits; required when `bolt.file-hash` was negotiated. */
   readonly fileHash?: string;
@@ -21,7 +21,7 @@ export interface FileToSend {
 
 /** What {@linkcode Transfers.offer} began. */
 export interface OfferedTransfer {
-  /** The transfer. */
+  /** The transfer's id; its sender chose it. */
   readonly transferId: TransferId;
   /** What is to be carried out now. */
   readonly effects: readonly TransferEffect[];
@@ -58,7 +58,7 @@ export interface Transfers {
   fail(id: TransferId, message: string): readonly TransferEffect[];
   /**
    * Like {@linkcode Transfers.fail}, for a file that is beyond what we can take (its name, its
-   * size): the peer is told why with LIMIT_EXCEEDED, which ends nothing else there, or with
+   * size): the peer gets the reason with LIMIT_EXCEEDED, which ends nothing else there, or with
    * a cancel where the dialect has no such error.
    *
    * @param message For the peer: nothing of ours that it should not know.

@@ -49,7 +49,9 @@ export async function lookAt(path: string): Promise<Found> {
   if (file === undefined) return { kind: "nothing" };
   try {
     const opened = await file.stat();
-    if (!opened.isFile()) return { kind: "other", what: "something else than a moment ago" };
+    if (!opened.isFile()) {
+      return { kind: "other", what: "no longer the file that it was a moment ago" };
+    }
     const read = await readText(file);
     if (read === undefined) return { kind: "large", bytes: opened.size };
     return { kind: "file", ...read, uid: seen.uid === null ? null : opened.uid };
@@ -64,7 +66,7 @@ async function openRegular(path: string): Promise<FileHandle | undefined> {
     return await unlessGone(open(path, READING));
   } catch (error) {
     const errno = errnoOf(error) ?? "";
-    // A link or a socket took the file's place: the next look tells it by its kind.
+    // A link or a socket took the file's place: the next look finds its kind.
     if (["EAGAIN", "EWOULDBLOCK", "ELOOP", "ENXIO"].includes(errno)) return undefined;
     throw error;
   }

@@ -52,7 +52,7 @@ export async function removeReplaceable(path: string): Promise<void> {
 export async function replaceBy(file: string, path: string): Promise<void> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     await removeReplaceable(path);
-    if (await takeName(file, path)) return;
+    if (await claimName(file, path)) return;
   }
   throw new SignalError(
     "SIGNAL_FILE",
@@ -62,7 +62,7 @@ export async function replaceBy(file: string, path: string): Promise<void> {
 
 /** Puts what was moved aside back, unless the name is taken by now. */
 async function putBack(aside: string, path: string): Promise<void> {
-  if (await takeName(aside, path)) return;
+  if (await claimName(aside, path)) return;
   throw new SignalError(
     "SIGNAL_FILE",
     `two files came to ${path} while it was cleared: the first is now at ${aside}`,
@@ -70,7 +70,7 @@ async function putBack(aside: string, path: string): Promise<void> {
 }
 
 /** Renames to a name that nothing has; false when something does. */
-async function takeName(from: string, to: string): Promise<boolean> {
+async function claimName(from: string, to: string): Promise<boolean> {
   try {
     // A rename would replace what came to the name a moment ago; a link never does.
     await Deno.link(from, to);

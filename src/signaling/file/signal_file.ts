@@ -37,7 +37,7 @@ export function publishSignalFile(
   options: PublishOptions,
 ): Promise<void> {
   const { signal } = options;
-  return guarded(`cannot write the ${kind} at ${path}`, signal, async () => {
+  return withSignalFileErrors(`cannot write the ${kind} at ${path}`, signal, async () => {
     const isPrivate = await makeFolder(dirname(path)) || options.isPrivate === true;
     const temporary = nameBeside(path);
     try {
@@ -59,7 +59,7 @@ export function publishSignalFile(
  */
 export function removeStaleFile(path: string, signal: AbortSignal): Promise<void> {
   const doing = `cannot remove the file of an earlier run at ${path}`;
-  return guarded(doing, signal, () => removeReplaceable(path));
+  return withSignalFileErrors(doing, signal, () => removeReplaceable(path));
 }
 
 /** Writes a new file; the umask takes from the mode, which `Deno.writeTextFile` would not let it. */
@@ -96,7 +96,7 @@ export async function makeFolder(folder: string): Promise<boolean> {
  * @param doing What can't be done when the work fails, e.g. `cannot read the offer at /tmp/o`.
  * @throws {SignalError} SIGNAL_FILE with the reason in plain words; errors of ours as they are.
  */
-export async function guarded<T>(
+export async function withSignalFileErrors<T>(
   doing: string,
   signal: AbortSignal,
   work: () => Promise<T>,

@@ -9,19 +9,13 @@
  */
 import { abortable } from "../../base/deadline.ts";
 import { DeadlineError, SignalError } from "../../base/errors.ts";
+import { SIGNAL_FILE_LOOK } from "../../base/timing.ts";
 import { type SdpType, tooLarge } from "../../protocol/signal/bundle.ts";
 import { mayBeIncomplete } from "./incomplete_json.ts";
 import { lookAt } from "./look.ts";
-import { guarded } from "./signal_file.ts";
+import { withSignalFileErrors } from "./signal_file.ts";
 
-/**
- * Milliseconds between looks: the first pause, doubled after each, and the longest. So a peer that
- * answers at once is heard at once, a look is never later than the wait was long already, and a long
- * wait costs one look a second.
- */
-const PACE = { first: 20, longest: 1000 } as const;
-
-/** A parsed file and the very text it was read from, which tells it from a later one. */
+/** A parsed file and the very text it was read from, which distinguishes it from a later one. */
 export interface ReadSignal<T> {
   /** What was read. */
   readonly value: T;
@@ -67,7 +61,10 @@ export class SignalFileWatcher<T> {
   async next(options: { signal: AbortSignal; previous?: string }): Promise<ReadSignal<T>> {
     const { signal, previous } = options;
     try {
-      for (let pause: number = PACE.first;; pause = Math.min(2 * pause, PACE.longest)) {
+      for (
+        let pause: number = SIGNAL_FILE_LOOK.firstMs;;
+        pause = Math.min(2 * pause, SIGNAL_FILE_LOOK.longestMs)
+      ) {
         const found = await this.look(signal, previous);
         if (found !== undefined) return found;
         await sleep(pause, signal);
@@ -85,7 +82,11 @@ export class SignalFileWatcher<T> {
    */
   async passOver(signal: AbortSignal): Promise<void> {
     const { path, kind } = this.#watched;
-    const found = await guarded(`cannot read the ${kind} at ${path}`, signal, () => lookAt(path));
+    const found = await withSignalFileErrors(
+      `cannot read the ${kind} at ${path}`,
+      signal,
+      () => lookAt(path),
+    );
     if (found.kind === "file") this.#passedOver = found.text;
   }
 
@@ -98,7 +99,7 @@ export class SignalFileWatcher<T> {
   async look(signal: AbortSignal, previous?: string): Promise<ReadSignal<T> | undefined> {
     const { path, kind, parse, checkOwner } = this.#watched;
     const doing = `cannot read the ${kind} at ${path}`;
-    const found = await guarded(doing, signal, () => lookAt(path));
+    const found = await withSignalFileErrors(doing, signal, () => lookAt(path));
     if (found.kind === "other") {
       throw new SignalError("SIGNAL_FILE", `${path} is ${found.what}: give a plain file's path`);
     }
@@ -112,7 +113,9 @@ export class SignalFileWatcher<T> {
     }
     try {
       const value = parse(text);
-      if (checkOwner !== undefined) await guarded(doing, signal, () => checkOwner(uid));
+      if (checkOwner !== undefined) {
+        await withSignalFileErrors(doing, signal, () => checkOwner(uid));
+      }
       return { value, text };
     } catch (error) {
       if (!mayBeIncomplete(text)) throw error;

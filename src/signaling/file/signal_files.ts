@@ -10,7 +10,12 @@ import type { SdpType } from "../../protocol/signal/bundle.ts";
 import type { SignalOwner } from "../../vocabulary/session_values.ts";
 import { lookAt } from "./look.ts";
 import { assertReplaceable } from "./replaceable.ts";
-import { guarded, makeFolder, publishSignalFile, removeStaleFile } from "./signal_file.ts";
+import {
+  makeFolder,
+  publishSignalFile,
+  removeStaleFile,
+  withSignalFileErrors,
+} from "./signal_file.ts";
 import { SignalFileWatcher } from "./signal_file_watcher.ts";
 import { OwnerCheck } from "./signal_owner.ts";
 
@@ -74,7 +79,9 @@ export class SignalFiles<T> {
       if (path === undefined) continue;
       const folder = dirname(path);
       const doing = `cannot make the folder ${folder}`;
-      if (await guarded(doing, signal, () => makeFolder(folder))) files.#made.add(folder);
+      if (await withSignalFileErrors(doing, signal, () => makeFolder(folder))) {
+        files.#made.add(folder);
+      }
     }
     if (ours === "offer") {
       if (offer !== undefined) await removeStaleFile(offer, signal);
@@ -121,6 +128,6 @@ const isForbidden = (cause: unknown): boolean =>
 const peersHalf = (ours: SdpType): SdpType => ours === "offer" ? "answer" : "offer";
 
 async function judge(path: string, signal: AbortSignal): Promise<void> {
-  const found = await guarded(`cannot use ${path}`, signal, () => lookAt(path));
+  const found = await withSignalFileErrors(`cannot use ${path}`, signal, () => lookAt(path));
   assertReplaceable(path, found);
 }

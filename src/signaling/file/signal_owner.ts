@@ -35,7 +35,7 @@ export class OwnerCheck {
    */
   async check(path: string, uid: number | null): Promise<void> {
     if (uid === 0 || (this.#allowed === "any" && (uid === null || this.#warned))) return;
-    if (uid === null) throw refusal(`this system does not tell who owns ${path}`);
+    if (uid === null) throw refusal(`this system does not report who owns ${path}`);
     const own = await this.#ownUid();
     if (uid === own) return;
     const we = own === undefined ? "" : `, this program runs as user ${own}`;

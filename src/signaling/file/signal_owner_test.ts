@@ -73,6 +73,6 @@ Deno.test("where our own number can't be seen, a foreign owner is still one", ()
 Deno.test("where files have no owners, own refuses them and any takes them", async () => {
   await judging("any", ({ check }) => check(null));
   await judging("own", async ({ check }) => {
-    await assertRejects(() => check(null), SignalError, "does not tell who owns offer.json");
+    await assertRejects(() => check(null), SignalError, "does not report who owns offer.json");
   });
 });

@@ -4,18 +4,18 @@
  * @module
  */
 import { messageOf } from "../../base/errors.ts";
+import { RESEND_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import type { SignalBundle } from "../../protocol/signal/bundle.ts";
 import {
   type DaemonSignal,
   type DaemonSignalType,
-  encodeAck,
+  encodeAckSignal,
   encodeBundleSignal,
-  encodeHello,
+  encodeHelloSignal,
   judgeSignal,
   type SignalContext,
 } from "../../protocol/signal/daemon_payload.ts";
-import { REPEAT_MS } from "./pace.ts";
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
 import { sayUntil } from "./say_until.ts";
 
@@ -54,7 +54,7 @@ export class DaemonHandshake {
    */
   async hello(signal: AbortSignal): Promise<void> {
     const { context, phaseTimeoutSecs, log } = this.#options;
-    const payload = encodeHello(context, phaseTimeoutSecs);
+    const payload = encodeHelloSignal(context, phaseTimeoutSecs);
     await this.#say("hello", payload, signal, (inbound) => this.#judge(inbound, "ack"));
     log.info("hello/ack complete", { peer: context.remote });
   }
@@ -68,7 +68,7 @@ export class DaemonHandshake {
   async acknowledge(signal: AbortSignal): Promise<void> {
     const { context, log } = this.#options;
     await this.#expect("hello", signal);
-    const ack = encodeAck(context);
+    const ack = encodeAckSignal(context);
     this.#client.send(ack);
     this.#client.answerAgain(({ from, payload }) =>
       judgeSignal(from, payload, "hello", context).accepted ? ack : undefined
@@ -145,7 +145,7 @@ export class DaemonHandshake {
     answer: (inbound: InboundSignal) => T | undefined,
   ): Promise<T> {
     const { context: { remote }, log } = this.#options;
-    const saying = { name, payload, again: REPEAT_MS };
+    const saying = { name, payload, again: RESEND_MS };
     return sayUntil(this.#client, saying, { remote, log, signal }, answer);
   }
 

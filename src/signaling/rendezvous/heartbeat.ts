@@ -2,13 +2,14 @@
  * Notices that the rendezvous server does not pass signals on to us any more.
  *
  * Its `ping` has no answer. So each beat sends a signal to our own code, which comes back. When it
- * does not, a signal to a code that nobody has tells why: the server's error about that one shows
+ * does not, a signal to a code that nobody has shows why: the server's error about that one shows
  * that the connection is alive, and that somebody else has registered our code; silence shows that
  * the connection is dead. What a lying server can do with this is keep us waiting, until the
  * deadline that we have anyway.
  *
  * @module
  */
+import { HEARTBEAT_ANSWER_MS, HEARTBEAT_MS } from "../../base/timing.ts";
 import { encodeProbe, parseProbe } from "../../protocol/rendezvous/probe.ts";
 import {
   encodePing,
@@ -19,12 +20,12 @@ import {
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
-import { ANSWER_MS, BEAT_MS, type Pace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 
 /** Longer frames are neither probes nor errors about them, in UTF-16 units. */
 const LONGEST_ANSWER = 512;
 
-/** Who is told what the heartbeat finds. */
+/** Called with what the heartbeat finds. */
 export interface HeartbeatListener {
   /** Sends a frame; it may be lost. */
   send(frame: string): void;
@@ -32,8 +33,8 @@ export interface HeartbeatListener {
   dead(): void;
   /** The server does not know our code any more. */
   forgotten(): void;
-  /** Somebody else has registered our code, and hears what is meant for us. */
-  takenOver(): void;
+  /** Somebody else has registered our code, and receives what is meant for us. */
+  replaced(): void;
 }
 
 /** See the module's text. One for each connection; dispose it with that. */
@@ -49,12 +50,12 @@ export class Heartbeat implements Disposable {
   #back: "nothing" | "error" | "probe" = "nothing";
   #asking = false;
 
-  /** Begins to beat. */
+  /** Starts the first interval. */
   constructor(self: PeerCode, pace: Pace, listener: HeartbeatListener) {
     this.#self = self;
     this.#pace = pace;
     this.#listener = listener;
-    this.#stop = pace.timer(BEAT_MS, () => this.#beat());
+    this.#stop = pace.timer(HEARTBEAT_MS, () => this.#beat());
   }
 
   /** Looks at a frame as it arrives. True when it was about a probe, and is for nobody else. */
@@ -69,7 +70,8 @@ export class Heartbeat implements Disposable {
   #hearSignal({ from, payload }: Extract<ServerMessage, { type: "signal" }>): boolean {
     if (normalizePeerCode(from) !== this.#self) return false;
     const id = parseProbe(payload);
-    // One that isn't ours is of a program that had our code before us: it is told, we need not be.
+    // One that isn't ours is of a program that had our code before us: it gets the error, we need
+    // nothing.
     if (id === this.#id) this.#back = "probe";
     return id !== undefined;
   }
@@ -94,24 +96,24 @@ export class Heartbeat implements Disposable {
     this.#asking = true;
     this.#listener.send(encodePing());
     this.#listener.send(this.#probe(this.#self));
-    this.#stop = this.#pace.timer(ANSWER_MS / 2, () => {
+    this.#stop = this.#pace.timer(HEARTBEAT_ANSWER_MS / 2, () => {
       if (this.#back === "nothing") this.#listener.send(this.#probe(this.#nobody));
-      this.#stop = this.#pace.timer(ANSWER_MS / 2, () => this.#judge());
+      this.#stop = this.#pace.timer(HEARTBEAT_ANSWER_MS / 2, () => this.#judge());
     });
   }
 
   #judge(): void {
     this.#asking = false;
     if (this.#back === "nothing") return this.#listener.dead();
-    this.#stop = this.#pace.timer(BEAT_MS - ANSWER_MS, () => this.#beat());
-    if (this.#back === "error") this.#listener.takenOver();
+    this.#stop = this.#pace.timer(HEARTBEAT_MS - HEARTBEAT_ANSWER_MS, () => this.#beat());
+    if (this.#back === "error") this.#listener.replaced();
   }
 
   #probe(to: PeerCode): string {
     return encodeSignal(to, encodeProbe(this.#id));
   }
 
-  /** Stops. */
+  /** Stops: no timer is left. */
   [Symbol.dispose](): void {
     this.#stop();
   }

@@ -6,7 +6,13 @@
  */
 import { BackOff } from "../../base/back_off.ts";
 import { DeadlineError, messageOf, SignalError } from "../../base/errors.ts";
-import { pause } from "../../base/timer.ts";
+import { sleep } from "../../base/timer.ts";
+import {
+  RECONNECT,
+  REGISTER_MS,
+  REGISTER_RETRY,
+  STABLE_REGISTRATION_MS,
+} from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import {
   encodeRegister,
@@ -18,7 +24,7 @@ import {
 } from "../../protocol/rendezvous/server_message.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { ATTEMPT_MS, ATTEMPTS, LOSSES, type Pace, REAL_PACE, STEADY_MS } from "./pace.ts";
+import { type Pace, REAL_PACE } from "./pace.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
 
 /** Failed attempts to register again that are logged one by one; later ones only for debugging. */
@@ -30,7 +36,7 @@ const MAX_ANSWERED_AGAIN = 100;
 export interface RegisterOptions {
   /** The server's WebSocket URL. */
   readonly url: string;
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** The peer to talk to. */
   readonly remote: PeerCode;
@@ -48,14 +54,14 @@ export interface RegisterOptions {
 export interface InboundSignal {
   /** Tag of the union. */
   readonly type: "signal";
-  /** The sender's code as the server tells it. */
+  /** The sender's code as the server reports it. */
   readonly from: string;
   /** What it sent. */
   readonly payload: unknown;
 }
 
 /**
- * What there may be for us: a signal; news of whether the peer can be reached; that the server
+ * What there may be for us: a signal; whether the peer can be reached; that the server
  * dropped what was sent last; a reminder that was asked for; a connection that is a new one, so that
  * what was sent or relayed over the old one may be lost.
  */
@@ -100,7 +106,7 @@ export class RendezvousClient implements AsyncDisposable {
   private constructor(options: RegisterOptions) {
     this.#options = options;
     this.#pace = options.pace ?? REAL_PACE;
-    this.#losses = new BackOff({ ...LOSSES, random: this.#pace.random });
+    this.#losses = new BackOff({ ...RECONNECT, random: this.#pace.random });
   }
 
   /**
@@ -264,7 +270,7 @@ export class RendezvousClient implements AsyncDisposable {
     socket.filter = (frame) => heartbeat.hear(frame);
     this.#connection = { socket, heartbeat };
     this.#steady = false;
-    this.#stopSteady = this.#pace.timer(STEADY_MS, () => this.#steady = true);
+    this.#stopSteady = this.#pace.timer(STABLE_REGISTRATION_MS, () => this.#steady = true);
   }
 
   #beatOver(socket: RendezvousSocket): Heartbeat {
@@ -273,13 +279,13 @@ export class RendezvousClient implements AsyncDisposable {
       send: (frame) => socket.send(frame),
       dead: () => socket.giveUp("the rendezvous server does not answer any more"),
       forgotten: () => socket.giveUp("the rendezvous server does not know our peer code any more"),
-      takenOver: () => {
+      replaced: () => {
         if (this.#toldTakeover) return;
         this.#toldTakeover = true;
         // Registering again would take it back, and two programs would go on so for ever.
         log.warn(
-          "another program has registered our peer code at the rendezvous server, and hears what is " +
-            "meant for us: end one of the two, or give each its own peer code (--peer-id, peerId)",
+          "another program has registered our peer code at the rendezvous server, and receives what " +
+            "is meant for us: stop one of the two, or give each its own peer code (--peer-id, peerId)",
           { peer_id: self },
         );
       },
@@ -293,9 +299,9 @@ export class RendezvousClient implements AsyncDisposable {
     if (this.#steady) this.#losses.reset();
     this.#steady = false;
     let wait = this.#losses.next();
-    const attempts = new BackOff({ ...ATTEMPTS, random });
+    const attempts = new BackOff({ ...REGISTER_RETRY, random });
     for (let failures = 1;; failures++) {
-      await pause(timer, wait, signal);
+      await sleep(timer, wait, signal);
       try {
         await this.#attempt(signal);
         log.info("registered again", { peer_id: self });
@@ -313,8 +319,8 @@ export class RendezvousClient implements AsyncDisposable {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const late = new AbortController();
-    const stop = this.#pace.timer(ATTEMPT_MS, () => {
-      const secs = ATTEMPT_MS / 1000;
+    const stop = this.#pace.timer(REGISTER_MS, () => {
+      const secs = REGISTER_MS / 1000;
       late.abort(new DeadlineError(`the rendezvous server has not answered within ${secs} s`));
     });
     try {

@@ -11,12 +11,19 @@ import { RelayPeer } from "../../../tests/support/relay_peer.ts";
 import { TcpProxy } from "../../../tests/support/tcp_proxy.ts";
 import { Deadline } from "../../base/deadline.ts";
 import { DeadlineError, SignalError } from "../../base/errors.ts";
+import {
+  HEARTBEAT_ANSWER_MS,
+  HEARTBEAT_MS,
+  RECONNECT,
+  REGISTER_MS,
+  REGISTER_RETRY,
+  RESEND_MS,
+} from "../../base/timing.ts";
 import type { Fields, Log } from "../../log/log.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { DaemonHandshake } from "./daemon_handshake.ts";
-import { ANSWER_MS, ATTEMPT_MS, ATTEMPTS, BEAT_MS, LOSSES, REPEAT_MS } from "./pace.ts";
 import { RendezvousClient } from "./rendezvous_client.ts";
-import { MAX_WAITING_FRAMES, RendezvousSocket } from "./rendezvous_socket.ts";
+import { MAX_UNREAD_FRAMES, RendezvousSocket } from "./rendezvous_socket.ts";
 import { ManualPace } from "../testing/manual_pace.ts";
 
 function code(text: string): PeerCode {
@@ -129,7 +136,7 @@ for (const [what, attack, says] of HOSTILE) {
 
 Deno.test("frames that are not read are bounded: a flood ends the connection", async () => {
   await withServer((socket) => {
-    for (let i = 0; i <= MAX_WAITING_FRAMES; i++) socket.send(PEERS);
+    for (let i = 0; i <= MAX_UNREAD_FRAMES; i++) socket.send(PEERS);
   }, async (url) => {
     await using socket = await RendezvousSocket.open(url, signal);
     socket.send("go");
@@ -280,9 +287,9 @@ Deno.test("a registration whose connection ends is made again, and told once", a
     await using client = await registerAt(proxy.url, pace, log);
     const received = client.receive(signal);
     proxy.cut();
-    await pace.waits(LOSSES.firstMs);
+    await pace.waits(RECONNECT.firstMs);
     assertEquals(proxy.accepted, 1);
-    pace.pass(LOSSES.firstMs);
+    pace.pass(RECONNECT.firstMs);
     assertEquals(await received, { type: "registered-again" });
     assertMatch(log.lines.join("\n"), /^lost the rendezvous server.*\nregistered again [^\n]*$/);
   }
@@ -320,13 +327,13 @@ Deno.test("an attempt to register again that nobody answers ends, and the next o
   using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   proxy.target = mute.addr.port;
   proxy.cut();
-  await pace.waits(LOSSES.firstMs);
-  pace.pass(LOSSES.firstMs);
+  await pace.waits(RECONNECT.firstMs);
+  pace.pass(RECONNECT.firstMs);
   using _held = await mute.accept();
   proxy.target = server.port;
-  pace.pass(ATTEMPT_MS);
-  await pace.waits(ATTEMPTS.firstMs);
-  pace.pass(ATTEMPTS.firstMs);
+  pace.pass(REGISTER_MS);
+  await pace.waits(REGISTER_RETRY.firstMs);
+  pace.pass(REGISTER_RETRY.firstMs);
   assertEquals(await received, { type: "registered-again" });
 });
 
@@ -343,13 +350,13 @@ Deno.test("a code that the server still holds taken is tried for until it is fre
   await left.reaches(1);
   {
     await using _other = await RelayPeer.register(server.url, "alice");
-    await pace.waits(LOSSES.firstMs);
-    pace.pass(LOSSES.firstMs);
-    await pace.waits(ATTEMPTS.firstMs);
+    await pace.waits(RECONNECT.firstMs);
+    pace.pass(RECONNECT.firstMs);
+    await pace.waits(REGISTER_RETRY.firstMs);
     assertStringIncludes(log.lines.join("\n"), "peer code 'alice' is taken");
   }
   await left.reaches(2);
-  pace.pass(ATTEMPTS.firstMs);
+  pace.pass(REGISTER_RETRY.firstMs);
   assertEquals((await received).type, "registered-again");
 });
 
@@ -365,12 +372,12 @@ Deno.test("a heartbeat that comes back is quiet: two small messages each 10 s, e
   }, async (url) => {
     await using client = await registerAt(url, pace, log);
     for (let beat = 1; beat <= 3; beat++) {
-      pace.pass(BEAT_MS - (beat === 1 ? 0 : ANSWER_MS));
+      pace.pass(HEARTBEAT_MS - (beat === 1 ? 0 : HEARTBEAT_ANSWER_MS));
       // Reading is what shows that all before it was heard.
       const echo = client.receive(signal);
       client.send({ beat });
       await echo;
-      pace.pass(ANSWER_MS);
+      pace.pass(HEARTBEAT_ANSWER_MS);
     }
     assert(frames.every((frame) => frame.length < 200));
     const kinds = frames.map((frame) => JSON.parse(frame)).map(({ type, to }) => to ?? type);
@@ -380,8 +387,6 @@ Deno.test("a heartbeat that comes back is quiet: two small messages each 10 s, e
 });
 
 Deno.test("a connection that dies without a word is noticed and made anew while the default phase still has time", async () => {
-  const defaultPhaseMs = 30_000;
-  assert(BEAT_MS + ANSWER_MS <= defaultPhaseMs * 0.6, "too late for the handshake that follows");
   const log = memoryLog();
   const pace = new ManualPace();
   await using server = startRendezvousServer({ behaviour: "replace" });
@@ -389,9 +394,9 @@ Deno.test("a connection that dies without a word is noticed and made anew while 
   await using client = await registerAt(proxy.url, pace, log);
   const received = client.receive(signal);
   proxy.freeze();
-  pace.pass(BEAT_MS + ANSWER_MS);
-  await pace.waits(LOSSES.firstMs);
-  pace.pass(LOSSES.firstMs);
+  pace.pass(HEARTBEAT_MS + HEARTBEAT_ANSWER_MS);
+  await pace.waits(RECONNECT.firstMs);
+  pace.pass(RECONNECT.firstMs);
   assertEquals(await received, { type: "registered-again" });
   assertStringIncludes(log.lines[0] ?? "", "does not answer any more");
 });
@@ -407,14 +412,14 @@ Deno.test("a code that is taken over is told once and not taken back; it is regi
   {
     await using other = await RelayPeer.register(server.url, "alice");
     for (let beat = 1; beat <= 3; beat++) {
-      pace.pass(BEAT_MS - (beat === 1 ? 0 : ANSWER_MS));
+      pace.pass(HEARTBEAT_MS - (beat === 1 ? 0 : HEARTBEAT_ANSWER_MS));
       // The other has heard the probe, so the server has it.
       assertEquals(Object.keys(await other.signal()), ["bolt_daemon_probe"]);
-      pace.pass(ANSWER_MS / 2);
+      pace.pass(HEARTBEAT_ANSWER_MS / 2);
       // The error about bob comes after the one about nobody's code.
       client.send({});
       assertEquals(await client.receive(signal), { type: "peer-not-found" });
-      pace.pass(ANSWER_MS / 2);
+      pace.pass(HEARTBEAT_ANSWER_MS / 2);
     }
     assertEquals(proxy.accepted, 1);
     assertEquals(log.lines.length, 1);
@@ -422,9 +427,9 @@ Deno.test("a code that is taken over is told once and not taken back; it is regi
   }
   await left.reaches(1);
   const received = client.receive(signal);
-  pace.pass(BEAT_MS - ANSWER_MS);
-  await pace.waits(LOSSES.firstMs);
-  pace.pass(LOSSES.firstMs);
+  pace.pass(HEARTBEAT_MS - HEARTBEAT_ANSWER_MS);
+  await pace.waits(RECONNECT.firstMs);
+  pace.pass(RECONNECT.firstMs);
   assertEquals(await received, { type: "registered-again" });
 });
 
@@ -471,8 +476,8 @@ Deno.test("a server that wants fewer messages is given time, and is no failure",
     await greeted;
   });
   assertEquals(log.lines, [
-    'hello retry: the rendezvous server wants fewer messages {"next_ms":1000}',
-    'hello retry: the rendezvous server wants fewer messages {"next_ms":2000}',
+    'hello retry: the rendezvous server limits the rate of messages {"next_ms":1000}',
+    'hello retry: the rendezvous server limits the rate of messages {"next_ms":2000}',
     'hello/ack complete {"peer":"bob"}',
   ]);
 });
@@ -494,7 +499,7 @@ Deno.test("a hello that nobody answers is said again after 5 s, and at once when
     const greeted = new DaemonHandshake(client, { context, phaseTimeoutSecs: 30, log })
       .hello(signal);
     await hellos.reaches(1);
-    pace.pass(REPEAT_MS);
+    pace.pass(RESEND_MS);
     await greeted;
     assertEquals(hellos.value, 3);
   });

@@ -6,14 +6,13 @@
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { messageOf, SignalError } from "../../base/errors.ts";
 import { shownUrl } from "../../base/shown_url.ts";
+import { SOCKET_CLOSE_MS } from "../../base/timing.ts";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../protocol/rendezvous/server_message.ts";
 
 /** Most frames that may wait to be read. */
-export const MAX_WAITING_FRAMES = 1024;
+export const MAX_UNREAD_FRAMES = 1024;
 /** Most bytes of frames that may wait to be read. */
 export const MAX_WAITING_BYTES = 4 * MAX_SERVER_MESSAGE_BYTES;
-/** How long a close waits for the server's own, in milliseconds. */
-const CLOSE_WAIT_MS = 500;
 
 /** Looks at a frame as it arrives; true when it has taken it, so that nobody reads it. */
 export type FrameFilter = (frame: string) => boolean;
@@ -79,7 +78,7 @@ export class RendezvousSocket implements AsyncDisposable {
     return true;
   }
 
-  /** Gives the connection up, for that reason: whoever reads from it is told. */
+  /** Gives the connection up, for that reason: whoever reads from it gets the error. */
   giveUp(reason: string): void {
     this.#fail("RENDEZVOUS_CLOSED", reason);
     this.#socket.close();
@@ -113,7 +112,7 @@ export class RendezvousSocket implements AsyncDisposable {
     } else if (this.filter?.(data) === true) {
       return;
     } else if (
-      this.#waiting.length >= MAX_WAITING_FRAMES ||
+      this.#waiting.length >= MAX_UNREAD_FRAMES ||
       this.#waitingBytes + data.length > MAX_WAITING_BYTES
     ) {
       this.#hostile("sends faster than its messages can be read");
@@ -141,7 +140,7 @@ export class RendezvousSocket implements AsyncDisposable {
     this.#end ??= new SignalError("RENDEZVOUS_CLOSED", "the connection was closed by this side");
     this.#wake.resolve();
     this.#socket.close();
-    using wait = new Deadline(CLOSE_WAIT_MS, { what: "the rendezvous server's close" });
+    using wait = new Deadline(SOCKET_CLOSE_MS, { what: "the rendezvous server's close" });
     await abortable(this.#gone.promise, wait.signal).catch(() => {});
   }
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { BackOff } from "../../base/back_off.ts";
+import { ABSENT_PEER_RETRY, RATE_LIMITED_RETRY } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
-import { ABSENT, LIMITED } from "./pace.ts";
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
 
 /** What is said, and when it is said again. */
@@ -41,8 +41,8 @@ export async function sayUntil<T>(
   answer: (signal: InboundSignal) => T | undefined,
 ): Promise<T> {
   const { name, payload, again } = saying;
-  const absent = new BackOff(ABSENT);
-  const limited = new BackOff(LIMITED);
+  const absent = new BackOff(ABSENT_PEER_RETRY);
+  const limited = new BackOff(RATE_LIMITED_RETRY);
   let isDelivered = saying.said ?? false;
   let isDue = !isDelivered;
   try {
@@ -68,7 +68,9 @@ export async function sayUntil<T>(
         }
         case "rate-limited": {
           const ms = limited.next();
-          log.info(`${name} retry: the rendezvous server wants fewer messages`, { next_ms: ms });
+          log.info(`${name} retry: the rendezvous server limits the rate of messages`, {
+            next_ms: ms,
+          });
           isDelivered = false;
           client.remind(ms);
           break;

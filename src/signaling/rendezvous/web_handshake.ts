@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf, SignalError } from "../../base/errors.ts";
+import { RESEND_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
@@ -13,7 +14,6 @@ import {
   type WebDescription,
   type WebSignal,
 } from "../../protocol/signal/web_payload.ts";
-import { REPEAT_MS } from "./pace.ts";
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
 import { sayUntil } from "./say_until.ts";
 
@@ -24,7 +24,7 @@ const MAX_IGNORED_LOGGED = 100;
 
 /** What the handshake needs to know. */
 export interface WebHandshakeOptions {
-  /** Our own code. */
+  /** Our own peer code. */
   readonly self: PeerCode;
   /** The only peer that is listened to. */
   readonly remote: PeerCode;
@@ -70,7 +70,7 @@ export class WebHandshake {
   async offer(description: OwnDescription, signal: AbortSignal): Promise<WebDescription> {
     const { remote, log, web = false } = this.#options;
     const payload = this.#encode({ ...description, type: "offer" });
-    const saying = { name: "offer", payload, again: web ? "reconnected" : REPEAT_MS } as const;
+    const saying = { name: "offer", payload, again: web ? "reconnected" : RESEND_MS } as const;
     return await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
       const found = this.#read(inbound);
       return found !== undefined && this.#isWanted(found, "answer") ? found : undefined;

@@ -19,7 +19,7 @@ import {
   joinPath,
 } from "../file_system.ts";
 import { errnoOf } from "../../base/system_error.ts";
-import { guarded, isTaken, unlessMissing } from "../failure.ts";
+import { isTaken, unlessMissing, withStorageErrors } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
 import { numberedName, TakenNumbers } from "./safe_name.ts";
@@ -47,7 +47,7 @@ export interface Publication {
   readonly transferId: string;
   /** What the partial file must be. */
   readonly part: FileStatus;
-  /** From `safeName`. */
+  /** A name that is safe to create, from `safeName`. */
   readonly name: string;
   /** What to do when the name is taken. */
   readonly collision: CollisionPolicy;
@@ -63,7 +63,7 @@ export interface SpaceClaim extends Disposable {
 
 /** See the module's text. */
 export class Inbox {
-  /** The folder. */
+  /** Absolute path of the folder. */
   readonly path: string;
   /** What the files are made with. */
   readonly fs: FileSystem;
@@ -91,7 +91,7 @@ export class Inbox {
   static async open(fs: FileSystem, options: InboxOptions): Promise<Inbox> {
     const path = bareFolder(options.path);
     const { uid } = options;
-    return await guarded(`use the inbox ${path}`, async () => {
+    return await withStorageErrors(`use the inbox ${path}`, async () => {
       if (await unlessMissing(fs.lstat(path)) === undefined) await fs.makeFolder(path);
       const status = await fs.lstat(path);
       const refuse = (code: "FOLDER_INVALID" | "MODE_TOO_OPEN" | "OWNER_FOREIGN", what: string) => {
@@ -176,14 +176,17 @@ export class Inbox {
   /** Whether this transfer's partial file is there, as a regular file. */
   async hasPart(transferId: string): Promise<boolean> {
     const path = this.partPath(transferId);
-    const status = await guarded(`look at ${path}`, () => unlessMissing(this.fs.lstat(path)));
+    const status = await withStorageErrors(
+      `look at ${path}`,
+      () => unlessMissing(this.fs.lstat(path)),
+    );
     return status?.kind === "file";
   }
 
   /** Removes a transfer's partial file, if it is there. A link is removed, never followed. */
   async removePart(transferId: string): Promise<void> {
     const path = this.partPath(transferId);
-    await guarded(`remove ${path}`, async () => {
+    await withStorageErrors(`remove ${path}`, async () => {
       await this.checkUnchanged();
       await unlessMissing(this.fs.remove(path));
       await this.fs.syncFolder(this.path);
@@ -200,7 +203,7 @@ export class Inbox {
    */
   publish(publication: Publication): Promise<string> {
     const doing = `publish ${this.pathOf(publication.name)}`;
-    return this.#serial.run(() => guarded(doing, () => this.#publish(publication)));
+    return this.#serial.run(() => withStorageErrors(doing, () => this.#publish(publication)));
   }
 
   /**
@@ -211,7 +214,7 @@ export class Inbox {
    */
   async checkFree(name: string, collision: CollisionPolicy): Promise<void> {
     if (collision === "number") return; // one is found when the file is whole
-    await guarded(`look for ${this.pathOf(name)}`, async () => {
+    await withStorageErrors(`look for ${this.pathOf(name)}`, async () => {
       this.#free(name, await this.#takenNumbers(name), collision);
     });
   }
@@ -283,7 +286,7 @@ export class Inbox {
 
   /**
    * Without hard links: an empty file takes the name, and ours is renamed over it. A crash between
-   * the two leaves the empty file; `onPublishing` was told its name, so that it is found again.
+   * the two leaves the empty file; `onPublishing` was given its name, so that it is found again.
    */
   async #reserveAndRename(part: string, path: string): Promise<boolean> {
     let reserved: FileStatus;

@@ -8,9 +8,9 @@ import { StorageError } from "../../base/errors.ts";
 import { Sha256 } from "../../protocol/crypto/sha256.ts";
 import type { FileStatus, OpenFile } from "../file_system.ts";
 import { isSameFile } from "../file_system.ts";
-import { guarded, isTaken, unlessMissing } from "../failure.ts";
+import { isTaken, unlessMissing, withStorageErrors } from "../failure.ts";
 import { isTransferId } from "../journal_record.ts";
-import { writeAll } from "../whole_file.ts";
+import { writeFully } from "../whole_file.ts";
 import type { CollisionPolicy } from "../../vocabulary/policies.ts";
 import type { Inbox, SpaceClaim } from "./inbox.ts";
 
@@ -29,9 +29,9 @@ export interface IncomingFileOptions {
 
 /** Options of {@linkcode IncomingFile.finish}. */
 export interface FinishOptions {
-  /** From `safeName`. */
+  /** A name that is safe to create, from `safeName`. */
   readonly name: string;
-  /** SHA-256 that the file must have, 64 lower-case hex digits; null when none was told. */
+  /** SHA-256 that the file must have, 64 lower-case hex digits; null when none is known. */
   readonly expectedHash: string | null;
   /** What to do when the name is taken. @default {"number"} */
   readonly collision?: CollisionPolicy;
@@ -91,7 +91,7 @@ export class IncomingFile implements AsyncDisposable {
     }
     const { fs } = inbox;
     const path = inbox.partPath(transferId);
-    return await guarded(`make ${path}`, async () => {
+    return await withStorageErrors(`make ${path}`, async () => {
       await inbox.checkUnchanged();
       const claim = await inbox.claimSpace(size);
       let file: OpenFile | undefined;
@@ -138,7 +138,7 @@ export class IncomingFile implements AsyncDisposable {
       throw new StorageError("SIZE_MISMATCH", `the peer sends more than the ${size} bytes offered`);
     }
     const path = this.#inbox.partPath(transferId);
-    this.#writing = guarded(`write ${path}`, () => writeAll(this.#file, bytes));
+    this.#writing = withStorageErrors(`write ${path}`, () => writeFully(this.#file, bytes));
     try {
       await this.#writing;
       this.#hash.update(bytes);
@@ -177,7 +177,7 @@ export class IncomingFile implements AsyncDisposable {
       );
     }
     const path = this.#inbox.partPath(transferId);
-    await guarded(`sync ${path}`, () => this.#file.sync());
+    await withStorageErrors(`sync ${path}`, () => this.#file.sync());
     const part = { ...this.#status, size };
     const savedAs = await this.#inbox.publish({ transferId, part, name, collision, onPublishing });
     this.#close();
@@ -196,9 +196,9 @@ export class IncomingFile implements AsyncDisposable {
     this.#isClosed = true;
     const path = this.#inbox.partPath(this.#options.transferId);
     try {
-      // Its failure is told to whoever wrote.
+      // Its failure is reported to whoever wrote.
       await this.#writing?.catch(() => {});
-      return await guarded(`${policy} ${path}`, async () => {
+      return await withStorageErrors(`${policy} ${path}`, async () => {
         if (policy === "keep") {
           await this.#file.truncate(this.#received);
           await this.#file.sync();

@@ -24,10 +24,10 @@
 export type NameRefusal = "empty" | "path" | "nul" | "malformed" | "too-long";
 
 /** The same as a part of a sentence, for the operator and for the peer. */
-export const REFUSALS: Readonly<Record<NameRefusal, string>> = {
-  empty: "it has nothing that shows",
+export const NAME_REFUSALS: Readonly<Record<NameRefusal, string>> = {
+  empty: "it has no visible character",
   path: "it is a path",
-  nul: "it holds a NUL",
+  nul: "it contains a NUL character",
   malformed: "it is not Unicode text",
   "too-long": "it is longer than 1024 bytes",
 };
@@ -111,9 +111,9 @@ export function safeName(received: string): SafeName {
   if (received.includes("\0")) return refuse("nul");
   if (received.includes("/") || /^\.{1,2}$/.test(received)) return refuse("path");
   if (!VISIBLE.test(received)) return refuse("empty");
-  const mended = received.normalize("NFC").replace(CONTROL, "_").replace(INVISIBLE, "_")
+  const cleaned = received.normalize("NFC").replace(CONTROL, "_").replace(INVISIBLE, "_")
     .replace(FORBIDDEN, "_").replace(MANY_BLANKS, "_");
-  const fitting = fit(trim(mended));
+  const fitting = fit(trim(cleaned));
   if (!VISIBLE.test(fitting)) return refuse("empty");
   const isSpecial = LEADING.test(fitting) || DEVICE.test(fitting) || OBEYED.test(fitting);
   return { safe: true, name: isSpecial ? fit(`_${fitting}`) : fitting };

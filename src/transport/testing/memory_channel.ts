@@ -120,7 +120,7 @@ class MemoryChannel extends BaseChannel {
 
   protected release(): Promise<void> {
     this.#released = true;
-    // Also without an orderly close: a peer's transport tells when it goes.
+    // Also without an orderly close: a peer's transport reports when it goes.
     this.#path.carry(() => this.peer?.end({ by: "remote" }));
     return Promise.resolve();
   }

@@ -4,17 +4,17 @@
  *
  * @module
  */
+import { SACK_DELAY_MS } from "../../base/timing.ts";
 import { type DataChunk, PacketWriter, parsePacket } from "../webrtc/fast/sctp_packet.ts";
 import { type ReceivedMessage, SctpReceiver } from "../webrtc/fast/sctp_receiver.ts";
 import { SctpSender } from "../webrtc/fast/sctp_sender.ts";
 
 const ADDRESS = { sourcePort: 5000, destinationPort: 5000, tag: 1 };
 const MAX_PAYLOAD = 1160;
-const SACK_DELAY_MS = 20;
 
 /** Options of a {@linkcode VirtualLink}. */
 export interface VirtualLinkOptions {
-  /** Of all chance. */
+  /** Seed of everything random: one seed, one course. */
   readonly seed: number;
   /** Probability that a packet is lost, each way. @default {0} */
   readonly loss?: number;

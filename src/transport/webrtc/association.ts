@@ -8,9 +8,10 @@ import type { Buffer } from "node:buffer";
 import { RTCDataChannel, RTCDataChannelParameters, RTCSctpTransport } from "werift";
 import type { RTCDtlsTransport } from "werift";
 import { TransportError } from "../../base/errors.ts";
+import { SCTP_FIRST_RTO_MS } from "../../base/timing.ts";
 import { DataFlag, notSctpError, parsePacket } from "./fast/sctp_packet.ts";
 import { insidesOf } from "./library.ts";
-import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, nextTsn, previousTsn, tsnDistance } from "./tsn.ts";
+import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, tsnAdd, tsnDistance, tsnNext } from "./tsn.ts";
 
 /** Payload protocol identifiers of data channel messages (RFC 8831, section 8). */
 const PPID = { control: 50, text: 51, binary: 53 } as const;
@@ -21,11 +22,9 @@ const DCEP_ORDERED_RELIABLE = 0;
 const CHUNK = { data: 0, init: 1, sack: 3, shutdown: 7, reconfig: 130, forwardTsn: 192 } as const;
 const CLOSED = 1;
 const ESTABLISHED = 4;
-/** RTO.Initial of RFC 9260, section 16; the library waits 3 s, and its setup is lost with it. */
-const FIRST_RTO_S = 1;
 /** What a peer may send beyond the window that we gave it, in bytes, before it is hostile. */
 const WINDOW_SLACK = 64 * 1024;
-/** Blocks and duplicates that are told of in an acknowledgement. */
+/** Blocks and duplicates that are listed in an acknowledgement. */
 const MAX_GAP_BLOCKS = 128;
 const MAX_DUPLICATES = 32;
 
@@ -38,7 +37,7 @@ interface Chunk {
   readonly type: number;
   flags: number;
   readonly userData?: Buffer;
-  /** Of a SHUTDOWN. */
+  /** The last TSN that a SHUTDOWN acknowledges (RFC 9260, section 3.3.8). */
   readonly cumulativeTsn?: number;
   gaps?: [number, number][];
 }
@@ -152,10 +151,10 @@ export class Association {
     // send its own: the peer aborts.
     this.#sctp.isServer = options.peerOpens;
     this.#numberFrom(options.firstTsn ?? firstTsn());
-    this.#sctp.rto = FIRST_RTO_S;
-    this.#mendReceive();
-    this.#mendAcknowledgements();
-    this.#mendStop();
+    this.#sctp.rto = SCTP_FIRST_RTO_MS / 1000;
+    this.#patchReceive();
+    this.#patchAcknowledgements();
+    this.#patchStop();
     this.#sctp.stateChanged.closed.subscribe(options.onClosed);
   }
 
@@ -171,15 +170,15 @@ export class Association {
    */
   send(channel: RTCDataChannel, kind: "text" | "binary", data: Buffer): number {
     this.#sctp.send(channel.id, PPID[kind], data, { ordered: true }).catch(this.#options.onFailure);
-    return previousTsn(this.#sctp.localTsn);
+    return tsnAdd(this.#sctp.localTsn, -1);
   }
 
   /** Whether the peer has acknowledged a sequence number and all before it. */
   isAcknowledged(tsn: number): boolean {
-    return tsnDistance(this.#sctp.lastSackedTsn, tsn) >= 0;
+    return tsnDistance(tsn, this.#sctp.lastSackedTsn) >= 0;
   }
 
-  /** Acknowledges what has come, tells the peer that all ends, and stops. */
+  /** Acknowledges what has come, tells the peer of the end, and stops. */
   async stop(): Promise<void> {
     await this.#sctp.sendSack(); // does nothing when none is due
     await this.transport.stop();
@@ -208,11 +207,11 @@ export class Association {
   #numberFrom(tsn: number): void {
     this.#sctp.localTsn = tsn;
     this.#sctp.reconfigRequestSeq = tsn;
-    this.#sctp.lastSackedTsn = previousTsn(tsn);
-    this.#sctp.advancedPeerAckTsn = previousTsn(tsn);
+    this.#sctp.lastSackedTsn = tsnAdd(tsn, -1);
+    this.#sctp.advancedPeerAckTsn = tsnAdd(tsn, -1);
   }
 
-  #mendReceive(): void {
+  #patchReceive(): void {
     const sctp = this.#sctp;
     const { onClosed, onFailure } = this.#options;
     const receiveChunk = sctp.receiveChunk.bind(sctp);
@@ -228,27 +227,27 @@ export class Association {
     };
     const receiveDataChunk = sctp.receiveDataChunk.bind(sctp);
     sctp.receiveDataChunk = (chunk) => {
-      const room = sctp.advertisedRwnd + WINDOW_SLACK;
-      if ((chunk.userData?.length ?? 0) > room) return onFailure(windowError());
+      const allowed = sctp.advertisedRwnd + WINDOW_SLACK;
+      if ((chunk.userData?.length ?? 0) > allowed) return onFailure(windowError());
       receiveDataChunk(chunk);
     };
     sctp.markReceived = (tsn) => {
-      const distance = tsnDistance(tsn, sctp.lastReceivedTsn);
-      if (distance > MAX_GAP_DISTANCE) return true; // can't be told of: as if it were lost
+      const distance = tsnDistance(sctp.lastReceivedTsn, tsn);
+      if (distance > MAX_GAP_DISTANCE) return true; // can't be listed: as if it were lost
       if (distance <= 0 || sctp.sackMisOrdered.has(tsn)) {
         if (sctp.sackDuplicates.length < MAX_DUPLICATES) sctp.sackDuplicates.push(tsn);
         return true;
       }
       sctp.sackMisOrdered.add(tsn);
-      while (sctp.sackMisOrdered.delete(nextTsn(sctp.lastReceivedTsn))) {
-        sctp.lastReceivedTsn = nextTsn(sctp.lastReceivedTsn);
+      while (sctp.sackMisOrdered.delete(tsnNext(sctp.lastReceivedTsn))) {
+        sctp.lastReceivedTsn = tsnNext(sctp.lastReceivedTsn);
       }
       return false;
     };
   }
 
   /** A chunk whose answer was being sent while all stopped would start timers, or all, again. */
-  #mendStop(): void {
+  #patchStop(): void {
     const sctp = this.#sctp;
     const setState = sctp.setState.bind(sctp);
     sctp.setState = (state) => {
@@ -271,7 +270,7 @@ export class Association {
     await this.#sctp.receiveSackChunk({ cumulativeTsn, advertisedRwnd, gaps: [] });
   }
 
-  #mendAcknowledgements(): void {
+  #patchAcknowledgements(): void {
     const sctp = this.#sctp;
     const onSackReceived = sctp.onSackReceived;
     sctp.onSackReceived = () => {

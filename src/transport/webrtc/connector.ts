@@ -177,7 +177,7 @@ function judgeRemote(
   onCandidate: ConnectOptions["onCandidate"],
 ): Candidate[] {
   const candidates = new Map<string, Candidate>();
-  // The same candidate in the description and in the list is told once.
+  // The same candidate in the description and in the list is passed on once.
   const unique = [...new Set(lines.map((line) => line.trim().replace(/^a=/, "")))];
   for (const [i, line] of unique.entries()) {
     const judged = judgeCandidate(line, scope);

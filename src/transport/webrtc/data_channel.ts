@@ -6,13 +6,11 @@
 import type { Buffer } from "node:buffer";
 import type { RTCDataChannel } from "werift";
 import { abortable, Deadline } from "../../base/deadline.ts";
+import { CHANNEL_CLOSE_MS } from "../../base/timing.ts";
 import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
 import type { ChannelMessage } from "../channel.ts";
 import type { Association } from "./association.ts";
 import { MessageBuffers } from "./message_buffers.ts";
-
-/** How long an orderly close waits for the peer to confirm it. */
-const CLOSE_CONFIRM_MS = 3000;
 
 /** Options of a {@linkcode DataChannel}. */
 export interface DataChannelOptions extends Omit<BaseChannelOptions, "label"> {
@@ -73,7 +71,7 @@ export class DataChannel extends BaseChannel {
   /** Resets the stream, and waits for the peer to confirm it. */
   protected async finish(signal: AbortSignal | undefined): Promise<void> {
     this.#inner.close();
-    using deadline = new Deadline(CLOSE_CONFIRM_MS, {
+    using deadline = new Deadline(CHANNEL_CLOSE_MS, {
       what: "the peer's confirmation of the close",
       ...(signal === undefined ? {} : { parent: signal }),
     });

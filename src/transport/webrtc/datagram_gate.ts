@@ -130,12 +130,12 @@ export class DatagramGate {
       forgetRequests(pair);
       return true;
     }
-    this.#makeRoom();
+    this.#makeSpace();
     return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
   }
 
   /** A peer that changes its address again and again leaves pairs behind. */
-  #makeRoom(): void {
+  #makeSpace(): void {
     const { checkList, remoteCandidates, nominated } = this.#connection;
     if (checkList.length < MAX_PAIRS) return;
     const isLeft = (pair: LibraryPair) =>

@@ -13,6 +13,7 @@
 import { Buffer } from "node:buffer";
 import { DtlsClient, DtlsServer } from "werift";
 import { messageOf, TransportError } from "../../base/errors.ts";
+import { DTLS_ANSWER_INTERVAL_MS, DTLS_RETRANSMIT } from "../../base/timing.ts";
 import type { Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import {
   isCertificateVerifyProven,
@@ -108,10 +109,6 @@ interface FlightInsides {
 const DTLS_1_2 = 0xfefd;
 /** Room that is safe on every path, less what UDP and IPv6 take (RFC 8200, section 5). */
 const MAX_DATAGRAM = 1200;
-const FIRST_RETRANSMIT_MS = 100;
-const LONGEST_RETRANSMIT_MS = 2000;
-/** A repeated flight is answered at most this often. */
-const ANSWER_INTERVAL_MS = 50;
 /** A forger may be quicker than the peer; a peer that fails this often is the forger. */
 const MAX_FALSE_PROOFS = 3;
 /** Protected records that wait for the keys. */
@@ -239,7 +236,7 @@ export class DtlsHandshake implements Disposable {
     this.#flight = parsed.map((record) => this.#contentOf(record));
     clearTimeout(this.#retransmitTimer);
     this.#sendFlight();
-    if (!isLast) this.#retransmitAfter(FIRST_RETRANSMIT_MS);
+    if (!isLast) this.#retransmitAfter(DTLS_RETRANSMIT.firstMs);
   }
 
   #contentOf({ type, epoch, sequence, fragment }: DtlsRecord): Omit<DtlsRecord, "sequence"> {
@@ -290,7 +287,7 @@ export class DtlsHandshake implements Disposable {
     clearTimeout(this.#retransmitTimer);
     this.#retransmitTimer = setTimeout(() => {
       this.#sendFlight();
-      this.#retransmitAfter(Math.min(2 * ms, LONGEST_RETRANSMIT_MS));
+      this.#retransmitAfter(Math.min(2 * ms, DTLS_RETRANSMIT.longestMs));
     }, ms);
   }
 
@@ -306,7 +303,7 @@ export class DtlsHandshake implements Disposable {
   }
 
   #receivePlain({ type, fragment }: DtlsRecord): void {
-    if (type === CONTENT.handshake) this.#takeFragments(fragment);
+    if (type === CONTENT.handshake) this.#addFragments(fragment);
   }
 
   #receiveProtected(record: DtlsRecord): void {
@@ -319,7 +316,7 @@ export class DtlsHandshake implements Disposable {
     if (content === undefined) return;
     if (record.type === CONTENT.data) {
       if (this.#state === "completed") this.#options.onData(content);
-    } else if (record.type === CONTENT.handshake) this.#takeFragments(content);
+    } else if (record.type === CONTENT.handshake) this.#addFragments(content);
     else if (record.type === CONTENT.alert && this.#state === "completed") {
       if (content[1] === ALERT_CLOSE_NOTIFY || content[0] === ALERT_FATAL) this.#options.onClosed();
     }
@@ -338,8 +335,8 @@ export class DtlsHandshake implements Disposable {
     }
   }
 
-  #takeFragments(fragment: Uint8Array): void {
-    const repeated = this.#assembler.take(fragment);
+  #addFragments(fragment: Uint8Array): void {
+    const repeated = this.#assembler.add(fragment);
     if (repeated.length > 0) this.#answerRepeated(repeated);
     this.#deliver().catch((cause) => this.#fail(cause));
   }
@@ -352,7 +349,7 @@ export class DtlsHandshake implements Disposable {
       this.#accepted === 1 && !equalBytes(first.body, this.#firstHello);
     // Anyone can send a hello. The library keeps only the newest one's values.
     if (isNewStart) this.#restart(first);
-    else if (performance.now() - this.#sentAt >= ANSWER_INTERVAL_MS) this.#sendFlight();
+    else if (performance.now() - this.#sentAt >= DTLS_ANSWER_INTERVAL_MS) this.#sendFlight();
   }
 
   #restart(hello: HandshakeMessage): void {

@@ -27,7 +27,7 @@ export interface DtlsRecord {
   readonly type: number;
   /** 0 is plaintext. */
   readonly epoch: number;
-  /** 48 bits. */
+  /** Record sequence number, 48 bits; it begins anew with each epoch. */
   readonly sequence: number;
   /** What the record carries, sealed from epoch 1 on. */
   readonly fragment: Uint8Array;
@@ -114,7 +114,7 @@ export class HandshakeAssembler {
    * @returns Messages that had been used before and came again: the peer lacks our answer. The
    * body is that of the fragment.
    */
-  take(fragment: Uint8Array): HandshakeMessage[] {
+  add(fragment: Uint8Array): HandshakeMessage[] {
     const repeated: HandshakeMessage[] = [];
     const view = new DataView(fragment.buffer, fragment.byteOffset, fragment.byteLength);
     for (let at = 0; at + MESSAGE_HEADER <= fragment.length;) {

@@ -30,8 +30,8 @@ Deno.test("records that were written after one another are read back", () => {
 
 Deno.test("no datagram makes the reader or the assembler fail", () => {
   fc.assert(fc.property(bytes(200), (datagram) => {
-    for (const { fragment } of readRecords(datagram)) new HandshakeAssembler().take(fragment);
-    new HandshakeAssembler().take(datagram);
+    for (const { fragment } of readRecords(datagram)) new HandshakeAssembler().add(fragment);
+    new HandshakeAssembler().add(datagram);
   }));
 });
 
@@ -69,7 +69,7 @@ Deno.test("messages come out whole, once and in order, however their fragments c
     const assembler = new HandshakeAssembler();
     const out: HandshakeMessage[] = [];
     for (const { fragment } of onTheWay) {
-      assembler.take(fragment);
+      assembler.add(fragment);
       for (let next = assembler.peek(); next !== undefined; next = assembler.peek()) {
         out.push(next);
         assembler.accept();
@@ -83,30 +83,30 @@ Deno.test("messages come out whole, once and in order, however their fragments c
 
 Deno.test("a refused message leaves its place to a true one", () => {
   const assembler = new HandshakeAssembler();
-  assembler.take(writeMessage({ type: 11, sequence: 0, body: Uint8Array.of(1) }));
+  assembler.add(writeMessage({ type: 11, sequence: 0, body: Uint8Array.of(1) }));
   assembler.refuse();
   assertEquals(assembler.peek(), undefined);
-  assembler.take(writeMessage({ type: 11, sequence: 0, body: Uint8Array.of(2) }));
+  assembler.add(writeMessage({ type: 11, sequence: 0, body: Uint8Array.of(2) }));
   assertEquals([...assembler.peek()?.body ?? []], [2]);
 });
 
 Deno.test("what is far ahead, or longer than any certificate chain, is not kept", () => {
   const assembler = new HandshakeAssembler();
   const far = { type: 11, sequence: 8, body: Uint8Array.of(1) };
-  assembler.take(writeMessage(far));
+  assembler.add(writeMessage(far));
   for (let sequence = 0; sequence < 8; sequence++) {
-    assembler.take(writeMessage({ type: 1, sequence, body: Uint8Array.of(0) }));
+    assembler.add(writeMessage({ type: 1, sequence, body: Uint8Array.of(0) }));
     assembler.accept();
   }
   assertEquals(assembler.peek(), undefined);
-  assembler.take(writeMessage({ ...far, body: new Uint8Array(40_000) }));
+  assembler.add(writeMessage({ ...far, body: new Uint8Array(40_000) }));
   assertEquals(assembler.peek(), undefined);
 });
 
 Deno.test("a message that comes again after its use is told of", () => {
   const assembler = new HandshakeAssembler();
   const hello = { type: 1, sequence: 0, body: Uint8Array.of(7) };
-  assertEquals(assembler.take(writeMessage(hello)), []);
+  assertEquals(assembler.add(writeMessage(hello)), []);
   assembler.accept();
-  assertEquals(assembler.take(writeMessage(hello)).map(({ sequence }) => sequence), [0]);
+  assertEquals(assembler.add(writeMessage(hello)).map(({ sequence }) => sequence), [0]);
 });

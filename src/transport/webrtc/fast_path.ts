@@ -16,7 +16,7 @@ export interface FastPathTarget {
   readonly sctpTransport: RTCSctpTransport;
   /** Which records have been received; undefined until the handshake has begun. */
   readonly replays: () => ReplayWindow | undefined;
-  /** To be told of what a peer must not do: it ends this connection. */
+  /** Called with what a peer must not do: it ends this connection. */
   readonly onFailure: (error: unknown) => void;
 }
 

@@ -10,18 +10,12 @@
  */
 import { Buffer } from "node:buffer";
 import { TransportError } from "../../base/errors.ts";
+import { ICE_CHECK_MS, ICE_PACE_MS, ICE_RECHECK_MS } from "../../base/timing.ts";
 import { logFor } from "../../log/log.ts";
 import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "./library.ts";
 import { PathWatch } from "./path_watch.ts";
 import { RequestMemory } from "./request_memory.ts";
-
-/** Between two checks that are started (RFC 8445, section 14.2, asks for 5 ms at least). */
-const PACE_MS = 20;
-/** After all checks have failed: the peer may not have had our description yet. */
-const RECHECK_MS = 500;
-/** How long an answer to a check is waited for; several checks are under way at a time. */
-const CHECK_TIMEOUT_MS = 3000;
 
 /** States of a pair in the library. */
 const PAIR = { frozen: 0, waiting: 1, inProgress: 2, succeeded: 3, failed: 4 } as const;
@@ -191,7 +185,7 @@ export class IceAgent implements Disposable {
 
   #startChecks(): void {
     if (this.#connection.nominated !== undefined) return;
-    if (this.#insides.schedulingChecks()) this.#after(PACE_MS, () => this.#startChecks());
+    if (this.#insides.schedulingChecks()) this.#after(ICE_PACE_MS, () => this.#startChecks());
   }
 
   #onCheckComplete(): void {
@@ -199,7 +193,7 @@ export class IceAgent implements Disposable {
     if (nominated !== undefined) return this.#nominated.resolve(nominated);
     const { checkList } = this.#insides;
     if (checkList.some(({ state }) => state !== PAIR.failed)) return;
-    this.#after(RECHECK_MS, () => {
+    this.#after(ICE_RECHECK_MS, () => {
       for (const pair of checkList) pair.updateState(PAIR.waiting);
       this.#startChecks();
     });
@@ -213,7 +207,7 @@ export class IceAgent implements Disposable {
     const parameters = { nominate, localUsername, remoteUsername, iceControlling };
     const request = this.#insides.buildRequest({ ...parameters, localCandidate });
     const key = Buffer.from(remotePassword, "utf8");
-    const once = { retransmissions: 0, responseTimeout: CHECK_TIMEOUT_MS };
+    const once = { retransmissions: 0, responseTimeout: ICE_CHECK_MS };
     try {
       const [response] = await protocol.request(request, remoteAddr, key, once);
       if (!this.#isOurSourceInScope(response)) throw new Error("outside the scope");
@@ -226,7 +220,7 @@ export class IceAgent implements Disposable {
     }
   }
 
-  /** The system chooses the address that we send from; the peer tells which one it was. */
+  /** The system chooses the address that we send from; the peer reports which one it was. */
   #isOurSourceInScope(response: { getAttributeValue(name: "XOR-MAPPED-ADDRESS"): unknown }) {
     const source = response.getAttributeValue("XOR-MAPPED-ADDRESS");
     if (!Array.isArray(source) || typeof source[0] !== "string") return true;

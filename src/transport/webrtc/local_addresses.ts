@@ -50,10 +50,10 @@ const HARDWARE = /^(?:eth|en\d|en[opsx]|wl|ww|em\d|igb|re\d|bge|Wi-?Fi|Local Are
  * Judges the machine's addresses: each once, the likely ones first, loopback last, at most
  * {@linkcode MAX_LOCAL_ADDRESSES} accepted, loopback among them.
  *
- * Hardware comes before what can't be told, then tunnels, then bridges to containers and virtual
- * machines. In scope `overlay`, where a tunnel is what was asked for, tunnels come first. Of equally
- * likely interfaces each gives one address of a family before any gives a second one, so that one
- * with many addresses pushes none out.
+ * Hardware comes before what can't be classified, then tunnels, then bridges to containers and
+ * virtual machines. In scope `overlay`, where a tunnel is what was asked for, tunnels come first.
+ * Of equally likely interfaces each gives one address of a family before any gives a second one, so
+ * that one with many addresses pushes none out.
  *
  * @param interfaces As `Deno.networkInterfaces()` gives them.
  */
@@ -66,11 +66,11 @@ export function judgeLocalAddresses(
   // Two daemons on a machine without any other address in scope must find each other. Only these
   // two are bound by every system; further 127/8 addresses of an interface add nothing.
   const loopback = ["127.0.0.1", "::1"].filter((address) => ordered.includes(address));
-  let room = MAX_LOCAL_ADDRESSES - loopback.length;
+  let places = MAX_LOCAL_ADDRESSES - loopback.length;
   const judged = others.map((address) => {
     const verdict = judgeAddress(address, scope);
     if (!verdict.accepted) return { address, ...verdict };
-    return --room >= 0
+    return --places >= 0
       ? { address, ...verdict }
       : { address, accepted: false, reason: TOO_MANY_ADDRESSES };
   });
@@ -78,7 +78,7 @@ export function judgeLocalAddresses(
 }
 
 /**
- * What is to be told of addresses that the scope allows and that are left out; undefined when there
+ * The warning about addresses that the scope allows and that are left out; undefined when there
  * are none. Names some of them.
  */
 export function tellLeftOut(judged: readonly LocalAddress[]): string | undefined {

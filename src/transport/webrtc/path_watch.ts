@@ -7,18 +7,15 @@
  * - The nominated pair is checked all the time (consent, RFC 7675). It alone counts as alive.
  * - When its checks stay unanswered, all other pairs are checked as well. The controlling side moves
  *   to one that answered, and nominates it.
- * - The controlled side moves where it is told to, once a check of its own, sent after that, was
- *   answered from there.
+ * - The controlled side moves where the other side nominates, once a check of its own, sent after
+ *   that, was answered from there.
  * - Each consent check of the controlling side nominates its pair anew: a peer that sees it come
  *   from a new address, or missed an earlier nomination, follows.
  *
  * @module
  */
+import { CONSENT_MS, CONSENT_RETRY_MS } from "../../base/timing.ts";
 
-/** Between two checks of a pair that answers. */
-const CONSENT_MS = 2000;
-/** After a check without an answer, until the next. */
-const RETRY_MS = 500;
 /** So many checks without an answer, and other pairs are tried. */
 const DOUBTFUL = 3;
 /**
@@ -47,9 +44,9 @@ export interface Paths<P> {
 export interface PathWatchOptions {
   /** Called once, when no path is left. Nothing is checked any more. */
   readonly onGone: () => void;
-  /** Between two checks of a pair that answers. @default {2000} */
+  /** Between two checks of a pair that answers. @default {CONSENT_MS} */
   readonly consentMs?: number;
-  /** After a check without an answer, until the next. @default {500} */
+  /** After a check without an answer, until the next. @default {CONSENT_RETRY_MS} */
   readonly retryMs?: number;
 }
 
@@ -93,7 +90,7 @@ export class PathWatch<P> implements Disposable {
     if (!this.#isOver) await this.#try(pair);
   }
 
-  /** Stops. */
+  /** Stops: no timer is left. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -117,7 +114,7 @@ export class PathWatch<P> implements Disposable {
     }
     this.#unanswered++;
     void this.#consent(nominated);
-    this.#after(this.#options.retryMs ?? RETRY_MS);
+    this.#after(this.#options.retryMs ?? CONSENT_RETRY_MS);
   }
 
   get #isDoubtful(): boolean {

@@ -21,7 +21,7 @@ import { type Candidate, formatCandidate } from "../../protocol/network_scope/ca
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { ChannelEnd } from "../channel.ts";
-import type { InboxOptions } from "../inbox.ts";
+import type { ReceiveBufferOptions } from "../receive_buffer.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
@@ -49,7 +49,7 @@ export interface PeerHooks {
   /** Put into each connection. */
   readonly fastPath?: FastPath;
   /** Bounds of the channel. */
-  readonly bounds?: InboxOptions & SendWindowOptions;
+  readonly bounds?: ReceiveBufferOptions & SendWindowOptions;
   /** Our certificate. @default {a new one for each connection} */
   readonly certificate?: RTCCertificate;
   /** First SCTP sequence number. @default {a random one far from a wrap} */
@@ -74,7 +74,7 @@ export interface LocalParameters {
   readonly icePwd: string;
   /** Digests of our certificate. */
   readonly fingerprints: readonly Fingerprint[];
-  /** Where we listen. */
+  /** Our host candidates, inside the network scope. */
   readonly candidates: readonly Candidate[];
 }
 
@@ -112,7 +112,7 @@ export class Peer {
       additionalHostAddresses: oneOfEachFamily(options.addresses),
     });
     const { connection } = gatherer;
-    // The library asks a public server when it is told to ask none.
+    // The library asks a public server where none is configured.
     delete connection.stunServer;
     const insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
     // Its own credentials are shorter than RFC 8445, section 5.3, asks for.
@@ -316,7 +316,7 @@ function oneOfEachFamily(addresses: readonly string[]): string[] {
   );
 }
 
-/** A fresh key and certificate: connections can't be told to be of one peer by it. */
+/** A fresh key and certificate: nobody can link two connections to one peer by it. */
 async function newCertificate(): Promise<RTCCertificate> {
   const { certPem, keyPem, signatureHash } = await CipherContext
     .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);

@@ -14,7 +14,7 @@ export class ReplayWindow {
   #newest = -1;
   readonly #seen = new Uint32Array(WINDOW / WORD);
 
-  /** Whether a number has not been seen, and is not too old to tell. */
+  /** Whether a number has not been seen, and is not too old to be known. */
   isNew(sequence: number): boolean {
     if (sequence > this.#newest) return true;
     if (sequence <= this.#newest - WINDOW) return false;

@@ -5,17 +5,33 @@
  * @module
  */
 
-/** The number after a TSN. */
-export const nextTsn = (tsn: number): number => (tsn + 1) >>> 0;
-/** The number before a TSN. */
-export const previousTsn = (tsn: number): number => (tsn - 1) >>> 0;
-/** How far `tsn` is after `base`; negative when it is before. */
-export const tsnDistance = (tsn: number, base: number): number => (tsn - base) | 0;
+/** The number after `tsn`. */
+export function tsnNext(tsn: number): number {
+  return (tsn + 1) >>> 0;
+}
 
-/** A gap acknowledgement block: first and last received TSN, as distances from the cumulative one. */
-export type GapBlock = [first: number, last: number];
+/** `tsn` moved by `by`, forwards or backwards. */
+export function tsnAdd(tsn: number, by: number): number {
+  return (tsn + by) >>> 0;
+}
 
-/** The largest distance that a gap block can tell (RFC 9260, section 3.3.4). */
+/** How far `to` lies ahead of `from`: negative when it lies behind. In [-2^31, 2^31). */
+export function tsnDistance(from: number, to: number): number {
+  return (to - from) | 0;
+}
+
+/** Whether `a` comes after `b`. */
+export function tsnAfter(a: number, b: number): boolean {
+  return tsnDistance(b, a) > 0;
+}
+
+/**
+ * A gap acknowledgement block as the library writes it: first and last received TSN, as distances
+ * from the cumulative one.
+ */
+export type LibraryGapBlock = [first: number, last: number];
+
+/** The largest distance that a gap block can express (RFC 9260, section 3.3.4). */
 export const MAX_GAP_DISTANCE = 65535;
 
 /**
@@ -23,11 +39,15 @@ export const MAX_GAP_DISTANCE = 65535;
  *
  * @param max Most blocks: they must fit in a packet.
  */
-export function gapBlocks(received: Iterable<number>, cumulative: number, max: number): GapBlock[] {
-  const distances = [...received].map((tsn) => tsnDistance(tsn, cumulative))
+export function gapBlocks(
+  received: Iterable<number>,
+  cumulative: number,
+  max: number,
+): LibraryGapBlock[] {
+  const distances = [...received].map((tsn) => tsnDistance(cumulative, tsn))
     .filter((distance) => distance > 0 && distance <= MAX_GAP_DISTANCE)
     .sort((a, b) => a - b);
-  const blocks: GapBlock[] = [];
+  const blocks: LibraryGapBlock[] = [];
   for (const distance of distances) {
     const last = blocks.at(-1);
     if (last !== undefined && last[1] + 1 === distance) last[1] = distance;

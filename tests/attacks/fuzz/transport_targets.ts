@@ -125,7 +125,7 @@ export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
       let taken = false;
       // The same records come again, and once more after their messages were used.
       for (let round = 0; round < 2; round++) {
-        assembler.take(bytes);
+        assembler.add(bytes);
         const next = assembler.peek();
         if (next === undefined) continue;
         assert(next.body.length <= 32 * 1024);

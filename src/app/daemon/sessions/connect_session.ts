@@ -35,9 +35,9 @@ export interface ConnectSessionOptions {
   readonly freshKeys: () => EphemeralKeyPair;
   /** Our code unless the request names one. */
   readonly selfCode: PeerCode;
-  /** Shown to others at the rendezvous server, and told in files. */
+  /** Shown to others at the rendezvous server, and written in files. */
   readonly deviceName: string;
-  /** Makes the connection. */
+  /** Makes the peer connection. */
   readonly connector: Connector;
   /** Ends it all with its reason. */
   readonly signal: AbortSignal;
@@ -47,7 +47,9 @@ export interface ConnectSessionOptions {
   readonly pace?: Pace;
 }
 
-/** An open channel, the keys that were told over it, and the peer's description with its own. */
+/**
+ * An open channel, the keys that were exchanged over it, and the peer's description with its own.
+ */
 export type SessionConnection = Connected<EphemeralKeyPair, WebDescription>;
 
 /**

@@ -6,6 +6,7 @@
  */
 import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf, TransportError } from "../../../base/errors.ts";
+import { READ_CONFIRM_MS, SESSION_CLOSE_MS } from "../../../base/timing.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { Session } from "../../../protocol/session/session.ts";
@@ -14,15 +15,6 @@ import type { SendEffect, TransferEffect } from "../../../protocol/transfer/effe
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
 import { Outbox } from "./outbox.ts";
-
-/** How long the last frames may take to leave and the channel to close, in milliseconds. */
-const CLOSE_MS = 3000;
-
-/**
- * How long the peer may take to answer a ping, once its transport has acknowledged it, that asks
- * whether it has all. One that reads slowly, or answers no pings, is not waited for longer.
- */
-const ANSWER_MS = 5000;
 
 /** What happens to transfers: the effects of the core, without the frames to send. */
 export type TransferEvent = Exclude<TransferEffect, SendEffect>;
@@ -35,11 +27,11 @@ export interface TransferHandler {
   backpressure(): Promise<void> | undefined;
 }
 
-/** Who is told what happens in a session. */
+/** Called with what happens in a session. */
 export interface PeerSessionListener {
   /** Both HELLOs are done: a decision on trust is due. */
   established(peer: PeerFacts): void;
-  /** The session is over; told before what that does to its transfers. */
+  /** The session is over; called before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
 
@@ -49,11 +41,13 @@ export interface PeerSessionOptions {
   readonly session: Session;
   /** The open channel; closed in the end. */
   readonly channel: Channel;
-  /** Told what happens. */
+  /** Called with what happens. */
   readonly listener: PeerSessionListener;
   /** Milliseconds on a clock that never goes back. @default {milliseconds since 1970, steady} */
   readonly now?: () => number;
-  /** How long {@linkcode PeerSession.taken} waits for the answer, in milliseconds. @default {5000} */
+  /**
+   * Milliseconds for the answer in {@linkcode PeerSession.confirmed}. @default {READ_CONFIRM_MS}
+   */
   readonly answerMs?: number;
 }
 
@@ -81,7 +75,7 @@ export class PeerSession implements AsyncDisposable {
       channel,
       listener,
       now = () => performance.timeOrigin + performance.now(),
-      answerMs = ANSWER_MS,
+      answerMs = READ_CONFIRM_MS,
     }: PeerSessionOptions,
   ) {
     this.#session = session;
@@ -129,7 +123,7 @@ export class PeerSession implements AsyncDisposable {
     this.#perform(effects);
   }
 
-  /** Ends the session for a reason that the peer is told. */
+  /** Ends the session for a reason that the peer is sent. */
   fail(code: WireErrorCode, message: string): void {
     this.#perform(this.#session.fail(code, message));
   }
@@ -162,9 +156,9 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Cancels what is in transfer; the session stays open. Resolves when the peer has taken it: its
-   * transport has acknowledged all that was sent, or it ended the session, and so its transfers, in
-   * order itself.
+   * Cancels what is in transfer; the session stays open. Resolves when the peer has received it:
+   * its transport has acknowledged all that was sent, or it ended the session, and so its
+   * transfers, in order itself.
    *
    * @param signal Ends the wait with its reason.
    * @throws {TransportError} When the channel ended before, in another way.
@@ -183,14 +177,14 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the peer has taken all that was sent and told all that it has to say to it: it has
+   * Resolves when the peer has read all that was sent and sent all its answers: it has
    * answered a ping that was sent last. One that is silent for too long after its transport has
    * acknowledged all is taken at that word, and so is one whose dialect has no pings.
    *
    * @returns False when the session ended before.
    * @throws {TransportError} When the channel ended before.
    */
-  async taken(): Promise<boolean> {
+  async confirmed(): Promise<boolean> {
     if (!this.dialect.answersPings) return await this.drained().then(() => true);
     if (this.#session.phase !== "open") return false;
     const now = this.#now();
@@ -222,7 +216,7 @@ export class PeerSession implements AsyncDisposable {
     try {
       do {
         await this.#handler?.backpressure();
-      } while (this.#take(await this.#channel.receive()));
+      } while (this.#onMessage(await this.#channel.receive()));
       this.#perform(this.#session.disconnected());
     } catch (error) {
       this.#disconnected(messageOf(error));
@@ -230,7 +224,7 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /** Not asynchronous: a message is not kept until the next one comes. False at the end. */
-  #take(message: ChannelMessage | undefined): boolean {
+  #onMessage(message: ChannelMessage | undefined): boolean {
     if (message === undefined) return false;
     this.#perform(this.#session.receive(message, this.#now()));
     return true;
@@ -252,7 +246,7 @@ export class PeerSession implements AsyncDisposable {
         case "send":
           if (!this.#outbox.push(effect.frame)) {
             this.#outbox.stop();
-            this.#disconnected("the peer asks for answers and does not take them");
+            this.#disconnected("the peer sends requests and does not read the answers");
           }
           break;
         case "established":
@@ -296,7 +290,9 @@ export class PeerSession implements AsyncDisposable {
 
   /** Lets the last frames go, unless nobody is there to take them, then closes the channel. */
   async #closeChannel(end: SessionEnd): Promise<void> {
-    using deadline = new Deadline(CLOSE_MS, { what: "the peer to take the last messages" });
+    using deadline = new Deadline(SESSION_CLOSE_MS, {
+      what: "the peer to receive the last messages",
+    });
     try {
       if (end.error?.code === "CONNECTION_LOST") {
         return await this.#channel.close({ graceful: false });

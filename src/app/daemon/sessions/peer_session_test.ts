@@ -161,14 +161,14 @@ Deno.test("the peer's answer comes after all that it has to say to what it was s
   const { a, b, path } = await open({ answerMs: 3_600_000 });
   path.stall();
   offer(a);
-  const answered = a.peer.taken();
+  const answered = a.peer.confirmed();
   path.resume();
   assertEquals(await answered, true);
   assertEquals(b.events.map(({ type }) => type), ["transfer-offered"]);
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
   assertEquals(a.peer.end, { by: "local" });
-  assertEquals(await a.peer.taken(), false);
+  assertEquals(await a.peer.confirmed(), false);
 });
 
 Deno.test("a peer whose transport acknowledges all, and that never answers, is waited for no longer than its time", async () => {
@@ -179,7 +179,7 @@ Deno.test("a peer whose transport acknowledges all, and that never answers, is w
   await offerer.send(raw.hello());
   await end.facts.promise;
   end.peer.approve(end);
-  assertEquals(await end.peer.taken(), true);
+  assertEquals(await end.peer.confirmed(), true);
   assertEquals(end.peer.end, undefined);
   await offerer.close();
   await end.peer.ended;
@@ -189,35 +189,35 @@ Deno.test("the peer's answer is not waited for past the session's end", async ()
   for (const how of ["lost", "closed"] as const) {
     const { a, b, path } = await open({ answerMs: 3_600_000 });
     path.stall();
-    const taken = a.peer.taken().catch((error) => error.code);
+    const confirmed = a.peer.confirmed().catch((error) => error.code);
     if (how === "lost") path.lose();
     else a.peer.close();
     path.resume();
-    assert(await taken !== true);
+    assert(await confirmed !== true);
     assertEquals(a.peer.end?.by, how === "lost" ? "failure" : "local");
     await Promise.all([a.peer.ended, b.peer.ended]);
   }
 });
 
-Deno.test("a cancel of the transfers is taken when the peer's transport has it; the session stays open", async () => {
+Deno.test("a cancel of the transfers is received when the peer's transport has it; the session stays open", async () => {
   const { a, b, path } = await open();
   offer(a);
   await b.hears("transfer-offered");
   path.stall();
-  let isTaken = false;
+  let isReceived = false;
   const { signal } = new AbortController();
-  const taken = a.peer.cancelTransfers("stopping", signal).then(() => isTaken = true);
+  const received = a.peer.cancelTransfers("stopping", signal).then(() => isReceived = true);
   assertEquals((await a.hears("transfer-ended")).type, "transfer-ended");
-  assertEquals(isTaken, false);
+  assertEquals(isReceived, false);
   path.resume();
-  await taken;
+  await received;
   await b.hears("transfer-ended");
   assertEquals([a.peer.end, b.peer.end], [undefined, undefined]);
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
 });
 
-Deno.test("a cancel of the transfers is not taken by a peer that is lost, nor when the wait ends", async () => {
+Deno.test("a cancel of the transfers is not received by a peer that is lost, nor when the wait ends", async () => {
   const { a, b, path } = await open();
   offer(a);
   path.stall();
@@ -226,7 +226,7 @@ Deno.test("a cancel of the transfers is not taken by a peer that is lost, nor wh
   const waits = [
     a.peer.cancelTransfers("stopping", wait.signal),
     a.peer.cancelTransfers("stopping", signal),
-  ].map((taken) => taken.then(() => "taken", (error) => error.code ?? error));
+  ].map((received) => received.then(() => "received", (error) => error.code ?? error));
   wait.abort("enough");
   assertEquals(await waits[0], "enough");
   path.lose();
@@ -243,9 +243,9 @@ Deno.test("a peer that ends the session itself has ended its transfers, whatever
   await end.facts.promise;
   end.peer.approve(end);
   offer(end);
-  const taken = end.peer.cancelTransfers("stopping", new AbortController().signal);
+  const received = end.peer.cancelTransfers("stopping", new AbortController().signal);
   await offerer.close({ graceful: false });
-  await taken;
+  await received;
   assertEquals((await end.peer.ended).by, "remote");
 });
 

@@ -22,7 +22,7 @@ import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
 
-/** Ended sessions that are still told of. */
+/** Ended sessions that can still be looked up. */
 const MAX_KEPT = 64;
 
 const STOPPING = "the daemon is stopping";
@@ -41,16 +41,16 @@ export interface SessionsOptions {
   readonly loadConnector: () => Promise<Connector>;
   /** Decides who is let in. */
   readonly gatekeeper: Gatekeeper;
-  /** Told what happens. */
+  /** Where events are published. */
   readonly events: EventHub;
   /** Counts ends and refusals. */
   readonly tally: Tally;
-  /** Told what happens. */
+  /** Where it is logged. */
   readonly log: Log;
   /** Carries on the transfers of open sessions. */
   readonly transfers: TransferService;
-  /** How long the peer of a session that is closed may take to take that, in milliseconds. */
-  readonly takeMs: number;
+  /** For the peer of a session that is closed to confirm that, in milliseconds. */
+  readonly confirmMs: number;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -67,8 +67,11 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
-  taken?: Promise<boolean>;
+  /**
+   * Set when it is closed or the daemon stops: whether the peer has confirmed its transfers'
+   * cancel.
+   */
+  confirmed?: Promise<boolean>;
 }
 
 /** See the module's text. */
@@ -161,30 +164,33 @@ export class Sessions {
    * Opens none any more, and cancels what is in transfer over those that are open; they stay open.
    *
    * @param signal Ends the wait.
-   * @returns The ids of the sessions whose peer has not taken that, when all have or the wait ended.
+   * @returns The ids of the sessions whose peer has not confirmed that, when all have or the wait
+   * ended.
    */
   async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
     this.#stopping = true;
-    const deaf = new Set<string>();
+    const unconfirmed = new Set<string>();
     const waits: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
       const { peer, view: { sessionId, state } } = entry;
       if (state === "open" && peer !== undefined) {
-        entry.taken = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
-      } else if (entry.taken === undefined) this.#end(entry, STOPPING);
-      const heard = entry.taken?.then((taken) => void (taken || deaf.add(sessionId)));
+        entry.confirmed = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+      } else if (entry.confirmed === undefined) this.#end(entry, STOPPING);
+      const heard = entry.confirmed?.then((confirmed) =>
+        void (confirmed || unconfirmed.add(sessionId))
+      );
       if (heard !== undefined) waits.push(heard);
     }
     await Promise.all(waits);
-    return deaf;
+    return unconfirmed;
   }
 
   /**
-   * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
-   * sent: the session was not open, or nobody closes it.
+   * Whether the peer of a session has confirmed the cancel of its transfers; undefined when none
+   * was sent: the session was not open, or nobody closes it.
    */
-  takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
-    return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
+  confirmedBy(sessionId: string | undefined): Promise<boolean> | undefined {
+    return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.confirmed;
   }
 
   /** Opens none any more and ends all in order; resolves when they have ended. */
@@ -226,7 +232,7 @@ export class Sessions {
       tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
-      // It is told of for a while, and must not keep its connection's memory for so long.
+      // It can be looked up for a while, and must not keep its connection's memory for so long.
       delete entry.peer;
       delete entry.transfers;
     }
@@ -283,29 +289,29 @@ export class Sessions {
     const identity = facts.identity.hex;
     this.#update(entry, { state: "deciding", identity, sas: facts.sas });
     log.info("handshake done", { session: sessionId, identity, sas: facts.sas, btr: facts.btr });
-    const applicant = {
+    const identified = {
       sessionId,
       identity,
       deviceName,
       sas: facts.sas,
       ...(peerCode === undefined ? {} : { peerCode }),
     };
-    this.#options.gatekeeper.judge(applicant, entry.over.promise).then((verdict) => {
+    this.#options.gatekeeper.judge(identified, entry.over.promise).then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (verdict.admitted) return this.#admit(entry, peer, identity);
-      const failure = { code: verdict.code, message: peerText(verdict.message) };
+      if (admission.admitted) return this.#admit(entry, peer, identity);
+      const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
       entry.refused = true;
-      tally.refused(verdict.code);
-      if (verdict.wireCode === undefined) peer.close(verdict.message);
-      else peer.fail(verdict.wireCode, "the identity key is not the one that is pinned");
+      tally.refused(admission.code);
+      if (admission.wireCode === undefined) peer.close(admission.message);
+      else peer.fail(admission.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
       // A decision that can't be kept is none.
-      log.error("a peer could not be decided about", { reason: messageOf(error) });
+      log.error("the decision about a peer failed", { reason: messageOf(error) });
       this.#update(entry, {
         failure: { code: "STORAGE_FAILED", message: peerText(messageOf(error)) },
       });
-      peer.close("no decision could be made");
+      peer.close("the decision about the peer failed");
     });
   }
 
@@ -352,7 +358,7 @@ export class Sessions {
     events.publish({ type: "session-closed", session: entry.view });
   }
 
-  /** Resolves with whether the peer has taken the cancel, when it has or the signal aborts. */
+  /** Resolves with whether the peer has confirmed the cancel, when it has or the signal aborts. */
   async #cancelTransfersOf(
     sessionId: string,
     peer: PeerSession,
@@ -363,7 +369,7 @@ export class Sessions {
       await peer.cancelTransfers(message, signal);
       return true;
     } catch (error) {
-      this.#options.log.warn("a peer has not taken what was said to it last", {
+      this.#options.log.warn("a peer has not confirmed the last messages", {
         session: sessionId,
         reason: messageOf(error),
       });
@@ -371,19 +377,22 @@ export class Sessions {
     }
   }
 
-  /** Ends a session as soon as its peer has taken the cancel of its transfers, or the time is over. */
+  /**
+   * Ends a session as soon as its peer has confirmed the cancel of its transfers, or the time is
+   * over.
+   */
   #closeInOrder(entry: Entry, message: string): void {
     const { peer, view: { sessionId, state } } = entry;
     if (state !== "open" || peer === undefined) return this.#end(entry, message);
     this.#update(entry, { state: "closing" });
     entry.transfers?.markClosing();
-    entry.taken = (async () => {
-      using deadline = new Deadline(this.#options.takeMs, {
-        what: "the peer to take that its session is closed",
+    entry.confirmed = (async () => {
+      using deadline = new Deadline(this.#options.confirmMs, {
+        what: "the peer to confirm the close of its session",
       });
-      const taken = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
+      const confirmed = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
       this.#end(entry, message);
-      return taken;
+      return confirmed;
     })();
   }
 

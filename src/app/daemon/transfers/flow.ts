@@ -8,29 +8,22 @@
  */
 import { abortable } from "../../../base/deadline.ts";
 import { StorageError } from "../../../base/errors.ts";
+import { PAUSE_RENEWAL_MS, TURN_BACK_OFF } from "../../../base/timing.ts";
 import type { WaitingFor } from "../../../ipc/api/schemas.ts";
 import type { Slot, Slots } from "./slots.ts";
 
 /** Who holds a transfer: an application of ours (undecided or paused), our disk, or the peer. */
 export type Holder = "decision" | "user" | "disk" | "peer";
 
-/**
- * After so long a wait for a slot our pause is said anew, in milliseconds: well before the hour at
- * which the core, the peer's too, gives up a pause.
- */
-export const RENEW_MS = 20 * 60_000;
-
 /** Turns in vain after which the next begins with a back-off. */
 const BARREN_TURNS = 2;
-const BACK_OFF_MS = 10;
-const LONGEST_BACK_OFF_MS = 1000;
 
 /** Bytes that may still come in after we asked for a pause: what a sender may have under way. */
 export const MAX_AFTER_PAUSE = 32 * 1024 * 1024;
 
 /** A change of a transfer that was accepted, and its event. */
 export type FlowChange =
-  /** It flows. */
+  /** Bytes flow. */
   | {
     readonly state: "active";
     readonly waitingFor: undefined;
@@ -49,13 +42,13 @@ export interface FlowOptions {
   readonly slots: Slots;
   /** Identity key of the peer. */
   readonly peer: string;
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Sends our pause, or its end, to the peer. */
   readonly sendPaused: (paused: boolean) => void;
   /** Called when it begins to flow, stops, or waits for something else. */
   readonly onChange: (change: FlowChange) => void;
-  /** After how many milliseconds of waiting our pause is said anew. @default {RENEW_MS} */
+  /** After how many milliseconds of waiting our pause is said anew. @default {PAUSE_RENEWAL_MS} */
   readonly renewMs?: number;
   /** From 0 to 1, another each time. @default {Math.random} */
   readonly jitter?: () => number;
@@ -204,7 +197,10 @@ export class Flow implements Disposable {
   #backOffIfInVain(): void {
     if (this.#barrenTurns < BARREN_TURNS) return;
     const { jitter = Math.random } = this.#options;
-    const longest = Math.min(LONGEST_BACK_OFF_MS, 2 ** this.#barrenTurns * BACK_OFF_MS);
+    const longest = Math.min(
+      TURN_BACK_OFF.longestMs,
+      2 ** this.#barrenTurns * TURN_BACK_OFF.firstMs,
+    );
     this.#backOff = setTimeout(() => {
       this.#backOff = undefined;
       this.#update();
@@ -228,7 +224,9 @@ export class Flow implements Disposable {
     const waits = this.#backOff !== undefined || this.#slot?.held === false;
     const paused = isOurs || waits;
     clearTimeout(this.#renewal);
-    if (waits) this.#renewal = setTimeout(() => this.#renew(), this.#options.renewMs ?? RENEW_MS);
+    if (waits) {
+      this.#renewal = setTimeout(() => this.#renew(), this.#options.renewMs ?? PAUSE_RENEWAL_MS);
+    }
     if (paused === this.#isPaused) return;
     this.#isPaused = paused;
     this.#cameAfterPause = 0;

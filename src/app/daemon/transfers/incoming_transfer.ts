@@ -13,7 +13,7 @@ import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_f
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
-import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
+import { NAME_REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import type { Work } from "./scheduler.ts";
@@ -25,8 +25,8 @@ import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 /**
- * What the peer is told when its file is beyond what we can take, by our own code. Of all else that
- * goes wrong here it learns that it is over.
+ * The error for the peer when its file is beyond what we can take, by our own code. Of all else
+ * that goes wrong here it learns that it is over.
  */
 const PEER_REASONS: Readonly<Record<string, string>> = {
   NAME_REFUSED: "the file's name can't be used",
@@ -128,7 +128,9 @@ export class IncomingTransfer implements Work {
     if (!safe.safe) {
       throw new OperationError(
         "NAME_REFUSED",
-        `the file's name can't be used (${REFUSALS[safe.reason]}): accept it under another name`,
+        `the file's name can't be used (${
+          NAME_REFUSALS[safe.reason]
+        }): accept it under another name`,
       );
     }
     this.#stage.enter({ name: "accepted", saveAs: safe.name });
@@ -136,7 +138,7 @@ export class IncomingTransfer implements Work {
 
   /**
    * Accepts it, as its peer's files are without asking. What can't be accepted is refused at once,
-   * and all are told why: nobody is there to choose another name.
+   * and both sides get the reason: nobody is there to choose another name.
    *
    * @returns Whether it is to be run.
    */
@@ -144,12 +146,12 @@ export class IncomingTransfer implements Work {
     const safe = safeName(this.#options.file.filename);
     if (safe.safe) this.prepare(undefined);
     else {
-      const why = REFUSALS[safe.reason];
+      const why = NAME_REFUSALS[safe.reason];
       this.#fail(
         new OperationError(
           "NAME_REFUSED",
-          `the file's name can't be used (${why}): have it sent under another, or set auto-accept ` +
-            "back for this peer and accept it under another",
+          `the file's name can't be used (${why}): have it sent under another name, or turn off ` +
+            "auto-accept for this peer and accept it under another name",
         ),
         `the file's name can't be used: ${why}`,
       );
@@ -175,7 +177,7 @@ export class IncomingTransfer implements Work {
     return "done";
   }
 
-  /** Ends it without having begun: the peer is told, nothing is kept. */
+  /** Ends it without having begun: the peer gets a cancel, nothing is kept. */
   reject(): void {
     this.#endByUs({ state: "rejected" }, "declined");
   }
@@ -311,7 +313,7 @@ export class IncomingTransfer implements Work {
   }
 
   /**
-   * Something on our side went wrong: the peer is told that it is over, and why if it may know; also
+   * Something on our side went wrong: the peer gets an error, with the reason if it may know; also
    * when all has come, as it believes that it is kept.
    */
   #fail(error: unknown, reason?: string): void {

@@ -278,7 +278,7 @@ export class OutgoingTransfer implements ScheduledWork {
   async #lastWord({ peer }: SessionTransfers): Promise<TransferEnd | undefined> {
     let lost: string | undefined;
     try {
-      if (!await peer.taken() && peer.end?.by === "local") lost = "the session was closed here";
+      if (!await peer.confirmed() && peer.end?.by === "local") lost = "the session was closed here";
     } catch (error) {
       lost = messageOf(error);
     }

@@ -20,7 +20,7 @@ import { Journal } from "../../../storage/journal.ts";
 import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import type { Channel } from "../../../transport/channel.ts";
-import { byteLength } from "../../../transport/inbox.ts";
+import { byteLength } from "../../../transport/receive_buffer.ts";
 import { type MemoryPair, memoryPair } from "../../../transport/testing/memory_channel.ts";
 import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";

@@ -19,7 +19,7 @@ export interface Work {
 
 /** A transfer that waits to begin. */
 export interface ScheduledWork extends Work {
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Whether it could begin now; asked whenever something has changed. */
   ready(): boolean;
@@ -62,7 +62,8 @@ export class Scheduler {
     if (this.#waiting.length + count <= maxWaiting) return;
     throw new OperationError(
       "LIMIT_EXCEEDED",
-      `${this.#waiting.length} transfers wait already, ${maxWaiting} may: try again when some ended`,
+      `${this.#waiting.length} transfers wait already, at most ${maxWaiting} may: try again when ` +
+        "some have ended",
     );
   }
 

@@ -3,17 +3,11 @@
  *
  * @module
  */
+import { FILE_SAVE_MS } from "../../../base/timing.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/peer_session.ts";
-
-/**
- * How long a file that has come whole may take to get on disk before the peer's next message is
- * read all the same, in milliseconds: less than a sender waits for our last word, and far less than
- * the silence after which a peer gives us up.
- */
-const KEEPING_MS = 4000;
 
 /** Options of {@linkcode SessionTransfers}. */
 export interface SessionTransfersOptions
@@ -26,13 +20,13 @@ export interface SessionTransfersOptions
   readonly onEnded: () => void;
   /** What every session waits for before more is read; undefined for nothing. */
   readonly backpressure: () => Promise<void> | undefined;
-  /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {4000} */
+  /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {FILE_SAVE_MS} */
   readonly keepingMs?: number;
 }
 
 /** See the module's text. */
 export class SessionTransfers implements TransferHandler {
-  /** The session's id. */
+  /** Id of the session, as in the API. */
   readonly sessionId: string;
   /** Identity key of the peer, 64 lower-case hex digits. */
   readonly identity: string;
@@ -78,7 +72,7 @@ export class SessionTransfers implements TransferHandler {
     return this.#lost;
   }
 
-  /** The session ends by itself: what its transfers are told from here on is not their choice. */
+  /** The session ends by itself: how its transfers end from here on is not their choice. */
   markLost(): void {
     this.#lost = true;
   }
@@ -101,7 +95,7 @@ export class SessionTransfers implements TransferHandler {
   keep(done: Promise<void>): void {
     if (!this.peer.dialect.answersPings) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#options.keepingMs ?? KEEPING_MS);
+    const timer = setTimeout(resolve, this.#options.keepingMs ?? FILE_SAVE_MS);
     this.#keeping = promise;
     promise.then(() => {
       clearTimeout(timer);

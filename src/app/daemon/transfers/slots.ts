@@ -6,17 +6,16 @@
  *
  * @module
  */
+import { SLOT_IDLE_MS } from "../../../base/timing.ts";
 
-/** A holder must move that many bytes in every {@linkcode IDLE_MS} while others wait. */
+/** A holder must move that many bytes in every {@linkcode SLOT_IDLE_MS} while others wait. */
 export const LEAST_BYTES = 64 * 1024;
-/** How long a holder may move less than {@linkcode LEAST_BYTES} while others wait, in milliseconds. */
-export const IDLE_MS = 10_000;
 
 /** Who asks for a slot. */
 export interface SlotRequest {
   /** Identity key of the peer: turns go round among peers. */
   readonly peer: string;
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Told when the slot is there, unless {@linkcode Slots.claim} gave it at once. */
   readonly onGranted: () => void;
@@ -182,7 +181,7 @@ export class Slots {
     }
     if (this.#stopLooking !== undefined) return;
     for (const holder of this.#holders) [holder.isFresh, holder.bytes] = [false, 0];
-    this.#stopLooking = this.#after(IDLE_MS, () => this.#look());
+    this.#stopLooking = this.#after(SLOT_IDLE_MS, () => this.#look());
   }
 
   #look(): void {

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { SLOT_IDLE_MS } from "../../../base/timing.ts";
 import { HandClock } from "../../testing/fixtures.ts";
-import { IDLE_MS, LEAST_BYTES, type Slot, Slots } from "./slots.ts";
+import { LEAST_BYTES, type Slot, Slots } from "./slots.ts";
 
 /** A claim of a test, and what it was told. */
 class Claimant {
@@ -118,14 +119,14 @@ Deno.test("a peer that floods waits for its turn as all others do", () => {
 Deno.test("a holder that moves nothing gives way when others wait, and has its next turn after them", () => {
   const { clock, granted, claim } = slotsWith(1);
   const silent = claim("silent", "silent", 5);
-  clock.pass(10 * IDLE_MS);
+  clock.pass(10 * SLOT_IDLE_MS);
   assertEquals(
     [silent.slot.held, clock.waiting],
     [true, 0],
     "alone, it may be as slow as it likes",
   );
   const waits = claim("waits");
-  clock.pass(IDLE_MS);
+  clock.pass(SLOT_IDLE_MS);
   assertEquals([silent.slot.held, silent.revoked, waits.slot.held], [false, 1, true]);
   const again = claim("again", "silent", 5);
   assertEquals(again.slot.held, false);
@@ -141,11 +142,11 @@ Deno.test("a holder that moves keeps its slot, a trickle is not enough", () => {
   const waits = claim("waits");
   for (let i = 0; i < 5; i++) {
     holder.slot.moved(LEAST_BYTES);
-    clock.pass(IDLE_MS);
+    clock.pass(SLOT_IDLE_MS);
     assert(holder.slot.held);
   }
   holder.slot.moved(LEAST_BYTES - 1);
-  clock.pass(IDLE_MS);
+  clock.pass(SLOT_IDLE_MS);
   assertEquals([holder.slot.held, waits.slot.held], [false, true]);
   waits.end();
 });
@@ -155,11 +156,11 @@ Deno.test("a slot granted shortly before the others are looked at has its whole 
   const first = claim("first");
   const second = claim("second");
   const third = claim("third");
-  clock.pass(IDLE_MS - 1);
+  clock.pass(SLOT_IDLE_MS - 1);
   first.end();
   clock.pass(1);
   assert(second.slot.held);
-  clock.pass(IDLE_MS);
+  clock.pass(SLOT_IDLE_MS);
   assertEquals([second.slot.held, third.slot.held], [false, true]);
   third.end();
 });

@@ -1,6 +1,6 @@
 /**
- * The stage that something is in: one of a union, told apart by `name`. Code that runs from stage to
- * stage waits here until one is left, whoever ends it.
+ * The stage that something is in: one of a union, distinguished by `name`. Code that runs from
+ * stage to stage waits here until one is left, whoever ends it.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export class StageCell<S extends { readonly name: string }> {
     this.#current = first;
   }
 
-  /** The stage now. */
+  /** The present stage. */
   get current(): S {
     return this.#current;
   }

@@ -1,5 +1,6 @@
 /**
- * How transfers end early, as the API tells it: out of what the core says, or what went wrong here.
+ * How transfers end early, as the API reports it: out of what the core says, or what went wrong
+ * here.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import type { TransferFailure } from "./transfer_entry.ts";
 
 /** An end other than a completion. */
 export type TransferEnd =
-  /** Something broke: what. */
+  /** It failed, or the daemon or the session ended: the reason. */
   | { readonly state: "failed" | "interrupted"; readonly failure: TransferFailure }
   /** Somebody wanted it: who or why, where it was not an application of this daemon. */
   | { readonly state: "rejected" | "cancelled"; readonly failure?: TransferFailure };
@@ -29,13 +30,13 @@ const REJECTED = {
 /** What a cancel by the receiver can mean. */
 export const CANCELLED_BY_RECEIVER: TransferFailure = {
   code: "CANCELLED_BY_PEER",
-  message: "the peer cancelled and gave no reason: it was told to, or it stops, or it can't " +
-    "keep the file (disk, space, name)",
+  message: "the peer cancelled and gave no reason: it was cancelled there, or its daemon " +
+    "stops, or it can't keep the file (disk, space, name)",
 };
 const CANCELLED_BY_SENDER = {
   code: "CANCELLED_BY_PEER",
-  message: "the sender cancelled and gave no reason: it was told to, or it stops, or it can't " +
-    "read the file any more, or the file has changed",
+  message: "the sender cancelled and gave no reason: it was cancelled there, or its daemon " +
+    "stops, or it can't read the file any more, or the file has changed",
 };
 const CODES = { unanswered: "OFFER_EXPIRED", crossed: "OFFERS_CROSSED" } as const;
 

@@ -57,6 +57,12 @@ Deno.test("a bare cancel says what it can mean, as it carries no reason", () => 
     messageOf("outgoing", ended({}), false, false),
     /declined.*in time.*stops.*name.*space/,
   );
-  assertMatch(messageOf("outgoing", ended({}), true, false), /told to.*stops.*disk, space, name/);
-  assertMatch(messageOf("incoming", ended({}), true, false), /told to.*stops.*can't read the file/);
+  assertMatch(
+    messageOf("outgoing", ended({}), true, false),
+    /cancelled there.*stops.*disk, space, name/,
+  );
+  assertMatch(
+    messageOf("incoming", ended({}), true, false),
+    /cancelled there.*stops.*can't read the file/,
+  );
 });

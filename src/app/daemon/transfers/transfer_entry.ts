@@ -17,8 +17,8 @@ import {
 /** What is still known of why it ended: the journal keeps the code. */
 const messageOfEarlier = (code: string): string =>
   code === DAEMON_STOPPED
-    ? "the daemon stopped, or was killed, before it had ended: send it again"
-    : "it ended in an earlier run of the daemon";
+    ? "the daemon stopped, or was killed, before the transfer ended: send it again"
+    : "the transfer ended in an earlier run of the daemon";
 
 /** What a transfer is from its beginning. */
 export interface TransferFacts {
@@ -30,9 +30,9 @@ export interface TransferFacts {
   readonly identity: string;
   /** The name on the wire: of a peer's choice when incoming. */
   readonly name: string;
-  /** Bytes. */
+  /** Length in bytes, from 0 up. */
   readonly size: number;
-  /** Higher goes first. */
+  /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -42,9 +42,9 @@ export interface TransferFacts {
 
 /** Why a transfer ended early; the message may hold a peer's text. */
 export interface TransferFailure {
-  /** Stable code. */
+  /** Stable, for programs; people read the message. */
   readonly code: string;
-  /** For the operator. */
+  /** What happened and what to do, for people. */
   readonly message: string;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
+import { PROGRESS_MS } from "../../../base/timing.ts";
 import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
@@ -18,8 +19,6 @@ import { TransferEntry, type TransferFacts, type TransferProgress } from "./tran
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
 export const MAX_ENTRIES = 1000;
-/** Least time between two progress events of a transfer, in milliseconds. */
-const PROGRESS_MS = 500;
 
 /** Changes that may wait for the disk before those who bring more are asked to wait. */
 export const MAX_WAITING_CHANGES = 64;
@@ -50,8 +49,10 @@ export interface TransferRegistryOptions {
   readonly dropPart: (transferId: string) => Promise<void>;
   /** Path of a file in the inbox. */
   readonly pathOf: (savedAs: string) => string;
-  /** Whether the peer of a session that is being closed has taken the cancel of its transfers. */
-  readonly takenBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
+  /**
+   * Whether the peer of a session that is being closed has confirmed the cancel of its transfers.
+   */
+  readonly confirmedBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
 }
 
 interface Rate {
@@ -113,10 +114,10 @@ export class TransferRegistry {
     const { state } = changes;
     const isEarly = state !== undefined && isFinal(state) && state !== "completed";
     if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
-    const taken = state === "cancelled" ? this.#takenBy(entry) : undefined;
-    if (taken !== undefined && !await taken) {
+    const confirmed = state === "cancelled" ? this.#confirmedBy(entry) : undefined;
+    if (confirmed !== undefined && !await confirmed) {
       if (this.#mayEnd !== undefined) return;
-      changes = { ...changes, ...NOT_TAKEN };
+      changes = { ...changes, ...NOT_CONFIRMED };
     }
     const now = this.#options.now();
     this.#countBytes(entry, changes.transferred);
@@ -244,8 +245,8 @@ export class TransferRegistry {
     return this.#writing;
   }
 
-  #takenBy({ progress }: TransferEntry): Promise<boolean> | undefined {
-    return this.#options.takenBy?.(progress.sessionId);
+  #confirmedBy({ progress }: TransferEntry): Promise<boolean> | undefined {
+    return this.#options.confirmedBy?.(progress.sessionId);
   }
 
   #all(): TransferEntry[] {
@@ -311,13 +312,15 @@ export class TransferRegistry {
   }
 }
 
-/** How a transfer ends whose session was closed by us when the peer has not taken its cancel. */
-const NOT_TAKEN = {
+/**
+ * How a transfer ends whose session was closed by us when the peer has not confirmed its cancel.
+ */
+const NOT_CONFIRMED = {
   state: "interrupted",
   failure: {
     code: "CONNECTION_LOST",
-    message: "the session was closed here, and the peer has not taken the cancel: it finds out " +
-      "when it misses this daemon",
+    message: "the session was closed here before the peer confirmed the cancel: it notices " +
+      "when this daemon no longer answers",
   },
 } as const;
 

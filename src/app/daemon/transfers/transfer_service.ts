@@ -140,7 +140,10 @@ export class TransferService {
     if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
   }
 
-  /** The protocol's rules refused an offer. It is no transfer of ours: this is all that tells it. */
+  /**
+   * The protocol's rules refused an offer. It is no transfer of ours, so this log line is its only
+   * report.
+   */
   #refused(identity: string, { transferId, error }: RefusedEffect, count: number): void {
     const { log, tally } = this.#options;
     tally.refused(error.code);

@@ -11,35 +11,35 @@ import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy } from "../../../vocabulary/policies.ts";
-import type { Applicant, PairingDesk, PairingOutcome } from "./pairing_desk.ts";
+import type { IdentifiedPeer, PairingOutcome, PairingRequests } from "./pairing_requests.ts";
 
 /** Identities whose last session is remembered, for `trust` by SAS. */
 const MAX_MET = 256;
 
 /** What was decided about a peer. */
-export type Verdict =
+export type Admission =
   | { readonly admitted: true }
   | {
     readonly admitted: false;
-    /** What the peer is told; absent when the session is closed without a word. */
+    /** The error that the peer is sent; absent when the session is closed without one. */
     readonly wireCode?: WireErrorCode;
     /** Stable code for the application. */
     readonly code: "KEY_MISMATCH" | "PEER_DENIED" | "PAIRING_EXPIRED";
-    /** For the operator. */
+    /** What happened and what to do, for people. */
     readonly message: string;
   };
 
 /** Options of a {@linkcode Gatekeeper}. */
 export interface GatekeeperOptions {
-  /** The pins. */
+  /** The pinned decisions about peers. */
   readonly trust: TrustStore;
   /** Where applications are asked. */
-  readonly desk: PairingDesk;
+  readonly pairings: PairingRequests;
   /** What happens to an unknown identity. */
   readonly policy: PairingPolicy;
-  /** Told of mismatches. */
+  /** Where key mismatches are published. */
   readonly events: EventHub;
-  /** Told of decisions. */
+  /** Where decisions are logged. */
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -48,8 +48,8 @@ export interface GatekeeperOptions {
 /** Decides, pins, and remembers who came. */
 export class Gatekeeper {
   readonly #options: GatekeeperOptions;
-  /** Applicants by identity, the last met last. */
-  readonly #met = new Map<string, Applicant>();
+  /** Peers by identity, the last met last. */
+  readonly #met = new Map<string, IdentifiedPeer>();
 
   /** Starts knowing the pins. */
   constructor(options: GatekeeperOptions) {
@@ -57,38 +57,38 @@ export class Gatekeeper {
   }
 
   /** Who was met in this run, by identity. */
-  get met(): ReadonlyMap<string, Applicant> {
+  get met(): ReadonlyMap<string, IdentifiedPeer> {
     return this.#met;
   }
 
   /**
    * Decides about a peer whose handshake is done.
    *
-   * @param applicant Who it is.
+   * @param peer Who it is.
    * @param ended Resolves when the session has ended.
    * @throws {StorageError} When a decision can't be kept.
    */
-  async judge(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
+  async judge(peer: IdentifiedPeer, ended: Promise<unknown>): Promise<Admission> {
     const { trust, policy, log } = this.#options;
-    const { identity, peerCode } = applicant;
-    this.#remember(applicant);
+    const { identity, peerCode } = peer;
+    this.#remember(peer);
     if (peerCode !== undefined) {
       const known = trust.checkCode(peerCode, identity);
-      if (known.verdict === "mismatch") return this.#mismatch(applicant, known.known.identity);
+      if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
     }
     const pinned = trust.decisionFor(identity);
     if (pinned === "allow_always") {
-      await this.#keepSeen(applicant);
+      await this.#keepSeen(peer);
       return { admitted: true };
     }
     if (pinned === "deny_always") return denied("the identity is pinned as denied");
     if (policy === "deny") return denied("unknown identities are refused (--pairing-policy deny)");
     if (policy === "allow") {
-      await this.#pin(applicant);
+      await this.#pin(peer);
       log.warn("an unknown identity was let in (--pairing-policy allow)", { identity });
       return { admitted: true };
     }
-    return await this.#ask(applicant, ended);
+    return await this.#ask(peer, ended);
   }
 
   /**
@@ -99,9 +99,9 @@ export class Gatekeeper {
    * @throws {StorageError} When it can't be kept.
    */
   async allow(identity: string): Promise<void> {
-    const applicant = this.#met.get(identity);
+    const peer = this.#met.get(identity);
     const { trust } = this.#options;
-    const { peerCode } = applicant ?? {};
+    const { peerCode } = peer ?? {};
     if (trust.decisionFor(identity) === "allow_always") return;
     if (peerCode !== undefined && trust.checkCode(peerCode, identity).verdict === "mismatch") {
       throw new OperationError(
@@ -109,11 +109,11 @@ export class Gatekeeper {
         `peer code ${peerCode} is pinned to another key: untrust that one, or replace it by SAS`,
       );
     }
-    if (applicant !== undefined) return await this.#pin(applicant);
+    if (peer !== undefined) return await this.#pin(peer);
     if (trust.decisionFor(identity) === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity is not pinned, and was not met in this run: pair with it, then decide",
+        "that identity is not pinned, and has not connected in this run: pair with it, then decide",
       );
     }
     await this.#pin({ identity, deviceName: "" });
@@ -125,35 +125,35 @@ export class Gatekeeper {
    * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
    */
   async replace(identity: string, replaced: string, sas: string): Promise<void> {
-    const { trust, desk } = this.#options;
-    const applicant = this.#met.get(identity);
-    if (applicant?.peerCode === undefined) {
+    const { trust, pairings } = this.#options;
+    const peer = this.#met.get(identity);
+    if (peer?.peerCode === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity did not come under a peer code in this run: pair with it first",
+        "that identity has not used a peer code in this run: pair with it first",
       );
     }
-    const known = trust.checkCode(applicant.peerCode, identity);
+    const known = trust.checkCode(peer.peerCode, identity);
     if (known.verdict !== "mismatch" || known.known.identity !== replaced) {
       throw new OperationError(
         "KEY_MISMATCH",
-        `peer code ${applicant.peerCode} is not pinned to the identity that is to be replaced`,
+        `peer code ${peer.peerCode} is not pinned to the identity that is to be replaced`,
       );
     }
-    desk.checkTypedSas(applicant.sas, sas);
-    await trust.replace(this.#seen(applicant, applicant.peerCode));
+    pairings.checkTypedSas(peer.sas, sas);
+    await trust.replace(this.#seen(peer, peer.peerCode));
   }
 
-  #remember(applicant: Applicant): void {
-    this.#met.delete(applicant.identity);
-    this.#met.set(applicant.identity, applicant);
+  #remember(peer: IdentifiedPeer): void {
+    this.#met.delete(peer.identity);
+    this.#met.set(peer.identity, peer);
     const [oldest] = this.#met.keys();
     if (this.#met.size > MAX_MET && oldest !== undefined) this.#met.delete(oldest);
   }
 
-  #mismatch(applicant: Applicant, pinned: string): Verdict {
+  #mismatch(peer: IdentifiedPeer, pinned: string): Admission {
     const { events, log } = this.#options;
-    const { sessionId, peerCode, deviceName, identity: presented } = applicant;
+    const { sessionId, peerCode, deviceName, identity: presented } = peer;
     events.publish({
       type: "key-mismatch",
       sessionId,
@@ -172,11 +172,11 @@ export class Gatekeeper {
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
-  async #ask(applicant: Applicant, ended: Promise<unknown>): Promise<Verdict> {
-    const { desk, log } = this.#options;
-    const { identity } = applicant;
-    log.info("an unknown identity asks to be let in", { identity, sas: applicant.sas });
-    const outcome = await desk.ask(applicant, ended, (outcome) => this.#keep(applicant, outcome));
+  async #ask(peer: IdentifiedPeer, ended: Promise<unknown>): Promise<Admission> {
+    const { pairings, log } = this.#options;
+    const { identity } = peer;
+    log.info("an unknown identity asks to be let in", { identity, sas: peer.sas });
+    const outcome = await pairings.ask(peer, ended, (outcome) => this.#keep(peer, outcome));
     log.info("pairing decided", { identity, outcome });
     switch (outcome) {
       case "allow_always":
@@ -193,21 +193,21 @@ export class Gatekeeper {
     }
   }
 
-  async #keep(applicant: Applicant, outcome: PairingOutcome): Promise<void> {
-    if (outcome === "allow_always") await this.#pin(applicant);
-    else if (outcome === "deny_always") await this.#options.trust.deny(applicant.identity);
+  async #keep(peer: IdentifiedPeer, outcome: PairingOutcome): Promise<void> {
+    if (outcome === "allow_always") await this.#pin(peer);
+    else if (outcome === "deny_always") await this.#options.trust.deny(peer.identity);
   }
 
   /**
    * Keeps what a pinned peer calls itself now. That it can't be kept keeps no peer out, but for a
    * new code, which is bound before the peer is let in under it.
    */
-  async #keepSeen(applicant: Applicant): Promise<void> {
+  async #keepSeen(peer: IdentifiedPeer): Promise<void> {
     const { trust, log } = this.#options;
-    const { identity, peerCode, deviceName } = applicant;
+    const { identity, peerCode, deviceName } = peer;
     if (peerCode === undefined && deviceName === "") return;
-    const known = trust.list().find((peer) => peer.identity === identity)?.codes.at(-1);
-    const seen = this.#seen(applicant, peerCode ?? known ?? codeFor(identity));
+    const known = trust.list().find((pinned) => pinned.identity === identity)?.codes.at(-1);
+    const seen = this.#seen(peer, peerCode ?? known ?? codeFor(identity));
     try {
       await trust.seen(seen);
     } catch (error) {
@@ -217,13 +217,13 @@ export class Gatekeeper {
     }
   }
 
-  async #pin(applicant: Pick<Applicant, "identity" | "deviceName" | "peerCode">): Promise<void> {
+  async #pin(peer: Pick<IdentifiedPeer, "identity" | "deviceName" | "peerCode">): Promise<void> {
     const { trust } = this.#options;
-    await trust.allow(this.#seen(applicant, applicant.peerCode ?? codeFor(applicant.identity)));
+    await trust.allow(this.#seen(peer, peer.peerCode ?? codeFor(peer.identity)));
   }
 
   #seen(
-    { identity, deviceName }: Pick<Applicant, "identity" | "deviceName">,
+    { identity, deviceName }: Pick<IdentifiedPeer, "identity" | "deviceName">,
     code: string,
   ): SeenPeer {
     return { identity, code, deviceName, seenAt: this.#options.now() };
@@ -238,6 +238,6 @@ function codeFor(identity: string): string {
   return identity.slice(0, 16);
 }
 
-function denied(message: string): Verdict {
+function denied(message: string): Admission {
   return { admitted: false, code: "PEER_DENIED", message };
 }

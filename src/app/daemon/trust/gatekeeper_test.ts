@@ -5,14 +5,14 @@ import { TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy } from "../../../vocabulary/policies.ts";
 import { HandClock, MemoryEvents, memoryLog } from "../../testing/fixtures.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
-import { type Applicant, PairingDesk } from "./pairing_desk.ts";
+import { type IdentifiedPeer, PairingRequests } from "./pairing_requests.ts";
 
 const never = new Promise<never>(() => {});
 const KEY = "ab".repeat(32);
 const OTHER = "cd".repeat(32);
 
 /** Somebody under the code bob. */
-const bob = (identity: string, more: Partial<Applicant> = {}): Applicant => ({
+const bob = (identity: string, more: Partial<IdentifiedPeer> = {}): IdentifiedPeer => ({
   sessionId: "s",
   identity,
   deviceName: "phone",
@@ -26,7 +26,7 @@ class Gate implements AsyncDisposable {
   readonly clock = new HandClock();
   readonly events = new MemoryEvents();
   readonly log = memoryLog();
-  readonly desk: PairingDesk;
+  readonly pairings: PairingRequests;
   readonly keeper: Gatekeeper;
 
   private constructor(
@@ -36,8 +36,15 @@ class Gate implements AsyncDisposable {
     policy: PairingPolicy,
   ) {
     const { clock, events, log } = this;
-    this.desk = new PairingDesk({ events, now: clock.now, after: clock.after });
-    this.keeper = new Gatekeeper({ trust, desk: this.desk, policy, events, log, now: clock.now });
+    this.pairings = new PairingRequests({ events, now: clock.now, after: clock.after });
+    this.keeper = new Gatekeeper({
+      trust,
+      pairings: this.pairings,
+      policy,
+      events,
+      log,
+      now: clock.now,
+    });
   }
 
   static async open(policy: PairingPolicy = "ask"): Promise<Gate> {
@@ -46,11 +53,11 @@ class Gate implements AsyncDisposable {
     return new Gate(folder, await TrustStore.open(folder.fs, data), data, policy);
   }
 
-  /** What becomes of an applicant about whom the application says that. */
-  async decided(applicant: Applicant, decision: "allow_once" | "allow_always" | "deny_always") {
-    const verdict = this.keeper.judge(applicant, never);
-    const [pairing] = this.desk.pending();
-    this.desk.decide(pairing?.pairingId ?? "", { decision });
+  /** What becomes of a peer about whom the application says that. */
+  async decided(peer: IdentifiedPeer, decision: "allow_once" | "allow_always" | "deny_always") {
+    const verdict = this.keeper.judge(peer, never);
+    const [pairing] = this.pairings.pending();
+    this.pairings.decide(pairing?.pairingId ?? "", { decision });
     return await verdict;
   }
 
@@ -140,11 +147,11 @@ Deno.test("a mismatch is also one when the newcomer's key is pinned under anothe
 
 Deno.test("a peer without a code (file signaling) is pinned by its key alone", async () => {
   await using gate = await Gate.open();
-  const { peerCode: _, ...applicant } = bob(KEY);
-  await gate.decided(applicant, "allow_always");
-  assertEquals((await gate.keeper.judge(applicant, never)).admitted, true);
-  const other = gate.keeper.judge({ ...applicant, identity: OTHER }, never);
-  assertEquals(gate.desk.pending().length, 1);
+  const { peerCode: _, ...peer } = bob(KEY);
+  await gate.decided(peer, "allow_always");
+  assertEquals((await gate.keeper.judge(peer, never)).admitted, true);
+  const other = gate.keeper.judge({ ...peer, identity: OTHER }, never);
+  assertEquals(gate.pairings.pending().length, 1);
   gate.clock.pass(30_000);
   assertEquals((await other).admitted, false);
 });

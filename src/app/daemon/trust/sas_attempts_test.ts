@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { MAX_WRONG_IN_WINDOW, SasAttempts, WINDOW_MS } from "./sas_attempts.ts";
+import { SAS_WINDOW_MS } from "../../../base/timing.ts";
+import { MAX_WRONG_IN_WINDOW, SasAttempts } from "./sas_attempts.ts";
 
 Deno.test("ten wrong SAS are heard in an hour, over all requests; then none until the oldest is an hour old", () => {
   const attempts = new SasAttempts();
@@ -8,9 +9,9 @@ Deno.test("ten wrong SAS are heard in an hour, over all requests; then none unti
     attempts.count(i);
   }
   assertEquals(attempts.isExhausted(MAX_WRONG_IN_WINDOW), true);
-  assertEquals(attempts.isExhausted(WINDOW_MS - 1), true);
-  assertEquals(attempts.isExhausted(WINDOW_MS), false);
+  assertEquals(attempts.isExhausted(SAS_WINDOW_MS - 1), true);
+  assertEquals(attempts.isExhausted(SAS_WINDOW_MS), false);
   // One place is free, not ten.
-  attempts.count(WINDOW_MS);
-  assertEquals(attempts.isExhausted(WINDOW_MS), true);
+  attempts.count(SAS_WINDOW_MS);
+  assertEquals(attempts.isExhausted(SAS_WINDOW_MS), true);
 });

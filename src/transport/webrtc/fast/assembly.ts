@@ -9,14 +9,14 @@
 
 const FIRST_CAPACITY = 4096;
 /** What was larger is let go of: no message of this program's protocol is. */
-export const MAX_KEPT_BYTES: number = 256 * 1024;
+export const MAX_KEPT_ASSEMBLY_BYTES: number = 256 * 1024;
 
 /** The fragments so far of one message. */
 export class Assembly {
   #bytes = new Uint8Array();
   #length = 0;
 
-  /** Bytes so far. */
+  /** Bytes of the fragments so far. */
   get length(): number {
     return this.#length;
   }
@@ -49,6 +49,6 @@ export class Assembly {
   /** Drops what it has. */
   clear(): void {
     this.#length = 0;
-    if (this.#bytes.length > MAX_KEPT_BYTES) this.#bytes = new Uint8Array();
+    if (this.#bytes.length > MAX_KEPT_ASSEMBLY_BYTES) this.#bytes = new Uint8Array();
   }
 }

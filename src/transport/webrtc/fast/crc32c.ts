@@ -7,7 +7,7 @@
 /** The Castagnoli polynomial, bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** Eight tables of 256 in one array: table k tells a byte's effect k bytes further on. */
+/** Eight tables of 256 in one array: table k holds a byte's effect k bytes further on. */
 const TABLES = makeTables();
 
 function makeTables(): Int32Array {

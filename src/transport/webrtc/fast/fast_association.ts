@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { SACK_DELAY_MS } from "../../../base/timing.ts";
 import type { FastPathTarget } from "../fast_path.ts";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
 import { LazyTimer } from "./lazy_timer.ts";
@@ -21,12 +22,10 @@ import {
 } from "./sctp_packet.ts";
 import { SctpReceiver } from "./sctp_receiver.ts";
 import { SctpSender } from "./sctp_sender.ts";
-import { tsnAdd } from "./serial.ts";
+import { tsnAdd } from "../tsn.ts";
 
 /** Room for a SACK with all its blocks, whatever the packets of data are. */
 const MIN_PACKET_ROOM = 1200;
-/** A SACK waits at most this long for a second packet; RFC 9260 section 6.2 allows 200 ms. */
-const SACK_DELAY_MS = 20;
 /** `SCTP_STATE.ESTABLISHED` of the library. */
 const ESTABLISHED = 4;
 
@@ -231,7 +230,7 @@ export class FastAssociation {
     this.#retransmission.set(sender.deadline);
     this.#sctp.lastSackedTsn = sender.ackedTsn;
     this.#sctp.rto = sender.timeoutMs / 1000;
-    // Fills our queue from the library's, and tells whoever else waits for acknowledgements.
+    // Fills our queue from the library's, and wakes whoever else waits for acknowledgements.
     this.#sctp.onSackReceived().catch((error) => this.#target.onFailure(error));
   }
 
@@ -301,7 +300,7 @@ export class FastAssociation {
     });
   }
 
-  /** Undefined as long as the peer has not told where its numbers begin. */
+  /** Undefined as long as the peer has not said where its numbers begin. */
   #currentReceiver(): SctpReceiver | undefined {
     const { lastReceivedTsn } = this.#sctp;
     if (lastReceivedTsn === undefined) return undefined;
@@ -324,7 +323,7 @@ export class FastAssociation {
   }
 }
 
-/** An empty message is told by its identifier, around one byte (RFC 8831 section 6.6). */
+/** An empty message is marked by its identifier, around one byte (RFC 8831 section 6.6). */
 function userData(ppid: number, bytes: Uint8Array): { ppid: number; bytes: Uint8Array } {
   if (bytes.length > 0) return { ppid, bytes };
   const emptyPpid = ppid === Ppid.STRING ? Ppid.STRING_EMPTY : Ppid.BINARY_EMPTY;

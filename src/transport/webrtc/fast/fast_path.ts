@@ -45,7 +45,7 @@ export function createFastPath(options: FastPathOptions = {}): FastPath {
       if (project.imports.werift !== LIBRARY) throw new UnexpectedInside(project.imports.werift);
       over();
     } catch (error) {
-      warn(`going without the fast path's ${layer}: ${messageOf(error)}`);
+      warn(`the fast path's ${layer} is off: ${messageOf(error)}`);
     }
   };
   return (target) => {

@@ -134,6 +134,6 @@ for (const [layer, show] of Object.entries(BROKEN)) {
     await exchange(await connected([broken, broken], signal), signal);
     assertEquals(warnings.length, 2, "one for each connection");
     assert(warnings.every((warning) => warning === warnings[0]));
-    assertMatch(warnings[0] ?? "", new RegExp(`going without the fast path's ${layer}`));
+    assertMatch(warnings[0] ?? "", new RegExp(`the fast path's ${layer} is off`));
   });
 }

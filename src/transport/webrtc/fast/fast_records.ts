@@ -173,7 +173,7 @@ export class FastRecords {
       const isClient = context?.sessionType === CLIENT;
       this.#cipher = cipher === undefined ? undefined : makeCipher(cipher, isClient);
       if (this.#cipher === undefined) {
-        this.#warn("DTLS negotiated a cipher that the fast path does not know: going without it");
+        this.#warn("the fast path is off: it does not support the negotiated DTLS cipher");
       }
     }
     return this.#cipher;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { tsnAdd, tsnDistance } from "./serial.ts";
+import { tsnAdd, tsnDistance } from "../tsn.ts";
 import type { GapBlock } from "./sctp_packet.ts";
 
 /** Runs of TSNs ahead of a cumulative TSN: disjoint, not touching, in order. */
@@ -57,7 +57,7 @@ export class GapRanges {
     return end;
   }
 
-  /** The runs as a SACK tells them. A run ends where 16 bits do. */
+  /** The runs as a SACK lists them. A run ends where 16 bits do. */
   blocks(cumulativeTsn: number): GapBlock[] {
     return this.#runs
       .map((run) => ({

@@ -3,16 +3,12 @@
  *
  * @module
  */
+import {
+  SCTP_DOUBLED_RTO_MS,
+  SCTP_FIRST_RTO_MS,
+  SCTP_LONGEST_RTO_MS,
+} from "../../../base/timing.ts";
 
-/** Before the first measurement. */
-const INITIAL_MS = 1000;
-const MAX_MS = 60_000;
-/**
- * Waits do not double beyond this, or beyond so many round trips. A path that is silent for 9.5 s
- * ends the session, so longer waits spare nobody much: they sleep through the moments at which a
- * flapping path is there.
- */
-const MAX_DOUBLED_MS = 1600;
 const MAX_DOUBLED_ROUND_TRIPS = 8;
 const ALPHA = 1 / 8;
 const BETA = 1 / 4;
@@ -22,7 +18,7 @@ export class RetransmissionTimeout {
   readonly #minMs: number;
   #smoothed: number | undefined;
   #variation = 0;
-  #timeout = INITIAL_MS;
+  #timeout = SCTP_FIRST_RTO_MS;
 
   /**
    * Begins without a measurement.
@@ -48,13 +44,13 @@ export class RetransmissionTimeout {
       this.#smoothed += ALPHA * (ms - this.#smoothed);
     }
     const timeout = this.#smoothed + 4 * this.#variation;
-    this.#timeout = Math.min(Math.max(timeout, this.#minMs), MAX_MS);
+    this.#timeout = Math.min(Math.max(timeout, this.#minMs), SCTP_LONGEST_RTO_MS);
   }
 
   /** The timer ran out: wait twice as long for the next, within reason. */
   onTimeout(): void {
-    const roundTrips = MAX_DOUBLED_ROUND_TRIPS * (this.#smoothed ?? INITIAL_MS);
-    const most = Math.min(Math.max(MAX_DOUBLED_MS, roundTrips), MAX_MS);
+    const roundTrips = MAX_DOUBLED_ROUND_TRIPS * (this.#smoothed ?? SCTP_FIRST_RTO_MS);
+    const most = Math.min(Math.max(SCTP_DOUBLED_RTO_MS, roundTrips), SCTP_LONGEST_RTO_MS);
     this.#timeout = Math.max(this.#timeout, Math.min(this.#timeout * 2, most));
   }
 }

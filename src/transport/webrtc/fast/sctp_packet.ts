@@ -41,7 +41,7 @@ export interface DataChunk {
   readonly tsn: number;
   /** Of {@linkcode DataFlag}. */
   readonly flags: number;
-  /** 16 bits. */
+  /** Stream identifier, 16 bits. */
   readonly streamId: number;
   /** Stream sequence number, 16 bits. */
   readonly ssn: number;
@@ -53,9 +53,9 @@ export interface DataChunk {
 
 /** A run of TSNs, first and last included, as distances from the cumulative TSN. */
 export interface GapBlock {
-  /** The first. */
+  /** Of the first TSN, from the cumulative one (RFC 9260, section 3.3.4). */
   readonly start: number;
-  /** The last. */
+  /** Of the last TSN, from the cumulative one. */
   readonly end: number;
 }
 
@@ -147,7 +147,7 @@ export function parsePacket(bytes: Uint8Array): Packet | undefined {
 
 /** DTLS has proven that the peer wrote it, so it is no damage on the way: the session ends. */
 export function notSctpError(): TransportError {
-  return new TransportError("CHANNEL_LOST", "the peer sent what is no SCTP packet");
+  return new TransportError("CHANNEL_LOST", "the peer sent a packet that is not SCTP");
 }
 
 function isWholeChunk(view: DataView, type: number, at: number, length: number): boolean {

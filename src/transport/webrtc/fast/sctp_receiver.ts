@@ -12,7 +12,7 @@
 import { Assembly } from "./assembly.ts";
 import { GapRanges } from "./gap_ranges.ts";
 import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
-import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
+import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "../tsn.ts";
 
 /** A whole message. */
 export interface ReceivedMessage {
@@ -37,7 +37,7 @@ export interface SctpReceiverOptions {
 /** Whether the packet that was just taken in asks for a SACK. */
 export type SackUrgency = "none" | "delayed" | "now";
 
-/** A gap block can't tell of a TSN further ahead than this. */
+/** A gap block can't express a TSN further ahead than this. */
 const MAX_TSN_AHEAD = 0xffff;
 /** Bytes that are held until they are in order, unless said otherwise. */
 export const RECEIVE_WINDOW_BYTES: number = 1024 * 1024;
@@ -102,12 +102,13 @@ export class SctpReceiver {
     const ahead = tsnDistance(this.#cumulativeTsn, chunk.tsn);
     if (ahead <= 0) return this.#onDuplicate(chunk.tsn);
     if (ahead > 1) return this.#onAhead(chunk, ahead);
-    const hasRoom = this.#hasRoomFor(chunk, this.#partial.length);
-    // A gap, a filled gap and a refused probe are told at once (RFC 9260 sections 6.2 and 6.7).
-    if (!hasRoom || !this.#gaps.isEmpty) this.#sackNow = true;
-    if (!hasRoom) return;
+    const hasSpace = this.#hasSpaceFor(chunk, this.#partial.length);
+    // A gap, a filled gap and a refused probe are acknowledged at once (RFC 9260 sections 6.2 and
+    // 6.7).
+    if (!hasSpace || !this.#gaps.isEmpty) this.#sackNow = true;
+    if (!hasSpace) return;
     this.#cumulativeTsn = chunk.tsn;
-    this.#take(chunk);
+    this.#append(chunk);
     if (!this.#gaps.isEmpty) this.#fillGap();
   }
 
@@ -123,7 +124,7 @@ export class SctpReceiver {
       .sort((a, b) => tsnDistance(b, a));
     for (const tsn of passed) {
       if (tsn !== tsnNext(this.#cumulativeTsn)) this.#partial.clear();
-      this.#takeAhead(tsn);
+      this.#appendAhead(tsn);
     }
     if (this.#cumulativeTsn !== newCumulativeTsn) this.#partial.clear();
     this.#cumulativeTsn = newCumulativeTsn;
@@ -163,34 +164,34 @@ export class SctpReceiver {
     this.#sackNow = true;
     if (ahead > MAX_TSN_AHEAD || this.#gaps.count >= MAX_GAP_RUNS) return;
     if (this.#ahead.size >= MAX_CHUNKS_AHEAD) return;
-    if (!this.#hasRoomFor(chunk, this.heldBytes)) return;
+    if (!this.#hasSpaceFor(chunk, this.heldBytes)) return;
     if (!this.#gaps.add(chunk.tsn)) return this.#onDuplicate(chunk.tsn);
     this.#ahead.set(chunk.tsn, chunk);
     this.#aheadBytes += chunk.payload.length;
   }
 
-  /** What has no room is as if it were lost; the peer was told of the window that was left. */
-  #hasRoomFor(chunk: DataChunk, heldBytes: number): boolean {
+  /** What has no room is as if it were lost; the peer knows the window that was left. */
+  #hasSpaceFor(chunk: DataChunk, heldBytes: number): boolean {
     return heldBytes + chunk.payload.length <= this.#window;
   }
 
   /** Takes what came ahead and is in order now. */
   #fillGap(): void {
     const end = this.#gaps.advance(this.#cumulativeTsn);
-    while (this.#cumulativeTsn !== end) this.#takeAhead(tsnNext(this.#cumulativeTsn));
+    while (this.#cumulativeTsn !== end) this.#appendAhead(tsnNext(this.#cumulativeTsn));
   }
 
-  #takeAhead(tsn: number): void {
+  #appendAhead(tsn: number): void {
     this.#cumulativeTsn = tsn;
     const chunk = this.#ahead.get(tsn);
     if (chunk === undefined) return;
     this.#ahead.delete(tsn);
     this.#aheadBytes -= chunk.payload.length;
-    this.#take(chunk);
+    this.#append(chunk);
   }
 
   /** The next chunk in order: part of a message, or the last of it. */
-  #take(chunk: DataChunk): void {
+  #append(chunk: DataChunk): void {
     const isFirst = (chunk.flags & DataFlag.FIRST) !== 0;
     const isLast = (chunk.flags & DataFlag.LAST) !== 0;
     // A message that began before the last one ended, or has no beginning: not a message.

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type DataChunk, DataFlag } from "./sctp_packet.ts";
 import { type ReceivedMessage, SctpReceiver } from "./sctp_receiver.ts";
-import { tsnAdd } from "./serial.ts";
+import { tsnAdd } from "../tsn.ts";
 
 const { FIRST, LAST, IMMEDIATE } = DataFlag;
 const WHOLE = FIRST | LAST;

@@ -5,11 +5,12 @@
  *
  * @module
  */
+import { SCTP_LEAST_RTO_MS } from "../../../base/timing.ts";
 import { CongestionWindow } from "./congestion_window.ts";
 import { Deque } from "./deque.ts";
 import { RetransmissionTimeout } from "./retransmission_timeout.ts";
 import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
-import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./serial.ts";
+import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "../tsn.ts";
 
 /** A message to send. */
 export interface OutgoingMessage {
@@ -60,7 +61,7 @@ interface InFlight extends DataChunk {
   misses: number;
   /** Found lost, to be sent again. */
   lost: boolean;
-  /** Only TSNs after this one, when acknowledged, tell that this chunk is missing. */
+  /** Only TSNs after this one, when acknowledged, show that this chunk is missing. */
   missedAfter: number;
 }
 
@@ -104,7 +105,7 @@ export class SctpSender {
   constructor(options: SctpSenderOptions) {
     this.#options = options;
     this.#maxBurst = options.maxBurst ?? 16;
-    this.#timeout = new RetransmissionTimeout(options.minTimeoutMs ?? 400);
+    this.#timeout = new RetransmissionTimeout(options.minTimeoutMs ?? SCTP_LEAST_RTO_MS);
     this.#window = new CongestionWindow(options.maxPayload, options.peerWindow);
     this.#peerWindow = options.peerWindow;
     this.#nextTsn = this.#endTsn = options.initialTsn;
@@ -121,7 +122,7 @@ export class SctpSender {
     return this.#ackedTsn;
   }
 
-  /** The receive window that the peer told last, in bytes. */
+  /** The receive window that the peer advertised last, in bytes. */
   get peerWindow(): number {
     return this.#peerWindow;
   }
@@ -173,7 +174,7 @@ export class SctpSender {
     const wasProbing = this.#isProbing;
     const windowInUse = this.#flightBytes + this.#options.maxPayload > this.#window.bytes;
     this.#ackedTsn = sack.cumulativeTsn;
-    const acked = this.#takeCumulative() + this.#takeGaps(sack, advance > 0);
+    const acked = this.#acknowledgeCumulative() + this.#acknowledgeGaps(sack, advance > 0);
     const isRecovering = this.#recoveryExit !== undefined;
     if (isRecovering && !tsnAfter(this.#recoveryExit ?? 0, this.#ackedTsn)) {
       this.#recoveryExit = undefined;
@@ -195,7 +196,8 @@ export class SctpSender {
     if (!this.#isProbing) this.#window.onTimeout();
     this.#recoveryExit = undefined;
     this.#timed = undefined;
-    // A peer that told of the earliest chunk and still lacks it has dropped it again (section 6.2).
+    // A peer that acknowledged the earliest chunk and still lacks it has dropped it again (section
+    // 6.2).
     const hasReneged = this.#inFlight.first?.acked === true;
     for (const chunk of this.#inFlight) {
       if (hasReneged) chunk.acked = false;
@@ -213,7 +215,7 @@ export class SctpSender {
   }
 
   /** Takes away what is acknowledged in order. Returns the bytes that were not acknowledged before. */
-  #takeCumulative(): number {
+  #acknowledgeCumulative(): number {
     let bytes = 0;
     for (let chunk = this.#inFlight.first; chunk !== undefined; chunk = this.#inFlight.first) {
       if (tsnAfter(chunk.tsn, this.#ackedTsn)) break;
@@ -224,7 +226,7 @@ export class SctpSender {
   }
 
   /** Takes gap blocks in, and counts what they show to be missing. Returns the bytes newly acked. */
-  #takeGaps(sack: Sack, advanced: boolean): number {
+  #acknowledgeGaps(sack: Sack, advanced: boolean): number {
     const { gaps } = sack;
     const lastGap = gaps[gaps.length - 1];
     if (lastGap === undefined) return 0;
@@ -307,9 +309,9 @@ export class SctpSender {
     this.#transmitting = true;
     try {
       const now = this.#options.now();
-      let room = this.#maxBurst;
-      if (this.#lostCount > 0) room -= this.#sendLost(now);
-      while (room > 0 && this.#sendNext(now, room)) room--;
+      let burst = this.#maxBurst;
+      if (this.#lostCount > 0) burst -= this.#sendLost(now);
+      while (burst > 0 && this.#sendNext(now, burst)) burst--;
     } finally {
       this.#transmitting = false;
     }
@@ -340,13 +342,13 @@ export class SctpSender {
   }
 
   /** Sends the next new chunk, if there is one and both windows allow it. */
-  #sendNext(now: number, room: number): boolean {
+  #sendNext(now: number, burst: number): boolean {
     const message = this.#waiting.first;
     if (message === undefined || this.#lostCount > 0) return false;
     const end = Math.min(message.bytes.length, this.#offset + this.#options.maxPayload);
     const length = end - this.#offset;
     if (this.#flightBytes === 0) this.#afterIdle(now);
-    if (!this.#hasRoomFor(length)) return false;
+    if (!this.#hasSpaceFor(length)) return false;
     const isLast = end === message.bytes.length;
     const chunk: InFlight = {
       tsn: this.#nextTsn,
@@ -373,7 +375,7 @@ export class SctpSender {
     this.#timed ??= chunk;
     if (this.#deadline === undefined) this.#startTimer();
     this.#lastSentAt = now;
-    this.#options.transmit(chunk, this.#asksForSack(room) ? IMMEDIATE | chunk.flags : chunk.flags);
+    this.#options.transmit(chunk, this.#asksForSack(burst) ? IMMEDIATE | chunk.flags : chunk.flags);
     if (isLast) message.onSent?.();
     return true;
   }
@@ -382,19 +384,19 @@ export class SctpSender {
    * Whether the peer should not wait for more before it acknowledges (RFC 7053): there is no more,
    * or it may be too little to make it acknowledge by itself.
    */
-  #asksForSack(room: number): boolean {
+  #asksForSack(burst: number): boolean {
     if (this.#waiting.length === 0) return true;
     const isSmallFlight = this.#flightBytes < FEW_PACKETS * this.#options.maxPayload;
-    return isSmallFlight && (room === 1 || !this.#hasRoomFor(1));
+    return isSmallFlight && (burst === 1 || !this.#hasSpaceFor(1));
   }
 
-  #hasRoomFor(length: number): boolean {
+  #hasSpaceFor(length: number): boolean {
     if (this.#flightBytes >= this.#window.bytes) return false;
     // With nothing in flight one chunk may go whatever the window: it probes (section 6.1 A).
     return this.#inFlight.length === 0 || this.#flightBytes + length <= this.#peerWindow;
   }
 
-  /** Whether what is in flight is one chunk for which the peer had no room (section 6.1 A). */
+  /** Whether what is in flight is one chunk for which the peer had no burst (section 6.1 A). */
   get #isProbing(): boolean {
     const first = this.#inFlight.first;
     return first !== undefined && this.#inFlight.length === 1 &&

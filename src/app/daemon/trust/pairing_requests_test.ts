@@ -1,15 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { PAIRING_DECISION_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { HandClock, MemoryEvents } from "../../testing/fixtures.ts";
-import { DECISION_MS, PairingDesk } from "./pairing_desk.ts";
+import { PairingRequests } from "./pairing_requests.ts";
 import { MAX_WRONG_IN_WINDOW, MAX_WRONG_PER_REQUEST } from "./sas_attempts.ts";
 
 const never = new Promise<never>(() => {});
 
-function desk() {
+function pairings() {
   const clock = new HandClock();
   const events = new MemoryEvents();
-  const made = new PairingDesk({ events, now: clock.now, after: clock.after });
+  const made = new PairingRequests({ events, now: clock.now, after: clock.after });
   const keep = () => Promise.resolve();
   const ask = (n = 1, ended: Promise<unknown> = never) =>
     made.ask(
@@ -24,7 +25,7 @@ function desk() {
     );
   /** Id of the newest request. */
   const latest = () => made.pending().at(-1)?.pairingId ?? "";
-  return { clock, events, desk: made, ask, latest };
+  return { clock, events, pairings: made, ask, latest };
 }
 
 async function refusal(call: () => unknown): Promise<string> {
@@ -33,7 +34,7 @@ async function refusal(call: () => unknown): Promise<string> {
 
 for (const decision of ["allow_once", "allow_always", "deny_once", "deny_always"] as const) {
   Deno.test(`a pairing request waits for the application: ${decision}`, async () => {
-    const { clock, events, desk: made, ask, latest } = desk();
+    const { clock, events, pairings: made, ask, latest } = pairings();
     const outcome = ask();
     const id = latest();
     assertEquals(made.get(id).deviceName, "phone\\u{202e}");
@@ -49,8 +50,8 @@ for (const decision of ["allow_once", "allow_always", "deny_once", "deny_always"
 }
 
 Deno.test("no decision in 30 s: the request expires, not before", async () => {
-  const { clock, desk: made, ask, latest } = desk();
-  assertEquals(DECISION_MS, 30_000);
+  const { clock, pairings: made, ask, latest } = pairings();
+  assertEquals(PAIRING_DECISION_MS, 30_000);
   const outcome = ask();
   const id = latest();
   assertEquals(Date.parse(made.get(id).expiresAt), 30_000);
@@ -63,7 +64,7 @@ Deno.test("no decision in 30 s: the request expires, not before", async () => {
 });
 
 Deno.test("a request is taken back when its session ends", async () => {
-  const { clock, ask, desk: made } = desk();
+  const { clock, ask, pairings: made } = pairings();
   const ended = Promise.withResolvers<void>();
   const outcome = ask(1, ended.promise);
   ended.resolve();
@@ -72,7 +73,7 @@ Deno.test("a request is taken back when its session ends", async () => {
 });
 
 Deno.test("with a SAS a decision counts only when it is the request's, in either case", async () => {
-  const { desk: made, ask, latest } = desk();
+  const { pairings: made, ask, latest } = pairings();
   const outcome = ask();
   const id = latest();
   const wrong = { decision: "allow_always", sas: "A1B2C4" } as const;
@@ -83,7 +84,7 @@ Deno.test("with a SAS a decision counts only when it is the request's, in either
 });
 
 Deno.test("the third wrong SAS denies the request", async () => {
-  const { desk: made, ask, latest } = desk();
+  const { pairings: made, ask, latest } = pairings();
   const outcome = ask();
   const id = latest();
   for (let i = 0; i < MAX_WRONG_PER_REQUEST; i++) {
@@ -95,7 +96,7 @@ Deno.test("the third wrong SAS denies the request", async () => {
 });
 
 Deno.test("SAS attempts are limited over all requests, and what is typed then is not compared", async () => {
-  const { clock, desk: made, ask, latest } = desk();
+  const { clock, pairings: made, ask, latest } = pairings();
   for (let i = 0; i < MAX_WRONG_IN_WINDOW; i++) {
     const outcome = ask(i);
     await assertRejects(() => made.decide(latest(), { decision: "allow_once", sas: "000000" }));
@@ -111,7 +112,7 @@ Deno.test("SAS attempts are limited over all requests, and what is typed then is
 });
 
 Deno.test("ended requests are remembered up to a bound, pending ones always", async () => {
-  const { desk: made, ask, latest } = desk();
+  const { pairings: made, ask, latest } = pairings();
   const first = ask(0);
   const pending = latest();
   let oldest = "";

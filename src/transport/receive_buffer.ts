@@ -10,8 +10,8 @@ import type { ChannelEnd, ChannelMessage, WaitOptions } from "./channel.ts";
 /** Most bytes of a channel's messages that wait to be read, unless said otherwise. */
 export const MAX_UNREAD_BYTES: number = 8 * 1024 * 1024;
 
-/** Bounds of an {@linkcode Inbox}. */
-export interface InboxOptions {
+/** Bounds of an {@linkcode ReceiveBuffer}. */
+export interface ReceiveBufferOptions {
   /** Most messages that wait. @default {1024} */
   readonly maxMessages?: number;
   /** Most bytes that wait; a message that would pass it is refused. @default {8388608} */
@@ -24,7 +24,7 @@ export function byteLength(message: ChannelMessage): number {
 }
 
 /** A queue of inbound messages with one reader, a bound, and an end. */
-export class Inbox {
+export class ReceiveBuffer {
   readonly #maxMessages: number;
   readonly #maxBytes: number;
   #queue: { readonly message: ChannelMessage; readonly bytes: number }[] = [];
@@ -33,7 +33,7 @@ export class Inbox {
   #wake = Promise.withResolvers<void>();
 
   /** Makes an empty one. */
-  constructor(options: InboxOptions = {}) {
+  constructor(options: ReceiveBufferOptions = {}) {
     this.#maxMessages = options.maxMessages ?? 1024;
     this.#maxBytes = options.maxBytes ?? MAX_UNREAD_BYTES;
   }
@@ -43,7 +43,7 @@ export class Inbox {
     return this.#bytes;
   }
 
-  /** Takes a message; false when there is no room for it or the inbox has ended. */
+  /** Takes a message; false when there is no room for it or the buffer has ended. */
   push(message: ChannelMessage): boolean {
     const bytes = byteLength(message);
     if (this.#end !== undefined) return false;

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { TransportError } from "../base/errors.ts";
-import { byteLength, Inbox } from "./inbox.ts";
+import { byteLength, ReceiveBuffer } from "./receive_buffer.ts";
 
 Deno.test("a text has as many bytes as its UTF-8 form", () => {
   const text = fc.string({
@@ -13,30 +13,30 @@ Deno.test("a text has as many bytes as its UTF-8 form", () => {
 });
 
 Deno.test("messages are read in order, whether they wait or are waited for", async () => {
-  const inbox = new Inbox();
-  inbox.push("a");
-  assertEquals(await inbox.receive(), "a");
-  const waiting = inbox.receive();
-  inbox.push("b");
-  inbox.push("c");
-  assertEquals([await waiting, await inbox.receive()], ["b", "c"]);
+  const buffer = new ReceiveBuffer();
+  buffer.push("a");
+  assertEquals(await buffer.receive(), "a");
+  const waiting = buffer.receive();
+  buffer.push("b");
+  buffer.push("c");
+  assertEquals([await waiting, await buffer.receive()], ["b", "c"]);
 });
 
 Deno.test("no more waits than there is room for, in messages and in bytes", async () => {
-  const byCount = new Inbox({ maxMessages: 2 });
+  const byCount = new ReceiveBuffer({ maxMessages: 2 });
   assertEquals(["a", "b", "c"].map((m) => byCount.push(m)), [true, true, false]);
-  const byBytes = new Inbox({ maxBytes: 3 });
+  const byBytes = new ReceiveBuffer({ maxBytes: 3 });
   assertEquals([byBytes.push("€"), byBytes.push("x")], [true, false]);
   await byBytes.receive();
   assertEquals([byBytes.push("x"), byBytes.bytes], [true, 1]);
 });
 
 Deno.test("after the end what waits is read first, then the end is told for ever", async () => {
-  const inbox = new Inbox();
-  inbox.push("last");
-  inbox.end({ by: "remote" });
-  assertEquals(inbox.push("late"), false);
-  assertEquals([await inbox.receive(), await inbox.receive(), await inbox.receive()], [
+  const buffer = new ReceiveBuffer();
+  buffer.push("last");
+  buffer.end({ by: "remote" });
+  assertEquals(buffer.push("late"), false);
+  assertEquals([await buffer.receive(), await buffer.receive(), await buffer.receive()], [
     "last",
     undefined,
     undefined,
@@ -44,19 +44,19 @@ Deno.test("after the end what waits is read first, then the end is told for ever
 });
 
 Deno.test("a failure wakes a reader, and is told to each later one", async () => {
-  const inbox = new Inbox();
-  const waiting = assertRejects(() => inbox.receive(), TransportError, "gone");
-  inbox.end({ by: "failure", error: new TransportError("CHANNEL_LOST", "gone") });
+  const buffer = new ReceiveBuffer();
+  const waiting = assertRejects(() => buffer.receive(), TransportError, "gone");
+  buffer.end({ by: "failure", error: new TransportError("CHANNEL_LOST", "gone") });
   await waiting;
-  await assertRejects(() => inbox.receive(), TransportError, "gone");
+  await assertRejects(() => buffer.receive(), TransportError, "gone");
 });
 
 Deno.test("an aborted wait takes no message", async () => {
-  const inbox = new Inbox();
+  const buffer = new ReceiveBuffer();
   const stop = new AbortController();
-  const waiting = assertRejects(() => inbox.receive({ signal: stop.signal }), Error, "enough");
+  const waiting = assertRejects(() => buffer.receive({ signal: stop.signal }), Error, "enough");
   stop.abort(new Error("enough"));
   await waiting;
-  inbox.push("kept");
-  assertEquals(await inbox.receive(), "kept");
+  buffer.push("kept");
+  assertEquals(await buffer.receive(), "kept");
 });

@@ -3,19 +3,18 @@
  *
  * @module
  */
+import { PAIRING_DECISION_MS } from "../../../base/timing.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { type Pairing, type PairingDecision, peerText } from "../../../ipc/api/schemas.ts";
 import { equalText } from "./equal_text.ts";
 import { MAX_WRONG_PER_REQUEST, SasAttempts } from "./sas_attempts.ts";
 
-/** How long a request waits for a decision, in milliseconds. */
-export const DECISION_MS = 30_000;
-/** Ended requests that are still told of. */
+/** Ended requests that can still be looked up. */
 const MAX_KEPT = 64;
 
-/** Who asks. */
-export interface Applicant {
+/** The peer of a session whose handshake is done, as trust is decided on. */
+export interface IdentifiedPeer {
   /** The session it came by. */
   readonly sessionId: string;
   /** Identity key, 64 lower-case hex digits. */
@@ -39,9 +38,9 @@ interface Request {
   readonly kept: PromiseWithResolvers<void>;
 }
 
-/** Options of a {@linkcode PairingDesk}. */
-export interface PairingDeskOptions {
-  /** Told of requests and decisions. */
+/** Options of a {@linkcode PairingRequests}. */
+export interface PairingRequestsOptions {
+  /** Where requests and decisions are published. */
   readonly events: EventHub;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -52,44 +51,44 @@ export interface PairingDeskOptions {
   readonly after?: (ms: number, then: () => void) => () => void;
 }
 
-/** Keeps requests and takes decisions. */
-export class PairingDesk {
-  readonly #options: PairingDeskOptions;
+/** Pairing requests and their decisions. */
+export class PairingRequests {
+  readonly #options: PairingRequestsOptions;
   readonly #requests = new Map<string, Request>();
   readonly #attempts = new SasAttempts();
 
-  /** Starts without requests. */
-  constructor(options: PairingDeskOptions) {
+  /** None at first. */
+  constructor(options: PairingRequestsOptions) {
     this.#options = options;
   }
 
   /**
-   * Asks the application. Resolves with its decision, or `expired` after {@linkcode DECISION_MS},
-   * or `withdrawn` when `ended` resolves first.
+   * Asks the application. Resolves with its decision, or `expired` after
+   * {@linkcode PAIRING_DECISION_MS}, or `withdrawn` when `ended` resolves first.
    *
-   * @param applicant Who asks.
+   * @param peer Whose identity is unknown.
    * @param ended Resolves when there is no session any more.
-   * @param keep Makes the outcome last. Nobody is told of it before; what it throws is thrown, here
-   * and by {@linkcode PairingDesk.decide}.
+   * @param keep Makes the outcome last. Nothing is reported before; what it throws is thrown, here
+   * and by {@linkcode PairingRequests.decide}.
    */
   async ask(
-    applicant: Applicant,
+    peer: IdentifiedPeer,
     ended: Promise<unknown>,
     keep: (outcome: PairingOutcome) => Promise<void>,
   ): Promise<PairingOutcome> {
     const { events, now: clock, after = afterTimeout } = this.#options;
     const now = clock();
-    const { deviceName, ...rest } = applicant;
+    const { deviceName, ...rest } = peer;
     const pairing: Pairing = {
       ...rest,
       pairingId: crypto.randomUUID(),
       state: "pending",
       deviceName: peerText(deviceName),
       requestedAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + DECISION_MS).toISOString(),
+      expiresAt: new Date(now + PAIRING_DECISION_MS).toISOString(),
     };
     const decided = Promise.withResolvers<PairingOutcome>();
-    const stopClock = after(DECISION_MS, () => decided.resolve("expired"));
+    const stopClock = after(PAIRING_DECISION_MS, () => decided.resolve("expired"));
     const kept = Promise.withResolvers<void>();
     kept.promise.catch(() => {}); // nobody may have asked; it is thrown below
     const request: Request = { pairing, wrongSas: 0, decided, kept };
@@ -156,7 +155,7 @@ export class PairingDesk {
     if (this.#attempts.isExhausted(now)) {
       throw new OperationError(
         "SAS_ATTEMPTS_EXHAUSTED",
-        "too many wrong SAS were given in the last hour: none is heard until it is over",
+        "too many wrong SAS in the last hour: no SAS is checked until an hour has passed",
       );
     }
     if (equalText(expected, typed.toUpperCase())) return;
