@@ -9,6 +9,8 @@
  */
 import { SignalError } from "../../base/errors.ts";
 import { type EphemeralPublicKey, PublicKey } from "../crypto/keys.ts";
+import { PublicValue } from "../crypto/public_value.ts";
+import type { Commitment } from "../identity/proven_identity.ts";
 import { field, isCount, isJsonObject, type JsonObject, stringField } from "../messages/fields.ts";
 import type { SdpType } from "./bundle.ts";
 
@@ -35,6 +37,8 @@ export interface WebDescription extends SignalRoute {
   readonly publicKey: EphemeralPublicKey;
   /** Peer code of the sender, once more. */
   readonly peerCode: string;
+  /** What binds the sender to its identity before HELLO; absent from peers that prove none. */
+  readonly commitment?: Commitment;
 }
 
 /** A candidate that trickles; it may come before the SDP that it belongs to. */
@@ -89,7 +93,24 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
   if (sdp === undefined || sdp === "") throw invalid("sdp");
   const publicKey = PublicKey.parse("ephemeral", field(data, "publicKey"));
   if (publicKey === undefined) throw invalid("publicKey");
-  return { type, ...route, sdp, publicKey, peerCode: peerCode(data, "peerCode") };
+  const commitment = optionalCommitment(data);
+  return {
+    type,
+    ...route,
+    sdp,
+    publicKey,
+    peerCode: peerCode(data, "peerCode"),
+    ...(commitment === undefined ? {} : { commitment }),
+  };
+}
+
+/** Absent from published peers; whatever else is there must be a commitment. */
+function optionalCommitment(data: JsonObject): Commitment | undefined {
+  const value = field(data, "commitment");
+  if (value === undefined) return undefined;
+  const commitment = PublicValue.parse("commitment", value);
+  if (commitment === undefined) throw invalid("commitment");
+  return commitment;
 }
 
 function candidate(route: SignalRoute, data: JsonObject): WebCandidate {
@@ -133,7 +154,12 @@ export function encodeWebSignal(signal: WebSignal): JsonObject {
     const { type: _type, from: _from, to: _to, ...data } = signal;
     return { type, data, from, to };
   }
-  const { sdp, publicKey, peerCode } = signal;
-  const data = { [type]: { type, sdp }, publicKey: publicKey.base64, peerCode };
+  const { sdp, publicKey, peerCode, commitment } = signal;
+  const data = {
+    [type]: { type, sdp },
+    publicKey: publicKey.base64,
+    peerCode,
+    ...(commitment === undefined ? {} : { commitment: commitment.base64 }),
+  };
   return { type, data, from, to };
 }
