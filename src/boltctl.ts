@@ -9,15 +9,21 @@ import { EXIT, type ExitCode } from "./boltctl/exit_codes.ts";
 import { runBoltctl } from "./boltctl/run.ts";
 import { ProcessTerminal } from "./boltctl/terminal.ts";
 
-/** Runs the program; the first SIGINT or SIGTERM ends it in order, the second at once. */
+/**
+ * Runs the program; the first SIGINT, SIGTERM or SIGHUP ends it in order, the second at once. A
+ * terminal that goes away may say so more than once: a SIGHUP is never the second.
+ */
 export async function main(args: readonly string[]): Promise<ExitCode> {
   const interruption = new AbortController();
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const name of names) {
     Deno.addSignalListener(name, () => {
-      if (interruption.signal.aborted) Deno.exit(EXIT.interrupted);
+      if (interruption.signal.aborted) {
+        if (name === "SIGHUP") return;
+        Deno.exit(EXIT.interrupted);
+      }
       interruption.abort(new InterruptedError(`Interrupted by ${name}`));
     });
   }

@@ -9,10 +9,10 @@
 import project from "../deno.json" with { type: "json" };
 import type { ServeOptions } from "./app/daemon/options.ts";
 import type { OneShotOptions } from "./app/one_shot/options.ts";
-import { InterruptedError, messageOf } from "./base/errors.ts";
+import { DaemonError, InterruptedError, messageOf } from "./base/errors.ts";
 import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
 import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
-import { logFor, setupLog } from "./log/log.ts";
+import { flushLog, logFor, setupLog, writeStderrLine } from "./log/log.ts";
 import { peerCodeFromBytes } from "./protocol/signal/peer_code.ts";
 
 const log = logFor("bolt-daemon");
@@ -25,6 +25,12 @@ const log = logFor("bolt-daemon");
  */
 export async function main(args: readonly string[]): Promise<0 | 1> {
   setupLog();
+  const code = await run(args);
+  await flushLog();
+  return code;
+}
+
+async function run(args: readonly string[]): Promise<0 | 1> {
   const [command, ...rest] = args;
   const usage = command === undefined
     ? USAGE
@@ -32,7 +38,7 @@ export async function main(args: readonly string[]): Promise<0 | 1> {
     ? SERVE_USAGE
     : undefined;
   if (usage !== undefined) {
-    Deno.stderr.writeSync(new TextEncoder().encode(usage + "\n"));
+    writeStderrLine(usage);
     return 1;
   }
   try {
@@ -41,23 +47,29 @@ export async function main(args: readonly string[]): Promise<0 | 1> {
     log.info("exit 0");
     return 0;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "UNEXPECTED";
+    const code = error instanceof DaemonError ? error.code : "UNEXPECTED";
     log.error(`FATAL: ${messageOf(error)}`, { code });
     return 1;
   }
 }
 
-/** The daemon: the first signal stops it in order, the second at once. */
+/**
+ * The daemon: the first signal stops it in order, the second at once. A terminal that goes away
+ * may say so more than once: a SIGHUP is never the second.
+ */
 async function serve(options: ServeOptions): Promise<void> {
   setupLog({ level: options.logLevel, format: options.logFormat });
   let stop: (() => void) | undefined;
   const early = Promise.withResolvers<never>();
+  let isAsked = false;
   const release = onSignals((name) => {
+    if (isAsked && name === "SIGHUP") return;
+    isAsked = true;
     if (stop === undefined) early.reject(new InterruptedError(`interrupted by ${name}`));
     else stop();
   });
   // A failure that nobody expected ends what it happened in, not the other sessions.
-  const releaseGuard = onUnhandledRejection((error) =>
+  const releaseGuard = onUnhandledFailure((error) =>
     log.error("an unexpected failure was contained", { reason: messageOf(error) })
   );
   try {
@@ -67,7 +79,7 @@ async function serve(options: ServeOptions): Promise<void> {
       loadConnector: async () => (await import("./transport/webrtc/connector.ts")).connector,
     }, (ready) => stop = ready);
     const end = await Promise.race([running, early.promise]);
-    if (end === "forced") throw new InterruptedError("the shutdown was forced");
+    if (end.kind === "forced") throw new InterruptedError(end.message);
   } finally {
     releaseGuard();
     release();
@@ -75,12 +87,12 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function runUntilSignal(options: OneShotOptions): Promise<void> {
-  setupLog({ level: options.logLevel, format: options.logFormat });
+  setupLog({ level: options.logLevel, format: options.logFormat, alwaysTokens: true });
   const interruption = new AbortController();
   const release = onSignals((name) =>
     interruption.abort(new InterruptedError(`interrupted by ${name}`))
   );
-  const releaseGuard = onUnhandledRejection((error) => interruption.abort(error));
+  const releaseGuard = onUnhandledFailure((error) => interruption.abort(error));
   try {
     announce(options);
     const [{ runOneShot }, { connector }] = await Promise.all([
@@ -106,11 +118,11 @@ function announce(options: OneShotOptions): void {
   for (const flag of options.unused) log.warn(`${flag} has no effect here`);
 }
 
-/** Calls `listener` at SIGINT and SIGTERM. Returns what takes the listeners off again. */
+/** Calls `listener` at SIGINT, SIGTERM and SIGHUP. Returns what takes the listeners off again. */
 function onSignals(listener: (name: Deno.Signal) => void): () => void {
   const names: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
   const listeners = names.map((name) => {
     const own = () => listener(name);
     Deno.addSignalListener(name, own);
@@ -120,16 +132,24 @@ function onSignals(listener: (name: Deno.Signal) => void): () => void {
 }
 
 /**
- * The last resort: a failed promise that nobody handled, which would end the process without a word.
- * Returns what takes the listener off again.
+ * The last resort: a failed promise or callback that nobody handled, which would end the process
+ * without a word. Returns what takes the listeners off again.
  */
-function onUnhandledRejection(listener: (error: unknown) => void): () => void {
-  const own = (event: PromiseRejectionEvent) => {
+function onUnhandledFailure(listener: (error: unknown) => void): () => void {
+  const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
     listener(event.reason);
   };
-  globalThis.addEventListener("unhandledrejection", own);
-  return () => globalThis.removeEventListener("unhandledrejection", own);
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    listener(event.error);
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return () => {
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    globalThis.removeEventListener("error", onError);
+  };
 }
 
 function randomPeerCode(): ReturnType<typeof peerCodeFromBytes> {

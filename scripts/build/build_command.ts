@@ -5,7 +5,7 @@
  * @module
  */
 import { messageOf } from "../../src/base/errors.ts";
-import { logFor, setupLog } from "../../src/log/log.ts";
+import { flushLog, logFor, setupLog } from "../../src/log/log.ts";
 import { parseBuildOptions } from "./build_options.ts";
 import { type Artifact, writeChecksums } from "./output.ts";
 import type { Program } from "./programs.ts";
@@ -28,6 +28,7 @@ export async function runBuildCommand(command: BuildCommand): Promise<void> {
     await buildAll(command, Deno.args);
   } catch (error) {
     logFor(command.name).error(`FATAL: ${messageOf(error)}`);
+    await flushLog();
     Deno.exit(1);
   }
 }
@@ -43,7 +44,11 @@ async function buildAll(command: BuildCommand, args: string[]): Promise<void> {
     for (const target of targets) {
       const artifact = await command.build(program, target, out);
       const { size } = await Deno.stat(`${out}/${artifact.name}`);
-      logFor(command.name).info(command.done, { file: `${out}/${artifact.name}`, bytes: size });
+      logFor(command.name).info(command.done, {
+        file: `${out}/${artifact.name}`,
+        bytes: size,
+        started: artifact.started,
+      });
       artifacts.push(artifact);
     }
   }

@@ -16,7 +16,7 @@ export type Bundle = ReadonlyMap<string, string>;
 export const BUNDLE_ENTRY = "main.js";
 
 /** Bundles a program. The result depends on the sources and the lock file, and on nothing else. */
-export async function bundleProgram(program: Program): Promise<Bundle> {
+export async function bundleProgram(program: Pick<Program, "entry">): Promise<Bundle> {
   const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
   try {
     const args = ["bundle", "--quiet", "--platform", "deno", "--minify", "--code-splitting"];
@@ -29,7 +29,7 @@ export async function bundleProgram(program: Program): Promise<Bundle> {
   }
 }
 
-const entryName = ({ entry }: Program): string =>
+const entryName = ({ entry }: Pick<Program, "entry">): string =>
   (entry.pathname.split("/").at(-1) ?? "").replace(/\.ts$/, ".js");
 
 async function readTextFiles(folder: string): Promise<Map<string, string>> {

@@ -53,7 +53,7 @@ Deno.test("a bundle does not depend on where the sources are, and loads lazily w
         `if (Deno.args.length > 0) console.log((await import("./lazy.ts")).late);`,
       );
       const entry = new URL(`file://${sources}/start.ts`);
-      const bundle = await bundleProgram({ name: "p", entry, permissions: [] });
+      const bundle = await bundleProgram({ entry });
       assert(!bundle.get("main.js")?.includes(`"late"`));
       bundles.push(JSON.stringify([...bundle]));
     } finally {

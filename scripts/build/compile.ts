@@ -12,18 +12,21 @@ import { archiveTime } from "./archive.ts";
 import { requireBaseBinary } from "./base_binary.ts";
 import { runBuildCommand } from "./build_command.ts";
 import { BUNDLE_ENTRY, bundleProgram } from "./bundle.ts";
+import { requireStarts } from "./first_start.ts";
 import { type Artifact, sha256Hex } from "./output.ts";
 import { type Program, runtimeFlags } from "./programs.ts";
 import { run } from "./subprocess.ts";
 import type { Target } from "./targets.ts";
 
 /**
- * Compiles one program for one platform.
+ * Compiles one program for one platform. What is made for this machine's own is started once before
+ * it counts as made.
  *
  * @param program The program.
  * @param target The platform.
  * @param out The folder to write to, which exists.
  * @throws {BaseBinaryError} When the platform's base binary can't be had.
+ * @throws {FirstStartError} When what was made is not the program; nothing of it is left.
  */
 export async function compileProgram(
   program: Program,
@@ -32,6 +35,33 @@ export async function compileProgram(
 ): Promise<Artifact> {
   await requireBaseBinary(target, { denortBin: Deno.env.get("DENORT_BIN") });
   const name = `${program.name}-${target.name}${target.executable === "deno.exe" ? ".exe" : ""}`;
+  const unfinished = await Deno.makeTempDir({ dir: out, prefix: ".unfinished-" });
+  const started = target.triple === Deno.build.target;
+  try {
+    const path = `${await Deno.realPath(unfinished)}/${name}`;
+    await compileFile(program, target, path);
+    if (started) await requireStarts(program, path);
+    await Deno.rename(path, `${out}/${name}`);
+  } finally {
+    await Deno.remove(unfinished, { recursive: true });
+  }
+  return { name, sha256: await sha256Hex(await Deno.readFile(`${out}/${name}`)), started };
+}
+
+/**
+ * Writes the file, without a start.
+ *
+ * @param program The program.
+ * @param target The platform.
+ * @param path Where to.
+ * @param denortBin The base binary. @default {that of the environment, or a fetched one}
+ */
+export async function compileFile(
+  program: Program,
+  target: Target,
+  path: string,
+  denortBin?: string,
+): Promise<void> {
   const time = archiveTime();
   const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
   try {
@@ -43,13 +73,12 @@ export async function compileProgram(
     const sealed = ["--no-config", "--no-lock", "--no-remote", "--no-npm"];
     await run(Deno.execPath(), [
       ...["compile", "--quiet", ...sealed, ...runtimeFlags(program)],
-      ...["--target", target.triple, "--output", `${await Deno.realPath(out)}/${name}`],
+      ...["--target", target.triple, "--output", path],
       BUNDLE_ENTRY,
-    ], { cwd: folder });
+    ], { cwd: folder, ...(denortBin === undefined ? {} : { env: { DENORT_BIN: denortBin } }) });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  return { name, sha256: await sha256Hex(await Deno.readFile(`${out}/${name}`)) };
 }
 
 if (import.meta.main) {

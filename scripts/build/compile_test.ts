@@ -1,4 +1,8 @@
-import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { compileFile } from "./compile.ts";
+import { sha256Hex } from "./output.ts";
+import { PROGRAMS } from "./programs.ts";
+import { hostTarget } from "./targets.ts";
 
 const COMPILE = `${import.meta.dirname}/compile.ts`;
 
@@ -24,29 +28,49 @@ Deno.test("without a base binary nothing is made, and the exit code and message 
 });
 
 Deno.test({
-  // The runtime stands in for the base binary: what is appended to it is the same.
-  name: "compiling twice gives the same bytes, which hold the programs",
+  name:
+    "with deno in place of the base binary nothing is made, and the message says what it would be",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const out = await Deno.makeTempDir();
     try {
-      const sums: string[] = [];
-      for (const run of ["first", "second"]) {
-        const { code, stderr } = await compile(`${out}/${run}`, Deno.execPath());
-        assertEquals(code, 0, stderr);
-        sums.push(await Deno.readTextFile(`${out}/${run}/SHA256SUMS`));
-      }
-      assertEquals(sums[0], sums[1]);
-      const { size } = await Deno.stat(Deno.execPath());
-      const own = ["bolt-hello-v1", "the command-line client of bolt-daemon"];
-      for (const [i, line] of (sums[0] ?? "").trim().split("\n").entries()) {
-        const [, name = ""] = line.split("  ");
-        const compiled = await Deno.readFile(`${out}/first/${name}`);
-        const appended = new TextDecoder().decode(compiled.subarray(size - (size % 4096)));
-        assertNotEquals(appended.indexOf(own[i] ?? "no third program"), -1, name);
-      }
+      const { code, stderr } = await compile(out, Deno.execPath());
+      assertEquals(code, 1);
+      assertStringIncludes(
+        stderr,
+        "[compile] FATAL: made a file that is plain Deno, not bolt-daemon",
+      );
+      assertEquals(stderr.includes("compiled with"), false, stderr);
+      assertEquals(await Array.fromAsync(Deno.readDir(out)), []);
     } finally {
       await Deno.remove(out, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  // The runtime stands in for the base binary: what is appended to it is the same.
+  name: "compiling twice gives the same bytes, which hold the programs",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const { size } = await Deno.stat(Deno.execPath());
+      const own = ["bolt-hello-v1", "the command-line client of bolt-daemon"];
+      for (const [i, program] of PROGRAMS.entries()) {
+        const path = `${folder}/${program.name}`;
+        const made: Uint8Array<ArrayBuffer>[] = [];
+        for (const _ of ["first", "second"]) {
+          await compileFile(program, hostTarget(), path, Deno.execPath());
+          made.push(await Deno.readFile(path));
+        }
+        const [first = new Uint8Array(), second = new Uint8Array()] = made;
+        assertEquals(await sha256Hex(first), await sha256Hex(second), program.name);
+        const appended = new TextDecoder().decode(first.subarray(size - (size % 4096)));
+        assertStringIncludes(appended, own[i] ?? "no third program");
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
     }
   },
 });

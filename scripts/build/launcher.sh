@@ -3,8 +3,10 @@
 #
 # After the last line of this script follows a tar.gz with the Deno runtime, the program and the
 # licenses. The first start unpacks it into a folder of the user's cache that is named after its
-# digest; every start then replaces this shell by the program in that folder, so that arguments,
-# exit code, signals and standard streams pass through.
+# digest. Every start checks what lies there, then replaces this shell by the program in that
+# folder, so that arguments, exit code, signals and standard streams pass through.
+#
+# Takes a POSIX system, and of others: mktemp, tar -z, and sha256sum, shasum or openssl.
 set -u
 
 fatal() {
@@ -12,11 +14,81 @@ fatal() {
   exit 1
 }
 
-is_unpacked() {
-  [ -x "$folder/deno" ] || return 1
-  for file in @FILES@; do
-    [ -f "$folder/$file" ] || return 1
+newline='
+'
+
+# Adds every folder above a path, and the path, to `paths`: one a line, the root without its slash.
+add_paths() {
+  path=$1
+  while [ -n "$path" ]; do
+    paths=$paths$newline$path
+    path=${path%/*}
   done
+}
+
+# Nobody else may have put anything into the folder, or the folder there: it and what is above it is
+# ours or root's, and others may write to none of it, but above it where the sticky bit keeps them
+# from renaming what is ours (/tmp). A link counts as what it is, and as what it leads to.
+check_folders() {
+  paths=/
+  add_paths "$folder"
+  add_paths "$real"
+  # shellcheck disable=SC2086 # split at line feeds, which no path here has
+  found=$(
+    set -f
+    IFS=$newline
+    find $paths -prune \( ! -user 0 ! -user "$user" -o ! -type l \( -perm -020 -o -perm -002 \) \
+      \( ! -perm -1000 -o -name @NAME@ -o -name @DIGEST@ \) \) -print
+  ) || fatal "can't check who may write to $folder"
+  [ -z "$found" ] || fatal "${found%%"$newline"*} belongs to another user, or others may write to \
+it, and so could change the program that is unpacked there: chmod go-w it and remove $folder, or set \
+XDG_CACHE_HOME to a folder of your own"
+}
+
+is_unpacked() {
+  [ -x "$real/deno" ] || return 1
+  for file in @FILES@; do
+    [ -f "$real/$file" ] || return 1
+  done
+}
+
+changed() {
+  fatal "$1 is not what was unpacked there, somebody has changed it: remove $folder, and the next \
+start unpacks it again"
+}
+
+# Prints the SHA-256 of files in the folder, each with a blank after it.
+digests() {
+  (
+    cd "$real" || exit
+    if command -v sha256sum >/dev/null; then sha256sum "$@"
+    elif command -v shasum >/dev/null; then shasum -a 256 "$@"
+    else openssl dgst -sha256 -r "$@"
+    fi
+  ) 2>/dev/null | while read -r digest _; do printf '%s ' "$digest"; done
+}
+
+# The files are what was packed, whatever the modes say. The runtime is large: once its digest was
+# right it is known by its inode, size and times, also that which nobody can set (ls -c), and digested
+# again when one of them is another.
+check_files() {
+  set --
+  for file in @FILES@ .deno .verified; do
+    if [ -e "$real/$file" ] || [ -L "$real/$file" ]; then set -- "$@" "$real/$file"; fi
+  done
+  found=$(find "$@" -prune \( ! -user 0 ! -user "$user" -o -type l -o -perm -020 -o -perm -002 \) \
+    -print) || fatal "can't check the files in $folder"
+  [ -z "$found" ] || changed "${found%%"$newline"*}"
+  [ "$(digests @PROGRAM@)" = "@PROGRAM_DIGESTS@ " ] || changed "the program in $folder"
+  state=$(LC_ALL=C TZ=UTC0 && export LC_ALL TZ && cd "$real" && ls -lnid deno && ls -lnicd deno) ||
+    fatal "can't look at $folder/deno"
+  known=
+  [ -f "$real/.verified" ] && { IFS= read -r known; IFS= read -r times; } <"$real/.verified" &&
+    known=$known$newline$times
+  [ "$state" = "$known" ] && return
+  [ "$(digests deno)" = "@RUNTIME_DIGEST@ " ] || changed "$folder/deno"
+  # In a folder that can't be written to, every start digests it.
+  (umask 077 && printf '%s\n' "$state" 2>/dev/null >"$real/.verified")
 }
 
 # Unpacks beside the final place and renames file by file. Each rename is atomic and every start
@@ -24,8 +96,7 @@ is_unpacked() {
 unpack() {
   umask_before=$(umask)
   umask 077
-  mkdir -p "$folder" 2>/dev/null && fresh=$(mktemp -d "$folder/.unpack.XXXXXX" 2>/dev/null) ||
-    fatal "can't write to $folder: make it writable, or set XDG_CACHE_HOME to a folder that is"
+  fresh=$(mktemp -d "$real/.unpack.XXXXXX" 2>/dev/null) || cant_write
   trap 'rm -rf "$fresh"' EXIT
   trap 'fatal "interrupted while unpacking"' HUP INT TERM
   tail -n +@SCRIPT_LINES@ "$0" | tar -xzof - -C "$fresh" ||
@@ -33,11 +104,15 @@ unpack() {
   "$fresh/deno" --version >/dev/null 2>&1 ||
     fatal "can't run programs from $folder: takes a @TARGET@ machine, and a file system without noexec"
   for file in @FILES@; do
-    mv -f "$fresh/$file" "$folder/$file" || fatal "can't write to $folder"
+    mv -f "$fresh/$file" "$real/$file" || fatal "can't write to $folder"
   done
   rm -rf "$fresh"
   trap - EXIT HUP INT TERM
   umask "$umask_before"
+}
+
+cant_write() {
+  fatal "can't write to $folder: make it writable, or set XDG_CACHE_HOME to a folder that is"
 }
 
 case ${XDG_CACHE_HOME:-} in
@@ -49,9 +124,19 @@ case ${XDG_CACHE_HOME:-} in
     esac
     ;;
 esac
+case $cache in *"$newline"*) fatal "a folder with a line feed in its name can't be used: set \
+XDG_CACHE_HOME to another" ;; esac
 folder=$cache/@NAME@/@DIGEST@
+user=$(id -u) || fatal "can't tell which user this is"
+command -v sha256sum >/dev/null || command -v shasum >/dev/null || command -v openssl >/dev/null ||
+  fatal "can't check the unpacked program: install sha256sum, shasum or openssl"
+[ -d "$folder" ] || (umask 077 && mkdir -p "$folder" 2>/dev/null) || cant_write
+real=$(cd -P "$folder" 2>/dev/null && pwd -P) || cant_write
+check_folders
 is_unpacked || unpack
+check_files
 
 # The runtime asks no server for updates, and keeps its own caches out of the user's.
-export DENO_NO_UPDATE_CHECK=1 DENO_DIR="$folder/.deno"
-exec "$folder/deno" run @FLAGS@ "$folder/main.js" "$@"
+[ -d "$real/.deno" ] || (umask 077 && mkdir "$real/.deno" 2>/dev/null)
+export DENO_NO_UPDATE_CHECK=1 DENO_DIR="$real/.deno"
+exec "$real/deno" run @FLAGS@ "$real/main.js" "$@"

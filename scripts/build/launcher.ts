@@ -6,8 +6,8 @@
 import { type Program, runtimeFlags } from "./programs.ts";
 import type { Target } from "./targets.ts";
 
-/** Flags that shut out all but the files that were packed. */
-const SEALED = ["--no-remote", "--no-npm", "--no-config", "--no-lock"];
+/** Flags that shut out all but the files that were packed: compiled code that was kept, too. */
+const SEALED = ["--no-remote", "--no-npm", "--no-config", "--no-lock", "--no-code-cache"];
 
 /** What a launcher says of what it starts. */
 export interface LauncherFacts {
@@ -19,23 +19,39 @@ export interface LauncherFacts {
   readonly version: string;
 }
 
+/** A file that is unpacked. */
+export interface PackedFile {
+  /** Its name. */
+  readonly path: string;
+  /** SHA-256 of its content, in hex. */
+  readonly sha256: string;
+}
+
 /**
  * The POSIX shell script that the archive is appended to.
  *
  * @param facts What it starts.
  * @param digest SHA-256 of the archive, in hex: the name of the folder in the user's cache.
- * @param files Names of the archive's files.
+ * @param files The archive's files.
  */
 export async function shellLauncher(
   facts: LauncherFacts,
   digest: string,
-  files: readonly string[],
+  files: readonly PackedFile[],
 ): Promise<string> {
   const template = await readTemplate("launcher.sh");
+  const runtime = files.find(({ path }) => path === facts.target.executable);
+  if (runtime === undefined) throw new Error("no runtime is packed");
+  const program = files.filter((file) => file !== runtime);
+  const namesOf = (some: readonly PackedFile[]) =>
+    some.map(({ path }) => shellWord(path)).join(" ");
   return fill(template, {
     ...common(facts),
     DIGEST: digest,
-    FILES: files.map(shellWord).join(" "),
+    FILES: namesOf(files),
+    PROGRAM: namesOf(program),
+    PROGRAM_DIGESTS: program.map(({ sha256 }) => sha256).join(" "),
+    RUNTIME_DIGEST: runtime.sha256,
     // The archive begins on the line after the script's last.
     SCRIPT_LINES: String(template.split("\n").length),
   });

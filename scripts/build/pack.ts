@@ -12,6 +12,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { type ArchiveFile, archiveTime } from "./archive.ts";
 import { runBuildCommand } from "./build_command.ts";
 import { bundleProgram } from "./bundle.ts";
+import { requireStarts } from "./first_start.ts";
 import { thirdPartyLicenses } from "./licenses.ts";
 import { fetchPackageFile } from "./npm_package.ts";
 import { type Artifact, sha256Hex, writeExecutable } from "./output.ts";
@@ -22,7 +23,8 @@ import { DENO_PACKAGE, type Target } from "./targets.ts";
 const utf8 = new TextEncoder();
 
 /**
- * Packs one program for one platform.
+ * Packs one program for one platform. What is made for this machine's own is started once before it
+ * counts as made.
  *
  * @param program The program.
  * @param target The platform.
@@ -39,8 +41,14 @@ export async function packProgram(
   const make = isWindows ? zipFile : selfExtractingFile;
   const bytes = await make(facts, files, archiveTime());
   const name = `${program.name}-${target.name}${isWindows ? ".zip" : ""}`;
-  await writeExecutable(`${out}/${name}`, bytes);
-  return { name, sha256: await sha256Hex(bytes) };
+  // A zip can't be started.
+  const started = target.triple === Deno.build.target && !isWindows;
+  await writeExecutable(
+    `${out}/${name}`,
+    bytes,
+    (path) => started ? requireStarts(program, path) : Promise.resolve(),
+  );
+  return { name, sha256: await sha256Hex(bytes), started };
 }
 
 /** What is unpacked on the user's machine. */

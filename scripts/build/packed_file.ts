@@ -20,8 +20,11 @@ export async function selfExtractingFile(
   mtime: Date,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const archive = await tarGz(files, mtime);
-  const names = files.map(({ path }) => path);
-  const launcher = await shellLauncher(facts, await sha256Hex(archive), names);
+  const packed = await Promise.all(files.map(async ({ path, content }) => ({
+    path,
+    sha256: await sha256Hex(new Uint8Array(content)),
+  })));
+  const launcher = await shellLauncher(facts, await sha256Hex(archive), packed);
   return new Uint8Array(await new Blob([launcher, archive]).arrayBuffer());
 }
 

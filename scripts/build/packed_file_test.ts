@@ -16,9 +16,10 @@ const PROGRAM: Program = {
   entry: new URL("file:///main.ts"),
   permissions: ["--no-prompt", "--allow-net"],
   v8Flags: "--v8-flags=--a=4,--b=50",
+  firstStart: { args: [], code: 0, says: "" },
 };
 const FLAGS =
-  "--no-remote --no-npm --no-config --no-lock --no-prompt --allow-net --v8-flags=--a=4,--b=50";
+  "--no-remote --no-npm --no-config --no-lock --no-code-cache --no-prompt --allow-net --v8-flags=--a=4,--b=50";
 const MTIME = archiveTime("0");
 const ON_WINDOWS = Deno.build.os === "windows";
 
@@ -83,6 +84,12 @@ class Packed implements AsyncDisposable {
     return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
   }
 
+  /** The folder of the cache that it is unpacked into. */
+  async unpacked(): Promise<string> {
+    const [folder] = await Array.fromAsync(Deno.readDir(`${this.cache}/bolt-daemon`));
+    return `${this.cache}/bolt-daemon/${folder?.name}`;
+  }
+
   /** Every path below the cache, sorted, the digest as `#`. */
   async cached(): Promise<string[]> {
     const walk = async (folder: string): Promise<string[]> => {
@@ -101,7 +108,10 @@ class Packed implements AsyncDisposable {
   }
 }
 
-const WHOLE = ["bolt-daemon/#/LICENSE", "bolt-daemon/#/deno", "bolt-daemon/#/main.js"];
+const WHOLE = [
+  "bolt-daemon/#/.verified",
+  ...["LICENSE", "deno", "main.js"].map((name) => `bolt-daemon/#/${name}`),
+];
 
 function test(name: string, body: () => Promise<void>): void {
   Deno.test({ name, ignore: ON_WINDOWS, fn: body });
@@ -111,10 +121,7 @@ test("the runtime is started sealed, with the program's flags and the user's arg
   await using packed = await Packed.make();
   const args = ["do", "exit", "0", "", "a b", "'\"$HOME`x`\\", "*", "-n", "--", "ü\n"];
   const { stdout } = await packed.run(args);
-  const [folder = ""] = await Array.fromAsync(
-    Deno.readDir(`${packed.cache}/bolt-daemon`),
-    ({ name }) => `${packed.cache}/bolt-daemon/${name}`,
-  );
+  const folder = await packed.unpacked();
   const words = ["run", ...FLAGS.split(" "), `${folder}/main.js`, ...args].map((word) =>
     `<${word}>`
   );
@@ -160,7 +167,9 @@ test("unpacking leaves the umask of the program alone and the folder to its owne
   const [first, second] = [await packed.run(["do"]), await packed.run(["do"])];
   assertEquals(parseInt(first.stdout.trim().split(" ").at(-1) ?? "", 8), Deno.umask());
   assertEquals(first, second);
-  assertEquals(((await Deno.stat(`${packed.cache}/bolt-daemon`)).mode ?? 0) & 0o777, 0o700);
+  for (const path of [`${packed.cache}/bolt-daemon`, `${await packed.unpacked()}/.deno`]) {
+    assertEquals(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o700);
+  }
 });
 
 test("many first starts at once all succeed and leave one whole copy", async () => {
@@ -175,8 +184,7 @@ test("a copy that lost a file is made whole again", async () => {
   await using packed = await Packed.make();
   await packed.run(["do"]);
   for (const file of ["deno", "main.js", "LICENSE"]) {
-    const [folder] = await Array.fromAsync(Deno.readDir(`${packed.cache}/bolt-daemon`));
-    await Deno.remove(`${packed.cache}/bolt-daemon/${folder?.name}/${file}`);
+    await Deno.remove(`${await packed.unpacked()}/${file}`);
     assertEquals((await packed.run(["do", "exit", "5"])).code, 5);
     assertEquals(await packed.cached(), WHOLE);
   }
@@ -277,6 +285,204 @@ test("a signal while it unpacks ends it with a fatal error, and nothing is kept"
   const stderr = await new Response(shell.stderr).text();
   assertEquals([code, stderr], [1, "[bolt-daemon] FATAL: interrupted while unpacking\n"]);
   assertEquals(await packed.cached(), []);
+});
+
+/** Starts it; it must refuse, with this in its sentence, and run nothing. */
+async function assertRefused(packed: Packed, sentence: string, env = {}): Promise<void> {
+  const { code, stdout, stderr } = await packed.run(["do"], env);
+  assertEquals([code, stdout], [1, ""], stderr);
+  assertMatch(stderr, /^\[bolt-daemon\] FATAL: [^\n]+\n$/);
+  assertStringIncludes(stderr, sentence);
+}
+
+const AS_ROOT = Deno.uid() === 0;
+const NOBODY = 65534;
+
+Deno.test({
+  name: "what another user made is refused: a folder above, the folder itself, a file in it",
+  ignore: !AS_ROOT,
+  fn: async () => {
+    for (
+      const place of ["cache", "cache/bolt-daemon", "unpacked", "main.js", "deno", ".verified"]
+    ) {
+      await using packed = await Packed.make();
+      await packed.run(["do"]);
+      const unpacked = await packed.unpacked();
+      const path = place === "unpacked"
+        ? unpacked
+        : place.startsWith("cache")
+        ? `${packed.folder}/${place}`
+        : `${unpacked}/${place}`;
+      await Deno.chown(path, NOBODY, NOBODY);
+      const isFile = path.startsWith(`${unpacked}/`);
+      await assertRefused(
+        packed,
+        isFile
+          ? `${path} is not what was unpacked there`
+          : `${path} belongs to another user, or others may write to it`,
+      );
+    }
+  },
+});
+
+Deno.test({
+  name: "root's folders and files are as good as ours, also where we can't write",
+  ignore: !AS_ROOT,
+  fn: async () => {
+    await using packed = await Packed.make();
+    assertEquals((await packed.run(["do", "exit", "3"])).code, 3);
+    const unpacked = await packed.unpacked();
+    for (const path of [packed.folder, packed.cache, `${packed.cache}/bolt-daemon`, unpacked]) {
+      await Deno.chmod(path, 0o755);
+    }
+    packed.user = NOBODY;
+    assertEquals((await packed.run(["do", "exit", "4"])).code, 4);
+  },
+});
+
+Deno.test({
+  name:
+    "the link that another user put in the place of a folder is refused, though it leads to ours",
+  ignore: !AS_ROOT,
+  fn: async () => {
+    await using packed = await Packed.make();
+    await Deno.mkdir(`${packed.folder}/ours`);
+    await Deno.symlink(`${packed.folder}/ours`, packed.cache);
+    assertEquals((await packed.run(["do", "exit", "5"])).code, 5); // our own link
+    await new Deno.Command("chown", { args: ["-h", String(NOBODY), packed.cache] }).output();
+    await assertRefused(packed, `${packed.cache} belongs to another user, or`);
+  },
+});
+
+test("a folder that others may write to is refused, at any place above; but for a sticky one, as /tmp is", async () => {
+  for (const mode of [0o770, 0o707]) {
+    for (const place of ["cache", "bolt-daemon", "unpacked"] as const) {
+      await using packed = await Packed.make();
+      await packed.run(["do"]);
+      const unpacked = await packed.unpacked();
+      const path = {
+        cache: packed.cache,
+        "bolt-daemon": `${packed.cache}/bolt-daemon`,
+        unpacked,
+      }[place];
+      await Deno.chmod(path, mode);
+      await assertRefused(packed, `${path} belongs to another user, or others may write to it`);
+      await Deno.chmod(path, mode | 0o1000);
+      if (place === "cache") assertEquals((await packed.run(["do", "exit", "2"])).code, 2);
+      else {await assertRefused(
+          packed,
+          `${path} belongs to another user, or others may write to it`,
+        );}
+    }
+  }
+});
+
+test("a folder that others may write to is refused before anything is unpacked into it", async () => {
+  await using packed = await Packed.make();
+  await Deno.mkdir(packed.cache);
+  await Deno.chmod(packed.cache, 0o777);
+  await assertRefused(packed, `${packed.cache} belongs to another user, or others may write to it`);
+  assertEquals(await packed.cached(), []);
+});
+
+test("a file that others may write to, or that is a link, is refused", async () => {
+  for (const spoil of ["writable", "link"]) {
+    for (const file of ["main.js", "deno"]) {
+      await using packed = await Packed.make();
+      await packed.run(["do"]);
+      const path = `${await packed.unpacked()}/${file}`;
+      if (spoil === "writable") await Deno.chmod(path, 0o775);
+      else {
+        await Deno.rename(path, `${packed.folder}/${file}`);
+        await Deno.symlink(`${packed.folder}/${file}`, path);
+      }
+      await assertRefused(packed, `${path} is not what was unpacked there`);
+    }
+  }
+});
+
+test("a program that was changed is refused, whatever its size and time say", async () => {
+  await using packed = await Packed.make();
+  await packed.run(["do"]);
+  const folder = await packed.unpacked();
+  await Deno.writeTextFile(`${folder}/main.js`, "niam");
+  await Deno.utime(`${folder}/main.js`, MTIME, MTIME);
+  await assertRefused(packed, `the program in ${folder} is not what was unpacked there`);
+  await Deno.remove(folder, { recursive: true }); // as the sentence says
+  assertEquals((await packed.run(["do", "exit", "3"])).code, 3);
+});
+
+test("a runtime that was swapped or changed is refused; one that was only copied is not", async () => {
+  await using packed = await Packed.make();
+  await packed.run(["do"]);
+  const path = `${await packed.unpacked()}/deno`;
+  const other = RUNTIME.replace("terminated", "eliminated").replace("waiting\n", "waiting");
+  await Deno.copyFile(path, `${packed.folder}/kept`);
+
+  await Deno.writeTextFile(`${packed.folder}/other`, other, { mode: 0o755 });
+  await Deno.utime(`${packed.folder}/other`, MTIME, MTIME);
+  await Deno.rename(`${packed.folder}/other`, path);
+  await assertRefused(packed, `${path} is not what was unpacked there`);
+
+  await Deno.copyFile(`${packed.folder}/kept`, path);
+  await Deno.utime(path, MTIME, MTIME);
+  assertEquals((await packed.run(["do", "exit", "4"])).code, 4);
+  await Deno.writeTextFile(path, other.padEnd(RUNTIME.length, "#").slice(0, RUNTIME.length));
+  await assertRefused(packed, `${path} is not what was unpacked there`);
+});
+
+/** A folder of programs in place of PATH: what the launcher takes, and those named. */
+async function programs(packed: Packed, more: readonly string[]): Promise<string> {
+  const bin = `${packed.folder}/bin-${crypto.randomUUID()}`;
+  await Deno.mkdir(bin);
+  const all = [
+    "sh",
+    "id",
+    "find",
+    "mkdir",
+    "mktemp",
+    "tail",
+    "tar",
+    "cat",
+    "gzip",
+    "ls",
+    "mv",
+    "rm",
+  ];
+  for (const name of [...all, ...more]) {
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", `command -v ${name}`] })
+      .output();
+    await Deno.symlink(new TextDecoder().decode(stdout).trim(), `${bin}/${name}`);
+  }
+  return bin;
+}
+
+test("the runtime is digested at the first start, the program at every one", async () => {
+  await using packed = await Packed.make();
+  const bin = await programs(packed, []);
+  const log = `${packed.folder}/digested`;
+  const script = `#!/bin/sh\necho "$*" >>${log}\nPATH=${
+    Deno.env.get("PATH")
+  } exec sha256sum "$@"\n`;
+  await Deno.writeTextFile(`${bin}/sha256sum`, script, { mode: 0o755 });
+  for (const code of [1, 2, 3]) {
+    assertEquals((await packed.run(["do", "exit", `${code}`], { PATH: bin })).code, code);
+  }
+  const program = "main.js LICENSE";
+  assertEquals(await Deno.readTextFile(log), [program, "deno", program, program, ""].join("\n"));
+});
+
+test("any of sha256sum, shasum and openssl will do; without one of them it is a fatal error", async () => {
+  await using packed = await Packed.make();
+  const shell = (name: string) => new Deno.Command("sh", { args: ["-c", `command -v ${name}`] });
+  for (const tool of ["sha256sum", "shasum", "openssl"]) {
+    if (!(await shell(tool).output()).success) continue;
+    const PATH = await programs(packed, tool === "shasum" ? [tool, "perl"] : [tool]);
+    assertEquals((await packed.run(["do", "exit", "6"], { PATH })).code, 6, tool);
+  }
+  await assertRefused(packed, "install sha256sum, shasum or openssl", {
+    PATH: await programs(packed, []),
+  });
 });
 
 Deno.test("the zip for Windows has a batch file that starts the runtime beside it", async () => {

@@ -5,6 +5,16 @@
  */
 import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "./permissions.ts";
 
+/** Arguments whose answer shows that a program is itself; it touches nothing by them. */
+export interface FirstStart {
+  /** The arguments. */
+  readonly args: readonly string[];
+  /** The exit code. */
+  readonly code: number;
+  /** What stands in its output. */
+  readonly says: string;
+}
+
 /** A program. */
 export interface Program {
   /** Name of the executable. */
@@ -15,6 +25,8 @@ export interface Program {
   readonly permissions: readonly string[];
   /** How its engine keeps memory: a flag of the runtime. @default {as the engine sees fit} */
   readonly v8Flags?: string;
+  /** What a build of it is tried with. */
+  readonly firstStart: FirstStart;
 }
 
 /** The flags of the runtime that a program is started with. */
@@ -32,10 +44,12 @@ export const PROGRAMS: readonly Program[] = [
     entry: new URL("src/main.ts", REPOSITORY),
     permissions: DAEMON_PERMISSIONS,
     v8Flags: DAEMON_V8_FLAGS,
+    firstStart: { args: [], code: 1, says: "Usage: bolt-daemon " },
   },
   {
     name: "boltctl",
     entry: new URL("src/boltctl.ts", REPOSITORY),
     permissions: BOLTCTL_PERMISSIONS,
+    firstStart: { args: ["version"], code: 0, says: "boltctl " },
   },
 ];

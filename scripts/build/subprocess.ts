@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly cwd?: string | URL;
   /** Kills the program. */
   readonly signal?: AbortSignal;
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function run(
   const command = new Deno.Command(program, {
     ...options,
     args: [...args],
-    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    env: { ...options.env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",
   });
   const line = [program, ...args].join(" ");

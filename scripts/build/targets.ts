@@ -31,7 +31,7 @@ export interface Target {
 export const DENO_PACKAGE: PinnedPackage = {
   spec: `deno@${DENO_VERSION}`,
   integrity:
-    "sha512-Jt/AcJiErtUW9krGwlwUDsm1coNtmfthiQ4JtSCF+JNkqohbeiJoRVkCr4FA4WQstyHuSJaON6PHCin0UCtlLg==",
+    "sha512-cr16GxYiUeH1juNvFTMOxt99V5QRVmANfy5UsZvE5hjC6P/o4Op/MBbRhLeBOL8WJpV6tr9hb+Kjb1MW0nEoVg==",
 };
 
 /** Every platform. */
@@ -42,7 +42,7 @@ export const TARGETS: readonly Target[] = [
     runtime: {
       spec: `@deno/linux-x64-glibc@${DENO_VERSION}`,
       integrity:
-        "sha512-TDqcnoLe3jlgqYEQm7H7MK6q0JOth+o8iSZzknRODnVkJfPiNnjVn1M1Zc6vnp+ipkyb6Av1/CUlHgHtlq59Gw==",
+        "sha512-3md4TKLCuzsLDmfOoC5KN7NAZaxSVkMgm64vg6foD00JBADCpYS2/5QqXfzgnP5ZQz3iLP9vBQJtEgc116OAoQ==",
     },
     executable: "deno",
   },
@@ -52,7 +52,7 @@ export const TARGETS: readonly Target[] = [
     runtime: {
       spec: `@deno/linux-arm64-glibc@${DENO_VERSION}`,
       integrity:
-        "sha512-IuYjsz9PGl7CJcNXMuN27KNDB8Q40brK3SG3l+TXMDVW61ZKwcn0fQHBHnXFiiygEwI8by/fKnASEluhZB1atw==",
+        "sha512-poqhoH9B3nYloigEMPT5t8HY+wBeiuea1An5Q7fqgJzP0SYmWsoS/oUnWO/pEiA4ofzIBy1Elt/in58xKtxEoQ==",
     },
     executable: "deno",
   },
@@ -62,7 +62,7 @@ export const TARGETS: readonly Target[] = [
     runtime: {
       spec: `@deno/darwin-x64@${DENO_VERSION}`,
       integrity:
-        "sha512-gbdlxWZuAZFiJiZtTT00Mv/aC7f/31+pyqJGQKlZr5X33WeTo5B0GG+efcX3P1UZceRKHuPEAQ1B/M2oRt8r9Q==",
+        "sha512-tPi3CWPRdjW1MaWlvWjORE7Ass5SADdWdj1BF1Q1PEdzi+5u/mC5YhmZzniMiPr81PpaFeqjXaLAsfb8lFsZ0Q==",
     },
     executable: "deno",
   },
@@ -72,7 +72,7 @@ export const TARGETS: readonly Target[] = [
     runtime: {
       spec: `@deno/darwin-arm64@${DENO_VERSION}`,
       integrity:
-        "sha512-SX98qSdBT1lw9x6NwGwx2xIayl1kRimdRnFohYlJ6nt3mLKzTKHHKQwQs5D2pEY7mbUGGbYe9brM2kfN75pPkg==",
+        "sha512-V8uO1Aolrl/yvdMb5lOtgtigs8YuZBjrOrgviVMiYkQ0swymFfzkae1wZak4Xi24t7vf7d/eiMb/7ryjjVm+tg==",
     },
     executable: "deno",
   },
@@ -82,7 +82,7 @@ export const TARGETS: readonly Target[] = [
     runtime: {
       spec: `@deno/win32-x64@${DENO_VERSION}`,
       integrity:
-        "sha512-LkcERsH0olOgevg9L9eootSr1U8ydyfnX1bS3mFqU+lGBeTYtlec5b/QF473WUOGVgPlWECrkxi4As5kEaFOzg==",
+        "sha512-qRGnmVz/Ea6UWPht/S3xFRK17UZ/ls38DSVfgGB17fpASLxPkksqzWUI/BzL9YYoOknYzfc94mySGyInZu/JXw==",
     },
     executable: "deno.exe",
   },
@@ -92,7 +92,7 @@ export const TARGETS: readonly Target[] = [
     runtime: {
       spec: `@deno/win32-arm64@${DENO_VERSION}`,
       integrity:
-        "sha512-tTPrE/4SX7uaC8nJW47iNnibtjzk1y4zoiYjBBHE34vdkbb6LHopqH68BxyT61HZdfqXzOTEYjDVHhtmVZFy+w==",
+        "sha512-iHSHs89g2Uy6k0bGHmXkgzTIW8WXImYPpvqRRO/zNsK1/N79PcjvAth1TuQatuIALcLdocstPs/PAYtndbfr0A==",
     },
     executable: "deno.exe",
   },

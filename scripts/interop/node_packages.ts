@@ -36,11 +36,12 @@ export async function hasNode(): Promise<boolean> {
 }
 
 /**
- * Installs the stacks, unless they are there, and the peer's program beside them.
+ * Installs the stacks, unless they are there, and a program that uses them beside them.
  *
- * @returns The path of the peer's program, for `node`.
+ * @param module A module in this folder.
+ * @returns The path of the program, for `node`.
  */
-export async function installForeignStacks(): Promise<string> {
+export async function installForeignStacks(module = "node_peer.ts"): Promise<string> {
   const folder = cacheFolder();
   await Deno.mkdir(folder, { recursive: true });
   // It marks a folder that is whole: written last.
@@ -53,8 +54,8 @@ export async function installForeignStacks(): Promise<string> {
     if (code !== 0) throw new Error(`npm install of ${packages.join(", ")} failed (code ${code})`);
     await Deno.writeTextFile(mark, "");
   }
-  const program = `${folder}/node_peer_${Deno.pid}.mjs`;
-  await bundle("node_peer.ts", program, ["--platform=deno"]);
+  const program = `${folder}/${module.replace(/\.ts$/, "")}_${Deno.pid}.mjs`;
+  await bundle(module, program, ["--platform=deno"]);
   return program;
 }
 

@@ -12,7 +12,7 @@ const start = (...args: string[]): Deno.ChildProcess =>
   }).spawn();
 
 Deno.test("the program says where it listens, takes clients there, and ends with 0 on SIGTERM", async () => {
-  await using server = start("--port", "0");
+  await using server = start("--port", "0", "--behaviour", "replace");
   const lines = server.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let said = "";
   while (!said.includes("\n")) {
@@ -23,7 +23,7 @@ Deno.test("the program says where it listens, takes clients there, and ends with
   assertMatch(said, /^\[rendezvous-server\] listening url=ws:\/\/127\.0\.0\.1:\d+\n$/);
   const response = await fetch(said.trim().replace(/^.*url=ws/, "http"));
   await response.body?.cancel();
-  assertEquals(response.status, 426);
+  assertEquals(response.status, 200);
   server.kill("SIGTERM");
   while (!(await lines.read()).done);
   assertEquals((await server.status).code, 0);
@@ -35,6 +35,7 @@ Deno.test("bad arguments end with 1 and say what is wrong", async () => {
     [["--port", "65536"], "--port takes 0 to 65535"],
     [["--port", "-1"], "--port takes 0 to 65535"],
     [["--host", ""], "--host takes an address"],
+    [["--behaviour", "kind"], "--behaviour takes strict or replace"],
   ];
   for (const [args, expected] of cases) {
     const { code, stderr } = await start(...args).output();

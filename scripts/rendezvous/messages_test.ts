@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { vectorTest } from "../../src/protocol/testing/vectors.ts";
 import { ClientMessageError, normalisePeerCode, parseClientMessage } from "./messages.ts";
 
 const register = (fields: Record<string, unknown> = {}): string =>
@@ -68,3 +69,13 @@ Deno.test("anything that is not a message of the protocol is refused with a reas
     assertThrows(() => parseClientMessage(text), ClientMessageError, reason);
   }
 });
+
+for (const name of ["register", "signal_out"]) {
+  vectorTest<{ type: string }>(
+    `the published ${name} is read`,
+    `signaling/${name}.json`,
+    (message) => {
+      assertEquals(parseClientMessage(JSON.stringify(message)).type, message.type);
+    },
+  );
+}

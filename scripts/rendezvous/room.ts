@@ -12,10 +12,26 @@ export type Action<C> =
   | { readonly kind: "send"; readonly to: C; readonly message: ServerMessage }
   | { readonly kind: "close"; readonly to: C; readonly reason: string };
 
+/**
+ * What the server does where its versions differ. `strict`: a code that is taken is refused, and so
+ * is whoever does not register first. `replace`, as the newest server: a code that is registered
+ * again goes to the newcomer, without a word to who had it before and stays connected; and an early
+ * message is an error that closes nothing.
+ */
+export const BEHAVIOURS = ["strict", "replace"] as const;
+/** See {@linkcode BEHAVIOURS}. */
+export type Behaviour = typeof BEHAVIOURS[number];
+
 /** The peers that can signal each other. `C` is a connection's handle. */
 export class Room<C> {
+  readonly #behaviour: Behaviour;
   readonly #byConnection = new Map<C, Peer>();
   readonly #byCode = new Map<string, C>();
+
+  /** An empty room. */
+  constructor(behaviour: Behaviour = "strict") {
+    this.#behaviour = behaviour;
+  }
 
   /** What a client's message leads to. */
   receive(from: C, message: ClientMessage): Action<C>[] {
@@ -25,7 +41,7 @@ export class Room<C> {
         ? this.#register(from, message.peer)
         : [errorTo(from, `already registered as '${sender.peer_code}'`)];
     }
-    if (sender === undefined) return refuse(from, "the first message must be register");
+    if (sender === undefined) return this.#refuse(from, "the first message must be register");
     if (message.type === "ping") return [];
     const target = this.#byCode.get(message.to);
     // The daemon retries on this text and on no other: it is part of the wire format.
@@ -35,7 +51,7 @@ export class Room<C> {
 
   /** What a client's unreadable message leads to: one that never registered has to go. */
   reject(from: C, reason: string): Action<C>[] {
-    return this.#byConnection.has(from) ? [errorTo(from, reason)] : refuse(from, reason);
+    return this.#byConnection.has(from) ? [errorTo(from, reason)] : this.#refuse(from, reason);
   }
 
   /** What the end of a connection leads to. */
@@ -43,6 +59,7 @@ export class Room<C> {
     const peer = this.#byConnection.get(connection);
     if (peer === undefined) return [];
     this.#byConnection.delete(connection);
+    if (this.#byCode.get(peer.peer_code) !== connection) return []; // it was replaced before
     this.#byCode.delete(peer.peer_code);
     return [
       { kind: "tell", event: "left", peerCode: peer.peer_code },
@@ -51,13 +68,15 @@ export class Room<C> {
   }
 
   #register(from: C, peer: Peer): Action<C>[] {
-    if (this.#byCode.has(peer.peer_code)) {
+    if (this.#behaviour === "strict" && this.#byCode.has(peer.peer_code)) {
       return refuse(from, `peer code '${peer.peer_code}' is taken`);
     }
-    const others = [...this.#byConnection.values()];
+    const others = this.#heard().flatMap(([, other]) =>
+      other.peer_code === peer.peer_code ? [] : [other]
+    );
+    this.#byCode.set(peer.peer_code, from);
     const joined = this.#toOthers(from, { type: "peer_joined", peer });
     this.#byConnection.set(from, peer);
-    this.#byCode.set(peer.peer_code, from);
     return [
       send(from, { type: "peers", peers: others }),
       ...joined,
@@ -66,9 +85,20 @@ export class Room<C> {
   }
 
   #toOthers(self: C, message: ServerMessage): Action<C>[] {
-    return [...this.#byConnection.keys()]
-      .filter((other) => other !== self)
-      .map((other) => send(other, message));
+    return this.#heard()
+      .filter(([other]) => other !== self)
+      .map(([other]) => send(other, message));
+  }
+
+  /** Who is registered and not replaced: the only ones who are sent anything. */
+  #heard(): [C, Peer][] {
+    return [...this.#byConnection].filter(([one, { peer_code }]) =>
+      this.#byCode.get(peer_code) === one
+    );
+  }
+
+  #refuse(from: C, reason: string): Action<C>[] {
+    return this.#behaviour === "strict" ? refuse(from, reason) : [errorTo(from, reason)];
   }
 }
 

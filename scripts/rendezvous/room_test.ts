@@ -114,3 +114,40 @@ Deno.test("an unreadable message is an error to a peer, and the end of a strange
     { kind: "close", to: "stranger", reason: "bad" },
   ]);
 });
+
+Deno.test("replace: a code that is registered again goes to the newcomer, without a word", () => {
+  const room = new Room<string>("replace");
+  room.receive("to bob", { type: "register", peer: peer("bob") });
+  room.receive("old", { type: "register", peer: peer("alice") });
+  assertEquals(room.receive("new", { type: "register", peer: peer("alice") }), [
+    { kind: "send", to: "new", message: { type: "peers", peers: [peer("bob")] } },
+    { kind: "send", to: "to bob", message: { type: "peer_joined", peer: peer("alice") } },
+    { kind: "tell", event: "registered", peerCode: "alice" },
+  ]);
+  const signal = (to: string) => ({ type: "signal", to, payload: 1 }) as const;
+  const toNew: Action<string> = {
+    kind: "send",
+    to: "new",
+    message: { type: "signal", from: "alice", payload: 1 },
+  };
+  assertEquals(room.receive("new", signal("alice")), [toNew]);
+  // The older connection may still talk, but what is meant for its code does not reach it.
+  assertEquals(room.receive("old", signal("alice")), [toNew]);
+  assertEquals(room.leave("old"), []);
+  assertEquals(room.receive("new", signal("alice")), [toNew]);
+});
+
+Deno.test("replace: an early message is an error that closes nothing", () => {
+  const room = new Room<string>("replace");
+  const error = (message: string) =>
+    [{
+      kind: "send",
+      to: "stranger",
+      message: { type: "error", message },
+    }] as Action<string>[];
+  assertEquals(
+    room.receive("stranger", { type: "ping" }),
+    error("the first message must be register"),
+  );
+  assertEquals(room.reject("stranger", "bad"), error("bad"));
+});

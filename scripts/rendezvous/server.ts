@@ -12,7 +12,7 @@ import {
   type ServerMessage,
 } from "./messages.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { type Action, Room } from "./room.ts";
+import { type Action, type Behaviour, Room } from "./room.ts";
 
 /** Options of {@linkcode startRendezvousServer}. */
 export interface RendezvousServerOptions {
@@ -20,6 +20,8 @@ export interface RendezvousServerOptions {
   readonly port?: number;
   /** Address to listen on. @default {"127.0.0.1"} */
   readonly host?: string;
+  /** Which version of the real server it is like. @default {"strict"} */
+  readonly behaviour?: Behaviour;
   /** A connection without a message for this long is closed, in ms. @default {300000} */
   readonly idleTimeoutMs?: number;
   /** Messages a second that one connection may send. @default {50} */
@@ -62,10 +64,15 @@ interface Connection {
   idleTimer: ReturnType<typeof setTimeout> | undefined;
   /** No message is obeyed any more once the server has closed its side. */
   closing: boolean;
+  /** Messages in a row that were over the limit. */
+  excess: number;
 }
 
 /** WebSocket close codes (RFC 6455, section 7.4.1). */
 const CLOSE = { GOING_AWAY: 1001, UNSUPPORTED: 1003, POLICY: 1008, TOO_BIG: 1009 } as const;
+
+/** Messages in a row over the limit that end a connection of the `replace` server. */
+const MAX_EXCESS = 3;
 
 /** How long clients have to answer the close when the server ends. */
 const CLOSE_GRACE_MS = 1000;
@@ -78,12 +85,15 @@ class Server implements RendezvousServer {
   readonly #maxConnections: number;
   readonly #maxBufferedBytes: number;
   readonly #onEvent: (event: RendezvousEvent) => void;
-  readonly #room = new Room<Connection>();
+  readonly #behaviour: Behaviour;
+  readonly #room: Room<Connection>;
   readonly #connections = new Set<Connection>();
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
   #closed = false;
 
   constructor(options: RendezvousServerOptions) {
+    this.#behaviour = options.behaviour ?? "strict";
+    this.#room = new Room(this.#behaviour);
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 300_000;
     this.#messagesPerSecond = options.messagesPerSecond ?? 50;
     this.#maxConnections = options.maxConnections ?? 256;
@@ -124,7 +134,8 @@ class Server implements RendezvousServer {
 
   #upgrade(request: Request): Response {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return new Response("this is a WebSocket server\n", { status: 426 });
+      const status = this.#behaviour === "strict" ? 426 : 200;
+      return new Response("this is a WebSocket server\n", { status });
     }
     if (this.#closed || this.#connections.size >= this.#maxConnections) {
       return new Response("no room for another connection\n", { status: 503 });
@@ -137,6 +148,7 @@ class Server implements RendezvousServer {
       gone: Promise.withResolvers<void>(),
       idleTimer: undefined,
       closing: false,
+      excess: 0,
     };
     this.#connections.add(connection);
     socket.onopen = () => this.#onOpen(connection);
@@ -158,12 +170,20 @@ class Server implements RendezvousServer {
     } else if (utf8.encode(data).length > MAX_MESSAGE_BYTES) {
       this.#end(connection, CLOSE.TOO_BIG, `message is over ${MAX_MESSAGE_BYTES} bytes`);
     } else if (!connection.rate.allows(performance.now())) {
-      const reason = `rate limit exceeded: ${this.#messagesPerSecond} messages a second`;
-      this.#send(connection, { type: "error", message: reason });
-      this.#end(connection, CLOSE.POLICY, reason);
+      this.#refuseExcess(connection);
     } else {
+      connection.excess = 0;
       this.#perform(this.#actionsOf(connection, data));
     }
+  }
+
+  #refuseExcess(connection: Connection): void {
+    const strict = this.#behaviour === "strict";
+    const message = strict
+      ? `rate limit exceeded: ${this.#messagesPerSecond} messages a second`
+      : "rate limited";
+    this.#send(connection, { type: "error", message });
+    if (strict || ++connection.excess >= MAX_EXCESS) this.#end(connection, CLOSE.POLICY, message);
   }
 
   #actionsOf(from: Connection, text: string): Action<Connection>[] {

@@ -256,6 +256,23 @@ Deno.test("a client that does not read is dropped before its unsent messages exc
   assertEquals(await dropped.promise, "does not read what it is sent");
 });
 
+Deno.test("replace: too many messages are an error, and the third in a row is the end", async () => {
+  await using server = startRendezvousServer({ behaviour: "replace", messagesPerSecond: 1 });
+  await using client = await Client.registered(server, "alice");
+  for (let i = 0; i < 3; i++) client.say({ type: "ping" });
+  const limited = { type: "error", message: "rate limited" };
+  const heard = [];
+  for (let i = 0; i < 4; i++) heard.push(await client.next());
+  assertEquals(heard, [limited, limited, limited, "closed 1008"]);
+});
+
+Deno.test("replace: a request that is no WebSocket upgrade is answered 200", async () => {
+  await using server = startRendezvousServer({ behaviour: "replace" });
+  const response = await fetch(server.url.replace("ws:", "http:"));
+  await response.body?.cancel();
+  assertEquals(response.status, 200);
+});
+
 /** The bytes of a WebSocket upgrade followed by one masked text frame (RFC 6455, section 5.2). */
 function upgradeAndRegister(code: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(JSON.stringify({ type: "register", ...described(code) }));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemReason } from "./system_error.ts";
 
 /** What every error of ours is: a stable `code` for programs, a `message` for the operator. */
 export abstract class DaemonError extends Error {
@@ -89,6 +90,7 @@ export class TransportError extends DaemonError {
 export type StorageErrorCode =
   | "ACCESS_DENIED"
   | "DISK_FULL"
+  | "FOLDER_CHANGED"
   | "FOLDER_INVALID"
   | "FOLDER_LOCKED"
   | "HASH_MISMATCH"
@@ -105,6 +107,7 @@ export type StorageErrorCode =
   | "QUEUE_FULL"
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"
+  | "SOURCE_TOO_LARGE"
   | "SOURCE_UNUSABLE"
   | "STORE_FULL"
   | "TRUST_INVALID";
@@ -129,7 +132,8 @@ export class PayloadError extends DaemonError {
   readonly code = "PAYLOAD_MISMATCH";
 }
 
-/** The message of anything thrown, for a log line. */
+/** The message of anything thrown, for a log line; what the system refused, in our words. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof DaemonError) return error.message;
+  return systemReason(error) ?? (error instanceof Error ? error.message : String(error));
 }

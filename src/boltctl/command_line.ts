@@ -5,6 +5,7 @@
  */
 import { escapeUnsafe } from "../base/text.ts";
 import { UsageError } from "../base/errors.ts";
+import { shownUrl } from "../base/shown_url.ts";
 import { sortWords } from "../cli/flags.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec, ValueKind } from "./command.ts";
 import {
@@ -128,7 +129,12 @@ function checkArguments({ name, argument }: CommandSpec, args: readonly string[]
 }
 
 const withArticle = (word: string) => `${/^[AEIOU]/.test(word) ? "an" : "a"} ${word}`;
-const shown = (text: string) => escapeUnsafe(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+
+/** A word as it may be shown: a URL without its query and user. */
+function shown(text: string): string {
+  const safe = text.includes("://") ? shownUrl(text) : text;
+  return escapeUnsafe(safe.length > 80 ? `${safe.slice(0, 80)}...` : safe);
+}
 
 function wrong(what: string, value: string, takes: string): UsageError {
   return new UsageError(`${what} takes ${takes}, not ${JSON.stringify(shown(value))}`);

@@ -64,8 +64,10 @@ export const TRANSFER_STATES = [
   "failed",
   "interrupted",
 ] as const satisfies readonly TransferState[];
-const TRANSFER_NOTE = "TRANSFER is an id or the beginning of one, as boltctl transfers shows it.";
-const PEER_NOTE = "PEER is an identity or the beginning of one, a peer code, or a device name.";
+const TRANSFER_NOTE =
+  "TRANSFER is an id or its first 4 digits or more, as boltctl transfers shows it.";
+const PEER_NOTE =
+  "PEER is an identity, a peer code, a device name, or the first 4 digits or more of an identity.";
 
 /**
  * The table.
@@ -75,9 +77,12 @@ export const TABLE = [
   {
     name: "status",
     summary: "Show the daemon at a glance",
-    details: ["Version, identity, folders, and how many sessions and transfers there are."],
-    flags: [],
-    examples: ["status", "status --json"],
+    details: [
+      "Version, identity, folders, and how many sessions and transfers there are. With --wait, " +
+      "for a daemon that is being started: it is waited for, up to a minute or --timeout.",
+    ],
+    flags: [{ name: "wait", summary: "Wait until the daemon serves" }],
+    examples: ["status", "status --json", "status --wait"],
     needsDaemon: true,
   },
   {
@@ -107,6 +112,7 @@ export const TABLE = [
       choice("signal", ["file", "rendezvous"], "How offer and answer travel (default: file)"),
       path("offer", "The offer file, with --signal file"),
       path("answer", "The answer file, with --signal file"),
+      choice("signal-owner", ["own", "any"], "Whose file of the peer is taken (default: any)"),
       text("rendezvous-url", "URL", "The rendezvous server, with --signal rendezvous"),
       text("room", "NAME", "Room, the same at both ends"),
       text("session", "NAME", "Session, the same at both ends"),
@@ -189,10 +195,17 @@ export const TABLE = [
   {
     name: "accept",
     summary: "Take an offered file",
-    details: [`${TRANSFER_NOTE} Without it, the only file that is offered.`],
+    details: [
+      `${TRANSFER_NOTE} Without it, the only file that is offered; with --wait-for-offer the ` +
+      "next one where none is, for up to a minute or --timeout.",
+    ],
     argument: argument("TRANSFER", 0, 1),
-    flags: [text("name", "NAME", "Save under this name"), waitFlag],
-    examples: ["accept", "accept 3f2a --name report.pdf --wait"],
+    flags: [
+      text("name", "NAME", "Save under this name"),
+      { name: "wait-for-offer", summary: "Wait for a file to be offered when none is" },
+      waitFlag,
+    ],
+    examples: ["accept", "accept 3f2a --name report.pdf --wait", "accept --wait-for-offer --wait"],
     needsDaemon: true,
   },
   {
@@ -282,7 +295,11 @@ export const TABLE = [
   {
     name: "shutdown",
     summary: "Stop the daemon",
-    details: ["Active transfers are cancelled cleanly first, unless --force is given."],
+    details: [
+      "Active transfers are cancelled first, and their peers are waited for until they have " +
+      "taken that or the daemon's --shutdown-timeout-secs is over, unless --force is given. " +
+      "With --wait, transfers that were left are told, and the command then ends with 1.",
+    ],
     flags: [
       { name: "force", summary: "Do not wait for transfers to be cancelled" },
       { name: "wait", summary: "Return when the daemon has gone" },

@@ -6,6 +6,7 @@
 import type { ApiEvent } from "../ipc/events.ts";
 import type { Session, Transfer } from "../ipc/schemas.ts";
 import { formatBytes, formatRate, percent } from "./output/units.ts";
+import { waitsFor } from "./output/waits_for.ts";
 import { peerLabel, shortId } from "./resolve.ts";
 
 /** What happened, for people; without its time. */
@@ -38,8 +39,10 @@ export function describeEvent(event: ApiEvent): string {
     case "transfer-progress":
       return `${shortId(event.transferId)}: ${percent(event.transferred, event.size)} %, ` +
         formatRate(event.bytesPerSecond);
+    case "transfer-hashing":
+      return `${shortId(event.transferId)}: hashing, ${percent(event.hashed, event.size)} %`;
     case "transfer-paused":
-      return `Paused: ${fileOf(event.transfer)}`;
+      return `Paused: ${fileOf(event.transfer)}${waiting(event.transfer)}`;
     case "transfer-resumed":
       return `Resumed: ${fileOf(event.transfer)}`;
     case "transfer-finished":
@@ -48,6 +51,14 @@ export function describeEvent(event: ApiEvent): string {
       return `Ended ${event.transfer.state}: ${fileOf(event.transfer)}${because(event.transfer)}`;
     case "daemon-stopping":
       return `The daemon is stopping (${event.reason})`;
+    case "daemon-stopped":
+      return event.graceful
+        ? "The daemon has stopped"
+        : `The daemon has stopped by force${
+          event.transfersLeft.length === 0
+            ? ""
+            : `; transfers left: ${event.transfersLeft.map(shortId).join(", ")}`
+        }`;
     case "gap":
       return "Events before this one are lost";
   }
@@ -67,5 +78,9 @@ const peerOf = ({ identity, deviceName }: Session): string =>
   identity === undefined
     ? "a peer"
     : peerLabel({ identity, ...(deviceName === undefined ? {} : { deviceName }) });
+const waiting = (transfer: Transfer): string => {
+  const what = waitsFor(transfer);
+  return what === undefined ? "" : `, waits for ${what}`;
+};
 const because = ({ failure }: Session | Transfer): string =>
   failure === undefined ? "" : `: ${failure.message}`;

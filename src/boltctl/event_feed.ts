@@ -4,8 +4,13 @@
  *
  * @module
  */
+import { abortable, Deadline } from "../base/deadline.ts";
 import type { DaemonClient } from "../ipc/client.ts";
 import type { ApiEvent } from "../ipc/events.ts";
+import type { Context } from "./context.ts";
+
+/** How long something is waited for without `--timeout`, in milliseconds. */
+const WAIT_MS = 60_000;
 
 /** Options of {@linkcode EventFeed.open}. */
 export interface EventFeedOptions {
@@ -74,5 +79,28 @@ export class EventFeed implements AsyncDisposable {
     this.#detach();
     this.#stop.abort();
     await this.#next.catch(() => {});
+  }
+}
+
+/**
+ * The first that `find` finds in an event: as long as `--timeout` says, a minute without it.
+ *
+ * @param what What is waited for, e.g. `an offer`.
+ * @throws {DeadlineError} When it does not come in time.
+ */
+export async function awaitEvent<T>(
+  { flags, signal }: Context,
+  feed: EventFeed,
+  what: string,
+  find: (event: ApiEvent) => Promise<T | undefined>,
+): Promise<T> {
+  using deadline = flags.has("timeout")
+    ? undefined
+    : new Deadline(WAIT_MS, { parent: signal, what });
+  for (;;) {
+    const event = await abortable(feed.peek(), deadline?.signal ?? signal);
+    await feed.take();
+    const found = await find(event);
+    if (found !== undefined) return found;
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DeadlineError, InterruptedError } from "../base/errors.ts";
+import { DeadlineError, InterruptedError, messageOf } from "../base/errors.ts";
 import { ApiError, type DaemonClient } from "../ipc/client.ts";
 import type { ApiEvent } from "../ipc/events.ts";
 import type { Transfer } from "../ipc/schemas.ts";
@@ -33,7 +33,10 @@ export async function followTransfers(
   const view = context.output.json ? NO_VIEW : progressView(context.terminal);
   const followed = new Followed(context.client(), transfers, view);
   try {
-    while (followed.underWay().length > 0) await followed.take(await feed.take(), context.signal);
+    while (followed.underWay().length > 0) {
+      await followed.take(await feed.take(), context.signal);
+      await context.terminal.flushed(context.signal);
+    }
   } catch (error) {
     view.finish();
     if (error instanceof InterruptedError) await cancelAll(context, followed.underWay());
@@ -81,6 +84,9 @@ class Followed {
       const known = this.#transfers.get(event.transferId);
       if (known === undefined) return;
       this.#update({ ...known, state: "active", transferred: event.transferred }, event);
+    } else if (event.type === "transfer-hashing") {
+      const known = this.#transfers.get(event.transferId);
+      if (known !== undefined) this.#update({ ...known, state: "queued", hashed: event.hashed });
     } else if (event.type === "gap") {
       for (const { transferId } of this.underWay()) {
         this.#update(await this.#client.getTransfer(transferId, signal));
@@ -115,7 +121,7 @@ async function cancelOne(
   } catch (error) {
     // It may have ended at this very moment.
     if (error instanceof ApiError && error.code === "INVALID_STATE") return "had ended already";
-    return `could not be cancelled: ${error instanceof Error ? error.message : String(error)}`;
+    return `could not be cancelled: ${messageOf(error)}`;
   }
 }
 

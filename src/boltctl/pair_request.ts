@@ -9,7 +9,8 @@ import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import type { PairRequest } from "../ipc/schemas.ts";
 import type { FlagValues } from "./flag_values.ts";
 
-const FILE_FLAGS = ["offer", "answer"] as const;
+const PATH_FLAGS = ["offer", "answer"] as const;
+const FILE_FLAGS = [...PATH_FLAGS, "signal-owner"] as const;
 const RENDEZVOUS_FLAGS = [
   "rendezvous-url",
   "room",
@@ -52,8 +53,13 @@ export function readPairRequest(
   };
   if ((flags.choice("signal", ["file", "rendezvous"]) ?? "file") === "file") {
     refuse(flags, RENDEZVOUS_FLAGS, "needs --signal rendezvous");
-    const [offer, answer] = FILE_FLAGS.map((name) => absolutePath(required(flags, name, "PATH")));
-    return { role, signal: "file", offer: offer ?? "", answer: answer ?? "", ...common };
+    const [offer, answer] = PATH_FLAGS.map((name) => absolutePath(required(flags, name, "PATH")));
+    const owner = flags.choice("signal-owner", ["own", "any"]);
+    return {
+      ...{ role, signal: "file", offer: offer ?? "", answer: answer ?? "" },
+      ...(owner === undefined ? {} : { signalOwner: owner }),
+      ...common,
+    };
   }
   refuse(flags, FILE_FLAGS, "needs --signal file");
   const peerId = flags.has("peer-id") ? peerCode(flags, "peer-id") : undefined;

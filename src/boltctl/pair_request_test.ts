@@ -32,6 +32,13 @@ Deno.test("flags become a request that the daemon's own schema takes", () => {
         phaseTimeoutSecs: 7,
       },
     ],
+    ["--role answerer --offer o --answer a --signal-owner own", {
+      role: "answerer",
+      signal: "file",
+      offer: "/cwd/o",
+      answer: "/cwd/a",
+      signalOwner: "own",
+    }],
     [`--role offerer ${MEET} --to b-o-b --peer-id me --web`, {
       role: "offerer",
       to: "bob",
@@ -70,6 +77,7 @@ Deno.test("what has no meaning, is missing, or can't be right is refused by its 
     ["--role offerer --offer o --answer a --to bob", "--to needs --signal rendezvous"],
     [`--role offerer ${MEET}`, "--to CODE is missing"],
     [`--role offerer ${MEET} --to bob --offer o`, "--offer needs --signal file"],
+    [`--role offerer ${MEET} --to bob --signal-owner own`, "--signal-owner needs --signal file"],
     [`--role offerer ${MEET} --to bob --expect-peer a`, "--expect-peer is the answerer's"],
     [`--role answerer ${MEET} --to bob`, "--to is the offerer's"],
     [`--role offerer ${MEET} --to b_b`, "--to takes a peer code"],

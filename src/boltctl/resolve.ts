@@ -11,6 +11,8 @@ import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */
 const SHORT = 8;
+/** Fewest characters that stand for an id: fewer fit by chance. */
+export const FEWEST = 4;
 /** Most entries that a message lists. */
 const MOST_LISTED = 5;
 /** Transfers in a page when all are searched. */
@@ -28,22 +30,29 @@ export function peerLabel(peer: Pick<Peer, "identity" | "deviceName">): string {
 }
 
 /**
- * The peer that `wanted` names: an identity or the beginning of one, a peer code, or a device name.
+ * The peer that `wanted` names: an identity, a peer code, a device name, or the first 4 digits or
+ * more of an identity, in this order.
  *
- * A name that a peer chose never wins over an identity or a code, and one that two peers have names
- * neither.
+ * What two peers are called names neither. A name wins over the beginning of another's identity, but
+ * not where it is as long as tables show one: nobody is called that by chance.
  *
  * @throws {CommandError} PEER_NOT_FOUND
- * @throws {UsageError} When more than one is meant.
+ * @throws {UsageError} When more than one is meant, or too few digits are given.
  */
 export function matchPeer(wanted: string, peers: readonly Peer[]): Peer {
+  const whole = peers.find((peer) => peer.identity === wanted.toLowerCase());
+  if (whole !== undefined) return whole;
   const code = normalizePeerCode(wanted);
-  const ways: readonly ((peer: Peer) => boolean)[] = [
-    (peer) => isPrefix(wanted, peer.identity),
-    (peer) => code !== undefined && peer.peerCode === code,
-    (peer) => peer.deviceName === wanted,
-  ];
-  const found = peers.filter((peer) => ways.some((matches) => matches(peer)));
+  const called = peers.filter((peer) =>
+    (code !== undefined && peer.peerCode === code) || peer.deviceName === wanted
+  );
+  const begun = peers.filter((peer) => isPrefix(wanted, peer.identity));
+  const isName = called.length > 0;
+  const found = isName && wanted.length < SHORT ? called : [...new Set([...called, ...begun])];
+  if (found.length > 1) {
+    const labels = listed(found.map(peerLabel));
+    throw new UsageError(`${wanted} may be any of ${labels}: give more of the identity`);
+  }
   const [only] = found;
   if (only === undefined) {
     throw new CommandError(
@@ -51,11 +60,7 @@ export function matchPeer(wanted: string, peers: readonly Peer[]): Peer {
       `No peer is known as ${wanted}; boltctl peers lists them`,
     );
   }
-  if (found.length > 1) {
-    throw new UsageError(
-      `${wanted} may be any of ${listed(found.map(peerLabel))}: give more of the identity`,
-    );
-  }
+  if (!isName) requireEnough(wanted);
   return only;
 }
 
@@ -99,17 +104,18 @@ export async function resolveReceiver(
 }
 
 /**
- * The transfer whose id is, or begins with, `wanted`.
+ * The transfer whose id is, or begins with, `wanted`: at least 4 digits.
  *
  * @throws {CommandError} TRANSFER_NOT_FOUND
- * @throws {UsageError} When more than one begins so.
+ * @throws {UsageError} When more than one begins so, or too few digits are given.
  */
 export async function resolveTransfer(
   client: DaemonClient,
   wanted: string,
   signal: AbortSignal,
 ): Promise<Transfer> {
-  if (/^[0-9a-f]{32}$/.test(wanted)) return await client.getTransfer(wanted, signal);
+  if (/^[0-9a-f]{32}$/i.test(wanted)) return await client.getTransfer(wanted.toLowerCase(), signal);
+  if (isHex(wanted)) requireEnough(wanted);
   const found: Transfer[] = [];
   for await (const transfer of allTransfers(client, {}, signal)) {
     if (isPrefix(wanted, transfer.transferId)) found.push(transfer);
@@ -140,20 +146,31 @@ export async function resolveOffer(
   signal: AbortSignal,
 ): Promise<Transfer> {
   if (wanted !== undefined) return await resolveTransfer(client, wanted, signal);
+  const only = await onlyOffer(client, signal);
+  if (only !== undefined) return only;
+  throw new CommandError(
+    "TRANSFER_NOT_FOUND",
+    "No file is offered; boltctl accept --wait-for-offer waits for one",
+  );
+}
+
+/**
+ * The only file that is offered to us; undefined when there is none.
+ *
+ * @throws {UsageError} When there are more.
+ */
+export async function onlyOffer(
+  client: DaemonClient,
+  signal: AbortSignal,
+): Promise<Transfer | undefined> {
   const query = { direction: "incoming", state: "offered" } as const;
   const offers = await Array.fromAsync(allTransfers(client, query, signal));
   const waiting = offers.filter(({ direction, state }) =>
     direction === query.direction && state === query.state
   );
-  const [only] = waiting;
-  if (only === undefined) {
-    throw new CommandError("TRANSFER_NOT_FOUND", "No file is offered; boltctl transfers lists all");
-  }
-  if (waiting.length > 1) {
-    const ids = waiting.map(({ transferId, name }) => `${shortId(transferId)} (${name})`);
-    throw new UsageError(`${waiting.length} files are offered: name one, of ${listed(ids)}`);
-  }
-  return only;
+  if (waiting.length <= 1) return waiting[0];
+  const ids = waiting.map(({ transferId, name }) => `${shortId(transferId)} (${name})`);
+  throw new UsageError(`${waiting.length} files are offered: name one, of ${listed(ids)}`);
 }
 
 /** Every transfer that the daemon tells of, newest first. */
@@ -174,8 +191,16 @@ export async function* allTransfers(
   }
 }
 
+const isHex = (text: string): boolean => /^[0-9a-f]+$/i.test(text);
 const isPrefix = (wanted: string, id: string): boolean =>
-  /^[0-9a-f]+$/i.test(wanted) && id.startsWith(wanted.toLowerCase());
+  isHex(wanted) && id.startsWith(wanted.toLowerCase());
+
+function requireEnough(wanted: string): void {
+  if (wanted.length >= FEWEST) return;
+  throw new UsageError(
+    `${wanted} is too short to stand for an id: give at least ${FEWEST} of its digits`,
+  );
+}
 
 const listed = (names: readonly string[]): string =>
   names.length <= MOST_LISTED

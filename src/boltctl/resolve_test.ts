@@ -26,21 +26,45 @@ Deno.test("a name that fits nobody, or a part of a name, is no peer", () => {
   }
 });
 
+Deno.test("fewer than four digits stand for no identity, whoever it would be", () => {
+  for (const wanted of ["3", "77", "77a"]) {
+    const error = assertThrows(
+      () => matchPeer(wanted, [BOB, peer("77aa")]),
+      UsageError,
+      "give at least 4",
+    );
+    assertEquals(error.message.startsWith(wanted), true);
+  }
+});
+
 Deno.test("what fits more than one peer is refused, whichever way it fits", () => {
   assertThrows(
-    () => matchPeer("3f", [BOB, BEA]),
+    () => matchPeer("3f2a", [BOB, peer("3f2ab")]),
     UsageError,
-    "laptop (3f2a0000), phone (3f2b0000)",
+    "laptop (3f2a0000), 3f2ab000",
   );
   assertThrows(() =>
     matchPeer("phone", [BEA, { ...BOB, deviceName: BEA.deviceName ?? peerText("") }])
   );
 });
 
-Deno.test("a peer that takes another's code or identity as its name can't be meant in its place", () => {
-  for (const stolen of ["bob", "3f2a"]) {
-    const eve = peer("77", { deviceName: peerText(stolen) });
-    assertThrows(() => matchPeer(stolen, [BOB, eve]), UsageError, "give more of the identity");
+Deno.test("a name or code wins over the beginning of another's identity", () => {
+  const dead = peer("dead", { deviceName: peerText("mallow") });
+  const named = peer("01", { deviceName: peerText("dead") });
+  const coded = peer("02", { peerCode: "bee" });
+  assertEquals(matchPeer("dead", [dead, named]), named);
+  assertEquals(matchPeer("bee", [peer("bee1"), coded]), coded);
+  assertEquals(matchPeer("mallow", [dead, named]), dead);
+});
+
+Deno.test("a peer that is called as tables show another's identity can't be meant in its place", () => {
+  for (const parts of [{ deviceName: peerText("3f2a0000") }, { peerCode: "3f2a0000" }]) {
+    const eve = peer("77", parts);
+    assertThrows(() => matchPeer("3f2a0000", [BOB, eve]), UsageError, "give more of the identity");
     assertEquals(matchPeer(BOB.identity, [BOB, eve]), BOB);
   }
+  const whole = peer("77", { deviceName: peerText(BOB.identity) });
+  assertEquals(matchPeer(BOB.identity, [whole, BOB]), BOB);
+  const coded = peer("77", { deviceName: peerText("bob") });
+  assertThrows(() => matchPeer("bob", [BOB, coded]), UsageError, "give more of the identity");
 });

@@ -26,8 +26,18 @@ export interface RunOptions {
   readonly interruption: AbortSignal;
 }
 
-/** Runs a command line. Never throws. */
+/** How long the last words of a command that has failed may take, in milliseconds. */
+const LAST_WORDS_MS = 1000;
+
+/** Runs a command line. Never throws. All that was written is out, unless nobody reads it. */
 export async function runBoltctl(words: readonly string[], options: RunOptions): Promise<ExitCode> {
+  const code = await runReported(words, options);
+  using deadline = new Deadline(LAST_WORDS_MS, { what: "the output to be read" });
+  await options.terminal.flushed(deadline.signal).catch(() => {}); // told, or there is nobody to tell
+  return code;
+}
+
+async function runReported(words: readonly string[], options: RunOptions): Promise<ExitCode> {
   try {
     return await runLine(readCommandLine(words), options);
   } catch (error) {
@@ -62,7 +72,12 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
       },
       absolutePath: (path) => resolve(path),
     };
-    await run(context);
+    try {
+      await run(context);
+    } finally {
+      // Whatever is read late is read whole, also a report that ends in a failure.
+      await terminal.flushed(signal);
+    }
     return EXIT.done;
   } catch (error) {
     const isOurs = error instanceof DeadlineError && error === deadline?.signal.reason;

@@ -4,19 +4,30 @@
  * @module
  */
 import { abortable } from "../base/deadline.ts";
-import { EXIT } from "./exit_codes.ts";
+import { OutputStream } from "./output_stream.ts";
 
 /** Longest line that is read, in characters. */
 const MAX_LINE = 1024;
 /** Columns of a terminal that does not tell. */
 const DEFAULT_COLUMNS = 80;
 
+/** How long stderr waits for a stdout that nobody reads, in milliseconds. */
+const ORDER_MS = 500;
+
 /** Where a command's text goes and comes from. */
 export interface Terminal {
-  /** Writes to stdout, all of it. */
+  /** Writes to stdout, without waiting for its reader: {@linkcode Terminal.flushed} does. */
   write(text: string): void;
-  /** Writes to stderr, all of it. */
+  /** Writes to stderr, in the same way. */
   writeError(text: string): void;
+  /**
+   * Resolves when all of stdout and stderr is written. A command that writes on and on waits for it,
+   * so that no more waits in memory than one event makes.
+   *
+   * @throws {CommandError} OUTPUT_FAILED when not all of stdout could be written; or the signal's
+   * reason.
+   */
+  flushed(signal: AbortSignal): Promise<void>;
   /** Whether stdout is a terminal: then lines may be redrawn. */
   readonly isTerminal: boolean;
   /** Whether a question can be asked: stdin and stdout are terminals. */
@@ -37,7 +48,8 @@ export class ProcessTerminal implements Terminal {
   readonly canAsk: boolean = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   /** Whether colour is wanted. */
   readonly wantsColor: boolean;
-  readonly #encoder = new TextEncoder();
+  readonly #stdout = new OutputStream(Deno.stdout, "stdout");
+  readonly #stderr = new OutputStream(Deno.stderr, "stderr");
   readonly #decoder = new TextDecoder();
   #typed = "";
 
@@ -52,12 +64,20 @@ export class ProcessTerminal implements Terminal {
 
   /** Writes to stdout. */
   write(text: string): void {
-    this.#writeAll(Deno.stdout, text);
+    this.#stdout.write(text);
   }
 
   /** Writes to stderr. */
   writeError(text: string): void {
-    this.#writeAll(Deno.stderr, text);
+    // Where both go to one terminal, the sentence comes below the result.
+    this.#stderr.write(text, this.#stdout.settled(ORDER_MS));
+  }
+
+  /** Resolves when all is written. */
+  async flushed(signal: AbortSignal): Promise<void> {
+    await this.#stdout.flushed(signal);
+    // A sentence that can't be told changes nothing of how the command ended.
+    await this.#stderr.flushed(signal).catch(() => signal.throwIfAborted());
   }
 
   /** Width in columns, now. */
@@ -86,17 +106,6 @@ export class ProcessTerminal implements Terminal {
       const read = await abortable(Deno.stdin.read(buffer), signal);
       if (read === null) return undefined;
       this.#typed += this.#decoder.decode(buffer.subarray(0, read), { stream: true });
-    }
-  }
-
-  #writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-    const bytes = this.#encoder.encode(text);
-    try {
-      for (let sent = 0; sent < bytes.length;) sent += to.writeSync(bytes.subarray(sent));
-    } catch (error) {
-      // `boltctl events | head`: the reader has what it wanted, and there is nobody left to tell.
-      if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT.failed);
-      throw error;
     }
   }
 }

@@ -59,6 +59,11 @@ export class MemoryTerminal implements Terminal {
     this.stderr += text;
   }
 
+  /** Nothing waits here. */
+  flushed(signal: AbortSignal): Promise<void> {
+    return abortable(Promise.resolve(), signal);
+  }
+
   /** Width in columns, now. */
   columns(): number {
     return this.#columns;

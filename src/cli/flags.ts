@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli";
 import { UsageError } from "../base/errors.ts";
+import { shownUrl } from "../base/shown_url.ts";
 
 /** Values by flag, without the dashes. */
 export type Given<Flag extends string> = { readonly [flag in Flag]?: string };
@@ -41,13 +42,18 @@ export function readFlags<Flag extends string>(
   const unknown = (word: string) => new UsageError(`Unknown argument: ${word}`);
   if (args.includes("--")) throw unknown("--");
   const { given, args: [stray] } = sortWords(args, { values: flags, unknown });
-  if (stray !== undefined) throw unknown(stray.split("=")[0] ?? "");
+  if (stray !== undefined) throw unknown(shownWord(stray));
   const found: { [flag in Flag]?: string } = {};
   for (const flag of flags) {
     const value = given.get(flag);
     if (value !== undefined) found[flag] = value;
   }
   return found;
+}
+
+/** A word that is no flag, without what it may hold of secrets: the query and the user of a URL. */
+export function shownWord(word: string): string {
+  return word.includes("://") ? shownUrl(word) : word.split("=")[0] ?? "";
 }
 
 /**

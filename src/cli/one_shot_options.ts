@@ -4,11 +4,17 @@
  *
  * @module
  */
-import { type CommonOptions, type OneShotOptions, ROLES } from "../app/one_shot/options.ts";
+import {
+  type CommonOptions,
+  type OneShotOptions,
+  ROLES,
+  SIGNAL_OWNERS,
+} from "../app/one_shot/options.ts";
 import { UsageError } from "../base/errors.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log/log.ts";
 import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
+import { shownUrl } from "../base/shown_url.ts";
 import { type Given, oneOf, readFlags, wholeNumber, wrongValue } from "./flags.ts";
 
 /** What a run without arguments prints. */
@@ -20,6 +26,7 @@ const FLAGS = [
   "signal",
   "offer",
   "answer",
+  "signal-owner",
   "rendezvous-url",
   "room",
   "session",
@@ -33,7 +40,7 @@ const FLAGS = [
 ] as const;
 type Flag = typeof FLAGS[number];
 
-const FILE_FLAGS: readonly Flag[] = ["offer", "answer"];
+const FILE_FLAGS: readonly Flag[] = ["offer", "answer", "signal-owner"];
 const RENDEZVOUS_FLAGS: readonly Flag[] = [
   "rendezvous-url",
   "room",
@@ -65,6 +72,7 @@ export function parseOneShotOptions(
   const signal = oneOf(given, "signal", ["file", "rendezvous"]) ?? "file";
   const offer = given.offer ?? "/tmp/bolt-spike/offer.json";
   const answer = given.answer ?? "/tmp/bolt-spike/answer.json";
+  const owner = oneOf(given, "signal-owner", SIGNAL_OWNERS) ?? "any";
   // Values are checked even where they have no effect: a typo is a typo.
   const url = webSocketUrl(given["rendezvous-url"] ?? "ws://127.0.0.1:3001");
   const room = name(given, "room");
@@ -83,10 +91,7 @@ export function parseOneShotOptions(
   const present = (flags: readonly Flag[]) =>
     flags.filter((flag) => given[flag] !== undefined).map((flag) => `--${flag}`);
   if (signal === "file") {
-    if (offer === answer && offer !== "-") {
-      throw new UsageError("--offer and --answer name the same file: they must differ");
-    }
-    return { ...common, signal, offer, answer, unused: present(RENDEZVOUS_FLAGS) };
+    return { ...common, signal, offer, answer, owner, unused: present(RENDEZVOUS_FLAGS) };
   }
   if (room === undefined) throw missing("--signal rendezvous requires --room NAME");
   if (session === undefined) throw missing("--signal rendezvous requires --session NAME");
@@ -111,7 +116,7 @@ function webSocketUrl(value: string): string {
     url.hostname !== "" && url.username === "" && url.password === "";
   if (!usable) {
     const takes = "a ws:// or wss:// URL without user name or fragment";
-    throw wrongValue("rendezvous-url", value, takes);
+    throw new UsageError(`--rendezvous-url takes ${takes}; what was given is ${shownUrl(value)}`);
   }
   return url.href;
 }

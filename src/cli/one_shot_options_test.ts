@@ -29,6 +29,7 @@ Deno.test("file mode has the contract's defaults", () => {
     phaseTimeoutSecs: 30,
     offer: "/tmp/bolt-spike/offer.json",
     answer: "/tmp/bolt-spike/answer.json",
+    owner: "any",
     logFormat: "text",
     logLevel: "info",
     unused: [],
@@ -101,6 +102,7 @@ Deno.test("Unknown flags MUST cause exit 1: they are refused by name", () => {
   refuses(["--bogus"], "Unknown argument: --bogus");
   refuses(["--role", "offerer", "--bogus=1"], "Unknown argument: --bogus");
   refuses(["--role", "offerer", "stray"], "Unknown argument: stray");
+  refuses(["--role", "offerer", "ws://u:p@h/?token"], "Unknown argument: ws://h/?...");
   refuses(["--help"], "Unknown argument: --help");
   refuses(["-h"], "Unknown argument: -h");
   refuses(["--"], "Unknown argument: --");
@@ -163,19 +165,22 @@ Deno.test("--phase-timeout-secs takes a positive whole number", () => {
 });
 
 Deno.test("--rendezvous-url takes a WebSocket URL", () => {
-  const takes = "--rendezvous-url takes a ws:// or wss:// URL without user name or fragment, not";
+  const takes =
+    "--rendezvous-url takes a ws:// or wss:// URL without user name or fragment; what " +
+    "was given is";
   for (
-    const bad of [
-      "http://h",
-      "https://h",
-      "h:3001",
-      "ws:",
-      "ws://",
-      "nonsense",
-      "ws://u:p@h",
-      "ws://h#f",
-    ]
-  ) refuses(["--role=offerer", `--rendezvous-url=${bad}`], `${takes} ${JSON.stringify(bad)}`);
+    const [bad, shown] of [
+      ["http://h", "http://h/"],
+      ["https://h", "https://h/"],
+      ["h:3001", "(no valid URL)"],
+      ["ws:", "(no valid URL)"],
+      ["ws://", "(no valid URL)"],
+      ["nonsense", "(no valid URL)"],
+      ["ws://u:p@h", "ws://h/"],
+      ["ws://h#f", "ws://h/"],
+      ["http://h/?token=secret", "http://h/?..."],
+    ] as const
+  ) refuses(["--role=offerer", `--rendezvous-url=${bad}`], `${takes} ${shown}`);
 });
 
 Deno.test("peer codes are taken as the server takes them: hyphens dropped, else refused", () => {
@@ -212,11 +217,23 @@ Deno.test("room and session are bounded and hold no control characters", () => {
   refuses(["--role=offerer", `--session=${long}`], `--session ${takes} "${"x".repeat(80)}..."`);
 });
 
-Deno.test("offer and answer must be two files", () => {
+Deno.test("one path for both files is parsed: the run refuses it, after its first line", () => {
+  const options = parse("--role=offerer", "--offer=/dev/null", "--answer=/dev/null");
+  assertEquals(options.signal === "file" && [options.offer, options.answer], [
+    "/dev/null",
+    "/dev/null",
+  ]);
+});
+
+Deno.test("--signal-owner is one of two, and of file mode", () => {
+  const { owner } = { owner: "", ...parse("--role=offerer", "--signal-owner=own") };
+  assertEquals(owner, "own");
   refuses(
-    ["--role=offerer", "--offer=/a", "--answer=/a"],
-    "--offer and --answer name the same file: they must differ",
+    ["--role=offerer", "--signal-owner=me"],
+    '--signal-owner takes one of own, any, not "me"',
   );
+  const { unused } = parse("--role=offerer", ...RENDEZVOUS, "--to=b", "--signal-owner=own");
+  assertEquals(unused, ["--signal-owner"]);
 });
 
 Deno.test("any arguments give options or a UsageError, nothing else", () => {

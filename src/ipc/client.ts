@@ -67,7 +67,7 @@ type ResponseOf<K extends OperationName> = (typeof ENDPOINTS)[K] extends { respo
 /**
  * The operations of a daemon at a socket. Every method throws {@linkcode ApiError} when the daemon
  * refuses, {@linkcode DaemonUnreachableError} when none is there, {@linkcode AnswerError} when
- * something else answers, and `DeadlineError` when it takes too long.
+ * something else answers, and `DeadlineError` when it takes too long or says nothing.
  */
 export class DaemonClient implements DaemonOperations {
   readonly #http: SocketHttp;
@@ -227,15 +227,17 @@ export class DaemonClient implements DaemonOperations {
    *
    * @throws {DaemonUnreachableError} At once when no daemon is there at first; after the
    * reconnection time when it is gone for good.
+   * @throws {DeadlineError} When what listens there says nothing at all.
    */
   async *events(options: EventsOptions = {}): AsyncGenerator<ApiEvent, never, void> {
     const { signal } = options;
     let { lastEventId } = options;
     let stream = await this.#openEvents(lastEventId, signal);
     while (true) {
-      // Where the stream begins: a loss before its first event is then told by a gap too.
+      // Where the stream begins: a loss before its first event is then told by a gap too. An id of
+      // ours is kept: the stream may begin with a gap, and be lost before that has come.
       const position = stream.headers["last-event-id"];
-      if (typeof position === "string") lastEventId = position;
+      if (typeof position === "string") lastEventId ??= position;
       options.onOpen?.();
       for await (const line of this.#http.lines(stream, this.#silenceMs, signal)) {
         const event = parseEvent(line);
@@ -268,6 +270,14 @@ export class DaemonClient implements DaemonOperations {
 
   /** One request and its whole answer; problems are thrown. */
   async #exchange(method: string, target: string, parts: CallParts): Promise<string> {
+    try {
+      return await this.#exchangeInTime(method, target, parts);
+    } catch (error) {
+      throw this.#orSilent(error, parts.signal);
+    }
+  }
+
+  async #exchangeInTime(method: string, target: string, parts: CallParts): Promise<string> {
     using deadline = new Deadline(this.#timeoutMs, {
       what: "the daemon's answer",
       ...(parts.signal === undefined ? {} : { parent: parts.signal }),
@@ -282,6 +292,13 @@ export class DaemonClient implements DaemonOperations {
     const text = await this.#http.text(response, deadline.signal);
     if ((response.statusCode ?? 0) < 300) return text;
     throw problemOf(response, text);
+  }
+
+  /** What a wait ended with; our own deadline as what it means: somebody listens, and is mute. */
+  #orSilent(error: unknown, signal: AbortSignal | undefined): unknown {
+    return error instanceof DeadlineError && signal?.aborted !== true
+      ? new DeadlineError(this.#http.silence(this.#timeoutMs), { cause: error })
+      : error;
   }
 
   /** No attempt was over when the time for it was: slow machine, short time. */
@@ -305,18 +322,24 @@ export class DaemonClient implements DaemonOperations {
       ...(signal === undefined ? {} : { parent: signal }),
     });
     const onLate = () => lifetime.abort(deadline.signal.reason);
+    if (deadline.signal.aborted) onLate();
     deadline.signal.addEventListener("abort", onLate);
     const headers = {
       accept: "application/x-ndjson",
       ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
     };
-    const response = await this.#http.open(
-      { method: "GET", target: OWN_ENDPOINTS.events.path, headers },
-      lifetime.signal,
-    );
-    deadline.signal.removeEventListener("abort", onLate);
-    if (response.statusCode === 200) return response;
-    throw problemOf(response, await this.#http.text(response, deadline.signal));
+    try {
+      const response = await this.#http.open(
+        { method: "GET", target: OWN_ENDPOINTS.events.path, headers },
+        lifetime.signal,
+      );
+      if (response.statusCode === 200) return response;
+      throw problemOf(response, await this.#http.text(response, lifetime.signal));
+    } catch (error) {
+      throw this.#orSilent(error, signal);
+    } finally {
+      deadline.signal.removeEventListener("abort", onLate);
+    }
   }
 
   async #reopenEvents(

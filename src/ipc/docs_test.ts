@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ApiEvent } from "./events.ts";
+import { WaitingFor } from "./schemas.ts";
 import { OPERATION_CODES, REQUEST_CODES } from "./problem.ts";
 import { entries } from "./router.ts";
 import { OFFER_ID, PEER_IDENTITY, ServedFake } from "./testing.ts";
@@ -80,4 +81,10 @@ Deno.test("docs/IPC.md lists every event and every error code with its status", 
     const row = document.split("\n").find((line) => line.startsWith(`| \`${code}\``)) ?? "";
     assertEquals(row.split("|")[2]?.trim(), String(status), code);
   }
+});
+
+Deno.test("docs/IPC.md says what each value of waitingFor means", () => {
+  const values: readonly string[] = JSON.parse(JSON.stringify(WaitingFor)).enum;
+  assertEquals(values.length, 8);
+  for (const value of values) assertStringIncludes(document, `| \`${value}\``);
 });

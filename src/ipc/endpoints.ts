@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { OperationCode } from "./problem.ts";
 import type { ObjectSchema, Schema } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
@@ -29,6 +30,8 @@ export interface Endpoint {
   readonly status: 200 | 202 | 204;
   /** Schema of the JSON answer; absent with 204. */
   readonly response?: Schema;
+  /** What the operation itself may be refused with, beside what any request may be. */
+  readonly codes?: readonly OperationCode[];
 }
 
 const transferAction = <const Path extends string>(path: Path, summary: string) => ({
@@ -37,6 +40,7 @@ const transferAction = <const Path extends string>(path: Path, summary: string) 
   summary,
   status: 200 as const,
   response: schemas.Transfer,
+  codes: ["TRANSFER_NOT_FOUND", "INVALID_STATE"] as const,
 });
 
 /** The endpoints that call an operation, by the operation's name. */
@@ -64,6 +68,7 @@ export const ENDPOINTS = {
     body: schemas.PairRequest,
     status: 202,
     response: schemas.Session,
+    codes: ["LIMIT_EXCEEDED", "STOPPING"],
   },
   listSessions: {
     method: "GET",
@@ -78,6 +83,7 @@ export const ENDPOINTS = {
     summary: "One session",
     status: 200,
     response: schemas.Session,
+    codes: ["SESSION_NOT_FOUND"],
   },
   closeSession: {
     method: "DELETE",
@@ -85,6 +91,7 @@ export const ENDPOINTS = {
     summary: "End a session, or the attempt at one",
     status: 200,
     response: schemas.Session,
+    codes: ["SESSION_NOT_FOUND"],
   },
   listPeers: {
     method: "GET",
@@ -99,6 +106,7 @@ export const ENDPOINTS = {
     summary: "One peer",
     status: 200,
     response: schemas.Peer,
+    codes: ["PEER_NOT_FOUND"],
   },
   trust: {
     method: "PUT",
@@ -107,12 +115,14 @@ export const ENDPOINTS = {
     body: schemas.TrustRequest,
     status: 200,
     response: schemas.Peer,
+    codes: ["PEER_NOT_FOUND", "KEY_MISMATCH", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
   },
   untrust: {
     method: "DELETE",
     path: "/v1/peers/{identity}/trust",
     summary: "Forget a pinned decision",
     status: 204,
+    codes: ["PEER_NOT_FOUND"],
   },
   setAutoAccept: {
     method: "PUT",
@@ -121,6 +131,7 @@ export const ENDPOINTS = {
     body: schemas.AutoAcceptRequest,
     status: 200,
     response: schemas.Peer,
+    codes: ["PEER_NOT_FOUND"],
   },
   listPairings: {
     method: "GET",
@@ -135,6 +146,7 @@ export const ENDPOINTS = {
     summary: "One pairing request",
     status: 200,
     response: schemas.Pairing,
+    codes: ["PAIRING_NOT_FOUND"],
   },
   decidePairing: {
     method: "POST",
@@ -143,6 +155,7 @@ export const ENDPOINTS = {
     body: schemas.PairingDecision,
     status: 200,
     response: schemas.Pairing,
+    codes: ["PAIRING_NOT_FOUND", "INVALID_STATE", "SAS_MISMATCH", "SAS_ATTEMPTS_EXHAUSTED"],
   },
   send: {
     method: "POST",
@@ -151,6 +164,7 @@ export const ENDPOINTS = {
     body: schemas.SendRequest,
     status: 202,
     response: schemas.TransferList,
+    codes: ["SESSION_NOT_FOUND", "PEER_NOT_CONNECTED", "FILE_UNREADABLE", "LIMIT_EXCEEDED"],
   },
   listTransfers: {
     method: "GET",
@@ -159,6 +173,7 @@ export const ENDPOINTS = {
     query: schemas.TransferQuery,
     status: 200,
     response: schemas.TransferPage,
+    codes: ["CURSOR_INVALID"],
   },
   getTransfer: {
     method: "GET",
@@ -166,11 +181,13 @@ export const ENDPOINTS = {
     summary: "One transfer's status",
     status: 200,
     response: schemas.Transfer,
+    codes: ["TRANSFER_NOT_FOUND"],
   },
   acceptTransfer: {
     ...transferAction("/v1/transfers/{transferId}/accept", "Accept an offered file"),
     body: schemas.AcceptRequest,
     bodyOptional: true,
+    codes: ["TRANSFER_NOT_FOUND", "INVALID_STATE", "NAME_REFUSED", "LIMIT_EXCEEDED"],
   },
   rejectTransfer: transferAction(
     "/v1/transfers/{transferId}/reject",

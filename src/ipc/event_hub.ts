@@ -9,6 +9,9 @@
 import { safeJson } from "../base/text.ts";
 import type { DaemonEvent, EventType } from "./events.ts";
 
+/** Characters of events that are kept for replay, unless said otherwise. */
+export const MAX_KEPT_CHARS = 1_048_576;
+
 /** Options of an {@linkcode EventHub}. */
 export interface EventHubOptions {
   /** Most events that are kept for replay. @default {1024} */
@@ -66,20 +69,20 @@ export class EventHub {
    */
   constructor(options: EventHubOptions = {}) {
     this.#capacity = options.capacity ?? 1024;
-    this.#maxChars = options.maxChars ?? 1_048_576;
+    this.#maxChars = options.maxChars ?? MAX_KEPT_CHARS;
     this.#now = options.now ?? (() => new Date());
     this.#epoch = options.epoch ?? Date.now().toString(36);
   }
 
   /**
-   * Keeps the event and wakes the readers; never waits for one. Progress of a transfer takes the
-   * place of its earlier progress, so that it can't push other events out of the ring.
+   * Keeps the event and wakes the readers; never waits for one. Progress of a transfer, or of its
+   * hash, takes the place of its earlier progress, so that it can't push other events out of the ring.
    *
    * @returns The event's id.
    */
   publish(event: DaemonEvent): string {
     const stored = this.#stamp(++this.#seq, event);
-    if (event.type === "transfer-progress") {
+    if (event.type === "transfer-progress" || event.type === "transfer-hashing") {
       this.#remove(this.#progress.get(event.transferId));
       this.#progress.delete(event.transferId);
       this.#progress.set(event.transferId, stored.seq);
@@ -102,9 +105,12 @@ export class EventHub {
     return epoch === this.#epoch && position <= this.#seq ? position : UNKNOWN;
   }
 
-  /** The id that names a position: what a reader sends to go on from there. */
-  idOf(cursor: Cursor): string | undefined {
-    return cursor === UNKNOWN ? undefined : this.#id(cursor);
+  /**
+   * The id of where a reading from `cursor` begins: what a reader sends to go on from there. Where it
+   * begins with a gap, that is the gap's.
+   */
+  idOf(cursor: Cursor): string {
+    return this.#id(this.hasLost(cursor) ? this.#lostThrough : cursor);
   }
 
   /** Whether events after `cursor` are gone. */

@@ -82,7 +82,8 @@ export class EventStreams {
   }
 
   /**
-   * Answers with the events after `lastEventId`; without one, with those from now on.
+   * Answers with the events after `lastEventId`; without one, with those from now on. A HEAD request
+   * is answered with the headers of that stream, and opens none.
    *
    * @throws {RequestError} TOO_MANY_STREAMS
    */
@@ -97,6 +98,11 @@ export class EventStreams {
       cursor: this.#hub.cursorOf(lastEventId),
       onDropped: this.#options.onDropped,
     });
+    if (response.req.method === "HEAD") {
+      stream.writeHead();
+      response.end();
+      return;
+    }
     this.#streams.add(stream);
     this.#heartbeat ??= setInterval(() => {
       for (const open of this.#streams) open.beat();
@@ -139,15 +145,7 @@ class EventStream {
   }
 
   start(): void {
-    const position = this.#hub.idOf(this.#cursor);
-    this.#response.writeHead(200, {
-      "content-type": this.#spelling.contentType,
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-      "connection": "close",
-      // Where the stream begins, for a reader that loses it before the first event.
-      ...(position === undefined ? {} : { "last-event-id": position }),
-    });
+    this.writeHead();
     this.#response.on("drain", () => {
       this.#full = false;
       this.#beatsWhileFull = 0;
@@ -156,6 +154,17 @@ class EventStream {
     this.#unsubscribe = this.#hub.subscribe(() => this.#wake());
     this.#write(this.#spelling.greeting);
     this.#pump();
+  }
+
+  writeHead(): void {
+    this.#response.writeHead(200, {
+      "content-type": this.#spelling.contentType,
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "connection": "close",
+      // Where the stream begins, for a reader that loses it before the first event.
+      "last-event-id": this.#hub.idOf(this.#cursor),
+    });
   }
 
   stop(): void {

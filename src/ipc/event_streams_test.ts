@@ -68,6 +68,20 @@ Deno.test("what was lost is an explicit gap event", async () => {
   }
 });
 
+Deno.test("a stream that begins with a gap tells in its header an id that goes on after the gap", async () => {
+  await using served = await ServedFake.start({ events: { epoch: "e", capacity: 1 } });
+  for (let i = 0; i < 3; i++) served.events.publish(STOPPING);
+  for (const id of ["e-1", "other-3", "junk"]) {
+    using client = await listen(served, `Last-Event-ID: ${id}\r\n`);
+    const head = await client.readUntil("retry: 1000\n\n");
+    assertMatch(head, /\r\nlast-event-id: e-2\r\n/i, id);
+  }
+  using resumed = await listen(served, "Last-Event-ID: e-2\r\n");
+  const text = await resumed.readUntil("daemon-stopping");
+  assert(!text.includes("event: gap"), "the gap is behind that id");
+  assertStringIncludes(text, "id: e-3\n");
+});
+
 Deno.test("heartbeats show that a stream is alive", async () => {
   await using served = await ServedFake.start({ limits: { heartbeatMs: 20 } });
   using client = await listen(served);

@@ -49,6 +49,11 @@ export const ApiEvent = Type.Union([
     peer: schemas.Peer,
   }),
   event("transfer-queued", "A file was queued for sending.", transfer),
+  event("transfer-hashing", "How far a file is read for its hash, before it is offered.", {
+    transferId,
+    hashed: Type.Integer({ description: "Bytes so far.", minimum: 0 }),
+    size: Type.Integer({ description: "Bytes in all.", minimum: 0 }),
+  }),
   event("transfer-offered", "A file was offered, by us or to us.", transfer),
   event("transfer-started", "The receiver has accepted; bytes flow.", transfer),
   event("transfer-progress", "How far a transfer is; a newer one supersedes it.", {
@@ -63,6 +68,15 @@ export const ApiEvent = Type.Union([
   event("transfer-failed", "It was rejected, cancelled, interrupted, or failed.", transfer),
   event("daemon-stopping", "The daemon begins its shutdown; the stream ends soon.", {
     reason: Type.Enum(["signal", "api", "failure"], { type: "string" }),
+  }),
+  event("daemon-stopped", "The shutdown is done: the last event of the stream.", {
+    graceful: Type.Boolean({
+      description: "Every transfer had ended, or was cancelled and its peer has taken that, and " +
+        "nobody forced the end. The daemon's exit code is then 0, else 1.",
+    }),
+    transfersLeft: Type.Array(transferId, {
+      description: "Transfers that have not ended: the next start tells them as interrupted.",
+    }),
   }),
   event("gap", "Events before this one are lost to this reader: list the state anew.", {}),
 ], { title: "Event", description: "What happened; `type` says which form it is." });

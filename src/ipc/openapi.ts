@@ -5,15 +5,27 @@
  */
 import { type Endpoint, ENDPOINTS, OWN_ENDPOINTS, parametersOf } from "./endpoints.ts";
 import { ApiEvent } from "./events.ts";
-import { Problem, Violation } from "./problem.ts";
+import {
+  Problem,
+  type ProblemCode,
+  statusOf,
+  titleOf as titleOfCode,
+  Violation,
+} from "./problem.ts";
 import type { Schema } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 
 /** A JSON object. */
 export type Json = { [name: string]: unknown };
 
+/** Queries are told parameter by parameter. */
+const QUERIES: ReadonlySet<unknown> = new Set(
+  Object.values<Endpoint>(ENDPOINTS).map(({ query }) => query),
+);
+
 const COMPONENTS: { readonly [name: string]: Schema } = Object.fromEntries(
   [...Object.values<unknown>(schemas).filter(isTitled), Problem, Violation, ApiEvent]
+    .filter((schema) => !QUERIES.has(schema))
     .map((schema) => [titleOf(schema) ?? "", schema]),
 );
 
@@ -38,12 +50,63 @@ function refer(value: unknown, top = false): unknown {
 
 const content = (type: string, schema: unknown) => ({ content: { [type]: { schema } } });
 
-const PROBLEMS = {
-  default: {
-    description: "A problem; `code` says which.",
-    ...content("application/problem+json", refer(Problem)),
-  },
-};
+/** What any request may be refused with before it reaches what it asks for. */
+const ANY_REQUEST: readonly ProblemCode[] = [
+  "BAD_REQUEST",
+  "ORIGIN_REFUSED",
+  "HOST_REFUSED",
+  "REQUEST_TIMEOUT",
+  "EXPECTATION_FAILED",
+  "HEADERS_TOO_LARGE",
+];
+/** And where a body is taken, or none. */
+const OF_BODIES: readonly ProblemCode[] = [
+  "MALFORMED_JSON",
+  "BODY_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+];
+/** What any operation may be refused with: it checks its path and query, and takes its time. */
+const ANY_OPERATION: readonly ProblemCode[] = [
+  "INVALID_PARAMETERS",
+  "INTERNAL",
+  "STOPPING",
+  "OPERATION_TIMEOUT",
+];
+
+const ANY_PROBLEM = content("application/problem+json", refer(Problem));
+
+/**
+ * The answers that are problems, one a status: which codes come with it, and what they mean. Later
+ * versions may add codes, so a reader is told to take others by their status.
+ */
+function problems(codes: readonly ProblemCode[]): Json {
+  const byStatus = Map.groupBy(new Set(codes), statusOf);
+  const described = [...byStatus].toSorted(([a], [b]) => a - b).map(([status, ofStatus]) => [
+    status,
+    {
+      description: ofStatus.map((code) => `\`${code}\`: ${titleOfCode(code)}.`).join(" "),
+      ...ANY_PROBLEM,
+      "x-codes": ofStatus,
+    },
+  ]);
+  return {
+    ...Object.fromEntries(described),
+    default: {
+      description: "A problem of a later version; `status` says its class.",
+      ...ANY_PROBLEM,
+    },
+  };
+}
+
+/** The codes of an operation's problems. */
+function codesOf(endpoint: Endpoint): ProblemCode[] {
+  return [
+    ...ANY_REQUEST,
+    ...(endpoint.body === undefined ? ["UNEXPECTED_BODY"] as const : OF_BODIES),
+    ...ANY_OPERATION,
+    ...(endpoint.codes ?? []),
+  ];
+}
 
 function operation(operationId: string, endpoint: Endpoint): Json {
   const parameters = [
@@ -77,7 +140,7 @@ function operation(operationId: string, endpoint: Endpoint): Json {
           ? {}
           : content("application/json", refer(endpoint.response))),
       },
-      ...PROBLEMS,
+      ...problems(codesOf(endpoint)),
     },
   };
 }
@@ -92,6 +155,10 @@ const OWN_ANSWERS: { readonly [name in keyof typeof OWN_ENDPOINTS]: Json } = {
   openapi: content("application/json", { type: "object" }),
   health: content("application/json", refer(schemas.Health)),
   metrics: content("text/plain", { type: "string" }),
+};
+
+const OWN_CODES: { readonly [name in keyof typeof OWN_ENDPOINTS]?: readonly ProblemCode[] } = {
+  events: ["NOT_ACCEPTABLE", "TOO_MANY_STREAMS"],
 };
 
 const OWN_PARAMETERS: { readonly [name in keyof typeof OWN_ENDPOINTS]?: Json[] } = {
@@ -124,7 +191,10 @@ export function openApiDocument(version: string): Json {
       operationId: name,
       summary,
       ...(parameters === undefined ? {} : { parameters }),
-      responses: { 200: { description: "Done.", ...OWN_ANSWERS[name] }, ...PROBLEMS },
+      responses: {
+        200: { description: "Done.", ...OWN_ANSWERS[name] },
+        ...problems([...ANY_REQUEST, "UNEXPECTED_BODY", ...(OWN_CODES[name] ?? [])]),
+      },
     });
   }
   return {
@@ -133,9 +203,14 @@ export function openApiDocument(version: string): Json {
       title: "bolt-daemon local API",
       version,
       description: "Served on a Unix socket only. Text that peers chose has its control, bidi " +
-        "and invisible characters spelled out as \\u{hex}.",
+        "and invisible characters spelled out as \\u{hex}. HEAD works where GET does. No " +
+        "credentials are asked for: whoever may open the socket may do everything.",
+      license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "http://localhost/", description: "The daemon's Unix socket." }],
+    // A name that `Host` may have; what is reached is the socket, whatever it is called.
+    servers: [{ url: "http://bolt-daemon", description: "The daemon's Unix socket." }],
+    // None is defined: the modes of the socket and its folder are what keeps others out.
+    security: [],
     paths,
     components: {
       schemas: Object.fromEntries(

@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { ENDPOINTS } from "./endpoints.ts";
 import { ApiEvent } from "./events.ts";
 import { openApiDocument } from "./openapi.ts";
+import { OPERATION_CODES, type ProblemCode, REQUEST_CODES, statusOf } from "./problem.ts";
 import { entries, match } from "./router.ts";
 import { ServedFake, type ServedFake as Served } from "./testing.ts";
 
@@ -85,5 +86,59 @@ Deno.test("a path with characters of patterns matches only itself", () => {
       found = match("GET", path);
     } catch { /* refused, as it should be */ }
     assertEquals(found, undefined, path);
+  }
+});
+
+/** The codes that a response of the document names. */
+function codesIn(responses: Json): { readonly [status: string]: readonly string[] } {
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      (response as { "x-codes"?: readonly string[] })["x-codes"] ?? [],
+    ]),
+  );
+}
+
+Deno.test("each operation names its problems by status, as problem details, with their codes", () => {
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, described] of Object.entries(methods)) {
+      const { responses } = described as { responses: Json };
+      const refusals = Object.entries(responses).filter(([status]) => /^[45]/.test(status));
+      assert(refusals.some(([status]) => status.startsWith("4")), `${method} ${path}`);
+      for (const [status, response] of refusals) {
+        const { content, description } = response as { content: Json; description: string };
+        assertEquals(content, {
+          "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
+        });
+        const codes = codesIn(responses)[status] ?? [];
+        assert(codes.length > 0 && codes.every((code) => description.includes(code)), status);
+        for (const code of codes) assertEquals(String(statusOf(code as ProblemCode)), status);
+      }
+    }
+  }
+  const all = Object.values(paths).flatMap((methods) => Object.values(methods))
+    .flatMap((described) => Object.values(codesIn((described as { responses: Json }).responses)))
+    .flat();
+  // No operation is refused for these: one has no resource, the other is no method of it.
+  const elsewhere = ["ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED", "POLICY_REFUSED"];
+  const every = [...Object.keys(OPERATION_CODES), ...Object.keys(REQUEST_CODES)];
+  assertEquals(
+    [...new Set(all)].toSorted(),
+    every.filter((code) => !elsewhere.includes(code)).toSorted(),
+  );
+});
+
+Deno.test("the document keeps the rules that Redocly's lint has: licence, servers, security, no idle part", () => {
+  assertEquals(document.info.license, { name: "MIT", identifier: "MIT" });
+  assertEquals(document.security, []);
+  for (const { url } of document.servers) {
+    assert(!url.endsWith("/"), "a path is put after it");
+    assert(!/localhost|example\.com/.test(url));
+  }
+  const used = new Set(refsIn(document).map((ref) => ref.replace("#/components/schemas/", "")));
+  const idle = Object.keys(document.components.schemas).filter((name) => !used.has(name));
+  assertEquals(idle, []);
+  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    assert(String((operation as Json)["summary"]).length > 0);
   }
 });

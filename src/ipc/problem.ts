@@ -58,6 +58,11 @@ export type ProblemCode = OperationCode | RequestCode;
 
 const CODES = { ...OPERATION_CODES, ...REQUEST_CODES };
 
+/** The kind of problem that a code stands for, always the same. */
+export function titleOf(code: ProblemCode): string {
+  return CODES[code][1];
+}
+
 /** The HTTP status that goes with a code. */
 export function statusOf(code: ProblemCode): number {
   return CODES[code][0];

@@ -63,7 +63,7 @@ export function entries(): [OperationName | OwnName, { method: Method; path: str
 }
 
 /**
- * The endpoint of a request.
+ * The endpoint of a request. HEAD is for what GET is for (RFC 9110, section 9.3.2).
  *
  * @param method As in the request line; case matters.
  * @param path The path alone, as it came: nothing is decoded, and no dot segment is resolved.
@@ -73,9 +73,11 @@ export function match(method: string, path: string): Match {
   for (const resource of RESOURCES) {
     const found = resource.pattern.exec(path);
     if (found === null) continue;
-    const name = resource.methods.get(method);
+    const asked = method === "HEAD" ? "GET" : method;
+    const name = resource.methods.get(asked);
     if (name === undefined) {
-      const allow = [...resource.methods.keys()].join(", ");
+      const allow = [...resource.methods.keys()]
+        .flatMap((one) => one === "GET" ? [one, "HEAD"] : [one]).join(", ");
       throw new RequestError(
         "METHOD_NOT_ALLOWED",
         `${resource.path} takes ${allow}`,
@@ -83,7 +85,7 @@ export function match(method: string, path: string): Match {
         { allow },
       );
     }
-    return { name, label: `${method} ${resource.path}`, parameters: { ...found.groups } };
+    return { name, label: `${asked} ${resource.path}`, parameters: { ...found.groups } };
   }
   throw new RequestError("ROUTE_NOT_FOUND", "No such path; /v1/openapi.json lists all");
 }

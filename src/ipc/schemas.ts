@@ -8,7 +8,7 @@
  * @module
  */
 import Type, { type TProperties } from "typebox";
-import { escapeUnsafe } from "../base/text.ts";
+import { escapeName } from "../base/text.ts";
 import type { Static } from "./schema.ts";
 
 /** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
@@ -25,10 +25,13 @@ export type PeerText = string & {
  */
 export declare const peerTextBrand: unique symbol;
 
-/** A peer's text made safe to show: `\u{202e}` for the character U+202E, and bounded in length. */
+/**
+ * A peer's text made safe to show: `\u{202e}` for the character U+202E, blanks that hide what stands
+ * behind them spelled out too, and bounded in length.
+ */
 export function peerText(raw: string): PeerText {
   const cut = raw.length > MAX_PEER_TEXT ? raw.slice(0, MAX_PEER_TEXT) + "…" : raw;
-  return escapeUnsafe(cut) as PeerText;
+  return escapeName(cut) as PeerText;
 }
 
 /** What an application sends: exactly these members; an unknown one is refused, not ignored. */
@@ -64,7 +67,7 @@ const opaqueId = (description: string) =>
 const sessionId = opaqueId("A session of this run of the daemon.");
 const pairingId = opaqueId("A pairing request of this run of the daemon.");
 const transferId = Type.String({
-  description: "A transfer, 32 lower-case hex digits, as on the wire.",
+  description: "A transfer of this daemon, 32 lower-case hex digits.",
   pattern: "^[0-9a-f]{32}$",
 });
 const peerCode = Type.String({
@@ -108,9 +111,9 @@ export const Status = answer("Status", "The daemon at a glance.", {
   }),
   pendingPairings: count("Pairing requests that wait for a decision."),
   transfers: Type.Object({
-    active: count("Transfers under way."),
-    waiting: count("Transfers queued or waiting for a decision."),
-    limit: count("How many may be under way at once."),
+    active: count("Transfers that flow."),
+    waiting: count("All others that have not ended; each says what it is `waitingFor`."),
+    limit: count("How many may flow at once."),
   }),
 });
 /** The daemon at a glance. */
@@ -128,14 +131,18 @@ const sessionOptions = {
 };
 const throughFiles = {
   signal: Type.Literal("file"),
-  offer: localPath("Absolute path of the offer file."),
-  answer: localPath("Absolute path of the answer file."),
+  offer: localPath("The absolute path of the offer file."),
+  answer: localPath("The absolute path of the answer file; another than the offer's."),
+  signalOwner: Type.Optional(choice(
+    ["own", "any"],
+    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. Default: any.",
+  )),
   ...sessionOptions,
 };
 const throughRendezvous = {
   signal: Type.Literal("rendezvous"),
   rendezvousUrl: Type.String({
-    description: "The rendezvous server; no other is contacted.",
+    description: "The ws:// or wss:// URL of the rendezvous server; no other is contacted.",
     pattern: "^wss?://[^\\s]+$",
     maxLength: 2048,
   }),
@@ -319,13 +326,14 @@ export const PairingDecision = strict(
 export type PairingDecision = Static<typeof PairingDecision>;
 
 const whatToSend = {
-  paths: Type.Array(localPath("Absolute path of a file."), {
+  paths: Type.Array(localPath("The absolute path of a file."), {
     description: "The files, one transfer each.",
     minItems: 1,
     maxItems: 100,
   }),
   priority: Type.Optional(Type.Integer({
-    description: "Higher goes first; equal ones in the order asked. Default: 0.",
+    description:
+      "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. Default: 0.",
     minimum: -100,
     maximum: 100,
   })),
@@ -359,10 +367,35 @@ export const TransferState = choice(
     "failed",
     "interrupted",
   ],
-  "How far it is; the last five are final. `offered`: the receiver's decision is awaited.",
+  "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
+    "`paused`: it was accepted and does not flow, see `waitingFor`.",
 );
 /** States of a transfer. */
 export type TransferState = Static<typeof TransferState>;
+
+/**
+ * What a transfer that has not ended waits for.
+ * @internal
+ */
+export const WaitingFor = choice(
+  [
+    "session",
+    "hash",
+    "peer-decision",
+    "decision",
+    "slot",
+    "resume",
+    "peer-resume",
+    "confirmation",
+  ],
+  "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
+    "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
+    "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
+    "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
+    "the peer, to end a pause. `confirmation`: all was sent, the peer's last word is to come.",
+);
+/** What a transfer that has not ended waits for. */
+export type WaitingFor = Static<typeof WaitingFor>;
 
 const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
 
@@ -372,8 +405,16 @@ const direction = choice(["outgoing", "incoming"], "Seen from this daemon.");
  */
 export const Transfer = answer("Transfer", "One file on its way, or that was.", {
   transferId,
+  protocolTransferId: Type.Optional(Type.String({
+    description:
+      "Its id in the protocol, the same at both ends, as in the peer's log. Incoming: the " +
+      "same as `transferId`. Outgoing: absent before the file is offered, and a new one when it is " +
+      "offered again because the peer's own offer went first.",
+    pattern: "^[0-9a-f]{32}$",
+  })),
   direction,
   state: TransferState,
+  waitingFor: Type.Optional(WaitingFor),
   identity,
   sessionId: Type.Optional(sessionId),
   name: peerChosen("The file's name."),
@@ -383,6 +424,9 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   )),
   size: count("The file's size, in bytes."),
   transferred: count("Bytes sent or received so far."),
+  hashed: Type.Optional(count(
+    "Outgoing and queued: bytes of the file read so far for its hash, which the offer carries.",
+  )),
   priority: Type.Integer({ description: "Higher goes first." }),
   fileHash: Type.Optional(Type.String({
     description: "SHA-256 of the file, 64 hex digits.",
@@ -440,7 +484,8 @@ export type TransferQuery = Static<typeof TransferQuery>;
  */
 export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
   name: Type.Optional(Type.String({
-    description: "Save under this name instead of the offered one; no separators.",
+    description:
+      "The name to save it under instead of the offered one: no separators, no control characters.",
     pattern: "^(?!\\.{1,2}$)[^/\\\\\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]+$",
     maxLength: 255,
   })),

@@ -22,7 +22,14 @@ import type { Counter, MetricsRegistry } from "./metrics.ts";
 import { type ApiLimits, DEFAULT_LIMITS } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { DaemonOperations } from "./operations.ts";
-import { OperationError, problem, type ProblemCode, RequestError, statusOf } from "./problem.ts";
+import {
+  IpcError,
+  OperationError,
+  problem,
+  type ProblemCode,
+  RequestError,
+  statusOf,
+} from "./problem.ts";
 import { checkRequest, ClientGoneError, hasBody, readJson } from "./requests.ts";
 import { entries, type Match, match } from "./router.ts";
 import { claimSocket, type SocketClaim } from "./socket.ts";
@@ -142,10 +149,18 @@ export class LocalApi implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#server.once("error", reject);
     this.#server.listen(this.socketPath, resolve);
-    await promise;
+    try {
+      await promise;
+    } catch (cause) {
+      throw new IpcError(
+        "SOCKET_PATH",
+        `Can't listen at ${this.socketPath}: ${messageOf(cause)}; choose another socket path`,
+        { cause },
+      );
+    }
     this.#server.off("error", reject);
     this.#server.on("error", (error) => {
-      this.#options.log.error("local API failed", { error: error.message });
+      this.#options.log.error("local API failed", { error: messageOf(error) });
     });
     await this.#claim.makePrivate();
     this.#options.log.info("local API listening", { socket: this.socketPath });

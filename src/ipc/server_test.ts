@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { ApiError, DaemonClient } from "./client.ts";
 import { OperationError } from "./problem.ts";
+import { entries } from "./router.ts";
 import { HOSTILE_NAME, OFFER_ID, PEER_IDENTITY, RawClient, SAS, ServedFake } from "./testing.ts";
 
 const HEAD = "Host: localhost\r\n";
@@ -52,6 +53,36 @@ Deno.test("the client's operations reach the daemon with checked parameters and 
   assert(served.daemon.calls.includes('acceptTransfer({"name":"mine.bin"})'));
   assert(served.daemon.calls.includes('listTransfers({"limit":2})'));
   assert(served.daemon.calls.includes("shutdown({})"));
+});
+
+Deno.test("HEAD works where GET does: the same status and headers, no body, no stream", async () => {
+  await using served = await ServedFake.start();
+  const headOf = (answer: string) =>
+    answer.slice(0, answer.indexOf("\r\n\r\n")).split("\r\n")
+      .filter((line) => !/^(date|transfer-encoding|connection):/i.test(line)).toSorted();
+  const paths = entries().filter(([, { method }]) => method === "GET").map(([, { path }]) =>
+    path.replace("{identity}", PEER_IDENTITY).replace("{transferId}", OFFER_ID)
+      .replace("{sessionId}", "s1").replace("{pairingId}", "p1")
+  );
+  for (const path of [...paths, "/v1/sessions/none", "/v1/status?x=1"]) {
+    const head = await raw(
+      served,
+      `HEAD ${path} HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`,
+    );
+    assert(head.text.endsWith("\r\n\r\n"), `${path}: ${head.text}`);
+    using client = await RawClient.connect(served.socketPath);
+    await client.write(`GET ${path} HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`);
+    // The length of what is measured anew each time differs.
+    const stable = (line: string) => path === "/metrics" && /^content-length:/i.test(line);
+    assertEquals(
+      headOf(head.text).filter((line) => !stable(line)),
+      headOf(await client.readUntil("\r\n\r\n")).filter((line) => !stable(line)),
+      path,
+    );
+  }
+  const posted = await raw(served, `HEAD /v1/pair HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`);
+  assertEquals(posted.status, 405);
+  assertStringIncludes(await new DaemonClient(served.socketPath).metrics(), "event_streams 0\n");
 });
 
 Deno.test("peer codes lose their hyphens, a SAS becomes upper case, a replaced key needs the SAS", async () => {
@@ -138,7 +169,7 @@ Deno.test("unknown paths, path tricks and wrong methods have their own answers",
     `PATCH /v1/transfers HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`,
   );
   assertEquals([wrong.status, codeOf(wrong)], [405, "METHOD_NOT_ALLOWED"]);
-  assertMatch(wrong.text, /\r\nallow: POST, GET\r\n/i);
+  assertMatch(wrong.text, /\r\nallow: POST, GET, HEAD\r\n/i);
   for (const target of ["http://localhost/v1/status", "*", "localhost:80"]) {
     const method = target === "localhost:80" ? "GET" : "OPTIONS";
     assertEquals(

@@ -5,6 +5,7 @@
  * @module
  */
 import { basename, dirname } from "node:path";
+import { DaemonError, messageOf } from "../base/errors.ts";
 import { IpcError } from "./problem.ts";
 
 /** Longest path of a Unix socket, in bytes: `sun_path` less its NUL, of macOS (Linux has 107). */
@@ -38,9 +39,12 @@ export interface SocketClaim extends AsyncDisposable {
  */
 export async function claimSocket(path: string, options: ClaimOptions): Promise<SocketClaim> {
   checkPath(path, options.os ?? Deno.build.os);
-  await makePrivateFolder(dirname(path));
+  const folder = dirname(path);
   const lockPath = `${path}.lock`;
-  const lock = await openLock(lockPath);
+  const lock = await inFolder(folder, async () => {
+    await makePrivateFolder(folder);
+    return await openLock(lockPath);
+  });
   try {
     if (!await lock.tryLock(true)) {
       throw inUse(path, `another bolt-daemon holds ${lockPath}`);
@@ -51,7 +55,7 @@ export async function claimSocket(path: string, options: ClaimOptions): Promise<
     throw error;
   }
   return {
-    makePrivate: () => Deno.chmod(path, 0o600),
+    makePrivate: () => inFolder(folder, () => Deno.chmod(path, 0o600)),
     async [Symbol.asyncDispose]() {
       try {
         // The server has removed its socket, unless it never came to listen or failed.
@@ -84,8 +88,25 @@ function checkPath(path: string, os: typeof Deno.build.os): void {
   }
 }
 
+/** The outcome of `work`; what the system refuses there is told as ours. */
+async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DaemonError) throw error;
+    throw new IpcError(
+      "SOCKET_FOLDER",
+      `The socket's folder ${folder} can't be used: ${messageOf(error)}; choose a folder of your ` +
+        `own for the socket`,
+      { cause: error },
+    );
+  }
+}
+
 async function makePrivateFolder(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error; // what it is, is told below
+  });
   const { isDirectory, mode } = await Deno.lstat(folder);
   if (!isDirectory) {
     throw new IpcError("SOCKET_FOLDER", `${folder} is not a folder (a link is not followed)`);

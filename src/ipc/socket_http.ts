@@ -5,12 +5,21 @@
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { abortable } from "../base/deadline.ts";
-import { DaemonError } from "../base/errors.ts";
+import { DaemonError, DeadlineError } from "../base/errors.ts";
+import { isNotPermitted } from "../base/system_error.ts";
 import { Problem, type Violation } from "./problem.ts";
 import { is } from "./validate.ts";
 
 /** Most bytes of an answer, and characters of an event's line. */
 const MAX_ANSWER = 4 * 1024 * 1024;
+/** What the system says of a path where no socket is, or none that anybody listens at. */
+const NO_SOCKET: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "EISDIR",
+  "ENOENT",
+  "ENOTDIR",
+  "ENOTSOCK",
+]);
 /** The first wait before something is tried again, in milliseconds; it doubles. */
 export const FIRST_RETRY_MS = 100;
 /** The longest such wait, in milliseconds. */
@@ -91,17 +100,22 @@ export class SocketHttp {
   #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const sent: ClientRequest = httpRequest({
-      socketPath: this.#socketPath,
-      method: request.method,
-      path: request.target,
-      headers: { host: "localhost", ...request.headers },
-      agent: false,
-    }, (response) => {
-      response.once("close", () => signal.removeEventListener("abort", onAbort));
-      resolve(response);
-    });
     const onAbort = () => sent.destroy();
+    let sent: ClientRequest;
+    try {
+      sent = httpRequest({
+        socketPath: this.#socketPath,
+        method: request.method,
+        path: request.target,
+        headers: { host: "localhost", ...request.headers },
+        agent: false,
+      }, (response) => {
+        response.once("close", () => signal.removeEventListener("abort", onAbort));
+        resolve(response);
+      });
+    } catch (error) {
+      return Promise.reject(this.#unreachable(error));
+    }
     signal.addEventListener("abort", onAbort, { once: true });
     sent.on("error", (error) => {
       signal.removeEventListener("abort", onAbort);
@@ -128,7 +142,17 @@ export class SocketHttp {
     return text;
   }
 
-  /** The lines of a stream until it ends, fails, or falls silent; the caller's abort throws. */
+  /** The sentence for a socket at which somebody listens who has said nothing for so long. */
+  silence(ms: number): string {
+    return `No answer at ${this.#socketPath} within ${ms / 1000} s: what listens there hangs, or ` +
+      `is not bolt-daemon serve; look at the daemon's log, or stop it and start it again`;
+  }
+
+  /**
+   * The lines of a stream until it ends, fails, or falls silent; the caller's abort throws.
+   *
+   * @throws {DeadlineError} When it says nothing at all: a daemon greets at once.
+   */
   async *lines(
     stream: IncomingMessage,
     silenceMs: number,
@@ -137,16 +161,23 @@ export class SocketHttp {
     const decoder = new TextDecoder();
     const onAbort = () => stream.destroy();
     signal?.addEventListener("abort", onAbort);
-    let silence = setTimeout(onAbort, silenceMs);
+    let isMute = true;
+    let isSilent = false;
+    const onSilence = () => {
+      isSilent = true;
+      stream.destroy();
+    };
+    let silence = setTimeout(onSilence, silenceMs);
     try {
       let rest = "";
       for await (const chunk of stream) {
         clearTimeout(silence);
+        isMute = false;
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         if (rest.length > MAX_ANSWER) throw new AnswerError(`An event over ${MAX_ANSWER} bytes`);
         yield* lines.filter((line) => line !== "");
-        silence = setTimeout(onAbort, silenceMs);
+        silence = setTimeout(onSilence, silenceMs);
       }
     } catch (error) {
       // A stream that broke is opened again by the caller.
@@ -157,13 +188,14 @@ export class SocketHttp {
       stream.destroy();
     }
     signal?.throwIfAborted();
+    if (isMute && isSilent) throw new DeadlineError(this.silence(silenceMs));
   }
 
   #unreachable(cause?: unknown): DaemonUnreachableError {
     const code = codeOf(cause);
-    const why = code === "ENOENT" || code === "ECONNREFUSED"
+    const why = NO_SOCKET.has(code)
       ? "no daemon listens at"
-      : code === "EACCES"
+      : code === "EACCES" || code === "EPERM" || isNotPermitted(cause)
       ? "you may not use"
       : code === "EAGAIN"
       ? "too many clients are connecting to"

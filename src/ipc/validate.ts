@@ -77,10 +77,23 @@ function findingsOfForm(schema: Schema, value: unknown): Finding[] {
         return [];
       case "enum":
         return [{ pointer: at, detail: `must be one of ${error.params.allowedValues.join(", ")}` }];
+      case "pattern":
+        // The pattern itself helps nobody: what it stands for is said in the description.
+        return [{ pointer: at, detail: `must be ${descriptionAt(schema, error.schemaPath)}` }];
       default:
         return [{ pointer: at, detail: error.message }];
     }
   });
+}
+
+/** The description of the schema at a path such as `#/properties/paths/items`, as a clause. */
+function descriptionAt(schema: Schema, path: string): string {
+  let at: unknown = schema;
+  for (const step of path.split("/").slice(1)) at = isRecord(at) ? at[step] : undefined;
+  const text = isRecord(at) && typeof at["description"] === "string" ? at["description"] : "";
+  return text === ""
+    ? "of another form"
+    : text.replace(/\.$/, "").replace(/^(An?|The) /, (article) => article.toLowerCase());
 }
 
 function member(at: string, name: string, detail: string): Finding {

@@ -2,12 +2,15 @@
  * Structured logging on stderr: one line a record, a message and key=value pairs after it.
  *
  * The only module that knows `@std/log`. Values of pairs are quoted when they hold anything but
- * plain characters, so hostile text can neither break a line nor forge a pair.
+ * plain characters, so hostile text can neither break a line nor forge a pair. Logging never waits
+ * for whoever reads stderr: see `line_writer.ts`.
  *
  * @module
  */
-import { BaseHandler, getLogger, type LevelName, type LogRecord, setup } from "@std/log";
+import { BaseHandler, getLogger, type LevelName, LogLevels, type LogRecord, setup } from "@std/log";
 import { escapeUnsafe, safeJson } from "../base/text.ts";
+import { isContractLine } from "./contract_tokens.ts";
+import { type Importance, LineWriter } from "./line_writer.ts";
 
 /** Levels an operator can choose, most severe first. */
 export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -75,27 +78,52 @@ const LEVEL_OF = new Map<string, LogLevel>(
   LOG_LEVELS.map((level) => [LEVEL_NAMES[level], level]),
 );
 
+/** How long an ending program waits for its last lines to be read, in milliseconds. */
+const FLUSH_MS = 1000;
+/** The spelling of records, as it was set up last. */
+let formatInUse: LogFormat = "text";
+
+const stderrLines = new LineWriter(Deno.stderr, {
+  noticeOf: (dropped) => {
+    const message = `${dropped} log lines were dropped: stderr was not read`;
+    return format(formatInUse, "log", "warn", message, { dropped }, new Date());
+  },
+});
+
 class StderrHandler extends BaseHandler {
-  readonly #encoder = new TextEncoder();
-  constructor(levelName: LevelName, format: LogFormat) {
-    super(levelName, { formatter: (record) => formatRecord(record, format) });
+  readonly #level: number;
+  readonly #alwaysTokens: boolean;
+  constructor(levelName: LevelName, alwaysTokens: boolean) {
+    super(levelName);
+    this.#level = LogLevels[levelName];
+    this.#alwaysTokens = alwaysTokens;
+  }
+  override handle(record: LogRecord): void {
+    const isWanted = record.level >= this.#level ||
+      (this.#alwaysTokens && isContractLine(record.msg));
+    if (!isWanted) return;
+    const [component, fields] = record.args as [string, Fields];
+    const level = LEVEL_OF.get(record.levelName) ?? "info";
+    const line = format(formatInUse, component, level, record.msg, fields, record.datetime);
+    stderrLines.write(line, importanceOf(level, record.msg));
   }
   override log(line: string): void {
-    const bytes = this.#encoder.encode(line + "\n");
-    try {
-      for (let sent = 0; sent < bytes.length;) sent += Deno.stderr.writeSync(bytes.subarray(sent));
-    } catch {
-      // stderr is gone (closed pipe): there is nowhere left to say so.
-    }
+    stderrLines.write(line, "ordinary");
   }
 }
 
-function formatRecord(record: LogRecord, format: LogFormat): string {
-  const [component, fields] = record.args as [string, Fields];
-  const level = LEVEL_OF.get(record.levelName) ?? "info";
-  return format === "json"
-    ? formatJson(component, level, record.msg, fields, record.datetime)
-    : formatText(component, level, record.msg, fields);
+function importanceOf(level: LogLevel, message: string): Importance {
+  if (level === "error") return "error";
+  return isContractLine(message) ? "token" : "ordinary";
+}
+
+function format(
+  spelling: LogFormat,
+  ...[component, level, message, fields, time]: Parameters<typeof formatJson>
+): string {
+  return spelling === "json"
+    ? formatJson(component, level, message, fields, time)
+    : formatText(component, level, message, fields);
 }
 
 /** Options of {@linkcode setupLog}. */
@@ -104,15 +132,30 @@ export interface LogOptions {
   readonly level?: LogLevel;
   /** Spelling of a record. @default {"text"} */
   readonly format?: LogFormat;
+  /** The contract's lines of level info are written whatever the level. @default {false} */
+  readonly alwaysTokens?: boolean;
 }
 
-/** Sends records to stderr from now on. */
+/** Sends records to stderr from now on. A program that does so calls {@linkcode flushLog} last. */
 export function setupLog(options: LogOptions = {}): void {
-  const levelName = LEVEL_NAMES[options.level ?? "info"];
+  const { level = "info", alwaysTokens = false } = options;
+  const levelName = LEVEL_NAMES[level];
+  const lowest = alwaysTokens && level !== "debug" ? "INFO" : levelName;
+  formatInUse = options.format ?? "text";
   setup({
-    handlers: { stderr: new StderrHandler(levelName, options.format ?? "text") },
-    loggers: { default: { level: levelName, handlers: ["stderr"] } },
+    handlers: { stderr: new StderrHandler(levelName, alwaysTokens) },
+    loggers: { default: { level: lowest, handlers: ["stderr"] } },
   });
+}
+
+/** A line on stderr as it is, in order with the records: a usage line. */
+export function writeStderrLine(line: string): void {
+  stderrLines.write(line, "error");
+}
+
+/** Resolves when every record is written, or after a second when nobody reads them. */
+export function flushLog(): Promise<void> {
+  return stderrLines.flush(FLUSH_MS);
 }
 
 /** A log for a component, e.g. `bolt-daemon` or `rendezvous`. */

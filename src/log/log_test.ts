@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { CONTRACT_TOKENS } from "./contract_tokens.ts";
 import { formatJson, formatText } from "./log.ts";
 
 Deno.test("a record is one line: the message, then key=value pairs", () => {
@@ -45,3 +46,16 @@ Deno.test("a JSON record parses back, with the same message text as the text for
     });
   }));
 });
+
+Deno.test("the tokens that are dropped last are those of the contract's tables", async () => {
+  const contract = await Deno.readTextFile(
+    new URL("../../docs/DAEMON_CONTRACT.md", import.meta.url),
+  );
+  const [, ...tables] = contract.split(/^\| Token .*$/m);
+  const tokens = tables.flatMap((text) =>
+    [...text.split("\n\n")[0]?.matchAll(/^\| `([^`]+)`/gm) ?? []].map(([, token]) => token ?? "")
+  ).map((token) => token.replace(/^\[[a-z-]+\] /, ""));
+  assertEquals(tokens.toSorted().filter(unique), CONTRACT_TOKENS.toSorted());
+});
+
+const unique = <T>(value: T, index: number, all: readonly T[]) => all.indexOf(value) === index;

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { type FileSystem, joinPath } from "./file_system.ts";
+import { type FileStatus, type FileSystem, joinPath } from "./file_system.ts";
 import { guarded, unlessMissing } from "./failure.ts";
+import type { KnownFolder } from "./known_folder.ts";
 import { writeAll } from "./whole_file.ts";
 
 const TEMPORARY = /^\.(.+)\.[0-9a-f]{16}\.tmp$/;
@@ -20,23 +21,28 @@ function temporaryName(name: string): string {
  * reads meanwhile, or after a crash at any instant, finds the old content or the new one. The
  * caller sees to it that no two writes of one name overlap.
  *
+ * @returns What the file is told from another by, under the same name.
  * @throws {StorageError} `DISK_FULL`, `ACCESS_DENIED` or `IO_FAILED`; the old content stands, or,
- * when only the last fsync of the folder failed, either of the two.
+ * when only the last fsync of the folder failed, either of the two. `FOLDER_CHANGED` when another
+ * folder has taken the place of this one: what that one holds is not ours.
  */
 export async function writeAtomically(
   fs: FileSystem,
-  folder: string,
+  folder: KnownFolder,
   name: string,
   bytes: Uint8Array,
-): Promise<void> {
-  const temporary = joinPath(folder, temporaryName(name));
-  const path = joinPath(folder, name);
-  await guarded(`write ${path}`, async () => {
+): Promise<FileStatus> {
+  const temporary = joinPath(folder.path, temporaryName(name));
+  const path = joinPath(folder.path, name);
+  return await guarded(`write ${path}`, async () => {
+    await folder.checkUnchanged();
+    let status: FileStatus;
     try {
       {
         using file = await fs.open(temporary, "create");
         await writeAll(file, bytes);
         await file.sync();
+        status = await file.status();
       }
       await fs.rename(temporary, path);
     } catch (error) {
@@ -44,7 +50,9 @@ export async function writeAtomically(
       await fs.remove(temporary).catch(() => {});
       throw error;
     }
-    await fs.syncFolder(folder);
+    await fs.syncFolder(folder.path);
+    await folder.checkUnchanged();
+    return status;
   });
 }
 

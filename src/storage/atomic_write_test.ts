@@ -1,17 +1,22 @@
 import { assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { StorageError } from "../base/errors.ts";
 import { removeLeftovers, writeAtomically } from "./atomic_write.ts";
+import { KnownFolder } from "./known_folder.ts";
 import { denoFileSystem } from "./file_system.ts";
 import { CrashError, FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
+/** Writes the file f. */
+const write = async (dir: TemporaryFolder, text: string) =>
+  await writeAtomically(dir.fs, await KnownFolder.open(denoFileSystem, dir.path), "f", bytes(text));
+
 Deno.test("an atomic write syncs the file before the rename and the folder after it", async () => {
   await using dir = await TemporaryFolder.make();
-  await writeAtomically(dir.fs, dir.path, "f", bytes("new"));
+  await write(dir, "new");
   const order = dir.fs.calls.map((call) => call.split(" ")[0]);
-  assertEquals(order, ["open", "write", "sync", "rename", "syncFolder"]);
+  assertEquals(order, ["open", "write", "sync", "status", "rename", "syncFolder"]);
   assertEquals(await Deno.readTextFile(dir.at("f")), "new");
   assertEquals(((await Deno.stat(dir.at("f"))).mode ?? 0) & 0o777, 0o600);
 });
@@ -19,7 +24,7 @@ Deno.test("an atomic write syncs the file before the rename and the folder after
 Deno.test("an atomic write goes on after short writes", async () => {
   await using dir = await TemporaryFolder.make();
   dir.fs.inject({ on: "write", action: { shortWrite: 1 } });
-  await writeAtomically(dir.fs, dir.path, "f", bytes("one byte at a time"));
+  await write(dir, "one byte at a time");
   assertEquals(await Deno.readTextFile(dir.at("f")), "one byte at a time");
 });
 
@@ -27,7 +32,7 @@ Deno.test("a write that takes nothing is an error, not an endless loop", async (
   await using dir = await TemporaryFolder.make();
   dir.fs.inject({ on: "write", action: { shortWrite: 0 } });
   const error = await assertRejects(
-    () => writeAtomically(dir.fs, dir.path, "f", bytes("x")),
+    () => write(dir, "x"),
     StorageError,
   );
   assertEquals(error.code, "IO_FAILED");
@@ -47,7 +52,7 @@ for (
       await Deno.writeTextFile(dir.at("f"), "old");
       dir.fs.inject({ on, action: { fail: errno } });
       const error = await assertRejects(
-        () => writeAtomically(dir.fs, dir.path, "f", bytes("new")),
+        () => write(dir, "new"),
         StorageError,
       );
       assertEquals(error.code, code);
@@ -67,8 +72,9 @@ for (const crash of ["process", "power"] as const) {
       await Deno.writeTextFile(dir.at("f"), "old");
       await Deno.writeTextFile(dir.at(".other.0123456789abcdef.tmp"), "someone else's");
       const fs = new FaultyFileSystem(denoFileSystem);
+      const folder = await KnownFolder.open(fs, dir.path);
       fs.inject({ skip, action: { crash } });
-      const died = await writeAtomically(fs, dir.path, "f", bytes("new"))
+      const died = await writeAtomically(fs, folder, "f", bytes("new"))
         .then(() => false, (error) => error.cause instanceof CrashError);
       const content = await Deno.readTextFile(dir.at("f"));
       seen.add(content);

@@ -19,6 +19,7 @@ import { StorageError } from "../base/errors.ts";
 import { removeLeftovers } from "./atomic_write.ts";
 import { bareFolder, type FileSystem, joinPath } from "./file_system.ts";
 import { guarded, unlessMissing } from "./failure.ts";
+import { KnownFolder } from "./known_folder.ts";
 import { LockFile } from "./lock_file.ts";
 import { checkPrivate, type OwnUid, ownUid } from "./private_path.ts";
 
@@ -72,15 +73,26 @@ export class DataFolder implements Disposable {
   readonly path: string;
   /** Folder of the pins, private and existing. */
   readonly pinsPath: string;
+  /** The folder at {@linkcode DataFolder.path}, told from another in its place. */
+  readonly root: KnownFolder;
+  /** The folder at {@linkcode DataFolder.pinsPath}, likewise. */
+  readonly pins: KnownFolder;
   /** Who owns what is made here. */
   readonly uid: OwnUid;
   /** Temporary files of killed writes that were removed. */
   readonly leftoversRemoved: number;
   readonly #lock: LockFile;
 
-  private constructor(path: string, uid: OwnUid, leftoversRemoved: number, lock: LockFile) {
-    this.path = path;
-    this.pinsPath = joinPath(path, DATA_NAMES.pins);
+  private constructor(
+    { root, pins }: Pick<DataFolder, "root" | "pins">,
+    uid: OwnUid,
+    leftoversRemoved: number,
+    lock: LockFile,
+  ) {
+    this.path = root.path;
+    this.pinsPath = pins.path;
+    this.root = root;
+    this.pins = pins;
     this.uid = uid;
     this.leftoversRemoved = leftoversRemoved;
     this.#lock = lock;
@@ -107,7 +119,11 @@ export class DataFolder implements Disposable {
         await fs.syncFolder(path);
         const removed = await removeLeftovers(fs, path, WRITTEN.top) +
           await removeLeftovers(fs, pins, WRITTEN.pins);
-        return new DataFolder(path, uid, removed, lock);
+        const folders = {
+          root: await KnownFolder.open(fs, path),
+          pins: await KnownFolder.open(fs, pins),
+        };
+        return new DataFolder(folders, uid, removed, lock);
       } catch (error) {
         lock[Symbol.dispose]();
         throw error;

@@ -4,12 +4,9 @@
  * @module
  */
 import { DaemonError, messageOf, StorageError, type StorageErrorCode } from "../base/errors.ts";
+import { errnoOf, isNotPermitted } from "../base/system_error.ts";
 
-/** The system's name of an error, e.g. `ENOSPC`; undefined where it has none. */
-export function errnoOf(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
+export { errnoOf };
 
 /** Whether the error says that the name does not exist. */
 export function isMissing(error: unknown): boolean {
@@ -26,11 +23,15 @@ const DENIED = new Set(["EACCES", "EPERM", "EROFS"]);
 
 function judge(error: unknown): { readonly code: StorageErrorCode; readonly advice: string } {
   const errno = errnoOf(error) ?? "";
-  if (error instanceof Deno.errors.NotCapable) {
+  if (isNotPermitted(error)) {
     return {
       code: "ACCESS_DENIED",
-      advice: "; start the daemon with --allow-read and --allow-write for this path",
+      advice: "; take a path outside /dev, /proc and /sys, or widen what the daemon may read and " +
+        "write where it is held to some folders",
     };
+  }
+  if (errno === "ENOENT" || errno === "ENOTDIR") {
+    return { code: "IO_FAILED", advice: "; check the path" };
   }
   if (FULL.has(errno)) {
     return { code: "DISK_FULL", advice: "; free space on that disk and try again" };

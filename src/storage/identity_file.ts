@@ -59,7 +59,7 @@ async function create(
   const pair = KeyPair.generate("identity", random);
   const bytes = encodeIdentityFile(pair);
   try {
-    await writeAtomically(fs, folder.path, DATA_NAMES.identity, bytes);
+    await writeAtomically(fs, folder.root, DATA_NAMES.identity, bytes);
     return pair;
   } catch (error) {
     pair[Symbol.dispose]();

@@ -12,8 +12,14 @@ import { StorageError } from "../base/errors.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { displaced } from "./fair_share.ts";
-import { type FileSystem, joinPath, type OpenFile } from "./file_system.ts";
-import { guarded } from "./failure.ts";
+import {
+  type FileStatus,
+  type FileSystem,
+  isSameFile,
+  joinPath,
+  type OpenFile,
+} from "./file_system.ts";
+import { guarded, unlessMissing } from "./failure.ts";
 import {
   type ChainedLine,
   formatLine,
@@ -25,13 +31,14 @@ import {
   recordKey,
   type TransferRecord,
 } from "./journal_record.ts";
+import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import { writeAll } from "./whole_file.ts";
 
 const LINE_FEED = 10;
 /** Changes that may wait for the disk. */
-const MAX_PENDING = 256;
+export const MAX_PENDING_RECORDS = 256;
 
 /** Options of {@linkcode Journal.open}. */
 export interface JournalOptions {
@@ -88,25 +95,27 @@ export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
 /** See the module's text. Disposing it closes the file; all recorded changes are on disk. */
 export class Journal implements Disposable {
   readonly #fs: FileSystem;
-  readonly #folder: string;
+  readonly #folder: KnownFolder;
   readonly #path: string;
   readonly #maxTransfers: number;
-  readonly #serial = new Serial(MAX_PENDING);
+  readonly #serial = new Serial(MAX_PENDING_RECORDS);
   #records: ReadonlyMap<string, TransferRecord>;
   #file: OpenFile | undefined;
+  /** The file as it was read or written; another under its name is not appended to. */
+  #status: FileStatus | undefined;
   #isIntact = true;
   #length: number;
   #sum: string;
 
   private constructor(
     fs: FileSystem,
-    folder: string,
+    folder: KnownFolder,
     maxTransfers: number,
     contents: JournalContents,
   ) {
     this.#fs = fs;
     this.#folder = folder;
-    this.#path = joinPath(folder, DATA_NAMES.journal);
+    this.#path = joinPath(folder.path, DATA_NAMES.journal);
     this.#maxTransfers = maxTransfers;
     this.#records = contents.records;
     this.#length = contents.length;
@@ -138,10 +147,10 @@ export class Journal implements Disposable {
     if (contents === undefined) {
       throw new StorageError("JOURNAL_INVALID", `${path} is damaged or not a journal: ${advice}`);
     }
-    const journal = new Journal(fs, folder.path, maxTransfers, contents);
+    const journal = new Journal(fs, folder.root, maxTransfers, contents);
     if (bytes === undefined) {
       await guarded(`write ${path}`, () => journal.#rewrite(contents.records));
-    }
+    } else journal.#status = await guarded(`read ${path}`, () => fs.lstat(path));
     return journal;
   }
 
@@ -206,11 +215,19 @@ export class Journal implements Disposable {
     return displaced(ended, ({ peer }) => peer, count);
   }
 
-  /** The open file, unless it does not hold what we know of. */
+  /** The open file, unless it does not hold what we know of, or has lost its name. */
   async #appendable(): Promise<OpenFile | undefined> {
     if (!this.#isIntact) return undefined;
+    await this.#folder.checkUnchanged();
+    const named = await unlessMissing(this.#fs.lstat(this.#path));
+    if (named === undefined || !this.#isOurs(named)) return undefined;
     this.#file ??= await this.#fs.open(this.#path, "update");
-    return (await this.#file.status()).size >= this.#length ? this.#file : undefined;
+    const status = await this.#file.status();
+    return this.#isOurs(status) && status.size >= this.#length ? this.#file : undefined;
+  }
+
+  #isOurs(status: FileStatus): boolean {
+    return this.#status !== undefined && isSameFile(status, this.#status);
   }
 
   async #append(file: OpenFile, line: ChainedLine): Promise<void> {
@@ -220,6 +237,7 @@ export class Journal implements Disposable {
       await file.seek(this.#length);
       await writeAll(file, line.bytes);
       await file.sync();
+      await this.#folder.checkUnchanged();
     } catch (error) {
       // A whole line that could not be synced would come back at the next start.
       await file.truncate(this.#length).catch(() => {});
@@ -242,7 +260,7 @@ export class Journal implements Disposable {
     this[Symbol.dispose]();
     // Until this has ended well, what is under the name is the old file or the new one.
     this.#isIntact = false;
-    await writeAtomically(this.#fs, this.#folder, DATA_NAMES.journal, bytes);
+    this.#status = await writeAtomically(this.#fs, this.#folder, DATA_NAMES.journal, bytes);
     [this.#isIntact, this.#length, this.#sum] = [true, bytes.length, sum];
   }
 }

@@ -48,6 +48,8 @@ export function isFinal(state: TransferState): boolean {
 export interface TransferRecord {
   /** 32 lower-case hex digits; unique only together with direction and peer. */
   readonly transferId: string;
+  /** Outgoing: its id on the wire, of the same form; absent before it is offered. */
+  readonly protocolTransferId?: string;
   /** Which way it goes. */
   readonly direction: Direction;
   /** Identity key of the peer, 64 lower-case hex digits. */
@@ -116,7 +118,8 @@ function isOneOf<T extends string>(all: readonly T[], value: unknown): value is 
 }
 
 function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord {
-  return hasExactly(value, KEYS) &&
+  return hasExactly(value, KEYS, ["protocolTransferId"]) &&
+    (value["protocolTransferId"] === undefined || isTransferId(value["protocolTransferId"])) &&
     isTransferId(value["transferId"]) &&
     isOneOf(DIRECTIONS, value["direction"]) &&
     isIdentity(value["peer"]) &&

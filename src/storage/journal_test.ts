@@ -12,7 +12,7 @@ import {
 } from "./journal_record.ts";
 import { receivedRecord } from "./testing/inbox_fixture.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
-import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
+import { namesIn, swapFolder, TemporaryFolder } from "./testing/temporary_folder.ts";
 
 const FILE = "data/journal.ndjson";
 
@@ -376,4 +376,54 @@ Deno.test("any bytes at all give a journal or a refusal, never another error", a
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("a journal whose folder was swapped for another is not written: FOLDER_CHANGED, and the other's files are left alone", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  using journal = await open(folder);
+  await journal.record(receivedRecord(1));
+  const putBack = await swapFolder(folder.path, ["journal.ndjson"]);
+  const error = await assertRejects(() => journal.record(receivedRecord(2)), StorageError);
+  assertEquals(error.code, "FOLDER_CHANGED");
+  assertEquals(await Deno.readTextFile(dir.at(FILE)), "not ours");
+  await putBack();
+  await journal.record(receivedRecord(3));
+  assertEquals(await reread(folder), [receivedRecord(1), receivedRecord(3)]);
+});
+
+for (const step of ["write", "sync"] as const) {
+  Deno.test(`a journal whose folder is swapped during its ${step} says so`, async () => {
+    await using dir = await TemporaryFolder.make();
+    using folder = await dir.dataFolder();
+    using journal = await open(folder, dir.fs);
+    await journal.record(receivedRecord(1));
+    let putBack: (() => Promise<void>) | undefined;
+    dir.fs.inject({
+      on: step,
+      path: /journal/,
+      times: 1,
+      action: { before: async () => void (putBack = await swapFolder(folder.path)) },
+    });
+    const error = await assertRejects(() => journal.record(receivedRecord(2)), StorageError);
+    assertEquals(error.code, "FOLDER_CHANGED");
+    await putBack?.();
+    assertEquals(await reread(folder), [receivedRecord(1)]);
+  });
+}
+
+Deno.test("a journal that lost its name while it was open is written anew, whole", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  using journal = await open(folder);
+  await journal.record(receivedRecord(1));
+  for (const put of [() => Deno.remove(dir.at(FILE)), () => replaceBy("not ours")]) {
+    await put();
+    await journal.record(receivedRecord(2));
+    assertEquals(await reread(folder), [receivedRecord(1), receivedRecord(2)]);
+  }
+  async function replaceBy(text: string): Promise<void> {
+    await Deno.writeTextFile(dir.at("other"), text.repeat(1000));
+    await Deno.rename(dir.at("other"), dir.at(FILE));
+  }
 });

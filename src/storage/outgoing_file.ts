@@ -6,12 +6,20 @@
  */
 import { createHash } from "node:crypto";
 import { StorageError } from "../base/errors.ts";
-import { type FileStatus, type FileSystem, isSameFile, type OpenFile } from "./file_system.ts";
+import {
+  type FileKind,
+  type FileStatus,
+  type FileSystem,
+  isSameFile,
+  type OpenFile,
+} from "./file_system.ts";
 import { guarded } from "./failure.ts";
 import { readFully } from "./whole_file.ts";
 
+/** Most bytes of a file: the wire format's bound (`protocol/transfer/limits.ts`). */
+const MAX_BYTES = 10 * 1024 ** 3;
 /** Bytes read at a time for the hash. */
-const HASH_BUFFER_BYTES = 256 * 1024;
+export const HASH_BUFFER_BYTES: number = 256 * 1024;
 
 /** A file as it was when it was offered. */
 export interface SourceFile {
@@ -29,6 +37,8 @@ export interface InspectOptions {
   readonly signal?: AbortSignal;
   /** Most bytes a file may have. @default {10 GiB} */
   readonly maxBytes?: number;
+  /** Told of the bytes that the hash has seen so far, after each read. */
+  readonly onHashed?: (bytes: number) => void;
 }
 
 function changed(path: string): StorageError {
@@ -43,6 +53,13 @@ function differs(before: FileStatus, now: FileStatus): boolean {
   return !isSameFile(before, now) || before.size !== now.size || before.mtimeMs !== now.mtimeMs;
 }
 
+/** What a name that is no file stands for, and what to do instead. */
+const NOT_FILES: { readonly [kind in Exclude<FileKind, "file">]: string } = {
+  symlink: "is a symbolic link: name the file that it points to",
+  folder: "is a folder: name the files in it, or pack it into one file",
+  other: "is a pipe, a socket or a device: name a regular file",
+};
+
 /** Opens a regular file that no link stands for. The caller disposes it. */
 async function openRegular(
   fs: FileSystem,
@@ -50,10 +67,7 @@ async function openRegular(
 ): Promise<{ readonly file: OpenFile; readonly status: FileStatus }> {
   const seen = await fs.lstat(path);
   if (seen.kind !== "file") {
-    const what = seen.kind === "symlink"
-      ? "is a symbolic link: name the file that it points to"
-      : "is not a regular file: name one";
-    throw new StorageError("SOURCE_UNUSABLE", `${path} ${what}`);
+    throw new StorageError("SOURCE_UNUSABLE", `${path} ${NOT_FILES[seen.kind]}`);
   }
   const file = await fs.open(path, "read");
   try {
@@ -66,11 +80,35 @@ async function openRegular(
   }
 }
 
+function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_BYTES): void {
+  if (size <= maxBytes) return;
+  throw new StorageError(
+    "SOURCE_TOO_LARGE",
+    `${path} has ${size} bytes, more than the ${maxBytes} that may be sent: split it`,
+  );
+}
+
+/**
+ * Looks at once whether a file can be sent, without reading it.
+ *
+ * @returns Its size, in bytes.
+ * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, `SOURCE_TOO_LARGE`,
+ * `ACCESS_DENIED` or `IO_FAILED`, each with its own sentence.
+ */
+export async function checkSource(fs: FileSystem, path: string): Promise<number> {
+  return await guarded(`read ${path}`, async () => {
+    const { file, status } = await openRegular(fs, path);
+    using _closed = file;
+    checkSize(path, status);
+    return status.size;
+  });
+}
+
 /**
  * Looks at a file for an offer: kind, size, and the hash of its content, read in pieces. The file
  * is closed when it resolves.
  *
- * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, or too long;
+ * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, `SOURCE_TOO_LARGE`;
  * `SOURCE_CHANGED` when it changes meanwhile; `ACCESS_DENIED` or `IO_FAILED`; or the signal's reason.
  */
 export async function inspectSource(
@@ -78,17 +116,12 @@ export async function inspectSource(
   path: string,
   options: InspectOptions = {},
 ): Promise<SourceFile> {
-  const { signal, maxBytes = 10 * 1024 ** 3 } = options;
+  const { signal, maxBytes, onHashed } = options;
   signal?.throwIfAborted();
   const source = await guarded(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
-    if (status.size > maxBytes) {
-      throw new StorageError(
-        "SOURCE_UNUSABLE",
-        `${path} has ${status.size} bytes, more than the ${maxBytes} that may be sent`,
-      );
-    }
+    checkSize(path, status, maxBytes);
     const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, status.size + 1));
     const hash = createHash("sha256");
     let total = 0;
@@ -97,6 +130,7 @@ export async function inspectSource(
       if (count === null) break;
       hash.update(buffer.subarray(0, count));
       total += count;
+      onHashed?.(total);
     }
     if (signal?.aborted) return undefined;
     if (total !== status.size || differs(status, await file.status())) throw changed(path);

@@ -1,7 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StorageError } from "../base/errors.ts";
 import { denoFileSystem } from "./file_system.ts";
-import { inspectSource, OutgoingFile, type SourceFile } from "./outgoing_file.ts";
+import { checkSource, inspectSource, OutgoingFile, type SourceFile } from "./outgoing_file.ts";
 import { sha256 } from "./testing/inbox_fixture.ts";
 import { TemporaryFolder } from "./testing/temporary_folder.ts";
 
@@ -71,7 +71,42 @@ Deno.test("only regular files are sent: no folder, link, device or missing file"
   const missing = () => inspectSource(denoFileSystem, dir.at("missing"));
   assertEquals(await codeOf(missing), "IO_FAILED");
   const tooLong = () => inspectSource(denoFileSystem, dir.at("f"), { maxBytes: 4499 });
-  assertEquals(await codeOf(tooLong), "SOURCE_UNUSABLE");
+  assertEquals(await codeOf(tooLong), "SOURCE_TOO_LARGE");
+});
+
+Deno.test("what can't be sent is told without reading it, each kind by its own sentence", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  await Deno.symlink(dir.at("f"), dir.at("link"));
+  await Deno.symlink(dir.at("gone"), dir.at("dangling"));
+  await Deno.writeFile(dir.at("huge"), new Uint8Array(1));
+  await Deno.truncate(dir.at("huge"), 10 * 1024 ** 3 + 1);
+  await new Deno.Command("mkfifo", { args: [dir.at("pipe")] }).output();
+  const sentences: { readonly [path: string]: string } = {
+    [dir.path]: "is a folder: name the files in it, or pack it into one file",
+    [dir.at("link")]: "is a symbolic link: name the file that it points to",
+    [dir.at("dangling")]: "is a symbolic link: name the file that it points to",
+    [dir.at("pipe")]: "is a pipe, a socket or a device: name a regular file",
+    [dir.at("huge")]: "has 10737418241 bytes, more than the 10737418240 that may be sent: split it",
+    [dir.at("missing")]: ": it does not exist; check the path",
+    [dir.at("f/below")]: ": a part of the path is not a folder; check the path",
+  };
+  for (const [path, sentence] of Object.entries(sentences)) {
+    const error = await assertRejects(() => checkSource(denoFileSystem, path), StorageError);
+    assert(error.message.endsWith(sentence), error.message);
+    assertStringIncludes(error.message, path);
+  }
+  assertEquals(await checkSource(denoFileSystem, dir.at("f")), 4500);
+});
+
+Deno.test("the hash tells how far it is, up to the whole file", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  await Deno.writeFile(dir.at("big"), new Uint8Array(600_000));
+  const told: number[] = [];
+  await inspectSource(denoFileSystem, dir.at("big"), { onHashed: (bytes) => told.push(bytes) });
+  assert(told.length >= 3 && told.every((bytes, i) => bytes > (told[i - 1] ?? 0)), `${told}`);
+  assertEquals(told.at(-1), 600_000);
 });
 
 const CHANGES: { readonly [what: string]: (path: string) => Promise<void> } = {

@@ -12,6 +12,7 @@ import { StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
+import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import {
@@ -28,7 +29,9 @@ import {
 } from "./trust_file.ts";
 
 /** Codes kept for one identity; a peer may take a new one at each start. */
-const CODES_PER_IDENTITY = 8;
+export const CODES_PER_IDENTITY = 8;
+/** Identities that are pinned at most, unless said otherwise. */
+export const MAX_PINNED = 4096;
 /** Changes that may wait for the disk. */
 const MAX_PENDING = 64;
 /** Longest entry of either file, generously: escapes make a character six bytes. */
@@ -94,7 +97,7 @@ async function load<T extends object>(
 /** See the module's text. What a method promised is on disk when its promise resolves. */
 export class TrustStore {
   readonly #fs: FileSystem;
-  readonly #folder: string;
+  readonly #folder: KnownFolder;
   readonly #maxPeers: number;
   readonly #serial = new Serial(MAX_PENDING);
   #pins: ReadonlyMap<string, PinnedDecision>;
@@ -102,7 +105,7 @@ export class TrustStore {
 
   private constructor(
     fs: FileSystem,
-    folder: string,
+    folder: KnownFolder,
     maxPeers: number,
     pins: ReadonlyMap<string, PinnedDecision>,
     peers: KnownPeers,
@@ -125,7 +128,7 @@ export class TrustStore {
     folder: DataFolder,
     options: TrustStoreOptions = {},
   ): Promise<TrustStore> {
-    const { maxPeers = 4096 } = options;
+    const { maxPeers = MAX_PINNED } = options;
     const limit = maxPeers * CODES_PER_IDENTITY * MAX_ENTRY_BYTES;
     const { pinsPath, uid } = folder;
     const trustPath = joinPath(pinsPath, DATA_NAMES.trust);
@@ -134,7 +137,7 @@ export class TrustStore {
     const peers = await load(fs, peersPath, { uid, limit, invalid: "PEERS_INVALID" }, parsePeers);
     return new TrustStore(
       fs,
-      pinsPath,
+      folder.pins,
       maxPeers,
       pins ?? new Map(),
       peers ?? { codes: new Map(), autoAccept: new Set() },

@@ -3,7 +3,7 @@ import { StorageError } from "../base/errors.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { denoFileSystem } from "./file_system.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
-import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
+import { namesIn, swapFolder, TemporaryFolder } from "./testing/temporary_folder.ts";
 import { type SeenPeer, TrustStore } from "./trust_store.ts";
 
 const ALICE = "a1".repeat(32);
@@ -269,3 +269,27 @@ for (const crash of ["process", "power"] as const) {
     assertEquals([...seen].sort(), ["", "a1", "b0"]);
   });
 }
+
+Deno.test("pins whose folder was swapped for another, before or during a write, are not kept: FOLDER_CHANGED", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await TrustStore.open(dir.fs, folder);
+  await store.deny(ALICE);
+  const swaps: { readonly path: string; readonly during: boolean }[] = [
+    { path: folder.pinsPath, during: false },
+    { path: folder.path, during: false },
+    { path: folder.pinsPath, during: true },
+  ];
+  for (const { path, during } of swaps) {
+    let putBack = () => Promise.resolve();
+    const swap = async () => void (putBack = await swapFolder(path));
+    if (during) dir.fs.inject({ on: "syncFolder", times: 1, action: { before: swap } });
+    else await swap();
+    const error = await assertRejects(() => store.deny(BOB), StorageError);
+    assertEquals(error.code, "FOLDER_CHANGED");
+    assertEquals(store.decisionFor(BOB), undefined);
+    await putBack();
+  }
+  const again = await TrustStore.open(dir.fs, folder);
+  assertEquals(again.decisionFor(ALICE), "deny_always");
+});

@@ -144,9 +144,9 @@ export abstract class BaseChannel implements Channel {
     this.end({ by: "failure", error });
   }
 
-  /** The peer's transport has this many more bytes. */
+  /** The peer's transport has this many more bytes; what comes after the end counts no more. */
   protected acknowledged(bytes: number): void {
-    this.#window.remove(bytes);
+    if (this.#end === undefined) this.#window.remove(bytes);
   }
 
   async #close({ graceful = true, signal }: CloseOptions): Promise<void> {

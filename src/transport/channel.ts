@@ -69,9 +69,11 @@ export interface Channel extends AsyncDisposable {
   /** Iterates {@linkcode Channel.receive}. */
   [Symbol.asyncIterator](): AsyncIterator<ChannelMessage>;
   /**
-   * Resolves when all that was sent has been acknowledged by the peer's transport.
+   * Resolves when all that was sent has been acknowledged by the peer's transport. What was
+   * acknowledged before the channel ended stays acknowledged: it may be asked after the end.
    *
-   * @throws {TransportError} When the channel ended before.
+   * @throws {TransportError} When the channel ended with something unacknowledged: whether the peer
+   * has it can't be known any more.
    */
   drained(options?: WaitOptions): Promise<void>;
   /**

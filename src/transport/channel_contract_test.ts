@@ -106,7 +106,16 @@ promise("nothing can be sent after the end, on either side", async (a, b, signal
     assertEquals(error.code, "CHANNEL_CLOSED");
     assertEquals(await channel.receive(), undefined);
   }
-  await assertRejects(() => a.drained(), TransportError);
+});
+
+promise("what was acknowledged before the end is drained, also after it", async (a, b, signal) => {
+  await a.send("x", { signal });
+  assertEquals(await b.receive({ signal }), "x");
+  await b.close({ signal });
+  assertEquals((await a.closed).by, "remote");
+  await a.drained({ signal });
+  await a.close({ signal });
+  await a.drained({ signal });
 });
 
 promise("closing twice is closing once", async (a) => {
@@ -189,6 +198,30 @@ Deno.test("in memory, a path that stalls holds all up, and loses nothing", async
   await drained;
   await offerer.close();
   await answerer.close();
+});
+
+Deno.test("in memory, an acknowledgement right before the end drains, whoever waited for it", async () => {
+  const { offerer, answerer, stall, resume } = memoryPair({ acknowledge: "reading" });
+  await offerer.send("x");
+  const drained = offerer.drained();
+  stall();
+  assertEquals(await answerer.receive(), "x");
+  await answerer.close();
+  resume(); // the acknowledgement and the end arrive in one turn
+  assertEquals((await offerer.closed).by, "remote");
+  await drained;
+  await offerer.close();
+});
+
+Deno.test("in memory, a channel that ends with something unacknowledged is never drained", async () => {
+  const { offerer, answerer } = memoryPair({ acknowledge: "reading" });
+  await offerer.send("x");
+  const drained = assertRejects(() => offerer.drained(), TransportError, "closed by the peer");
+  await answerer.close();
+  await drained;
+  const error = await assertRejects(() => offerer.drained(), TransportError);
+  assertEquals(error.code, "CHANNEL_CLOSED");
+  await offerer.close();
 });
 
 Deno.test("in memory, a lost peer fails every wait of both ends", async () => {

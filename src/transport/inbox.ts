@@ -7,6 +7,9 @@ import { Buffer } from "node:buffer";
 import { abortable } from "../base/deadline.ts";
 import type { ChannelEnd, ChannelMessage, WaitOptions } from "./channel.ts";
 
+/** Most bytes of a channel's messages that wait to be read, unless said otherwise. */
+export const MAX_UNREAD_BYTES: number = 8 * 1024 * 1024;
+
 /** Bounds of an {@linkcode Inbox}. */
 export interface InboxOptions {
   /** Most messages that wait. @default {1024} */
@@ -32,7 +35,7 @@ export class Inbox {
   /** Makes an empty one. */
   constructor(options: InboxOptions = {}) {
     this.#maxMessages = options.maxMessages ?? 1024;
-    this.#maxBytes = options.maxBytes ?? 8 * 1024 * 1024;
+    this.#maxBytes = options.maxBytes ?? MAX_UNREAD_BYTES;
   }
 
   /** Bytes that wait to be read. */

@@ -95,6 +95,7 @@ class MemoryChannel extends BaseChannel {
   readonly #onReading: boolean;
   /** Bytes of arrived messages whose sender waits for their reading. */
   readonly #unread: number[] = [];
+  #released = false;
 
   constructor(path: Path, options: BaseChannelOptions, onReading: boolean) {
     super(options);
@@ -105,7 +106,7 @@ class MemoryChannel extends BaseChannel {
   override async receive(options = {}): Promise<ChannelMessage | undefined> {
     const message = await super.receive(options);
     const bytes = this.#unread.shift();
-    if (message !== undefined && bytes !== undefined) {
+    if (message !== undefined && bytes !== undefined && !this.#released) {
       this.#path.carry(() => this.peer?.acknowledged(bytes));
     }
     return message;
@@ -118,6 +119,7 @@ class MemoryChannel extends BaseChannel {
 
   /** Called by the other end. */
   protected arrive(message: ChannelMessage, bytes: number): void {
+    if (this.#released) return; // a transport that is gone acknowledges nothing
     this.deliver(message);
     if (this.#onReading) this.#unread.push(bytes);
     else this.#path.carry(() => this.peer?.acknowledged(bytes));
@@ -128,6 +130,7 @@ class MemoryChannel extends BaseChannel {
   }
 
   protected release(): Promise<void> {
+    this.#released = true;
     // Also without an orderly close: a peer's transport tells when it goes.
     this.#path.carry(() => this.peer?.end({ by: "remote" }));
     return Promise.resolve();

@@ -7,13 +7,27 @@ import { abortable } from "../base/deadline.ts";
 import type { TransportError } from "../base/errors.ts";
 import type { WaitOptions } from "./channel.ts";
 
-/** Bounds of a {@linkcode SendWindow}, in bytes that the peer has not acknowledged. */
+/**
+ * What a channel keeps of what was sent, in bytes that the peer has not acknowledged: docs/
+ * DAEMON_CONTRACT.md tells it.
+ */
+export const SEND_WINDOW = {
+  /** At or above it a sender waits: no more is kept than this and one message. */
+  high: 512 * 1024,
+  /** At or below it a waiting sender goes on. */
+  low: 256 * 1024,
+} as const;
+
+/** Bounds of a {@linkcode SendWindow}. */
 export interface SendWindowOptions {
-  /** At or above it a sender waits. @default {1048576} */
+  /** At or above it a sender waits. @default {SEND_WINDOW.high} */
   readonly high?: number;
-  /** At or below it a waiting sender goes on. @default {262144} */
+  /** At or below it a waiting sender goes on. @default {SEND_WINDOW.low} */
   readonly low?: number;
 }
+
+/** Resolves with the failure that it ended with, if any; never rejects. */
+type Wait = PromiseWithResolvers<TransportError | undefined>;
 
 /** Counts bytes under way, lets senders wait between two marks. */
 export class SendWindow {
@@ -21,13 +35,13 @@ export class SendWindow {
   readonly #low: number;
   #bytes = 0;
   #failure: TransportError | undefined;
-  #writable: PromiseWithResolvers<void> | undefined;
-  #empty: PromiseWithResolvers<void> | undefined;
+  #writable: Wait | undefined;
+  #empty: Wait | undefined;
 
   /** Makes one with nothing under way. */
   constructor(options: SendWindowOptions = {}) {
-    this.#high = options.high ?? 1024 * 1024;
-    this.#low = options.low ?? 256 * 1024;
+    this.#high = options.high ?? SEND_WINDOW.high;
+    this.#low = options.low ?? SEND_WINDOW.low;
   }
 
   /** Bytes under way. */
@@ -47,39 +61,44 @@ export class SendWindow {
     if (this.#bytes === 0) this.#settle("empty");
   }
 
-  /** The channel has ended: every wait, now and later, fails with `error`. */
+  /**
+   * The channel has ended: every wait under way fails with `error`, and so does every later one,
+   * except that nothing under way stays nothing under way.
+   */
   fail(error: TransportError): void {
     this.#failure ??= error;
-    this.#settle("writable");
-    this.#settle("empty");
+    this.#settle("writable", error);
+    this.#settle("empty", error);
   }
 
   /** Resolves at once below the high mark, else when the bytes have fallen to the low one. */
   writable(options: WaitOptions): Promise<void> {
-    if (this.#bytes < this.#high) return this.#wait(undefined, options);
-    this.#writable ??= Promise.withResolvers();
-    return this.#wait(this.#writable.promise, options);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#bytes < this.#high) return wait(undefined, options);
+    return wait(this.#writable ??= Promise.withResolvers(), options);
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is under way, also when that came before the end. */
   empty(options: WaitOptions): Promise<void> {
-    if (this.#bytes === 0) return this.#wait(undefined, options);
-    this.#empty ??= Promise.withResolvers();
-    return this.#wait(this.#empty.promise, options);
+    if (this.#bytes === 0) return wait(undefined, options);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return wait(this.#empty ??= Promise.withResolvers(), options);
   }
 
-  async #wait(promise: Promise<void> | undefined, { signal }: WaitOptions): Promise<void> {
-    if (promise !== undefined) await (signal ? abortable(promise, signal) : promise);
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #settle(which: "writable" | "empty"): void {
+  #settle(which: "writable" | "empty", failure?: TransportError): void {
     if (which === "writable") {
-      this.#writable?.resolve();
+      this.#writable?.resolve(failure);
       this.#writable = undefined;
     } else {
-      this.#empty?.resolve();
+      this.#empty?.resolve(failure);
       this.#empty = undefined;
     }
   }
+}
+
+/** How the wait ended counts, not what has happened since. */
+async function wait(settled: Wait | undefined, { signal }: WaitOptions): Promise<void> {
+  if (settled === undefined) return;
+  const failure = await (signal ? abortable(settled.promise, signal) : settled.promise);
+  if (failure !== undefined) throw failure;
 }

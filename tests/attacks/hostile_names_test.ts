@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ApiError } from "../../src/ipc/client.ts";
 import { isFilename } from "../../src/protocol/messages/inner_message.ts";
+import { safeName } from "../../src/storage/inbox/safe_name.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { dirname, join } from "../support/paths.ts";
@@ -35,6 +36,13 @@ const CORPUS = [
     "a\u2028b",
     "\u202etxt.exe",
     "\u200b",
+    "\u3164",
+    "\u3164.exe",
+    "\u2800\u2800",
+    "\u115f\uffa0",
+    "\ufe0f",
+    " ".repeat(80),
+    "a.jpg" + " ".repeat(80) + ".exe",
     "\u2060",
     "\ufeff",
     " ",
@@ -126,12 +134,18 @@ async function sendNamed(
     throw new Error("an offer that is accepted automatically could be accepted again");
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.code === "NAME_REFUSED") {
-      await daemon.client.rejectTransfer(id);
-      await peer.hearOf("cancel");
-      return undefined;
-    }
     assertEquals(error.code, "INVALID_STATE");
+  }
+  if (!safeName(name).safe) {
+    const { code, transferId, message } = await peer.hearOf("error");
+    assertEquals([code, transferId], ["LIMIT_EXCEEDED", id]);
+    assertStringIncludes(String(message), "the file's name can't be used: it ");
+    const { transfer } = await daemon.event(
+      "transfer-failed",
+      ({ transfer }) => transfer.transferId === id,
+    );
+    assertEquals([transfer.state, transfer.failure?.code], ["failed", "NAME_REFUSED"]);
+    return undefined;
   }
   await peer.hearOf("file-accept");
   await sendRest(peer, id, name);

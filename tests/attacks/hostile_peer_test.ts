@@ -146,7 +146,8 @@ const HALF_OPEN = IS_LONG ? 1000 : 100;
 
 Deno.test(`${HALF_OPEN} sessions half open: no more than the bound, and each ends at its deadline`, async () => {
   await using stack = new AsyncDisposableStack();
-  const meeting = await victim(stack, "--max-peers", String(HALF_OPEN + 1));
+  const flags = ["--max-peers", String(HALF_OPEN + 1), "--max-memory", "65536"];
+  const meeting = await victim(stack, ...flags);
   const good = stack.use(await openLyingSession(meeting));
   const before = Deno.memoryUsage().rss;
   const peers: LyingPeer[] = [];

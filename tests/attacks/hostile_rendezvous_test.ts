@@ -39,7 +39,7 @@ class Stage implements AsyncDisposable {
   static async set(network: { readonly connector: Connector }): Promise<Stage> {
     await using stack = new AsyncDisposableStack();
     const relay = stack.use(new HostileRelay());
-    const flags = ["--max-peers", "64"];
+    const flags = ["--max-peers", "64", "--max-memory", "8192"];
     const alice = stack.use(await LocalDaemon.start(network, { flags }));
     const bob = stack.use(await LocalDaemon.start(network, { flags }));
     return new Stage(relay, alice, bob, stack.move());

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
-import { SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
+import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import {
   closedSession,
@@ -69,7 +69,7 @@ const codeOf = async (daemon: DaemonUnderTest, session: Session) =>
 Deno.test("whatever lies in place of an offer, the session is refused with what is wrong", async (t) => {
   await using folder = await TempFolder.make();
   await using daemon = await LocalDaemon.start(new MemoryNetwork(), {
-    flags: ["--max-peers", "32"],
+    flags: ["--max-peers", "32", "--max-memory", "8192"],
   });
   const begun = await Promise.all(PLANTED.map(async ([what, code, plant]) => {
     const { answerer } = meetingByFile(folder);
@@ -83,10 +83,67 @@ Deno.test("whatever lies in place of an offer, the session is refused with what 
   assertEquals((await daemon.client.status()).sessions.open, 0);
 });
 
+/** What a person may have where a daemon is told to exchange signals. */
+const PRECIOUS: readonly (readonly [string, (path: string) => Promise<void>, string])[] = [
+  ["thesis", (path) => Deno.writeTextFile(path, "%PDF-1.7\nhello"), "a PDF of 14 bytes"],
+  ["notes", (path) => Deno.writeTextFile(path, "hello"), "a text file of 5 bytes"],
+  ["folder", (path) => Deno.mkdir(path), "a folder"],
+  ["link", (path) => Deno.symlink("/etc/hostname", path), "a symbolic link"],
+];
+
+Deno.test("a pair request with a wrong path fails with what lies there, and leaves it as it is", async () => {
+  await using folder = await TempFolder.make();
+  await using daemon = await LocalDaemon.start(new MemoryNetwork(), {
+    flags: ["--max-peers", "32", "--max-memory", "8192"],
+  });
+  await Promise.all(
+    PRECIOUS.flatMap(([name, make, says]) =>
+      (["offer", "answer"] as const).map(async (wrong) => {
+        const { offerer, answerer } = meetingByFile(folder);
+        if (offerer.signal !== "file" || answerer.signal !== "file") throw new Error("unreachable");
+        const path = folder.path(`${name}-for-${wrong}`);
+        await make(path);
+        const before = await Deno.lstat(path);
+        await Deno.writeTextFile(offerer[wrong === "offer" ? "answer" : "offer"], "");
+        const requests = wrong === "offer" ? [offerer] : [offerer, answerer];
+        for (const request of requests) {
+          const session = await daemon.pair({ ...request, [wrong]: path });
+          const { failure } = await closedSession(daemon, session);
+          assertEquals(failure?.code, "SIGNAL_FILE");
+          assertStringIncludes(failure?.message ?? "", `${path} is ${says}`);
+        }
+        const after = await Deno.lstat(path);
+        assertEquals([after.ino, after.size, after.mtime], [before.ino, before.size, before.mtime]);
+        const other = offerer[wrong === "offer" ? "answer" : "offer"];
+        assertEquals(await Deno.readTextFile(other), "", "the other file is not touched either");
+      })
+    ),
+  );
+});
+
+Deno.test("a pair request takes another user's file, unless it says signalOwner: own", async () => {
+  if (Deno.build.os === "windows" || Deno.uid() !== 0) {
+    return skipped("another user's files: only root can make some");
+  }
+  await using folder = await TempFolder.make();
+  await using daemon = await LocalDaemon.start(new MemoryNetwork());
+  const { answerer } = meetingByFile(folder);
+  if (answerer.signal !== "file") throw new Error("unreachable");
+  await Deno.writeTextFile(answerer.offer, JSON.stringify(OFFER));
+  await Deno.chown(answerer.offer, 12_345, 12_345);
+  const session = await daemon.pair({ ...answerer, signalOwner: "own" });
+  const { failure } = await closedSession(daemon, session);
+  assertEquals(failure?.code, "SIGNAL_FILE");
+  assertStringIncludes(failure?.message ?? "", "belongs to user 12345");
+  // Taken by the default: it gets as far as the connection, which leads to nobody.
+  const taken = await daemon.pair({ ...answerer, phaseTimeoutSecs: 1 });
+  assertEquals(await codeOf(daemon, taken), "SESSION_FAILED");
+});
+
 /** Resolves when the offer is in its file. */
 async function written(offerer: PairRequest): Promise<void> {
   if (offerer.signal !== "file") throw new Error("unreachable");
-  using watcher = await SignalFileWatcher.open({
+  const watcher = new SignalFileWatcher({
     path: offerer.offer,
     kind: "offer",
     parse: (text) => text,

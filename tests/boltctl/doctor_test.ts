@@ -111,7 +111,7 @@ const VISITS: readonly Visit[] = [
   { about: "no network", changes: { addresses: { ok: ["127.0.0.1", "::1"] } } },
   {
     about: "the rendezvous server answers",
-    words: ["--rendezvous-url", "ws://127.0.0.1:3001"],
+    words: ["--rendezvous-url", "ws://127.0.0.1:3001/?token=hush"],
   },
   {
     about: "it does not",

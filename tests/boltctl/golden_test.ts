@@ -7,6 +7,7 @@ import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/events.ts";
 import { OperationError } from "../../src/ipc/problem.ts";
 import { peerText } from "../../src/ipc/schemas.ts";
+import { OFFER_ID } from "../../src/ipc/testing.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
 
@@ -20,10 +21,16 @@ function threeWays(words: readonly string[], stage?: Scene["stage"]): Scene[] {
   ];
 }
 
-const OFFER = transfer(5, { direction: "incoming", state: "offered", name: peerText("photo.jpg") });
+const OFFER = transfer(5, {
+  direction: "incoming",
+  state: "offered",
+  waitingFor: "decision",
+  name: peerText("photo.jpg"),
+});
 const DONE = transfer(6, { state: "completed", transferred: 3_000_000 });
 const HALF = transfer(7, { state: "active", transferred: 1_500_000, name: peerText("half.bin") });
 const FAILED = transfer(8, {
+  protocolTransferId: "e5".repeat(16),
   state: "failed",
   transferred: 10,
   name: peerText("very long name of a film that no table has room for.mkv"),
@@ -68,6 +75,15 @@ function sent(last: DaemonEvent["type"] & `transfer-${string}`): DaemonEvent[] {
   ];
 }
 
+const HASHED: DaemonEvent[] = [
+  { type: "transfer-queued", transfer: transfer(1) },
+  ...[900_000, 990_000, 2_400_000].map((hashed): DaemonEvent => {
+    const { transferId, size } = transfer(1);
+    return { type: "transfer-hashing", transferId, hashed, size };
+  }),
+  { type: "transfer-offered", transfer: transfer(1, { state: "offered" }) },
+  { type: "transfer-finished", transfer: transfer(1, { state: "completed" }) },
+];
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
   { type: "session-started", session: session({ state: "signaling" }) },
@@ -95,14 +111,32 @@ const HAPPENING: DaemonEvent[] = [
   },
   ...PEERS.slice(0, 1).map((peer) => ({ type: "peer-changed", peer } as const)),
   ...sent("transfer-failed"),
+  {
+    type: "transfer-hashing",
+    transferId: transfer(9).transferId,
+    hashed: 900_000,
+    size: 3_000_000,
+  },
   { type: "transfer-offered", transfer: OFFER },
-  { type: "transfer-paused", transfer: { ...HALF, state: "paused" } },
+  { type: "transfer-paused", transfer: { ...HALF, state: "paused", waitingFor: "slot" } },
   { type: "transfer-resumed", transfer: HALF },
   ended("CONNECTION_LOST", "the peer went away"),
   { type: "daemon-stopping", reason: "signal" },
 ];
+const LEFT_BEHIND: readonly DaemonEvent[] = [
+  { type: "daemon-stopping", reason: "api" },
+  { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
+];
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
-  status: threeWays(["status"]),
+  status: [
+    ...threeWays(["status"]),
+    { about: "it serves already", words: ["status", "--wait", "--json"] },
+    {
+      about: "it never serves",
+      words: ["status", "--wait", "--timeout", "1"],
+      socket: "/nonexistent/bolt.sock",
+    },
+  ],
   peers: [
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
@@ -233,6 +267,17 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { onSend: sent("transfer-failed") },
     },
     {
+      about: "a large file, hashed first",
+      words: ["send", "/files/report.pdf", "--wait"],
+      stage: { onSend: HASHED },
+    },
+    {
+      about: "the same with a bar",
+      words: ["send", "/files/report.pdf", "--wait"],
+      stage: { onSend: HASHED },
+      terminal: { columns: 72 },
+    },
+    {
       about: "it never begins",
       words: ["send", "/files/report.pdf", "--wait", "--timeout", "1"],
     },
@@ -242,7 +287,8 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { peers: PEERS.map((peer) => ({ ...peer, connected: true })) },
     },
     { words: ["send", "/x", "--to", "nobody"] },
-    { words: ["send", "/x", "--to", "3f2"] },
+    { words: ["send", "/x", "--to", "77a"] },
+    { words: ["send", "-", "--to", "bob"] },
   ],
   accept: [
     { words: ["accept"], stage: LIST },
@@ -277,6 +323,20 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       },
     },
     { words: ["accept"] },
+    { words: ["accept", "5a5"], stage: LIST },
+    { words: ["accept", "--wait-for-offer"], stage: LIST },
+    {
+      about: "an offer comes",
+      words: ["accept", "--wait-for-offer"],
+      stage: {
+        onList: [
+          ...sent("transfer-failed"),
+          { type: "transfer-offered", transfer: { ...OFFER, transferId: OFFER_ID } },
+        ],
+      },
+    },
+    { about: "none comes", words: ["accept", "--wait-for-offer", "--timeout", "1"] },
+    { words: ["accept", "5a5b", "--wait-for-offer"], stage: LIST },
     {
       words: ["accept"],
       stage: { transfers: [OFFER, { ...OFFER, transferId: BEA.slice(0, 32) }] },
@@ -292,18 +352,18 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["cancel", "7a7b", "6a6b", "--json"], stage: LIST },
     { words: ["cancel"], stage: LIST },
   ],
-  pause: [{ words: ["pause", "7a"], stage: LIST }, {
-    words: ["pause", "7a", "--json"],
+  pause: [{ words: ["pause", "7a7b"], stage: LIST }, {
+    words: ["pause", "7a7b", "--json"],
     stage: LIST,
   }],
   resume: [
-    { words: ["resume", "7a"], stage: LIST },
-    { words: ["resume", "7a", "--json"], stage: LIST },
+    { words: ["resume", "7a7b"], stage: LIST },
+    { words: ["resume", "7a7b", "--json"], stage: LIST },
   ],
   transfers: [
     ...threeWays(["transfers"], LIST),
-    { words: ["transfers", "8a"], stage: LIST },
-    { words: ["transfers", "8a", "--json"], stage: LIST },
+    { words: ["transfers", "8a8b"], stage: LIST },
+    { words: ["transfers", "8a8b", "--json"], stage: LIST },
     { words: ["transfers", "--direction", "incoming", "--limit", "1"], stage: LIST },
     { words: ["transfers", "--state", "paused"], stage: LIST },
     { words: ["transfers", "--state", "stuck"], stage: LIST },
@@ -330,7 +390,10 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
   shutdown: [
     { words: ["shutdown"] },
     { words: ["shutdown", "--json", "--force"] },
-    { words: ["shutdown", "--wait"] },
+    ...threeWays(["shutdown", "--wait"]),
+    ...threeWays(["shutdown", "--wait"], { onShutdown: LEFT_BEHIND }),
+    { words: ["shutdown", "--wait", "--force"], stage: { onShutdown: LEFT_BEHIND } },
+    { about: "killed", words: ["shutdown", "--wait"], stage: { onShutdown: [] } },
   ],
   completion: [
     { words: ["completion", "bash"] },

@@ -7,11 +7,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { ServedDaemon } from "../support/daemon.ts";
+import { FullPipe } from "../support/full_pipe.ts";
 import { join } from "../support/paths.ts";
 import { type Outcome, type Program, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { boltctl } from "./support/boltctl.ts";
-import { Staged } from "./support/staged_daemon.ts";
+import { NOW, Staged, transfer } from "./support/staged_daemon.ts";
 
 Deno.test("boltctl needs nothing but the socket when its path is known", async () => {
   await using staged = await Staged.serve();
@@ -40,7 +41,16 @@ Deno.test("the exit code tells what happened: done, usage, no daemon", async () 
   assertEquals(absent.stderr.trimEnd().split("\n").length, 1, absent.stderr);
 });
 
-for (const name of ["SIGINT", "SIGTERM"] as const) {
+Deno.test("status --wait returns when the daemon that is being started serves", async () => {
+  await using folder = await TempFolder.make();
+  const socket = folder.path("data", "daemon.sock");
+  await using waiting = new Run(boltctl(socket), ["status", "--wait", "--json"]);
+  await using _daemon = await ServedDaemon.start({ dataDir: folder.path("data") });
+  const { code, stdout } = await waiting.outcome();
+  assertEquals([code, JSON.parse(stdout).state], [0, "running"]);
+});
+
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.test(`${name} during send --wait cancels the transfer, says so and ends with 130`, async () => {
     await using staged = await Staged.serve();
     await using sending = new Run(boltctl(staged.socket), ["send", "/files/a.bin", "--wait"]);
@@ -73,6 +83,67 @@ Deno.test("a reader that has enough ends boltctl, without a word", async () => {
   const shell: Program = { command: "sh", args: ["-c", script], env: env ?? {} };
   const { stderr } = await run(shell, []);
   assertEquals(stderr, "exit 1\n");
+});
+
+/** A program that runs in a shell after `before`, with `redirection`. */
+function inShell(program: Program, before: string, redirection: string): Program {
+  const { command, args, env } = program;
+  const script = `${before}exec "$@" ${redirection}`;
+  return { command: "sh", args: ["-c", script, "sh", command, ...args], env: env ?? {} };
+}
+
+/** Transfers whose list is longer than any pipe. */
+const MANY = Array.from({ length: 1000 }, (_, i) => transfer(i, { createdAt: NOW }));
+
+/** Whether `dd` can make its stdout non-blocking, for whoever shares it. */
+const canUnblock = (await run({
+  command: "sh",
+  args: ["-c", "dd if=/dev/null oflag=nonblock 2>/dev/null"],
+}, [])).code === 0;
+
+Deno.test({
+  name: "a stdout that another program made non-blocking gets all of the JSON",
+  ignore: !canUnblock,
+  fn: async () => {
+    await using staged = await Staged.serve({ transfers: MANY });
+    const unblock = "dd if=/dev/null oflag=nonblock 2>/dev/null; ";
+    const program = inShell(boltctl(staged.socket), unblock, "");
+    const { code, stdout, stderr } = await run(program, ["transfers", "--json", "--limit=1000"]);
+    assertEquals([code, stderr], [0, ""]);
+    const shown = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).transferId);
+    assertEquals(shown, MANY.map(({ transferId }) => transferId));
+  },
+});
+
+Deno.test("a result that a full disk does not take is a failure, with a sentence", async () => {
+  const program = inShell(boltctl("/nonexistent.sock"), "", ">/dev/full");
+  for (const json of [[], ["--json"]]) {
+    const { code, stderr } = await run(program, ["version", ...json]);
+    assertEquals(code, 1);
+    assertStringIncludes(
+      stderr,
+      "Not all of the result could be written to stdout: its disk is full",
+    );
+    assertEquals(stderr.includes("os error"), false, stderr);
+  }
+});
+
+Deno.test("Ctrl-C ends boltctl while nobody reads its stdout", async () => {
+  await using folder = await TempFolder.make();
+  await using unread = await FullPipe.make(folder);
+  await using staged = await Staged.serve({ transfers: MANY });
+  await using waiting = new Run(unread.asStdoutOf(boltctl(staged.socket)), [
+    "transfers",
+    "--json",
+    "--limit=1000",
+  ]);
+  await staged.daemon.listed.promise;
+  waiting.kill("SIGINT");
+  const { code, stderr } = await waiting.outcome();
+  assertEquals([code, stderr], [
+    130,
+    '{"error":{"code":"INTERRUPTED","message":"Interrupted by SIGINT","exit":130}}\n',
+  ]);
 });
 
 /** The JSON lines of a run that went well. */
@@ -112,6 +183,8 @@ Deno.test("with boltctl alone, two daemons pair, and a file is sent, accepted an
   assertEquals(await Deno.readFile(String(received?.path)), bytes);
   assertEquals(objects(await run(forBob, ["shutdown", "--wait", "--json"])), [{
     state: "stopped",
+    graceful: true,
+    transfersLeft: [],
   }]);
   assertEquals((await bob.run.outcome()).code, 0);
 });

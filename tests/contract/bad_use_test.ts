@@ -63,6 +63,52 @@ Deno.test("no arguments print exactly the usage line and exit 1", async () => {
   assertEquals([code, stdout], [1, ""]);
 });
 
+Deno.test("serve without arguments prints exactly its own usage line and exits 1", async () => {
+  const { code, stderr, stdout } = await run(POWERLESS, ["serve"]);
+  assertEquals(stderr, "Usage: bolt-daemon serve --data-dir DIR [options]\n");
+  assertEquals([code, stdout], [1, ""]);
+});
+
+Deno.test("the first line comes before the signal paths are judged, which then fail", async () => {
+  for (const role of ["offerer", "answerer"]) {
+    const same = ["--offer", "/dev/null", "--answer", "/dev/null"];
+    const { code, stderr, stdout } = await run(DAEMON, ["--role", role, ...same]);
+    assertEquals([code, stdout], [1, ""], stderr);
+    const [first, second, ...rest] = stderr.split("\n");
+    const shown = role === "offerer" ? "Offerer" : "Answerer";
+    assertEquals(first, `[bolt-daemon] role=${shown} signal=File scope=Lan timeout=30s`);
+    assertStringIncludes(second ?? "", "[bolt-daemon] FATAL: the offer and the answer are both at");
+    assertEquals(rest, [""]);
+  }
+});
+
+/** Paths that can't be used, and what is said of them. */
+const UNUSABLE: readonly (readonly [offer: string, answer: string, says: string])[] = [
+  ["/dev/null", "/tmp/bolt-none/answer", "/dev/null is a device"],
+  ["/dev/shm/bolt/offer", "/tmp/bolt-none/answer", "it never has for /dev, /proc and /sys"],
+  ["/proc/1/offer", "/tmp/bolt-none/answer", "it never has for /dev, /proc and /sys"],
+  ["/etc/hostname/offer", "/tmp/bolt-none/answer", "a part of the path is not a folder"],
+  [`/tmp/${"x".repeat(300)}`, "/tmp/bolt-none/answer", "the name or path is too long"],
+];
+
+Deno.test("a path that can't be used is told in our own words, not in the runtime's", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  for (const [offer, answer, says] of UNUSABLE) {
+    for (const role of ["offerer", "answerer"]) {
+      const args = ["--role", role, "--offer", offer, "--answer", answer];
+      const { code, stderr } = await run(DAEMON, args);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, says);
+      assert(!/os error|--allow|Requires|lstat/.test(stderr), stderr);
+    }
+  }
+  const served = await run(DAEMON, ["serve", "--data-dir", "/dev/shm/bolt"]);
+  assertEquals(served.code, 1);
+  assertStringIncludes(served.stderr, "it never has for /dev, /proc and /sys");
+  assert(!/os error|--allow|Requires/.test(served.stderr), served.stderr);
+});
+
 for (const [what, args, says] of BAD) {
   Deno.test(`${what} MUST exit 1 before any file or network is touched`, async () => {
     assertRefused(await run(POWERLESS, args), says);
@@ -85,4 +131,12 @@ Deno.test("bad use does not load the WebRTC library", async () => {
   };
   const { stderr } = await run(offline, ["--bogus"]);
   assert(stderr.startsWith("[bolt-daemon] FATAL: Unknown argument: --bogus"), stderr);
+});
+
+Deno.test("serve refuses bounds that together pass --max-memory, before any file is touched", async () => {
+  const flags = ["--max-peers=64", "--max-transfers=4", "--max-memory=700"];
+  const outcome = await run(POWERLESS, ["serve", "--data-dir", "/nonexistent/data", ...flags]);
+  assertRefused(outcome, "--max-peers 64 and --max-transfers 4 may take");
+  assertStringIncludes(outcome.stderr, "--max-memory allows 700: lower --max-peers to ");
+  assertStringIncludes(outcome.stderr, "code=USAGE");
 });

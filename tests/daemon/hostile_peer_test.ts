@@ -46,11 +46,14 @@ const NAMES: readonly (readonly [hostile: string, lands: string | undefined])[] 
   ["../escaped.txt", undefined],
   ["/etc/bolt-escaped", undefined],
   ["..", undefined],
-  ["a\\..\\escaped.txt", undefined],
-  ["C:\\escaped.txt", undefined],
-  ["\\\\host\\share\\x", undefined],
-  ["line\nfeed", undefined],
+  ["a/../escaped.txt", undefined],
   ["nul\0byte", undefined],
+  ["\u3164\u2800", undefined],
+  [" ".repeat(80), undefined],
+  ["a\\..\\escaped.txt", "a_.._escaped.txt"],
+  ["C:\\escaped.txt", "C__escaped.txt"],
+  ["\\\\host\\share\\x", "__host_share_x"],
+  ["line\nfeed", "line_feed"],
   ["c:stream.txt", "c_stream.txt"],
   ["\u202egnp.exe", "_gnp.exe"],
   ["CON", "_CON"],
@@ -67,7 +70,8 @@ Deno.test("a hostile name never lands outside the inbox, and is escaped wherever
   for (const [filename, lands] of NAMES) {
     const id = peer.offer({ filename, size: bytes.length, fileHash: sha256(bytes) });
     const offer = await offered(bob, id);
-    assert(!/[\p{Cc}\p{Cf}]/u.test(offer.name), "what is told has no character that acts");
+    assert(!/[\p{Cc}\p{Cf}\u2800\u3164]/u.test(offer.name), "nothing told acts or hides");
+    assert(/\S/.test(offer.name), "something shows");
     if (lands === undefined) {
       const refused = await assertRejects(() => bob.client.acceptTransfer(id, {}), ApiError);
       assertEquals(refused.code, "NAME_REFUSED");
@@ -178,7 +182,10 @@ Deno.test({
     const { offer } = await take("large", 19_000_000);
     const { failure } = await transferIn(bob, offer, "failed");
     assertEquals(failure?.code, "DISK_FULL");
-    await peer.news("transfer-ended");
+    const { error } = await peer.news("transfer-ended");
+    assertEquals(error?.code, "LIMIT_EXCEEDED");
+    // What is free here is not the peer's to know.
+    assertEquals(error?.message, "the peer can't take the file: there is not enough space for it");
   });
   await t.step("meanwhile", async () => {
     const { id, offer } = await take("fits", 3_000_000);

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ApiError } from "../../src/ipc/client.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { HELD, namesIn, offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
 
@@ -61,12 +63,131 @@ Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees
   }
 });
 
-Deno.test("then force close: a peer that takes nothing holds the shutdown up for --shutdown-timeout-secs, no longer", async () => {
-  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "1"] });
-  await pair.heldMidway();
+Deno.test("a cancel at the shutdown is told when the peer has taken it, not before", async () => {
+  for (const who of ["alice", "bob"] as const) {
+    await using pair = await Pair.make({ [who]: ["--shutdown-timeout-secs", "3600"] });
+    const { sent, offer } = await pair.heldMidway();
+    const [other, ours, theirs] = who === "alice"
+      ? [pair.bob, sent, offer]
+      : [pair.alice, offer, sent];
+    pair.network.paths[0]?.stall();
+    pair[who].interrupt();
+    await pair[who].event("daemon-stopping");
+    assertEquals((await pair[who].client.getTransfer(ours.transferId)).state, "paused");
+    pair.network.paths[0]?.resume();
+    await transferIn(other, theirs, "cancelled");
+    await transferIn(pair[who], ours, "cancelled");
+    assertEquals(await pair[who].ended, "graceful");
+  }
+});
+
+Deno.test("two daemons that stop at once, in the middle of a transfer, both end in order", async () => {
+  await using pair = await Pair.make();
+  const { sent, offer } = await pair.heldMidway();
+  pair.alice.interrupt();
+  pair.bob.interrupt();
+  assertEquals([await pair.alice.ended, await pair.bob.ended], ["graceful", "graceful"]);
+  await transferIn(pair.alice, sent, "cancelled");
+  await transferIn(pair.bob, offer, "cancelled");
+});
+
+Deno.test("while it stops, a daemon begins nothing: what it is asked is refused, what it is offered declined", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using bob = await LocalDaemon.start(network, {
+    flags: ["--shutdown-timeout-secs", "3600"],
+  });
+  await using holding = await HandDrivenPeer.meet(network, folder, bob);
+  await holding.befriend(bob);
+  await using other = await HandDrivenPeer.meet(network, folder, bob);
+  await other.befriend(bob);
+  const path = folder.path("small");
+  await Deno.writeFile(path, someBytes(10));
+  const toHolding = { paths: [path], identity: holding.identity, priority: 0 };
+  await bob.client.send(toHolding);
+  await holding.news("transfer-offered");
+  holding.path.stall();
+  bob.interrupt();
+  await bob.event("daemon-stopping");
+
+  const error = await assertRejects(() => bob.client.send(toHolding), ApiError);
+  assertEquals(error.code, "STOPPING");
+  other.offer({ filename: "late", size: 10, fileHash: "00".repeat(32) });
+  const { outcome, by } = await other.news("transfer-ended");
+  assertEquals([outcome, by], ["cancelled", "remote"]);
+  const { transfers } = await bob.client.listTransfers({ limit: 10 });
+  assertEquals(transfers.map(({ name }) => name), ["small"]);
+
+  holding.path.resume();
+  assertEquals(await bob.ended, "graceful");
+});
+
+Deno.test("then force close: a peer that takes nothing holds the shutdown up for --shutdown-timeout-secs, no longer; its transfer is left as it was, and told as interrupted by the next start", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("bob");
+  const id = await (async () => {
+    await using pair = await Pair.make({
+      bobsData: dataDir,
+      bob: ["--shutdown-timeout-secs", "1"],
+    });
+    const { offer } = await pair.heldMidway();
+    const { transferId } = offer;
+    pair.network.paths[0]?.stall();
+    pair.bob.interrupt();
+    assertEquals(await pair.bob.ended, "forced");
+    assertMatch(await pair.bob.lastWord ?? "", /^1 transfer is left .* 1\): /);
+    const last = await pair.bob.event("daemon-stopped");
+    assertEquals([last.graceful, last.transfersLeft], [false, [transferId]]);
+    assertEquals(pair.bob.events.filter(({ type }) => type === "transfer-failed"), []);
+    const journal = await Deno.readTextFile(join(dataDir, "journal.ndjson"));
+    const { entry } = JSON.parse(journal.trim().split("\n").at(-1) ?? "");
+    assertEquals([entry.transferId, entry.state], [transferId, "paused"]);
+    pair.network.paths[0]?.resume();
+    return transferId;
+  })();
+  await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
+  assertEquals((await bob.client.getTransfer(id)).state, "interrupted");
+});
+
+Deno.test("a file that was sent whole, but whose peer has not said that it has it, is left too", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using bob = await LocalDaemon.start(network, { flags: ["--shutdown-timeout-secs", "1"] });
+  await using peer = await HandDrivenPeer.meet(network, folder, bob);
+  await peer.befriend(bob);
+  const path = folder.path("small");
+  await Deno.writeFile(path, someBytes(10));
+  const sending = { paths: [path], identity: peer.identity, priority: 0 };
+  const [sent] = await bob.client.send(sending);
+  const { file } = await peer.news("transfer-offered");
+  peer.act((transfers, now) => transfers.accept(file.transferId, now));
+  peer.path.stall();
+  await transferIn(bob, { transferId: sent?.transferId ?? "" }, "active");
+  bob.interrupt();
+  assertEquals(await bob.ended, "forced");
+  const { transfersLeft } = await bob.event("daemon-stopped");
+  assertEquals(transfersLeft, [sent?.transferId]);
+  assertEquals(bob.events.filter(({ type }) => /^transfer-(finished|failed)$/.test(type)), []);
+  peer.path.resume();
+});
+
+Deno.test("a peer that is lost during the shutdown leaves its transfer behind at once", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+  const { sent } = await pair.heldMidway();
   pair.network.paths[0]?.stall();
   pair.alice.interrupt();
+  await pair.alice.event("daemon-stopping");
+  pair.network.paths[0]?.lose();
   assertEquals(await pair.alice.ended, "forced");
+  const { transfersLeft } = await pair.alice.event("daemon-stopped");
+  assertEquals(transfersLeft, [sent.transferId]);
+});
+
+Deno.test("sessions without a transfer keep the shutdown orderly, whatever their peers take", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "1"] });
+  pair.network.paths[0]?.stall();
+  pair.alice.interrupt();
+  assertEquals(await pair.alice.ended, "graceful");
   pair.network.paths[0]?.resume();
 });
 
@@ -118,15 +239,18 @@ Deno.test("a session that ends while the next file is hashed interrupts that tra
   await Deno.writeFile(path, new Uint8Array());
   await Deno.truncate(path, 9 * 2 ** 30);
   const [sent] = await pair.alice.client.send({ paths: [path], identity: pair.toBob, priority: 0 });
-  assertEquals((await pair.alice.client.status()).transfers.active, 1);
+  // Our own disk's work: no peer can hold it up, and it keeps no other transfer from flowing.
+  const id = sent?.transferId ?? "";
+  assertEquals((await pair.alice.client.getTransfer(id)).waitingFor, "hash");
+  assertEquals((await pair.alice.client.status()).transfers.active, 0);
   pair.network.paths[0]?.lose();
-  const end = await transferIn(pair.alice, { transferId: sent?.transferId ?? "" }, "interrupted");
+  const end = await transferIn(pair.alice, { transferId: id }, "interrupted");
   assertEquals(end.failure?.code, "CONNECTION_LOST");
   // And it does not hold the shutdown up.
   await pair.alice.stop();
 });
 
-Deno.test("an accepted file that waits for its turn can be declined, and is over when its peer goes", async () => {
+Deno.test("an accepted file that waits for a slot can be cancelled, and is over when its peer goes", async () => {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();
   await using bob = await LocalDaemon.start(network);
@@ -147,8 +271,10 @@ Deno.test("an accepted file that waits for its turn can be declined, and is over
     await offerOf(bob, "third"),
   ];
   await transferIn(bob, first, "active");
-  await bob.client.rejectTransfer(second.transferId);
-  await transferIn(bob, second, "rejected");
+  const waiting = await bob.client.getTransfer(second.transferId);
+  assertEquals([waiting.state, waiting.waitingFor], ["paused", "slot"]);
+  await bob.client.cancelTransfer(second.transferId);
+  await transferIn(bob, second, "cancelled");
   peers[2]?.path.lose();
   await transferIn(bob, third, "interrupted");
   assertEquals((await bob.client.status()).transfers, { active: 1, waiting: 0, limit: 1 });

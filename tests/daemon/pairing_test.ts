@@ -59,7 +59,7 @@ for (const signal of ["file", "rendezvous"] as const) {
     assertEquals(ofBob.identity, await identityOf(alice));
     assertEquals(ofBob.state, "pending");
     assertEquals(Date.parse(ofBob.expiresAt) - Date.parse(ofBob.requestedAt), 30_000);
-    assertEquals(String(ofBob.deviceName), signal === "file" ? "" : "alice's laptop");
+    assertEquals(String(ofBob.deviceName), "alice's laptop");
     assertEquals(ofBob.peerCode, signal === "file" ? undefined : "alice");
     await alice.client.decidePairing(ofAlice.pairingId, { decision: "allow_always" });
     // One yes is not enough: until the other comes, nothing can be sent over the session.
@@ -126,6 +126,14 @@ Deno.test("a denied peer is refused; denied always, it is refused again without 
     await closedSession(bob, again.answering);
     await closedSession(alice, again.offering);
     assertEquals((await bob.client.listPeers())[0]?.trust, "deny_always");
+  }
+  {
+    // Before anybody has come: what is pinned can be decided about anew, both ways.
+    await using bob = await LocalDaemon.start(network, { dataDir });
+    const { identity = "" } = (await bob.client.listPeers())[0] ?? {};
+    for (const decision of ["allow_always", "deny_always"] as const) {
+      assertEquals((await bob.client.trust({ identity, decision })).trust, decision);
+    }
   }
   await using bob = await LocalDaemon.start(network, { dataDir });
   const { answering } = await begin(meetingByFile(folder), alice, bob);
@@ -319,4 +327,14 @@ Deno.test('a pairing decision is on disk when it is answered and told: "Identity
   await bob.event("pairing-decided");
   assertEquals(await trusted(bob), [[ofBob.identity, "deny_always"]]);
   await deciding;
+});
+
+Deno.test("a device name told through files is kept with the pin", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network, { flags: ASKS });
+  await using bob = await LocalDaemon.start(network);
+  await pairBy(meetingByFile(folder), alice, bob);
+  const [peer] = await bob.client.listPeers();
+  assertEquals(String(peer?.deviceName), "alice's laptop");
 });

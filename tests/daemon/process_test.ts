@@ -3,10 +3,19 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { boltctl } from "../boltctl/support/boltctl.ts";
 import { DaemonUnreachableError } from "../../src/ipc/client.ts";
 import {
   closedSession,
+  meeting,
   meetingByFile,
   openedSession,
   pairBy,
@@ -110,6 +119,32 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
     for (const line of alice.run.stderr.trim().split("\n")) assert(line.startsWith("["), line);
   });
 
+  await t.step(
+    "a transfer leaves a line at its start and at its end, with ids that both ends tell",
+    () => {
+      const wire = offer.transferId;
+      const ids = `transfer=${sent?.transferId} protocol_transfer=${wire} direction=outgoing ` +
+        `peer=${identity}`;
+      const lines = alice.run.stderr.split("\n").filter((line) => line.includes("] transfer "));
+      assertEquals(lines[0], `[bolt-daemon] transfer started ${ids} size=${content.length}`);
+      const ended = ` transfer ended ${ids} state=completed bytes=${content.length} seconds=`;
+      assertMatch(lines[1]?.replace(`[bolt-daemon]${ended}`, "") ?? "", /^\d+(\.\d+)?$/);
+      assertEquals(lines.length, 2);
+      const told = bob.run.stderr.trim().split("\n").map((line) => JSON.parse(line));
+      const end = told.find(({ message }) => message === "[bolt-daemon] transfer ended");
+      const { seconds, ...fields } = end.fields;
+      assert(seconds >= 0);
+      assertEquals(fields, {
+        transfer: wire,
+        protocol_transfer: wire,
+        direction: "incoming",
+        peer: offer.identity,
+        state: "completed",
+        bytes: content.length,
+      });
+    },
+  );
+
   await t.step("a second signal forces the end: exit 1", async () => {
     const long = folder.path("long");
     await Deno.writeFile(long, someBytes(LONG));
@@ -124,6 +159,17 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
     assertStringIncludes(stderr, "the shutdown was forced");
     bob.run.kill("SIGCONT");
   });
+});
+
+Deno.test("SIGHUP stops the daemon in order, however often the terminal says that it is gone", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using daemon = await ServedDaemon.start();
+  for (let i = 0; i < 3; i++) daemon.run.kill("SIGHUP");
+  const { code, stderr } = await daemon.run.outcome();
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stderr, "stopping reason=signal");
+  assertEquals(stderr.trimEnd().split("\n").at(-1), "[bolt-daemon] exit 0");
 });
 
 Deno.test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
@@ -184,4 +230,90 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
     assertEquals((await again.client.getTransfer(before.offer.transferId)).state, "interrupted");
     await again.stop();
   });
+});
+
+Deno.test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0; one that is stopped for good: exit 1 at the deadline, and the journal is as it was", async (t) => {
+  await using folder = await TempFolder.make();
+  await using bob = await ServedDaemon.start();
+  const dataDir = folder.path("alice");
+  const long = folder.path("long");
+  await Deno.writeFile(long, someBytes(LONG));
+
+  await t.step("stopped for 5 s", async () => {
+    await using alice = await ServedDaemon.start({
+      dataDir,
+      flags: ["--shutdown-timeout-secs", "60"],
+    });
+    const { alice: session } = await pairBy(meetingByFile(folder), alice, bob);
+    const { sent, offer } = await heldMidway(alice, bob, long, session.identity ?? "");
+    bob.run.kill("SIGSTOP");
+    const stopping = alice.client.shutdown();
+    await alice.run.said("stopping reason=api");
+    await stopping;
+    // How long it is stopped is what is tried here.
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    assertEquals((await alice.client.getTransfer(sent.transferId)).state, "paused");
+    bob.run.kill("SIGCONT");
+    await transferIn(bob, offer, "cancelled"); // and not interrupted, by a lost connection
+    const { code, stderr } = await alice.run.outcome();
+    assertEquals(code, 0, stderr);
+    await transferIn(alice, sent, "cancelled");
+    assert((await alice.event("daemon-stopped")).graceful);
+  });
+
+  await t.step("stopped for good", async () => {
+    // Another name: the first one's offer has been told of.
+    const again = folder.path("again");
+    await Deno.rename(long, again);
+    const left = await (async () => {
+      await using alice = await ServedDaemon.start({
+        dataDir,
+        flags: ["--shutdown-timeout-secs", "2"],
+      });
+      const requests = meetingByFile(folder);
+      const offering = await alice.pair(requests.offerer);
+      await bob.pair(requests.answerer);
+      const { identity = "" } = await openedSession(alice, offering);
+      const { sent } = await heldMidway(alice, bob, again, identity);
+      bob.run.kill("SIGSTOP");
+      const waiting = run(boltctl(join(dataDir, "daemon.sock")), ["shutdown", "--wait"]);
+      const { code, stderr } = await alice.run.outcome();
+      assertEquals(code, 1, stderr);
+      assertMatch(stderr, /FATAL: 1 transfer is left .*secs 2\)/);
+      const told = await waiting;
+      assertEquals(told.code, 1, told.stderr);
+      assertStringIncludes(told.stdout, sent.transferId.slice(0, 8));
+      return sent;
+    })();
+    const journal = (await Deno.readTextFile(join(dataDir, "journal.ndjson"))).trim().split("\n");
+    const { entry } = JSON.parse(journal.at(-1) ?? "");
+    assertEquals([entry.transferId, entry.state], [left.transferId, "paused"]);
+    await using next = await ServedDaemon.start({ dataDir });
+    assertEquals((await next.client.getTransfer(left.transferId)).state, "interrupted");
+    await next.stop();
+    bob.run.kill("SIGCONT");
+  });
+});
+
+Deno.test("a rendezvous URL's query and user are in no log, answer, event or file", async () => {
+  const gone = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("data");
+  const rendezvousUrl = gone.url.replace("ws://", "ws://me:hush@") + "/?token=hush";
+  await gone.close();
+  await using alice = await ServedDaemon.start({ dataDir, flags: ["--log-level", "debug"] });
+  const { offerer } = meeting(rendezvousUrl);
+  const session = await alice.pair(offerer);
+  const { failure } = await closedSession(alice, session);
+  assertEquals(failure?.code, "RENDEZVOUS_UNREACHABLE");
+  const bad = { ...offerer, rendezvousUrl: "ws://me:hush@[/?hush" };
+  const { message } = await assertRejects(() => alice.pair(bad));
+  const told = [message, JSON.stringify(await alice.client.listSessions())];
+  await alice.stop();
+  for await (const { name, isFile } of Deno.readDir(dataDir)) {
+    if (isFile) told.push(await Deno.readTextFile(`${dataDir}/${name}`));
+  }
+  for (const text of [...told, alice.run.stderr, JSON.stringify(alice.events)]) {
+    assert(!text.includes("hush"), text);
+  }
 });

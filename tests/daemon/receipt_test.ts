@@ -50,7 +50,7 @@ Deno.test("a file that the peer has taken to the end is completed", async () => 
 
 Deno.test("a cancel that crossed the last chunk ends the sender's transfer too", async () => {
   const cancelled = await toldOf((peer, { transferId }) => peer.refuse(transferId));
-  assertEquals(cancelled.slice(0, 2), ["cancelled", undefined]);
+  assertEquals(cancelled.slice(0, 2), ["cancelled", "CANCELLED_BY_PEER"]);
 });
 
 Deno.test("an error that crossed the last chunk is the sender's too", async () => {

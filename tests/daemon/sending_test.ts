@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { ApiError } from "../../src/ipc/client.ts";
 import { LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
@@ -46,7 +52,10 @@ Deno.test("a declined offer is rejected at both ends, and nothing is left of it"
   const offer = await offerOf(pair.bob, "no.txt");
   await pair.bob.client.rejectTransfer(offer.transferId);
   await transferIn(pair.bob, offer, "rejected");
-  await transferIn(pair.alice, sent, "rejected");
+  const { failure } = await transferIn(pair.alice, sent, "rejected");
+  assertEquals(failure?.code, "TRANSFER_REJECTED");
+  // A cancel carries no reason: what it can mean is said.
+  assertMatch(failure?.message ?? "", /declined.*name.*space/);
   assertEquals(await namesIn(pair.bob.inbox), []);
 });
 
@@ -90,23 +99,25 @@ Deno.test("a taken name gets a number, or with --on-collision refuse the file is
     } else {
       const { failure, transferred } = await transferIn(pair.bob, offer, "failed");
       assertEquals([failure?.code, transferred], ["NAME_TAKEN", 0], "before a byte of it comes");
-      await transferIn(pair.alice, sent, "rejected");
+      const told = (await transferIn(pair.alice, sent, "failed")).failure;
+      assertEquals(told?.code, "LIMIT_EXCEEDED");
+      assertStringIncludes(told?.message ?? "", "a file of that name is here already");
       assertEquals(await namesIn(pair.bob.inbox), ["a.txt"]);
     }
     assertEquals(await Deno.readTextFile(join(pair.bob.inbox, "a.txt")), "mine");
   }
 });
 
-Deno.test("bounded concurrent transfers (default: 1): the queue goes by priority, then in the order asked", async () => {
+Deno.test("what waits for one peer goes by priority, then in the order asked", async () => {
   await using pair = await Pair.make();
-  // The first holds the only place until it is taken, while the others queue.
+  // The first is the session's only offer until it is taken, while the others queue.
   await pair.send("held", someBytes(1));
   const held = await offerOf(pair.bob, "held");
   for (const [name, priority] of [["low", -1], ["a", 0], ["b", 0], ["high", 5]] as const) {
     await pair.send(name, someBytes(1), priority);
   }
   const { transfers } = await pair.alice.client.status();
-  assertEquals(transfers, { active: 1, waiting: 4, limit: 1 });
+  assertEquals(transfers, { active: 0, waiting: 5, limit: 1 });
   await pair.bob.client.setAutoAccept(pair.toAlice, true);
   await pair.bob.client.acceptTransfer(held.transferId, {});
   await transferIn(pair.bob, await offerOf(pair.bob, "low"), "completed");
@@ -125,13 +136,26 @@ Deno.test("--max-transfers lets transfers with several peers run at once, and no
     const { alice } = await pairBy(meetingByFile(pair.folder), pair.alice, peer);
     peers.push(alice.identity ?? "");
   }
-  const paths = [await pair.file("to all", someBytes(10))];
-  for (const identity of peers) await pair.alice.client.send({ paths, identity, priority: 0 });
-  const first = await offerOf(pair.bob, "to all");
-  await offerOf(carol, "to all");
+  const paths = [await pair.file("to all", someBytes(LONG))];
+  const sent = [];
+  for (const identity of peers) {
+    sent.push(...await pair.alice.client.send({ paths, identity, priority: 0 }));
+  }
+  for (const [i, peer] of [pair.bob, carol, dave].entries()) {
+    await peer.client.acceptTransfer((await offerOf(peer, "to all")).transferId, {});
+    const [transfer] = sent.slice(i);
+    const { waitingFor } = await transferIn(
+      pair.alice,
+      { transferId: transfer?.transferId ?? "" },
+      i < 2 ? "active" : "paused",
+    );
+    assertEquals(waitingFor, i < 2 ? undefined : "slot");
+    // More than the channel takes at once: it can't end before the others were asked.
+    pair.network.paths[i]?.stall();
+  }
   assertEquals((await pair.alice.client.status()).transfers, { active: 2, waiting: 1, limit: 2 });
-  await pair.bob.client.acceptTransfer(first.transferId, {});
-  await offerOf(dave, "to all");
+  for (const path of pair.network.paths) path.resume();
+  for (const { transferId } of sent) await transferIn(pair.alice, { transferId }, "completed");
 });
 
 for (const who of ["sender", "receiver"] as const) {
@@ -242,15 +266,45 @@ Deno.test("what can't be sent is refused at once, and nothing of that request is
   const fine = await pair.file("fine", someBytes(1));
   const link = pair.folder.path("link");
   await Deno.symlink(fine, link);
-  for (const path of [pair.folder.path("absent"), pair.folder.path(), link]) {
-    await refuses(
-      "FILE_UNREADABLE",
-      () => pair.alice.client.send({ paths: [fine, path], identity: pair.toBob, priority: 0 }),
-    );
+  const huge = await pair.file("huge", someBytes(1));
+  await Deno.truncate(huge, 10 * 1024 ** 3 + 1);
+  const refusals = [
+    [pair.folder.path("absent"), "FILE_UNREADABLE", "does not exist"],
+    [pair.folder.path(), "FILE_UNREADABLE", "is a folder"],
+    [link, "FILE_UNREADABLE", "is a symbolic link"],
+    ["/dev/zero", "FILE_UNREADABLE", "a device"],
+    [huge, "LIMIT_EXCEEDED", "more than the 10737418240 that may be sent"],
+    ["-", "INVALID_PARAMETERS", "absolute path"],
+  ] as const;
+  for (const [path, code, sentence] of refusals) {
+    const call = () =>
+      pair.alice.client.send({ paths: [fine, path], identity: pair.toBob, priority: 0 });
+    const error = await assertRejects(call, ApiError);
+    assertEquals(error.code, code, path);
+    assertStringIncludes(error.message, sentence);
+    assert(!/os error|--allow|\(E[A-Z]+\)|pattern/.test(error.message), error.message);
   }
   await refuses(
     "PEER_NOT_CONNECTED",
     () => pair.alice.client.send({ paths: [fine], identity: "ab".repeat(32), priority: 0 }),
   );
   assertEquals((await pair.alice.client.listTransfers({ limit: 50 })).transfers, []);
+});
+
+Deno.test("the hash of a large file is told of while it is made, and a cancel ends it", async () => {
+  await using pair = await Pair.make();
+  const path = await pair.file("large", someBytes(1));
+  await Deno.truncate(path, 8 * 1024 ** 3); // without blocks on the disk; some seconds to hash
+  const [sent] = await pair.alice.client.send({ paths: [path], identity: pair.toBob, priority: 0 });
+  const { transferId = "" } = sent ?? {};
+  const { hashed, size } = await pair.alice.event(
+    "transfer-hashing",
+    (event) => event.transferId === transferId,
+  );
+  assert(hashed > 0 && hashed < size);
+  const shown = await pair.alice.client.getTransfer(transferId);
+  assertEquals([shown.state, shown.transferred], ["queued", 0]);
+  assert((shown.hashed ?? 0) >= hashed);
+  const cancelled = await pair.alice.client.cancelTransfer(transferId);
+  assertEquals([cancelled.state, cancelled.hashed], ["cancelled", undefined]);
 });

@@ -29,7 +29,6 @@ export class Machine implements AsyncDisposable {
   #changed = Promise.withResolvers<void>();
   #hasEnded = false;
   #blocks = 0;
-  #served = 0;
 
   /** Starts its shell. */
   constructor(options: MachineOptions) {
@@ -60,7 +59,7 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * Runs a block and, where it starts daemons, waits until they serve.
+   * Runs a block. A daemon that it starts is waited for by the page itself.
    *
    * @throws {Error} When a command of it fails; the message holds what was printed.
    */
@@ -70,11 +69,6 @@ export class Machine implements AsyncDisposable {
     const done = `@@ ${block} done`;
     await this.#write(`. "$HOME/${block}" </dev/null\nprintf '\\n%s\\n' '${done}'\n`);
     await this.#until(() => this.#output.includes(done), text);
-    this.#served += text.match(/^bolt[-_]daemon serve\b/gm)?.length ?? 0;
-    await this.#until(
-      () => (this.#output.match(/\] serving /g) ?? []).length >= this.#served,
-      text,
-    );
   }
 
   async #until(holds: () => boolean, text: string): Promise<void> {

@@ -43,7 +43,13 @@ export async function fillProgramsFolder(folder: string): Promise<ProgramsFolder
     else await Deno.symlink(path, join(folder, name));
   }
   await Deno.symlink(Deno.execPath(), join(folder, "deno"));
-  for (const [name, args] of [["curl", ["--version"]], ["script", ["--version"]]] as const) {
+  for (
+    const [name, args] of [
+      ["curl", ["--version"]],
+      ["jq", ["--version"]],
+      ["script", ["--version"]],
+    ] as const
+  ) {
     if (await outputOf(name, args) === undefined) missing.push(name);
   }
   const { denoDir } = JSON.parse(await outputOf(Deno.execPath(), ["info", "--json"]) ?? "{}");
@@ -55,18 +61,12 @@ const exec = (words: string) => `exec ${words} "$@"\n`;
 
 /**
  * boltctl, and a person for it: `pair` that asks is run at a terminal (of util-linux's `script`), and
- * the person answers yes; `accept` is typed when the offer is seen.
+ * the person answers yes.
  */
 function withPerson(words: string): string {
-  return `boltctl() { ${words} "$@"; }
-socket=\${BOLT_SOCKET:-}
-case \${1:-} in --socket) socket=$2 ;; esac
-case " $* " in
+  return `case " $* " in
   *" --no-wait "* | *" --sas "* | *" --deny "*) ;;
   *" pair "*) echo yes | exec script -qec "${words.replaceAll('"', '\\"')} $*" /dev/null; exit ;;
-  *" accept "*)
-    until boltctl --socket "$socket" transfers --json --direction incoming --state offered |
-      grep -q transferId; do :; done ;;
 esac
 ${exec(words)}`;
 }

@@ -6,6 +6,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { assertExchanged, assertFatal, byFile, having } from "../support/pairs.ts";
 import { DAEMON, Run, run } from "../support/program.ts";
+import { skipped } from "../support/skipped.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 async function assertBothExchange(offerer: Run, answerer: Run): Promise<void> {
@@ -46,14 +47,105 @@ Deno.test("file mode again over the files of the run before, in both orders", as
   }
 });
 
-Deno.test("a half-written offer of a killed run does no harm", async () => {
+Deno.test("a half-written offer is waited for by the answerer, and left alone by the offerer", async () => {
   await using folder = await TempFolder.make();
-  await Deno.writeTextFile(folder.path("offer.json"), '{"description":{"sdp_type":"offer","sd');
+  const half = '{"description":{"sdp_type":"offer","sd';
+  await Deno.writeTextFile(folder.path("offer.json"), half);
   const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
   await using answerer = new Run(DAEMON, args.answerer);
   await answerer.said("role=Answerer");
+  assertFatal(await run(DAEMON, args.offerer), "at most the beginning of a signal bundle");
+  assertEquals(await Deno.readTextFile(folder.path("offer.json")), half);
+  await Deno.remove(folder.path("offer.json"));
   await using offerer = new Run(DAEMON, args.offerer);
   await assertBothExchange(offerer, answerer);
+});
+
+/** What a person may have at the path that is given by mistake; each makes it and says what it is. */
+const MISTAKES: readonly (readonly [string, (path: string) => Promise<void>, string])[] = [
+  [
+    "thesis.pdf",
+    (path) => Deno.writeTextFile(path, "%PDF-1.7\n".repeat(200_000)),
+    "a file of 1800000 bytes, more than any signal bundle has",
+  ],
+  ["letter.pdf", (path) => Deno.writeTextFile(path, "%PDF-1.7\nhello"), "a PDF of 14 bytes"],
+  ["notes", (path) => Deno.writeTextFile(path, "hello\n"), "a text file of 6 bytes"],
+  ["package.json", (path) => Deno.writeTextFile(path, '{"name":"x"}'), "a text file of 12 bytes"],
+  ["folder", (path) => Deno.mkdir(path), "a folder"],
+  ["link", (path) => Deno.symlink("notes", path), "a symbolic link"],
+];
+
+Deno.test("what lies at a wrong path is told and left as it is, by both roles, in both places", async () => {
+  await using folder = await TempFolder.make();
+  const bundle = JSON.stringify({ description: { sdp_type: "offer", sdp: "x" }, candidates: [] });
+  await Promise.all(
+    MISTAKES.flatMap(([name, make, says]) =>
+      (["offerer", "answerer"] as const).flatMap((role) =>
+        (["offer", "answer"] as const).map(async (wrong) => {
+          const own = folder.path(`${name}-${role}-${wrong}`);
+          await Deno.mkdir(own);
+          const path = `${own}/${name}`;
+          await make(path);
+          const before = await Deno.lstat(path);
+          const other = `${own}/other`;
+          await Deno.writeTextFile(other, wrong === "offer" ? "" : bundle);
+          const args = wrong === "offer" ? byFile(path, other) : byFile(other, path);
+          const outcome = await run(DAEMON, args[role]);
+          // The answerer reads the offer, as what it is to be.
+          const reads = role === "answerer" && wrong === "offer" && before.isFile;
+          assertFatal(outcome, reads ? "the offer is" : `${path} is ${says}`);
+          const after = await Deno.lstat(path);
+          assertEquals([after.ino, after.size, after.mtime], [
+            before.ino,
+            before.size,
+            before.mtime,
+          ]);
+          const names = await Array.fromAsync(Deno.readDir(own), (entry) => entry.name);
+          assertEquals(names.sort(), [name, "other"].sort(), "nothing else was touched or left");
+          assertEquals(await Deno.readTextFile(other), wrong === "offer" ? "" : bundle);
+        })
+      )
+    ),
+  );
+});
+
+const modeOf = async (path: string) => ((await Deno.lstat(path)).mode ?? 0) & 0o777;
+
+Deno.test("a folder that is made is for its user alone; in one that is there the umask decides", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using folder = await TempFolder.make();
+  await Deno.mkdir(folder.path("there"));
+  await Deno.writeTextFile(folder.path("there", "plain"), "");
+  for (const [name, modes] of [["made", [0o700, 0o600]], ["there", undefined]] as const) {
+    const args = byFile(folder.path(name, "offer.json"), folder.path(name, "answer.json"));
+    await using offerer = new Run(DAEMON, args.offerer);
+    await offerer.said("offer written");
+    const found = [
+      await modeOf(folder.path(name)),
+      await modeOf(folder.path(name, "offer.json")),
+    ];
+    const plain = [await modeOf(folder.path("there")), await modeOf(folder.path("there", "plain"))];
+    assertEquals(found, modes ?? plain);
+  }
+});
+
+Deno.test("a file of another user is told of once, and refused with --signal-owner own", async () => {
+  if (Deno.build.os === "windows" || Deno.uid() !== 0) {
+    return skipped("another user's files: only root can make some");
+  }
+  await using folder = await TempFolder.make();
+  const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
+  await using offerer = new Run(DAEMON, [...args.offerer, "--signal-owner", "own"]);
+  await offerer.said("offer written");
+  await Deno.chown(folder.path("offer.json"), 12_345, 12_345);
+  const owned = await run(DAEMON, [...args.answerer, "--signal-owner", "own"]);
+  const says = "offer.json belongs to user 12345, this program runs as user 0";
+  assertFatal(owned, `${says}: --signal-owner own`);
+  await using answerer = new Run(DAEMON, args.answerer);
+  await assertBothExchange(offerer, answerer);
+  assertEquals((await answerer.outcome()).stderr.split(says).length, 2, "one warning");
+  assertEquals((await offerer.outcome()).stderr.includes("belongs to"), false);
 });
 
 Deno.test("the two ends can be piped together: one line each way", async () => {
@@ -82,6 +174,29 @@ Deno.test("wider scopes work between two daemons on one machine", async () => {
     await using offerer = new Run(DAEMON, [...args.offerer, "--network-scope", scope]);
     await using answerer = new Run(DAEMON, [...args.answerer, "--network-scope", scope]);
     await assertBothExchange(offerer, answerer);
+  }
+});
+
+Deno.test("at every log level all tokens of the contract are printed, and at error nothing else", async () => {
+  for (const level of ["error", "warn"]) {
+    await using folder = await TempFolder.make();
+    const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
+    const quiet = ["--log-level", level];
+    await using offerer = new Run(DAEMON, [...args.offerer, ...quiet]);
+    await using answerer = new Run(DAEMON, [...args.answerer, ...quiet]);
+    await assertBothExchange(offerer, answerer);
+    for (const { stderr } of [await offerer.outcome(), await answerer.outcome()]) {
+      assertEquals(/offer written|offer read|answer read|answer written/.test(stderr), false);
+    }
+    const missing = await run(
+      DAEMON,
+      [
+        ...having(args.answerer, "--phase-timeout-secs", "1"),
+        ...["--offer=" + folder.path("none"), ...quiet],
+      ].filter((arg, at, all) => arg !== "--offer" && all[at - 1] !== "--offer"),
+    );
+    assertFatal(missing, "phase timeout expired");
+    assertEquals(missing.stderr.startsWith("[bolt-daemon] role=Answerer "), true, missing.stderr);
   }
 });
 
@@ -143,7 +258,7 @@ Deno.test("phase timeout expired tells of a file that holds only a part", async 
   assertFatal(outcome, "holds only a part of a bundle");
 });
 
-for (const name of ["SIGINT", "SIGTERM"] as const) {
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.test(`${name} ends a waiting run cleanly: FATAL and exit 1`, {
     ignore: Deno.build.os === "windows",
   }, async () => {

@@ -111,7 +111,7 @@ export class Travellers implements AsyncDisposable {
     const standing = standingOf(this.#standing?.(family), sender);
     await using relay = await FaultRelay.open({ ...options, ...standing });
     const end = await this.#cross(
-      await relay.meeting(this.folder),
+      relay.meeting(this.folder),
       options,
       (id) => whenFlowing?.(relay, id),
     );
@@ -186,7 +186,7 @@ async function pairOver(
 ) {
   if (standing === undefined) return await pairBy(meetingByFile(folder), alice, bob);
   await using relay = await FaultRelay.open(standingOf(standing("IPv4"), "alice"));
-  return await pairBy(await relay.meeting(folder), alice, bob);
+  return await pairBy(relay.meeting(folder), alice, bob);
 }
 
 async function sent(

@@ -13,7 +13,8 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import type { PairRequest } from "../../src/ipc/schemas.ts";
-import { publishSignalFile, SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
+import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
+import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { TempFolder } from "../support/temp_folder.ts";
 import { seededRandom } from "../transport/loss.ts";
 import { BadLink, type LinkConditions } from "./bad_link.ts";
@@ -124,7 +125,7 @@ export class FaultRelay implements AsyncDisposable {
    *
    * @param folder Where the signal files go.
    */
-  async meeting(folder: TempFolder, phaseTimeoutSecs = 30): Promise<RelayedMeeting> {
+  meeting(folder: TempFolder, phaseTimeoutSecs = 30): RelayedMeeting {
     const name = crypto.randomUUID();
     const path = (whose: string, kind: string) => folder.path(`${name}.${whose}.${kind}`);
     const requestOf = (whose: string) =>
@@ -136,8 +137,8 @@ export class FaultRelay implements AsyncDisposable {
       }) as const;
     const offerer: PairRequest = { ...requestOf("offerer"), role: "offerer" };
     const answerer: PairRequest = { ...requestOf("answerer"), role: "answerer" };
-    await this.#carrySignal("offer", offerer.offer, answerer.offer, this.#offerer);
-    await this.#carrySignal("answer", answerer.answer, offerer.answer, this.#answerer);
+    this.#carrySignal("offer", offerer.offer, answerer.offer, this.#offerer);
+    this.#carrySignal("answer", answerer.answer, offerer.answer, this.#answerer);
     return { offerer, answerer };
   }
 
@@ -157,15 +158,14 @@ export class FaultRelay implements AsyncDisposable {
     }));
   }
 
-  async #carrySignal(kind: "offer" | "answer", from: string, to: string, end: End): Promise<void> {
+  #carrySignal(kind: "offer" | "answer", from: string, to: string, end: End): void {
     const parse = (text: string): unknown => JSON.parse(text);
-    const watcher = await SignalFileWatcher.open({ path: from, kind, parse });
+    const watcher = new SignalFileWatcher({ path: from, kind, parse });
     const { signal } = this.#closing;
     const carry = async () => {
-      using watching = watcher;
       try {
-        const { value } = await watching.next({ signal });
-        await publishSignalFile(to, kind, JSON.stringify(this.#disguise(value, end)));
+        const { value } = await watcher.next({ signal });
+        await publishSignalFile(to, kind, JSON.stringify(this.#disguise(value, end)), { signal });
       } catch (error) {
         if (!signal.aborted) throw error;
       }

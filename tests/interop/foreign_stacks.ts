@@ -17,6 +17,8 @@ import { Deadline } from "../../src/base/deadline.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { FastPath } from "../../src/transport/webrtc/fast_path.ts";
+import { assertExchanged, byFile } from "../support/pairs.ts";
+import { DAEMON, Run } from "../support/program.ts";
 
 /** Around one packet's payload, one packet, the old limits of 16 and 64 KiB, and the largest. */
 const SIZES = [1, 2, 1159, 1160, 1161, 16_384, 65_535, 65_536, 65_537, 262_143, 262_144];
@@ -78,8 +80,9 @@ if (!nodeIsThere) {
   skipped("libdatachannel and libwebrtc: there is no node or npm on the PATH");
 }
 const program = nodeIsThere ? await installForeignStacks() : "";
+const offererProgram = nodeIsThere ? await installForeignStacks("node_offerer.ts") : "";
 addEventListener("unload", () => {
-  if (program !== "") Deno.removeSync(program);
+  for (const path of [program, offererProgram]) if (path !== "") Deno.removeSync(path);
 });
 
 const WITHOUT_FAST_PATH: FastPath = () => {};
@@ -102,6 +105,33 @@ for (const [stack, { package: version, module }] of Object.entries(FOREIGN_STACK
       });
     }
   }
+}
+
+/** The one-shot program with an offerer that is gone the moment it has the echo. */
+async function exchangeOnce(module: string): Promise<void> {
+  await using answerer = new Run(DAEMON, byFile("-", "-").answerer);
+  await using offerer = new Run({ command: "node", args: [offererProgram, module] }, []);
+  await answerer.input(await offerer.line());
+  await offerer.input(await answerer.line());
+  const { code, stderr } = await offerer.outcome();
+  assertEquals(code, 0, stderr);
+  assertExchanged("Answerer", await answerer.outcome());
+}
+
+/** Runs, and how many of them at once. */
+const LEAVING = { libdatachannel: 50, libwebrtc: 10 } as const;
+const AT_ONCE = 5;
+for (const [stack, { package: version, module }] of Object.entries(FOREIGN_STACKS)) {
+  const runs = LEAVING[stack as ForeignStack];
+  Deno.test({
+    name: `${stack} (${version}) offers and leaves with the echo: ${runs} of ${runs} runs exit 0`,
+    ignore: !nodeIsThere,
+    fn: async () => {
+      for (let i = 0; i < runs; i += AT_ONCE) {
+        await Promise.all(Array.from({ length: AT_ONCE }, () => exchangeOnce(module)));
+      }
+    },
+  });
 }
 
 const chromium = await findChromium();

@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { memoryBoundMib } from "../../src/app/daemon/memory_bound.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { meeting, pairDaemons, ServedDaemon } from "./daemon.ts";
 import { cpuSecondsOf, forgetPeak, memoryOf, openFilesOf, wakeupsOf } from "./process_usage.ts";
@@ -118,6 +119,9 @@ export function assertWithinMemory({ idle, peak }: TransferFigures): void {
   for (const [who, grown] of namedDifferences(idle, peak)) {
     assert(grown <= TRANSFER_MIB, `the ${who} grew by ${grown.toFixed(1)} MiB`);
   }
+  // What is promised for one peer and one transfer holds for them.
+  const bound = memoryBoundMib({ maxPeers: 1, maxTransfers: 1 });
+  for (const mib of peak) assert(mib <= bound, `${mib.toFixed(1)} MiB, ${bound} may be`);
 }
 
 /** What two daemons with an open session between them do when nobody wants anything. */

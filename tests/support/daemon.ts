@@ -98,6 +98,8 @@ const clientOf = ({ dataDir }: FolderUnderTest) => new DaemonClient(join(dataDir
 export interface ServedDaemonOptions extends DaemonUnderTestOptions {
   /** How it is started. */
   readonly program?: Program;
+  /** Resolves when it serves. @default {its line `serving` on stderr} */
+  readonly serves?: (run: Run) => Promise<void>;
 }
 
 /** A daemon in a process of its own. Disposing it kills it. */
@@ -120,7 +122,7 @@ export class ServedDaemon extends DaemonUnderTest {
     const flags = ["serve", "--data-dir", folder.dataDir, ...options.flags ?? []];
     const run = new Run(options.program ?? DAEMON, flags);
     try {
-      await run.said("serving");
+      await (options.serves?.(run) ?? run.said("serving"));
       const client = clientOf(folder);
       return new ServedDaemon(run, folder, client, await HeardEvents.of(client));
     } catch (error) {
@@ -191,13 +193,18 @@ export class LocalDaemon extends DaemonUnderTest {
   }
 
   /** Resolves with how it ended. */
-  get ended(): Promise<DaemonEnd> {
-    return this.#ended;
+  get ended(): Promise<DaemonEnd["kind"]> {
+    return this.#ended.then(({ kind }) => kind);
+  }
+
+  /** Resolves with what it says of its end. */
+  get lastWord(): Promise<string | undefined> {
+    return this.#ended.then((end) => end.kind === "forced" ? end.message : undefined);
   }
 
   override async stop(): Promise<void> {
     this.interrupt();
-    assertEquals(await this.#ended, "graceful");
+    assertEquals(await this.#ended, { kind: "graceful" });
   }
 
   protected override async end(): Promise<void> {

@@ -17,7 +17,8 @@ import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import { ProtocolError, type WireErrorCode } from "../../src/protocol/errors.ts";
 import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
-import { publishSignalFile, SignalFileWatcher } from "../../src/signaling/file/signal_file.ts";
+import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
+import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { MemoryPair } from "../../src/transport/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/memory_connector.ts";
@@ -97,12 +98,14 @@ export class HandDrivenPeer implements AsyncDisposable {
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
     const offer = { type: "offer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
-    using answers = await SignalFileWatcher.open({
+    const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
       parse: (text) => parseWebSignal(JSON.parse(text)),
     });
-    await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)));
+    await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)), {
+      signal,
+    });
     const { value: answer } = await answers.next({ signal });
     if (answer.type !== "answer") throw new Error("the daemon's file holds no answer");
     await offering.connect(

@@ -73,5 +73,5 @@ export function assertFatal({ code, stderr }: Outcome, says: string): void {
   assertEquals(code, 1, stderr);
   const fatal = stderr.split("\n").find((line) => line.startsWith("[bolt-daemon] FATAL:"));
   assertStringIncludes(fatal ?? "", says, stderr);
-  assert(!stderr.includes("exit 0"), stderr);
+  for (const token of ["exit 0", "SUCCESS"]) assert(!stderr.includes(token), stderr);
 }

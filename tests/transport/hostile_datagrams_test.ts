@@ -8,6 +8,9 @@ import { type DatagramTap, MAX_PAIRS } from "../../src/transport/webrtc/datagram
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { assertAlive, catcher, connected, inject, meet, remoteOf } from "./harness.ts";
 
+/** `CandidatePairState.FAILED` of the library. */
+const PAIR_FAILED = 4;
+
 const record = (type: number, epoch: number, sequence: number, ...body: number[]): Uint8Array =>
   Uint8Array.of(type, 254, 253, 0, epoch, 0, 0, 0, 0, 0, sequence, 0, body.length, ...body);
 
@@ -263,19 +266,39 @@ Deno.test("in no scope is any server asked: nothing is looked up and only the pe
   assertEquals([...destinations], ["127.0.0.1"]);
 });
 
+/** A check such as the peer sends, with a transaction of its own. */
+function authenticRequest({ iceTransports: [{ connection }] }: FastPathTarget): Uint8Array {
+  return new Message(1, 0)
+    .setAttribute("USERNAME", `${connection.localUsername}:${connection.remoteUsername}`)
+    .setAttribute("PRIORITY", 1)
+    .addMessageIntegrity(Buffer.from(connection.localPassword))
+    .addFingerprint().bytes;
+}
+
 Deno.test("an authentic peer makes no more pairs than there is room for", async () => {
   const a = catcher();
   await connected(a.options, {}, async (offerer, answerer, signal) => {
     const { connection } = a.get().iceTransports[0];
     for (let port = 1000; port < 1000 + 2 * MAX_PAIRS; port++) {
-      const request = new Message(1, 0)
-        .setAttribute("USERNAME", `${connection.localUsername}:${connection.remoteUsername}`)
-        .setAttribute("PRIORITY", 1)
-        .addMessageIntegrity(Buffer.from(connection.localPassword))
-        .addFingerprint();
-      inject(a.get(), request.bytes, ["127.0.0.1", port]);
+      inject(a.get(), authenticRequest(a.get()), ["127.0.0.1", port]);
     }
     assertEquals(connection.checkList.length, MAX_PAIRS);
+    await assertAlive(offerer, answerer, signal);
+  });
+});
+
+Deno.test("pairs that failed make room for the address that the peer has now", async () => {
+  const a = catcher();
+  await connected(a.options, {}, async (offerer, answerer, signal) => {
+    const { connection } = a.get().iceTransports[0];
+    const come = (port: number) => inject(a.get(), authenticRequest(a.get()), ["127.0.0.1", port]);
+    for (let port = 1000; connection.checkList.length < MAX_PAIRS; port++) come(port);
+    for (const pair of connection.checkList) {
+      if (pair !== connection.nominated) pair.updateState(PAIR_FAILED);
+    }
+    come(2000);
+    assertEquals(connection.checkList.length, MAX_PAIRS);
+    assert(connection.checkList.some(({ remoteAddr }) => remoteAddr[1] === 2000));
     await assertAlive(offerer, answerer, signal);
   });
 });

@@ -16,13 +16,17 @@ import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
+import { checkMemory } from "./memory_bound.ts";
 import { registerMetrics } from "./metrics.ts";
 import { daemonOperations } from "./operations.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
+import { Tally } from "./tally.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
+import { Slots } from "./transfers/slots.ts";
 import { TransferBook } from "./transfers/transfer_book.ts";
 import { TransferDesk } from "./transfers/transfer_desk.ts";
+import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
 import { PairingDesk } from "./trust/pairing_desk.ts";
 
@@ -38,7 +42,11 @@ export interface DaemonParts {
 }
 
 /** How the daemon ended. */
-export type DaemonEnd = "graceful" | "forced";
+export type DaemonEnd =
+  /** Every transfer had ended, or was cancelled and its peer has taken that. */
+  | { readonly kind: "graceful" }
+  /** By a second request, or with transfers left: what the operator is to know. */
+  | { readonly kind: "forced"; readonly message: string };
 
 /** A running daemon. */
 export class Daemon {
@@ -48,6 +56,7 @@ export class Daemon {
   readonly #events = new EventHub();
   readonly #metrics = new MetricsRegistry();
   readonly #scheduler: Scheduler;
+  readonly #slots: Slots;
   readonly #book: TransferBook;
   readonly #transfers: TransferDesk;
   readonly #pairings: PairingDesk;
@@ -65,10 +74,13 @@ export class Daemon {
     const { journal, inbox, trust, fs } = storage;
     const events = this.#events;
     const now = Date.now;
-    this.#scheduler = new Scheduler({ maxActive: options.maxTransfers, log });
+    const tally = new Tally(this.#metrics);
+    this.#scheduler = new Scheduler({ log });
+    this.#slots = new Slots({ limit: options.maxTransfers });
     this.#book = new TransferBook({
       journal,
       events,
+      tally,
       log,
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
@@ -77,6 +89,8 @@ export class Daemon {
     this.#transfers = new TransferDesk({
       book: this.#book,
       scheduler: this.#scheduler,
+      slots: this.#slots,
+      hashSlots: new Slots({ limit: options.maxTransfers }),
       fs,
       inbox,
       collision: options.onCollision,
@@ -104,6 +118,7 @@ export class Daemon {
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,
+      tally,
       log,
       random,
       now,
@@ -120,10 +135,9 @@ export class Daemon {
       },
     });
     registerMetrics(this.#metrics, {
-      events,
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
-      transfers: () => this.#scheduler.active,
+      transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
       unwritten: () => this.#book.waiting,
     });
@@ -137,13 +151,14 @@ export class Daemon {
    * @param onReady Told when the API is served, with what stops the daemon: once in order, the
    * second time at once.
    * @returns How it ended.
-   * @throws {StorageError | IpcError} When it can't start: what is wrong and what to do.
+   * @throws {UsageError | StorageError | IpcError} When it can't start: what is wrong and what to do.
    */
   static async run(
     options: ServeOptions,
     parts: DaemonParts,
     onReady: (stop: () => void) => void,
   ): Promise<DaemonEnd> {
+    checkMemory(options);
     using storage = await openStorage({
       dataDir: resolve(options.dataDir),
       ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
@@ -194,33 +209,84 @@ export class Daemon {
 
   /** No new work; a cancel to what is active; a bounded wait; then force (Daemon Runtime, Shutdown). */
   async #shutDown(reason: "signal" | "api", api: LocalApi): Promise<DaemonEnd> {
-    const { shutdownTimeoutSecs } = this.#options;
     log.info("stopping", { reason, sessions: this.#sessions.open });
     this.#events.publish({ type: "daemon-stopping", reason });
-    using deadline = new Deadline(shutdownTimeoutSecs * 1000, {
-      what: "sessions and transfers to end",
+    using deadline = new Deadline(this.#options.shutdownTimeoutSecs * 1000, {
+      what: "transfers to end and sessions to close",
       parent: this.#forced.signal,
     });
-    const ended = this.#sessions.stop().then(() => this.#scheduler.stop())
-      .then(() => this.#book.settled());
-    let end: DaemonEnd = "graceful";
+    const left = await this.#endTransfers(deadline.signal);
     try {
-      await abortable(ended, deadline.signal);
-    } catch (error) {
-      end = "forced";
-      log.warn("the shutdown is forced", { reason: messageOf(error) });
+      await abortable(this.#sessions.stop(), deadline.signal);
+    } catch {
+      // Nobody waits for a close any longer, and nothing is lost by that.
       await this.#sessions.force();
-      await this.#book.settled();
     }
+    await this.#book.settled();
+    const end = this.#judge(left);
+    this.#events.publish({
+      type: "daemon-stopped",
+      graceful: end.kind === "graceful",
+      transfersLeft: left.map(({ facts }) => facts.transferId),
+    });
     await api.close();
     return end;
+  }
+
+  /**
+   * Cancels every transfer and waits until its peer has taken that, or until the signal aborts.
+   *
+   * @returns The transfers that have not ended. They stay in the journal as they are, so that the
+   * next start tells them as interrupted.
+   */
+  async #endTransfers(signal: AbortSignal): Promise<readonly TransferEntry[]> {
+    let givenUp = false;
+    const queuedEnded = this.#transfers.stop("the daemon is stopping");
+    this.#book.holdEnds(async ({ progress }) =>
+      await (this.#sessions.takenBy(progress.sessionId) ?? true) && !givenUp
+    );
+    this.#scheduler.stop().catch(() => {}); // its work tells of its failures itself
+    const ended = (async () => {
+      const deaf = await this.#sessions.cancelTransfers(signal);
+      await queuedEnded;
+      await this.#book.allEnded(({ progress }) => !deaf.has(progress.sessionId ?? ""));
+      await this.#book.settled();
+    })();
+    await abortable(ended, signal).catch(() => {}); // what is left says it
+    givenUp = true;
+    return this.#book.live();
+  }
+
+  #judge(left: readonly TransferEntry[]): DaemonEnd {
+    for (const { facts, progress } of left) {
+      log.warn("a transfer is left: its peer has not taken its end", {
+        transfer: facts.transferId,
+        peer: facts.identity,
+        state: progress.state,
+      });
+    }
+    if (left.length === 0 && !this.#forced.signal.aborted) return { kind: "graceful" };
+    const parts = [
+      ...(this.#forced.signal.aborted ? ["the shutdown was forced by request"] : []),
+      ...(left.length === 0 ? [] : [this.#describeLeft(left.length)]),
+    ];
+    return { kind: "forced", message: parts.join(": ") };
+  }
+
+  #describeLeft(count: number): string {
+    const [left, them] = count === 1
+      ? ["1 transfer is left whose peer has", "it"]
+      : [`${count} transfers are left whose peers have`, "them"];
+    const { shutdownTimeoutSecs } = this.#options;
+    return `${left} not taken the cancel (--shutdown-timeout-secs ${shutdownTimeoutSecs}): ` +
+      `the next start tells ${them} as interrupted`;
   }
 
   #status(): Status {
     const { identity, folder, inbox } = this.#storage;
     const { deviceName, pairingPolicy, maxPeers, maxTransfers } = this.#options;
     const live = this.#book.live();
-    const active = this.#scheduler.active;
+    const active = this.#slots.held;
     return {
       version: this.#parts.version,
       state: this.#isStopping ? "stopping" : "running",

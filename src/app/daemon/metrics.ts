@@ -3,13 +3,10 @@
  *
  * @module
  */
-import type { EventHub } from "../../ipc/event_hub.ts";
 import type { MetricsRegistry } from "../../ipc/metrics.ts";
 
 /** What is measured. */
 export interface MeasuredParts {
-  /** Where transfers' ends and bytes are heard of. */
-  readonly events: EventHub;
   /** When the daemon started. */
   readonly startedAt: Date;
   /** Sessions open or being opened. */
@@ -22,7 +19,7 @@ export interface MeasuredParts {
   readonly unwritten: () => number;
 }
 
-/** Registers the daemon's gauges. */
+/** Registers the daemon's gauges; its counters are the `Tally`. */
 export function registerMetrics(metrics: MetricsRegistry, parts: MeasuredParts): void {
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help).set(value);

@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly maxPeers: number;
   /** Most transfers under way at once. */
   readonly maxTransfers: number;
+  /** Most MiB that the two bounds above, and all else, may take together. */
+  readonly maxMemory: number;
   /** What happens to an unknown identity. */
   readonly pairingPolicy: PairingPolicy;
   /** What happens when a received file's name is taken. */

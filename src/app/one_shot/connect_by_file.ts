@@ -9,7 +9,6 @@
  */
 import type { FileOptions } from "./options.ts";
 import { abortable } from "../../base/deadline.ts";
-import { DeadlineError } from "../../base/errors.ts";
 import { logFor } from "../../log/log.ts";
 import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
 import {
@@ -18,12 +17,8 @@ import {
   type SdpType,
   type SignalBundle,
 } from "../../protocol/signal/bundle.ts";
-import {
-  publishSignalFile,
-  type ReadSignal,
-  removeStaleFile,
-  SignalFileWatcher,
-} from "../../signaling/file/signal_file.ts";
+import type { ReadSignal, SignalFileWatcher } from "../../signaling/file/signal_file_watcher.ts";
+import { SignalFiles } from "../../signaling/file/signal_files.ts";
 import { readBundleLine, writeBundleLine } from "../../signaling/file/standard_streams.ts";
 import type { Channel } from "../../transport/channel.ts";
 import { loggedConnectOptions, type RunParts } from "./run_parts.ts";
@@ -41,17 +36,15 @@ export async function connectByFile(options: FileOptions, parts: RunParts): Prom
 
 async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<Channel> {
   const { offer: offerPath, answer: answerPath } = options;
-  for (const path of [offerPath, answerPath]) {
-    if (path !== STANDARD_STREAM) await removeStaleFile(path);
-  }
-  using answers = await openSource(answerPath, "answer");
+  const files = await openFiles(options, parts);
+  const answers = sourceOf(files, "answer");
   using exchange = parts.phases.begin(`the answer at ${nameOf(answerPath, "stdin")}`);
   const connectOptions = loggedConnectOptions(options.scope, parts.signal);
   let connecting: Disposable & { readonly signal: AbortSignal } | undefined;
   try {
     for (;;) {
       await using peer = await parts.connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
-      await publish(offerPath, peer.offer);
+      await publish(files, offerPath, peer.offer, (connecting ?? exchange).signal);
       log.info("offer written", { to: nameOf(offerPath, "stdout") });
       const answer = await answers.next((connecting ?? exchange).signal);
       log.info("answer read", { from: nameOf(answerPath, "stdin") });
@@ -63,7 +56,7 @@ async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<
       );
       if (channel !== undefined) return channel;
       log.warn("the answer was replaced before the channel opened: offering again");
-      if (answerPath !== STANDARD_STREAM) await removeStaleFile(answerPath);
+      await files.removeTheirs(connecting.signal);
     }
   } finally {
     connecting?.[Symbol.dispose]();
@@ -72,7 +65,8 @@ async function connectAsOfferer(options: FileOptions, parts: RunParts): Promise<
 
 async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise<Channel> {
   const { offer: offerPath, answer: answerPath } = options;
-  using offers = await openSource(offerPath, "offer");
+  const files = await openFiles(options, parts);
+  const offers = sourceOf(files, "offer");
   using exchange = parts.phases.begin(`the offer at ${nameOf(offerPath, "stdin")}`);
   let connecting: Disposable & { readonly signal: AbortSignal } | undefined;
   try {
@@ -81,7 +75,7 @@ async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise
       log.info("offer read", { from: nameOf(offerPath, "stdin") });
       const connectOptions = loggedConnectOptions(options.scope, parts.signal);
       await using peer = await parts.connector.answer(offer, connectOptions);
-      await publish(answerPath, peer.answer);
+      await publish(files, answerPath, peer.answer, (connecting ?? exchange).signal);
       log.info("answer written", { to: nameOf(answerPath, "stdout") });
       connecting ??= parts.phases.begin("the DataChannel to open");
       const channel = await unlessReplaced(
@@ -97,21 +91,44 @@ async function connectAsAnswerer(options: FileOptions, parts: RunParts): Promise
   }
 }
 
-async function publish(path: string, bundle: SignalBundle): Promise<void> {
-  if (path === STANDARD_STREAM) await writeBundleLine(bundle);
-  else await publishSignalFile(path, bundle.description.sdpType, encodeBundle(bundle));
+/** The files of the run, judged before any is touched; a standard stream is none. */
+async function openFiles(
+  { role, offer, answer, owner }: FileOptions,
+  { phases }: RunParts,
+): Promise<SignalFiles<SignalBundle>> {
+  const ours = role === "offerer" ? "offer" : "answer";
+  const paths = {
+    ...(offer === STANDARD_STREAM ? {} : { offer }),
+    ...(answer === STANDARD_STREAM ? {} : { answer }),
+  };
+  using preparing = phases.begin("the disk or network share of the signal files");
+  return await SignalFiles.open(
+    { ours, paths, parse: parseBundle, owner, warn: (message) => log.warn(message) },
+    preparing.signal,
+  );
+}
+
+async function publish(
+  files: SignalFiles<SignalBundle>,
+  path: string,
+  bundle: SignalBundle,
+  signal: AbortSignal,
+): Promise<void> {
+  if (path === STANDARD_STREAM) await writeBundleLine(bundle, signal);
+  else await files.publish(encodeBundle(bundle), signal);
 }
 
 /** Where bundles come from. */
-interface BundleSource extends Disposable {
+interface BundleSource {
   /** The next bundle that differs from the one before. */
   next(signal: AbortSignal): Promise<SignalBundle>;
   /** Resolves when the bundle that was read last has been replaced. */
   replaced(signal: AbortSignal): Promise<void>;
 }
 
-async function openSource(path: string, kind: SdpType): Promise<BundleSource> {
-  return path === STANDARD_STREAM ? new LineSource(kind) : await FileSource.open(path, kind);
+/** The peer's half, from its file or, where it has none, from stdin. */
+function sourceOf({ theirs }: SignalFiles<SignalBundle>, kind: SdpType): BundleSource {
+  return theirs === undefined ? new LineSource(kind) : new FileSource(theirs);
 }
 
 class FileSource implements BundleSource {
@@ -120,10 +137,6 @@ class FileSource implements BundleSource {
   #waiting: ReadSignal<SignalBundle> | undefined;
   constructor(watcher: SignalFileWatcher<SignalBundle>) {
     this.#watcher = watcher;
-  }
-  static async open(path: string, kind: SdpType): Promise<FileSource> {
-    const parse = (text: string) => parseBundle(text, kind);
-    return new FileSource(await SignalFileWatcher.open({ path, kind, parse }));
   }
   async next(signal: AbortSignal): Promise<SignalBundle> {
     const found = this.#waiting ?? await this.#read(signal);
@@ -134,20 +147,9 @@ class FileSource implements BundleSource {
   async replaced(signal: AbortSignal): Promise<void> {
     this.#waiting = await this.#read(signal);
   }
-  async #read(signal: AbortSignal): Promise<ReadSignal<SignalBundle>> {
-    try {
-      const previous = this.#taken === undefined ? {} : { previous: this.#taken };
-      return await this.#watcher.next({ signal, ...previous });
-    } catch (error) {
-      const problem = this.#watcher.lastProblem;
-      if (error instanceof DeadlineError && problem !== "") {
-        throw new DeadlineError(`${error.message}: ${problem}`);
-      }
-      throw error;
-    }
-  }
-  [Symbol.dispose](): void {
-    this.#watcher[Symbol.dispose]();
+  #read(signal: AbortSignal): Promise<ReadSignal<SignalBundle>> {
+    const previous = this.#taken === undefined ? {} : { previous: this.#taken };
+    return this.#watcher.next({ signal, ...previous });
   }
 }
 
@@ -163,7 +165,6 @@ class LineSource implements BundleSource {
   replaced(signal: AbortSignal): Promise<void> {
     return abortable(new Promise<never>(() => {}), signal);
   }
-  [Symbol.dispose](): void {}
 }
 
 /** What `connect` brings, or undefined when the peer's bundle was replaced before. */

@@ -4,10 +4,12 @@
  * @module
  */
 import type { RendezvousOptions } from "./options.ts";
+import { shownUrl } from "../../base/shown_url.ts";
 import { logFor } from "../../log/log.ts";
 import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
 import { DaemonHandshake } from "../../signaling/rendezvous/daemon_handshake.ts";
 import { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
+import { whileConnecting } from "../../signaling/rendezvous/while_connecting.ts";
 import type { Channel } from "../../transport/channel.ts";
 import { loggedConnectOptions, type RunParts } from "./run_parts.ts";
 
@@ -43,8 +45,9 @@ async function register(options: RendezvousOptions, parts: RunParts): Promise<Re
     deviceName: "bolt-daemon",
     signal: phase.signal,
     log,
+    ...(parts.pace === undefined ? {} : { pace: parts.pace }),
   });
-  log.info("registered", { peer_id: self, url: options.url });
+  log.info("registered", { peer_id: self, url: shownUrl(url) });
   return client;
 }
 
@@ -62,9 +65,7 @@ async function connectAsOfferer(
   let answer;
   {
     using phase = parts.phases.begin(`the answer of peer '${options.remote}'`);
-    handshake.sendBundle(peer.offer);
-    log.info("offer sent", { peer: options.remote });
-    answer = await handshake.receiveBundle("answer", phase.signal);
+    answer = await handshake.offer(peer.offer, phase.signal);
     log.info("answer received", { peer: options.remote });
   }
   using phase = parts.phases.begin("the DataChannel to open");
@@ -83,13 +84,14 @@ async function connectAsAnswerer(
   let offer;
   {
     using phase = parts.phases.begin(`the offer of peer '${options.remote}'`);
-    offer = await handshake.receiveBundle("offer", phase.signal);
+    offer = await handshake.receiveOffer(phase.signal);
     log.info("offer received", { peer: options.remote });
   }
   const connectOptions = loggedConnectOptions(options.scope, parts.signal);
   await using peer = await parts.connector.answer(offer, connectOptions);
-  handshake.sendBundle(peer.answer);
-  log.info("answer sent", { peer: options.remote });
   using phase = parts.phases.begin("the DataChannel to open");
-  return await peer.connect(phase.signal);
+  return await whileConnecting(
+    (signal) => handshake.keepAnswering(offer, peer.answer, signal),
+    () => peer.connect(phase.signal),
+  );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { abortable, Deadline } from "../../base/deadline.ts";
-import { TransportError } from "../../base/errors.ts";
+import { DeadlineError, TransportError } from "../../base/errors.ts";
 import type { Role } from "./options.ts";
 import { logFor } from "../../log/log.ts";
 import { checkGreeting, GREETING } from "../../protocol/payload_exchange.ts";
@@ -13,57 +13,62 @@ import type { Channel } from "../../transport/channel.ts";
 const log = logFor("bolt-daemon");
 
 /**
- * How long the answerer stays for the acknowledgement of its echo, in milliseconds: long enough for
- * lost packets to be sent again. A foreign offerer may have what it wants and be gone before.
- */
-const ACKNOWLEDGEMENT_MS = 5000;
-/**
- * How long the answerer then stays for the offerer's close, in milliseconds. A foreign offerer may
- * stay open; the exchange is complete by then.
+ * How long the answerer stays for the offerer's close, in milliseconds, when its echo has been
+ * acknowledged. A foreign offerer may stay open; the exchange is complete by then.
  */
 const LINGER_MS = 500;
 
 /**
- * Exchanges the payload.
+ * Exchanges the payload. Resolves only when the exchange is complete: for the offerer when it has
+ * checked the echo, for the answerer when the peer's transport has acknowledged the echo.
  *
+ * @param signal Ends each wait for the peer: the phase's deadline.
  * @throws {PayloadError} The peer sent another payload.
  * @throws {TransportError} The channel ended before the exchange was complete.
+ * @throws {DeadlineError} The peer was silent for too long.
  */
 export async function exchangePayload(
   role: Role,
   channel: Channel,
   signal: AbortSignal,
 ): Promise<void> {
-  if (role === "offerer") {
-    await channel.send(GREETING, { signal });
-    checkGreeting(await receive(channel, signal));
-    log.info("SUCCESS: received matching payload");
-    // In order, so that the answerer learns that its echo has arrived.
-    await channel.close({ signal });
-    return;
-  }
-  checkGreeting(await receive(channel, signal));
-  await channel.send(GREETING, { signal });
-  if (await isAcknowledged(channel, signal)) {
-    log.info("SUCCESS: echoed matching payload");
-    using linger = new Deadline(LINGER_MS, { parent: signal, what: "the offerer's close" });
-    await abortable(channel.closed, linger.signal).catch(() => {});
-  } else {
-    log.warn("the offerer left without acknowledging the echo");
-    log.info("SUCCESS: echoed matching payload");
-  }
+  if (role === "offerer") await offerPayload(channel, signal);
+  else await answerPayload(channel, signal);
 }
 
-/** Waits until the offerer has the echo; false when it closes, or is silent for long. */
-async function isAcknowledged(channel: Channel, signal: AbortSignal): Promise<boolean> {
-  using wait = new Deadline(ACKNOWLEDGEMENT_MS, { parent: signal, what: "the echo's arrival" });
+async function offerPayload(channel: Channel, signal: AbortSignal): Promise<void> {
+  await channel.send(GREETING, { signal });
+  checkGreeting(await receive(channel, signal));
+  log.info("SUCCESS: received matching payload");
+  // In order: the answerer succeeds when it has our acknowledgement. A close that is cut short takes
+  // nothing back of what was exchanged.
+  await channel.close({ signal }).catch(() => {});
+}
+
+async function answerPayload(channel: Channel, signal: AbortSignal): Promise<void> {
+  checkGreeting(await receive(channel, signal));
+  await echo(channel, signal);
+  log.info("SUCCESS: echoed matching payload");
+  using linger = new Deadline(LINGER_MS, { parent: signal, what: "the offerer's close" });
+  await abortable(channel.closed, linger.signal).catch(() => {});
+}
+
+/** Resolves when the peer's transport has the echo: before, nothing shows that it arrived. */
+async function echo(channel: Channel, signal: AbortSignal): Promise<void> {
   try {
-    await channel.drained({ signal: wait.signal });
-    return true;
+    await channel.send(GREETING, { signal });
+    await channel.drained({ signal });
   } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof TransportError && error.code !== "CHANNEL_CLOSED") throw error;
-    return false;
+    if (error instanceof DeadlineError) {
+      throw new DeadlineError(`${error.message}: the peer has not acknowledged the echo`);
+    }
+    if (!(error instanceof TransportError)) throw error;
+    throw new TransportError(
+      error.code,
+      "the peer left before it acknowledged the echo, so the exchange is not complete: " +
+        `${error.message}; run both sides again`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,5 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { PayloadError, TransportError } from "../../base/errors.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Deadline } from "../../base/deadline.ts";
+import { DeadlineError, PayloadError, TransportError } from "../../base/errors.ts";
 import { memoryPair } from "../../transport/memory_channel.ts";
 import { exchangePayload } from "./exchange_payload.ts";
 
@@ -15,8 +16,31 @@ Deno.test("both roles succeed over a channel, and the offerer closes it", async 
   await answerer.close();
 });
 
-for (const payload of ["bolt-hello-v2", new Uint8Array([0])]) {
-  Deno.test(`another payload is refused in both roles, never echoed (${typeof payload})`, async () => {
+const GREETING = "bolt-hello-v1";
+const binary = (text: string) => new TextEncoder().encode(text);
+
+for (const greeting of [GREETING, binary(GREETING)]) {
+  Deno.test(`the payload is taken in both roles (${typeof greeting})`, async () => {
+    const { offerer, answerer } = memoryPair();
+    const offering = exchangePayload("offerer", offerer, signal);
+    assertEquals(await answerer.receive(), binary(GREETING));
+    await answerer.send(greeting);
+    await offering;
+    await answerer.close();
+
+    const other = memoryPair();
+    const answering = exchangePayload("answerer", other.answerer, signal);
+    await other.offerer.send(greeting);
+    assertEquals(await other.offerer.receive(), binary(GREETING));
+    await other.offerer.close();
+    await answering;
+    await other.answerer.close();
+  });
+}
+
+const OTHERS = ["bolt-hello-v2", `${GREETING}\n`, `${GREETING} and more`, GREETING.slice(1)];
+for (const payload of [...OTHERS, ...OTHERS.map(binary), new Uint8Array([0])]) {
+  Deno.test(`another payload is refused in both roles, never echoed (${typeof payload} ${JSON.stringify(String(payload))})`, async () => {
     const hostileOfferer = memoryPair();
     await hostileOfferer.offerer.send(payload);
     await assertRejects(
@@ -55,10 +79,42 @@ Deno.test("a peer that closes or vanishes before the payload fails the exchange"
 
 Deno.test("an answerer whose echo is lost with the path fails: it MUST NOT exit 0", async () => {
   const pair = memoryPair();
-  await pair.offerer.send("bolt-hello-v1");
+  await pair.offerer.send(GREETING);
   pair.stall();
   const answering = exchangePayload("answerer", pair.answerer, signal);
   pair.lose();
   await assertRejects(() => answering, TransportError, "vanished");
   await Promise.all([pair.offerer.close(), pair.answerer.close()]);
+});
+
+Deno.test("an answerer whose offerer closes without acknowledging the echo fails", async () => {
+  const { offerer, answerer } = memoryPair({ acknowledge: "reading" });
+  await offerer.send(GREETING);
+  const answering = exchangePayload("answerer", answerer, signal);
+  await offerer.close({ graceful: false });
+  const error = await assertRejects(() => answering, TransportError, "before it acknowledged");
+  assertEquals(error.code, "CHANNEL_CLOSED");
+  await answerer.close();
+});
+
+Deno.test("an answerer waits for the acknowledgement until the phase's deadline, and then fails", async () => {
+  const pair = memoryPair({ acknowledge: "reading" });
+  await pair.offerer.send(GREETING);
+  using phase = new Deadline(20, { what: "the payload exchange" });
+  const error = await assertRejects(
+    () => exchangePayload("answerer", pair.answerer, phase.signal),
+    DeadlineError,
+    "phase timeout expired",
+  );
+  assertStringIncludes(error.message, "has not acknowledged the echo");
+  await Promise.all([pair.offerer, pair.answerer].map((end) => end.close({ graceful: false })));
+});
+
+Deno.test("an offerer that has the echo has succeeded, whatever becomes of the close", async () => {
+  const { offerer, answerer } = memoryPair({ acknowledge: "reading" });
+  await answerer.send(GREETING);
+  using phase = new Deadline(20, { what: "the payload exchange" });
+  await exchangePayload("offerer", offerer, phase.signal); // its greeting is never read
+  assertEquals((await offerer.closed).by, "local");
+  await answerer.close({ graceful: false });
 });

@@ -6,11 +6,15 @@
 import type { LogFormat, LogLevel } from "../../log/log.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import type { SignalOwner } from "../../signaling/file/signal_owner.ts";
 
 /** Which side makes the offer. */
 export const ROLES = ["offerer", "answerer"] as const;
 /** A role. */
 export type Role = typeof ROLES[number];
+
+/** Whose signal files can be taken. */
+export const SIGNAL_OWNERS: readonly SignalOwner[] = ["own", "any"];
 
 /** Options of both signal modes. */
 export interface CommonOptions {
@@ -34,8 +38,10 @@ export interface FileOptions extends CommonOptions {
   readonly signal: "file";
   /** Path of the offer. */
   readonly offer: string;
-  /** Path of the answer. */
+  /** Path of the answer; the run refuses the offer's. */
   readonly answer: string;
+  /** Whose files are taken. */
+  readonly owner: SignalOwner;
 }
 
 /** Rendezvous mode. */

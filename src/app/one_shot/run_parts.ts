@@ -4,6 +4,7 @@
  * @module
  */
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
+import type { Pace } from "../../signaling/rendezvous/pace.ts";
 import type { ConnectOptions, Connector } from "../../transport/connector.ts";
 import { candidateLogger } from "../candidate_log.ts";
 import type { Phases } from "./phases.ts";
@@ -16,6 +17,8 @@ export interface RunParts {
   readonly connector: Connector;
   /** Ends the run with its reason, at any time. */
   readonly signal: AbortSignal;
+  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  readonly pace?: Pace;
 }
 
 /** Connect options that tell each candidate's verdict in the log. */

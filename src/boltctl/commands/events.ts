@@ -9,7 +9,7 @@ import { describeEvent } from "../describe_event.ts";
 import { EventFeed } from "../event_feed.ts";
 
 /** Prints events until there are enough, or the daemon stops. */
-export async function events({ client, output, flags, signal }: Context): Promise<void> {
+export async function events({ client, output, terminal, flags, signal }: Context): Promise<void> {
   const lastEventId = flags.text("after");
   if (lastEventId !== undefined && !/^[0-9a-z]{1,32}-[0-9]{1,16}$/.test(lastEventId)) {
     throw new UsageError("--after takes an event's id, as boltctl events --json shows it");
@@ -23,6 +23,7 @@ export async function events({ client, output, flags, signal }: Context): Promis
       event,
       () => output.line(`${event.time}  ${event.type}  ${describeEvent(event)}`),
     );
+    await terminal.flushed(signal);
     if (count >= most || event.type === "daemon-stopping") return;
   }
 }

@@ -4,21 +4,18 @@
  *
  * @module
  */
-import { abortable, Deadline } from "../../base/deadline.ts";
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
 import type { ApiEvent } from "../../ipc/events.ts";
 import type { Pairing, PairingDecision, PairRequest, Session } from "../../ipc/schemas.ts";
 import { askAboutPairing } from "../ask_about_pairing.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
-import { EventFeed } from "../event_feed.ts";
+import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { CommandError } from "../exit_codes.ts";
 import { readPairRequest } from "../pair_request.ts";
-import { peerLabel } from "../resolve.ts";
+import { FEWEST, peerLabel } from "../resolve.ts";
 import { sasFlag } from "../sas_flag.ts";
 
-/** How long a request is waited for without `--timeout`, in milliseconds. */
-const REQUEST_WAIT_MS = 60_000;
 /** How long the end of an abandoned session may take, in milliseconds. */
 const CLOSE_MS = 5_000;
 
@@ -62,8 +59,9 @@ async function followSession(
   feed: EventFeed,
   sessionId: string,
 ): Promise<void> {
-  const { client, output, signal } = context;
+  const { client, output, terminal, signal } = context;
   for await (const event of feed) {
+    await terminal.flushed(signal);
     if (event.type === "gap") {
       if (ended(await client().getSession(sessionId, signal))) return;
       continue;
@@ -119,8 +117,11 @@ async function answerRequest(context: Context): Promise<void> {
 
 function choosePairing(pending: readonly Pairing[], wanted: string | undefined) {
   if (wanted !== undefined) {
-    const found = pending.find(({ pairingId }) => pairingId.startsWith(wanted));
-    if (found !== undefined) return found;
+    const begun = pending.filter(({ pairingId }) =>
+      pairingId === wanted || (wanted.length >= FEWEST && pairingId.startsWith(wanted))
+    );
+    if (begun.length > 1) throw new UsageError(`${wanted} begins several requests: give all of it`);
+    if (begun[0] !== undefined) return begun[0];
     throw new CommandError("PAIRING_NOT_FOUND", `No request ${wanted} waits for a decision`);
   }
   if (pending.length > 1) {
@@ -132,22 +133,14 @@ function choosePairing(pending: readonly Pairing[], wanted: string | undefined) 
   return pending[0];
 }
 
-async function nextRequest(
-  { output, flags, signal }: Context,
-  feed: EventFeed,
-): Promise<Pairing> {
+async function nextRequest(context: Context, feed: EventFeed): Promise<Pairing> {
+  const { client, output, signal } = context;
   output.line("No request waits; waiting for one (Ctrl-C gives up)");
-  if (flags.has("timeout")) return await takeRequest(feed, signal);
-  using deadline = new Deadline(REQUEST_WAIT_MS, { parent: signal, what: "a pairing request" });
-  return await takeRequest(feed, deadline.signal);
-}
-
-async function takeRequest(feed: EventFeed, signal: AbortSignal): Promise<Pairing> {
-  for (;;) {
-    const event = await abortable(feed.peek(), signal);
-    await feed.take();
-    if (event.type === "pairing-requested") return event.pairing;
-  }
+  return await awaitEvent(context, feed, "a pairing request", async (event) => {
+    // What was lost may have been the request.
+    if (event.type === "gap") return choosePairing(await client().listPairings(signal), undefined);
+    return event.type === "pairing-requested" ? event.pairing : undefined;
+  });
 }
 
 /**

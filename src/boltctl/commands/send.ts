@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "../../base/errors.ts";
 import type { Transfer } from "../../ipc/schemas.ts";
 import type { Context } from "../context.ts";
 import { EventFeed } from "../event_feed.ts";
@@ -13,6 +14,12 @@ import { peerLabel, resolveReceiver, shortId } from "../resolve.ts";
 /** Queues files and, with `--wait`, follows them to their end. */
 export async function send(context: Context): Promise<void> {
   const { client, output, args, flags, signal, absolutePath } = context;
+  if (args.includes("-")) {
+    throw new UsageError(
+      "boltctl send takes files by name, not from standard input: save it to a file first " +
+        "(./- is a file of that name)",
+    );
+  }
   const peer = await resolveReceiver(client(), flags.text("to"), signal);
   const request = {
     identity: peer.identity,

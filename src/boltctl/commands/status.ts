@@ -3,11 +3,19 @@
  *
  * @module
  */
+import { Deadline } from "../../base/deadline.ts";
+import { DaemonUnreachableError } from "../../ipc/client.ts";
+import { FIRST_RETRY_MS, LONGEST_RETRY_MS, pause } from "../../ipc/socket_http.ts";
+import type { Status } from "../../ipc/schemas.ts";
 import type { Context } from "../context.ts";
 
-/** Shows the daemon at a glance. */
-export async function status({ client, output, signal }: Context): Promise<void> {
-  const found = await client().status(signal);
+/** How long a daemon that is being started is waited for without `--timeout`, in milliseconds. */
+const START_MS = 60_000;
+
+/** Shows the daemon at a glance; with `--wait`, as soon as it serves. */
+export async function status(context: Context): Promise<void> {
+  const { client, output, flags, signal } = context;
+  const found = flags.has("wait") ? await onceServed(context) : await client().status(signal);
   output.result(found, () =>
     output.pairs([
       ["daemon", `bolt-daemon ${found.version}, ${found.state}, process ${found.pid}`],
@@ -25,6 +33,22 @@ export async function status({ client, output, signal }: Context): Promise<void>
         waiting(found.transfers.waiting),
       ],
     ]));
+}
+
+/** Asks again and again, ever more slowly, while nobody listens. */
+async function onceServed({ client, flags, signal }: Context): Promise<Status> {
+  using deadline = flags.has("timeout")
+    ? undefined
+    : new Deadline(START_MS, { parent: signal, what: "the daemon to serve" });
+  const wait = deadline?.signal ?? signal;
+  for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+    try {
+      return await client().status(wait);
+    } catch (error) {
+      if (!(error instanceof DaemonUnreachableError)) throw error;
+      await pause(delay, wait);
+    }
+  }
 }
 
 const POLICIES = {

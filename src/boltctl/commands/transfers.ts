@@ -9,6 +9,7 @@ import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
 import { percentOf } from "../output/progress_line.ts";
 import { formatBytes } from "../output/units.ts";
+import { waitsFor } from "../output/waits_for.ts";
 import { allTransfers, resolveTransfer, shortId } from "../resolve.ts";
 
 /** Transfers that are listed unless `--limit` says otherwise. */
@@ -18,7 +19,7 @@ const COLUMNS: readonly Column<Transfer>[] = [
   { title: "TRANSFER", cell: ({ transferId }) => shortId(transferId) },
   { title: "WAY", cell: ({ direction }) => direction === "outgoing" ? "out" : "in" },
   { title: "PEER", cell: ({ identity }) => shortId(identity) },
-  { title: "STATE", cell: ({ state }) => state },
+  { title: "STATE", cell: stateOf },
   { title: "DONE", cell: (transfer) => `${percentOf(transfer)} %`, align: "right" },
   { title: "SIZE", cell: ({ size }) => formatBytes(size), align: "right" },
   { title: "NAME", cell: ({ name }) => name, shrinks: true },
@@ -36,9 +37,11 @@ export async function transfers(context: Context): Promise<void> {
   output.result(transfer, () =>
     output.pairs([
       ["transfer", transfer.transferId],
+      ["on the wire", transfer.protocolTransferId],
       ["name", transfer.name],
       ["way", transfer.direction],
       ["state", transfer.state],
+      ["waits for", waitsFor(transfer)],
       ["failure", failure === undefined ? undefined : `${failure.message} (${failure.code})`],
       ["done", `${percentOf(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
       ["peer", transfer.identity],
@@ -48,6 +51,11 @@ export async function transfers(context: Context): Promise<void> {
       ["created", transfer.createdAt],
       ["changed", transfer.updatedAt],
     ]));
+}
+
+/** The state, and what it waits for where that does not follow from state and way. */
+function stateOf({ state, waitingFor }: Transfer): string {
+  return waitingFor === undefined || state === "offered" ? state : `${state} (${waitingFor})`;
 }
 
 async function listed({ client, flags, signal }: Context): Promise<Transfer[]> {

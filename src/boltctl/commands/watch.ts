@@ -25,6 +25,7 @@ export async function watch(context: Context): Promise<void> {
       if (output.json) output.object(event);
       if (event.type === "gap") await watched.relist(context);
       else watched.take(event);
+      await terminal.flushed(signal);
       if (event.type === "daemon-stopping") return;
     }
   } finally {
@@ -55,9 +56,14 @@ class Watched {
 
   take(event: ApiEvent): void {
     if ("transfer" in event) return this.#update(event.transfer);
-    if (event.type !== "transfer-progress") return this.#view.say(describeEvent(event));
+    if (event.type !== "transfer-progress" && event.type !== "transfer-hashing") {
+      return this.#view.say(describeEvent(event));
+    }
     const known = this.#transfers.get(event.transferId);
     if (known === undefined) return;
+    if (event.type === "transfer-hashing") {
+      return this.#update({ ...known, state: "queued", hashed: event.hashed });
+    }
     const transfer: Transfer = { ...known, state: "active", transferred: event.transferred };
     this.#update(transfer, event.bytesPerSecond);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shownUrl } from "../../base/shown_url.ts";
 import type { Status } from "../../ipc/schemas.ts";
 import { type AddressKind, parseIpAddress } from "../../protocol/network_scope/ip_address.ts";
 import { judgeAddress, NETWORK_SCOPES } from "../../protocol/network_scope/scope.ts";
@@ -99,7 +100,7 @@ export async function checkRendezvous(
   signal: AbortSignal,
 ): Promise<Finding> {
   const reached = await machine.reach(url, REACH_MS, signal);
-  if ("ok" in reached) return fine("rendezvous", `A WebSocket server answers at ${url}`);
+  if ("ok" in reached) return fine("rendezvous", `A WebSocket server answers at ${shownUrl(url)}`);
   return failure(
     "rendezvous",
     reached.failed,

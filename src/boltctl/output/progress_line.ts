@@ -5,6 +5,7 @@
  */
 import type { Transfer } from "../../ipc/schemas.ts";
 import { formatBytes, formatRate, formatSeconds, percent } from "./units.ts";
+import { waitsFor } from "./waits_for.ts";
 import { cutTo, fitTo } from "./width.ts";
 
 /** How far a transfer is. */
@@ -61,7 +62,14 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
       return `${formatRate(bytesPerSecond)}  ${formatSeconds(left)} left`;
     }
     case "queued":
-      return "waiting";
+    case "paused": {
+      // All of the file is read once before it is offered: its hash is a part of the offer.
+      const { hashed, size } = transfer;
+      if (hashed !== undefined) return `hashing, ${percent(hashed, size)} %`;
+      const what = waitsFor(transfer);
+      if (what !== undefined) return `waits for ${what}`;
+      return transfer.state === "queued" ? "waiting" : "paused";
+    }
     case "offered":
       return transfer.direction === "outgoing" ? "the peer is asked" : "offered";
     case "completed":

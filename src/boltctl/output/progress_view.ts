@@ -91,9 +91,10 @@ class Lines implements ProgressView {
   }
 
   show(progress: Progress): void {
-    const { transferId, state, transferred, size } = progress.transfer;
-    const step = Math.floor(percent(transferred, size) / LINE_STEP);
-    const key = `${state} ${state === "active" ? step : ""}`;
+    const { transferId, state, transferred, hashed, size } = progress.transfer;
+    const moved = state === "active" ? transferred : state === "queued" ? hashed : undefined;
+    const step = moved === undefined ? "" : Math.floor(percent(moved, size) / LINE_STEP);
+    const key = `${state} ${step}`;
     if (this.#last.get(transferId) === key) return;
     if (isFinal(progress)) this.#last.delete(transferId);
     else this.#last.set(transferId, key);

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { diffieHellman } from "../crypto/dh.ts";
 import { fromHex, toHex } from "../crypto/encoding.ts";
-import { KeyPair, readSecret, SecretKey, type SecretPurpose } from "../crypto/keys.ts";
+import { KeyPair, PublicKey, readSecret, SecretKey, type SecretPurpose } from "../crypto/keys.ts";
+import { open } from "../crypto/sealing.ts";
 import { ProtocolError } from "../errors.ts";
 import { parseTransferId, type TransferId } from "../messages/transfer_id.ts";
 import { zeroedBy } from "../testing/disposals.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { vectorTest } from "../testing/vectors.ts";
-import { OrderGuard } from "./chain.ts";
+import { OrderGuard, TransferChain } from "./chain.ts";
 import {
   advanceChain,
   deriveMessageKey,
@@ -137,6 +139,147 @@ vectorTest<Vectors<ReplayVector>>(
         assertEquals(guard.admit(positionOf(prior)), undefined);
       }
       assertEquals(guard.admit(positionOf(vector)) ?? null, vector.expected_error_code, vector.id);
+    }
+  },
+);
+
+interface AdversarialVectors {
+  readonly vectors: readonly (
+    | {
+      readonly type: "wrong_key_decrypt";
+      readonly correct_key_hex: string;
+      readonly wrong_key_hex: string;
+      readonly plaintext_hex: string;
+      readonly sealed_hex: string;
+    }
+    | {
+      readonly type: "chain_index_desync";
+      readonly session_root_key_hex: string;
+      readonly transfer_id_hex: string;
+      readonly transfer_root_key_hex: string;
+      readonly sender_chunk_count: number;
+      readonly receiver_open_at_index: number;
+      readonly expected_error: string;
+    }
+  )[];
+}
+
+vectorTest<AdversarialVectors>(
+  "the published wrong key and the published gap are refused",
+  "btr-adversarial.json",
+  ({ vectors }) => {
+    assertEquals(vectors.map(({ type }) => type), ["wrong_key_decrypt", "chain_index_desync"]);
+    for (const vector of vectors) {
+      if (vector.type === "wrong_key_decrypt") {
+        const sealed = fromHex(vector.sealed_hex) ?? new Uint8Array();
+        assertEquals(
+          toHex(open(key("message", vector.correct_key_hex), sealed) ?? new Uint8Array()),
+          vector.plaintext_hex,
+        );
+        assertEquals(open(key("message", vector.wrong_key_hex), sealed), undefined);
+        continue;
+      }
+      const transferId = id(vector.transfer_id_hex);
+      const root = () =>
+        deriveTransferRoot(key("session-root", vector.session_root_key_hex), transferId);
+      assertEquals(hexOf(root()), vector.transfer_root_key_hex);
+      const sending = new TransferChain(transferId, 1, root());
+      const random = seededRandom("desync");
+      const sealed = Array.from(
+        { length: vector.sender_chunk_count },
+        (_, i) => sending.seal(new Uint8Array([i]), random),
+      );
+      const receiving = new TransferChain(transferId, 1, root());
+      const at = vector.receiver_open_at_index;
+      assertEquals(
+        codeOf(() => receiving.open(at, sealed[at] ?? new Uint8Array())),
+        vector.expected_error,
+      );
+    }
+  },
+);
+
+interface LifecycleVectors {
+  readonly ephemeral_shared_secret_hex: string;
+  readonly transfers: readonly {
+    readonly transfer_id_hex: string;
+    readonly sender_scalar_hex: string;
+    readonly receiver_scalar_hex: string;
+    readonly sender_public_hex: string;
+    readonly receiver_public_hex: string;
+    readonly dh_output_hex: string;
+    readonly session_root_key_after_hex: string;
+    readonly ratchet_generation_after: number;
+    readonly transfer_root_key_hex: string;
+    readonly chunks: readonly {
+      readonly chain_index: number;
+      readonly chain_key_hex: string;
+      readonly message_key_hex: string;
+      readonly next_chain_key_hex: string;
+      readonly nonce_hex: string;
+      readonly plaintext_hex: string;
+      readonly sealed_hex: string;
+    }[];
+  }[];
+}
+
+vectorTest<LifecycleVectors>(
+  "the published lifecycle of two transfers is gone through, key by key",
+  "btr-lifecycle.json",
+  (file) => {
+    let root = deriveSessionRoot(key("dh-output", file.ephemeral_shared_secret_hex));
+    for (const [step, vector] of file.transfers.entries()) {
+      const pair = (hex: string) => new KeyPair("ratchet", fromHex(hex) ?? new Uint8Array());
+      const [sender, receiver] = [pair(vector.sender_scalar_hex), pair(vector.receiver_scalar_hex)];
+      assertEquals(sender.publicKey.hex, vector.sender_public_hex);
+      assertEquals(receiver.publicKey.hex, vector.receiver_public_hex);
+      const output = diffieHellman(receiver.secretKey, sender.publicKey);
+      assert(output !== undefined);
+      assertEquals(hexOf(output), vector.dh_output_hex);
+      root = ratchetSessionRoot(root, output);
+      assertEquals(hexOf(root), vector.session_root_key_after_hex);
+      assertEquals(vector.ratchet_generation_after, step + 1);
+      const transferId = id(vector.transfer_id_hex);
+      const first = () => deriveTransferRoot(root, transferId);
+      assertEquals(hexOf(first()), vector.transfer_root_key_hex);
+      const generation = vector.ratchet_generation_after;
+      const sending = new TransferChain(transferId, generation, first());
+      const receiving = new TransferChain(transferId, generation, first());
+      for (const chunk of vector.chunks) {
+        const chain = key("chain", chunk.chain_key_hex);
+        assertEquals(hexOf(deriveMessageKey(chain)), chunk.message_key_hex);
+        assertEquals(hexOf(advanceChain(chain)), chunk.next_chain_key_hex);
+        const bytes = (hex: string) => fromHex(hex) ?? new Uint8Array();
+        const plaintext = bytes(chunk.plaintext_hex);
+        const sealed = sending.seal(plaintext, () => bytes(chunk.nonce_hex));
+        assertEquals(toHex(sealed), chunk.sealed_hex);
+        assertEquals(receiving.open(chunk.chain_index, sealed), plaintext);
+      }
+    }
+  },
+);
+
+interface AgreementVectors {
+  readonly vectors: readonly {
+    readonly id: string;
+    readonly secret_scalar_hex: string;
+    readonly remote_public_hex: string;
+    readonly expected_shared_secret_hex: string;
+  }[];
+}
+
+vectorTest<AgreementVectors>(
+  "the published key agreements give the published secrets",
+  "btr-dh-sanity.json",
+  ({ vectors }) => {
+    for (const vector of vectors) {
+      const remote = new PublicKey(
+        "ratchet",
+        fromHex(vector.remote_public_hex) ?? new Uint8Array(),
+      );
+      const shared = diffieHellman(key("ratchet", vector.secret_scalar_hex), remote);
+      assert(shared !== undefined, vector.id);
+      assertEquals(hexOf(shared), vector.expected_shared_secret_hex, vector.id);
     }
   },
 );

@@ -10,8 +10,6 @@ import type { PeerCode } from "../signal/peer_code.ts";
 export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
 /** The longest device name that is kept, in UTF-16 units; the server's limit is 256 bytes. */
 const MAX_DEVICE_NAME = 256;
-/** How often an idle client sends a ping, in milliseconds (the server's idle limit is 300 s). */
-export const PING_INTERVAL_MS = 30_000;
 
 /** A peer as the server tells of it. */
 export interface RegisteredPeer {
@@ -87,7 +85,13 @@ export function encodePing(): string {
   return JSON.stringify({ type: "ping" });
 }
 
-/** Whether an error of the server says that a peer is not registered: the only retryable one. */
-export function isPeerNotFound(message: string, peer: PeerCode): boolean {
-  return message === `peer '${peer}' not found`;
+/** Whether an error of the server says that a peer is not registered, or not any more. */
+export function isPeerAbsent(message: string, peer: PeerCode): boolean {
+  return message === `peer '${peer}' not found` ||
+    message === `peer '${peer}' is no longer connected`;
+}
+
+/** Whether an error of the server says that we sent too much: what was sent last is lost. */
+export function isRateLimited(message: string): boolean {
+  return /^rate limit/i.test(message);
 }

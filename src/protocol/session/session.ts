@@ -271,6 +271,12 @@ export class Session implements Disposable {
     return this.#take();
   }
 
+  /** Cancels what is in transfer; the session stays as it is. */
+  cancelTransfers(message: string): readonly SessionEffect[] {
+    this.#table?.cancelAll(message);
+    return this.#take();
+  }
+
   /** Ends the session in order: what is in transfer is cancelled first. */
   close(message = "the session was closed"): readonly SessionEffect[] {
     if (this.#phase === "closed") return [];

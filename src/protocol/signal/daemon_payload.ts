@@ -90,16 +90,16 @@ export function judgeSignal(
   if (!isJsonObject(payload)) return ignored("malformed-payload");
   const { payload_version: version, session, room, msg_type: msgType } = payload;
   const { from_peer: fromPeer, to_peer: toPeer, network_scope: scope } = payload;
-  if (typeof version !== "number" || typeof session !== "string" || typeof room !== "string") {
-    return ignored("malformed-payload");
-  }
+  if (typeof session !== "string" || typeof room !== "string") return ignored("malformed-payload");
   if (typeof msgType !== "string" || ![fromPeer, toPeer, scope].every(isStringOrAbsent)) {
     return ignored("malformed-payload");
   }
+  // Whatever else stands there, or nothing, is another version too.
   if (version !== PAYLOAD_VERSION) {
+    const shown = version === undefined ? "(none)" : JSON.stringify(version).slice(0, 64);
     throw new SignalError(
       "VERSION_UNSUPPORTED",
-      `unsupported payload_version ${version} from peer '${context.remote}': this daemon speaks ` +
+      `unsupported payload_version ${shown} from peer '${context.remote}': this daemon speaks ` +
         `${PAYLOAD_VERSION}; update the older side`,
     );
   }

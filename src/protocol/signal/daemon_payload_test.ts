@@ -64,7 +64,9 @@ const IGNORED: readonly (readonly [string, unknown, string])[] = [
   ["alice", null, "malformed-payload"],
   ["alice", [hello], "malformed-payload"],
   ["alice", {}, "malformed-payload"],
-  ["alice", { ...hello, payload_version: "1" }, "malformed-payload"],
+  ["alice", { payload_version: 2, type: "offer", data: {} }, "malformed-payload"],
+  ["alice", { ...hello, payload_version: 2, msg_type: 1 }, "malformed-payload"],
+  ["mallory", { ...hello, payload_version: 2 }, "unexpected-peer"],
   ["alice", { ...hello, session: 1 }, "malformed-payload"],
   ["alice", { ...hello, room: undefined }, "malformed-payload"],
   ["alice", { ...hello, msg_type: null }, "malformed-payload"],
@@ -102,6 +104,26 @@ Deno.test("payload_version MUST be 1: any other value is fatal, before session a
       `unsupported payload_version ${version}`,
     );
   }
+});
+
+Deno.test("payload_version of any other type, or none, is another value too, in every message", () => {
+  const { payload_version: _version, ...unversioned } = hello;
+  const cases: [object, string][] = [
+    [unversioned, "unsupported payload_version (none) from peer"],
+    [{ ...hello, payload_version: "1" }, 'unsupported payload_version "1" from peer'],
+    [{ ...hello, payload_version: null }, "unsupported payload_version null from peer"],
+    [{ ...hello, payload_version: true }, "unsupported payload_version true from peer"],
+    [{ ...hello, payload_version: [1] }, "unsupported payload_version [1] from peer"],
+    [{ ...hello, payload_version: { a: "x".repeat(999) } }, 'unsupported payload_version {"a":"x'],
+  ];
+  for (const [payload, says] of cases) {
+    for (const msg_type of ["hello", "ack", "offer", "answer", "news"]) {
+      fatal({ ...payload, msg_type }, "VERSION_UNSUPPORTED", says);
+    }
+  }
+  const long = { ...hello, payload_version: "x".repeat(9999) };
+  const { message } = assertThrows(() => judgeSignal("alice", long, "hello", bob), SignalError);
+  assertEquals(message.length < 250, true);
 });
 
 Deno.test("a hello that declares another scope or other peers is fatal", () => {

@@ -18,6 +18,8 @@ import type { SdpType } from "./bundle.ts";
 export const MAX_SDP_LENGTH = 65_536;
 /** Longest candidate, media id or user name fragment that is taken, in UTF-16 units. */
 export const MAX_CANDIDATE_LENGTH = 2_048;
+/** Longest device name that is kept, in UTF-16 units. */
+const MAX_DEVICE_NAME = 256;
 
 /** Who a signal is from and for. Peer codes route; they prove nothing. */
 export interface SignalRoute {
@@ -39,6 +41,8 @@ export interface WebDescription extends SignalRoute {
   readonly peerCode: string;
   /** What binds the sender to its identity before HELLO; absent from peers that prove none. */
   readonly commitment?: Commitment;
+  /** What the sender calls itself, where no server tells it (file mode): hostile text. */
+  readonly deviceName?: string;
 }
 
 /** A candidate that trickles; it may come before the SDP that it belongs to. */
@@ -94,12 +98,14 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
   const publicKey = PublicKey.parse("ephemeral", field(data, "publicKey"));
   if (publicKey === undefined) throw invalid("publicKey");
   const commitment = optionalCommitment(data);
+  const deviceName = stringField(data, "deviceName")?.slice(0, MAX_DEVICE_NAME);
   return {
     type,
     ...route,
     sdp,
     publicKey,
     peerCode: peerCode(data, "peerCode"),
+    ...(deviceName === undefined ? {} : { deviceName }),
     ...(commitment === undefined ? {} : { commitment }),
   };
 }
@@ -154,11 +160,12 @@ export function encodeWebSignal(signal: WebSignal): JsonObject {
     const { type: _type, from: _from, to: _to, ...data } = signal;
     return { type, data, from, to };
   }
-  const { sdp, publicKey, peerCode, commitment } = signal;
+  const { sdp, publicKey, peerCode, deviceName, commitment } = signal;
   const data = {
     [type]: { type, sdp },
     publicKey: publicKey.base64,
     peerCode,
+    ...(deviceName === undefined ? {} : { deviceName }),
     ...(commitment === undefined ? {} : { commitment: commitment.base64 }),
   };
   return { type, data, from, to };

@@ -67,6 +67,17 @@ Deno.test("a candidate's optional fields may be absent or null, and an empty one
   assertEquals(parseWebSignal({ ...CANDIDATE, data: nulls }), bare);
 });
 
+Deno.test("a device name is optional, cut at its bound, and of another type as good as absent", () => {
+  const named = (deviceName: unknown) => ({ ...OFFER, data: { ...OFFER.data, deviceName } });
+  const read = (payload: unknown) => {
+    const signal = parseWebSignal(payload);
+    return signal.type === "offer" ? signal.deviceName : undefined;
+  };
+  assertEquals(encodeWebSignal(parseWebSignal(named("laptop"))), named("laptop"));
+  assertEquals(read(named("x".repeat(300))), "x".repeat(256));
+  for (const other of [undefined, null, 1, {}]) assertEquals(read(named(other)), undefined);
+});
+
 Deno.test("unknown fields are ignored", () => {
   const more = { ...OFFER, x: 1, data: { ...OFFER.data, y: [] } };
   assertEquals(encodeWebSignal(parseWebSignal(more)), OFFER);

@@ -24,3 +24,21 @@ export function vectorTest<T>(title: string, name: string, check: (vectors: T) =
   const note = ignore ? ` (skipped: no ../shared/vectors/${name})` : "";
   Deno.test({ name: title + note, ignore, fn: () => check(vectors as T) });
 }
+
+/** Names of all vector files, in folders too; undefined when there is none. */
+export function vectorNames(): string[] | undefined {
+  const names: string[] = [];
+  const walk = (folder: string) => {
+    for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, FOLDER))) {
+      if (isDirectory) walk(`${folder}${name}/`);
+      else names.push(folder + name);
+    }
+  };
+  try {
+    walk("");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  return names.sort();
+}

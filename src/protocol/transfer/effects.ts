@@ -26,6 +26,9 @@ export type TransferOutcome =
   /** Broken; `error` says how. What was received is not the file and is to be discarded. */
   | "failed";
 
+/** Why the core itself cancelled a transfer: nobody answered its offer, or the peer's goes first. */
+export type CancelReason = "unanswered" | "crossed";
+
 /** A frame to put on the channel, in order. */
 export interface SendEffect {
   /** Tag of the union. */
@@ -96,6 +99,8 @@ export interface EndedEffect {
   readonly message: string;
   /** What broke, when the outcome is `failed`. */
   readonly error?: ProtocolError;
+  /** Why, when the core cancelled it by itself. */
+  readonly reason?: CancelReason;
   /** The received file was checked against a hash that the peer gave. */
   readonly hashVerified?: boolean;
 }

@@ -69,6 +69,11 @@ export class LiveTransfer<W extends Work> implements Disposable {
     return this.#pausedBy.size > 0;
   }
 
+  /** Whether we are pausing it. */
+  get pausedByUs(): boolean {
+    return this.#pausedBy.has("local");
+  }
+
   /** When it has waited too long, in ms. */
   get deadline(): number {
     return this.#deadline;

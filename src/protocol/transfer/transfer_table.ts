@@ -17,7 +17,7 @@ import type {
 } from "../messages/inner_message.ts";
 import { generateTransferId, type TransferId } from "../messages/transfer_id.ts";
 import { ChunkCodec, type ChunkKeys } from "./chunk_codec.ts";
-import type { Side, TransferEffect, TransferOutcome } from "./effects.ts";
+import type { CancelReason, Side, TransferEffect, TransferOutcome } from "./effects.ts";
 import { FileReceiver, type IncomingFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
 import { checkLimits, limitExceeded, type TransferLimits, type TransferTiming } from "./limits.ts";
@@ -25,6 +25,16 @@ import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from ".
 import { describeFile } from "./describe_file.ts";
 import { RecentIds } from "./recent_ids.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
+
+/** Most characters of a peer's reason that are passed on. */
+const MAX_REASON = 200;
+
+/** What there is to say of an end beside its outcome. */
+interface EndDetails {
+  readonly error?: ProtocolError | undefined;
+  readonly reason?: CancelReason | undefined;
+  readonly hashVerified?: boolean | undefined;
+}
 
 /** What a session gives its transfers to work with. */
 export interface TransferContext {
@@ -98,7 +108,7 @@ export class TransferTable implements Transfers {
       if (live === undefined || live.deadline > now) continue;
       const { transferId } = live.work.file;
       const message = live.waitsFor;
-      if (live.work.flow === undefined) this.#cancelLive(live, message);
+      if (live.work.flow === undefined) this.#cancelLive(live, message, "unanswered");
       else this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId }));
     }
   }
@@ -116,7 +126,7 @@ export class TransferTable implements Transfers {
     const message = error?.message ?? "the session ended";
     for (const live of [this.#outgoing, this.#incoming]) {
       if (live !== undefined) {
-        this.#end(live, error === undefined ? "cancelled" : "failed", by, message, error);
+        this.#end(live, error === undefined ? "cancelled" : "failed", by, message, { error });
       }
     }
   }
@@ -127,7 +137,7 @@ export class TransferTable implements Transfers {
     const code = error.code;
     if (this.#context.web || code === "CONNECTION_LOST") this.#sendCancel(id, live?.direction);
     else this.#sendError(id, code, error.message);
-    if (live !== undefined) this.#end(live, "failed", "local", error.message, error);
+    if (live !== undefined) this.#end(live, "failed", "local", error.message, { error });
     else this.#ended.add(id);
   }
 
@@ -163,10 +173,9 @@ export class TransferTable implements Transfers {
     const { code, transferId } = message;
     if (transferId === undefined || !isTransferErrorCode(code)) return false;
     const live = this.#find(transferId);
-    const error = new ProtocolError(code, `the peer refused the transfer: ${code}`, {
-      transferId,
-    });
-    if (live !== undefined) this.#end(live, "failed", "remote", error.message, error);
+    const why = message.message === "" ? code : message.message.slice(0, MAX_REASON);
+    const error = new ProtocolError(code, `the peer can't take the file: ${why}`, { transferId });
+    if (live !== undefined) this.#end(live, "failed", "remote", error.message, { error });
     else this.#endLate(transferId, error);
     return true;
   }
@@ -190,7 +199,9 @@ export class TransferTable implements Transfers {
     const live = this.#incoming;
     if (live?.work.file.transferId !== id) return this.#lately(id);
     if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
-    if (this.#outgoing !== undefined) this.#cancelLive(this.#outgoing, "gave way to the peer");
+    if (this.#outgoing !== undefined) {
+      this.#cancelLive(this.#outgoing, "gave way to the peer", "crossed");
+    }
     this.#send({ type: "file-accept", transferId: id });
     this.#startReceiving(live, now);
     return this.take();
@@ -223,6 +234,13 @@ export class TransferTable implements Transfers {
     }
     if (live === undefined) return this.#lately(id);
     this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId: id }));
+    return this.take();
+  }
+
+  /** See {@linkcode Transfers.failWithReason}. */
+  failWithReason(id: TransferId, message: string): readonly TransferEffect[] {
+    if (this.#find(id) === undefined && !this.#receivedWhole.has(id)) return this.#lately(id);
+    this.refuse(id, limitExceeded(id, message));
     return this.take();
   }
 
@@ -296,7 +314,9 @@ export class TransferTable implements Transfers {
       return this.#expectLate(id, live, "accept");
     }
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
-    if (this.#incoming !== undefined) this.#cancelLive(this.#incoming, "the peer took our offer");
+    if (this.#incoming !== undefined) {
+      this.#cancelLive(this.#incoming, "the peer took our offer", "crossed");
+    }
     this.#startSending(live, now);
   }
 
@@ -363,6 +383,8 @@ export class TransferTable implements Transfers {
   #onPause(id: TransferId, paused: boolean, now: number): void {
     const live = this.#find(id);
     if (live?.work.flow === undefined) return this.#expectLate(id, live, "pause or resume");
+    // A peer may take its own resume for the end of our pause as well: it is told that it is not.
+    if (!paused && live.pausedByUs) this.#send({ type: "pause", transferId: id });
     if (!live.setPaused("remote", paused, now)) return;
     const type = paused ? "transfer-paused" : "transfer-resumed";
     this.#emit({ type, transferId: id, by: "remote" });
@@ -416,7 +438,7 @@ export class TransferTable implements Transfers {
   #finishReceiving(live: LiveTransfer<IncomingWork>, receiver: FileReceiver): void {
     const hashVerified = receiver.finish();
     this.#receivedWhole.add(live.work.file.transferId);
-    this.#end(live, "completed", "remote", "all was received", undefined, hashVerified);
+    this.#end(live, "completed", "remote", "all was received", { hashVerified });
   }
 
   #setPaused(id: TransferId, paused: boolean, now: number): readonly TransferEffect[] {
@@ -440,14 +462,14 @@ export class TransferTable implements Transfers {
     throw new MisuseError("there is no such transfer in this session");
   }
 
-  #cancelLive(live: LiveTransfer<Work>, message: string): void {
+  #cancelLive(live: LiveTransfer<Work>, message: string, reason?: CancelReason): void {
     this.#sendCancel(live.work.file.transferId, live.direction);
-    this.#end(live, "cancelled", "local", message);
+    this.#end(live, "cancelled", "local", message, { reason });
   }
 
   #failLive(live: LiveTransfer<Work>, error: ProtocolError): void {
     this.#sendCancel(live.work.file.transferId, live.direction);
-    this.#end(live, "failed", "local", error.message, error);
+    this.#end(live, "failed", "local", error.message, { error });
   }
 
   #end(
@@ -455,8 +477,7 @@ export class TransferTable implements Transfers {
     outcome: TransferOutcome,
     by: Side,
     message: string,
-    error?: ProtocolError,
-    hashVerified?: boolean,
+    { error, reason, hashVerified }: EndDetails = {},
   ): void {
     const { transferId } = live.work.file;
     live[Symbol.dispose]();
@@ -472,6 +493,7 @@ export class TransferTable implements Transfers {
       by,
       message,
       ...(error === undefined ? {} : { error }),
+      ...(reason === undefined ? {} : { reason }),
       ...(hashVerified === undefined ? {} : { hashVerified }),
     });
   }

@@ -148,6 +148,61 @@ Deno.test("a second pause or resume of the same side is no news", () => {
   assertEquals(tb.resume(transferId, 0), []);
 });
 
+Deno.test("a peer that resumes what we hold is told again that we do, whichever way the file goes", () => {
+  const { peer, transfers } = RawPeer.open({ capabilities: [] });
+  const pause = (transferId: string) => ({ type: "pause", transferId });
+  const resume = (transferId: string) => ({ type: "resume", transferId });
+  peer.send(offer());
+  transfers.accept(ID, 0);
+  transfers.pause(ID, 0);
+  // Some take a resume of either side for the end of all pauses.
+  for (let i = 0; i < 3; i++) assertEquals(peer.said(peer.send(resume(ID))), [pause(ID)]);
+  transfers.resume(ID, 0);
+  assertEquals(peer.said(peer.send(resume(ID))), []);
+  transfers.cancel(ID, "enough");
+  const { transferId } = transfers.offer(fileOf(5), 0);
+  peer.send({ type: "file-accept", transferId });
+  transfers.pause(transferId, 0);
+  assertEquals(peer.said(peer.send(resume(transferId))), [pause(transferId)]);
+  assertEquals(transfers.nextChunk(transferId), undefined);
+});
+
+Deno.test("a file beyond what we can take is refused with LIMIT_EXCEEDED and a reason, which the sender is told, and nothing else ends", () => {
+  for (const when of ["offered", "flowing"] as const) {
+    const { a, b, ta, tb } = openPair();
+    const { transferId, effects } = ta.offer({ ...fileOf(400), chunkSize: 100 }, 0);
+    a.do(effects);
+    settle(a, b);
+    if (when === "flowing") b.do(tb.accept(transferId, 0));
+    settle(a, b);
+    b.do(tb.failWithReason(transferId, "there is no space"));
+    assertEquals(b.last("transfer-ended").error?.code, "LIMIT_EXCEEDED");
+    settle(a, b);
+    const { outcome, by, error } = a.last("transfer-ended");
+    assertEquals([outcome, by, error?.code], ["failed", "remote", "LIMIT_EXCEEDED"]);
+    assertEquals(error?.message, "the peer can't take the file: there is no space");
+    assert(ta.idle && tb.idle);
+    assertEquals([a.session.phase, b.session.phase], ["open", "open"]);
+  }
+});
+
+Deno.test("of a peer's reason no more is passed on than a line holds", () => {
+  const { peer, transfers } = RawPeer.open();
+  const { transferId } = transfers.offer(fileOf(5), 0);
+  const message = "x".repeat(100_000);
+  const [ended] = peer.send({ type: "error", code: "LIMIT_EXCEEDED", message, transferId });
+  assert(ended?.type === "transfer-ended");
+  assertEquals(ended.message, `the peer can't take the file: ${"x".repeat(200)}`);
+});
+
+Deno.test("an offer that nobody answers in time ends with that reason", () => {
+  const { a, b, ta } = openPair();
+  a.do(ta.offer(fileOf(5), 0).effects);
+  settle(a, b);
+  b.do(b.session.tick(300_000));
+  assertEquals(b.last("transfer-ended").reason, "unanswered");
+});
+
 Deno.test("a cancel from either side ends both, and chunks under way are let pass", () => {
   for (const canceller of ["sender", "receiver"] as const) {
     const { a, b, ta, tb, transferId, file } = flowing();
@@ -231,6 +286,8 @@ Deno.test("when offers cross, accepting theirs withdraws ours", () => {
     ["cancel", transferId],
     ["file-accept", ID],
   ]);
+  const ended = effects.find((effect) => effect.type === "transfer-ended");
+  assertEquals(ended?.reason, "crossed");
   assertEquals(peer.send({ type: "file-accept", transferId }), [], "their late accept passes");
   assertEquals(peer.send(chunk(0)).map((effect) => effect.type), ["transfer-chunk"]);
 });

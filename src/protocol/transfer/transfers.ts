@@ -56,6 +56,15 @@ export interface Transfers {
    * @throws {MisuseError} When unknown.
    */
   fail(id: TransferId, message: string): readonly TransferEffect[];
+  /**
+   * Like {@linkcode Transfers.fail}, for a file that is beyond what we can take (its name, its
+   * size): the peer is told why with LIMIT_EXCEEDED, which ends nothing else there. A web client,
+   * to which every error is the end, gets a cancel.
+   *
+   * @param message For the peer: nothing of ours that it should not know.
+   * @throws {MisuseError} When unknown.
+   */
+  failWithReason(id: TransferId, message: string): readonly TransferEffect[];
   /** The piece to read and hand in next; undefined while paused, not accepted, or over. */
   nextChunk(id: TransferId): ChunkRequest | undefined;
   /**

@@ -1,26 +1,19 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { SignalError } from "../../base/errors.ts";
-import {
-  encodeBundle,
-  MAX_BUNDLE_BYTES,
-  parseBundle,
-  type SignalBundle,
-} from "../../protocol/signal/bundle.ts";
-import { publishSignalFile, removeStaleFile, SignalFileWatcher } from "./signal_file.ts";
+import { encodeBundle, MAX_BUNDLE_BYTES, type SignalBundle } from "../../protocol/signal/bundle.ts";
+import { publishSignalFile, removeStaleFile } from "./signal_file.ts";
 
 const { signal } = new AbortController();
+const hasModes = Deno.build.os !== "windows";
 
 const bundleOf = (sdp: string): SignalBundle => ({
   description: { sdpType: "offer", sdp },
   candidates: [],
 });
 
-const publish = (path: string, bundle: SignalBundle): Promise<void> =>
-  publishSignalFile(path, "offer", encodeBundle(bundle));
-
-const watch = (path: string): Promise<SignalFileWatcher<SignalBundle>> =>
-  SignalFileWatcher.open({ path, kind: "offer", parse: (text) => parseBundle(text, "offer") });
+const publish = (path: string, bundle: SignalBundle, isPrivate = false): Promise<void> =>
+  publishSignalFile(path, "offer", encodeBundle(bundle), { signal, isPrivate });
 
 const namesIn = (folder: string): Promise<string[]> =>
   Array.fromAsync(Deno.readDir(folder), (entry) => entry.name);
@@ -34,6 +27,8 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
+const modeOf = async (path: string) => ((await Deno.lstat(path)).mode ?? 0) & 0o777;
+
 Deno.test("a bundle is published whole, parents made, nothing else left, an old file replaced", () =>
   inFolder(async (folder) => {
     const path = join(folder, "a", "b", "offer.json");
@@ -43,127 +38,179 @@ Deno.test("a bundle is published whole, parents made, nothing else left, an old 
     assertEquals(await namesIn(join(folder, "a", "b")), ["offer.json"]);
   }));
 
-Deno.test("publishing over a symbolic link replaces the link, not what it points at", () =>
+Deno.test(
+  "a folder that is made is 0700 with files of 0600; in one that is there the umask decides",
+  {
+    ignore: !hasModes,
+  },
+  () =>
+    inFolder(async (folder) => {
+      await publish(join(folder, "made", "offer.json"), bundleOf("one"));
+      assertEquals(await modeOf(join(folder, "made")), 0o700);
+      assertEquals(await modeOf(join(folder, "made", "offer.json")), 0o600);
+      await Deno.writeTextFile(join(folder, "plain"), "");
+      await publish(join(folder, "offer.json"), bundleOf("one"));
+      assertEquals(await modeOf(join(folder, "offer.json")), await modeOf(join(folder, "plain")));
+      await publish(join(folder, "private.json"), bundleOf("one"), true);
+      assertEquals(await modeOf(join(folder, "private.json")), 0o600);
+    }),
+);
+
+Deno.test("a name as long as the disk allows is published", () =>
   inFolder(async (folder) => {
-    const [path, victim] = [join(folder, "offer.json"), join(folder, "victim")];
-    await Deno.writeTextFile(victim, "precious");
-    await Deno.symlink(victim, path);
-    await publish(path, bundleOf("one"));
-    assertEquals(await Deno.readTextFile(victim), "precious");
-    assert((await Deno.lstat(path)).isFile);
+    await publish(join(folder, "o".repeat(255)), bundleOf("one"));
+    assertEquals(await namesIn(folder), ["o".repeat(255)]);
   }));
 
-Deno.test("a bundle that can't be written is a clear error and leaves nothing", () =>
-  inFolder(async (folder) => {
-    await Deno.mkdir(join(folder, "offer.json"));
-    const error = await assertRejects(
-      () => publish(join(folder, "offer.json"), bundleOf("one")),
-      SignalError,
-      "cannot write the offer at",
-    );
-    assertEquals(error.code, "SIGNAL_FILE");
-    assertEquals(await namesIn(folder), ["offer.json"]);
-    await assertRejects(
-      () => publish(join(folder, "no\0name"), bundleOf("one")),
-      SignalError,
-    );
-  }));
-
-Deno.test("removing a stale bundle is silent when there is none, an error when it can't be", () =>
-  inFolder(async (folder) => {
-    await removeStaleFile(join(folder, "none.json"));
-    await Deno.mkdir(join(folder, "full"));
-    await Deno.writeTextFile(join(folder, "full", "x"), "");
-    await assertRejects(
-      () => removeStaleFile(join(folder, "full")),
-      SignalError,
-      "cannot remove",
-    );
-  }));
-
-Deno.test("a bundle that is there already is read; the same text is not read twice", () =>
+Deno.test("publishing in a folder at any moment leaves no reader half a bundle", () =>
   inFolder(async (folder) => {
     const path = join(folder, "offer.json");
-    await publish(path, bundleOf("one"));
-    using watcher = await watch(path);
-    const first = await watcher.next({ signal });
-    assertEquals(first.value, bundleOf("one"));
-    const second = watcher.next({ signal, previous: first.text });
-    await Deno.writeTextFile(join(folder, "unrelated"), "x");
-    await publish(path, bundleOf("two"));
-    assertEquals((await second).value, bundleOf("two"));
-  }));
-
-Deno.test("a bundle is waited for, through a folder that is made for it", () =>
-  inFolder(async (folder) => {
-    const path = join(folder, "new", "offer.json");
-    using watcher = await watch(path);
-    const waiting = watcher.next({ signal });
-    await publish(path, bundleOf("one"));
-    assertEquals((await waiting).value, bundleOf("one"));
-  }));
-
-Deno.test("a half-written file is never consumed: a foreign writer may write in place, slowly", () =>
-  inFolder(async (folder) => {
-    const path = join(folder, "offer.json");
-    const text = encodeBundle(bundleOf("slow"));
-    await Deno.writeTextFile(path, "");
-    using watcher = await watch(path);
-    const waiting = watcher.next({ signal });
-    for (let i = 0; i < text.length; i++) {
-      await Deno.writeTextFile(path, text.slice(i, i + 1), { append: true });
+    let published = false;
+    const publishing = (async () => {
+      for (let i = 0; i < 50; i++) await publish(path, bundleOf(`${i}`.repeat(20_000)));
+      published = true;
+    })();
+    while (!published) {
+      const text = await Deno.readTextFile(path).catch(() => "{}\n");
+      assert(text.endsWith("}\n"), "a reader saw a part of a bundle");
     }
-    assertEquals((await waiting).value, bundleOf("slow"));
+    await publishing;
   }));
 
-Deno.test("a wait that ends can say that the file held only a part", () =>
-  inFolder(async (folder) => {
-    const path = join(folder, "offer.json");
-    await Deno.writeTextFile(path, '{"description":');
-    using watcher = await watch(path);
-    const control = new AbortController();
-    const waiting = watcher.next({ signal: control.signal });
-    while (watcher.lastProblem === "") await Deno.lstat(path);
-    control.abort(new Error("time is up"));
-    await assertRejects(() => waiting, Error, "time is up");
-    assertEquals(watcher.lastProblem, `${path} holds only a part of a bundle`);
-  }));
-
-const REFUSED: readonly (readonly [string, (path: string) => Promise<void>, string, string])[] = [
-  ["text", (path) => Deno.writeTextFile(path, "hello"), "BUNDLE_INVALID", "not a signal bundle"],
-  ["other JSON", (path) => Deno.writeTextFile(path, "{}"), "BUNDLE_INVALID", "not a signal bundle"],
+/** What people have, and how it is told. */
+const PRECIOUS: readonly (readonly [string, (path: string) => Promise<void>])[] = [
+  ["a PDF of 14 bytes", (path) => Deno.writeTextFile(path, "%PDF-1.7\nhello")],
+  ["a text file of 5 bytes that is no signal bundle", (path) => Deno.writeTextFile(path, "hello")],
+  ["a text file of 1 byte that is no signal bundle", (path) => Deno.writeTextFile(path, "\n")],
   [
-    "a file over 1 MiB",
+    "a binary file of 3 bytes that is no signal bundle",
+    (path) => Deno.writeFile(path, new Uint8Array([0, 255, 7])),
+  ],
+  ["a text file of 2 bytes that is no signal bundle", (path) => Deno.writeTextFile(path, "{}")],
+  [
+    "a file of 26 bytes with at most the beginning of a signal bundle",
+    (path) => Deno.writeTextFile(path, '{"description":{"sdp_type"'),
+  ],
+  [
+    `a file of ${MAX_BUNDLE_BYTES + 1} bytes, more than any signal bundle has`,
     (path) => Deno.writeFile(path, new Uint8Array(MAX_BUNDLE_BYTES + 1)),
-    "BUNDLE_TOO_LARGE",
-    "over 1 MiB",
   ],
-  ["a folder", (path) => Deno.mkdir(path), "SIGNAL_FILE", "is not a regular file"],
-  [
-    "a symbolic link",
-    (path) => Deno.symlink("/etc/hostname", path),
-    "SIGNAL_FILE",
-    "symbolic link",
-  ],
+  ["a folder", (path) => Deno.mkdir(path)],
+  ["a symbolic link", (path) => Deno.symlink("/etc/hostname", path)],
+  ["a symbolic link", (path) => Deno.symlink("/nowhere", path)],
+  ...(hasModes
+    ? [
+      [
+        "a named pipe (FIFO)",
+        (path: string) => new Deno.Command("mkfifo", { args: [path] }).output().then(() => {}),
+      ] as const,
+    ]
+    : []),
 ];
 
-for (const [what, make, code, says] of REFUSED) {
-  Deno.test(`in place of a bundle, ${what} is a clear error at once`, () =>
+for (const [what, make] of PRECIOUS) {
+  Deno.test(`${what} is neither removed nor replaced, and told as that`, () =>
     inFolder(async (folder) => {
-      const path = join(folder, "offer.json");
+      const path = join(folder, "thesis");
       await make(path);
-      using watcher = await watch(path);
-      const error = await assertRejects(() => watcher.next({ signal }), SignalError, says);
-      assertEquals(error.code, code);
+      const before = await Deno.lstat(path);
+      for (
+        const work of [() => removeStaleFile(path, signal), () => publish(path, bundleOf("x"))]
+      ) {
+        const error = await assertRejects(
+          work,
+          SignalError,
+          `${path} is ${what}, and is left as it is`,
+        );
+        assertEquals(error.code, "SIGNAL_FILE");
+      }
+      const after = await Deno.lstat(path);
+      assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
+      assertEquals(await namesIn(folder), ["thesis"]);
     }));
 }
 
-Deno.test("a named pipe in place of a bundle is refused, not opened", {
-  ignore: Deno.build.os === "windows",
-}, () =>
+const BUNDLES: readonly (readonly [string, string])[] = [
+  ["an empty file", ""],
+  ["an offer", encodeBundle(bundleOf("v=0"))],
+  [
+    "an answer that another program wrote",
+    '{ "candidates": [],\r\n "description": {"sdp_type": "Answer", "sdp": "v=0", "more": 1} }',
+  ],
+  [
+    "a session's offer",
+    JSON.stringify({
+      type: "offer",
+      data: {
+        offer: { type: "offer", sdp: "v=0" },
+        publicKey: new Uint8Array(32).fill(9).toBase64(),
+        peerCode: "bob",
+      },
+      from: "bob",
+      to: "alice",
+    }),
+  ],
+];
+
+for (const [what, text] of BUNDLES) {
+  Deno.test(`${what} is removed, and replaced`, () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "offer.json");
+      await Deno.writeTextFile(path, text);
+      await removeStaleFile(path, signal);
+      assertEquals(await namesIn(folder), []);
+      await Deno.writeTextFile(path, text);
+      await publish(path, bundleOf("new"));
+      assertEquals(await Deno.readTextFile(path), encodeBundle(bundleOf("new")) + "\n");
+      assertEquals(await namesIn(folder), ["offer.json"]);
+    }));
+}
+
+Deno.test("a file that comes to the path while others are published there is never lost", () =>
   inFolder(async (folder) => {
     const path = join(folder, "offer.json");
-    await new Deno.Command("mkfifo", { args: [path] }).output();
-    using watcher = await watch(path);
-    await assertRejects(() => watcher.next({ signal }), SignalError, "is not a regular file");
+    const precious = join(folder, "precious");
+    let refused = 0;
+    for (let i = 0; i < 100; i++) {
+      await Deno.writeTextFile(precious, "thesis");
+      // At another moment each time: between looking, moving aside and taking the name.
+      const coming = (async () => {
+        for (let step = 0; step < i % 20; step++) await Deno.lstat(folder);
+        return await Deno.link(precious, path).then(() => true, () => false);
+      })();
+      const [outcome, came] = await Promise.allSettled([publish(path, bundleOf(`${i}`)), coming]);
+      const texts = await Promise.all(
+        (await namesIn(folder)).filter((name) => name !== "precious")
+          .map((name) => Deno.readTextFile(join(folder, name))),
+      );
+      const isThere = came.status === "fulfilled" && came.value;
+      assertEquals(outcome.status, isThere ? "rejected" : "fulfilled");
+      assertEquals(texts.includes("thesis"), isThere, "the file is gone");
+      if (isThere) refused++;
+      for (const name of await namesIn(folder)) await Deno.remove(join(folder, name));
+    }
+    assert(refused > 0, "the file came too late each time");
   }));
+
+Deno.test("removing a stale bundle is silent when there is none", () =>
+  inFolder((folder) => removeStaleFile(join(folder, "none.json"), signal)));
+
+Deno.test("what the system says is told in our own words", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "file"), "");
+    const says: readonly (readonly [string, string])[] = [
+      [join(folder, "file", "offer.json"), `${join(folder, "file")} is not a folder`],
+      [join(folder, "x".repeat(300)), "the name or path is too long"],
+      [join(folder, "no\0name"), "cannot write the offer at"],
+    ];
+    for (const [path, words] of says) {
+      const error = await assertRejects(() => publish(path, bundleOf("x")), SignalError, words);
+      assert(!/os error|--allow|unexpected NUL/.test(error.message), error.message);
+    }
+  }));
+
+Deno.test("work that is given up ends at once, with its reason", async () => {
+  const reason = new SignalError("SIGNAL_FILE", "time is up");
+  const error = await assertRejects(() => removeStaleFile("/tmp/none", AbortSignal.abort(reason)));
+  assertEquals(error, reason);
+});

@@ -5,6 +5,7 @@
  */
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, SignalError } from "../../base/errors.ts";
+import { type ByteStream, writeAll } from "../../base/write_all.ts";
 import {
   encodeBundle,
   MAX_BUNDLE_BYTES,
@@ -14,15 +15,21 @@ import {
   tooLarge,
 } from "../../protocol/signal/bundle.ts";
 
-/** Writes a bundle and a line feed, all of it. */
+/**
+ * Writes a bundle and a line feed, all of it.
+ *
+ * @throws {SignalError} SIGNAL_STREAM; or the signal's reason, when nobody reads.
+ */
 export async function writeBundleLine(
   bundle: SignalBundle,
-  output: { write(bytes: Uint8Array): Promise<number> } = Deno.stdout,
+  signal: AbortSignal,
+  output: ByteStream = Deno.stdout,
 ): Promise<void> {
   const bytes = new TextEncoder().encode(encodeBundle(bundle) + "\n");
   try {
-    for (let sent = 0; sent < bytes.length;) sent += await output.write(bytes.subarray(sent));
+    await writeAll(output, bytes, { signal });
   } catch (error) {
+    if (signal.aborted) throw signal.reason;
     const kind = bundle.description.sdpType;
     throw streamError(`cannot write the ${kind} to stdout: ${messageOf(error)}`);
   }

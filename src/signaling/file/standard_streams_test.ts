@@ -72,7 +72,7 @@ Deno.test("reading ends with the signal's reason", async () => {
 
 Deno.test("a bundle is written as one line, through short writes", async () => {
   const written: number[] = [];
-  await writeBundleLine(bundle, {
+  await writeBundleLine(bundle, signal, {
     write: (bytes) => {
       written.push(...bytes.subarray(0, 7));
       return Promise.resolve(Math.min(bytes.length, 7));
@@ -83,5 +83,9 @@ Deno.test("a bundle is written as one line, through short writes", async () => {
 
 Deno.test("a closed stdout is a clear error", async () => {
   const output = { write: () => Promise.reject(new Deno.errors.BrokenPipe("broken pipe")) };
-  await assertRejects(() => writeBundleLine(bundle, output), SignalError, "to stdout: broken pipe");
+  await assertRejects(
+    () => writeBundleLine(bundle, signal, output),
+    SignalError,
+    "to stdout: broken pipe",
+  );
 });

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
-import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
+import type { SignalBundle } from "../../protocol/signal/bundle.ts";
 import {
   type DaemonSignal,
   type DaemonSignalType,
@@ -14,8 +15,9 @@ import {
   judgeSignal,
   type SignalContext,
 } from "../../protocol/signal/daemon_payload.ts";
-import type { RendezvousClient } from "./rendezvous_client.ts";
-import { RetryDelay } from "./retry_delay.ts";
+import { REPEAT_MS } from "./pace.ts";
+import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
+import { sayUntil } from "./say_until.ts";
 
 /** Ignored signals that are logged one by one; more are counted in silence. */
 const MAX_IGNORED_LOGGED = 100;
@@ -43,75 +45,128 @@ export class DaemonHandshake {
   }
 
   /**
-   * Offerer: says hello, again while the peer is not registered, until its ack.
+   * Offerer: says hello until its ack; again while the peer is not registered, when the server's
+   * connection was lost, and when there is no answer.
    *
    * @throws {SignalError} What {@linkcode judgeSignal} and the client throw; or the signal's reason.
    */
   async hello(signal: AbortSignal): Promise<void> {
     const { context, phaseTimeoutSecs, log } = this.#options;
-    const hello = encodeHello(context, phaseTimeoutSecs);
-    const retry = new RetryDelay();
-    this.#client.send(hello);
-    while (await this.#expect("ack", signal) === "peer-not-found") {
-      log.info(`hello retry: peer '${context.remote}' not found`, { next_ms: retry.next });
-      await retry.wait(signal);
-      this.#client.send(hello);
-    }
+    const payload = encodeHello(context, phaseTimeoutSecs);
+    await this.#say("hello", payload, signal, (inbound) => this.#judge(inbound, "ack"));
     log.info("hello/ack complete", { peer: context.remote });
   }
 
   /**
-   * Answerer: waits for the peer's hello and acknowledges it.
+   * Answerer: waits for the peer's hello and acknowledges it, and from then on every hello that
+   * repeats it.
    *
    * @throws {SignalError} As {@linkcode DaemonHandshake.hello}.
    */
   async acknowledge(signal: AbortSignal): Promise<void> {
     const { context, log } = this.#options;
-    await this.#expectSignal("hello", signal);
-    this.#client.send(encodeAck(context));
+    await this.#expect("hello", signal);
+    const ack = encodeAck(context);
+    this.#client.send(ack);
+    this.#client.answerAgain(({ from, payload }) =>
+      judgeSignal(from, payload, "hello", context).accepted ? ack : undefined
+    );
     log.info("hello/ack complete", { peer: context.remote });
   }
 
-  /** Sends an offer or answer. */
-  sendBundle(bundle: SignalBundle): void {
-    this.#client.send(encodeBundleSignal(this.#options.context, bundle));
-  }
-
   /**
-   * Waits for the peer's offer or answer.
+   * Offerer: sends the offer until its answer, again as {@linkcode DaemonHandshake.hello}.
    *
    * @throws {SignalError} As {@linkcode DaemonHandshake.hello}.
    */
-  async receiveBundle(kind: SdpType, signal: AbortSignal): Promise<SignalBundle> {
+  async offer(bundle: SignalBundle, signal: AbortSignal): Promise<SignalBundle> {
+    const { context, log } = this.#options;
+    const payload = encodeBundleSignal(context, bundle);
+    const answered = this.#say("offer", payload, signal, (inbound) => {
+      const accepted = this.#judge(inbound, "answer");
+      return accepted !== undefined && "bundle" in accepted ? accepted.bundle : undefined;
+    });
+    log.info("offer sent", { peer: context.remote });
+    return await answered;
+  }
+
+  /**
+   * Answerer: waits for the peer's offer.
+   *
+   * @throws {SignalError} As {@linkcode DaemonHandshake.hello}.
+   */
+  async receiveOffer(signal: AbortSignal): Promise<SignalBundle> {
     for (;;) {
-      const accepted = await this.#expectSignal(kind, signal);
+      const accepted = await this.#expect("offer", signal);
       if ("bundle" in accepted) return accepted.bundle;
     }
   }
 
-  /** The accepted signal; that the peer has gone meanwhile is logged and waited out. */
-  async #expectSignal(type: DaemonSignalType, signal: AbortSignal): Promise<DaemonSignal> {
-    for (;;) {
-      const outcome = await this.#expect(type, signal);
-      if (outcome !== "peer-not-found") return outcome;
-      this.#options.log.warn("the peer is not registered any more", {
-        peer: this.#options.context.remote,
+  /**
+   * Answerer: answers the offer, and every one that repeats it, until the signal ends it. Ends
+   * quietly also when the server does: the peer may have the answer.
+   */
+  async keepAnswering(
+    offer: SignalBundle,
+    answer: SignalBundle,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { context, log } = this.#options;
+    const payload = encodeBundleSignal(context, answer);
+    const answered = JSON.stringify(offer);
+    this.#client.answerAgain((inbound) => {
+      const verdict = judgeSignal(inbound.from, inbound.payload, "offer", context);
+      const isRepeated = verdict.accepted && "bundle" in verdict.signal &&
+        JSON.stringify(verdict.signal.bundle) === answered;
+      return isRepeated ? payload : undefined;
+    });
+    const said = this.#client.send(payload);
+    log.info("answer sent", { peer: context.remote });
+    const saying = { name: "answer", payload, again: "undelivered", said } as const;
+    const { remote } = context;
+    try {
+      await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
+        this.#ignore(inbound, "unexpected-msg-type", undefined);
+        return undefined;
       });
+    } catch (error) {
+      if (!signal.aborted) log.debug("signaling ended early", { reason: messageOf(error) });
     }
   }
 
-  async #expect(
-    type: DaemonSignalType,
+  #say<T>(
+    name: string,
+    payload: unknown,
     signal: AbortSignal,
-  ): Promise<DaemonSignal | "peer-not-found"> {
+    answer: (inbound: InboundSignal) => T | undefined,
+  ): Promise<T> {
+    const { context: { remote }, log } = this.#options;
+    const saying = { name, payload, again: REPEAT_MS };
+    return sayUntil(this.#client, saying, { remote, log, signal }, answer);
+  }
+
+  /** The accepted signal; that the peer has gone meanwhile is logged and waited out. */
+  async #expect(type: DaemonSignalType, signal: AbortSignal): Promise<DaemonSignal> {
+    const { context: { remote }, log } = this.#options;
     for (;;) {
       const inbound = await this.#client.receive(signal);
-      if (inbound.type === "peer-not-found") return inbound.type;
-      const verdict = judgeSignal(inbound.from, inbound.payload, type, this.#options.context);
-      if (verdict.accepted) return verdict.signal;
-      if (++this.#ignored > MAX_IGNORED_LOGGED) continue;
-      const from = inbound.from.slice(0, 64);
-      this.#options.log.info("ignoring signal", { reason: verdict.reason, from, expected: type });
+      if (inbound.type === "peer-not-found") {
+        log.warn("the peer is not registered any more", { peer: remote });
+      }
+      const accepted = inbound.type === "signal" ? this.#judge(inbound, type) : undefined;
+      if (accepted !== undefined) return accepted;
     }
+  }
+
+  #judge(inbound: InboundSignal, expected: DaemonSignalType): DaemonSignal | undefined {
+    const verdict = judgeSignal(inbound.from, inbound.payload, expected, this.#options.context);
+    if (verdict.accepted) return verdict.signal;
+    this.#ignore(inbound, verdict.reason, expected);
+    return undefined;
+  }
+
+  #ignore({ from }: InboundSignal, reason: string, expected: string | undefined): void {
+    if (++this.#ignored > MAX_IGNORED_LOGGED) return;
+    this.#options.log.info("ignoring signal", { reason, from: from.slice(0, 64), expected });
   }
 }

@@ -1,21 +1,30 @@
 /**
- * A registered client of the rendezvous server: relays signals to and from one peer.
+ * A registered client of the rendezvous server: relays signals to and from one peer, and registers
+ * again when the connection is lost.
  *
  * @module
  */
-import { SignalError } from "../../base/errors.ts";
+import { BackOff } from "../../base/back_off.ts";
+import { DeadlineError, messageOf, SignalError } from "../../base/errors.ts";
+import { pause } from "../../base/timer.ts";
 import type { Log } from "../../log/log.ts";
 import {
-  encodePing,
   encodeRegister,
   encodeSignal,
-  isPeerNotFound,
+  isPeerAbsent,
+  isRateLimited,
   parseServerMessage,
-  PING_INTERVAL_MS,
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { ATTEMPT_MS, ATTEMPTS, LOSSES, type Pace, REAL_PACE, STEADY_MS } from "./pace.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
+
+/** Failed attempts to register again that are logged one by one; later ones only for debugging. */
+const MAX_FAILURES_LOGGED = 10;
+/** Repeated signals of the peer that are answered again: more do not come from an honest one. */
+const MAX_ANSWERED_AGAIN = 100;
 
 /** What {@linkcode RendezvousClient.register} needs. */
 export interface RegisterOptions {
@@ -29,50 +38,81 @@ export interface RegisterOptions {
   readonly deviceName: string;
   /** Ends the registration with its reason. */
   readonly signal: AbortSignal;
-  /** Told of what was ignored. */
+  /** Told of what was ignored, lost and regained. */
   readonly log: Log;
+  /** Time and chance. @default {REAL_PACE} */
+  readonly pace?: Pace;
 }
 
-/** What the server may bring for us. */
-export type Inbound =
-  | { readonly type: "signal"; readonly from: string; readonly payload: unknown }
-  | { readonly type: "peer-not-found" };
+/** A signal of anybody at the server: hostile. */
+export interface InboundSignal {
+  /** Tag of the union. */
+  readonly type: "signal";
+  /** The sender's code as the server tells it. */
+  readonly from: string;
+  /** What it sent. */
+  readonly payload: unknown;
+}
 
-/** A connection that the server has confirmed. Dispose it to leave. */
+/**
+ * What there may be for us: a signal; news of whether the peer can be reached; that the server
+ * dropped what was sent last; a reminder that was asked for; a connection that is a new one, so that
+ * what was sent or relayed over the old one may be lost.
+ */
+export type Inbound =
+  | InboundSignal
+  | { readonly type: "peer-not-found" }
+  | { readonly type: "peer-left" }
+  | { readonly type: "peer-joined" }
+  | { readonly type: "rate-limited" }
+  | { readonly type: "reminder" }
+  | { readonly type: "registered-again" };
+
+/** What to answer to a signal that repeats one that was answered before; undefined for nothing. */
+export type AnswerAgain = (signal: InboundSignal) => unknown;
+
+/** Aborts a wait for the server when a reminder is due. */
+const REMINDED = new Error("reminded");
+
+interface Connection {
+  readonly socket: RendezvousSocket;
+  readonly heartbeat: Heartbeat;
+}
+
+/**
+ * A registration at the server that outlives its connections. It is kept by whoever waits in
+ * {@linkcode RendezvousClient.receive}, one at a time. Dispose it to leave.
+ */
 export class RendezvousClient implements AsyncDisposable {
-  readonly #socket: RendezvousSocket;
-  readonly #remote: PeerCode;
-  readonly #log: Log;
-  readonly #pings: ReturnType<typeof setInterval>;
+  readonly #options: RegisterOptions;
+  readonly #pace: Pace;
+  readonly #losses: BackOff;
+  readonly #answers: AnswerAgain[] = [];
+  #answeredAgain = 0;
+  #connection: Connection | undefined;
+  #steady = false;
+  #stopSteady = () => {};
+  #reminded = new AbortController();
+  #stopReminder = () => {};
+  #toldTakeover = false;
   #remoteDeviceName = "";
 
-  private constructor(socket: RendezvousSocket, options: RegisterOptions) {
-    this.#socket = socket;
-    this.#remote = options.remote;
-    this.#log = options.log;
-    this.#pings = setInterval(() => this.#ping(), PING_INTERVAL_MS);
+  private constructor(options: RegisterOptions) {
+    this.#options = options;
+    this.#pace = options.pace ?? REAL_PACE;
+    this.#losses = new BackOff({ ...LOSSES, random: this.#pace.random });
   }
 
   /**
-   * Connects and registers.
+   * Connects and registers, at the first attempt or not at all.
    *
    * @throws {SignalError} RENDEZVOUS_UNREACHABLE, RENDEZVOUS_REFUSED (a taken code), RENDEZVOUS_CLOSED,
    * RENDEZVOUS_HOSTILE; or the signal's reason.
    */
   static async register(options: RegisterOptions): Promise<RendezvousClient> {
-    const socket = await RendezvousSocket.open(options.url, options.signal);
-    const client = new RendezvousClient(socket, options);
-    try {
-      socket.send(encodeRegister(options.self, options.deviceName));
-      for (;;) {
-        const message = await client.#next(options.signal);
-        if (message.type === "error") throw refused(message.message);
-        if (message.type === "peers") return client;
-      }
-    } catch (error) {
-      await client[Symbol.asyncDispose]();
-      throw error;
-    }
+    const client = new RendezvousClient(options);
+    await client.#connect(options.signal);
+    return client;
   }
 
   /** What the peer calls itself at the server: hostile text, empty while it is not registered. */
@@ -80,29 +120,102 @@ export class RendezvousClient implements AsyncDisposable {
     return this.#remoteDeviceName;
   }
 
-  /** Has the server relay a payload to the peer. */
-  send(payload: unknown): void {
-    this.#socket.send(encodeSignal(this.#remote, payload));
+  /** Has the server relay a payload to the peer. False when there is no connection, and it is lost. */
+  send(payload: unknown): boolean {
+    const frame = encodeSignal(this.#options.remote, payload);
+    return this.#connection?.socket.send(frame) ?? false;
+  }
+
+  /** Makes {@linkcode RendezvousClient.receive} give a reminder after that time; without, none. */
+  remind(ms?: number): void {
+    this.#stopReminder();
+    this.#stopReminder = () => {};
+    if (this.#reminded.signal.aborted) this.#reminded = new AbortController();
+    if (ms === undefined) return;
+    this.#stopReminder = this.#pace.timer(ms, () => this.#reminded.abort(REMINDED));
+  }
+
+  /** From now on signals that repeat an answered one get that answer again, and are not received. */
+  answerAgain(answer: AnswerAgain): void {
+    this.#answers.push(answer);
   }
 
   /**
-   * The next signal for us, from whomever, or the news that the peer is not registered.
+   * The next thing for us. While it waits, a lost connection is made anew for as long as the signal
+   * lets it.
    *
-   * @throws {SignalError} As {@linkcode RendezvousClient.register}; or the signal's reason.
+   * @throws {SignalError} RENDEZVOUS_REFUSED, RENDEZVOUS_HOSTILE, and what an {@linkcode AnswerAgain}
+   * throws; or the signal's reason.
    */
   async receive(signal: AbortSignal): Promise<Inbound> {
+    const { remote } = this.#options;
     for (;;) {
       const message = await this.#next(signal);
-      if (message.type === "signal") return message;
-      if (message.type !== "error") continue;
-      if (isPeerNotFound(message.message, this.#remote)) return { type: "peer-not-found" };
-      throw refused(message.message);
+      switch (message.type) {
+        case "signal":
+          if (!this.#hasAnsweredAgain(message)) return message;
+          break;
+        case "peer_joined":
+          if (this.#isRemote(message.peer.peerCode)) return { type: "peer-joined" };
+          break;
+        case "peer_left":
+          if (this.#isRemote(message.peerCode)) return { type: "peer-left" };
+          break;
+        case "error":
+          if (isPeerAbsent(message.message, remote)) return { type: "peer-not-found" };
+          if (isRateLimited(message.message)) return { type: "rate-limited" };
+          throw refused(message.message);
+        case "peers":
+          break;
+        default:
+          return message;
+      }
     }
   }
 
-  async #next(signal: AbortSignal): Promise<ServerMessage> {
+  #hasAnsweredAgain(signal: InboundSignal): boolean {
+    if (this.#answeredAgain >= MAX_ANSWERED_AGAIN) return false;
+    for (const answer of this.#answers) {
+      const payload = answer(signal);
+      if (payload === undefined) continue;
+      this.#answeredAgain++;
+      this.#options.log.debug("a repeated signal was answered again", { from: signal.from });
+      this.send(payload);
+      return true;
+    }
+    return false;
+  }
+
+  async #next(
+    signal: AbortSignal,
+  ): Promise<ServerMessage | { readonly type: "reminder" | "registered-again" }> {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      await this.#registerAgain(signal);
+      return { type: "registered-again" };
+    }
+    try {
+      return await this.#read(connection, AbortSignal.any([signal, this.#reminded.signal]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error === REMINDED) {
+        this.remind();
+        return { type: "reminder" };
+      }
+      if (!isClosed(error)) throw error;
+      this.#options.log.warn("lost the rendezvous server, registering again", {
+        reason: messageOf(error),
+      });
+    }
+    await this.#disconnect();
+    await this.#registerAgain(signal);
+    return { type: "registered-again" };
+  }
+
+  /** The next message that this client knows. */
+  async #read({ socket }: Pick<Connection, "socket">, signal: AbortSignal): Promise<ServerMessage> {
     for (;;) {
-      const message = parseServerMessage(await this.#socket.receive(signal));
+      const message = parseServerMessage(await socket.receive(signal));
       if (message === undefined) {
         throw new SignalError(
           "RENDEZVOUS_HOSTILE",
@@ -113,7 +226,7 @@ export class RendezvousClient implements AsyncDisposable {
         this.#notice(message);
         return message;
       }
-      this.#log.debug("a message of an unknown type was ignored");
+      this.#options.log.debug("a message of an unknown type was ignored");
     }
   }
 
@@ -124,23 +237,115 @@ export class RendezvousClient implements AsyncDisposable {
       ? [message.peer]
       : [];
     for (const { peerCode, deviceName } of peers) {
-      if (normalizePeerCode(peerCode) === this.#remote) this.#remoteDeviceName = deviceName;
+      if (this.#isRemote(peerCode)) this.#remoteDeviceName = deviceName;
     }
   }
 
-  #ping(): void {
+  #isRemote(peerCode: string): boolean {
+    return normalizePeerCode(peerCode) === this.#options.remote;
+  }
+
+  /** Connects and registers once. */
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { url, self, deviceName } = this.#options;
+    const socket = await RendezvousSocket.open(url, signal);
     try {
-      this.#socket.send(encodePing());
-    } catch {
-      // The connection ended; whoever receives from it is told.
+      socket.send(encodeRegister(self, deviceName));
+      for (;;) {
+        const message = await this.#read({ socket }, signal);
+        if (message.type === "error") throw refused(message.message);
+        if (message.type === "peers") break;
+      }
+    } catch (error) {
+      await socket[Symbol.asyncDispose]();
+      throw error;
     }
+    const heartbeat = this.#beatOver(socket);
+    socket.filter = (frame) => heartbeat.hear(frame);
+    this.#connection = { socket, heartbeat };
+    this.#steady = false;
+    this.#stopSteady = this.#pace.timer(STEADY_MS, () => this.#steady = true);
+  }
+
+  #beatOver(socket: RendezvousSocket): Heartbeat {
+    const { self, log } = this.#options;
+    return new Heartbeat(self, this.#pace, {
+      send: (frame) => socket.send(frame),
+      dead: () => socket.giveUp("the rendezvous server does not answer any more"),
+      forgotten: () => socket.giveUp("the rendezvous server does not know our peer code any more"),
+      takenOver: () => {
+        if (this.#toldTakeover) return;
+        this.#toldTakeover = true;
+        // Registering again would take it back, and two programs would go on so for ever.
+        log.warn(
+          "another program has registered our peer code at the rendezvous server, and hears what is " +
+            "meant for us: end one of the two, or give each its own peer code (--peer-id, peerId)",
+          { peer_id: self },
+        );
+      },
+    });
+  }
+
+  /** Tries until it is registered, or the signal ends it. */
+  async #registerAgain(signal: AbortSignal): Promise<void> {
+    const { self, log } = this.#options;
+    const { timer, random } = this.#pace;
+    if (this.#steady) this.#losses.reset();
+    this.#steady = false;
+    let wait = this.#losses.next();
+    const attempts = new BackOff({ ...ATTEMPTS, random });
+    for (let failures = 1;; failures++) {
+      await pause(timer, wait, signal);
+      try {
+        await this.#attempt(signal);
+        log.info("registered again", { peer_id: self });
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isRetryable(error)) throw error;
+        wait = attempts.next();
+        const fields = { reason: messageOf(error), next_ms: wait };
+        if (failures <= MAX_FAILURES_LOGGED) log.info("registering again failed", fields);
+        else log.debug("registering again failed", fields);
+      }
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const stop = this.#pace.timer(ATTEMPT_MS, () => {
+      const secs = ATTEMPT_MS / 1000;
+      late.abort(new DeadlineError(`the rendezvous server has not answered within ${secs} s`));
+    });
+    try {
+      await this.#connect(AbortSignal.any([signal, late.signal]));
+    } finally {
+      stop();
+    }
+  }
+
+  async #disconnect(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#stopSteady();
+    connection?.heartbeat[Symbol.dispose]();
+    await connection?.socket[Symbol.asyncDispose]();
   }
 
   /** Leaves the server; what was sent goes first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#pings);
-    await this.#socket[Symbol.asyncDispose]();
+    this.remind();
+    await this.#disconnect();
   }
+}
+
+const isClosed = (error: unknown): boolean =>
+  error instanceof SignalError && error.code === "RENDEZVOUS_CLOSED";
+
+/** A code that is taken may still be ours: the server has not noticed yet that we are gone. */
+function isRetryable(error: unknown): boolean {
+  return error instanceof DeadlineError ||
+    error instanceof SignalError && error.code !== "RENDEZVOUS_HOSTILE";
 }
 
 function refused(message: string): SignalError {

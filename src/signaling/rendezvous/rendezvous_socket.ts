@@ -5,6 +5,7 @@
  */
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { messageOf, SignalError } from "../../base/errors.ts";
+import { shownUrl } from "../../base/shown_url.ts";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../protocol/rendezvous/server_message.ts";
 
 /** Most frames that may wait to be read. */
@@ -14,8 +15,13 @@ export const MAX_WAITING_BYTES = 4 * MAX_SERVER_MESSAGE_BYTES;
 /** How long a close waits for the server's own, in milliseconds. */
 const CLOSE_WAIT_MS = 500;
 
+/** Looks at a frame as it arrives; true when it has taken it, so that nobody reads it. */
+export type FrameFilter = (frame: string) => boolean;
+
 /** An open connection: text frames in order, nothing unbounded. */
 export class RendezvousSocket implements AsyncDisposable {
+  /** Sees each frame before it waits to be read. */
+  filter: FrameFilter | undefined;
   readonly #socket: WebSocket;
   readonly #waiting: string[] = [];
   #waitingBytes = 0;
@@ -46,15 +52,15 @@ export class RendezvousSocket implements AsyncDisposable {
     try {
       socket = new WebSocket(url);
     } catch (error) {
-      throw unreachable(url, messageOf(error));
+      throw unreachable(url, whyNotOpened(messageOf(error)));
     }
     const self = new RendezvousSocket(socket);
     const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
-    let why = "connection refused, no such host, or no WebSocket there";
+    let why = whyNotOpened("");
     socket.onopen = () => resolve();
     socket.onerror = (event) => {
       event.preventDefault();
-      if (event instanceof ErrorEvent && event.message !== "") why = event.message;
+      if (event instanceof ErrorEvent) why = whyNotOpened(event.message);
     };
     self.#gone.promise.then(() => reject(unreachable(url, why)));
     try {
@@ -66,10 +72,17 @@ export class RendezvousSocket implements AsyncDisposable {
     }
   }
 
-  /** Queues a frame. */
-  send(frame: string): void {
-    if (this.#end !== undefined) throw this.#end;
+  /** Queues a frame. False when the connection has ended, and it is lost. */
+  send(frame: string): boolean {
+    if (this.#end !== undefined || this.#socket.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(frame);
+    return true;
+  }
+
+  /** Gives the connection up, for that reason: whoever reads from it is told. */
+  giveUp(reason: string): void {
+    this.#fail("RENDEZVOUS_CLOSED", reason);
+    this.#socket.close();
   }
 
   /**
@@ -97,6 +110,8 @@ export class RendezvousSocket implements AsyncDisposable {
       this.#hostile("sent a binary frame");
     } else if (data.length > MAX_SERVER_MESSAGE_BYTES) {
       this.#hostile("sent a message over 1 MiB");
+    } else if (this.filter?.(data) === true) {
+      return;
     } else if (
       this.#waiting.length >= MAX_WAITING_FRAMES ||
       this.#waitingBytes + data.length > MAX_WAITING_BYTES
@@ -134,6 +149,25 @@ export class RendezvousSocket implements AsyncDisposable {
 function unreachable(url: string, why: string): SignalError {
   return new SignalError(
     "RENDEZVOUS_UNREACHABLE",
-    `cannot reach the rendezvous server at ${url}: ${why}`,
+    `cannot reach the rendezvous server at ${shownUrl(url)}: ${why}`,
   );
+}
+
+/** What the runtime says of a failed connection, and what that means to an operator. */
+const CAUSES: readonly (readonly [RegExp, string])[] = [
+  [/--allow-net|net access/, "this program was started without permission to connect there"],
+  [/dns error/, "there is no host of that name, or the name service does not answer"],
+  [/tcp connect error/, "nothing listens there, or a firewall refuses the connection"],
+  [/tls|certificate/i, "TLS failed: check the certificate, and whether the server speaks wss://"],
+  [/Fragments|invalid URL/i, "that is no WebSocket URL"],
+];
+
+/** Our own sentence for why no WebSocket was opened. */
+function whyNotOpened(said: string): string {
+  const status = /Invalid status code: (\d{3})/.exec(said)?.[1];
+  if (status !== undefined) {
+    return `it answered HTTP ${status} and opened no WebSocket: check host, port and path`;
+  }
+  const found = CAUSES.find(([pattern]) => pattern.test(said));
+  return found?.[1] ?? "what answers there is no WebSocket server";
 }

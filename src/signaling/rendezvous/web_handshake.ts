@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SignalError } from "../../base/errors.ts";
+import { messageOf, SignalError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
 import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
@@ -13,8 +13,9 @@ import {
   type WebDescription,
   type WebSignal,
 } from "../../protocol/signal/web_payload.ts";
-import type { RendezvousClient } from "./rendezvous_client.ts";
-import { RetryDelay } from "./retry_delay.ts";
+import { REPEAT_MS } from "./pace.ts";
+import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
+import { sayUntil } from "./say_until.ts";
 
 /** Candidates that may come before the connection can take them. */
 const MAX_EARLY_CANDIDATES = 64;
@@ -27,15 +28,26 @@ export interface WebHandshakeOptions {
   readonly self: PeerCode;
   /** The only peer that is listened to. */
   readonly remote: PeerCode;
+  /**
+   * The peer is a web client: it takes an offer that is repeated for a new attempt, and gives the
+   * earlier one up, so that one is repeated only when the first is surely lost.
+   * @default {false}
+   */
+  readonly web?: boolean;
   /** Told of retries and ignored signals. */
   readonly log: Log;
 }
+
+/** Our own offer or answer, before it is addressed. */
+export type OwnDescription = Omit<WebDescription, "from" | "to" | "type">;
 
 /** The exchange of web_v1 signals with one peer over a registered client. */
 export class WebHandshake {
   readonly #client: RendezvousClient;
   readonly #options: WebHandshakeOptions;
   readonly #candidates: string[] = [];
+  #answer: { readonly payload: unknown; said: boolean } | undefined;
+  #offered: string | undefined;
   #ignored = 0;
 
   /** Uses a client that is registered. */
@@ -50,26 +62,19 @@ export class WebHandshake {
   }
 
   /**
-   * Offerer: sends the offer, again while the peer is not registered, until its answer.
+   * Offerer: sends the offer until its answer; again while the peer is not registered, when the
+   * server's connection was lost, and, to a daemon, when there is no answer.
    *
    * @throws {SignalError} What the client throws; or the signal's reason.
    */
-  async offer(
-    description: Omit<WebDescription, "from" | "to" | "type">,
-    signal: AbortSignal,
-  ): Promise<WebDescription> {
-    const { remote, log } = this.#options;
-    const offer = this.#encode({ ...description, type: "offer" });
-    const retry = new RetryDelay();
-    this.#client.send(offer);
-    for (;;) {
-      const inbound = await this.#next(signal);
-      if (inbound === "peer-not-found") {
-        log.info(`offer retry: peer '${remote}' not found`, { next_ms: retry.next });
-        await retry.wait(signal);
-        this.#client.send(offer);
-      } else if (this.#isWanted(inbound, "answer")) return inbound;
-    }
+  async offer(description: OwnDescription, signal: AbortSignal): Promise<WebDescription> {
+    const { remote, log, web = false } = this.#options;
+    const payload = this.#encode({ ...description, type: "offer" });
+    const saying = { name: "offer", payload, again: web ? "reconnected" : REPEAT_MS } as const;
+    return await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
+      const found = this.#read(inbound);
+      return found !== undefined && this.#isWanted(found, "answer") ? found : undefined;
+    });
   }
 
   /**
@@ -79,30 +84,52 @@ export class WebHandshake {
    */
   async receiveOffer(signal: AbortSignal): Promise<WebDescription> {
     for (;;) {
-      const inbound = await this.#next(signal);
-      if (inbound !== "peer-not-found" && this.#isWanted(inbound, "offer")) return inbound;
+      const inbound = await this.#client.receive(signal);
+      const found = inbound.type === "signal" ? this.#read(inbound) : undefined;
+      if (found === undefined || !this.#isWanted(found, "offer")) continue;
+      this.#offered = identityOf(found);
+      return found;
     }
   }
 
-  /** Answerer: sends the answer. */
-  sendAnswer(description: Omit<WebDescription, "from" | "to" | "type">): void {
-    this.#client.send(this.#encode({ ...description, type: "answer" }));
+  /** Answerer: sends the answer, and from now on to every offer that repeats the one before it. */
+  sendAnswer(description: OwnDescription): void {
+    const payload = this.#encode({ ...description, type: "answer" });
+    this.#client.answerAgain((inbound) => {
+      const signal = this.#parse(inbound);
+      const isRepeated = typeof signal === "object" && signal.type === "offer" &&
+        identityOf(signal) === this.#offered;
+      return isRepeated ? payload : undefined;
+    });
+    this.#answer = { payload, said: this.#client.send(payload) };
   }
 
   /**
    * Passes candidates on as they come, until the signal ends it. Ends quietly also when the server
-   * does: the peers have what they need of it.
+   * does: the peers may have what they need of it.
    */
   async trickle(onCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
+    const { remote, log } = this.#options;
+    const { payload, said } = this.#answer ?? { payload: undefined, said: true };
+    const hear = (inbound: InboundSignal) => {
+      const found = this.#read(inbound);
+      if (found === undefined) return;
+      if (found.type !== "ice-candidate") this.#ignore("unexpected-msg-type");
+      else if (found.candidate !== "") onCandidate(found.candidate);
+    };
     try {
-      for (;;) {
-        const inbound = await this.#next(signal);
-        if (inbound === "peer-not-found") continue;
-        if (inbound.type !== "ice-candidate") this.#ignore("unexpected-msg-type");
-        else if (inbound.candidate !== "") onCandidate(inbound.candidate);
+      if (payload === undefined) {
+        for (;;) {
+          const inbound = await this.#client.receive(signal);
+          if (inbound.type === "signal") hear(inbound);
+        }
       }
+      const saying = { name: "answer", payload, again: "undelivered", said } as const;
+      await sayUntil(this.#client, saying, { remote, log, signal }, hear);
     } catch (error) {
-      if (!signal.aborted && !(error instanceof SignalError)) throw error;
+      if (signal.aborted) return;
+      if (!(error instanceof SignalError)) throw error;
+      log.debug("signaling ended early", { reason: messageOf(error) });
     }
   }
 
@@ -119,22 +146,20 @@ export class WebHandshake {
     return false;
   }
 
-  /** The next signal from the peer that is one of the schema, and for us. */
-  async #next(signal: AbortSignal): Promise<WebSignal | "peer-not-found"> {
-    const { remote } = this.#options;
-    for (;;) {
-      const inbound = await this.#client.receive(signal);
-      if (inbound.type === "peer-not-found") return inbound.type;
-      if (normalizePeerCode(inbound.from) !== remote) {
-        this.#ignore("unexpected-peer");
-        continue;
-      }
-      const parsed = parse(inbound.payload);
-      if (parsed === undefined) this.#ignore("malformed-payload");
-      else if (!this.#isBetweenUs(parsed)) {
-        this.#ignore("peer-mismatch");
-      } else return parsed;
-    }
+  /** The signal, if it is one of the schema, from the peer and for us; others are logged. */
+  #read(inbound: InboundSignal): WebSignal | undefined {
+    const found = this.#parse(inbound);
+    if (typeof found === "object") return found;
+    this.#ignore(found);
+    return undefined;
+  }
+
+  /** The signal, or why it is none for us. */
+  #parse({ from, payload }: InboundSignal): WebSignal | string {
+    if (normalizePeerCode(from) !== this.#options.remote) return "unexpected-peer";
+    const parsed = parse(payload);
+    if (parsed === undefined) return "malformed-payload";
+    return this.#isBetweenUs(parsed) ? parsed : "peer-mismatch";
   }
 
   /** Every place in a signal that names a peer has to name the right one. */
@@ -159,4 +184,9 @@ function parse(payload: unknown): WebSignal | undefined {
     if (error instanceof SignalError) return undefined;
     throw error;
   }
+}
+
+/** What makes an offer the same as another. */
+function identityOf({ sdp, publicKey }: WebDescription): string {
+  return `${publicKey.base64} ${sdp}`;
 }

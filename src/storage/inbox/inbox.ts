@@ -17,7 +17,8 @@ import {
   isSameFile,
   joinPath,
 } from "../file_system.ts";
-import { errnoOf, guarded, isTaken, unlessMissing } from "../failure.ts";
+import { errnoOf } from "../../base/system_error.ts";
+import { guarded, isTaken, unlessMissing } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
 import { numberedName, TakenNumbers } from "./safe_name.ts";

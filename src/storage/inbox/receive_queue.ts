@@ -10,6 +10,9 @@ import { StorageError } from "../../base/errors.ts";
 /** What a queued chunk costs beside its bytes, so that many tiny ones are bounded too. */
 const CHUNK_COST = 256;
 
+/** Bytes that a queue never exceeds, unless said otherwise. */
+export const MAX_QUEUED_BYTES: number = 16 * 1024 * 1024;
+
 /** Options of {@linkcode ReceiveQueue}. */
 export interface ReceiveQueueOptions {
   /** Writes one chunk. */
@@ -39,7 +42,7 @@ export class ReceiveQueue {
 
   /** An empty one. */
   constructor(options: ReceiveQueueOptions) {
-    const defaults = { highWater: 1024 * 1024, lowWater: 256 * 1024, limit: 16 * 1024 * 1024 };
+    const defaults = { highWater: 1024 * 1024, lowWater: 256 * 1024, limit: MAX_QUEUED_BYTES };
     this.#options = { ...defaults, ...options };
   }
 

@@ -1,23 +1,36 @@
 /**
  * From a name that a peer sent to one that may be made in the inbox. Pure.
  *
- * Refused, because nobody means well with it: a path of any kind (`/` or `\` anywhere, so absolute,
- * drive, UNC and `..` forms), control characters and line ends, text that is not Unicode, over 1024
- * bytes, or nothing that shows. Changed, because people do have such files:
+ * Refused is what no honest file is called: a path (`/` anywhere, `.`, `..`), NUL, text that is not
+ * Unicode, over 1024 bytes, or nothing that shows. Changed, because people do have such files:
  *
  * - Unicode to NFC, so that one name has one spelling;
- * - invisible and bidi characters, and what Windows forbids (`< > : " | ? *`, so drive letters
- *   and alternate streams too), to `_`; the joiners U+200C and U+200D stay between other characters;
+ * - control characters and line ends, invisible and bidi characters, blanks that are not drawn as
+ *   such (U+2800, U+3164), and what Windows forbids (`< > : " | ? * \`, so drive letters, alternate
+ *   streams and its separator too), to `_`, each; the joiners U+200C and U+200D and the variation
+ *   selectors of emoji stay between other characters;
+ * - eight blanks in a row and more, which hide an extension, to one `_`;
  * - spaces at either end and dots at the end away, as Windows would do it behind our back;
  * - `_` before a leading `.` (hidden files, and our own `.<id>.part`), `-` (options) or `~` (shells),
  *   and before names that Windows gives to devices or obeys (`CON`, `com1.txt`, `desktop.ini`);
  * - the part before the extension cut, so that the whole with a number stays within 255 bytes.
  *
+ * docs/SECURITY.md has the table.
+ *
  * @module
  */
 
 /** Why a name is refused. */
-export type NameRefusal = "empty" | "path" | "control" | "malformed" | "too-long";
+export type NameRefusal = "empty" | "path" | "nul" | "malformed" | "too-long";
+
+/** The same as a part of a sentence, for the operator and for the peer. */
+export const REFUSALS: Readonly<Record<NameRefusal, string>> = {
+  empty: "it has nothing that shows",
+  path: "it is a path",
+  nul: "it holds a NUL",
+  malformed: "it is not Unicode text",
+  "too-long": "it is longer than 1024 bytes",
+};
 
 /** A name that is safe to make in a folder of ours, or why there is none. */
 export type SafeName =
@@ -33,13 +46,23 @@ const MAX_RECEIVED_BYTES = 1024;
 const MAX_SAFE_BYTES = MAX_NAME_BYTES - ` (${MAX_NUMBER})`.length;
 const MAX_EXTENSION_BYTES = 32;
 
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-/** Format characters but the joiners, and what no character is assigned to (macOS refuses it). */
-const INVISIBLE = /(?![\u200c\u200d])[\p{Cf}\p{Cn}]/gu;
-const FORBIDDEN = /[<>:"|?*]/g;
+/** Control characters and line ends. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
+/**
+ * What is not drawn, or as an empty place that is no space: format characters but the joiners, what
+ * is to be ignored where it can't be drawn but variation selectors, the empty Braille pattern, and
+ * what no character is assigned to (macOS refuses it).
+ */
+const INVISIBLE = new RegExp(
+  "(?![\\u200c\\u200d\\ufe00-\\ufe0f\\u{e0100}-\\u{e01ef}])" +
+    "[\\p{Cf}\\p{Cn}\\p{Default_Ignorable_Code_Point}\\u2800]",
+  "gu",
+);
+const FORBIDDEN = /[<>:"|?*\\]/g;
+const MANY_BLANKS = /\p{Zs}{8,}/gu;
 /** A joiner with nothing to join. */
 const LOOSE_JOINER = /^[\u200c\u200d]+|[\u200c\u200d]+$/g;
-const VISIBLE = /[\p{L}\p{N}\p{S}\p{P}]/u;
+const VISIBLE = /(?![\p{Default_Ignorable_Code_Point}\u2800])[\p{L}\p{N}\p{S}\p{P}]/u;
 const LEADING = /^[.\-~]/;
 const DEVICE =
   /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)/i;
@@ -85,9 +108,11 @@ export function safeName(received: string): SafeName {
   const refuse = (reason: NameRefusal): SafeName => ({ safe: false, reason });
   if (!received.isWellFormed()) return refuse("malformed");
   if (byteLength(received) > MAX_RECEIVED_BYTES) return refuse("too-long");
-  if (CONTROL.test(received)) return refuse("control");
-  if (/[/\\]/.test(received) || /^\.{1,2}$/.test(received)) return refuse("path");
-  const mended = received.normalize("NFC").replace(INVISIBLE, "_").replace(FORBIDDEN, "_");
+  if (received.includes("\0")) return refuse("nul");
+  if (received.includes("/") || /^\.{1,2}$/.test(received)) return refuse("path");
+  if (!VISIBLE.test(received)) return refuse("empty");
+  const mended = received.normalize("NFC").replace(CONTROL, "_").replace(INVISIBLE, "_")
+    .replace(FORBIDDEN, "_").replace(MANY_BLANKS, "_");
   const fitting = fit(trim(mended));
   if (!VISIBLE.test(fitting)) return refuse("empty");
   const isSpecial = LEADING.test(fitting) || DEVICE.test(fitting) || OBEYED.test(fitting);

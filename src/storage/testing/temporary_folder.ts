@@ -43,3 +43,17 @@ export class TemporaryFolder implements AsyncDisposable {
 export async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
+
+/** Puts another folder, with files of its own, in the place of one; gives what puts it back. */
+export async function swapFolder(
+  path: string,
+  files: readonly string[] = [],
+): Promise<() => Promise<void>> {
+  await Deno.rename(path, `${path}.away`);
+  await Deno.mkdir(path, { mode: 0o700 });
+  for (const file of files) await Deno.writeTextFile(joinPath(path, file), "not ours");
+  return async () => {
+    await Deno.remove(path, { recursive: true });
+    await Deno.rename(`${path}.away`, path);
+  };
+}

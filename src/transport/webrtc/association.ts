@@ -8,7 +8,7 @@ import type { Buffer } from "node:buffer";
 import { RTCDataChannel, RTCDataChannelParameters, RTCSctpTransport } from "werift";
 import type { RTCDtlsTransport } from "werift";
 import { TransportError } from "../../base/errors.ts";
-import { notSctpError, parsePacket } from "./fast/sctp_packet.ts";
+import { DataFlag, notSctpError, parsePacket } from "./fast/sctp_packet.ts";
 import { insidesOf } from "./library.ts";
 import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, nextTsn, previousTsn, tsnDistance } from "./tsn.ts";
 
@@ -17,8 +17,8 @@ const PPID = { control: 50, text: 51, binary: 53 } as const;
 /** DATA_CHANNEL_OPEN, and the channel type of an ordered and reliable one (RFC 8832, section 5.1). */
 const DCEP_OPEN = 3;
 const DCEP_ORDERED_RELIABLE = 0;
-/** Chunk types (RFC 9260, section 3.2; RFC 3758, section 3.2). */
-const CHUNK = { init: 1, sack: 3, shutdown: 7, forwardTsn: 192 } as const;
+/** Chunk types (RFC 9260, section 3.2; RFC 6525, section 3.1; RFC 3758, section 3.2). */
+const CHUNK = { data: 0, init: 1, sack: 3, shutdown: 7, reconfig: 130, forwardTsn: 192 } as const;
 const CLOSED = 1;
 const ESTABLISHED = 4;
 /** RTO.Initial of RFC 9260, section 16; the library waits 3 s, and its setup is lost with it. */
@@ -36,7 +36,10 @@ export const MAX_MESSAGE_SIZE = 256 * 1024;
 
 interface Chunk {
   readonly type: number;
+  flags: number;
   readonly userData?: Buffer;
+  /** Of a SHUTDOWN. */
+  readonly cumulativeTsn?: number;
   gaps?: [number, number][];
 }
 
@@ -54,13 +57,19 @@ interface SctpInsides {
   reconfigRequestSeq: number;
   lastReceivedTsn: number;
   advertisedRwnd: number;
+  readonly peerAdvertisedRwnd: number;
+  readonly outboundQueue: readonly unknown[];
   sackMisOrdered: Set<number>;
   sackDuplicates: number[];
   onSackReceived: () => Promise<void>;
   handleData(data: Buffer): Promise<void>;
   receiveChunk(chunk: Chunk): Promise<void>;
   receiveDataChunk(chunk: Chunk): void;
+  receiveSackChunk(
+    sack: { cumulativeTsn: number; advertisedRwnd: number; gaps: [] },
+  ): Promise<void>;
   markReceived(tsn: number): boolean;
+  sendSack(): Promise<void>;
   sendChunk(chunk: Chunk): Promise<void>;
   send(
     streamId: number,
@@ -84,13 +93,17 @@ const SCTP_SHAPE = {
   advancedPeerAckTsn: "number",
   reconfigRequestSeq: "number",
   advertisedRwnd: "number",
+  peerAdvertisedRwnd: "number",
+  outboundQueue: "object",
   sackMisOrdered: "object",
   sackDuplicates: "object",
   onSackReceived: "function",
   handleData: "function",
   receiveChunk: "function",
   receiveDataChunk: "function",
+  receiveSackChunk: "function",
   markReceived: "function",
+  sendSack: "function",
   sendChunk: "function",
   send: "function",
   stateChanged: "object",
@@ -166,9 +179,10 @@ export class Association {
     return tsnDistance(this.#sctp.lastSackedTsn, tsn) >= 0;
   }
 
-  /** Tells the peer that all ends, and stops. */
-  stop(): Promise<void> {
-    return this.transport.stop();
+  /** Acknowledges what has come, tells the peer that all ends, and stops. */
+  async stop(): Promise<void> {
+    await this.#sctp.sendSack(); // does nothing when none is due
+    await this.transport.stop();
   }
 
   /** The library's handlers are asynchronous and not awaited: a throw would end the process. */
@@ -207,6 +221,7 @@ export class Association {
       if (chunk.type === CHUNK.init && sctp.associationState === ESTABLISHED) return;
       // All of ours is reliable: nothing may be skipped.
       if (chunk.type === CHUNK.forwardTsn) return;
+      if (chunk.type === CHUNK.shutdown) await this.#acknowledgedByShutdown(chunk);
       await receiveChunk(chunk);
       // The library answers, and then never closes.
       if (chunk.type === CHUNK.shutdown) onClosed();
@@ -249,6 +264,13 @@ export class Association {
     };
   }
 
+  /** A SHUTDOWN says how far its sender has everything; the library passes it over. */
+  async #acknowledgedByShutdown({ cumulativeTsn }: Chunk): Promise<void> {
+    if (cumulativeTsn === undefined) return;
+    const advertisedRwnd = this.#sctp.peerAdvertisedRwnd;
+    await this.#sctp.receiveSackChunk({ cumulativeTsn, advertisedRwnd, gaps: [] });
+  }
+
   #mendAcknowledgements(): void {
     const sctp = this.#sctp;
     const onSackReceived = sctp.onSackReceived;
@@ -257,11 +279,17 @@ export class Association {
       return onSackReceived();
     };
     const sendChunk = sctp.sendChunk.bind(sctp);
-    sctp.sendChunk = (chunk) => {
+    sctp.sendChunk = async (chunk) => {
       if (chunk.type === CHUNK.sack) {
         chunk.gaps = gapBlocks(sctp.sackMisOrdered, sctp.lastReceivedTsn, MAX_GAP_BLOCKS);
       }
-      return sendChunk(chunk);
+      // The last chunk that waited asks for a SACK at once (RFC 7053).
+      if (chunk.type === CHUNK.data && sctp.outboundQueue.length === 0) {
+        chunk.flags |= DataFlag.IMMEDIATE;
+      }
+      // A reset must not overtake the acknowledgement of what came before it.
+      if (chunk.type === CHUNK.reconfig) await sctp.sendSack();
+      await sendChunk(chunk);
     };
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { TransportError } from "../../base/errors.ts";
+import { logFor } from "../../log/log.ts";
 import {
   type Candidate,
   formatCandidate,
@@ -22,7 +23,7 @@ import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
 import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
 import { createFastPath } from "./fast/fast_path.ts";
-import { judgeLocalAddresses } from "./local_addresses.ts";
+import { type InterfaceAddress, judgeLocalAddresses, tellLeftOut } from "./local_addresses.ts";
 import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";
 
 /** Most remote candidates that are looked at. */
@@ -33,7 +34,7 @@ const OUR_MID = "0";
 /** Options of {@linkcode createConnector}; none is for the program itself. */
 export interface ConnectorOptions extends PeerHooks {
   /** The machine's interfaces. @default {Deno.networkInterfaces} */
-  readonly interfaces?: () => readonly Pick<Deno.NetworkInterfaceInfo, "address">[];
+  readonly interfaces?: () => readonly InterfaceAddress[];
 }
 
 /** Makes a connector. The program uses {@linkcode connector}. */
@@ -96,6 +97,8 @@ async function gather(
   for (const { address, accepted, reason } of judged) {
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
+  const leftOut = tellLeftOut(judged);
+  if (leftOut !== undefined) logFor("transport").info(leftOut);
   const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
   const peer = await Peer.gather({ role, scope, addresses, fastPath, ...hooks });
   try {

@@ -5,7 +5,7 @@
  * peer-reflexive addresses that no filter saw; its DTLS takes datagrams from any source. So here:
  *
  * - STUN requests need a source inside the scope, our user name, and a message integrity code made
- *   with our password. Responses need a source inside the scope; the library checks their code and
+ *   with our password; a copy of one that came from another address is dropped. Responses need a source inside the scope; the library checks their code and
  *   that they answer a request. Indications are not used.
  * - DTLS needs a source that has proven to be the peer by an ICE check of ours.
  * - Anything else is dropped.
@@ -25,15 +25,17 @@ import {
   SOCKET_SHAPE,
   type SocketInsides,
 } from "./library.ts";
-import { isAuthentic, readStun, type StunMessage } from "./stun.ts";
+import { RequestMemory } from "./request_memory.ts";
+import { isAuthentic, readStun, type StunMessage, transactionOf } from "./stun.ts";
 
 /** Most candidate pairs of a connection (RFC 8445, section 6.1.2.5). */
 export const MAX_PAIRS = 100;
 /** Most checks that are remembered before the peer's description is known. */
 const MAX_EARLY_CHECKS = 32;
 const MAX_REMEMBERED_REQUESTS = 64;
-/** `CandidatePairState.SUCCEEDED` of the library. */
+/** `CandidatePairState` of the library. */
 const SUCCEEDED = 3;
+const FAILED = 4;
 const BINDING = 1;
 
 /** A way to lose, delay or watch datagrams; for tests and measurements. */
@@ -50,8 +52,6 @@ export interface DatagramGateOptions {
   readonly scope: NetworkScope;
   /** Told when a socket reports an error (a destination that can't be reached). */
   readonly onSocketError: (error: Error) => void;
-  /** Told of each authentic request: the peer is there. */
-  readonly onHeard: () => void;
   /** Sees datagrams before the gate does. */
   readonly tap?: DatagramTap;
 }
@@ -61,6 +61,7 @@ export class DatagramGate {
   readonly #connection: LibraryConnection;
   readonly #insides: ConnectionInsides;
   readonly #options: DatagramGateOptions;
+  readonly #requests = new RequestMemory();
 
   /** Guards every socket that the connection will open. */
   constructor(connection: LibraryConnection, options: DatagramGateOptions) {
@@ -121,13 +122,28 @@ export class DatagramGate {
     if (to !== localUsername || by === undefined || rest.length > 0) return false;
     if (remoteUsername !== "" && by !== remoteUsername) return false;
     if (!isAuthentic(message, localPassword)) return false;
-    this.#options.onHeard();
+    const socket = this.#insides.protocols.indexOf(protocol);
+    const source = `${socket} ${from[0]} ${from[1]}`;
+    if (this.#requests.note(transactionOf(message), source) === "elsewhere") return false;
     const pair = checkList.find((known) => isPairOf(known, protocol, from));
     if (pair !== undefined) {
       forgetRequests(pair);
       return true;
     }
+    this.#makeRoom();
     return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
+  }
+
+  /** A peer that changes its address again and again leaves pairs behind. */
+  #makeRoom(): void {
+    const { checkList, remoteCandidates, nominated } = this.#connection;
+    if (checkList.length < MAX_PAIRS) return;
+    const isLeft = (pair: LibraryPair) =>
+      pair.remoteCandidate.type === "prflx" && pair.state === FAILED && pair !== nominated;
+    const pair = checkList.find(isLeft);
+    if (pair === undefined) return;
+    checkList.splice(checkList.indexOf(pair), 1);
+    remoteCandidates.splice(remoteCandidates.indexOf(pair.remoteCandidate), 1);
   }
 
   #isFromPeer(protocol: StunProtocol, from: LibraryAddress): boolean {

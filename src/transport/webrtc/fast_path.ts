@@ -16,8 +16,6 @@ export interface FastPathTarget {
   readonly sctpTransport: RTCSctpTransport;
   /** Which records have been received; undefined until the handshake has begun. */
   readonly replays: () => ReplayWindow | undefined;
-  /** To be called for each authentic record: the peer is there. */
-  readonly onHeard: () => void;
   /** To be told of what a peer must not do: it ends this connection. */
   readonly onFailure: (error: unknown) => void;
 }

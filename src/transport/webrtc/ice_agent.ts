@@ -1,47 +1,56 @@
 /**
  * Runs the library's ICE checks: paced, without its polling, as long as the caller has patience;
- * then watches that the peer is still there.
+ * then watches that the peer is still there, and follows it to another path (`path_watch.ts`).
  *
  * The library's own run gives up, polls every 20 ms, and leaves timers behind; its consent checks
- * (RFC 7675) need 30 s to see that a peer is gone.
+ * (RFC 7675) need 30 s to see that a peer is gone, and it never leaves the pair that was nominated
+ * first.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { TransportError } from "../../base/errors.ts";
+import { logFor } from "../../log/log.ts";
+import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "./library.ts";
+import { PathWatch } from "./path_watch.ts";
+import { RequestMemory } from "./request_memory.ts";
 
 /** Between two checks that are started (RFC 8445, section 14.2, asks for 5 ms at least). */
 const PACE_MS = 20;
 /** After all checks have failed: the peer may not have had our description yet. */
 const RECHECK_MS = 500;
-/** A peer that was not heard of for one to two times this long is asked. */
-const QUIET_MS = 1500;
-/** Between two questions. */
-const PROBE_MS = 500;
-/**
- * Questions without an answer after which a peer is gone: at most 9.5 s after its last sign. Counted, not
- * timed: when this process was stopped for a while, the peer gets its chance to answer.
- */
-const MAX_PROBES = 13;
+/** How long an answer to a check is waited for; several checks are under way at a time. */
+const CHECK_TIMEOUT_MS = 3000;
 
 /** States of a pair in the library. */
-const PAIR = { frozen: 0, waiting: 1, failed: 4 } as const;
+const PAIR = { frozen: 0, waiting: 1, inProgress: 2, succeeded: 3, failed: 4 } as const;
 
 interface Check {
+  readonly awaitable?: Promise<void>;
   readonly resolve?: () => void;
 }
 
+/** A request of the peer, parsed by the library. */
+interface LibraryRequest {
+  readonly transactionIdHex: string;
+  readonly attributesKeys: readonly string[];
+}
+
+/** A request, the address that it came from, and the socket that it came in by. */
+type IncomingCheck = [LibraryRequest, readonly [string, number], LibraryPair["protocol"]];
+
 interface AgentInsides {
   readonly checkList: LibraryPair[];
-  earlyChecks: [unknown, unknown, unknown][];
+  earlyChecks: IncomingCheck[];
   earlyChecksDone: boolean;
   checkListDone: boolean;
   pairRemoteCandidate(candidate: unknown): void;
   sortCheckList(): void;
   unfreezeInitial(): void;
   schedulingChecks(): boolean;
-  checkIncoming(...check: [unknown, unknown, unknown]): void;
+  checkIncoming(...check: IncomingCheck): void;
+  checkStart(pair: LibraryPair): Check;
   checkComplete(pair: LibraryPair): void;
   queryConsent(): void;
   setState(state: "connected"): void;
@@ -64,6 +73,7 @@ const AGENT_SHAPE = {
   unfreezeInitial: "function",
   schedulingChecks: "function",
   checkIncoming: "function",
+  checkStart: "function",
   checkComplete: "function",
   queryConsent: "function",
   setState: "function",
@@ -74,16 +84,18 @@ const AGENT_SHAPE = {
 export class IceAgent implements Disposable {
   readonly #connection: LibraryConnection;
   readonly #insides: AgentInsides;
+  readonly #scope: NetworkScope;
   readonly #nominated = Promise.withResolvers<LibraryPair>();
+  readonly #nominations = new RequestMemory();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #probes = 0;
+  #watch: PathWatch<LibraryPair> | undefined;
   #isOver = false;
-  #isQuiet = false;
 
-  /** Takes over an agent that has not begun. */
-  constructor(connection: LibraryConnection) {
+  /** Takes over an agent that has not begun; no path leads outside the scope. */
+  constructor(connection: LibraryConnection, scope: NetworkScope) {
     this.#nominated.promise.catch(() => {});
     this.#connection = connection;
+    this.#scope = scope;
     this.#insides = insidesOf<AgentInsides>(connection, AGENT_SHAPE);
     const checkComplete = this.#insides.checkComplete.bind(connection);
     this.#insides.checkComplete = (pair) => {
@@ -126,21 +138,49 @@ export class IceAgent implements Disposable {
     }
   }
 
-  /** From now on `onGone` is called, once, when the peer has not answered for 10 s. */
+  /**
+   * From now on checks are ours, not the library's: the connection follows the peer to another path
+   * when the nominated one dies. `onGone` is called, once, when no path has worked for 10 s.
+   */
   watch(onGone: () => void): void {
-    this.#after(QUIET_MS, () => this.#watchOn(onGone));
-  }
-
-  /** An authentic datagram of the peer came in. */
-  heard(): void {
-    this.#probes = 0;
-    this.#isQuiet = false;
+    if (this.#isOver) return;
+    const connection = this.#connection;
+    const insides = this.#insides;
+    const watch = new PathWatch<LibraryPair>({
+      get nominated() {
+        return connection.nominated;
+      },
+      get isControlling() {
+        return connection.iceControlling;
+      },
+      get pairs() {
+        return connection.checkList;
+      },
+      check: (pair, nominate) => this.#check(pair, nominate),
+      select: (pair) => this.#select(pair),
+    }, { onGone });
+    this.#watch = watch;
+    // The library's own checks of the controlling side would nominate each pair that they try.
+    insides.checkStart = (pair) => ({ awaitable: watch.onRequest(pair), resolve: () => {} });
+    const checkIncoming = insides.checkIncoming.bind(connection);
+    insides.checkIncoming = (request, from, protocol) => {
+      checkIncoming(request, from, protocol);
+      if (!request.attributesKeys.includes("USE-CANDIDATE")) return;
+      const [host, port] = from;
+      const pair = connection.checkList.find(({ protocol: socket, remoteAddr }) =>
+        socket === protocol && remoteAddr[0] === host && remoteAddr[1] === port
+      );
+      // A nomination that was seen before, and may be a copy, is answered and not obeyed.
+      const isNew = this.#nominations.note(request.transactionIdHex, "") === "new";
+      if (pair !== undefined && isNew) watch.onNomination(pair);
+    };
   }
 
   /** Stops checking and watching. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#watch?.[Symbol.dispose]();
     this.#nominated.reject(closedError());
   }
 
@@ -165,29 +205,43 @@ export class IceAgent implements Disposable {
     });
   }
 
-  /** Silence is asked into; a sign of the peer, whichever, ends the asking. */
-  #watchOn(onGone: () => void): void {
-    if (!this.#isQuiet) {
-      this.#isQuiet = true;
-      this.#after(QUIET_MS, () => this.#watchOn(onGone));
-    } else if (this.#probes >= MAX_PROBES) onGone();
-    else {
-      this.#probes++;
-      this.#probe();
-      this.#after(PROBE_MS, () => this.#watchOn(onGone));
+  /** Checks a pair once; whether the peer answered, to an address of ours inside the scope. */
+  async #check(pair: LibraryPair, nominate: boolean): Promise<boolean> {
+    const { localUsername, remoteUsername, remotePassword, iceControlling } = this.#connection;
+    const { localCandidate, protocol, remoteAddr } = pair;
+    if (pair.state !== PAIR.succeeded) pair.updateState(PAIR.inProgress);
+    const parameters = { nominate, localUsername, remoteUsername, iceControlling };
+    const request = this.#insides.buildRequest({ ...parameters, localCandidate });
+    const key = Buffer.from(remotePassword, "utf8");
+    const once = { retransmissions: 0, responseTimeout: CHECK_TIMEOUT_MS };
+    try {
+      const [response] = await protocol.request(request, remoteAddr, key, once);
+      if (!this.#isOurSourceInScope(response)) throw new Error("outside the scope");
+      pair.updateState(PAIR.succeeded);
+      return true;
+    } catch {
+      // Once answered, a pair may still bring data: what is under way when the peer moves.
+      if (pair.state !== PAIR.succeeded) pair.updateState(PAIR.failed);
+      return false;
     }
   }
 
-  #probe(): void {
-    const { nominated, localUsername, remoteUsername, remotePassword, iceControlling } =
-      this.#connection;
-    if (nominated === undefined) return;
-    const { localCandidate, protocol, remoteAddr } = nominated;
-    const parameters = { nominate: false, localUsername, remoteUsername, iceControlling };
-    const request = this.#insides.buildRequest({ ...parameters, localCandidate });
-    const key = Buffer.from(remotePassword, "utf8");
-    protocol.request(request, remoteAddr, key, { retransmissions: 0, responseTimeout: 1000 })
-      .then(() => this.heard(), () => {});
+  /** The system chooses the address that we send from; the peer tells which one it was. */
+  #isOurSourceInScope(response: { getAttributeValue(name: "XOR-MAPPED-ADDRESS"): unknown }) {
+    const source = response.getAttributeValue("XOR-MAPPED-ADDRESS");
+    if (!Array.isArray(source) || typeof source[0] !== "string") return true;
+    return judgeAddress(source[0], this.#scope).accepted;
+  }
+
+  #select(pair: LibraryPair): void {
+    const connection = this.#connection;
+    if (connection.nominated !== undefined) connection.nominated.nominated = false;
+    pair.nominated = true;
+    connection.nominated = pair;
+    // The library sends only while its own consent checks, which are of one pair, are answered.
+    this.#insides.queryConsent();
+    const [address, port] = pair.remoteAddr;
+    logFor("transport").debug("moved to another path to the peer", { address, port });
   }
 }
 

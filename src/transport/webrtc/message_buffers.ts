@@ -11,6 +11,8 @@ import { Buffer } from "node:buffer";
 
 /** Room is made in steps of this many bytes, so that messages of about one length share it. */
 const STEP_BYTES = 4096;
+/** Most bytes that are kept for later, unless said otherwise. */
+export const MAX_KEPT_BYTES: number = 1536 * 1024;
 
 /** Options of {@linkcode MessageBuffers}. */
 export interface MessageBuffersOptions {
@@ -26,7 +28,7 @@ export class MessageBuffers {
 
   /** Keeps nothing at first. */
   constructor(options: MessageBuffersOptions = {}) {
-    this.#maxKeptBytes = options.maxKeptBytes ?? 1536 * 1024;
+    this.#maxKeptBytes = options.maxKeptBytes ?? MAX_KEPT_BYTES;
   }
 
   /** Bytes kept for later. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import {
   CipherContext,
   IceCandidate,
@@ -17,11 +18,7 @@ import {
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
-import {
-  type Candidate,
-  canonicalAddress,
-  formatCandidate,
-} from "../../protocol/network_scope/candidate.ts";
+import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
@@ -69,7 +66,7 @@ export interface PeerOptions extends PeerHooks {
   readonly role: "offerer" | "answerer";
   /** What every address must be inside of. */
   readonly scope: NetworkScope;
-  /** Addresses to listen on; all inside the scope. */
+  /** Canonical addresses to offer, the likely ones first; all inside the scope. */
   readonly addresses: readonly string[];
 }
 
@@ -116,7 +113,7 @@ export class Peer {
     const gatherer = new RTCIceGatherer({
       useIpv4: false,
       useIpv6: false,
-      additionalHostAddresses: [...options.addresses],
+      additionalHostAddresses: oneOfEachFamily(options.addresses),
     });
     const { connection } = gatherer;
     // The library asks a public server when it is told to ask none.
@@ -127,10 +124,9 @@ export class Peer {
     connection.localPassword = randomIceString(32);
     insides.userHistory = { [connection.localUsername]: connection.localPassword };
     connection.iceControlling = options.role === "offerer";
-    this.#agent = new IceAgent(connection);
+    this.#agent = new IceAgent(connection, options.scope);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
-      onHeard: () => this.#agent.heard(),
       onSocketError: () => {},
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
@@ -146,7 +142,7 @@ export class Peer {
     this.#failure.promise.catch(() => {});
   }
 
-  /** Makes a certificate and opens a socket for each address. */
+  /** Makes a certificate and opens a socket for each family of addresses. */
   static async gather(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
@@ -156,7 +152,6 @@ export class Peer {
         dtlsTransports: [peer.#dtls],
         sctpTransport: peer.#association.transport,
         replays: () => peer.#handshake?.replays,
-        onHeard: () => peer.#agent.heard(),
         onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
@@ -176,13 +171,13 @@ export class Peer {
         hash: "sha-256",
         digest: value.toUpperCase(),
       })),
-      candidates: localCandidates.map((candidate, i) => ({
-        foundation: String(i + 1),
-        priority: HOST_PRIORITY - 256 * i,
-        address: canonicalAddress(candidate.host),
-        port: candidate.port,
-        type: "host",
-      })),
+      candidates: this.#options.addresses.flatMap((address, i): Candidate[] => {
+        const socket = localCandidates.find(({ host }) => isIP(host) === isIP(address));
+        // Without a socket the system has none of this family.
+        if (socket === undefined) return [];
+        const priority = HOST_PRIORITY - 256 * i;
+        return [{ foundation: String(i + 1), priority, address, port: socket.port, type: "host" }];
+      }),
     };
   }
 
@@ -252,10 +247,7 @@ export class Peer {
       fingerprints,
       certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
       send: (datagram) => connection.send(datagram),
-      onData: (data) => {
-        this.#agent.heard();
-        this.#dtls.dataReceiver(data);
-      },
+      onData: (data) => this.#dtls.dataReceiver(data),
       onClosed: () => this.#onEnd({ by: "remote" }),
     });
     this.#handshake = handshake;
@@ -329,6 +321,16 @@ export class Peer {
 
 function digestOf(der: Uint8Array): CertificateDigest {
   return new PublicValue("certificate-digest", sha256(der));
+}
+
+/**
+ * The library binds each socket to all addresses of a family, and leaves it to the system from which
+ * one a datagram goes out: so one socket serves every address of its family.
+ */
+function oneOfEachFamily(addresses: readonly string[]): string[] {
+  return [4, 6].flatMap((family) =>
+    addresses.filter((address) => isIP(address) === family).slice(0, 1)
+  );
 }
 
 /** A fresh key and certificate: connections can't be told to be of one peer by it. */

@@ -64,6 +64,11 @@ export function readStun(bytes: Uint8Array): StunMessage | undefined {
   };
 }
 
+/** The transaction of a message, as text: a random number of 96 bits. */
+export function transactionOf({ bytes }: StunMessage): string {
+  return bytes.subarray(8, HEADER_LENGTH).toHex();
+}
+
 /** Whether the message carries an integrity code made with `key` (short-term credentials). */
 export function isAuthentic(message: StunMessage, key: string): boolean {
   const { bytes, integrityAt } = message;

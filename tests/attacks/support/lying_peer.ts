@@ -16,7 +16,8 @@ import { boxKey, open, seal } from "../../../src/protocol/crypto/sealing.ts";
 import { encodeEnvelope, type RatchetFields } from "../../../src/protocol/messages/frame.ts";
 import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
 import { RawRatchet } from "../../../src/protocol/testing/raw_ratchet.ts";
-import { publishSignalFile, SignalFileWatcher } from "../../../src/signaling/file/signal_file.ts";
+import { publishSignalFile } from "../../../src/signaling/file/signal_file.ts";
+import { SignalFileWatcher } from "../../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel } from "../../../src/transport/channel.ts";
 import type { Connector } from "../../../src/transport/connector.ts";
 import { type DaemonUnderTest, meetingByFile } from "../../support/daemon.ts";
@@ -78,7 +79,7 @@ export class LyingPeer implements AsyncDisposable {
     await daemon.pair(request);
     const ephemeral = KeyPair.generate("ephemeral", random);
     await using offering = await connector.offer({ scope: "lan", signal, label: "fileTransfer" });
-    using answers = await SignalFileWatcher.open({
+    const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
       parse: (text) => parseWebSignal(JSON.parse(text)),
@@ -86,7 +87,9 @@ export class LyingPeer implements AsyncDisposable {
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
     const offer = { type: "offer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
-    await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)));
+    await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)), {
+      signal,
+    });
     const { value: answer } = await answers.next({ signal });
     if (answer.type !== "answer") throw new Error("the daemon's file holds no answer");
     const bundle = {

@@ -94,6 +94,8 @@ export interface Stage {
   readonly before?: readonly DaemonEvent[];
   /** What happens once transfers were listed. */
   readonly onList?: readonly DaemonEvent[];
+  /** What happens when it is asked to stop, before it goes. @default {it tells an orderly end} */
+  readonly onShutdown?: readonly DaemonEvent[];
   /** What happens once `pair` was asked for. */
   readonly onPair?: readonly DaemonEvent[];
   /** What happens once a pairing request was decided. */
@@ -112,6 +114,8 @@ export class StagedDaemon extends FakeDaemon {
   readonly #events: EventHub;
   /** Resolves when the API was asked to stop. */
   readonly stopped = Promise.withResolvers<void>();
+  /** Resolves when transfers were listed. */
+  readonly listed = Promise.withResolvers<void>();
 
   /** Plays a stage, telling through `events`. */
   constructor(stage: Stage, events: EventHub) {
@@ -186,6 +190,7 @@ export class StagedDaemon extends FakeDaemon {
   ): ReturnType<FakeDaemon["listTransfers"]> {
     const { state, direction } = parameters;
     this.#play(this.#stage.onList);
+    this.listed.resolve();
     const transfers = (this.#stage.transfers ?? []).filter((one) =>
       (state === undefined || one.state === state) &&
       (direction === undefined || one.direction === direction)
@@ -211,6 +216,7 @@ export class StagedDaemon extends FakeDaemon {
 
   override async shutdown(request: ShutdownRequest): Promise<void> {
     await super.shutdown(request);
+    this.#play(this.#stage.onShutdown ?? [STOPPED]);
     this.stopped.resolve();
   }
 
@@ -218,6 +224,8 @@ export class StagedDaemon extends FakeDaemon {
     for (const event of events) this.#events.publish(event);
   }
 }
+
+const STOPPED: DaemonEvent = { type: "daemon-stopped", graceful: true, transfersLeft: [] };
 
 /** The session that `pair` opens. */
 export function session(parts: Partial<Session> = {}): Session {

@@ -17,14 +17,12 @@ import {
   parseWebSignal,
   type WebDescription,
 } from "../../../protocol/signal/web_payload.ts";
-import {
-  publishSignalFile,
-  removeStaleFile,
-  SignalFileWatcher,
-} from "../../../signaling/file/signal_file.ts";
+import { SignalFiles } from "../../../signaling/file/signal_files.ts";
 import { DaemonHandshake } from "../../../signaling/rendezvous/daemon_handshake.ts";
 import { RendezvousClient } from "../../../signaling/rendezvous/rendezvous_client.ts";
+import type { Pace } from "../../../signaling/rendezvous/pace.ts";
 import { WebHandshake } from "../../../signaling/rendezvous/web_handshake.ts";
+import { whileConnecting } from "../../../signaling/rendezvous/while_connecting.ts";
 import type { Channel } from "../../../transport/channel.ts";
 import type { ConnectOptions, Connector } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../candidate_log.ts";
@@ -33,6 +31,7 @@ import { candidateLogger } from "../../candidate_log.ts";
 const CHANNEL_LABEL = "fileTransfer";
 const DEFAULT_PHASE_SECS = 30;
 
+const fileLog = logFor("session");
 const rendezvousLog = logFor("rendezvous");
 
 /** Options of {@linkcode openChannel}. */
@@ -51,6 +50,8 @@ export interface OpenChannelOptions {
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
+  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  readonly pace?: Pace;
 }
 
 /** An open channel and what signaling told of the peer. */
@@ -86,34 +87,45 @@ async function openByFile(
   const { connector, selfCode, ephemeral } = options;
   const connectOptions = connectOptionsOf(options);
   const begin = phasesOf(options);
-  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode };
+  const { deviceName } = options;
+  const ours = { publicKey: ephemeral, peerCode: selfCode, from: selfCode, deviceName };
+  const files = await openFiles(request, begin);
   if (request.role === "offerer") {
-    for (const path of [request.offer, request.answer]) await removeStaleFile(path);
-    using answers = await watch(request.answer, "answer");
     await using peer = await connector.offer({ ...connectOptions, label: CHANNEL_LABEL });
     const { sdp } = peer.offer.description;
-    await publish(request.offer, { ...ours, type: "offer", sdp, to: selfCode });
     using exchange = begin(`the answer at ${request.answer}`);
-    const { value: answer } = await answers.next({ signal: exchange.signal });
+    const offer = { ...ours, type: "offer", sdp, to: selfCode } as const;
+    await files.publish(JSON.stringify(encodeWebSignal(offer)), exchange.signal);
+    const answer = await files.read(exchange.signal);
     options.onConnecting();
     using connecting = begin("the DataChannel to open");
     const channel = await peer.connect(bundleOf(answer), connecting.signal);
-    return { channel, remoteEphemeral: answer.publicKey, deviceName: "" };
+    return { channel, remoteEphemeral: answer.publicKey, deviceName: answer.deviceName ?? "" };
   }
-  using offers = await watch(request.offer, "offer");
   using exchange = begin(`the offer at ${request.offer}`);
-  const { value: offer } = await offers.next({ signal: exchange.signal });
+  const offer = await files.read(exchange.signal);
   await using peer = await connector.answer(bundleOf(offer), connectOptions);
   const { sdp } = peer.answer.description;
-  await publish(request.answer, { ...ours, type: "answer", sdp, to: offer.from });
+  const answer = { ...ours, type: "answer", sdp, to: offer.from } as const;
+  await files.publish(JSON.stringify(encodeWebSignal(answer)), exchange.signal);
   options.onConnecting();
   using connecting = begin("the DataChannel to open");
   const channel = await peer.connect(connecting.signal);
-  return { channel, remoteEphemeral: offer.publicKey, deviceName: "" };
+  return { channel, remoteEphemeral: offer.publicKey, deviceName: offer.deviceName ?? "" };
 }
 
-function watch(path: string, kind: SdpType): Promise<SignalFileWatcher<WebDescription>> {
-  return SignalFileWatcher.open({ path, kind, parse: (text) => parseFile(text, kind) });
+async function openFiles(
+  { role, offer, answer, signalOwner = "any" }: RequestOf<"file">,
+  begin: BeginPhase,
+): Promise<SignalFiles<WebDescription>> {
+  using preparing = begin("the disk or network share of the signal files");
+  return await SignalFiles.open({
+    ours: role === "offerer" ? "offer" : "answer",
+    paths: { offer, answer },
+    parse: parseFile,
+    owner: signalOwner,
+    warn: (message) => fileLog.warn(message),
+  }, preparing.signal);
 }
 
 function parseFile(text: string, kind: SdpType): WebDescription {
@@ -123,11 +135,6 @@ function parseFile(text: string, kind: SdpType): WebDescription {
     "BUNDLE_INVALID",
     `the file holds no ${kind} of a session: check the paths`,
   );
-}
-
-function publish(path: string, description: WebDescription): Promise<void> {
-  const { type } = description;
-  return publishSignalFile(path, type, JSON.stringify(encodeWebSignal(description)));
 }
 
 async function openByRendezvous(
@@ -140,7 +147,8 @@ async function openByRendezvous(
   const { self, remote } = context;
   await using client = await register(request, options, context);
   if (request.web !== true) await shakeHands(request, options, client, context);
-  const handshake = new WebHandshake(client, { self, remote, log: rendezvousLog });
+  const { web = false } = request;
+  const handshake = new WebHandshake(client, { self, remote, web, log: rendezvousLog });
   const connectOptions = connectOptionsOf(options);
   const ours = { publicKey: ephemeral, peerCode: self };
   if (request.role === "offerer") {
@@ -181,6 +189,7 @@ async function register(
     deviceName: options.deviceName,
     signal: phase.signal,
     log: rendezvousLog,
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
   });
 }
 
@@ -205,14 +214,10 @@ async function whileTrickling(
   connect: (signal: AbortSignal) => Promise<Channel>,
 ): Promise<Channel> {
   using connecting = begin("the DataChannel to open");
-  const done = new AbortController();
-  const trickling = handshake.trickle((candidate) => peer.addCandidate(candidate), done.signal);
-  try {
-    return await connect(connecting.signal);
-  } finally {
-    done.abort();
-    await trickling;
-  }
+  return await whileConnecting(
+    (signal) => handshake.trickle((candidate) => peer.addCandidate(candidate), signal),
+    () => connect(connecting.signal),
+  );
 }
 
 function opened(

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { Deadline } from "../../../base/deadline.ts";
-import { messageOf } from "../../../base/errors.ts";
+import { abortable, Deadline } from "../../../base/deadline.ts";
+import { messageOf, TransportError } from "../../../base/errors.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { Session } from "../../../protocol/session/session.ts";
@@ -83,7 +83,10 @@ export class PeerSession implements AsyncDisposable {
     this.#listener = listener;
     this.#now = now;
     this.#answerMs = answerMs;
-    this.#outbox = new Outbox(channel, (error) => this.#disconnected(messageOf(error)));
+    this.#outbox = new Outbox(channel, (error) => {
+      // Closed in order: whoever reads gets what was said before, then the end.
+      if (!isClosedInOrder(error)) this.#disconnected(messageOf(error));
+    });
   }
 
   /** Says HELLO and begins to listen. */
@@ -138,23 +141,45 @@ export class PeerSession implements AsyncDisposable {
   /**
    * Resolves when the peer's transport has acknowledged all that was sent.
    *
+   * @param signal Ends the wait with its reason. None: it lasts until the channel ends.
    * @throws {TransportError} When the channel ended before.
    */
-  async drained(): Promise<void> {
-    await this.#outbox.flushed(new AbortController().signal);
-    await this.#channel.drained();
+  async drained(signal: AbortSignal = new AbortController().signal): Promise<void> {
+    await this.#outbox.flushed(signal);
+    await this.#channel.drained({ signal });
+  }
+
+  /**
+   * Cancels what is in transfer; the session stays open. Resolves when the peer has taken it: its
+   * transport has acknowledged all that was sent, or it ended the session, and so its transfers, in
+   * order itself.
+   *
+   * @param signal Ends the wait with its reason.
+   * @throws {TransportError} When the channel ended before, in another way.
+   */
+  async cancelTransfers(message: string, signal: AbortSignal): Promise<void> {
+    this.#perform(this.#session.cancelTransfers(message));
+    try {
+      await this.drained(signal);
+    } catch (error) {
+      if (isClosedInOrder(error)) await abortable(this.ended, signal);
+      if (this.#closedBy?.by !== "remote") throw error;
+    }
+    const { error } = this.#closedBy ?? {};
+    // Frames that waited for a channel that failed were dropped.
+    if (error?.code === "CONNECTION_LOST") throw new TransportError("CHANNEL_LOST", error.message);
   }
 
   /**
    * Resolves when the peer has taken all that was sent and told all that it has to say to it: it has
    * answered a ping that was sent last. One that is silent for too long after its transport has
-   * acknowledged all is taken at that word. Resolves at the session's end as well. Not for web
-   * clients, which take no ping.
+   * acknowledged all is taken at that word. Not for web clients, which take no ping.
    *
+   * @returns False when the session ended before.
    * @throws {TransportError} When the channel ended before.
    */
-  async taken(): Promise<void> {
-    if (this.#session.phase !== "open") return;
+  async taken(): Promise<boolean> {
+    if (this.#session.phase !== "open") return false;
     const now = this.#now();
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     const asking = { askedMs: Math.trunc(now), done: resolve };
@@ -165,6 +190,7 @@ export class PeerSession implements AsyncDisposable {
       await Promise.race([answered, this.drained()]);
       timer = setTimeout(resolve, this.#answerMs);
       await answered;
+      return this.#closedBy === undefined;
     } finally {
       clearTimeout(timer);
       this.#asking.delete(asking);
@@ -272,4 +298,8 @@ export class PeerSession implements AsyncDisposable {
       this.#end.resolve(end);
     }
   }
+}
+
+function isClosedInOrder(error: unknown): boolean {
+  return error instanceof TransportError && error.code === "CHANNEL_CLOSED";
 }

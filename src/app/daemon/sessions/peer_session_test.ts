@@ -158,12 +158,12 @@ Deno.test("the peer's answer comes after all that it has to say to what it was s
   offer(a);
   const answered = a.peer.taken();
   path.resume();
-  await answered;
+  assertEquals(await answered, true);
   assertEquals(b.news.map(({ type }) => type), ["transfer-offered"]);
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
   assertEquals(a.peer.end, { by: "local" });
-  await a.peer.taken();
+  assertEquals(await a.peer.taken(), false);
 });
 
 Deno.test("a peer whose transport acknowledges all, and that never answers, is waited for no longer than its time", async () => {
@@ -174,7 +174,7 @@ Deno.test("a peer whose transport acknowledges all, and that never answers, is w
   await offerer.send(raw.hello());
   await end.facts.promise;
   end.peer.approve();
-  await end.peer.taken();
+  assertEquals(await end.peer.taken(), true);
   assertEquals(end.peer.end, undefined);
   await offerer.close();
   await end.peer.ended;
@@ -188,10 +188,60 @@ Deno.test("the peer's answer is not waited for past the session's end", async ()
     if (how === "lost") path.lose();
     else a.peer.close();
     path.resume();
-    assert([undefined, "CHANNEL_LOST"].includes(await taken));
+    assert(await taken !== true);
     assertEquals(a.peer.end?.by, how === "lost" ? "failure" : "local");
     await Promise.all([a.peer.ended, b.peer.ended]);
   }
+});
+
+Deno.test("a cancel of the transfers is taken when the peer's transport has it; the session stays open", async () => {
+  const { a, b, path } = await open();
+  offer(a);
+  await b.hears("transfer-offered");
+  path.stall();
+  let isTaken = false;
+  const { signal } = new AbortController();
+  const taken = a.peer.cancelTransfers("stopping", signal).then(() => isTaken = true);
+  assertEquals((await a.hears("transfer-ended")).type, "transfer-ended");
+  assertEquals(isTaken, false);
+  path.resume();
+  await taken;
+  await b.hears("transfer-ended");
+  assertEquals([a.peer.end, b.peer.end], [undefined, undefined]);
+  a.peer.close();
+  await Promise.all([a.peer.ended, b.peer.ended]);
+});
+
+Deno.test("a cancel of the transfers is not taken by a peer that is lost, nor when the wait ends", async () => {
+  const { a, b, path } = await open();
+  offer(a);
+  path.stall();
+  const wait = new AbortController();
+  const { signal } = new AbortController();
+  const waits = [
+    a.peer.cancelTransfers("stopping", wait.signal),
+    a.peer.cancelTransfers("stopping", signal),
+  ].map((taken) => taken.then(() => "taken", (error) => error.code ?? error));
+  wait.abort("enough");
+  assertEquals(await waits[0], "enough");
+  path.lose();
+  assertEquals(await waits[1], "CHANNEL_LOST");
+  await Promise.all([a.peer.ended, b.peer.ended]);
+});
+
+Deno.test("a peer that ends the session itself has ended its transfers, whatever it has read", async () => {
+  const raw = new RawPeer();
+  const { offerer, answerer } = memoryPair({ acknowledge: "reading", high: 1, low: 0 });
+  const end = new End(raw.session, answerer);
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  end.peer.approve();
+  offer(end);
+  const taken = end.peer.cancelTransfers("stopping", new AbortController().signal);
+  await offerer.close({ graceful: false });
+  await taken;
+  assertEquals((await end.peer.ended).by, "remote");
 });
 
 Deno.test("a peer that asks for answers and does not take them is given up, at a bound", async () => {

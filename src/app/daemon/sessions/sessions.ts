@@ -19,13 +19,16 @@ import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
+import type { CountedSessionEnd, Tally } from "../tally.ts";
 import { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { openChannel, type OpenedChannel } from "./open_channel.ts";
-import { PeerSession } from "./peer_session.ts";
+import { PeerSession, type TransferNews } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
+
+const STOPPING = "the daemon is stopping";
 
 /** What is told about sessions to the transfers. */
 export interface SessionsListener {
@@ -57,6 +60,8 @@ export interface SessionsOptions {
   readonly gatekeeper: Gatekeeper;
   /** Told what happens. */
   readonly events: EventHub;
+  /** Counts ends and refusals. */
+  readonly tally: Tally;
   /** Told what happens. */
   readonly log: Log;
   /** Told of open sessions and their transfers. */
@@ -75,6 +80,10 @@ interface Entry {
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
+  /** Its peer was not let in. */
+  refused?: true;
+  /** Set when the daemon stops: whether the peer has taken the cancel of its transfers. */
+  taken?: Promise<boolean>;
 }
 
 /** See the module's text. */
@@ -100,7 +109,7 @@ export class Sessions {
    */
   pair(request: PairRequest): SessionView {
     const { maxPeers, events } = this.#options;
-    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
+    if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
     if (this.open >= maxPeers) {
       throw new OperationError(
         "LIMIT_EXCEEDED",
@@ -163,11 +172,49 @@ export class Sessions {
     for (const entry of this.#allOf(identity)) this.#end(entry, message);
   }
 
+  /**
+   * Opens none any more, and cancels what is in transfer over those that are open; they stay open.
+   *
+   * @param signal Ends the wait.
+   * @returns The ids of the sessions whose peer has not taken that, when all have or the wait ended.
+   */
+  async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    this.#stopping = true;
+    const deaf = new Set<string>();
+    const waits: Promise<boolean>[] = [];
+    for (const entry of this.#entries.values()) {
+      const { peer, view: { sessionId } } = entry;
+      if (entry.view.state === "open" && peer !== undefined) {
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        entry.taken = promise;
+        waits.push(promise);
+        peer.cancelTransfers(STOPPING, signal).then(() => resolve(true), (error) => {
+          this.#options.log.warn("a peer has not taken what was said to it last", {
+            session: sessionId,
+            reason: messageOf(error),
+          });
+          deaf.add(sessionId);
+          resolve(false);
+        });
+      } else this.#end(entry, STOPPING);
+    }
+    await Promise.all(waits);
+    return deaf;
+  }
+
+  /**
+   * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
+   * sent, since the session was not open or the daemon is not stopping.
+   */
+  takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
+    return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
+  }
+
   /** Opens none any more and ends all in order; resolves when they have ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const entries = [...this.#entries.values()];
-    for (const entry of entries) this.#end(entry, "the daemon is stopping");
+    for (const entry of entries) this.#end(entry, STOPPING);
     await Promise.all(entries.map(({ running }) => running));
   }
 
@@ -176,14 +223,14 @@ export class Sessions {
     this.#stopping = true;
     const entries = [...this.#entries.values()];
     await Promise.all(entries.map(async ({ abort, peer, running }) => {
-      abort.abort(new OperationError("STOPPING", "the daemon is stopping"));
+      abort.abort(new OperationError("STOPPING", STOPPING));
       await peer?.[Symbol.asyncDispose]();
       await running;
     }));
   }
 
   async #run(entry: Entry, request: PairRequest): Promise<void> {
-    const { random, log } = this.#options;
+    const { random, log, tally } = this.#options;
     const ephemeral = KeyPair.generate("ephemeral", random);
     try {
       const opened = await this.#open(entry, request, ephemeral);
@@ -199,6 +246,7 @@ export class Sessions {
         endedAt: this.#time(),
         ...(failed ? { failure: { code, message: peerText(message) } } : {}),
       });
+      tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
       ephemeral[Symbol.dispose]();
@@ -248,7 +296,7 @@ export class Sessions {
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
           room: () => entry.transfers?.room() ?? this.#options.listener.room(),
-          transferNews: (news) => entry.transfers?.deliver(news),
+          transferNews: (news) => this.#transferNews(entry, news),
           ending: (end) => this.#ending(entry, end),
         },
       });
@@ -262,7 +310,7 @@ export class Sessions {
   }
 
   #established(entry: Entry, peer: PeerSession, facts: PeerFacts, deviceName: string): void {
-    const { log } = this.#options;
+    const { log, tally } = this.#options;
     const { sessionId, peerCode } = entry.view;
     if (facts.btrLogToken !== undefined) log.warn(facts.btrLogToken, { session: sessionId });
     const identity = facts.identity.hex;
@@ -280,6 +328,8 @@ export class Sessions {
       if (verdict.admitted) return this.#admit(entry, peer, identity);
       const failure = { code: verdict.code, message: peerText(verdict.message) };
       this.#update(entry, { failure });
+      entry.refused = true;
+      tally.refused(verdict.code);
       if (verdict.wireCode === undefined) peer.close(verdict.message);
       else peer.fail(verdict.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
@@ -317,6 +367,13 @@ export class Sessions {
     listener.onOpen(transfers);
   }
 
+  #transferNews({ peer, transfers }: Entry, news: TransferNews): void {
+    if (this.#stopping && news.type === "transfer-offered") {
+      // Nobody will decide about it any more.
+      peer?.act((moves) => moves.cancel(news.file.transferId, STOPPING));
+    } else transfers?.deliver(news);
+  }
+
   /** From here on it is no session to decide about, or to send over. */
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
@@ -325,7 +382,7 @@ export class Sessions {
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
-    const { listener, events, log } = this.#options;
+    const { listener, events, log, tally } = this.#options;
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -336,6 +393,7 @@ export class Sessions {
       endedAt: this.#time(),
       ...(failure === undefined ? {} : { failure }),
     });
+    tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
     if (entry.transfers !== undefined) {
       listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
@@ -373,6 +431,11 @@ export class Sessions {
   #time(): string {
     return new Date(this.#options.now()).toISOString();
   }
+}
+
+function countedEnd({ by }: SessionEnd, code: string | undefined): CountedSessionEnd {
+  if (code === "CONNECTION_LOST") return "lost";
+  return code === undefined && by !== "failure" ? by : "failed";
 }
 
 function isEnded({ state }: SessionView): boolean {

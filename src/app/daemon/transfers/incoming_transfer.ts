@@ -13,13 +13,25 @@ import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
-import { safeName } from "../../../storage/inbox/safe_name.ts";
+import { REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferNews } from "../sessions/peer_session.ts";
 import { endOf, type TransferEnd } from "./outgoing_transfer.ts";
-import type { ScheduledWork } from "./scheduler.ts";
+import { Flow } from "./flow.ts";
+import type { Work } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
+import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
+
+/**
+ * What the peer is told when its file is beyond what we can take, by our own code. Of all else that
+ * goes wrong here it learns that it is over.
+ */
+const REASONS_TOLD: Readonly<Record<string, string>> = {
+  NAME_REFUSED: "the file's name can't be used",
+  NAME_TAKEN: "a file of that name is here already",
+  DISK_FULL: "there is not enough space for it",
+};
 
 /** Options of an {@linkcode IncomingTransfer}. */
 export interface IncomingTransferOptions {
@@ -29,6 +41,8 @@ export interface IncomingTransferOptions {
   readonly file: OfferedFile;
   /** The session that it came by. */
   readonly session: SessionTransfers;
+  /** Who may send and receive now. */
+  readonly slots: Slots;
   /** Keeps and tells of changes. */
   readonly book: TransferBook;
   /** Where it goes. */
@@ -42,28 +56,27 @@ export interface IncomingTransferOptions {
 }
 
 /** One file on its way in, from the offer to its end. */
-export class IncomingTransfer implements ScheduledWork {
+export class IncomingTransfer implements Work {
   readonly #options: IncomingTransferOptions;
   readonly #id: TransferId;
   readonly #over = Promise.withResolvers<EndedEffect>();
   /** Settled with the partial file when the offer was accepted; chunks wait for it. */
   readonly #file = Promise.withResolvers<IncomingFile>();
   readonly #queue: ReceiveQueue;
+  readonly #flow: Flow;
   /** Resolved when a file that came whole is on disk, or can't be. */
   readonly #kept = Promise.withResolvers<void>();
   #part: IncomingFile | undefined;
   #name = "";
   #accepted = false;
   #running = false;
-  #started = false;
   #ended: EndedEffect | undefined;
+  /** Whether the session was lost when it ended: a cancel that came before that is a cancel. */
+  #wasLost = false;
   /** What we made of it, when it ends by our word. */
   #ownEnd: "rejected" | "cancelled" | undefined;
   /** What went wrong on our side, when that ended it. */
   #ownFailure: { readonly code: string; readonly message: string } | undefined;
-  #heldByUser = false;
-  #heldByDisk = false;
-  #heldByPeer = false;
 
   /** Waits for a decision. */
   constructor(options: IncomingTransferOptions) {
@@ -71,10 +84,24 @@ export class IncomingTransfer implements ScheduledWork {
     this.#id = options.file.transferId;
     this.#queue = new ReceiveQueue({
       write: (bytes) => this.#write(bytes),
-      onPause: () => this.#hold("disk", true),
-      onResume: () => this.#hold("disk", false),
+      onPause: () => this.#flow.hold("disk", true),
+      onResume: () => this.#flow.hold("disk", false),
       onFailure: (error) => this.#giveUp(error),
     });
+    this.#flow = new Flow({
+      slots: options.slots,
+      peer: options.session.identity,
+      priority: options.entry.facts.priority,
+      sayPaused: (paused) =>
+        this.#act((transfers, now) =>
+          paused ? transfers.pause(this.#id, now) : transfers.resume(this.#id, now)
+        ),
+      onChange: ({ state, waitingFor, event }) => {
+        options.book.change(options.entry, { state, waitingFor }, event);
+      },
+    });
+    // A web client's file comes without an offer: it is held until it is accepted.
+    if (options.file.implied) this.#flow.hold("decision", true);
     this.#file.promise.catch(() => {}); // chunks that wait for it are told; there may be none
     options.session.route(this.#id, (news) => this.#onNews(news));
   }
@@ -82,21 +109,6 @@ export class IncomingTransfer implements ScheduledWork {
   /** The transfer. */
   get entry(): TransferEntry {
     return this.#options.entry;
-  }
-
-  /** Whether it came without an offer, as a web client's does. */
-  get isImplied(): boolean {
-    return this.#options.file.implied && !this.#accepted;
-  }
-
-  /** Accepted files go before all that is queued: a peer waits for them. */
-  get priority(): number {
-    return Number.MAX_SAFE_INTEGER;
-  }
-
-  /** At any time: the peer waits for the answer. */
-  ready(): boolean {
-    return true;
   }
 
   /**
@@ -112,7 +124,7 @@ export class IncomingTransfer implements ScheduledWork {
     if (!safe.safe) {
       throw new OperationError(
         "NAME_REFUSED",
-        `the file's name can't be used (${safe.reason}): accept it under another name`,
+        `the file's name can't be used (${REFUSALS[safe.reason]}): accept it under another name`,
       );
     }
     this.#name = safe.name;
@@ -145,23 +157,43 @@ export class IncomingTransfer implements ScheduledWork {
     this.#endByUs("cancelled", "cancelled by the receiver");
   }
 
-  /** Holds it. False when it does not flow. */
+  /** Holds it. False when it was not accepted, or has ended. */
   pause(): boolean {
-    return this.#flows() && this.#hold("user", true);
+    return this.#setPaused(true);
   }
 
-  /** Lets it go on. False when it does not flow. */
+  /** Lets it go on. False when it was not accepted, or has ended. */
   resume(): boolean {
-    return this.#flows() && this.#hold("user", false);
+    return this.#setPaused(false);
   }
 
-  /** A web client's file comes without an offer: it is held until it is accepted. */
-  holdUntilAccepted(): void {
-    this.#heldByUser = true;
+  /**
+   * Accepts it, as its peer's files are without asking. What can't be accepted is refused at once,
+   * and all are told why: nobody is there to choose another name.
+   *
+   * @returns Whether it is to be run.
+   */
+  prepareUnasked(): boolean {
+    const safe = safeName(this.#options.file.filename);
+    if (safe.safe) this.prepare(undefined);
+    else {
+      const why = REFUSALS[safe.reason];
+      this.#giveUp(
+        new OperationError(
+          "NAME_REFUSED",
+          `the file's name can't be used (${why}): have it sent under another, or set auto-accept ` +
+            "back for this peer and accept it under another",
+        ),
+        `the file's name can't be used: ${why}`,
+      );
+    }
+    return safe.safe;
   }
 
-  #flows(): boolean {
-    return this.#started && this.#ended === undefined;
+  #setPaused(paused: boolean): boolean {
+    if (!this.#flow.isLive || !this.#accepted) return false;
+    this.#flow.hold("user", paused);
+    return true;
   }
 
   #endByUs(state: "rejected" | "cancelled", message: string): void {
@@ -174,41 +206,14 @@ export class IncomingTransfer implements ScheduledWork {
     if (this.#ended === undefined) this.#options.session.peer.act(call);
   }
 
-  #hold(by: "user" | "disk", held: boolean): boolean {
-    const before = this.#heldByUser || this.#heldByDisk;
-    if (by === "user") this.#heldByUser = held;
-    else this.#heldByDisk = held;
-    const after = this.#heldByUser || this.#heldByDisk;
-    if (before !== after && this.#flows()) {
-      this.#act((transfers, now) =>
-        after ? transfers.pause(this.#id, now) : transfers.resume(this.#id, now)
-      );
-    }
-    if (by === "user") this.#tellWhetherHeld();
-    return true;
-  }
-
-  /** Holding the peer back for the disk is no pause that anyone asked for: it is not told. */
-  #tellWhetherHeld(): void {
-    const { book } = this.#options;
-    const held = this.#heldByUser || this.#heldByPeer;
-    const { state } = this.entry.progress;
-    if (held && state === "active") {
-      book.change(this.entry, { state: "paused" }, "transfer-paused");
-    } else if (!held && state === "paused") {
-      book.change(this.entry, { state: "active" }, "transfer-resumed");
-    }
-  }
-
   #onNews(news: TransferNews): void {
     switch (news.type) {
       case "transfer-started":
-        this.#started = true;
-        this.#options.book.change(this.entry, { state: "active" }, "transfer-started");
-        if (this.#heldByUser) this.#act((transfers, now) => transfers.pause(this.#id, now));
+        this.#flow.start();
         break;
       case "transfer-chunk":
         try {
+          this.#flow.received(news.data.length);
           this.#queue.push(news.data);
         } catch (error) {
           this.#giveUp(error);
@@ -216,11 +221,12 @@ export class IncomingTransfer implements ScheduledWork {
         break;
       case "transfer-paused":
       case "transfer-resumed":
-        if (news.by === "remote") this.#heldByPeer = news.type === "transfer-paused";
-        this.#tellWhetherHeld();
+        if (news.by === "remote") this.#flow.hold("peer", news.type === "transfer-paused");
         break;
       case "transfer-ended":
         this.#ended = news;
+        this.#wasLost = this.#options.session.lost;
+        this.#flow[Symbol.dispose]();
         if (this.#running && news.outcome === "completed") {
           this.#options.session.keep(this.#kept.promise);
         }
@@ -236,17 +242,29 @@ export class IncomingTransfer implements ScheduledWork {
     this.#options.book.moved(this.entry, file.received);
   }
 
-  /** Something on our side went wrong: the peer is told that it is over. */
-  #giveUp(error: unknown): void {
+  /** Something on our side went wrong: the peer is told that it is over, and why if it may know. */
+  #giveUp(error: unknown, told?: string): void {
     const message = messageOf(error);
     const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
     this.#ownFailure ??= { code, message };
     this.#options.log.warn("a file could not be received", {
       transfer: this.entry.facts.transferId,
+      peer: this.entry.facts.identity,
       code,
       reason: message,
     });
-    this.#act((transfers) => transfers.fail(this.#id, message));
+    this.#act((transfers) => this.#failOnWire(transfers, code, message, told));
+  }
+
+  #failOnWire(
+    transfers: Transfers,
+    code: string,
+    message: string,
+    reason: string | undefined = REASONS_TOLD[code],
+  ): readonly TransferEffect[] {
+    return reason === undefined
+      ? transfers.fail(this.#id, message)
+      : transfers.failWithReason(this.#id, reason);
   }
 
   /** Makes the partial file and tells the peer to send. */
@@ -262,7 +280,7 @@ export class IncomingTransfer implements ScheduledWork {
       this.#part = part;
       this.#file.resolve(part);
       // A web client sends already, and was held.
-      if (file.implied) this.#hold("user", false);
+      if (file.implied) this.#flow.hold("decision", false);
       else this.#act((transfers, now) => transfers.accept(this.#id, now));
     } catch (error) {
       this.#giveUpFile();
@@ -280,7 +298,8 @@ export class IncomingTransfer implements ScheduledWork {
         name: this.#name,
         expectedHash: file.fileHash?.hex ?? null,
         collision,
-        onPublishing: (savedAs) => book.change(this.entry, { state: "verifying", savedAs }),
+        onPublishing: (savedAs) =>
+          book.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
       });
       await book.change(this.entry, {
         state: "completed",
@@ -299,8 +318,9 @@ export class IncomingTransfer implements ScheduledWork {
 
   /** It came whole and can't be kept: its sender is told, too. */
   async #takeBack(ended: EndedEffect): Promise<void> {
-    const message = this.#ownFailure?.message ?? "the file can't be kept";
-    this.#options.session.peer.act((transfers) => transfers.fail(this.#id, message));
+    const { code, message } = this.#ownFailure ??
+      { code: "TRANSFER_FAILED", message: "the file can't be kept" };
+    this.#options.session.peer.act((transfers) => this.#failOnWire(transfers, code, message));
     await this.#abort(ended);
   }
 
@@ -343,6 +363,6 @@ export class IncomingTransfer implements ScheduledWork {
   #endOf(ended: EndedEffect): TransferEnd {
     if (this.#ownFailure !== undefined) return { state: "failed", failure: this.#ownFailure };
     if (this.#ownEnd !== undefined) return { state: this.#ownEnd };
-    return endOf(ended, true, this.#options.session.lost);
+    return endOf("incoming", ended, true, this.#wasLost);
   }
 }

@@ -1,9 +1,11 @@
 /**
  * Sending one file: hashed, offered, then read and sent chunk by chunk as the channel takes them.
+ * Only the last needs a slot: however long the peer decides or pauses, nobody else waits for it.
  *
  * @module
  */
 import { basename } from "node:path";
+import { abortable } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect, EndedLateEffect } from "../../../protocol/transfer/effects.ts";
@@ -11,8 +13,10 @@ import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
 import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
+import { Flow, type FlowNews } from "./flow.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
+import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
@@ -27,6 +31,10 @@ export interface OutgoingTransferOptions {
   readonly path: string;
   /** The open session to its peer, if there is one now. */
   readonly session: () => SessionTransfers | undefined;
+  /** Who may send and receive now. */
+  readonly slots: Slots;
+  /** Who may read a file for its hash now: our disk's work, which no peer can hold up. */
+  readonly hashSlots: Slots;
   /** Keeps and tells of changes. */
   readonly book: TransferBook;
   /** Where the file is. */
@@ -39,7 +47,8 @@ export type TransferEnd = Pick<TransferEntry["progress"], "state" | "failure">;
 /** One file on its way out, from the queue to its end. */
 export class OutgoingTransfer implements ScheduledWork {
   readonly #options: OutgoingTransferOptions;
-  readonly #hashing = new AbortController();
+  /** Ends the waits before the offer. */
+  readonly #waiting = new AbortController();
   #source: SourceFile | undefined;
   #attempt: Attempt | undefined;
   /** How it is to end as soon as no offer of it is under way. */
@@ -62,13 +71,16 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** Whether its peer is there and has no transfer under way. */
   ready(): boolean {
-    return this.#options.session()?.peer.transfers?.idle ?? false;
+    return this.#options.session()?.isFree ?? false;
   }
 
   /** Offers the file and sends it to the end; `again` when the peer's own offer goes first. */
   async run(): Promise<"done" | "again"> {
+    const session = this.#options.session();
+    if (session === undefined) return "again";
+    using _turn = session.beginSending();
     try {
-      const outcome = await this.#offer();
+      const outcome = await this.#offer(session);
       if (this.#stopped === undefined) return outcome;
       await this.#end(this.#stopped);
     } catch (error) {
@@ -104,13 +116,26 @@ export class OutgoingTransfer implements ScheduledWork {
     await this.#stop({ state: "interrupted", failure: { code: "CONNECTION_LOST", message } });
   }
 
-  async #offer(): Promise<"done" | "again"> {
-    const { path, fs, session: find } = this.#options;
-    this.#source ??= await inspectSource(fs, path, { signal: this.#hashing.signal });
-    const session = find();
-    // Hashing takes time: the session may have ended, or the peer's offer may have come first.
-    if (session?.peer.transfers?.idle !== true) return "again";
-    this.#attempt = new Attempt(this.#options, session, this.#source);
+  async #offer(session: SessionTransfers): Promise<"done" | "again"> {
+    const source = await this.#inspect();
+    using flow = new Flow({
+      slots: this.#options.slots,
+      peer: this.entry.facts.identity,
+      priority: this.priority,
+      sayPaused: (paused) => this.#attempt?.sayPaused(paused),
+      onChange: (news) => this.#attempt?.onFlowChange(news),
+    });
+    // Neither an offer nor a pause can precede a web client's first chunk: its turn comes before.
+    if (session.web) {
+      this.entry.update({ waitingFor: "slot" });
+      await flow.slotFirst(this.#waiting.signal);
+    }
+    // That took time: the session may have ended, or the peer's offer may have come first.
+    if (session !== this.#options.session() || session.peer.transfers?.idle !== true) {
+      this.entry.update({ waitingFor: "session" });
+      return "again";
+    }
+    this.#attempt = new Attempt(this.#options, session, source, flow);
     try {
       return await this.#attempt.run();
     } finally {
@@ -118,10 +143,30 @@ export class OutgoingTransfer implements ScheduledWork {
     }
   }
 
+  /** Reads the file for its hash, once, in its turn. */
+  async #inspect(): Promise<SourceFile> {
+    if (this.#source !== undefined) return this.#source;
+    const { path, fs, book, hashSlots } = this.#options;
+    const { signal } = this.#waiting;
+    this.entry.update({ waitingFor: "hash" });
+    const { promise: granted, resolve } = Promise.withResolvers<void>();
+    using slot = hashSlots.claim({
+      peer: this.entry.facts.identity,
+      priority: this.priority,
+      onGranted: resolve,
+    });
+    if (!slot.held) await abortable(granted, signal);
+    this.#source = await inspectSource(fs, path, {
+      signal,
+      onHashed: (bytes) => book.hashing(this.entry, bytes),
+    });
+    return this.#source;
+  }
+
   /** What is offered already ends by itself; anything else ends here. */
   async #stop(end: TransferEnd): Promise<void> {
     this.#stopped ??= end;
-    this.#hashing.abort();
+    this.#waiting.abort();
     if (this.#attempt === undefined) await this.#end(end);
   }
 
@@ -138,11 +183,14 @@ class Attempt {
   readonly #session: SessionTransfers;
   readonly #peer: PeerSession;
   readonly #source: SourceFile;
+  readonly #flow: Flow;
   readonly #over = Promise.withResolvers<EndedEffect>();
   readonly #stopped = new AbortController();
   #wireId: TransferId | undefined;
   #started = false;
   #ended: EndedEffect | undefined;
+  /** Whether the session was lost when it ended: a cancel that came before that is a cancel. */
+  #wasLost = false;
   #endedLate: EndedLateEffect | undefined;
   /** Resolved, and replaced, when the pump is to look again whether it may go on. */
   #wake = Promise.withResolvers<void>();
@@ -150,27 +198,34 @@ class Attempt {
   #ownFailure: { readonly code: string; readonly message: string } | undefined;
   #pumping: Promise<void> = Promise.resolve();
 
-  constructor(options: OutgoingTransferOptions, session: SessionTransfers, source: SourceFile) {
+  constructor(
+    options: OutgoingTransferOptions,
+    session: SessionTransfers,
+    source: SourceFile,
+    flow: Flow,
+  ) {
     this.#entry = options.entry;
     this.#book = options.book;
     this.#fs = options.fs;
     this.#session = session;
     this.#peer = session.peer;
     this.#source = source;
+    this.#flow = flow;
   }
 
   async run(): Promise<"done" | "again"> {
     const { status, hash, path } = this.#source;
-    this.#book.change(this.#entry, {
-      state: "offered",
-      fileHash: hash,
-      sessionId: this.#session.sessionId,
-    }, "transfer-offered");
     const chunkSize = this.#chunkSize;
     this.#peer.act((transfers, now) => {
       const file = { filename: basename(path), size: status.size, fileHash: hash, chunkSize };
       const { transferId, effects } = transfers.offer(file, now);
       this.#wireId = transferId;
+      this.#book.change(this.#entry, {
+        state: "offered",
+        fileHash: hash,
+        sessionId: this.#session.sessionId,
+        protocolTransferId: transferId,
+      }, "transfer-offered");
       this.#session.route(transferId, (news) => this.#onNews(news));
       return effects;
     });
@@ -183,12 +238,24 @@ class Attempt {
     this.#act((id, transfers) => transfers.cancel(id, message));
   }
 
+  /** An application holds it, or lets go. False when both sides have not agreed on it. */
   setPaused(paused: boolean): boolean {
-    if (!this.#started || this.#ended !== undefined) return false;
+    if (!this.#flow.isLive) return false;
+    this.#flow.hold("user", paused);
+    return true;
+  }
+
+  /** Tells the peer that we hold it, or no longer. */
+  sayPaused(paused: boolean): void {
     this.#act((id, transfers, now) =>
       paused ? transfers.pause(id, now) : transfers.resume(id, now)
     );
-    return true;
+  }
+
+  /** Tells of what it waits for now, and goes on when that is nothing. */
+  onFlowChange({ state, waitingFor, event }: FlowNews): void {
+    this.#book.change(this.#entry, { state, waitingFor }, event);
+    this.#wakePump();
   }
 
   get #chunkSize(): number {
@@ -211,19 +278,17 @@ class Attempt {
     switch (news.type) {
       case "transfer-started":
         this.#started = true;
-        this.#book.change(this.#entry, { state: "active" }, "transfer-started");
+        this.#flow.start();
         this.#pumping = this.#pump();
         break;
       case "transfer-paused":
-        this.#book.change(this.#entry, { state: "paused" }, "transfer-paused");
-        break;
       case "transfer-resumed":
-        if (this.#isHeld()) break;
-        this.#book.change(this.#entry, { state: "active" }, "transfer-resumed");
-        this.#wakePump();
+        if (news.by === "remote") this.#flow.hold("peer", news.type === "transfer-paused");
         break;
       case "transfer-ended":
         this.#ended = news;
+        this.#wasLost = this.#session.lost;
+        this.#flow[Symbol.dispose]();
         this.#stopped.abort();
         this.#wakePump();
         this.#over.resolve(news);
@@ -237,12 +302,6 @@ class Attempt {
   #wakePump(): void {
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
-  }
-
-  /** Whether a side still holds it: the core then asks for no chunk though some are left. */
-  #isHeld(): boolean {
-    return this.#wireId === undefined ||
-      this.#peer.transfers?.nextChunk(this.#wireId) === undefined;
   }
 
   /** Reads a chunk, sends it, waits until the channel has taken it; then the next. */
@@ -259,6 +318,7 @@ class Attempt {
         }
         const chunk = await file.readChunk(request.index);
         this.#act((wireId, transfers, now) => transfers.sendChunk(wireId, chunk, now));
+        this.#flow.sent(request.length);
         this.#book.moved(this.#entry, request.offset + request.length);
         await this.#peer.flushed(this.#stopped.signal).catch(() => {}); // it ended: see the loop
       }
@@ -273,12 +333,13 @@ class Attempt {
     const crossed = !this.#started && ended.outcome === "cancelled" && this.#session.hasIncoming;
     if (crossed && this.#peer.transfers !== undefined) {
       // Offers crossed and the peer's goes first: ours is made anew after it.
-      await this.#book.change(this.#entry, { state: "queued" }, "transfer-queued");
+      const queued = { state: "queued", waitingFor: "session" } as const;
+      await this.#book.change(this.#entry, queued, "transfer-queued");
       return "again";
     }
     if (ended.outcome === "completed") return await this.#concludeSent();
     await this.#book.change(this.#entry, {
-      ...endOf(ended, this.#started, this.#session.lost),
+      ...endOf("outgoing", ended, this.#started, this.#wasLost),
       ...(this.#ownFailure === undefined ? {} : { failure: this.#ownFailure }),
     }, "transfer-failed");
     return "done";
@@ -286,6 +347,7 @@ class Attempt {
 
   /** All was handed to the channel; what the peer makes of it is still to come. */
   async #concludeSent(): Promise<"done"> {
+    this.#entry.update({ waitingFor: "confirmation" });
     const end = await this.#endOfSent();
     if (this.#wireId !== undefined) this.#session.unroute(this.#wireId);
     if (end === undefined) {
@@ -304,12 +366,17 @@ class Attempt {
   async #endOfSent(): Promise<TransferEnd | undefined> {
     let lost: string | undefined;
     try {
-      await (this.#session.web ? this.#peer.drained() : this.#peer.taken());
+      if (this.#session.web) await this.#peer.drained();
+      else if (!await this.#peer.taken() && this.#peer.end?.by === "local") {
+        lost = "the session was closed here";
+      }
     } catch (error) {
       lost = messageOf(error);
     }
     const late = this.#endedLate;
-    if (late !== undefined && late.error === undefined) return { state: "cancelled" };
+    if (late !== undefined && late.error === undefined) {
+      return { state: "cancelled", failure: CANCELLED_BY_RECEIVER };
+    }
     const error = late?.error ?? this.#peer.end?.error;
     if (error !== undefined && error.code !== "CONNECTION_LOST") {
       return { state: "failed", failure: { code: error.code, message: error.message } };
@@ -322,8 +389,27 @@ class Attempt {
   }
 }
 
-/** State and failure of a transfer that ended without being completed. */
+/** What a cancel can mean, which carries no reason on the wire. */
+const REJECTED = {
+  code: "TRANSFER_REJECTED",
+  message: "the peer cancelled the offer and gave no reason: it was declined there, or the " +
+    "file's name can't be used, or there is no space for it",
+};
+const CANCELLED_BY_RECEIVER = {
+  code: "CANCELLED_BY_PEER",
+  message: "the peer cancelled and gave no reason: it was told to, or it can't keep the file " +
+    "(disk, space, name)",
+};
+const CANCELLED_BY_SENDER = {
+  code: "CANCELLED_BY_PEER",
+  message: "the sender cancelled and gave no reason: it was told to, or it can't read the file " +
+    "any more, or the file has changed",
+};
+const CODES = { unanswered: "OFFER_EXPIRED", crossed: "OFFERS_CROSSED" } as const;
+
+/** State and failure of a transfer that ended without being completed, and not by our word. */
 export function endOf(
+  direction: "outgoing" | "incoming",
   ended: EndedEffect,
   started: boolean,
   lost: boolean,
@@ -341,6 +427,13 @@ export function endOf(
       failure: { code: code ?? "TRANSFER_FAILED", message: ended.message },
     };
   }
-  const rejected = !started && ended.by === "remote";
-  return { state: rejected ? "rejected" : "cancelled" };
+  if (ended.by === "remote") {
+    if (direction === "incoming") return { state: "cancelled", failure: CANCELLED_BY_SENDER };
+    return started
+      ? { state: "cancelled", failure: CANCELLED_BY_RECEIVER }
+      : { state: "rejected", failure: REJECTED };
+  }
+  if (ended.reason === undefined) return { state: "cancelled" };
+  const failure = { code: CODES[ended.reason], message: ended.message };
+  return { state: "cancelled", failure };
 }

@@ -5,22 +5,26 @@
  *
  * @module
  */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { EventHub } from "../../../ipc/event_hub.ts";
 import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";
 import { Journal } from "../../../storage/journal.ts";
 import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import type { Channel } from "../../../transport/channel.ts";
+import { byteLength } from "../../../transport/inbox.ts";
 import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.ts";
+import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
+import { Slots } from "./slots.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
@@ -28,10 +32,12 @@ import type { TransferEntry } from "./transfer_entry.ts";
 /** More than the receive queue's limit of 16 MiB: what holds nobody back fails. */
 const CHUNKS = 320;
 const SIZE = CHUNKS * CHUNK_BYTES;
-/** 1 MiB: the receive queue's high mark, and the send window's. */
+/** 1 MiB: the receive queue's high mark. */
 const HIGH_WATER_CHUNKS = 16;
 /** The chunk that passes the mark, one that was read meanwhile, and one on its way. */
 const SLACK_CHUNKS = 3;
+/** Bytes of a sealed chunk, both base64s and the JSON around it included. */
+const LARGEST_FRAME = 120_000;
 const log = logFor("test");
 
 /** One end: its own disk, its own list of transfers, a session. */
@@ -165,6 +171,8 @@ class Flow implements AsyncDisposable {
       entry: flow.sent,
       path: source,
       session: () => transfers,
+      slots: new Slots({ limit: 1 }),
+      hashSlots: new Slots({ limit: 1 }),
       book,
       fs: sender.folder.fs,
     });
@@ -179,6 +187,7 @@ class Flow implements AsyncDisposable {
       entry: this.received,
       file: await offered.promise,
       session: transfers,
+      slots: new Slots({ limit: 1 }),
       book,
       inbox: await openInbox(folder),
       collision: "number",
@@ -266,20 +275,51 @@ Deno.test("a slow disk: the receiver holds the sender with pause and resume, and
   assertLess(flow.mostUnderWay, HIGH_WATER_CHUNKS + SLACK_CHUNKS + 1);
 });
 
+/** Counts what is handed to a channel from now on. */
+function countSent(channel: Channel): { messages: number; bytes: number; largest: number } {
+  const sent = { messages: 0, bytes: 0, largest: 0 };
+  const send = channel.send.bind(channel);
+  channel.send = (message, options) => {
+    const bytes = byteLength(message);
+    sent.messages++;
+    sent.bytes += bytes;
+    sent.largest = Math.max(sent.largest, bytes);
+    return send(message, options);
+  };
+  return sent;
+}
+
 Deno.test("a slow network: Backpressure: if peer cannot accept data, pause reading from disk", async () => {
   await using flow = await Flow.start();
   await flow.accept();
   await flow.until(() => flow.read > 0);
+  // Nothing is acknowledged from here on; all before was, at once.
   flow.path.stall();
+  const sent = countSent(flow.path.offerer);
   const before = flow.read;
   await flow.barrier(2 * CHUNKS);
   const held = flow.read;
-  assertLess(held, before + HIGH_WATER_CHUNKS + SLACK_CHUNKS);
+  assert(sent.bytes >= SEND_WINDOW.high, "the window is used");
+  assert(sent.bytes < SEND_WINDOW.high + sent.largest, `${sent.bytes} bytes wait for the peer`);
+  assert(sent.largest <= LARGEST_FRAME, `${sent.largest} bytes for a chunk of ${CHUNK_BYTES}`);
+  // "read chunk, encrypt, send, release": one may have been under way to the channel before.
+  assert(held - before <= sent.messages, "no chunk is read that the channel has no room for");
   assertLess(held, CHUNKS);
   await flow.barrier(CHUNKS);
   assertEquals(flow.read, held, "not a chunk more");
   flow.path.resume();
   await flow.finished();
+});
+
+Deno.test("the contract tells the bounds of what is in flight", async () => {
+  const contract = await Deno.readTextFile(
+    new URL("../../../../docs/DAEMON_CONTRACT.md", import.meta.url),
+  );
+  const [, section = ""] = contract.split('"One chunk in flight at a time per transfer"');
+  for (const bytes of [CHUNK_BYTES, DEFAULT_CHUNK_BYTES, SEND_WINDOW.high, SEND_WINDOW.low]) {
+    assertStringIncludes(section, `${bytes / 1024} KiB`);
+  }
+  assertStringIncludes(section, LARGEST_FRAME.toLocaleString("en"));
 });
 
 Deno.test("a sent file is not completed before the receiver has it on disk under its name", async () => {

@@ -1,5 +1,6 @@
 /**
- * Which transfers run: at most so many at once, higher priority first, then in the order asked.
+ * When queued transfers begin: each as soon as its session is free for it, higher priority first,
+ * then in the order asked. How many of those that have begun may flow is for `slots.ts`.
  *
  * @module
  */
@@ -10,20 +11,22 @@ import type { Log } from "../../../log/log.ts";
 /** Most transfers that may wait. */
 export const MAX_WAITING = 1000;
 
-/** A transfer that waits to run. */
-export interface ScheduledWork {
-  /** Higher goes first. */
-  readonly priority: number;
-  /** Whether it could run now; asked whenever something has changed. */
-  ready(): boolean;
+/** A transfer that runs to its end. */
+export interface Work {
   /** Runs to the end. `again` puts it back into the queue, where it was. */
   run(): Promise<"done" | "again">;
 }
 
+/** A transfer that waits to begin. */
+export interface ScheduledWork extends Work {
+  /** Higher goes first. */
+  readonly priority: number;
+  /** Whether it could begin now; asked whenever something has changed. */
+  ready(): boolean;
+}
+
 /** Options of a {@linkcode Scheduler}. */
 export interface SchedulerOptions {
-  /** Most that run at once. */
-  readonly maxActive: number;
   /** Told of work that failed in a way that nobody expected. */
   readonly log: Log;
   /** Most that wait. @default {MAX_WAITING} */
@@ -35,7 +38,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   /** Sorted: what goes first is first. */
   readonly #waiting: { readonly work: ScheduledWork; readonly order: number }[] = [];
-  readonly #active = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
   #order = 0;
   #stopped = false;
 
@@ -44,9 +47,9 @@ export class Scheduler {
     this.#options = options;
   }
 
-  /** Transfers under way. */
-  get active(): number {
-    return this.#active.size;
+  /** Transfers that have begun and not ended. */
+  get running(): number {
+    return this.#running.size;
   }
 
   /**
@@ -63,7 +66,12 @@ export class Scheduler {
     );
   }
 
-  /** Queues work. */
+  /** Runs work that has its session's turn already: an offer of a peer that was accepted. */
+  begin(work: Work): void {
+    this.#track(work.run());
+  }
+
+  /** Queues work. @throws {OperationError} LIMIT_EXCEEDED */
   add(work: ScheduledWork): void {
     this.checkRoom(1);
     this.#insert(work, this.#order++);
@@ -78,10 +86,9 @@ export class Scheduler {
     return true;
   }
 
-  /** Something changed: starts what can run now. */
+  /** Something changed: starts what can begin now. */
   wake(): void {
     for (let i = 0; i < this.#waiting.length && !this.#stopped;) {
-      if (this.#active.size >= this.#options.maxActive) return;
       const next = this.#waiting[i];
       if (next?.work.ready()) {
         this.#waiting.splice(i, 1);
@@ -94,7 +101,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#waiting.length = 0;
-    await Promise.all(this.#active);
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   #insert(work: ScheduledWork, order: number): void {
@@ -106,14 +113,20 @@ export class Scheduler {
   }
 
   #start(work: ScheduledWork, order: number): void {
-    const running = work.run().then((outcome) => {
-      if (outcome === "again" && !this.#stopped) this.#insert(work, order);
-    }).catch((error) => {
+    this.#track(
+      work.run().then((outcome) => {
+        if (outcome === "again" && !this.#stopped) this.#insert(work, order);
+      }),
+    );
+  }
+
+  #track(run: Promise<unknown>): void {
+    const running = run.then(() => {}, (error) => {
       this.#options.log.error("a transfer failed unexpectedly", { error: messageOf(error) });
     }).finally(() => {
-      this.#active.delete(running);
+      this.#running.delete(running);
       this.wake();
     });
-    this.#active.add(running);
+    this.#running.add(running);
   }
 }

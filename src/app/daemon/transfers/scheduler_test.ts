@@ -4,40 +4,54 @@ import { OperationError } from "../../../ipc/problem.ts";
 import { memoryLog } from "../testing/fixtures.ts";
 import { type ScheduledWork, Scheduler } from "./scheduler.ts";
 
+/** The session that all work goes over, one at a time. */
+class Line {
+  isBusy = false;
+}
+
 /** Work that a test ends. */
 class Work implements ScheduledWork {
   isReady = true;
   runs = 0;
+  line = new Line();
   #ended = Promise.withResolvers<"done" | "again">();
 
   constructor(readonly name: string, readonly priority = 0, readonly log: string[] = []) {}
 
   ready(): boolean {
-    return this.isReady;
+    return this.isReady && !this.line.isBusy;
   }
 
   run(): Promise<"done" | "again"> {
     this.runs++;
+    this.line.isBusy = true;
     this.log.push(this.name);
     this.#ended = Promise.withResolvers();
     return this.#ended.promise;
   }
 
+  /** Goes over the same session as others. */
+  over(line: Line): this {
+    this.line = line;
+    return this;
+  }
+
   /** Ends a run, and lets the scheduler hear of it. */
   async end(outcome: "done" | "again" = "done"): Promise<void> {
+    this.line.isBusy = false;
     this.#ended.resolve(outcome);
     for (let i = 0; i < 5; i++) await Promise.resolve();
   }
 
   async fail(error: Error): Promise<void> {
+    this.line.isBusy = false;
     this.#ended.reject(error);
     for (let i = 0; i < 5; i++) await Promise.resolve();
   }
 }
 
-const scheduler = (maxActive = 1, maxWaiting?: number) =>
+const scheduler = (maxWaiting?: number) =>
   new Scheduler({
-    maxActive,
     log: memoryLog(),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
   });
@@ -48,9 +62,10 @@ Deno.test("higher priority first, then in the order asked, whatever they were ad
     async (priorities) => {
       const log: string[] = [];
       const made = scheduler();
-      const first = new Work("first", 0, log);
+      const line = new Line();
+      const first = new Work("first", 0, log).over(line);
       made.add(first);
-      const works = priorities.map((priority, i) => new Work(String(i), priority, log));
+      const works = priorities.map((priority, i) => new Work(String(i), priority, log).over(line));
       for (const work of works) made.add(work);
       await first.end();
       for (const _ of works) {
@@ -59,23 +74,36 @@ Deno.test("higher priority first, then in the order asked, whatever they were ad
       }
       const expected = works.toSorted((a, b) => b.priority - a.priority).map(({ name }) => name);
       assertEquals(log, ["first", ...expected]);
-      assertEquals(made.active, 0);
+      assertEquals(made.running, 0);
     },
   ));
 });
 
-Deno.test("at most maxActive run at once, and the next begins when one ends", async () => {
-  const made = scheduler(2);
-  const works = ["a", "b", "c"].map((name) => new Work(name));
+Deno.test("each session's next begins when its last has ended, whatever other sessions wait for", async () => {
+  const made = scheduler();
+  const [one, other] = [new Line(), new Line()];
+  const works = [new Work("a").over(one), new Work("b").over(one), new Work("c").over(other)];
   for (const work of works) made.add(work);
-  assertEquals(works.map(({ runs }) => runs), [1, 1, 0]);
-  await works[1]?.end();
+  assertEquals(works.map(({ runs }) => runs), [1, 0, 1]);
+  await works[0]?.end();
   assertEquals(works.map(({ runs }) => runs), [1, 1, 1]);
-  assertEquals(made.active, 2);
+  assertEquals(made.running, 2);
+});
+
+Deno.test("an accepted offer of a peer begins at once, however many files wait to be sent", async () => {
+  const made = scheduler(1);
+  const waits = new Work("waits");
+  waits.isReady = false;
+  made.add(waits);
+  const accepted = new Work("accepted");
+  made.begin(accepted);
+  assertEquals([accepted.runs, made.running], [1, 1]);
+  await accepted.end();
+  assertEquals(made.running, 0);
 });
 
 Deno.test("work that is not ready does not hold up what is, and runs when woken", () => {
-  const made = scheduler(2);
+  const made = scheduler();
   const waits = new Work("waits", 9);
   waits.isReady = false;
   const runs = new Work("runs");
@@ -92,7 +120,8 @@ Deno.test("work that is not ready does not hold up what is, and runs when woken"
 Deno.test("again puts work back where it was in the order", async () => {
   const log: string[] = [];
   const made = scheduler();
-  const [a, b] = [new Work("a", 0, log), new Work("b", 0, log)];
+  const line = new Line();
+  const [a, b] = [new Work("a", 0, log).over(line), new Work("b", 0, log).over(line)];
   made.add(a);
   made.add(b);
   await a.end("again");
@@ -102,22 +131,24 @@ Deno.test("again puts work back where it was in the order", async () => {
 });
 
 Deno.test("the queue is bounded: what finds no room is refused, and all that waits is kept", async () => {
-  const made = scheduler(1, 2);
-  const running = new Work("running");
+  const made = scheduler(2);
+  const line = new Line();
+  const running = new Work("running").over(line);
   made.add(running);
-  made.add(new Work("1"));
+  made.add(new Work("1").over(line));
   made.checkRoom(1);
   const refused = assertThrows(() => made.checkRoom(2), OperationError);
   assertEquals(refused.code, "LIMIT_EXCEEDED");
-  made.add(new Work("2"));
-  assertThrows(() => made.add(new Work("3")), OperationError);
+  made.add(new Work("2").over(line));
+  assertThrows(() => made.add(new Work("3").over(line)), OperationError);
   await running.end();
-  made.add(new Work("3"));
+  made.add(new Work("3").over(line));
 });
 
 Deno.test("work is taken out only while it waits", async () => {
   const made = scheduler();
-  const [running, waiting] = [new Work("a"), new Work("b")];
+  const line = new Line();
+  const [running, waiting] = [new Work("a").over(line), new Work("b").over(line)];
   made.add(running);
   made.add(waiting);
   assertEquals([made.remove(running), made.remove(waiting), made.remove(waiting)], [
@@ -131,8 +162,9 @@ Deno.test("work is taken out only while it waits", async () => {
 
 Deno.test("work that fails unexpectedly is told of, and its place goes to the next", async () => {
   const log = memoryLog();
-  const made = new Scheduler({ maxActive: 1, log });
-  const [fails, next] = [new Work("a"), new Work("b")];
+  const made = new Scheduler({ log });
+  const line = new Line();
+  const [fails, next] = [new Work("a").over(line), new Work("b").over(line)];
   made.add(fails);
   made.add(next);
   await fails.fail(new Error("no one expected this"));
@@ -144,7 +176,8 @@ Deno.test("work that fails unexpectedly is told of, and its place goes to the ne
 
 Deno.test("stopped, it starts nothing any more and resolves when what runs has ended", async () => {
   const made = scheduler();
-  const [running, waiting] = [new Work("a"), new Work("b")];
+  const line = new Line();
+  const [running, waiting] = [new Work("a").over(line), new Work("b").over(line)];
   made.add(running);
   made.add(waiting);
   let stopped = false;

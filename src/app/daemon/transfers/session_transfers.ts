@@ -38,6 +38,7 @@ export class SessionTransfers {
   readonly #routes = new Map<TransferId, (news: TransferNews) => void>();
   readonly #incoming = new Set<TransferId>();
   #keeping: Promise<void> | undefined;
+  #isSending = false;
   #lost = false;
 
   /** Starts with none. */
@@ -68,6 +69,21 @@ export class SessionTransfers {
   /** Whether the peer has an offer or a transfer under way to us. */
   get hasIncoming(): boolean {
     return this.#incoming.size > 0;
+  }
+
+  /** Whether a file of ours may be prepared and offered: nothing is on its way, either way. */
+  get isFree(): boolean {
+    return !this.#isSending && (this.peer.transfers?.idle ?? false);
+  }
+
+  /** A file of ours is prepared, offered and sent, one at a time, until what it gives is disposed. */
+  beginSending(): Disposable {
+    this.#isSending = true;
+    return {
+      [Symbol.dispose]: () => {
+        this.#isSending = false;
+      },
+    };
   }
 
   /** Whether the session ended without anybody wanting its transfers to end. */

@@ -7,15 +7,21 @@ import { messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
-import type { TransferPage } from "../../../ipc/schemas.ts";
+import type { Transfer, TransferPage } from "../../../ipc/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
-import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
+import type { Tally } from "../tally.ts";
+import {
+  isEarlyEnd,
+  TransferEntry,
+  type TransferFacts,
+  type TransferProgress,
+} from "./transfer_entry.ts";
 
 /** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
-const MAX_ENTRIES = 1000;
+export const MAX_ENTRIES = 1000;
 /** Least time between two progress events of a transfer, in milliseconds. */
 const PROGRESS_MS = 500;
 
@@ -38,7 +44,9 @@ export interface TransferBookOptions {
   readonly journal: Journal;
   /** Where changes are told. */
   readonly events: EventHub;
-  /** Told of what the journal refuses. */
+  /** Counts ends and bytes. */
+  readonly tally?: Tally;
+  /** Told of each transfer's start and end, and of what the journal refuses. */
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -61,6 +69,9 @@ export class TransferBook {
   readonly #rates = new Map<TransferEntry, Rate>();
   #writing: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
+  /** Resolved, and replaced, when a transfer has ended. */
+  #ended = Promise.withResolvers<void>();
 
   /** Starts with what the journal remembers. */
   constructor(options: TransferBookOptions) {
@@ -89,19 +100,42 @@ export class TransferBook {
   }
 
   /** Changes a transfer; the change is told of when it is on disk. */
-  change(
+  async change(
     entry: TransferEntry,
     changes: Partial<TransferProgress>,
     event?: TransferEventType,
   ): Promise<void> {
-    entry.update({ ...changes, updatedAt: this.#options.now() });
-    if (entry.isFinal) this.#rates.delete(entry);
-    return this.#keep(entry, event);
+    const early = changes.state !== undefined && isEarlyEnd(changes.state);
+    if (early && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
+    const now = this.#options.now();
+    this.#countBytes(entry, changes.transferred);
+    if (event === "transfer-started") entry.update({ startedAt: now });
+    entry.update({ ...changes, updatedAt: now });
+    if (entry.isFinal) {
+      this.#rates.delete(entry);
+      this.#ended.resolve();
+      this.#ended = Promise.withResolvers<void>();
+    }
+    await this.#keep(entry, event);
+  }
+
+  /**
+   * The daemon stops: from now on an end other than a completion counts, is kept and is told only
+   * when `mayEnd` resolves with true. After false the transfer stays as it was, for the next start.
+   */
+  holdEnds(mayEnd: (entry: TransferEntry) => Promise<boolean>): void {
+    this.#mayEnd = mayEnd;
+  }
+
+  /** Resolves when none of these is live; after {@linkcode TransferBook.holdEnds} perhaps never. */
+  async allEnded(which: (entry: TransferEntry) => boolean): Promise<void> {
+    while (this.live().some(which)) await this.#ended.promise;
   }
 
   /** Bytes have moved; told of now and then, and kept in memory only. */
   moved(entry: TransferEntry, transferred: number): void {
     const now = this.#options.now();
+    this.#countBytes(entry, transferred);
     entry.update({ transferred, updatedAt: now });
     const rate = this.#rates.get(entry);
     if (rate === undefined) {
@@ -120,6 +154,20 @@ export class TransferBook {
       size,
       bytesPerSecond: Math.round(bytesPerSecond),
     });
+  }
+
+  /** The hash of a file to send is under way; told of now and then, and kept in memory only. */
+  hashing(entry: TransferEntry, hashed: number): void {
+    const now = this.#options.now();
+    entry.update({ hashed });
+    const told = this.#rates.get(entry);
+    if (told === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
+    const { transferId, size } = entry.facts;
+    if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (told !== undefined && now - told.at >= PROGRESS_MS) {
+      told.at = now;
+      this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
+    }
   }
 
   /**
@@ -191,15 +239,39 @@ export class TransferBook {
 
   #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
     // What is written and told is the state at the change, not a later one.
-    const [record, view] = [entry.record(), entry.view()];
+    const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
     const kept = this.#writing.then(async () => {
       await this.#write(record);
       this.#waiting--;
-      if (event !== undefined) this.#options.events.publish({ type: event, transfer: view });
+      if (event === undefined) return;
+      this.#options.events.publish({ type: event, transfer: view });
+      if (event === "transfer-started") this.#logStart(view);
+      else if (event === "transfer-finished" || event === "transfer-failed") {
+        this.#options.tally?.transferEnded(view);
+        this.#logEnd(view, seconds);
+      }
     });
     this.#writing = kept;
     return kept;
+  }
+
+  #countBytes({ facts, progress }: TransferEntry, transferred = progress.transferred): void {
+    this.#options.tally?.moved(facts.direction, transferred - progress.transferred);
+  }
+
+  #logStart(transfer: Transfer): void {
+    this.#options.log.info("transfer started", { ...loggedOf(transfer), size: transfer.size });
+  }
+
+  #logEnd(transfer: Transfer, seconds: number | undefined): void {
+    this.#options.log.info("transfer ended", {
+      ...loggedOf(transfer),
+      state: transfer.state,
+      code: transfer.failure?.code,
+      bytes: transfer.transferred,
+      seconds,
+    });
   }
 
   /** A journal that can't be written is told of; the transfer itself goes on. */
@@ -226,6 +298,14 @@ export class TransferBook {
     }
   }
 }
+
+/** What tells a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
+const loggedOf = ({ transferId, protocolTransferId, direction, identity }: Transfer) => ({
+  transfer: transferId,
+  protocol_transfer: protocolTransferId,
+  direction,
+  peer: identity,
+});
 
 const keyOf = ({ direction, identity, transferId }: TransferFacts): string =>
   `${direction} ${identity} ${transferId}`;

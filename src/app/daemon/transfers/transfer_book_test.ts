@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { MetricsRegistry } from "../../../ipc/metrics.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import { Journal } from "../../../storage/journal.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
+import { Tally } from "../tally.ts";
 import { HandClock, MemoryEvents, memoryLog } from "../testing/fixtures.ts";
 import { MAX_WAITING_CHANGES, TransferBook } from "./transfer_book.ts";
 import type { TransferFacts } from "./transfer_entry.ts";
@@ -37,11 +39,12 @@ class Shelf implements AsyncDisposable {
     return new Shelf(folder, await Journal.open(folder.fs, data, options), data);
   }
 
-  book(): TransferBook {
+  book(tally?: Tally): TransferBook {
     const { events, log, clock, journal, dropped } = this;
     return new TransferBook({
       journal,
       events,
+      ...(tally === undefined ? {} : { tally }),
       log,
       now: clock.now,
       dropPart: (id) => Promise.resolve(void dropped.push(id)),
@@ -231,4 +234,80 @@ Deno.test("Transfer progress MAY be journaled: what an earlier run recorded is r
   });
   const again = shelf.book().get(facts(1).transferId).view();
   assertEquals([again.state, again.failure?.code], ["failed", "DISK_FULL"]);
+});
+
+Deno.test("a transfer's start and end are logged and counted once each, with code and seconds", async () => {
+  await using shelf = await Shelf.open();
+  const metrics = new MetricsRegistry();
+  const book = shelf.book(new Tally(metrics));
+  const entry = book.begin(facts(1, { direction: "outgoing" }), "queued");
+  const wire = { protocolTransferId: "ef".repeat(16) };
+  book.change(entry, { state: "offered", ...wire }, "transfer-offered");
+  book.change(entry, { state: "active" }, "transfer-started");
+  book.moved(entry, 300);
+  shelf.clock.time += 1500;
+  book.moved(entry, 600);
+  const failure = { code: "CONNECTION_LOST", message: "the peer is gone" };
+  await book.change(entry, { state: "interrupted", failure }, "transfer-failed");
+  const ids = {
+    transfer: entry.facts.transferId,
+    protocol_transfer: "ef".repeat(16),
+    direction: "outgoing",
+    peer: entry.facts.identity,
+  };
+  const end = { state: "interrupted", code: "CONNECTION_LOST", bytes: 600, seconds: 1.5 };
+  assertEquals(shelf.log.lines, [
+    `info transfer started ${JSON.stringify({ ...ids, size: 1000 })}`,
+    `info transfer ended ${JSON.stringify({ ...ids, ...end })}`,
+  ]);
+  const counted = metrics.render().split("\n").filter((line) => /^bolt_.* [1-9]\d*$/.test(line));
+  assertEquals(counted, [
+    'bolt_transfers_total{direction="outgoing",state="interrupted"} 1',
+    'bolt_bytes_total{direction="outgoing"} 600',
+  ]);
+});
+
+Deno.test("held ends count, and are told, only when they may; otherwise the transfer stays as it was", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const [taken, left, whole] = [1, 2, 3].map((n) => book.begin(facts(n), "offered"));
+  assert(taken !== undefined && left !== undefined && whole !== undefined);
+  const answer = Promise.withResolvers<boolean>();
+  book.holdEnds((entry) => entry === taken ? answer.promise : Promise.resolve(false));
+  const ending = book.change(taken, { state: "cancelled" }, "transfer-failed");
+  await book.change(left, { state: "cancelled" }, "transfer-failed");
+  await book.change(whole, { state: "completed" }, "transfer-finished");
+  assertEquals(book.live(), [taken, left]);
+  const ended = book.allEnded((entry) => entry !== left);
+  answer.resolve(true);
+  await Promise.all([ending, ended]);
+  assertEquals(book.live(), [left]);
+  const states = shelf.journal.list().map(({ transferId, state }) => [transferId.at(-1), state]);
+  assertEquals(states.toSorted(), [["1", "cancelled"], ["2", "offered"], ["3", "completed"]]);
+});
+
+Deno.test("a hash under way is told of now and then, and shown while the file is queued", async () => {
+  await using shelf = await Shelf.open();
+  const book = shelf.book();
+  const entry = book.begin(facts(1, { direction: "outgoing" }), "queued");
+  const hear = () => shelf.events.published.filter(({ type }) => type === "transfer-hashing");
+  book.hashing(entry, 100);
+  assertEquals([hear(), entry.view().hashed], [[], 100], "a short one is not told of");
+  for (const [hashed, ms] of [[200, 500], [300, 100], [400, 400], [1000, 500]] as const) {
+    shelf.clock.pass(ms);
+    book.hashing(entry, hashed);
+  }
+  const { transferId, size } = entry.facts;
+  assertEquals(
+    hear(),
+    [200, 400].map((hashed) => ({
+      type: "transfer-hashing",
+      transferId,
+      hashed,
+      size,
+    })),
+  );
+  await book.change(entry, { state: "offered" });
+  assertEquals(entry.view().hashed, undefined);
+  await book.settled();
 });

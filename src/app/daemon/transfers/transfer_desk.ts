@@ -4,19 +4,21 @@
  * @module
  */
 import { basename } from "node:path";
-import { messageOf } from "../../../base/errors.ts";
+import { StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/operations.ts";
 import { OperationError } from "../../../ipc/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
+import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { CollisionPolicy, Inbox } from "../../../storage/inbox/inbox.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
+import type { Slots } from "./slots.ts";
 import type { TransferBook } from "./transfer_book.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
@@ -24,8 +26,12 @@ import type { TransferEntry } from "./transfer_entry.ts";
 export interface TransferDeskOptions {
   /** All transfers. */
   readonly book: TransferBook;
-  /** Which of them run. */
+  /** When those to send begin. */
   readonly scheduler: Scheduler;
+  /** Which of those that have begun flow. */
+  readonly slots: Slots;
+  /** Which files are read for their hash. */
+  readonly hashSlots: Slots;
   /** Files to send. */
   readonly fs: FileSystem;
   /** Where received files go. */
@@ -51,6 +57,7 @@ export class TransferDesk {
   readonly #options: TransferDeskOptions;
   readonly #outgoing = new Map<TransferEntry, OutgoingTransfer>();
   readonly #incoming = new Map<TransferEntry, IncomingTransfer>();
+  #stopping = false;
 
   /** Starts with nothing under way. */
   constructor(options: TransferDeskOptions) {
@@ -60,16 +67,17 @@ export class TransferDesk {
   /**
    * Queues files for the peer of an open session: all or none.
    *
-   * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED
+   * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED, STOPPING
    */
   async send(
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
-    const { book, scheduler, fs, sessionWith } = this.#options;
+    const { book, scheduler, slots, hashSlots, fs, sessionWith } = this.#options;
     const { identity, sessionId } = session;
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
+    this.#expectRunning();
     scheduler.checkRoom(paths.length);
     this.#forgetEnded();
     return paths.map((path, i) => {
@@ -90,6 +98,8 @@ export class TransferDesk {
       const transfer = new OutgoingTransfer({
         entry,
         path,
+        slots,
+        hashSlots,
         book,
         fs,
         session: () => sessionWith(identity),
@@ -102,7 +112,8 @@ export class TransferDesk {
 
   /** A peer offers a file: it waits for a decision, unless that was made before. */
   offered(file: OfferedFile, session: SessionTransfers): void {
-    const { book, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+    const { book, scheduler, slots, inbox, collision, onAbort, log, autoAccepts } = this.#options;
+    this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = book.begin(
       {
@@ -117,35 +128,27 @@ export class TransferDesk {
       "offered",
       { sessionId, ...(file.fileHash === undefined ? {} : { fileHash: file.fileHash.hex }) },
     );
-    const options = { entry, file, session, book, inbox, collision, onAbort, log };
+    const options = { entry, file, session, slots, book, inbox, collision, onAbort, log };
     const transfer = new IncomingTransfer(options);
     this.#incoming.set(entry, transfer);
-    if (file.implied) transfer.holdUntilAccepted();
-    if (!autoAccepts(identity)) return;
-    try {
-      this.#accept(entry, transfer, undefined);
-    } catch (error) {
-      log.warn("an offer could not be accepted automatically", {
-        transfer: entry.facts.transferId,
-        reason: messageOf(error),
-      });
-    }
+    if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
   }
 
   /**
    * Accepts an offer.
    *
-   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, LIMIT_EXCEEDED
+   * @throws {OperationError} INVALID_STATE, NAME_REFUSED, STOPPING
    */
   accept(entry: TransferEntry, name: string | undefined): void {
-    this.#accept(entry, this.#offer(entry), name);
+    this.#expectRunning();
+    const transfer = this.#offer(entry);
+    transfer.prepare(name);
+    this.#options.scheduler.begin(transfer);
   }
 
   /** Declines an offer. @throws {OperationError} INVALID_STATE */
   reject(entry: TransferEntry): void {
-    const transfer = this.#offer(entry);
-    this.#options.scheduler.remove(transfer);
-    transfer.reject();
+    this.#offer(entry).reject();
   }
 
   /** Ends a transfer. @throws {OperationError} INVALID_STATE */
@@ -175,28 +178,33 @@ export class TransferDesk {
 
   /** A session has ended: what waited for it can't begin any more. */
   async sessionEnded(session: SessionTransfers, message: string): Promise<void> {
-    const { scheduler, sessionWith } = this.#options;
     this.#forgetEnded();
-    if (sessionWith(session.identity) !== undefined) return;
+    if (this.#options.sessionWith(session.identity) !== undefined) return;
+    await this.#interrupt(message, ({ facts }) => facts.identity === session.identity);
+  }
+
+  /** The daemon stops: nothing is begun any more, and what has not begun is over. */
+  async stop(message: string): Promise<void> {
+    this.#stopping = true;
+    await this.#interrupt(message, () => true);
+  }
+
+  async #interrupt(message: string, which: (entry: TransferEntry) => boolean): Promise<void> {
     const waiting = [...this.#outgoing].flatMap(([entry, transfer]) =>
-      entry.facts.identity === session.identity ? [transfer] : []
+      which(entry) ? [transfer] : []
     );
-    for (const transfer of waiting) scheduler.remove(transfer);
+    for (const transfer of waiting) this.#options.scheduler.remove(transfer);
     await Promise.all(waiting.map((transfer) => transfer.interrupt(message)));
   }
 
-  #accept(entry: TransferEntry, transfer: IncomingTransfer, name: string | undefined): void {
-    this.#options.scheduler.checkRoom(1);
-    this.#expectLive(entry);
-    transfer.prepare(name);
-    this.#options.scheduler.add(transfer);
+  #expectRunning(): void {
+    if (this.#stopping) throw new OperationError("STOPPING", "the daemon is stopping");
   }
 
   #offer(entry: TransferEntry): IncomingTransfer {
     const transfer = this.#incoming.get(entry);
     const { state } = entry.progress;
-    const open = state === "offered" || transfer?.isImplied === true;
-    if (transfer !== undefined && open && !entry.isFinal) return transfer;
+    if (transfer !== undefined && state === "offered") return transfer;
     throw new OperationError("INVALID_STATE", `the transfer is ${state}, not an offer to us`);
   }
 
@@ -208,12 +216,11 @@ export class TransferDesk {
 
   async #sizeOf(path: string): Promise<number> {
     try {
-      const { kind, size } = await this.#options.fs.lstat(path);
-      if (kind === "file") return size;
-      throw new OperationError("FILE_UNREADABLE", `${path} is not a regular file: name one`);
+      return await checkSource(this.#options.fs, path);
     } catch (error) {
-      if (error instanceof OperationError) throw error;
-      throw new OperationError("FILE_UNREADABLE", `cannot read ${path}: ${messageOf(error)}`);
+      if (!(error instanceof StorageError)) throw error;
+      const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
+      throw new OperationError(code, error.message, { cause: error });
     }
   }
 
@@ -227,6 +234,6 @@ export class TransferDesk {
 function notFlowing(entry: TransferEntry): OperationError {
   return new OperationError(
     "INVALID_STATE",
-    `the transfer is ${entry.progress.state}: only one that flows can be paused or resumed`,
+    `the transfer is ${entry.progress.state}: only one that was accepted can be paused or resumed`,
   );
 }

@@ -3,14 +3,24 @@
  *
  * @module
  */
-import { escapeUnsafe } from "../../../base/text.ts";
-import { peerText, type Transfer, type TransferState } from "../../../ipc/schemas.ts";
+import { escapeName } from "../../../base/text.ts";
+import {
+  peerText,
+  type Transfer,
+  type TransferState,
+  type WaitingFor,
+} from "../../../ipc/schemas.ts";
 import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
 
 /** States in which nothing more happens. */
 const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
   ["completed", "rejected", "cancelled", "failed", "interrupted"],
 );
+
+/** Whether it is an end other than a completion. */
+export function isEarlyEnd(state: TransferState): boolean {
+  return FINAL.has(state) && state !== "completed";
+}
 
 /** What a transfer is from its beginning. */
 export interface TransferFacts {
@@ -44,8 +54,16 @@ export interface TransferFailure {
 export interface TransferProgress {
   /** How far it is. */
   readonly state: TransferState;
+  /** What it waits for, where the state alone does not say; undefined for nothing more. */
+  readonly waitingFor?: WaitingFor | undefined;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
+  /** When bytes began to flow, in milliseconds since 1970. */
+  readonly startedAt?: number;
+  /** Outgoing: the id of its last offer on the wire, 32 lower-case hex digits. */
+  readonly protocolTransferId?: string;
+  /** Outgoing: bytes that the hash has seen, while it is made. */
+  readonly hashed?: number;
   /** SHA-256, once known. */
   readonly fileHash?: string;
   /** The session that carries it, once there is one. */
@@ -76,7 +94,7 @@ export class TransferEntry {
 
   /** A transfer of an earlier run, out of the journal. */
   static fromRecord(record: TransferRecord, pathOf: (savedAs: string) => string): TransferEntry {
-    const { transferId, size, displayName: name, createdAt } = record;
+    const { transferId, protocolTransferId, size, displayName: name, createdAt } = record;
     const direction = record.direction === "send" ? "outgoing" : "incoming";
     const facts = { transferId, direction, identity: record.peer, name, size, createdAt } as const;
     const entry = new TransferEntry({ ...facts, priority: 0 }, "interrupted");
@@ -87,6 +105,7 @@ export class TransferEntry {
       transferred: record.bytes,
       hasPart: record.hasPart,
       updatedAt: record.updatedAt,
+      ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       ...(record.hash === null ? {} : { fileHash: record.hash }),
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
       ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
@@ -107,6 +126,18 @@ export class TransferEntry {
     return FINAL.has(this.#progress.state);
   }
 
+  /** Seconds from the start of its bytes to the last change; undefined when none flowed. */
+  get seconds(): number | undefined {
+    const { startedAt, updatedAt } = this.#progress;
+    return startedAt === undefined ? undefined : Math.max(0, updatedAt - startedAt) / 1000;
+  }
+
+  /** The id on the wire, the same at both ends; undefined before the first offer. */
+  get protocolTransferId(): string | undefined {
+    const { transferId, direction } = this.facts;
+    return direction === "incoming" ? transferId : this.#progress.protocolTransferId;
+  }
+
   /** Replaces parts of the progress. */
   update(changes: Partial<TransferProgress>): void {
     this.#progress = { ...this.#progress, ...changes };
@@ -115,12 +146,16 @@ export class TransferEntry {
   /** As the API shows it. */
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
-    const { state, transferred, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
+    const { protocolTransferId } = this;
     return {
       transferId,
+      ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction,
       state,
+      ...(waitingFor === undefined ? {} : { waitingFor }),
       identity,
       name: peerText(name),
       size,
@@ -129,6 +164,7 @@ export class TransferEntry {
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
       ...(sessionId === undefined ? {} : { sessionId }),
+      ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
       // As it is: an application is to open it. JSON spells out what must not be shown raw.
       ...(path === undefined ? {} : { path }),
       ...(fileHash === undefined ? {} : { fileHash }),
@@ -138,15 +174,25 @@ export class TransferEntry {
     };
   }
 
+  get #waitingFor(): WaitingFor | undefined {
+    const { state, waitingFor } = this.#progress;
+    if (this.isFinal) return undefined;
+    if (state === "queued") return waitingFor ?? "session";
+    if (state !== "offered") return waitingFor;
+    return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
+    const { protocolTransferId } = this.#progress;
     return {
       transferId,
+      ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeUnsafe(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,

@@ -62,3 +62,14 @@ Deno.test("the path is the source's, or where the received file is; never a gues
   const facts = { ...FACTS, direction: "outgoing", sourcePath: "/home/me/photo.jpg" } as const;
   assertEquals(new TransferEntry(facts, "queued").view().path, "/home/me/photo.jpg");
 });
+
+Deno.test("the id on the wire is the sender's other one and the receiver's only one", () => {
+  const incoming = new TransferEntry(FACTS, "offered");
+  assertEquals(incoming.view().protocolTransferId, FACTS.transferId);
+  const outgoing = new TransferEntry({ ...FACTS, direction: "outgoing" }, "queued");
+  assertEquals(outgoing.view().protocolTransferId, undefined);
+  outgoing.update({ protocolTransferId: "ef".repeat(16) });
+  const read = TransferEntry.fromRecord(outgoing.record(), () => "");
+  assertEquals(isTransferRecord(outgoing.record()), true);
+  assertEquals(read.view().protocolTransferId, "ef".repeat(16));
+});

@@ -91,7 +91,8 @@ export class Gatekeeper {
   }
 
   /**
-   * Pins an identity on an application's word.
+   * Pins an identity on an application's word: one that was met in this run, or that is pinned as
+   * denied from an earlier one.
    *
    * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH
    * @throws {StorageError} When it can't be kept.
@@ -107,13 +108,14 @@ export class Gatekeeper {
         `peer code ${peerCode} is pinned to another key: untrust that one, or replace it by SAS`,
       );
     }
-    if (applicant === undefined) {
+    if (applicant !== undefined) return await this.#pin(applicant);
+    if (trust.decisionFor(identity) === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity was not met in this run: pair with it, then decide",
+        "that identity is not pinned, and was not met in this run: pair with it, then decide",
       );
     }
-    await this.#pin(applicant);
+    await this.#pin({ identity, deviceName: "" });
   }
 
   /**
@@ -195,12 +197,15 @@ export class Gatekeeper {
     else if (outcome === "deny_always") await this.#options.trust.deny(applicant.identity);
   }
 
-  async #pin(applicant: Applicant): Promise<void> {
+  async #pin(applicant: Pick<Applicant, "identity" | "deviceName" | "peerCode">): Promise<void> {
     const { trust } = this.#options;
     await trust.allow(this.#seen(applicant, applicant.peerCode ?? codeFor(applicant.identity)));
   }
 
-  #seen({ identity, deviceName }: Applicant, code: string): SeenPeer {
+  #seen(
+    { identity, deviceName }: Pick<Applicant, "identity" | "deviceName">,
+    code: string,
+  ): SeenPeer {
     return { identity, code, deviceName, seenAt: this.#options.now() };
   }
 }

@@ -185,6 +185,16 @@ Deno.test("an identity that was not met can't be allowed; one that was, can", as
   assertEquals((await gate.keeper.judge(bob(KEY), never)).admitted, true);
 });
 
+Deno.test("an identity that is pinned from an earlier run can be allowed without being met", async () => {
+  await using gate = await Gate.open();
+  await gate.trust.deny(KEY);
+  await gate.keeper.allow(KEY);
+  assertEquals(gate.trust.decisionFor(KEY), "allow_always");
+  assertEquals(await gate.keeper.judge(bob(KEY), never), { admitted: true });
+  // And its code is bound from now on.
+  assertEquals((await gate.keeper.judge(bob(OTHER), never)).admitted, false);
+});
+
 Deno.test("who was met is remembered up to a bound", async () => {
   await using gate = await Gate.open("deny");
   for (let i = 0; i < 300; i++) {

@@ -9,7 +9,7 @@
 
 const FIRST_CAPACITY = 4096;
 /** What was larger is let go of: no message of this program's protocol is. */
-const MAX_KEPT_BYTES = 256 * 1024;
+export const MAX_KEPT_BYTES: number = 256 * 1024;
 
 /** The fragments so far of one message. */
 export class Assembly {

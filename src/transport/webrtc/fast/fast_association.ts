@@ -9,6 +9,7 @@ import type { FastPathTarget } from "../fast_path.ts";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
 import { LazyTimer } from "./lazy_timer.ts";
 import {
+  ChunkType,
   COMMON_HEADER_BYTES,
   DATA_HEADER_BYTES,
   notSctpError,
@@ -59,6 +60,8 @@ interface SctpInsides {
   receiveSackChunk: (chunk: LibrarySack) => Promise<void>;
   receiveForwardTsnChunk: (chunk: { readonly cumulativeTsn: number }) => void;
   scheduleSack: () => Promise<void>;
+  sendSack: () => Promise<void>;
+  sendChunk: (chunk: LibraryChunk) => Promise<void>;
 }
 
 const SCTP_MEMBERS = {
@@ -82,6 +85,8 @@ const SCTP_MEMBERS = {
   receiveSackChunk: "function",
   receiveForwardTsnChunk: "function",
   scheduleSack: "function",
+  sendSack: "function",
+  sendChunk: "function",
 } as const;
 
 interface LibraryData {
@@ -99,6 +104,14 @@ interface LibrarySack {
   readonly gaps: readonly (readonly [number, number])[];
 }
 
+interface LibraryChunk {
+  readonly type: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Chunks of ours after which the peer may look at nothing else: the SACK goes with them. */
+const LAST_CHUNKS: ReadonlySet<number> = new Set([ChunkType.RECONFIG, ChunkType.ABORT]);
+
 /** Payload protocol identifiers of data channels (RFC 8831 section 8). */
 const Ppid = { STRING: 51, BINARY: 53, STRING_EMPTY: 56, BINARY_EMPTY: 57 } as const;
 
@@ -108,13 +121,18 @@ const DONE = Promise.resolve();
 export class FastAssociation {
   readonly #target: FastPathTarget;
   readonly #sctp: SctpInsides;
-  readonly #sendPacket: (packet: Uint8Array) => void;
+  readonly #sendPacket: (packet: Uint8Array) => Promise<void>;
   readonly #writer: PacketWriter;
   readonly #retransmission = new LazyTimer(() => this.#onTimeout());
   readonly #delayedSack = new LazyTimer(() => this.#sendSack());
   readonly #visitor: PacketVisitor = {
     data: (chunk) => this.#currentReceiver()?.onData(chunk),
     sack: (sack) => this.#onSack(sack),
+  };
+  /** Of a packet that goes to the library: it takes the rest of a SACK from there. */
+  readonly #acknowledgements: PacketVisitor = {
+    sack: ({ cumulativeTsn }) => this.#onCumulativeTsn(cumulativeTsn),
+    shutdown: (cumulativeTsn) => this.#onCumulativeTsn(cumulativeTsn),
   };
   #sender: SctpSender | undefined;
   #receiver: SctpReceiver | undefined;
@@ -134,7 +152,7 @@ export class FastAssociation {
     this.#target = target;
     this.#sctp = sctp;
     // The transport below reports its failures by itself; to SCTP they are losses.
-    this.#sendPacket = (packet) => void dtls.sendData(packet as Buffer).catch(() => {});
+    this.#sendPacket = (packet) => dtls.sendData(packet as Buffer).catch(() => {});
     const headers = COMMON_HEADER_BYTES + DATA_HEADER_BYTES;
     this.#writer = new PacketWriter(Math.max(MIN_PACKET_ROOM, headers + sctp.maxPayloadSize));
     const receiveControl = dtls.dataReceiver;
@@ -145,6 +163,9 @@ export class FastAssociation {
 
   #replaceMethods(sctp: SctpInsides): void {
     sctp.send = (streamId, ppid, data, options) => this.#send(streamId, ppid, data, options);
+    const sendChunk = sctp.sendChunk.bind(sctp);
+    sctp.sendChunk = (chunk) => this.#sendWithSack(chunk) ?? sendChunk(chunk);
+    sctp.sendSack = () => DONE; // what is due goes with the chunk
     // These four take what comes in one packet with the library's own chunks.
     sctp.receiveDataChunk = (chunk) => {
       sctp.sackNeeded = true;
@@ -180,7 +201,12 @@ export class FastAssociation {
   #receive(bytes: Buffer, receiveControl: (packet: Buffer) => void): void {
     if (this.#sctp.isStopped) return;
     const packet = parsePacket(bytes);
-    if (packet?.kind === "control") return receiveControl(bytes);
+    if (packet?.kind === "control") {
+      // First, wherever in the packet they are: what else is in it may end the channel.
+      const isOurs = packet.tag === this.#sctp.localVerificationTag && packet.hasValidChecksum();
+      if (isOurs) packet.visit(this.#acknowledgements);
+      return receiveControl(bytes);
+    }
     // DTLS has proven that the peer wrote it, so this is no damage on the way.
     if (packet?.hasValidChecksum() !== true) return this.#target.onFailure(notSctpError());
     // Of an association before this one (RFC 9260 section 8.5): dropped without a word.
@@ -191,6 +217,11 @@ export class FastAssociation {
       this.#target.onFailure(error); // a handler of messages threw
     }
     this.#endOfPacket();
+  }
+
+  #onCumulativeTsn(cumulativeTsn: number): void {
+    const window = this.#sender?.peerWindow ?? 0;
+    this.#onSack({ cumulativeTsn, window, gaps: [], duplicates: [] });
   }
 
   #onSack(sack: Sack): void {
@@ -213,8 +244,21 @@ export class FastAssociation {
   #sendSack(): void {
     this.#delayedSack.set(undefined);
     const to = this.#address();
-    if (to === undefined || this.#receiver === undefined) return;
+    if (to === undefined || this.#receiver === undefined || this.#sctp.isStopped) return;
     this.#sendPacket(this.#writer.sack(to, this.#receiver.takeSack()));
+  }
+
+  /**
+   * Sends a chunk that resets the stream or ends the association in one packet with a SACK: it can
+   * neither overtake the acknowledgement nor arrive without it. Undefined for any other chunk.
+   */
+  #sendWithSack({ type, bytes }: LibraryChunk): Promise<void> | undefined {
+    const to = this.#address();
+    if (!LAST_CHUNKS.has(type) || to === undefined || this.#receiver === undefined) {
+      return undefined;
+    }
+    this.#delayedSack.set(undefined);
+    return this.#sendPacket(this.#writer.sackWith(to, this.#receiver.takeSack(), bytes));
   }
 
   /** Resolves when the last fragment has gone out. */
@@ -250,7 +294,9 @@ export class FastAssociation {
       now: () => performance.now(),
       transmit: (chunk, flags) => {
         const to = this.#address();
-        if (to !== undefined) this.#sendPacket(this.#writer.data(to, chunk, flags));
+        if (to !== undefined && !this.#sctp.isStopped) {
+          this.#sendPacket(this.#writer.data(to, chunk, flags));
+        }
       },
     });
   }
@@ -266,8 +312,8 @@ export class FastAssociation {
   }
 
   #address(): PacketAddress | undefined {
-    const { localPort, remotePort, remoteVerificationTag, isStopped } = this.#sctp;
-    if (isStopped || remotePort === undefined) return undefined;
+    const { localPort, remotePort, remoteVerificationTag } = this.#sctp;
+    if (remotePort === undefined) return undefined;
     return { sourcePort: localPort, destinationPort: remotePort, tag: remoteVerificationTag };
   }
 

@@ -148,7 +148,6 @@ export class FastRecords {
     const plain = cipher.open(datagram, at, end);
     if (plain === undefined) return;
     replays?.mark(sequence);
-    this.#target.onHeard();
     // The receiver is undefined once the association has stopped.
     this.#dtls.dataReceiver?.(asBuffer(plain));
   }

@@ -13,6 +13,8 @@ export const COMMON_HEADER_BYTES = 12;
 export const DATA_HEADER_BYTES = 16;
 /** Bytes of a SACK chunk before its gap blocks. */
 const SACK_HEADER_BYTES = 16;
+/** Bytes of a SHUTDOWN chunk: its header and the cumulative TSN. */
+const SHUTDOWN_BYTES = 8;
 /** Bytes of a chunk's type, flags and length. */
 const CHUNK_HEADER_BYTES = 4;
 /** Gap blocks that one SACK reports at most, so that it fits in any path's packet. */
@@ -21,7 +23,14 @@ const MAX_GAP_BLOCKS = 240;
 const MAX_DUPLICATES = 16;
 
 /** Chunk types that this path knows. */
-export const ChunkType = { DATA: 0, SACK: 3, FORWARD_TSN: 192 } as const;
+export const ChunkType = {
+  DATA: 0,
+  SACK: 3,
+  ABORT: 6,
+  SHUTDOWN: 7,
+  RECONFIG: 130,
+  FORWARD_TSN: 192,
+} as const;
 
 /** Flags of a DATA chunk; IMMEDIATE asks for a SACK without delay (RFC 7053). */
 export const DataFlag = { LAST: 1, FIRST: 2, UNORDERED: 4, IMMEDIATE: 8 } as const;
@@ -70,12 +79,14 @@ const padded = (length: number): number => (length + 3) & ~3;
 /** What the chunks of a packet are: nothing but DATA and SACK, or something else too. */
 export type PacketKind = "data" | "control";
 
-/** What a packet of kind "data" holds, in order. */
+/** Takes what a packet holds, in order; what it does not name is passed over. */
 export interface PacketVisitor {
   /** Takes a DATA chunk; its payload is a view into the packet. */
-  data(chunk: DataChunk): void;
+  data?(chunk: DataChunk): void;
   /** Takes a SACK chunk. */
-  sack(sack: Sack): void;
+  sack?(sack: Sack): void;
+  /** Takes the TSN up to which the sender of a SHUTDOWN chunk has everything. */
+  shutdown?(cumulativeTsn: number): void;
 }
 
 /** A packet made of whole chunks. */
@@ -102,14 +113,15 @@ export class Packet {
     return this.#view.getUint32(8, true) === packetChecksum(this.#bytes);
   }
 
-  /** Shows the DATA and SACK chunks to a visitor. */
+  /** Shows the chunks to a visitor that names them. */
   visit(visitor: PacketVisitor): void {
     const view = this.#view;
     for (let at = COMMON_HEADER_BYTES; at < this.#bytes.length;) {
       const type = view.getUint8(at);
       const length = view.getUint16(at + 2);
-      if (type === ChunkType.DATA) visitor.data(readData(this.#bytes, view, at, length));
-      else if (type === ChunkType.SACK) visitor.sack(readSack(view, at));
+      if (type === ChunkType.DATA) visitor.data?.(readData(this.#bytes, view, at, length));
+      else if (type === ChunkType.SACK) visitor.sack?.(readSack(view, at));
+      else if (type === ChunkType.SHUTDOWN) visitor.shutdown?.(view.getUint32(at + 4));
       at += padded(length);
     }
   }
@@ -142,6 +154,7 @@ function isWholeChunk(view: DataView, type: number, at: number, length: number):
   // A DATA chunk without user data is a protocol violation (RFC 9260 section 6.2).
   if (type === ChunkType.DATA) return length > DATA_HEADER_BYTES;
   if (type === ChunkType.SACK) return isWholeSack(view, at, length);
+  if (type === ChunkType.SHUTDOWN) return length === SHUTDOWN_BYTES;
   return !hasParameters(type) || hasWholeParameters(view, at, length);
 }
 
@@ -210,7 +223,7 @@ export interface PacketAddress {
   readonly tag: number;
 }
 
-/** Writes packets of one chunk into one scratch array: what it returns is valid until the next. */
+/** Writes packets into one scratch array: what it returns is valid until the next. */
 export class PacketWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -239,6 +252,22 @@ export class PacketWriter {
 
   /** A packet with one SACK chunk: as many gap blocks and duplicates as fit. */
   sack(to: PacketAddress, sack: Sack): Uint8Array {
+    return this.#finish(to, this.#writeSack(sack));
+  }
+
+  /**
+   * A packet with a SACK chunk and another one behind it: whoever gets the one gets the other.
+   *
+   * @param chunk Whole, with its padding; short enough for both to fit.
+   */
+  sackWith(to: PacketAddress, sack: Sack, chunk: Uint8Array): Uint8Array {
+    const length = this.#writeSack(sack);
+    this.#bytes.set(chunk, COMMON_HEADER_BYTES + length);
+    return this.#finish(to, length + chunk.length);
+  }
+
+  /** Returns its length, a multiple of four. */
+  #writeSack(sack: Sack): number {
     const gaps = Math.min(sack.gaps.length, MAX_GAP_BLOCKS);
     const duplicates = Math.min(sack.duplicates.length, MAX_DUPLICATES);
     const length = SACK_HEADER_BYTES + 4 * (gaps + duplicates);
@@ -257,7 +286,7 @@ export class PacketWriter {
       this.#view.setUint32(at, tsn);
       at += 4;
     }
-    return this.#finish(to, length);
+    return length;
   }
 
   #chunkHeader(type: number, flags: number, length: number): void {
@@ -266,9 +295,9 @@ export class PacketWriter {
     this.#view.setUint16(14, length);
   }
 
-  #finish(to: PacketAddress, chunkLength: number): Uint8Array {
-    const end = COMMON_HEADER_BYTES + padded(chunkLength);
-    this.#bytes.fill(0, COMMON_HEADER_BYTES + chunkLength, end);
+  #finish(to: PacketAddress, length: number): Uint8Array {
+    const end = COMMON_HEADER_BYTES + padded(length);
+    this.#bytes.fill(0, COMMON_HEADER_BYTES + length, end);
     this.#view.setUint16(0, to.sourcePort);
     this.#view.setUint16(2, to.destinationPort);
     this.#view.setUint32(4, to.tag);

@@ -48,6 +48,23 @@ Deno.test("a SACK chunk is laid out as RFC 9260 section 3.3.4 draws it", () => {
   assertEquals(new Uint8Array(packet.subarray(12)), body);
 });
 
+Deno.test("a SACK and what must not overtake it go in one packet, and are read again", () => {
+  const sack = { cumulativeTsn: 7, window: 9, gaps: [{ start: 2, end: 3 }], duplicates: [] };
+  const shutdown = bytes("07 00 0008 00000005");
+  const packet = parsePacket(new PacketWriter(100).sackWith(to, sack, shutdown));
+  const told: unknown[] = [];
+  packet?.visit({ sack: (sack) => told.push(sack), shutdown: (tsn) => told.push(tsn) });
+  assertEquals([packet?.kind, packet?.hasValidChecksum()], ["control", true]);
+  assertEquals(told, [sack, 5]);
+});
+
+Deno.test("a SHUTDOWN without a whole cumulative TSN is no chunk", () => {
+  for (const chunk of ["07 00 0004", "07 00 0006 0000 0000", "07 00 000c 00000005 00000006"]) {
+    const header = bytes("1388 1389 deadbeef 00000000");
+    assertEquals(parsePacket(Uint8Array.of(...header, ...bytes(chunk))), undefined);
+  }
+});
+
 Deno.test("what is written is read again, and its checksum is right", () => {
   const chunk = fc.record({
     tsn: uint32,

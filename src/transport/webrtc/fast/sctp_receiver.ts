@@ -39,6 +39,8 @@ export type SackUrgency = "none" | "delayed" | "now";
 
 /** A gap block can't tell of a TSN further ahead than this. */
 const MAX_TSN_AHEAD = 0xffff;
+/** Bytes that are held until they are in order, unless said otherwise. */
+export const RECEIVE_WINDOW_BYTES: number = 1024 * 1024;
 /** Chunks held ahead of a gap at most: bounds what one-byte chunks cost beyond their bytes. */
 const MAX_CHUNKS_AHEAD = 16_384;
 /** Runs ahead of gaps at most; every second packet of a full window lost makes half of this. */
@@ -79,7 +81,7 @@ export class SctpReceiver {
    */
   constructor(options: SctpReceiverOptions) {
     this.#deliver = options.deliver;
-    this.#window = options.window ?? 1024 * 1024;
+    this.#window = options.window ?? RECEIVE_WINDOW_BYTES;
     this.#cumulativeTsn = tsnAdd(options.initialTsn, -1);
   }
 

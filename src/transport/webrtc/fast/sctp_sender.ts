@@ -121,6 +121,11 @@ export class SctpSender {
     return this.#ackedTsn;
   }
 
+  /** The receive window that the peer told last, in bytes. */
+  get peerWindow(): number {
+    return this.#peerWindow;
+  }
+
   /** The retransmission timeout, in milliseconds. */
   get timeoutMs(): number {
     return this.#timeout.ms;

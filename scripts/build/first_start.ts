@@ -1,0 +1,64 @@
+/**
+ * The first start of a built program: what was not started once was not built.
+ *
+ * @module
+ */
+import type { FirstStart, Program } from "./programs.ts";
+
+/** How long a start may take, in ms; a packed file unpacks itself in that time. */
+const START_TIMEOUT_MS = 60_000;
+
+/** What was built does not do what the program does. */
+export class FirstStartError extends Error {
+  /** The class's name. */
+  override readonly name = "FirstStartError";
+}
+
+/**
+ * Starts a built file with arguments whose answer is known, in an empty folder of its own.
+ *
+ * @param program What it is to be.
+ * @param path The file.
+ * @throws {FirstStartError} When it is something else, or can't be started.
+ */
+export async function requireStarts(program: Program, path: string): Promise<void> {
+  const { args, code, says } = program.firstStart;
+  const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
+  try {
+    const answer = await start(path, args, folder);
+    if (answer.code === code && answer.text.includes(says)) return;
+    // `deno compile` appends the program to whatever DENORT_BIN names; deno itself runs none of it.
+    const isDeno = /^deno \d/.test((await start(path, ["--version"], folder)).text);
+    throw new FirstStartError(
+      isDeno
+        ? `made a file that is plain Deno, not ${program.name}: DENORT_BIN must name denort, the ` +
+          "base binary, and not deno"
+        : `made a file that does not start as ${program.name}: it ended with ${answer.code} and ` +
+          `said ${JSON.stringify(answer.text.slice(0, 500))}`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs it to its end; what it wrote, on stdout and then on stderr. */
+async function start(
+  path: string,
+  args: FirstStart["args"],
+  folder: string,
+): Promise<{ readonly code: number; readonly text: string }> {
+  const command = new Deno.Command(path, {
+    args: [...args],
+    cwd: folder,
+    env: { HOME: folder, XDG_CACHE_HOME: folder, DENO_DIR: folder, DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "null",
+    signal: AbortSignal.timeout(START_TIMEOUT_MS),
+  });
+  try {
+    const { code, stdout, stderr } = await command.output();
+    const decoder = new TextDecoder();
+    return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+  } catch (cause) {
+    throw new FirstStartError(`made a file that can't be started: ${path}`, { cause });
+  }
+}

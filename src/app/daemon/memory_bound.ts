@@ -1,0 +1,136 @@
+/**
+ * What the daemon may take of memory at most, computed from its own bounds: it is told in
+ * docs/OPERATIONS.md, and a start whose bounds together pass `--max-memory` is refused. Pure.
+ *
+ * @module
+ */
+import { UsageError } from "../../base/errors.ts";
+import { MAX_KEPT_CHARS } from "../../ipc/event_hub.ts";
+import { DEFAULT_LIMITS as API_LIMITS } from "../../ipc/limits.ts";
+import { MAX_FRAME_BYTES } from "../../protocol/messages/frame.ts";
+import { MAX_BUNDLE_BYTES } from "../../protocol/signal/bundle.ts";
+import { MAX_WAITING_BYTES as MAX_SERVER_BYTES } from "../../signaling/rendezvous/rendezvous_socket.ts";
+import { MAX_QUEUED_BYTES } from "../../storage/inbox/receive_queue.ts";
+import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
+import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
+import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
+import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
+import { MAX_UNREAD_BYTES } from "../../transport/inbox.ts";
+import { SEND_WINDOW } from "../../transport/send_window.ts";
+import { MAX_KEPT_BYTES as ASSEMBLY_BYTES } from "../../transport/webrtc/fast/assembly.ts";
+import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.ts";
+import { MAX_KEPT_BYTES as SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
+import type { ServeOptions } from "./options.ts";
+import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
+import { MAX_ENTRIES } from "./transfers/transfer_book.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Program and engine before the first session: some 107 MiB were measured (BENCHMARKS.md). */
+const PROGRAM_BYTES = 128 * MIB;
+/**
+ * The engine collects when its heap has grown by half (`--heap-growing-percent=50`), so what is dead
+ * may stand beside what lives, half as much again.
+ */
+const DEAD_BESIDE_LIVING = 1.5;
+/** Objects of a session, beside its messages: ICE, DTLS, SCTP, the protocol's state, generously. */
+const SESSION_OBJECTS_BYTES = MIB;
+/** A code with the name of its peer, in memory. */
+const PIN_BYTES = 512;
+/** What a socket of the API takes of an event stream before its reader must read. */
+const STREAM_BYTES = 64 * KIB;
+
+/** What of the memory goes to what, in bytes; what is dead beside it is not in it. */
+export const MEMORY_PARTS = {
+  session: {
+    /** Messages that wait to be read, and the one that is worked on. */
+    unread: MAX_UNREAD_BYTES + MAX_FRAME_BYTES,
+    /** What came out of order, and the array in which messages are put together. */
+    unordered: RECEIVE_WINDOW_BYTES + ASSEMBLY_BYTES,
+    /** Sent and not acknowledged: the window, which the last message may pass. */
+    unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
+    /** Memory of messages that is kept to be used again. */
+    spare: SPARE_BYTES,
+    /** Answers to the peer that wait for the channel. */
+    unsent: MAX_WAITING_CHARS,
+    /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */
+    queue: MAX_QUEUED_BYTES,
+    objects: SESSION_OBJECTS_BYTES,
+  },
+  /** A session that is being opened holds these instead of messages. */
+  signaling: { server: MAX_SERVER_BYTES, bundle: MAX_BUNDLE_BYTES, objects: SESSION_OBJECTS_BYTES },
+  transfer: {
+    /** One chunk, as it is read and as the frame in which it is sent. */
+    chunk: 2 * MAX_FRAME_BYTES,
+    hash: HASH_BUFFER_BYTES,
+  },
+  fixed: {
+    /** Transfers that are remembered: as the API shows them, and as the journal has them. */
+    history: 2 * MAX_ENTRIES * MAX_LINE_BYTES,
+    journal: MAX_PENDING_RECORDS * MAX_LINE_BYTES,
+    /** Two bytes a character, where a peer's name needs them. */
+    events: 2 * MAX_KEPT_CHARS,
+    requests: API_LIMITS.connections * (API_LIMITS.headerBytes + API_LIMITS.bodyBytes),
+    streams: API_LIMITS.eventStreams * STREAM_BYTES,
+    pins: MAX_PINNED * CODES_PER_IDENTITY * PIN_BYTES,
+  },
+} as const;
+
+const sum = (parts: { readonly [part: string]: number }): number =>
+  Object.values(parts).reduce((total, bytes) => total + bytes, 0);
+const inMib = (bytes: number): number => Math.ceil(bytes / MIB);
+
+/** MiB that the daemon takes whatever its flags are. */
+export const FIXED_MIB: number = inMib(
+  PROGRAM_BYTES + DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.fixed),
+);
+/** MiB that each session adds. */
+export const SESSION_MIB: number = inMib(
+  DEAD_BESIDE_LIVING * Math.max(sum(MEMORY_PARTS.session), sum(MEMORY_PARTS.signaling)),
+);
+/** MiB that each transfer that flows adds to its session. */
+export const TRANSFER_MIB: number = inMib(DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.transfer));
+
+/** The flags that bound memory, and the total that they may have. */
+export type MemoryOptions = Pick<ServeOptions, "maxPeers" | "maxTransfers" | "maxMemory">;
+
+/** MiB that sessions and transfers may take together with all else, at most. */
+export function memoryBoundMib(
+  { maxPeers, maxTransfers }: Pick<MemoryOptions, "maxPeers" | "maxTransfers">,
+): number {
+  // A session carries one transfer at a time.
+  const transfers = Math.min(maxTransfers, maxPeers);
+  return FIXED_MIB + maxPeers * SESSION_MIB + transfers * TRANSFER_MIB;
+}
+
+/**
+ * Refuses bounds that together pass `--max-memory`.
+ *
+ * @throws {UsageError} What to lower, and how far.
+ */
+export function checkMemory(options: MemoryOptions): void {
+  const { maxPeers, maxTransfers, maxMemory } = options;
+  const needed = memoryBoundMib(options);
+  if (needed <= maxMemory) return;
+  const fits = mostPeers(options);
+  const lower = fits >= 1
+    ? `lower --max-peers to ${fits}` + (maxTransfers > 1 ? ", or --max-transfers with it" : "")
+    : maxPeers > 1 || maxTransfers > 1
+    ? "lower --max-peers and --max-transfers"
+    : undefined;
+  const raise = `raise --max-memory to ${needed}`;
+  throw new UsageError(
+    `--max-peers ${maxPeers} and --max-transfers ${maxTransfers} may take ${needed} MiB of ` +
+      `memory together, and --max-memory allows ${maxMemory}: ` +
+      (lower === undefined ? raise : `${lower}, or ${raise}`),
+  );
+}
+
+/** The most peers whose bounds fit, with as many transfers as were asked for; 0 for none. */
+function mostPeers({ maxPeers, maxTransfers, maxMemory }: MemoryOptions): number {
+  for (let peers = maxPeers; peers >= 1; peers--) {
+    if (memoryBoundMib({ maxPeers: peers, maxTransfers }) <= maxMemory) return peers;
+  }
+  return 0;
+}

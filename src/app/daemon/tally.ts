@@ -1,0 +1,105 @@
+/**
+ * What the daemon counts for `/metrics`: how transfers and sessions ended, bytes, refusals.
+ *
+ * Every series exists from the start with 0, its labels out of the lists here: nothing that a peer
+ * chooses can make one.
+ *
+ * @module
+ */
+import type { Counter, MetricsRegistry } from "../../ipc/metrics.ts";
+import type { Transfer } from "../../ipc/schemas.ts";
+
+const DIRECTIONS = ["outgoing", "incoming"] as const;
+/** The states in which a transfer ends. */
+const ENDS = ["completed", "rejected", "cancelled", "failed", "interrupted"] as const;
+
+/**
+ * How a session, or the attempt at one, ended: closed by this side or by the peer in order; its
+ * connection was lost; its peer was not let in; or signaling, connecting or the protocol failed.
+ */
+export const SESSION_ENDS = ["local", "remote", "lost", "refused", "failed"] as const;
+/** See {@linkcode SESSION_ENDS}. */
+export type CountedSessionEnd = typeof SESSION_ENDS[number];
+
+/** Codes of refusals: of peers that were not let in, and of incoming files that were not taken. */
+export const REFUSALS = [
+  "KEY_MISMATCH",
+  "PAIRING_EXPIRED",
+  "PEER_DENIED",
+  "ACCESS_DENIED",
+  "DISK_FULL",
+  "INBOX_CHANGED",
+  "LIMIT_EXCEEDED",
+  "NAME_REFUSED",
+  "NAME_TAKEN",
+  "TRANSFER_REJECTED",
+] as const;
+
+/** The counters. */
+export class Tally {
+  readonly #transfers = new Map<string, Counter>();
+  readonly #bytes = new Map<string, Counter>();
+  readonly #sessions = new Map<string, Counter>();
+  readonly #refusals = new Map<string, Counter>();
+
+  /** Registers all series. */
+  constructor(metrics: MetricsRegistry) {
+    for (const direction of DIRECTIONS) {
+      for (const state of ENDS) {
+        this.#transfers.set(
+          `${direction} ${state}`,
+          metrics.counter("bolt_transfers_total", "Transfers that ended.", { direction, state }),
+        );
+      }
+    }
+    for (const direction of DIRECTIONS) {
+      this.#bytes.set(
+        direction,
+        metrics.counter("bolt_bytes_total", "Bytes of files that were sent or received.", {
+          direction,
+        }),
+      );
+    }
+    for (const end of SESSION_ENDS) {
+      this.#sessions.set(
+        end,
+        metrics.counter("bolt_sessions_ended_total", "Sessions, or attempts at one, that ended.", {
+          end,
+        }),
+      );
+    }
+    for (const code of REFUSALS) {
+      this.#refusals.set(
+        code,
+        metrics.counter(
+          "bolt_refusals_total",
+          "Peers that were not let in and incoming files that were not taken.",
+          { code },
+        ),
+      );
+    }
+  }
+
+  /** Bytes of a file were sent, or received and written. */
+  moved(direction: Transfer["direction"], bytes: number): void {
+    this.#bytes.get(direction)?.add(Math.max(0, bytes));
+  }
+
+  /** A transfer has ended. */
+  transferEnded({ direction, state, failure }: Transfer): void {
+    this.#transfers.get(`${direction} ${state}`)?.add();
+    if (direction !== "incoming") return;
+    if (failure !== undefined && this.#refusals.has(failure.code)) this.refused(failure.code);
+    else if (state === "rejected") this.refused("TRANSFER_REJECTED");
+  }
+
+  /** A session, or the attempt at one, has ended. */
+  sessionEnded(end: CountedSessionEnd): void {
+    this.#sessions.get(end)?.add();
+  }
+
+  /** A peer was not let in, or a file not taken; codes that are not in the list are no refusals. */
+  refused(code: string): void {
+    this.#refusals.get(code)?.add();
+  }
+}

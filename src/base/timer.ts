@@ -1,0 +1,26 @@
+/**
+ * Timers that are passed in, so that a test can be the clock.
+ *
+ * @module
+ */
+import { abortable } from "./deadline.ts";
+
+/** Calls `act` once when `ms` milliseconds have passed. What it returns calls that off. */
+export type Timer = (ms: number, act: () => void) => () => void;
+
+/** The runtime's timer. */
+export function systemTimer(ms: number, act: () => void): () => void {
+  const id = setTimeout(act, ms);
+  return () => clearTimeout(id);
+}
+
+/** Resolves when `ms` milliseconds have passed; rejects with the signal's reason before. */
+export async function pause(timer: Timer, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = timer(ms, resolve);
+  try {
+    await abortable(promise, signal);
+  } finally {
+    stop();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Waiting for an offer or answer in a file.
+ *
+ * The path is looked at, and nothing else: what counts is the file as it is read. The system's file
+ * events would be a hint at most (none comes for what another host writes to a network share), and
+ * the runtime's way to hear them stops the process when anybody makes a FIFO in the folder.
+ *
+ * @module
+ */
+import { abortable } from "../../base/deadline.ts";
+import { DeadlineError, SignalError } from "../../base/errors.ts";
+import { type SdpType, tooLarge } from "../../protocol/signal/bundle.ts";
+import { mayBeIncomplete } from "./incomplete_json.ts";
+import { lookAt } from "./look.ts";
+import { guarded } from "./signal_file.ts";
+
+/**
+ * Milliseconds between looks: the first pause, doubled after each, and the longest. So a peer that
+ * answers at once is heard at once, a look is never later than the wait was long already, and a long
+ * wait costs one look a second.
+ */
+const PACE = { first: 20, longest: 1000 } as const;
+
+/** A parsed file and the very text it was read from, which tells it from a later one. */
+export interface ReadSignal<T> {
+  /** What was read. */
+  readonly value: T;
+  /** The text it was parsed from. */
+  readonly text: string;
+}
+
+/** What a {@linkcode SignalFileWatcher} waits for. */
+export interface WatchedSignal<T> {
+  /** Where the file is, or will be. */
+  readonly path: string;
+  /** Which half it is, for messages. */
+  readonly kind: SdpType;
+  /** Parses the whole text. @throws {SignalError} When it is not what is waited for. */
+  readonly parse: (text: string) => T;
+  /**
+   * Judges the number of the owner of a file that was parsed. @throws {SignalError} When it is not to
+   * be taken. @default {all are taken}
+   */
+  readonly checkOwner?: (uid: number | null) => Promise<void>;
+}
+
+/** Waits for an offer or answer in a file, and for the next after it. Holds nothing open. */
+export class SignalFileWatcher<T> {
+  readonly #watched: WatchedSignal<T>;
+  /** Why the last look had no use for the file that was there; empty when there was none. */
+  #lastProblem = "";
+
+  /** Makes one; nothing is looked at yet. */
+  constructor(watched: WatchedSignal<T>) {
+    this.#watched = watched;
+  }
+
+  /**
+   * What is in the file, as soon as there is a text that is not `previous`. A file that is still
+   * being written is waited for.
+   *
+   * @throws {SignalError} What `parse` throws, BUNDLE_TOO_LARGE, SIGNAL_FILE.
+   * @throws {DeadlineError} When the signal's reason is one: with what was wrong with the file.
+   */
+  async next(options: { signal: AbortSignal; previous?: string }): Promise<ReadSignal<T>> {
+    const { signal, previous } = options;
+    try {
+      for (let pause: number = PACE.first;; pause = Math.min(2 * pause, PACE.longest)) {
+        const found = await this.look(signal, previous);
+        if (found !== undefined) return found;
+        await sleep(pause, signal);
+      }
+    } catch (error) {
+      if (!(error instanceof DeadlineError) || this.#lastProblem === "") throw error;
+      throw new DeadlineError(`${error.message}: ${this.#lastProblem}`);
+    }
+  }
+
+  /**
+   * What is in the file now; undefined when there is none, when only a part of it is written, or when
+   * the text is `previous`.
+   *
+   * @throws {SignalError} As {@linkcode SignalFileWatcher.next} does.
+   */
+  async look(signal: AbortSignal, previous?: string): Promise<ReadSignal<T> | undefined> {
+    const { path, kind, parse, checkOwner } = this.#watched;
+    const doing = `cannot read the ${kind} at ${path}`;
+    const found = await guarded(doing, signal, () => lookAt(path));
+    if (found.kind === "other") {
+      throw new SignalError("SIGNAL_FILE", `${path} is ${found.what}: give a plain file's path`);
+    }
+    if (found.kind === "large") throw tooLarge(kind);
+    this.#lastProblem = "";
+    if (found.kind === "nothing" || found.text === previous) return undefined;
+    const { text, uid } = found;
+    try {
+      const value = parse(text);
+      if (checkOwner !== undefined) await guarded(doing, signal, () => checkOwner(uid));
+      return { value, text };
+    } catch (error) {
+      if (!mayBeIncomplete(text)) throw error;
+      this.#lastProblem = `${path} holds only a part of a bundle`;
+      return undefined;
+    }
+  }
+}
+
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  try {
+    await abortable(promise, signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * A folder that is told from any other that is put in its place, by device and inode.
+ *
+ * Deno has no calls relative to an open folder, so whoever writes in one looks before and after.
+ *
+ * @module
+ */
+import { StorageError } from "../base/errors.ts";
+import { type FileStatus, type FileSystem, isSameFile } from "./file_system.ts";
+import { unlessMissing } from "./failure.ts";
+
+/** A folder as it was when it was opened. */
+export class KnownFolder {
+  /** Its path, which may stand for another folder by now. */
+  readonly path: string;
+  readonly #fs: FileSystem;
+  readonly #status: FileStatus;
+
+  private constructor(fs: FileSystem, path: string, status: FileStatus) {
+    this.#fs = fs;
+    this.path = path;
+    this.#status = status;
+  }
+
+  /** The folder that has this path now. It must exist; its kind is the caller's to check. */
+  static async open(fs: FileSystem, path: string): Promise<KnownFolder> {
+    return new KnownFolder(fs, path, await fs.lstat(path));
+  }
+
+  /**
+   * Looks whether the path still stands for the folder that was opened.
+   *
+   * @throws {StorageError} `FOLDER_CHANGED` when it does not.
+   */
+  async checkUnchanged(): Promise<void> {
+    const now = await unlessMissing(this.#fs.lstat(this.path));
+    if (now !== undefined && isSameFile(now, this.#status)) return;
+    throw new StorageError(
+      "FOLDER_CHANGED",
+      `${this.path} is no longer the folder that the daemon opened: this change is not kept; put ` +
+        "the right folder back and restart the daemon",
+    );
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * A process that offers, gives the payload and never acknowledges the echo, until it is killed.
+ *
+ * @module
+ */
+import { GREETING } from "../../src/protocol/payload_exchange.ts";
+import { readBundleLine, writeBundleLine } from "../../src/signaling/file/standard_streams.ts";
+import { encodeBundle, parseBundle } from "../../src/protocol/signal/bundle.ts";
+import { deafen } from "../support/leaving.ts";
+import { connectScripted } from "../support/scripted_peer.ts";
+
+const { signal } = new AbortController();
+const peer = await connectScripted("offerer", {
+  put: (line) => writeBundleLine(parseBundle(line, "offer"), signal),
+  take: async () => encodeBundle(await readBundleLine("answer", signal)),
+}, signal);
+const echoed = deafen(peer.target);
+await peer.channel.send(GREETING);
+await echoed;
+await Deno.stderr.write(new TextEncoder().encode("the echo has come\n"));
+await peer.channel.closed;
