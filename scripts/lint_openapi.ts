@@ -1,11 +1,11 @@
 /**
  * Checks the OpenAPI document of the local API with Redocly's strict rules. Needs Node.js and the
- * npm registry; the rules that it has broken before are tests of ours (src/ipc/openapi_test.ts).
+ * npm registry; the rules that it has broken before are tests of ours (src/ipc/server/openapi_test.ts).
  *
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
-import { openApiDocument } from "../src/ipc/openapi.ts";
+import { openApiDocument } from "../src/ipc/server/openapi.ts";
 
 const LINTER = "@redocly/cli@2.77.0";
 const RULES = `extends: [recommended-strict]

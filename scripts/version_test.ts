@@ -6,7 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../deno.json" with { type: "json" };
-import { openApiDocument } from "../src/ipc/openapi.ts";
+import { openApiDocument } from "../src/ipc/server/openapi.ts";
+import { BEHAVIOURS } from "./rendezvous/room.ts";
 
 const REPOSITORY = new URL("../", import.meta.url);
 /** What a clone does not have, and what has versions of its own. */
@@ -52,4 +53,17 @@ Deno.test("docs/COMPATIBILITY.md has a row for this version's series", async () 
   const text = await Deno.readTextFile(new URL("docs/COMPATIBILITY.md", REPOSITORY));
   const series = manifest.version.split(".").slice(0, 2).join(".");
   assert(text.includes(`\n| ${series} `), `no row for ${series}`);
+});
+
+Deno.test("docs/COMPATIBILITY.md has one matrix of servers, with a row for each behaviour that is played", async () => {
+  const text = await Deno.readTextFile(new URL("docs/COMPATIBILITY.md", REPOSITORY));
+  assertEquals(text.match(/^## Rendezvous server/gm)?.length, 1);
+  const series = manifest.version.split(".").slice(0, 2).join(".");
+  for (const behaviour of BEHAVIOURS) {
+    const row = new RegExp(
+      `^\\| ${series} +\\| development server[^|]*\`${behaviour}\` +\\| Run: `,
+      "m",
+    );
+    assert(row.test(text), `no row for ${behaviour}`);
+  }
 });

@@ -10,6 +10,7 @@ import project from "../deno.json" with { type: "json" };
 import type { ServeOptions } from "./app/daemon/options.ts";
 import type { OneShotOptions } from "./app/one_shot/options.ts";
 import { DaemonError, InterruptedError, messageOf } from "./base/errors.ts";
+import { askedLogFormat } from "./cli/flags.ts";
 import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
 import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
 import { flushLog, logFor, setupLog, writeStderrLine } from "./log/log.ts";
@@ -24,7 +25,7 @@ const log = logFor("bolt-daemon");
  * @returns The exit code: 0 only after a complete exchange, or a graceful shutdown of the daemon.
  */
 export async function main(args: readonly string[]): Promise<0 | 1> {
-  setupLog();
+  setupLog({ format: askedLogFormat(args) });
   const code = await run(args);
   await flushLog();
   return code;

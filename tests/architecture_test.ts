@@ -13,15 +13,23 @@ const MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
   base: [],
   log: ["base"],
   protocol: ["base"],
-  signaling: ["base", "log", "protocol"],
+  vocabulary: ["base", "protocol"],
+  signaling: ["base", "log", "protocol", "vocabulary"],
   transport: ["base", "log", "protocol"],
-  storage: ["base", "log", "protocol"],
-  ipc: ["base", "log"],
-  app: ["base", "log", "protocol", "signaling", "transport", "storage", "ipc"],
-  cli: ["base", "log", "protocol", "app"],
-  boltctl: ["base", "log", "protocol", "signaling", "storage", "ipc", "cli"],
+  storage: ["base", "log", "protocol", "vocabulary"],
+  ipc: ["base", "log", "protocol", "vocabulary"],
+  app: ["base", "log", "protocol", "vocabulary", "signaling", "transport", "storage", "ipc"],
+  cli: ["base", "log", "protocol", "vocabulary", "app"],
+  boltctl: ["base", "log", "protocol", "vocabulary", "signaling", "storage", "ipc", "cli"],
   "boltctl.ts": ["base", "boltctl"],
   "main.ts": ["base", "log", "protocol", "transport", "app", "cli"],
+};
+
+/** Folders inside a layer, and those of its layer that each may import from. */
+const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
+  "app/connect": [],
+  "app/one_shot": ["app/connect"],
+  "app/daemon": ["app/connect"],
 };
 
 /** Libraries and the only place that may import each. */
@@ -31,6 +39,14 @@ const ONLY_IN: { readonly [library: string]: string } = {
   "@std/log": "log/",
   "@std/cli": "cli/",
   typebox: "ipc/",
+};
+
+/** Folders of the local API: which of its others each may know. Its tests' fakes know them all. */
+const API_MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
+  api: [],
+  server: ["api"],
+  client: ["api"],
+  testing: ["api", "server", "client"],
 };
 
 interface Import {
@@ -70,6 +86,34 @@ Deno.test("imports between the folders of src point one way", () => {
   assertEquals(wrong, []);
 });
 
+Deno.test("the API's server and client know what they speak of, and not each other", () => {
+  const folderOf = (path: string) => path.startsWith("ipc/") ? path.split("/")[1] ?? "" : undefined;
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [folderOf(one.file), folderOf(target(one))];
+    if (importer === undefined || imported === undefined || importer === imported) return false;
+    return !API_MAY_IMPORT[importer]?.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("the two programs know nothing of each other, nor what they share of them", () => {
+  const folderOf = (path: string) => path.split("/").slice(0, 2).join("/");
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [folderOf(one.file), folderOf(target(one))];
+    const allowed = MAY_IMPORT_INSIDE[importer];
+    return allowed !== undefined && imported !== importer && layerOf(imported) === "app" &&
+      !allowed.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("boltctl knows the API and its client, nothing of the server", () => {
+  const wrong = imports().filter((one) =>
+    one.file.startsWith("boltctl/") && /^ipc\/(server|testing)\//.test(target(one))
+  );
+  assertEquals(wrong, []);
+});
+
 Deno.test("no import goes in a circle", () => {
   const edges = new Map<string, string[]>();
   for (const one of imports()) {
@@ -96,4 +140,23 @@ Deno.test("each library stays behind the module that owns it", () => {
     return owner !== undefined && !file.startsWith(owner);
   });
   assertEquals(wrong, []);
+});
+
+/** Folders whose exported names stand alone in all of src: a wrong import does not compile there. */
+const OWN_NAMES = ["vocabulary/", "ipc/", "cli/"];
+
+Deno.test("no name that the vocabulary, the API or the command line exports is exported elsewhere too", () => {
+  const homes = new Map<string, Set<string>>();
+  for (const path of sourceFiles(SRC)) {
+    const pattern =
+      /^export (?:declare )?(?:abstract )?(?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm;
+    for (const [, name = ""] of Deno.readTextFileSync(path).matchAll(pattern)) {
+      homes.set(name, (homes.get(name) ?? new Set()).add(posix(relative(SRC, path))));
+    }
+  }
+  const twice = [...homes].filter(([, files]) =>
+    files.size > 1 &&
+    [...files].some((file) => OWN_NAMES.some((folder) => file.startsWith(folder)))
+  );
+  assertEquals(twice.map(([name, files]) => `${name}: ${[...files].join(", ")}`), []);
 });

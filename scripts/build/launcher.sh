@@ -69,8 +69,9 @@ digests() {
 }
 
 # The files are what was packed, whatever the modes say. The runtime is large: once its digest was
-# right it is known by its inode, size and times, also that which nobody can set (ls -c), and digested
-# again when one of them is another.
+# right it is known by its inode, size and times, and by a ctime, which nobody can set, that is older
+# than the last digest: ls tells minutes. It is digested again when one of them is another, and at
+# each start where find doesn't know -cnewer.
 check_files() {
   set --
   for file in @FILES@ .deno .verified; do
@@ -85,10 +86,14 @@ check_files() {
   known=
   [ -f "$real/.verified" ] && { IFS= read -r known; IFS= read -r times; } <"$real/.verified" &&
     known=$known$newline$times
-  [ "$state" = "$known" ] && return
-  [ "$(digests deno)" = "@RUNTIME_DIGEST@ " ] || changed "$folder/deno"
-  # In a folder that can't be written to, every start digests it.
-  (umask 077 && printf '%s\n' "$state" 2>/dev/null >"$real/.verified")
+  [ "$state" = "$known" ] &&
+    [ -n "$(find "$real/deno" -prune ! -cnewer "$real/.verified" -print 2>/dev/null)" ] && return
+  # Made before the digest, so that it is older than any later change. In a folder that can't be
+  # written to, every start digests it.
+  note=$(umask 077 && mktemp "$real/.verified.XXXXXX" 2>/dev/null) &&
+    printf '%s\n' "$state" 2>/dev/null >"$note"
+  [ "$(digests deno)" = "@RUNTIME_DIGEST@ " ] || { rm -f "$note"; changed "$folder/deno"; }
+  [ -z "$note" ] || mv -f "$note" "$real/.verified"
 }
 
 # Unpacks beside the final place and renames file by file. Each rename is atomic and every start

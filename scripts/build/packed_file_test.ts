@@ -431,6 +431,15 @@ test("a runtime that was swapped or changed is refused; one that was only copied
   await assertRefused(packed, `${path} is not what was unpacked there`);
 });
 
+test("a runtime that was changed right after it was checked, in its place and with its time put back, is refused", async () => {
+  await using packed = await Packed.make();
+  assertEquals((await packed.run(["do", "exit", "4"])).code, 4);
+  const path = `${await packed.unpacked()}/deno`;
+  await Deno.writeTextFile(path, RUNTIME.replace("terminated", "eliminated"));
+  await Deno.utime(path, MTIME, MTIME);
+  await assertRefused(packed, `${path} is not what was unpacked there`);
+});
+
 /** A folder of programs in place of PATH: what the launcher takes, and those named. */
 async function programs(packed: Packed, more: readonly string[]): Promise<string> {
   const bin = `${packed.folder}/bin-${crypto.randomUUID()}`;

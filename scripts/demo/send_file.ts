@@ -5,8 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { DaemonClient } from "../../src/ipc/client.ts";
-import type { ApiEvent } from "../../src/ipc/events.ts";
+import { DaemonClient } from "../../src/ipc/client/client.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
 import { type RunningDaemon, startDaemon } from "./programs.ts";
 import { Progress, say } from "./say.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ApiEvent } from "../ipc/events.ts";
-import type { Pairing } from "../ipc/schemas.ts";
+import type { ApiEvent } from "../ipc/api/events.ts";
+import type { Pairing } from "../ipc/api/schemas.ts";
 import type { Context } from "./context.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { largeSas } from "./output/block_font.ts";

@@ -3,12 +3,16 @@
  *
  * @module
  */
-/** How a flag's value is read, and what completes it. */
-export type ValueKind =
-  | { readonly kind: "text" }
-  | { readonly kind: "path" }
-  | { readonly kind: "choice"; readonly choices: readonly string[] }
-  | { readonly kind: "integer"; readonly min: number; readonly max: number };
+
+import type { ValueKind } from "../vocabulary/value_kind.ts";
+
+/** What a flag takes. */
+export interface ValueSpec {
+  /** How it is read, and by that what completes it. */
+  readonly kind: ValueKind<unknown>;
+  /** The word that stands for it in help. */
+  readonly placeholder: string;
+}
 
 /** A flag. Without `value` it is a switch. */
 export interface FlagSpec {
@@ -16,8 +20,8 @@ export interface FlagSpec {
   readonly name: string;
   /** One line, no full stop. */
   readonly summary: string;
-  /** What it takes, and the word that stands for it in help. */
-  readonly value?: ValueKind & { readonly placeholder: string };
+  /** What it takes. */
+  readonly value?: ValueSpec;
 }
 
 /** Arguments that are no flags. */
@@ -28,8 +32,8 @@ export interface ArgumentSpec {
   readonly min: number;
   /** Most of them. */
   readonly max: number;
-  /** What completes it. */
-  readonly value: ValueKind;
+  /** How it is read, and by that what completes it. */
+  readonly kind: ValueKind<unknown>;
 }
 
 /** A command. */

@@ -6,8 +6,9 @@
 import { escapeUnsafe } from "../base/text.ts";
 import { UsageError } from "../base/errors.ts";
 import { shownUrl } from "../base/shown_url.ts";
-import { sortWords } from "../cli/flags.ts";
-import type { ArgumentSpec, CommandSpec, FlagSpec, ValueKind } from "./command.ts";
+import { parseValue, sortWords } from "../cli/flags.ts";
+import { anyText } from "../vocabulary/value_kind.ts";
+import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
 import {
   type Command,
   COMMANDS,
@@ -94,26 +95,14 @@ function readWords(
   });
   for (const { name, value } of specs) {
     const text = given.get(name);
-    if (text !== undefined && value !== undefined) checkValue(`--${name}`, text, value);
+    if (text !== undefined && value !== undefined) parseValue(`--${name}`, text, value.kind);
   }
   return { flags: new FlagValues(given, on), args };
 }
 
-function checkValue(what: string, text: string, kind: ValueKind): void {
-  if (kind.kind === "choice" && !kind.choices.includes(text)) {
-    throw wrong(what, text, `one of ${kind.choices.join(", ")}`);
-  }
-  if (kind.kind === "integer") {
-    const number = /^-?\d+$/.test(text) ? Number(text) : NaN;
-    if (!(number >= kind.min && number <= kind.max)) {
-      throw wrong(what, text, `a whole number from ${kind.min} to ${kind.max}`);
-    }
-  }
-}
-
 function checkArguments({ name, argument }: CommandSpec, args: readonly string[]): void {
   const spec: ArgumentSpec = argument ??
-    { placeholder: "", min: 0, max: 0, value: { kind: "text" } };
+    { placeholder: "", min: 0, max: 0, kind: anyText };
   const hint = `; see boltctl help ${name}`;
   if (args.length < spec.min) {
     throw new UsageError(`boltctl ${name} needs ${withArticle(spec.placeholder)}${hint}`);
@@ -124,7 +113,7 @@ function checkArguments({ name, argument }: CommandSpec, args: readonly string[]
   }
   for (const arg of args) {
     if (arg === "") throw new UsageError(`An argument of boltctl ${name} is empty${hint}`);
-    checkValue(`boltctl ${name}`, arg, spec.value);
+    parseValue(`boltctl ${name}`, arg, spec.kind);
   }
 }
 
@@ -134,10 +123,6 @@ const withArticle = (word: string) => `${/^[AEIOU]/.test(word) ? "an" : "a"} ${w
 function shown(text: string): string {
   const safe = text.includes("://") ? shownUrl(text) : text;
   return escapeUnsafe(safe.length > 80 ? `${safe.slice(0, 80)}...` : safe);
-}
-
-function wrong(what: string, value: string, takes: string): UsageError {
-  return new UsageError(`${what} takes ${takes}, not ${JSON.stringify(shown(value))}`);
 }
 
 function unknownFlag(flag: string, command: string | undefined): UsageError {

@@ -2,8 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import fc from "fast-check";
 import { UsageError } from "../base/errors.ts";
 import { readCommandLine } from "./command_line.ts";
-import { TransferState } from "../ipc/schemas.ts";
-import { COMMANDS, COMMON_FLAGS, TRANSFER_STATES } from "./command_table.ts";
+import { COMMANDS, COMMON_FLAGS } from "./command_table.ts";
 
 Deno.test("flags stand before and after the command, in both spellings", () => {
   for (
@@ -67,8 +66,4 @@ Deno.test("every example of help is a command line that is obeyed", () => {
       assertEquals(readCommandLine(example.split(" ")).command.name, name, example);
     }
   }
-});
-
-Deno.test("--state takes every state that a transfer may have", () => {
-  assertEquals(JSON.parse(JSON.stringify(TransferState)).enum, TRANSFER_STATES);
 });

@@ -3,67 +3,73 @@
  *
  * @module
  */
-import type { TransferState } from "../ipc/schemas.ts";
+import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
+import {
+  networkScope,
+  peerCode,
+  phaseTimeoutSecs,
+  rendezvousUrl,
+  role,
+  roomOrSession,
+  sas,
+  SESSION_DEFAULTS as DEFAULTS,
+  signalMode,
+  signalOwner,
+} from "../vocabulary/session_values.ts";
+import { direction, priority } from "../vocabulary/transfer_values.ts";
+import {
+  anyText,
+  type Choice,
+  oneOf,
+  path,
+  type ValueKind,
+  wholeNumber,
+} from "../vocabulary/value_kind.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
-import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
 
-/** Seconds that a flag takes. */
-const seconds = (name: string, summary: string): FlagSpec => ({
-  name,
-  summary,
-  value: { kind: "integer", min: 1, max: 86_400, placeholder: "SECS" },
-});
-const path = (name: string, summary: string): FlagSpec => ({
-  name,
-  summary,
-  value: { kind: "path", placeholder: "PATH" },
-});
-const text = (name: string, placeholder: string, summary: string): FlagSpec => ({
-  name,
-  summary,
-  value: { kind: "text", placeholder },
-});
-const choice = (name: string, choices: readonly string[], summary: string): FlagSpec => ({
-  name,
-  summary,
-  value: { kind: "choice", choices, placeholder: choices.join("|") },
-});
-const argument = (placeholder: string, min: number, max: number): ArgumentSpec => ({
-  placeholder,
-  min,
-  max,
-  value: { kind: "text" },
-});
+const flag = (
+  name: string,
+  placeholder: string,
+  kind: ValueKind<unknown>,
+  summary: string,
+): FlagSpec => ({ name, summary, value: { kind, placeholder } });
+const pathFlag = (name: string, summary: string): FlagSpec => flag(name, "PATH", path, summary);
+const text = (name: string, placeholder: string, summary: string): FlagSpec =>
+  flag(name, placeholder, anyText, summary);
+const choice = (name: string, kind: Choice<string>, summary: string): FlagSpec =>
+  flag(name, kind.choices.join("|"), kind, summary);
+const argument = (
+  placeholder: string,
+  min: number,
+  max: number,
+  kind: ValueKind<unknown> = anyText,
+): ArgumentSpec => ({ placeholder, min, max, kind });
 
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagSpec[] = [
-  path("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
+  pathFlag("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
   { name: "json", summary: "Print JSON for programs, one object a line" },
-  seconds("timeout", "Give up after so long"),
+  flag("timeout", "SECS", wholeNumber(1, 86_400), "Give up after so long"),
   { name: "help", summary: "Explain the command and do nothing" },
 ];
 
 /** The flag that stands without a command. */
 export const VERSION_FLAG: FlagSpec = { name: "version", summary: "Print the version of boltctl" };
 
-const sasFlag = text("sas", "SAS", "Confirm without a question: the six digits of the other end");
+const sasFlag = flag(
+  "sas",
+  "SAS",
+  sas,
+  "Confirm without a question: the six digits of the other end",
+);
 const waitFlag: FlagSpec = {
   name: "wait",
   summary: "Show progress and wait for the end; Ctrl-C cancels the transfer",
 };
 /** States of a transfer, as `--state` takes them. */
-export const TRANSFER_STATES = [
-  "queued",
-  "offered",
-  "active",
-  "paused",
-  "verifying",
-  "completed",
-  "rejected",
-  "cancelled",
-  "failed",
-  "interrupted",
-] as const satisfies readonly TransferState[];
+export const transferState: Choice<TransferState> = oneOf(TRANSFER_STATES);
+/** Whether the files of a peer are accepted unasked, as `--auto-accept` takes it. */
+export const onOrOff: Choice<"on" | "off"> = oneOf(["on", "off"]);
 const TRANSFER_NOTE =
   "TRANSFER is an id or its first 4 digits or more, as boltctl transfers shows it.";
 const PEER_NOTE =
@@ -108,24 +114,38 @@ export const TABLE = [
       "session's events are printed.",
     ],
     flags: [
-      choice("role", ["offerer", "answerer"], "Open a session in this role"),
-      choice("signal", ["file", "rendezvous"], "How offer and answer travel (default: file)"),
-      path("offer", "The offer file, with --signal file"),
-      path("answer", "The answer file, with --signal file"),
-      choice("signal-owner", ["own", "any"], "Whose file of the peer is taken (default: any)"),
-      text("rendezvous-url", "URL", "The rendezvous server, with --signal rendezvous"),
-      text("room", "NAME", "Room, the same at both ends"),
-      text("session", "NAME", "Session, the same at both ends"),
-      text("to", "CODE", "Peer code of the answerer, for the offerer"),
-      text("expect-peer", "CODE", "Peer code of the offerer, for the answerer"),
-      text("peer-id", "CODE", "Our own peer code (default: made up)"),
+      choice("role", role, "Open a session in this role"),
+      choice("signal", signalMode, `How offer and answer travel (default: ${DEFAULTS.signal})`),
+      pathFlag("offer", "The offer file, with --signal file"),
+      pathFlag("answer", "The answer file, with --signal file"),
+      choice(
+        "signal-owner",
+        signalOwner,
+        `Whose file of the peer is taken (default: ${DEFAULTS.signalOwner})`,
+      ),
+      flag(
+        "rendezvous-url",
+        "URL",
+        rendezvousUrl,
+        "The rendezvous server, with --signal rendezvous",
+      ),
+      flag("room", "NAME", roomOrSession, "Room, the same at both ends"),
+      flag("session", "NAME", roomOrSession, "Session, the same at both ends"),
+      flag("to", "CODE", peerCode, "Peer code of the answerer, for the offerer"),
+      flag("expect-peer", "CODE", peerCode, "Peer code of the offerer, for the answerer"),
+      flag("peer-id", "CODE", peerCode, "Our own peer code (default: made up)"),
       { name: "web", summary: "The other end is a web client" },
-      choice("network-scope", NETWORK_SCOPES, "Addresses that may be used (default: lan)"),
-      {
-        name: "phase-timeout-secs",
-        summary: "Deadline of each phase (default: 30)",
-        value: { kind: "integer", min: 1, max: 86_400, placeholder: "SECS" },
-      },
+      choice(
+        "network-scope",
+        networkScope,
+        `Addresses that may be used (default: ${DEFAULTS.networkScope})`,
+      ),
+      flag(
+        "phase-timeout-secs",
+        "SECS",
+        phaseTimeoutSecs,
+        `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
+      ),
       { name: "no-wait", summary: "Return as soon as the session is begun" },
       sasFlag,
       { name: "once", summary: "Let the peer in for this session only" },
@@ -153,9 +173,9 @@ export const TABLE = [
     argument: argument("PEER", 1, 1),
     flags: [
       { name: "deny", summary: "Refuse the peer from now on" },
-      choice("auto-accept", ["on", "off"], "Accept its files unasked, or no longer"),
+      choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
       text("replaces", "IDENTITY", "The pinned identity whose place it takes"),
-      text("sas", "SAS", "The six digits that were compared, with --replaces"),
+      flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
     ],
     examples: ["trust bob", "trust bob --auto-accept on", "trust 3f2a --deny"],
     needsDaemon: true,
@@ -179,14 +199,10 @@ export const TABLE = [
       `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
       "--wait as they ended.",
     ],
-    argument: { placeholder: "FILE", min: 1, max: 100, value: { kind: "path" } },
+    argument: argument("FILE", 1, 100, path),
     flags: [
       text("to", "PEER", "Who gets them"),
-      {
-        name: "priority",
-        summary: "Higher goes first (default: 0)",
-        value: { kind: "integer", min: -100, max: 100, placeholder: "NUMBER" },
-      },
+      flag("priority", "NUMBER", priority, "Higher goes first (default: 0)"),
       waitFlag,
     ],
     examples: ["send report.pdf", "send --to bob --wait photos.zip notes.txt"],
@@ -250,13 +266,9 @@ export const TABLE = [
     details: [`With TRANSFER, all that is known of one. ${TRANSFER_NOTE}`],
     argument: argument("TRANSFER", 0, 1),
     flags: [
-      choice("state", TRANSFER_STATES, "Only those in this state"),
-      choice("direction", ["outgoing", "incoming"], "Only those that go this way"),
-      {
-        name: "limit",
-        summary: "Most of them (default: 50)",
-        value: { kind: "integer", min: 1, max: 10_000, placeholder: "NUMBER" },
-      },
+      choice("state", transferState, "Only those in this state"),
+      choice("direction", direction, "Only those that go this way"),
+      flag("limit", "NUMBER", wholeNumber(1, 10_000), "Most of them (default: 50)"),
     ],
     examples: ["transfers", "transfers --direction incoming --state offered"],
     needsDaemon: true,
@@ -271,11 +283,7 @@ export const TABLE = [
     ],
     flags: [
       text("after", "ID", "Begin after this event, as far as the daemon still has it"),
-      {
-        name: "count",
-        summary: "End after so many events",
-        value: { kind: "integer", min: 1, max: 1_000_000_000, placeholder: "NUMBER" },
-      },
+      flag("count", "NUMBER", wholeNumber(1, 1_000_000_000), "End after so many events"),
     ],
     examples: ["events", "events --json --count 1"],
     needsDaemon: true,
@@ -316,8 +324,8 @@ export const TABLE = [
       "down. Ends with 1 when a finding is a failure; warnings alone are no failure.",
     ],
     flags: [
-      path("data-dir", "The daemon's data folder (default: as the daemon says)"),
-      text("rendezvous-url", "URL", "Try to reach this rendezvous server"),
+      pathFlag("data-dir", "The daemon's data folder (default: as the daemon says)"),
+      flag("rendezvous-url", "URL", rendezvousUrl, "Try to reach this rendezvous server"),
     ],
     examples: ["doctor", "doctor --data-dir ~/.bolt --rendezvous-url ws://192.168.1.10:3001"],
     needsDaemon: true,
@@ -330,13 +338,7 @@ export const TABLE = [
       "zsh:  boltctl completion zsh > a folder of $fpath, as _boltctl",
       "fish: boltctl completion fish > ~/.config/fish/completions/boltctl.fish",
     ],
-
-    argument: {
-      placeholder: "bash|zsh|fish",
-      min: 1,
-      max: 1,
-      value: { kind: "choice", choices: ["bash", "zsh", "fish"] },
-    },
+    argument: argument("bash|zsh|fish", 1, 1, oneOf(["bash", "zsh", "fish"])),
     flags: [],
     examples: ["completion bash"],
     needsDaemon: false,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { FlagSpec, ValueKind } from "./command.ts";
+import { choicesOf, path, type ValueKind } from "../vocabulary/value_kind.ts";
+import type { FlagSpec, ValueSpec } from "./command.ts";
 import { type Command, COMMANDS, COMMON_FLAGS, VERSION_FLAG } from "./command_table.ts";
 
 /** Shells that are written for. */
@@ -17,11 +18,11 @@ export function completionScript(shell: Shell): string {
 }
 
 const flagsOf = (command: Command): readonly FlagSpec[] => [...command.flags, ...COMMON_FLAGS];
-const words = (value: ValueKind | undefined): readonly string[] =>
-  value?.kind === "choice" ? value.choices : [];
+const words = (kind: ValueKind<unknown> | undefined): readonly string[] =>
+  kind === undefined ? [] : choicesOf(kind) ?? [];
 const argumentWords = (command: Command): readonly string[] =>
-  command.name === "help" ? COMMANDS.map(({ name }) => name) : words(command.argument?.value);
-const takesPaths = (command: Command): boolean => command.argument?.value.kind === "path";
+  command.name === "help" ? COMMANDS.map(({ name }) => name) : words(command.argument?.kind);
+const takesPaths = (command: Command): boolean => command.argument?.kind === path;
 
 /** Text between single quotes of a POSIX shell, or of fish. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -37,8 +38,8 @@ function valueFlags(): FlagSpec[] {
 
 function bash(): string[] {
   const values = valueFlags();
-  const pathFlags = values.filter(({ value }) => value?.kind === "path").map(dashed);
-  const choices = values.filter(({ value }) => value?.kind === "choice");
+  const pathFlags = values.filter(({ value }) => value?.kind === path).map(dashed);
+  const choices = values.filter(({ value }) => words(value?.kind).length > 0);
   const others = values.filter((flag) => !pathFlags.includes(dashed(flag)))
     .filter((flag) => !choices.includes(flag)).map(dashed);
   return [
@@ -58,7 +59,9 @@ function bash(): string[] {
     "  done",
     "  case $previous in",
     `    ${pathFlags.join("|")}) ${BASH_FILES}; return ;;`,
-    ...choices.map((flag) => `    ${dashed(flag)}) ${bashReply(words(flag.value))}; return ;;`),
+    ...choices.map((flag) =>
+      `    ${dashed(flag)}) ${bashReply(words(flag.value?.kind))}; return ;;`
+    ),
     `    ${others.join("|")}) COMPREPLY=(); return ;;`,
     "  esac",
     "  case $command in",
@@ -93,12 +96,8 @@ function zsh(): string[] {
     const about = `--${name}[${summary.replace(/[[\]:]/g, "\\$&")}]`;
     return quoted(value === undefined ? about : `${about}:${value.placeholder}:${action(value)}`);
   };
-  const action = (value: ValueKind) =>
-    value.kind === "path"
-      ? "_files"
-      : value.kind === "choice"
-      ? `(${value.choices.join(" ")})`
-      : " ";
+  const action = ({ kind }: ValueSpec) =>
+    kind === path ? "_files" : words(kind).length > 0 ? `(${words(kind).join(" ")})` : " ";
   const argument = (command: Command): string[] => {
     const list = argumentWords(command);
     if (list.length > 0) return [quoted(`1:argument:(${list.join(" ")})`)];
@@ -144,10 +143,10 @@ function fish(): string[] {
     const condition = when === undefined ? "" : ` -n ${quoted(when)}`;
     const takes = value === undefined
       ? ""
-      : value.kind === "path"
+      : value.kind === path
       ? " -r -F"
-      : value.kind === "choice"
-      ? ` -x -a ${quoted(value.choices.join(" "))}`
+      : words(value.kind).length > 0
+      ? ` -x -a ${quoted(words(value.kind).join(" "))}`
       : " -x";
     return `complete -c boltctl${condition} -l ${name}${takes} -d ${quoted(summary)}`;
   };

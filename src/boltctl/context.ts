@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DaemonClient, DaemonClientOptions } from "../ipc/client.ts";
+import type { DaemonClient, DaemonClientOptions } from "../ipc/client/client.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { Output } from "./output/output.ts";
 import type { Terminal } from "./terminal.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ApiEvent } from "../ipc/events.ts";
-import type { Session, Transfer } from "../ipc/schemas.ts";
+import type { ApiEvent } from "../ipc/api/events.ts";
+import type { SessionView, Transfer } from "../ipc/api/schemas.ts";
 import { formatBytes, formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
 import { peerLabel, shortId } from "./resolve.ts";
@@ -74,7 +74,7 @@ const DECIDED = {
 const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
 const fileOf = (transfer: Transfer): string =>
   `${transfer.name}, ${formatBytes(transfer.size)} (${shortIdOf(transfer)})`;
-const peerOf = ({ identity, deviceName }: Session): string =>
+const peerOf = ({ identity, deviceName }: SessionView): string =>
   identity === undefined
     ? "a peer"
     : peerLabel({ identity, ...(deviceName === undefined ? {} : { deviceName }) });
@@ -82,5 +82,5 @@ const waiting = (transfer: Transfer): string => {
   const what = waitsFor(transfer);
   return what === undefined ? "" : `, waits for ${what}`;
 };
-const because = ({ failure }: Session | Transfer): string =>
+const because = ({ failure }: SessionView | Transfer): string =>
   failure === undefined ? "" : `: ${failure.message}`;

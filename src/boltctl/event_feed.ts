@@ -5,8 +5,8 @@
  * @module
  */
 import { abortable, Deadline } from "../base/deadline.ts";
-import type { DaemonClient } from "../ipc/client.ts";
-import type { ApiEvent } from "../ipc/events.ts";
+import type { DaemonClient } from "../ipc/client/client.ts";
+import type { ApiEvent } from "../ipc/api/events.ts";
 import type { Context } from "./context.ts";
 
 /** How long something is waited for without `--timeout`, in milliseconds. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { InterruptedError } from "../base/errors.ts";
-import { DaemonClient, DaemonUnreachableError } from "../ipc/client.ts";
-import { ServedFake } from "../ipc/testing.ts";
+import { DaemonClient, DaemonUnreachableError } from "../ipc/client/client.ts";
+import { ServedFake } from "../ipc/testing/served_fake.ts";
 import { EventFeed } from "./event_feed.ts";
 
 const signal = () => new AbortController().signal;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DeadlineError, InterruptedError, UsageError } from "../base/errors.ts";
-import { AnswerError, ApiError, DaemonUnreachableError } from "../ipc/client.ts";
-import { problem, type ProblemCode } from "../ipc/problem.ts";
+import { AnswerError, ApiError, DaemonUnreachableError } from "../ipc/client/client.ts";
+import { problem, type ProblemCode } from "../ipc/api/problem.ts";
 import { CommandError, EXIT_MEANINGS, exitCodeOf } from "./exit_codes.ts";
 
 const refusedBy = (code: ProblemCode) => new ApiError(problem(code, "x"));

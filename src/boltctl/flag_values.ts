@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ValueKind } from "../vocabulary/value_kind.ts";
 
 /** The values of a command's flags: every name is one of its specification. */
 export class FlagValues {
@@ -31,9 +32,9 @@ export class FlagValues {
     return value === undefined ? undefined : Number(value);
   }
 
-  /** The word of a choice, if it is given. */
-  choice<const T extends string>(name: string, choices: readonly T[]): T | undefined {
+  /** The value of a flag that takes this kind, in its normal form, if it is given. */
+  value<T>(name: string, kind: ValueKind<T>): T | undefined {
     const value = this.text(name);
-    return choices.find((choice) => choice === value);
+    return value === undefined ? undefined : kind.parse(value);
   }
 }

@@ -3,14 +3,15 @@
  *
  * @module
  */
+import { isFinal } from "../base/transfer_states.ts";
 import { DeadlineError, InterruptedError, messageOf } from "../base/errors.ts";
-import { ApiError, type DaemonClient } from "../ipc/client.ts";
-import type { ApiEvent } from "../ipc/events.ts";
-import type { Transfer } from "../ipc/schemas.ts";
+import { ApiError, type DaemonClient } from "../ipc/client/client.ts";
+import type { ApiEvent } from "../ipc/api/events.ts";
+import type { Transfer } from "../ipc/api/schemas.ts";
 import type { Context } from "./context.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { CommandError } from "./exit_codes.ts";
-import { isFinal, NO_VIEW, type ProgressView, progressView } from "./output/progress_view.ts";
+import { NO_VIEW, type ProgressView, progressView } from "./output/progress_view.ts";
 import { shortId } from "./resolve.ts";
 
 /** How long the cancels of an interrupted command may take, in milliseconds. */
@@ -75,7 +76,7 @@ class Followed {
   }
 
   underWay(): Transfer[] {
-    return this.all().filter((transfer) => !isFinal({ transfer }));
+    return this.all().filter((transfer) => !isFinal(transfer.state));
   }
 
   async take(event: ApiEvent, signal: AbortSignal): Promise<void> {
@@ -96,7 +97,7 @@ class Followed {
 
   #update(transfer: Transfer, rate?: { readonly bytesPerSecond: number }): void {
     const known = this.#transfers.get(transfer.transferId);
-    if (known === undefined || isFinal({ transfer: known })) return;
+    if (known === undefined || isFinal(known.state)) return;
     this.#transfers.set(transfer.transferId, transfer);
     this.#view.show({ transfer, ...(rate && { bytesPerSecond: rate.bytesPerSecond }) });
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { choicesOf } from "../vocabulary/value_kind.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
 import { COMMANDS, COMMON_FLAGS, VERSION_FLAG } from "./command_table.ts";
 import { EXIT_MEANINGS } from "./exit_codes.ts";
@@ -97,8 +98,9 @@ export const flagWord = ({ name, value }: FlagSpec): string =>
   value === undefined ? `--${name}` : `--${name} ${value.placeholder}`;
 
 function flagRow(flag: FlagSpec): readonly [string, string] {
-  if (flag.value?.kind === "choice" && flagWord(flag).length > 36) {
-    return [`--${flag.name} WORD`, `${flag.summary}: ${flag.value.choices.join(", ")}`];
+  const words = flag.value === undefined ? undefined : choicesOf(flag.value.kind);
+  if (words !== undefined && flagWord(flag).length > 36) {
+    return [`--${flag.name} WORD`, `${flag.summary}: ${words.join(", ")}`];
   }
   return [flagWord(flag), flag.summary];
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ServedFake } from "../ipc/testing.ts";
+import { ServedFake } from "../ipc/testing/served_fake.ts";
 import { events } from "./commands/events.ts";
 import { CommandError } from "./exit_codes.ts";
 import { OutputStream } from "./output_stream.ts";

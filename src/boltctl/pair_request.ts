@@ -4,9 +4,21 @@
  * @module
  */
 import { UsageError } from "../base/errors.ts";
-import { NETWORK_SCOPES } from "../protocol/network_scope/scope.ts";
-import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
-import type { PairRequest } from "../ipc/schemas.ts";
+import type { PairRequest } from "../ipc/api/schemas.ts";
+import type { PeerCode } from "../protocol/signal/peer_code.ts";
+import {
+  CODES_MUST_DIFFER,
+  networkScope,
+  peerCode,
+  phaseTimeoutSecs,
+  rendezvousUrl,
+  role as roleKind,
+  roomOrSession,
+  SESSION_DEFAULTS,
+  signalMode,
+  signalOwner,
+} from "../vocabulary/session_values.ts";
+import { path, type ValueKind } from "../vocabulary/value_kind.ts";
 import type { FlagValues } from "./flag_values.ts";
 
 const PATH_FLAGS = ["offer", "answer"] as const;
@@ -39,22 +51,24 @@ export function readPairRequest(
   flags: FlagValues,
   absolutePath: (path: string) => string,
 ): PairRequest | undefined {
-  const role = flags.choice("role", ["offerer", "answerer"]);
+  const role = flags.value("role", roleKind);
   if (role === undefined) {
     refuse(flags, SESSION_FLAGS, "needs --role: it says how a session is opened");
     return undefined;
   }
   refuse(flags, ["deny", "pairing"], "answers a request that waits: leave --role out");
-  const scope = flags.choice("network-scope", NETWORK_SCOPES);
-  const phase = flags.integer("phase-timeout-secs");
+  const scope = flags.value("network-scope", networkScope);
+  const phase = flags.value("phase-timeout-secs", phaseTimeoutSecs);
   const common = {
     ...(scope === undefined ? {} : { networkScope: scope }),
     ...(phase === undefined ? {} : { phaseTimeoutSecs: phase }),
   };
-  if ((flags.choice("signal", ["file", "rendezvous"]) ?? "file") === "file") {
+  if ((flags.value("signal", signalMode) ?? SESSION_DEFAULTS.signal) === "file") {
     refuse(flags, RENDEZVOUS_FLAGS, "needs --signal rendezvous");
-    const [offer, answer] = PATH_FLAGS.map((name) => absolutePath(required(flags, name, "PATH")));
-    const owner = flags.choice("signal-owner", ["own", "any"]);
+    const [offer, answer] = PATH_FLAGS.map((name) =>
+      absolutePath(required(flags, name, path, "PATH"))
+    );
+    const owner = flags.value("signal-owner", signalOwner);
     return {
       ...{ role, signal: "file", offer: offer ?? "", answer: answer ?? "" },
       ...(owner === undefined ? {} : { signalOwner: owner }),
@@ -62,35 +76,22 @@ export function readPairRequest(
     };
   }
   refuse(flags, FILE_FLAGS, "needs --signal file");
-  const peerId = flags.has("peer-id") ? peerCode(flags, "peer-id") : undefined;
+  const peerId = flags.value("peer-id", peerCode);
   const rendezvous = {
     signal: "rendezvous",
-    rendezvousUrl: rendezvousUrl(required(flags, "rendezvous-url", "URL")),
-    room: required(flags, "room", "NAME"),
-    session: required(flags, "session", "NAME"),
+    rendezvousUrl: required(flags, "rendezvous-url", rendezvousUrl, "URL"),
+    room: required(flags, "room", roomOrSession, "NAME"),
+    session: required(flags, "session", roomOrSession, "NAME"),
     ...(peerId === undefined ? {} : { peerId }),
     ...(flags.has("web") ? { web: true } : {}),
     ...common,
   } as const;
   if (role === "offerer") {
     refuse(flags, ["expect-peer"], "is the answerer's flag; the offerer's is --to");
-    return { role, to: peerCode(flags, "to"), ...rendezvous };
+    return { role, to: remoteCode(flags, "to"), ...rendezvous };
   }
   refuse(flags, ["to"], "is the offerer's flag; the answerer's is --expect-peer");
-  return { role, expectPeer: peerCode(flags, "expect-peer"), ...rendezvous };
-}
-
-/**
- * A `ws:` or `wss:` URL as it is written in full.
- *
- * @throws {UsageError} When it is something else.
- */
-export function rendezvousUrl(text: string): string {
-  const url = URL.parse(text);
-  const usable = url !== null && ["ws:", "wss:"].includes(url.protocol) && url.hash === "" &&
-    url.username === "" && url.password === "";
-  if (usable) return url.href;
-  throw new UsageError("--rendezvous-url takes a ws:// or wss:// URL without user or fragment");
+  return { role, expectPeer: remoteCode(flags, "expect-peer"), ...rendezvous };
 }
 
 function refuse(flags: FlagValues, names: readonly string[], why: string): void {
@@ -98,14 +99,20 @@ function refuse(flags: FlagValues, names: readonly string[], why: string): void 
   if (given !== undefined) throw new UsageError(`--${given} ${why}`);
 }
 
-function required(flags: FlagValues, name: string, takes: string): string {
-  const value = flags.text(name);
-  if (value === undefined) throw new UsageError(`--${name} ${takes} is missing`);
+function required<T>(
+  flags: FlagValues,
+  name: string,
+  kind: ValueKind<T>,
+  placeholder: string,
+): T {
+  const value = flags.value(name, kind);
+  if (value === undefined) throw new UsageError(`--${name} ${placeholder} is missing`);
   return value;
 }
 
-function peerCode(flags: FlagValues, name: "to" | "expect-peer" | "peer-id"): string {
-  const code = normalizePeerCode(required(flags, name, "CODE"));
-  if (code !== undefined) return code;
-  throw new UsageError(`--${name} takes a peer code: 1 to 16 ASCII letters and digits`);
+/** The peer's code; our own, where it is given, must be another. */
+function remoteCode(flags: FlagValues, name: "to" | "expect-peer"): PeerCode {
+  const remote = required(flags, name, peerCode, "CODE");
+  if (flags.value("peer-id", peerCode) !== remote) return remote;
+  throw new UsageError(`--peer-id ${remote} ${CODES_MUST_DIFFER}`);
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../base/errors.ts";
-import { PairRequest } from "../ipc/schemas.ts";
-import { is } from "../ipc/validate.ts";
+import { PairRequest } from "../ipc/api/schemas.ts";
+import { is } from "../ipc/api/validate.ts";
 import { readCommandLine } from "./command_line.ts";
 import { readPairRequest } from "./pair_request.ts";
 
@@ -80,7 +80,7 @@ Deno.test("what has no meaning, is missing, or can't be right is refused by its 
     [`--role offerer ${MEET} --to bob --signal-owner own`, "--signal-owner needs --signal file"],
     [`--role offerer ${MEET} --to bob --expect-peer a`, "--expect-peer is the answerer's"],
     [`--role answerer ${MEET} --to bob`, "--to is the offerer's"],
-    [`--role offerer ${MEET} --to b_b`, "--to takes a peer code"],
+    [`--role offerer ${MEET} --to b_b`, "--to takes 1 to 16 ASCII letters and digits"],
     [`--role offerer ${MEET.replace("ws:", "http:")} --to bob`, "ws:// or wss://"],
   ];
   for (const [line, message] of wrong) assertThrows(() => read(line), UsageError, message);

@@ -5,8 +5,9 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
-import type { DaemonClient } from "../ipc/client.ts";
-import type { Peer, Transfer, TransferState } from "../ipc/schemas.ts";
+import type { DaemonClient } from "../ipc/client/client.ts";
+import type { TransferState } from "../base/transfer_states.ts";
+import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */
@@ -24,7 +25,7 @@ const MOST_PAGES = 50;
 export const shortId = (id: string): string => id.slice(0, SHORT);
 
 /** How a peer is told to people: its name, and the digits that are not chosen by it. */
-export function peerLabel(peer: Pick<Peer, "identity" | "deviceName">): string {
+export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {
   const id = shortId(peer.identity);
   return peer.deviceName === undefined ? id : `${peer.deviceName} (${id})`;
 }
@@ -39,7 +40,7 @@ export function peerLabel(peer: Pick<Peer, "identity" | "deviceName">): string {
  * @throws {CommandError} PEER_NOT_FOUND
  * @throws {UsageError} When more than one is meant, or too few digits are given.
  */
-export function matchPeer(wanted: string, peers: readonly Peer[]): Peer {
+export function matchPeer(wanted: string, peers: readonly PeerView[]): PeerView {
   const whole = peers.find((peer) => peer.identity === wanted.toLowerCase());
   if (whole !== undefined) return whole;
   const code = normalizePeerCode(wanted);
@@ -69,7 +70,7 @@ export async function resolvePeer(
   client: DaemonClient,
   wanted: string,
   signal: AbortSignal,
-): Promise<Peer> {
+): Promise<PeerView> {
   return matchPeer(wanted, await client.listPeers(signal));
 }
 
@@ -83,7 +84,7 @@ export async function resolveReceiver(
   client: DaemonClient,
   wanted: string | undefined,
   signal: AbortSignal,
-): Promise<Peer> {
+): Promise<PeerView> {
   const peers = await client.listPeers(signal);
   if (wanted !== undefined) return matchPeer(wanted, peers);
   const connected = peers.filter((peer) => peer.connected);

@@ -1,10 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../base/errors.ts";
-import { type Peer, peerText } from "../ipc/schemas.ts";
+import { peerText, type PeerView } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
 import { matchPeer } from "./resolve.ts";
 
-const peer = (start: string, parts: Partial<Peer> = {}): Peer => ({
+const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   identity: start.padEnd(64, "0"),
   trust: "none",
   autoAccept: false,

@@ -57,7 +57,7 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
     // Loaded first: what follows is then not asynchronous up to the first request.
     const run = await loadCommand(line.command.name);
     const { DaemonClient } = line.command.needsDaemon
-      ? await import("../ipc/client.ts")
+      ? await import("../ipc/client/client.ts")
       : { DaemonClient: undefined };
     const context: Context = {
       flags: line.flags,

@@ -4,7 +4,7 @@
  * @module
  */
 import { abortable } from "../base/deadline.ts";
-import { DaemonClient } from "../ipc/client.ts";
+import { DaemonClient } from "../ipc/client/client.ts";
 import { readCommandLine } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { Output } from "./output/output.ts";

@@ -5,7 +5,10 @@
  */
 import { parseArgs } from "@std/cli";
 import { UsageError } from "../base/errors.ts";
+import { LOG_FORMATS, type LogFormat } from "../log/log.ts";
 import { shownUrl } from "../base/shown_url.ts";
+import { flagName, type FlagTable, type OptionsOf } from "../vocabulary/flag_table.ts";
+import type { ValueKind } from "../vocabulary/value_kind.ts";
 
 /** Values by flag, without the dashes. */
 export type Given<Flag extends string> = { readonly [flag in Flag]?: string };
@@ -49,6 +52,14 @@ export function readFlags<Flag extends string>(
     if (value !== undefined) found[flag] = value;
   }
   return found;
+}
+
+/** The log format that a command line asks for, be the rest of it good or not. */
+export function askedLogFormat(words: readonly string[]): LogFormat {
+  const asked = words.map((word, i) =>
+    word === "--log-format" ? words[i + 1] : /^--log-format=(.*)$/.exec(word)?.[1]
+  );
+  return LOG_FORMATS.find((format) => asked.includes(format)) ?? "text";
 }
 
 /** A word that is no flag, without what it may hold of secrets: the query and the user of a URL. */
@@ -122,43 +133,57 @@ function nextValue(flag: string, next: string | undefined): string {
   );
 }
 
-/**
- * A flag's value, one of those allowed; undefined when it was not given.
- *
- * @throws {UsageError} When it is another.
- */
-export function oneOf<Flag extends string, T extends string>(
-  given: Given<Flag>,
-  flag: Flag,
-  allowed: readonly T[],
-): T | undefined {
-  const value = given[flag];
-  if (value === undefined) return undefined;
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw wrongValue(flag, value, `one of ${allowed.join(", ")}`);
-  return found;
+/** The options that the words give by a table of flags, and the names of the flags among them. */
+export interface ReadOptions<T extends FlagTable> {
+  /** Each option that is given or has a default. */
+  readonly options: OptionsOf<T>;
+  /** The options whose flags are given. */
+  readonly given: ReadonlySet<keyof T>;
 }
 
 /**
- * A flag's value, a whole number in digits only; undefined when it was not given.
+ * Reads words by a table of flags.
  *
- * @throws {UsageError} When it is no such number, or outside the bounds.
+ * @throws {UsageError} When one is unknown, given twice, without a usable value, or missing; the first
+ * of the table first.
  */
-export function wholeNumber<Flag extends string>(
-  given: Given<Flag>,
-  flag: Flag,
-  [min, max]: readonly [number, number],
-  unit = "",
-): number | undefined {
-  const value = given[flag];
-  if (value === undefined) return undefined;
-  const number = /^\d+$/.test(value) ? Number(value) : NaN;
-  if (number >= min && number <= max) return number;
-  throw wrongValue(flag, value, `a whole number${unit} from ${min} to ${max}`);
+export function readOptions<T extends FlagTable>(
+  args: readonly string[],
+  table: T,
+): ReadOptions<T> {
+  const names = Object.keys(table);
+  const words = readFlags(args, names.map(flagName));
+  const options: { [option: string]: unknown } = {};
+  const given = new Set<keyof T>();
+  for (const name of names) {
+    const spec = table[name];
+    const text = words[flagName(name)];
+    if (spec === undefined) continue;
+    if (text !== undefined) {
+      options[name] = parseValue(`--${flagName(name)}`, text, spec.kind);
+      given.add(name);
+    } else if (spec.required !== undefined) throw new UsageError(spec.required);
+    else if (spec.default !== undefined) options[name] = spec.default;
+  }
+  // Each member has just been made by the kind that its type is derived from.
+  return { options: options as OptionsOf<T>, given };
 }
 
-/** The error for a value that a flag does not take. */
-export function wrongValue(flag: string, value: string, takes: string): UsageError {
-  const shown = value.length > 80 ? `${value.slice(0, 80)}...` : value;
-  return new UsageError(`--${flag} takes ${takes}, not ${JSON.stringify(shown)}`);
+/**
+ * A text as a value of a kind.
+ *
+ * @param what What takes it, e.g. `--room`.
+ * @throws {UsageError} When it is none.
+ */
+export function parseValue<T>(what: string, text: string, kind: ValueKind<T>): T {
+  const value = kind.parse(text);
+  if (value !== undefined) return value;
+  const { takes, shown } = kind;
+  throw new UsageError(
+    shown === undefined
+      ? `${what} takes ${takes}, not ${JSON.stringify(cut(text))}`
+      : `${what} takes ${takes}; what was given is ${cut(shown(text))}`,
+  );
 }
+
+const cut = (text: string): string => text.length > 80 ? `${text.slice(0, 80)}...` : text;

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { UsageError } from "../base/errors.ts";
-import { oneOf, readFlags, wholeNumber } from "./flags.ts";
+import { oneOf, wholeNumber } from "../vocabulary/value_kind.ts";
+import { parseValue, readFlags, readOptions } from "./flags.ts";
 
 const FLAGS = ["name", "size"] as const;
 const read = (...args: string[]) => readFlags(args, FLAGS);
@@ -59,24 +60,40 @@ Deno.test("whatever else is given is a UsageError, never another one", () => {
   }));
 });
 
-Deno.test("a choice is one of those allowed, or absent", () => {
-  assertEquals(oneOf({ name: "b" }, "name", ["a", "b"]), "b");
-  assertEquals(oneOf<"name", string>({}, "name", ["a"]), undefined);
-  const says = '--name takes one of a, b, not "B"';
-  assertThrows(() => oneOf({ name: "B" }, "name", ["a", "b"]), UsageError, says);
+const TABLE = {
+  deviceName: { kind: oneOf(["a", "b"]), default: "a" },
+  size: { kind: wholeNumber(1, 8) },
+} as const;
+
+Deno.test("options are read by a table: each flag by its kind, its default where it is not given", () => {
+  assertEquals(readOptions(["--device-name", "b", "--size=8"], TABLE), {
+    options: { deviceName: "b", size: 8 },
+    given: new Set(["deviceName", "size"] as const),
+  });
+  assertEquals(readOptions([], TABLE), { options: { deviceName: "a" }, given: new Set<never>() });
+  const says = '--device-name takes one of a, b, not "B"';
+  assertThrows(() => readOptions(["--device-name=B"], TABLE), UsageError, says);
+  assertThrows(() => readOptions(["--deviceName=b"], TABLE), UsageError, "Unknown argument");
 });
 
-Deno.test("a number is digits within its bounds, or absent", () => {
-  assertEquals(wholeNumber({ size: "8" }, "size", [1, 8]), 8);
-  assertEquals(wholeNumber<"size">({}, "size", [1, 8]), undefined);
-  for (const size of ["0", "9", "-1", "1.5", "1e0", "0x1", " 1", "", "١", "9".repeat(400)]) {
-    assertThrows(() => wholeNumber({ size }, "size", [1, 8]), UsageError, "from 1 to 8");
+Deno.test("a flag that is required says so in its own words where it is not given", () => {
+  const table = { dataDir: { kind: oneOf(["d"]), required: "needs --data-dir DIR" } } as const;
+  assertEquals(readOptions(["--data-dir=d"], table).options, { dataDir: "d" });
+  assertThrows(() => readOptions([], table), UsageError, "needs --data-dir DIR");
+});
+
+Deno.test("a number is digits within its bounds", () => {
+  const size = wholeNumber(1, 8);
+  assertEquals(parseValue("--size", "8", size), 8);
+  for (const text of ["0", "9", "-1", "1.5", "1e0", "0x1", " 1", "", "١", "9".repeat(400)]) {
+    assertThrows(() => parseValue("--size", text, size), UsageError, "from 1 to 8");
   }
+  assertEquals(parseValue("--priority", "-8", wholeNumber(-8, 8)), -8);
 });
 
 Deno.test("what is shown of a wrong value is bounded and quoted", () => {
   const { message } = assertThrows(
-    () => wholeNumber({ size: "x\n".repeat(500) }, "size", [1, 8]),
+    () => parseValue("--size", "x\n".repeat(500), wholeNumber(1, 8)),
     UsageError,
   );
   assertEquals([message.length < 300, message.includes("\n")], [true, false]);

@@ -3,22 +3,13 @@ import type { ServeOptions } from "../app/daemon/options.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseServeOptions } from "./serve_options.ts";
 
-const DEFAULTS: ServeOptions = {
-  dataDir: "/data",
-  maxPeers: 8,
-  maxTransfers: 1,
-  maxMemory: 1024,
-  pairingPolicy: "ask",
-  onCollision: "number",
-  onInterrupt: "remove",
-  shutdownTimeoutSecs: 5,
-  deviceName: "bolt-daemon",
-  logFormat: "text",
-  logLevel: "info",
-};
+// Each default is compared with the contract's in tests/docs/flags_test.ts.
+const DEFAULTS: ServeOptions = parseServeOptions(["--data-dir", "/data"]);
 
 Deno.test("serve has safe defaults: one transfer at once, eight peers, unknown ones asked about", () => {
-  assertEquals(parseServeOptions(["--data-dir", "/data"]), DEFAULTS);
+  const { dataDir, maxTransfers, maxPeers, pairingPolicy, inbox, socketPath } = DEFAULTS;
+  assertEquals([dataDir, maxTransfers, maxPeers, pairingPolicy], ["/data", 1, 8, "ask"]);
+  assertEquals([inbox, socketPath], [undefined, undefined]);
 });
 
 Deno.test("the data folder has no hidden default", () => {

@@ -9,6 +9,7 @@
  * @module
  */
 import { StorageError } from "../base/errors.ts";
+import { isFinal } from "../base/transfer_states.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { displaced } from "./fair_share.ts";
@@ -23,7 +24,6 @@ import { guarded, unlessMissing } from "./failure.ts";
 import {
   type ChainedLine,
   formatLine,
-  isFinal,
   isTransferRecord,
   JOURNAL_HEADER,
   MAX_LINE_BYTES,

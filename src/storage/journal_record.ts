@@ -8,40 +8,32 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { hasExactly, isCount, isObject, type JsonObject } from "./strict_json.ts";
 import { isIdentity } from "./trust_file.ts";
 
-/** Which way the file goes. */
-export const DIRECTIONS = ["send", "receive"] as const;
-/** See {@linkcode DIRECTIONS}. */
-export type Direction = typeof DIRECTIONS[number];
+const DIRECTIONS = ["send", "receive"] as const;
 
 /**
- * Where a transfer stands. `publishing`: received, verified and on disk, about to get the name
- * `savedAs`. `interrupted`: the daemon ended, or the channel was lost, before the transfer did.
+ * A state as the journal spells it: `verifying` is `publishing` there, received, verified and on
+ * disk, about to get the name `savedAs`. `interrupted`: the daemon ended, or the channel was lost,
+ * before the transfer did.
  */
-export const TRANSFER_STATES = [
-  "queued",
-  "offered",
-  "active",
-  "paused",
-  "publishing",
-  "completed",
-  "rejected",
-  "cancelled",
-  "failed",
-  "interrupted",
-] as const;
-/** See {@linkcode TRANSFER_STATES}. */
-export type TransferState = typeof TRANSFER_STATES[number];
+export type JournalState = Exclude<TransferState, "verifying"> | "publishing";
 
-const FINAL_STATES: ReadonlySet<TransferState> = new Set(
-  ["completed", "rejected", "cancelled", "failed", "interrupted"] as const,
-);
+/** From a transfer's state to the journal's spelling. */
+export function toJournalState(state: TransferState): JournalState {
+  return state === "verifying" ? "publishing" : state;
+}
 
-/** Whether nothing more happens to a transfer in this state. */
-export function isFinal(state: TransferState): boolean {
-  return FINAL_STATES.has(state);
+/** Code of a transfer that the end of the daemon, in order or not, interrupted. */
+export const DAEMON_STOPPED = "DAEMON_STOPPED";
+
+const JOURNAL_STATES = TRANSFER_STATES.map(toJournalState);
+
+/** From the journal's spelling to a transfer's state. */
+export function fromJournalState(state: JournalState): TransferState {
+  return state === "publishing" ? "verifying" : state;
 }
 
 /** A transfer in the journal. */
@@ -51,7 +43,7 @@ export interface TransferRecord {
   /** Outgoing: its id on the wire, of the same form; absent before it is offered. */
   readonly protocolTransferId?: string;
   /** Which way it goes. */
-  readonly direction: Direction;
+  readonly direction: "send" | "receive";
   /** Identity key of the peer, 64 lower-case hex digits. */
   readonly peer: string;
   /** Name as offered, escaped, at most {@linkcode MAX_DISPLAY_NAME} long; never a path to open. */
@@ -63,7 +55,7 @@ export interface TransferRecord {
   /** SHA-256 of the file, 64 lower-case hex digits; null when it was not told. */
   readonly hash: string | null;
   /** Where it stands. */
-  readonly state: TransferState;
+  readonly state: JournalState;
   /** Bytes sent, or received and written. */
   readonly bytes: number;
   /** Whether a partial file of it is in the inbox. */
@@ -127,7 +119,7 @@ function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord 
     (value["savedAs"] === null || isSavedName(value["savedAs"])) &&
     isCount(value["size"]) &&
     (value["hash"] === null || isIdentity(value["hash"])) &&
-    isOneOf(TRANSFER_STATES, value["state"]) &&
+    isOneOf(JOURNAL_STATES, value["state"]) &&
     isCount(value["bytes"]) &&
     typeof value["hasPart"] === "boolean" &&
     (value["error"] === null ||

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { StorageError } from "../base/errors.ts";
+import { Sha256 } from "../protocol/crypto/sha256.ts";
 import {
   type FileKind,
   type FileStatus,
@@ -123,7 +123,7 @@ export async function inspectSource(
     using _closed = file;
     checkSize(path, status, maxBytes);
     const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, status.size + 1));
-    const hash = createHash("sha256");
+    const hash = new Sha256();
     let total = 0;
     while (total <= status.size && !signal?.aborted) {
       const count = await file.read(buffer);
@@ -134,7 +134,7 @@ export async function inspectSource(
     }
     if (signal?.aborted) return undefined;
     if (total !== status.size || differs(status, await file.status())) throw changed(path);
-    return { path, status, hash: hash.digest("hex") };
+    return { path, status, hash: hash.digest().hex };
   });
   signal?.throwIfAborted();
   if (source === undefined) throw changed(path);
@@ -150,7 +150,7 @@ export class OutgoingFile implements Disposable {
   readonly #file: OpenFile;
   readonly #chunkSize: number;
   readonly #buffer: Uint8Array<ArrayBuffer>;
-  readonly #hash = createHash("sha256");
+  readonly #hash = new Sha256();
   /** Where the file's position is. */
   #position = 0;
   /** Bytes from the start that the hash has seen. */
@@ -210,7 +210,7 @@ export class OutgoingFile implements Disposable {
         this.#hash.update(chunk);
         this.#hashed += count;
         const isWhole = this.#hashed === status.size;
-        if (isWhole && this.#hash.copy().digest("hex") !== hash) throw changed(path);
+        if (isWhole && this.#hash.digest().hex !== hash) throw changed(path);
       }
       return chunk;
     });

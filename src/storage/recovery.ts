@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { isFinal } from "../base/transfer_states.ts";
 import { type FileSystem, isSameFile } from "./file_system.ts";
 import { guarded, unlessMissing } from "./failure.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
 import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";
 import type { Journal } from "./journal.ts";
-import { isFinal, type TransferRecord } from "./journal_record.ts";
+import { DAEMON_STOPPED, type TransferRecord } from "./journal_record.ts";
 import { inspectSource } from "./outgoing_file.ts";
 
 /** Options of {@linkcode recoverTransfers}. */
@@ -74,7 +75,7 @@ async function publishAgain(
  * or was about to; `interrupted` for all else. Partial files that the journal knows of are removed
  * or kept.
  *
- * @returns The records that were changed.
+ * @returns The records of the transfers that ended by that.
  * @throws {StorageError} When the inbox or the journal can't be read or written.
  */
 export async function recoverTransfers(
@@ -83,7 +84,7 @@ export async function recoverTransfers(
   inbox: Inbox,
   options: RecoveryOptions,
 ): Promise<readonly TransferRecord[]> {
-  const changed: TransferRecord[] = [];
+  const ended: TransferRecord[] = [];
   for (const record of journal.list()) {
     if (isFinal(record.state) && !record.hasPart) continue;
     const { transferId, direction, state } = record;
@@ -95,18 +96,20 @@ export async function recoverTransfers(
       })
       : undefined;
     const isDone = typeof savedAs === "string";
+    const isInterrupted = !isDone && !isFinal(state);
     const isReceived = direction === "receive";
     if (isReceived && (isDone || options.onAbort === "remove")) await inbox.removePart(transferId);
     const now: TransferRecord = {
       ...record,
       savedAs: isDone ? savedAs : null,
-      state: isDone ? "completed" : isFinal(state) ? state : "interrupted",
+      state: isDone ? "completed" : isInterrupted ? "interrupted" : state,
+      error: isInterrupted ? DAEMON_STOPPED : record.error,
       bytes: isDone ? record.size : record.bytes,
       hasPart: isReceived && await inbox.hasPart(transferId),
       updatedAt: options.now,
     };
     await journal.record(now);
-    changed.push(now);
+    if (!isFinal(state)) ended.push(now);
   }
-  return changed;
+  return ended;
 }

@@ -26,6 +26,8 @@ export interface StorageOptions {
   readonly onAbort?: PartPolicy;
   /** Bytes that a received file must leave free on the disk. @default {16 MiB} */
   readonly keepFreeBytes?: number;
+  /** Most transfers that the journal remembers, those under way too. @default {1000} */
+  readonly maxTransfers?: number;
   /** What to write to. @default {denoFileSystem} */
   readonly fs?: FileSystem;
   /** Milliseconds since 1970. @default {Date.now} */
@@ -65,7 +67,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const identity = await openIdentity(fs, folder);
   stack.use(identity);
   const trust = await TrustStore.open(fs, folder);
-  const journal = stack.use(await Journal.open(fs, folder));
+  const { maxTransfers } = options;
+  const journal = stack.use(
+    await Journal.open(fs, folder, maxTransfers === undefined ? {} : { maxTransfers }),
+  );
   const inbox = await Inbox.open(fs, {
     path: options.inbox ?? folder.defaultInboxPath,
     uid: folder.uid,

@@ -7,10 +7,9 @@
  *
  * @module
  */
+import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
+import { type PinnedDecision, pinnedDecision } from "../vocabulary/policies.ts";
 import { hasExactly, isCount, isObject, parseJson } from "./strict_json.ts";
-
-/** Decisions that outlive a session. */
-export type PinnedDecision = "allow_always" | "deny_always";
 
 /** Who was last seen behind a peer code. */
 export interface KnownPeer {
@@ -34,7 +33,6 @@ export interface KnownPeers {
 export const MAX_DEVICE_NAME = 256;
 
 const IDENTITY = /^[0-9a-f]{64}$/;
-const PEER_CODE = /^[A-Za-z0-9]{1,16}$/;
 
 /** Whether this is an identity key as it is written here. */
 export function isIdentity(value: unknown): value is string {
@@ -43,11 +41,11 @@ export function isIdentity(value: unknown): value is string {
 
 /** Whether this is a peer code without hyphens. */
 export function isPeerCode(value: string): boolean {
-  return PEER_CODE.test(value);
+  return normalizePeerCode(value) === value;
 }
 
 function isDecision(value: unknown): value is PinnedDecision {
-  return value === "allow_always" || value === "deny_always";
+  return typeof value === "string" && pinnedDecision.parse(value) !== undefined;
 }
 
 /** How often a key occurs twice is not told by JSON.parse; the last one would win silently. */

@@ -15,6 +15,7 @@ import { type FileSystem, joinPath } from "./file_system.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
+import type { PinnedDecision } from "../vocabulary/policies.ts";
 import {
   formatPeers,
   formatTrust,
@@ -25,7 +26,6 @@ import {
   MAX_DEVICE_NAME,
   parsePeers,
   parseTrust,
-  type PinnedDecision,
 } from "./trust_file.ts";
 
 /** Codes kept for one identity; a peer may take a new one at each start. */

@@ -5,12 +5,16 @@
  */
 import { abortable } from "../base/deadline.ts";
 import type { SignalBundle } from "../protocol/signal/bundle.ts";
+import type { Channel } from "./channel.ts";
 import type { AnsweringPeer, Connector, OfferingPeer } from "./connector.ts";
 import { type MemoryPair, memoryPair } from "./memory_channel.ts";
 
 interface Meeting {
   readonly pair: MemoryPair;
   readonly met: PromiseWithResolvers<void>;
+  isMet: boolean;
+  /** Its answerer gave up before: the answer leads nowhere, as over a real network. */
+  isGone: boolean;
 }
 
 /** All peers that can reach each other, and the paths between them. */
@@ -31,11 +35,16 @@ export class MemoryNetwork {
   }
 
   #offer(): OfferingPeer {
-    const meeting: Meeting = { pair: memoryPair(), met: Promise.withResolvers<void>() };
+    const meeting: Meeting = {
+      pair: memoryPair(),
+      met: Promise.withResolvers<void>(),
+      isMet: false,
+      isGone: false,
+    };
     const number = this.#meetings.push(meeting) - 1;
     return {
       offer: bundle("offer", number),
-      connect: (_answer, signal) => abortable(meet(meeting, "offerer"), signal),
+      connect: (answer, signal) => abortable(this.#reach(meeting, answer), signal),
       addCandidate: () => {},
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
@@ -47,18 +56,23 @@ export class MemoryNetwork {
     if (meeting === undefined) throw new Error(`no offer ${offer.description.sdp} was made`);
     return {
       answer: bundle("answer", number),
-      connect: (signal) => abortable(meet(meeting, "answerer"), signal),
+      connect: (signal) => abortable(meeting.met.promise.then(() => meeting.pair.answerer), signal),
       addCandidate: () => {},
-      [Symbol.asyncDispose]: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => {
+        meeting.isGone = !meeting.isMet;
+        return Promise.resolve();
+      },
     };
   }
-}
 
-/** The offerer has the answer when it connects: both may go on. */
-async function meet({ pair, met }: Meeting, role: "offerer" | "answerer") {
-  if (role === "offerer") met.resolve();
-  await met.promise;
-  return pair[role];
+  /** The offerer has the answer when it connects: both may go on. */
+  #reach(meeting: Meeting, answer: SignalBundle): Promise<Channel> {
+    const answered = this.#meetings[Number(answer.description.sdp)];
+    if (answered?.isGone) return new Promise(() => {});
+    meeting.isMet = true;
+    meeting.met.resolve();
+    return Promise.resolve(meeting.pair.offerer);
+  }
 }
 
 function bundle(sdpType: "offer" | "answer", number: number): SignalBundle {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { createSocket } from "node:dgram";
-import { RawClient } from "../../src/ipc/testing.ts";
+import { RawClient } from "../../src/ipc/testing/served_fake.ts";
 import { connector } from "../../src/transport/webrtc/connector.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
@@ -55,6 +55,10 @@ Deno.test(`the real daemon answers ${TOLD.length} lies over WebRTC with the righ
     assertEquals(await flooding.verdict(), "LIMIT_EXCEEDED");
   }
   await flood;
+  await daemon.run.said("further ones of this session are not logged");
+  const logged = daemon.run.stderr.split("\n").filter((line) => line.includes(" was refused "));
+  assert(logged.length <= 20 * TOLD.length);
+  assertMatch(logged.at(-1) ?? "", / peer=[0-9a-f]{64} .*code=LIMIT_EXCEEDED reason="one transfer/);
   assert(await good.isServed());
   await assertBounded(daemon, before);
   await daemon.stop();

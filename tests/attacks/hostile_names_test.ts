@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { isFilename } from "../../src/protocol/messages/inner_message.ts";
 import { safeName } from "../../src/storage/inbox/safe_name.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";

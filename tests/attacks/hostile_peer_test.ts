@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { closedSession, LocalDaemon, meetingByFile } from "../support/daemon.ts";
 import { TempFolder } from "../support/temp_folder.ts";

@@ -7,7 +7,7 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
-import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { PairRequest, SessionView } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { Connector } from "../../src/transport/connector.ts";
@@ -72,7 +72,7 @@ class Stage implements AsyncDisposable {
 }
 
 /** The SAS that a person would read, or the code of the refusal. */
-async function outcome(daemon: DaemonUnderTest, { sessionId }: Session): Promise<string> {
+async function outcome(daemon: DaemonUnderTest, { sessionId }: SessionView): Promise<string> {
   return await Promise.any([
     daemon.event("pairing-requested", ({ pairing }) => pairing.sessionId === sessionId)
       .then(({ pairing }) => `SAS ${pairing.sas}`),

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { PairRequest, Session } from "../../src/ipc/schemas.ts";
+import type { PairRequest, SessionView } from "../../src/ipc/api/schemas.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
@@ -63,7 +63,7 @@ const PLANTED: readonly (readonly [string, string, (path: string) => Promise<voi
   ],
 ];
 
-const codeOf = async (daemon: DaemonUnderTest, session: Session) =>
+const codeOf = async (daemon: DaemonUnderTest, session: SessionView) =>
   (await closedSession(daemon, session)).failure?.code;
 
 Deno.test("whatever lies in place of an offer, the session is refused with what is wrong", async (t) => {

@@ -4,10 +4,10 @@
  * @module
  */
 import { COMMANDS } from "../../src/boltctl/command_table.ts";
-import type { DaemonEvent } from "../../src/ipc/events.ts";
-import { OperationError } from "../../src/ipc/problem.ts";
-import { peerText } from "../../src/ipc/schemas.ts";
-import { OFFER_ID } from "../../src/ipc/testing.ts";
+import type { DaemonEvent } from "../../src/ipc/api/events.ts";
+import { OperationError } from "../../src/ipc/api/problem.ts";
+import { peerText } from "../../src/ipc/api/schemas.ts";
+import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
 

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { widthOf } from "../../src/boltctl/output/width.ts";
-import { peerText } from "../../src/ipc/schemas.ts";
+import { peerText } from "../../src/ipc/api/schemas.ts";
 import { boltctl } from "./support/boltctl.ts";
 import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
 import { PAIRING, session, Staged, transfer } from "./support/staged_daemon.ts";

@@ -115,6 +115,22 @@ for (const [what, args, says] of BAD) {
   });
 }
 
+Deno.test("bad use is told in the log format that was asked for with it", async () => {
+  for (const asked of [["--log-format", "json"], ["--log-format=json"]]) {
+    for (const args of [["--bogus", ...asked], ["serve", ...asked], [...asked, "--role", "boss"]]) {
+      const { code, stderr } = await run(POWERLESS, args);
+      const { level, message, fields } = JSON.parse(stderr);
+      assertEquals([code, level, fields.code], [1, "error", "USAGE"], stderr);
+      assert(message.startsWith("[bolt-daemon] FATAL: "), message);
+    }
+  }
+  // Not asked for: a value of another flag, and no format that there is.
+  for (const args of [["--room", "--log-format=", "json"], ["--log-format=xml"]]) {
+    const { stderr } = await run(POWERLESS, args);
+    assert(stderr.startsWith("[bolt-daemon] FATAL: "), stderr);
+  }
+});
+
 Deno.test("bad use leaves stale signal files as they are", async () => {
   await using folder = await TempFolder.make();
   await Deno.writeTextFile(folder.path("offer.json"), "old");

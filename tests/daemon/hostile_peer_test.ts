@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
@@ -101,7 +101,21 @@ Deno.test("a hostile name never lands outside the inbox, and is escaped wherever
   );
 });
 
-Deno.test("an offer beyond the wire format's limits is refused for that transfer only, and not told of", async () => {
+Deno.test("a file with another hash than was offered is discarded: INTEGRITY_FAILED at both ends, and the session is over", async () => {
+  await using attack = await Attack.make();
+  const { bob, peer } = attack;
+  const id = peer.offer({ filename: "other", size: 3, fileHash: sha256(someBytes(4)) });
+  const offer = await offered(bob, id);
+  await bob.client.acceptTransfer(id, {});
+  await peer.news("transfer-started");
+  peer.sendChunk(id, () => someBytes(3));
+  const { failure } = await transferIn(bob, offer, "failed");
+  assertEquals(failure?.code, "INTEGRITY_FAILED");
+  assertEquals((await peer.ended).error?.code, "INTEGRITY_FAILED");
+  assertEquals(await namesIn(bob.inbox), []);
+});
+
+Deno.test("an offer beyond the wire format's limits is refused for that transfer only: it is counted, and no transfer", async () => {
   await using attack = await Attack.make();
   const { bob, peer } = attack;
   peer.offer({ filename: "huge", size: 11 * 2 ** 30, fileHash: "00".repeat(32) });
@@ -110,6 +124,10 @@ Deno.test("an offer beyond the wire format's limits is refused for that transfer
   const next = peer.offer({ filename: "small", size: 1, fileHash: "00".repeat(32) });
   assertEquals((await offered(bob, next)).state, "offered");
   assertEquals((await bob.client.listTransfers({ limit: 50 })).transfers.length, 1);
+  assertStringIncludes(
+    await bob.client.metrics(),
+    'bolt_refusals_total{code="LIMIT_EXCEEDED"} 1\n',
+  );
 });
 
 Deno.test("a peer that offers and cancels again and again gets every offer ended, and the daemon answers", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
@@ -48,6 +48,25 @@ Deno.test("a partial file is kept for a lost channel only: cancelled by either e
   }
 });
 
+Deno.test("a partial file whose inbox is swapped for another folder is removed by the next start with the right one", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("bob");
+  const inbox = join(dataDir, "inbox");
+  {
+    await using pair = await Pair.make({ bobsData: dataDir });
+    const { sent, offer } = await pair.heldMidway();
+    await Deno.rename(inbox, `${inbox}.away`);
+    await Deno.mkdir(inbox, { mode: 0o700 });
+    await pair.alice.client.cancelTransfer(sent.transferId);
+    await transferIn(pair.bob, offer, "cancelled");
+    assertEquals(await namesIn(`${inbox}.away`), [`.${offer.transferId}.part`]);
+  }
+  await Deno.remove(inbox);
+  await Deno.rename(`${inbox}.away`, inbox);
+  await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
+  assertEquals(await namesIn(bob.inbox), []);
+});
+
 Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees cancelled, and the end is graceful", async () => {
   for (const who of ["alice", "bob"] as const) {
     await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
@@ -79,6 +98,55 @@ Deno.test("a cancel at the shutdown is told when the peer has taken it, not befo
     await transferIn(pair[who], ours, "cancelled");
     assertEquals(await pair[who].ended, "graceful");
   }
+});
+
+for (const how of ["close", "untrust", "deny"] as const) {
+  const ended = (pair: Pair, { sessionId = "" }: { readonly sessionId?: string }) => {
+    const { client } = pair.alice;
+    if (how === "close") return client.closeSession(sessionId);
+    if (how === "untrust") return client.untrust(pair.toBob);
+    return client.trust(pair.toBob, { decision: "deny_always" });
+  };
+
+  Deno.test(`${how}: the cancel of what the session carries is told when the peer has taken it, however late within --shutdown-timeout-secs`, async () => {
+    await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+    const { sent, offer } = await pair.heldMidway();
+    const { sessionId = "" } = await pair.alice.client.getTransfer(sent.transferId);
+    pair.network.paths[0]?.stall();
+    await ended(pair, { sessionId });
+    const { transferId } = sent;
+    assertEquals((await pair.alice.client.getTransfer(transferId)).state, "paused");
+    assertEquals((await pair.alice.client.getSession(sessionId)).state, "closing");
+    pair.network.paths[0]?.resume();
+    await transferIn(pair.bob, offer, "cancelled");
+    await transferIn(pair.alice, sent, "cancelled");
+    await pair.alice.event("session-closed", ({ session }) => session.state === "closed");
+  });
+}
+
+Deno.test("a session that is closed while its peer takes nothing ends after --shutdown-timeout-secs, and its transfer is told as interrupted, not as cancelled", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "1"] });
+  const { sent } = await pair.heldMidway();
+  const { sessionId = "" } = await pair.alice.client.getTransfer(sent.transferId);
+  pair.network.paths[0]?.stall();
+  await pair.alice.client.closeSession(sessionId);
+  const { failure } = await transferIn(pair.alice, sent, "interrupted");
+  assertEquals(failure?.code, "CONNECTION_LOST");
+  pair.network.paths[0]?.resume();
+});
+
+Deno.test("a daemon that stops while a session is being closed waits for that cancel too", async () => {
+  await using pair = await Pair.make({ alice: ["--shutdown-timeout-secs", "3600"] });
+  const { sent, offer } = await pair.heldMidway();
+  const { sessionId = "" } = await pair.alice.client.getTransfer(sent.transferId);
+  pair.network.paths[0]?.stall();
+  await pair.alice.client.closeSession(sessionId);
+  pair.alice.interrupt();
+  await pair.alice.event("daemon-stopping");
+  pair.network.paths[0]?.resume();
+  await transferIn(pair.bob, offer, "cancelled");
+  await transferIn(pair.alice, sent, "cancelled");
+  assertEquals(await pair.alice.ended, "graceful");
 });
 
 Deno.test("two daemons that stop at once, in the middle of a transfer, both end in order", async () => {
@@ -146,7 +214,9 @@ Deno.test("then force close: a peer that takes nothing holds the shutdown up for
     return transferId;
   })();
   await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
-  assertEquals((await bob.client.getTransfer(id)).state, "interrupted");
+  const { state, failure } = await bob.client.getTransfer(id);
+  assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
+  assertMatch(failure?.message ?? "", /^the daemon stopped, or was killed, before/);
 });
 
 Deno.test("a file that was sent whole, but whose peer has not said that it has it, is left too", async () => {
@@ -211,7 +281,7 @@ Deno.test("a forced shutdown by the API waits for nobody", async () => {
   pair.network.paths[0]?.resume();
 });
 
-Deno.test("Persist any resumable state before exit: what was queued is told as interrupted after a restart", async () => {
+Deno.test("Persist any resumable state before exit: what was queued is told as interrupted, and why, also after a restart", async () => {
   await using folder = await TempFolder.make();
   const dataDir = folder.path("bob");
   const ids: string[] = [];
@@ -224,12 +294,16 @@ Deno.test("Persist any resumable state before exit: what was queued is told as i
     await pair.bob.stop();
     // Each end is told before the daemon's own.
     await transferIn(pair.bob, { transferId: ids[0] ?? "" }, "cancelled");
-    await transferIn(pair.bob, { transferId: ids[1] ?? "" }, "interrupted");
+    const queued = await transferIn(pair.bob, { transferId: ids[1] ?? "" }, "interrupted");
+    assertEquals(queued.failure?.code, "DAEMON_STOPPED");
   }
   await using bob = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
-  const states = [];
-  for (const id of ids) states.push((await bob.client.getTransfer(id)).state);
-  assertEquals(states, ["cancelled", "interrupted"]);
+  const ends = [];
+  for (const id of ids) {
+    const { state, failure } = await bob.client.getTransfer(id);
+    ends.push([state, failure?.code]);
+  }
+  assertEquals(ends, [["cancelled", undefined], ["interrupted", "DAEMON_STOPPED"]]);
 });
 
 Deno.test("a session that ends while the next file is hashed interrupts that transfer", async () => {

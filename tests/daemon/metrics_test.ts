@@ -106,7 +106,7 @@ Deno.test("/metrics counts how sessions ended, and who was not let in", async ()
   assertEquals(counted(await metricsOf(bob), COUNTERS), [
     'bolt_sessions_ended_total{end="remote"} 1',
   ]);
-  await bob.client.trust({ identity: pair.toAlice, decision: "deny_always" });
+  await bob.client.trust(pair.toAlice, { decision: "deny_always" });
   const requests = meetingByFile(pair.folder);
   const offering = await alice.pair(requests.offerer);
   const answering = await bob.pair(requests.answerer);

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { ApiError } from "../../src/ipc/client.ts";
-import type { PairRequest } from "../../src/ipc/schemas.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import type { PairRequest } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import {
   closedSession,
@@ -132,7 +132,7 @@ Deno.test("a denied peer is refused; denied always, it is refused again without 
     await using bob = await LocalDaemon.start(network, { dataDir });
     const { identity = "" } = (await bob.client.listPeers())[0] ?? {};
     for (const decision of ["allow_always", "deny_always"] as const) {
-      assertEquals((await bob.client.trust({ identity, decision })).trust, decision);
+      assertEquals((await bob.client.trust(identity, { decision })).trust, decision);
     }
   }
   await using bob = await LocalDaemon.start(network, { dataDir });
@@ -165,16 +165,12 @@ Deno.test("a known peer code with another key is refused: KEY_MISMATCH, with bot
 
   // To pin the new key takes its SAS, or an explicit untrust of the old one.
   const replacing = (sas: string) => () =>
-    alice.client.trust({
-      identity: presented,
-      decision: "allow_always",
-      replacing: { identity: pinned, sas },
-    });
+    alice.client.trust(presented, { decision: "allow_always", replaces: pinned, sas });
   const sas = (await alice.client.getSession(offering.sessionId)).sas ?? "";
   const wrong = sas === "000000" ? "111111" : "000000";
   await refuses(
     "KEY_MISMATCH",
-    () => alice.client.trust({ identity: presented, decision: "allow_always" }),
+    () => alice.client.trust(presented, { decision: "allow_always" }),
   );
   await refuses("SAS_MISMATCH", replacing(wrong));
   assertEquals((await alice.client.getPeer(pinned)).trust, "allow_always");
@@ -327,6 +323,28 @@ Deno.test('a pairing decision is on disk when it is answered and told: "Identity
   await bob.event("pairing-decided");
   assertEquals(await trusted(bob), [[ofBob.identity, "deny_always"]]);
   await deciding;
+});
+
+Deno.test("a decision that can't be kept is told as such, with the reason: nothing is pinned", async () => {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  await using bob = await LocalDaemon.start(network);
+  const { answering } = await begin(meetingByFile(folder), alice, bob);
+  const { pairingId, identity } = await pairingOf(bob, answering);
+  await Deno.rename(join(bob.dataDir, "pins"), join(bob.dataDir, "away"));
+  const decision = "allow_always";
+  for (
+    const asked of [
+      () => bob.client.decidePairing(pairingId, { decision }),
+      () => bob.client.trust(identity, { decision }),
+    ]
+  ) {
+    const { code, message } = await assertRejects(asked, ApiError);
+    assertEquals(code, "STORAGE_FAILED");
+    assertMatch(message, /pins is no longer the folder .* \(FOLDER_CHANGED\)$/);
+  }
+  assertEquals((await bob.client.getPeer(identity)).trust, "none");
 });
 
 Deno.test("a device name told through files is kept with the pin", async () => {

@@ -12,7 +12,7 @@ import {
 } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { boltctl } from "../boltctl/support/boltctl.ts";
-import { DaemonUnreachableError } from "../../src/ipc/client.ts";
+import { DaemonUnreachableError } from "../../src/ipc/client/client.ts";
 import {
   closedSession,
   meeting,
@@ -22,8 +22,8 @@ import {
   ServedDaemon,
   type ServedDaemon as Served,
 } from "../support/daemon.ts";
-import { join } from "../support/paths.ts";
-import { DAEMON, run } from "../support/program.ts";
+import { join, relative } from "../support/paths.ts";
+import { DAEMON, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, offerOf, someBytes, transferIn } from "../support/transfers.ts";
 
@@ -60,6 +60,18 @@ function spellings(bytes: Uint8Array<ArrayBuffer>): string[] {
   const escaped = JSON.stringify(raw).slice(1, -1);
   return [bytes.toHex(), bytes.toHex().toUpperCase(), bytes.toBase64(), raw, escaped];
 }
+
+Deno.test("relative paths of serve count from the current folder", async () => {
+  await using folder = await TempFolder.make();
+  const paths = ["data", "inbox", "data/other.sock"].map((name) => folder.path(name));
+  const [dataDir, inbox, socket] = paths.map((path) => relative(Deno.cwd(), path));
+  const flags = [`--data-dir=${dataDir}`, `--inbox=${inbox}`, `--socket-path=${socket}`];
+  await using daemon = new Run(DAEMON, ["serve", ...flags]);
+  await daemon.said(`[bolt-daemon] serving data_dir=${paths[0]} socket=${paths[2]}`);
+  daemon.kill("SIGTERM");
+  assertEquals((await daemon.outcome()).code, 0);
+  assert((await Deno.stat(folder.path("inbox"))).isDirectory);
+});
 
 Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
   await using folder = await TempFolder.make();
@@ -198,9 +210,13 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
     assertEquals((await bob.client.status()).identity, before.identity);
     const pins = (await bob.client.listPeers()).map(({ identity, trust }) => ({ identity, trust }));
     assertEquals(pins, before.peers.map(({ identity, trust }) => ({ identity, trust })));
-    const { state } = await bob.client.getTransfer(before.offer.transferId);
-    assertEquals(state, "interrupted");
+    const { state, failure } = await bob.client.getTransfer(before.offer.transferId);
+    assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
     assertEquals(await namesIn(bob.inbox), []);
+    const { transferId: id } = before.offer;
+    const ids = `transfer=${id} protocol_transfer=${id} direction=incoming`;
+    const end = "state=interrupted code=DAEMON_STOPPED bytes=";
+    await bob.run.said(`transfer ended ${ids} peer=${pins[0]?.identity} ${end}`);
   });
 
   await t.step("the peer comes again without a question, and the file goes through", async () => {
@@ -299,16 +315,20 @@ Deno.test("a rendezvous URL's query and user are in no log, answer, event or fil
   const gone = startRendezvousServer();
   await using folder = await TempFolder.make();
   const dataDir = folder.path("data");
-  const rendezvousUrl = gone.url.replace("ws://", "ws://me:hush@") + "/?token=hush";
+  const rendezvousUrl = gone.url + "/?token=hush";
   await gone.close();
   await using alice = await ServedDaemon.start({ dataDir, flags: ["--log-level", "debug"] });
   const { offerer } = meeting(rendezvousUrl);
   const session = await alice.pair(offerer);
   const { failure } = await closedSession(alice, session);
   assertEquals(failure?.code, "RENDEZVOUS_UNREACHABLE");
-  const bad = { ...offerer, rendezvousUrl: "ws://me:hush@[/?hush" };
-  const { message } = await assertRejects(() => alice.pair(bad));
-  const told = [message, JSON.stringify(await alice.client.listSessions())];
+  const told = [JSON.stringify(await alice.client.listSessions())];
+  for (const refused of ["ws://me:hush@[/?hush", rendezvousUrl.replace("ws://", "ws://me:hush@")]) {
+    const bad = { ...offerer, rendezvousUrl: refused };
+    told.push(
+      (await assertRejects(() => alice.pair(bad), Error, "/rendezvousUrl must be")).message,
+    );
+  }
   await alice.stop();
   for await (const { name, isFile } of Deno.readDir(dataDir)) {
     if (isFile) told.push(await Deno.readTextFile(`${dataDir}/${name}`));

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { TransferNews } from "../../src/app/daemon/sessions/peer_session.ts";
+import type { TransferEvent } from "../../src/app/daemon/sessions/peer_session.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
@@ -14,7 +14,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { someBytes } from "../support/transfers.ts";
 
 type End = EventOf<"transfer-finished" | "transfer-failed">;
-type Ended = Extract<TransferNews, { type: "transfer-ended" }>;
+type Ended = Extract<TransferEvent, { type: "transfer-ended" }>;
 
 /** What a daemon tells of a file, of which its peer said something when it had all of it. */
 async function toldOf(lastWord: (peer: HandDrivenPeer, ended: Ended) => void) {

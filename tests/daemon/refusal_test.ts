@@ -16,7 +16,7 @@ import { offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
 /** Alice and bob, who takes all that she sends without asking. */
 async function autoAccepting(flags: readonly string[] = []): Promise<Pair> {
   const pair = await Pair.make({ bob: flags });
-  await pair.bob.client.setAutoAccept(pair.toAlice, true);
+  await pair.bob.client.setAutoAccept(pair.toAlice, { enabled: true });
   return pair;
 }
 
@@ -98,7 +98,7 @@ Deno.test("a refusal takes no slot and waits for none: the sender hears of it wh
   ];
   for (const peer of [busy, refused]) {
     await peer.befriend(bob);
-    await bob.client.setAutoAccept(peer.identity, true);
+    await bob.client.setAutoAccept(peer.identity, { enabled: true });
   }
   busy.offer({ filename: "flows", size: 10, fileHash: "00".repeat(32) });
   await busy.news("transfer-started");
@@ -116,7 +116,7 @@ Deno.test("the receiver's log says which file was refused, whose, and why", asyn
   await using bob = await ServedDaemon.start();
   const sessions = await pairDaemons(server.url, alice, bob);
   const toAlice = sessions.bob.identity ?? "";
-  await bob.client.setAutoAccept(toAlice, true);
+  await bob.client.setAutoAccept(toAlice, { enabled: true });
   const path = folder.path("\u3164");
   await Deno.writeFile(path, someBytes(10));
   await alice.client.send({ paths: [path], identity: sessions.alice.identity ?? "", priority: 0 });

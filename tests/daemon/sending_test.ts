@@ -10,7 +10,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { ApiError } from "../../src/ipc/client.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import { LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
 import {
@@ -76,10 +76,10 @@ Deno.test("a file can be accepted under another name, not under one that leads e
 
 Deno.test("a peer set to auto-accept needs no accept, until it is set back", async () => {
   await using pair = await Pair.make();
-  await pair.bob.client.setAutoAccept(pair.toAlice, true);
+  await pair.bob.client.setAutoAccept(pair.toAlice, { enabled: true });
   await pair.send("first.txt", someBytes(10));
   await transferIn(pair.bob, await offerOf(pair.bob, "first.txt"), "completed");
-  await pair.bob.client.setAutoAccept(pair.toAlice, false);
+  await pair.bob.client.setAutoAccept(pair.toAlice, { enabled: false });
   await pair.send("second.txt", someBytes(10));
   const second = await offerOf(pair.bob, "second.txt");
   assertEquals((await pair.bob.client.getTransfer(second.transferId)).state, "offered");
@@ -118,7 +118,7 @@ Deno.test("what waits for one peer goes by priority, then in the order asked", a
   }
   const { transfers } = await pair.alice.client.status();
   assertEquals(transfers, { active: 0, waiting: 5, limit: 1 });
-  await pair.bob.client.setAutoAccept(pair.toAlice, true);
+  await pair.bob.client.setAutoAccept(pair.toAlice, { enabled: true });
   await pair.bob.client.acceptTransfer(held.transferId, {});
   await transferIn(pair.bob, await offerOf(pair.bob, "low"), "completed");
   const order = pair.bob.events.flatMap((event) =>
@@ -240,8 +240,8 @@ Deno.test("a file that changes while it is sent: TRANSFER_FAILED, said plainly, 
 Deno.test("offers that cross, both send at the same moment: both files arrive", async () => {
   await using pair = await Pair.make();
   const { alice, bob } = pair;
-  await alice.client.setAutoAccept(pair.toBob, true);
-  await bob.client.setAutoAccept(pair.toAlice, true);
+  await alice.client.setAutoAccept(pair.toBob, { enabled: true });
+  await bob.client.setAutoAccept(pair.toAlice, { enabled: true });
   const [path] = pair.network.paths;
   const paths = [await pair.file("crossing", someBytes(100_000))];
   // Each has offered before it hears of the other's offer.

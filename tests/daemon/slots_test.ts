@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
-import type { Transfer } from "../../src/ipc/schemas.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
@@ -20,6 +21,25 @@ import {
   someBytes,
   transferIn,
 } from "../support/transfers.ts";
+
+Deno.test("a queue that is full leaves room for what comes in, also in the journal", async () => {
+  await using pair = await Pair.make();
+  const { alice, bob } = pair;
+  const path = await pair.file("a", someBytes(1));
+  const hundred = { paths: Array.from({ length: 100 }, () => path), priority: 0 };
+  // The first is offered, which nobody decides about: the rest is what waits.
+  const to = { ...hundred, identity: pair.toBob };
+  for (let i = 0; i < 10; i++) await alice.client.send(to);
+  await offerOf(bob, "a");
+  await alice.client.send({ ...to, paths: [path] });
+  await assertRejects(() => alice.client.send({ ...to, paths: [path] }), ApiError, "may");
+  await using peer = await HandDrivenPeer.meet(pair.network, pair.folder, alice);
+  await peer.befriend(alice);
+  peer.offer({ filename: "in", size: 10, fileHash: "00".repeat(32) });
+  const { transferId } = await offerOf(alice, "in");
+  const journal = await Deno.readTextFile(join(alice.dataDir, "journal.ndjson"));
+  assert(journal.includes(transferId));
+});
 
 /** The transfer as it is now. */
 const now = (daemon: DaemonUnderTest, { transferId }: Pick<Transfer, "transferId">) =>
@@ -71,7 +91,7 @@ class Three implements AsyncDisposable {
   /** Lets a daemon take whatever the others offer. */
   async open(daemon: LocalDaemon): Promise<void> {
     for (const [other, identity] of this.#identities) {
-      if (other !== daemon) await daemon.client.setAutoAccept(identity, true);
+      if (other !== daemon) await daemon.client.setAutoAccept(identity, { enabled: true });
     }
   }
 

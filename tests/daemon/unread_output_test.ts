@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { DaemonClient } from "../../src/ipc/client.ts";
+import { DaemonClient } from "../../src/ipc/client/client.ts";
 import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
 import { FullPipe } from "../support/full_pipe.ts";
 import { byFile, having } from "../support/pairs.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
 import { DAEMON_PERMISSIONS } from "../../scripts/build/permissions.ts";
 import { parseOneShotOptions } from "../../src/cli/one_shot_options.ts";
@@ -66,25 +66,6 @@ Deno.test("every file of the repository that the documents name exists", async (
   }
   assertEquals(missing, []);
 });
-
-Deno.test("docs/OPERATIONS.md tells every flag of serve, with its default", () => {
-  const defaults: Readonly<Record<string, string>> = parsedDefaults();
-  const text = PAGES.find(({ page }) => page === "docs/OPERATIONS.md")?.text ?? "";
-  for (const [flag, value] of Object.entries(defaults)) {
-    const row = text.split("\n").find((line) => line.startsWith(`| \`--${flag}\``));
-    assertStringIncludes(row ?? "", `| \`${value}\``, `--${flag}`);
-  }
-});
-
-/** What `serve` does without a flag, by the flag's name. */
-function parsedDefaults(): Record<string, string> {
-  const { dataDir: _, ...rest } = parseServeOptions(["--data-dir", "/d"]);
-  const flagOf = (name: string) =>
-    name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return Object.fromEntries(
-    Object.entries(rest).map(([name, value]) => [flagOf(name), String(value)]),
-  );
-}
 
 Deno.test("the contract names every permission that the daemon is built with, and no other", () => {
   const text = PAGES.find(({ page }) => page === "docs/DAEMON_CONTRACT.md")?.text ?? "";

@@ -4,15 +4,14 @@
  * @module
  */
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
-import { readBundleLine, writeBundleLine } from "../../src/signaling/file/standard_streams.ts";
-import { encodeBundle, parseBundle } from "../../src/protocol/signal/bundle.ts";
+import { readSignalLine, writeSignalLine } from "../../src/signaling/file/standard_streams.ts";
 import { deafen } from "../support/leaving.ts";
 import { connectScripted } from "../support/scripted_peer.ts";
 
 const { signal } = new AbortController();
 const peer = await connectScripted("offerer", {
-  put: (line) => writeBundleLine(parseBundle(line, "offer"), signal),
-  take: async () => encodeBundle(await readBundleLine("answer", signal)),
+  put: (line) => writeSignalLine(line, "offer", signal),
+  take: () => readSignalLine("answer", signal),
 }, signal);
 const echoed = deafen(peer.target);
 await peer.channel.send(GREETING);

@@ -6,6 +6,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { assertExchanged, assertFatal, byFile, having } from "../support/pairs.ts";
 import { DAEMON, Run, run } from "../support/program.ts";
+import { ReadOnlyShare } from "../support/shares.ts";
 import { skipped } from "../support/skipped.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -45,6 +46,44 @@ Deno.test("file mode again over the files of the run before, in both orders", as
     await using other = new Run(DAEMON, first === "offerer" ? args.answerer : args.offerer);
     await (first === "offerer" ? assertBothExchange(one, other) : assertBothExchange(other, one));
   }
+});
+
+Deno.test("an answer of an earlier run costs the offerer an attempt: it offers again when the answerer comes", async () => {
+  await using folder = await TempFolder.make();
+  const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
+  {
+    await using offerer = new Run(DAEMON, args.offerer);
+    await using answerer = new Run(DAEMON, args.answerer);
+    await assertBothExchange(offerer, answerer);
+  }
+  const stale = await Deno.readTextFile(folder.path("answer.json"));
+  await using offerer = new Run(DAEMON, args.offerer);
+  await offerer.said("offer written");
+  await Deno.writeTextFile(folder.path("answer.json"), stale);
+  await offerer.said("answer read");
+  await using answerer = new Run(DAEMON, args.answerer);
+  await assertBothExchange(offerer, answerer);
+});
+
+Deno.test("an answer of an earlier run that may not be removed is passed over", async () => {
+  await using folder = await TempFolder.make();
+  await Deno.mkdir(folder.path("theirs"));
+  await Deno.mkdir(folder.path("seen"));
+  await using share = await ReadOnlyShare.mount(folder.path("theirs"), folder.path("seen"));
+  if (share === undefined) return skipped("a read-only share: only root can mount one");
+  const offer = folder.path("offer.json");
+  const args = {
+    offerer: byFile(offer, folder.path("seen", "answer.json")).offerer,
+    answerer: byFile(offer, folder.path("theirs", "answer.json")).answerer,
+  };
+  for (const _run of ["first", "second"]) {
+    await using offerer = new Run(DAEMON, args.offerer);
+    await offerer.said("offer written");
+    await using answerer = new Run(DAEMON, args.answerer);
+    await assertBothExchange(offerer, answerer);
+  }
+  const alone = await run(DAEMON, having(args.offerer, "--phase-timeout-secs", "1"));
+  assertFatal(alone, "answer.json is of an earlier run, and this user may not remove it");
 });
 
 Deno.test("a half-written offer is waited for by the answerer, and left alone by the offerer", async () => {

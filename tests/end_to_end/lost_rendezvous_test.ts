@@ -8,9 +8,9 @@
 import { assert, assertStringIncludes } from "@std/assert";
 import { BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { type RendezvousServer, startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { openChannel } from "../../src/app/daemon/sessions/open_channel.ts";
-import { connectByRendezvous } from "../../src/app/one_shot/connect_by_rendezvous.ts";
-import { Phases } from "../../src/app/one_shot/phases.ts";
+import { connectSession } from "../../src/app/daemon/sessions/connect_session.ts";
+import { Phases } from "../../src/app/connect/phases.ts";
+import { connectOneShot } from "../../src/app/one_shot/connect_one_shot.ts";
 import { Deadline } from "../../src/base/deadline.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { normalizePeerCode, type PeerCode } from "../../src/protocol/signal/peer_code.ts";
@@ -23,8 +23,8 @@ import { DAEMON, Run } from "../support/program.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 
 const SECS = 60;
-/** Heartbeats each 0.6 s instead of each 30 s, and everything else as much faster. */
-const pace = fastPace(50);
+/** Heartbeats each 0.5 s instead of each 10 s, and everything else as much faster. */
+const pace = fastPace(20);
 
 function code(text: string): PeerCode {
   const found = normalizePeerCode(text);
@@ -51,8 +51,8 @@ const byOneShot: Meet = (url, signal) => {
   } as const;
   const [alice, bob] = [code("alice"), code("bob")];
   return [
-    connectByRendezvous({ ...common, role: "offerer", self: alice, remote: bob }, parts),
-    connectByRendezvous({ ...common, role: "answerer", self: bob, remote: alice }, parts),
+    connectOneShot({ ...common, role: "offerer", self: alice, remote: bob }, parts),
+    connectOneShot({ ...common, role: "answerer", self: bob, remote: alice }, parts),
   ];
 };
 
@@ -62,10 +62,9 @@ const bySessions: Meet = (url, signal) => {
   const { connector } = new MemoryNetwork();
   const requests = meeting(url);
   const open = async (role: "offerer" | "answerer"): Promise<Channel> => {
-    const ephemeral = KeyPair.generate("ephemeral", random).publicKey;
-    const { channel } = await openChannel({
+    const { channel } = await connectSession({
       request: requests[role],
-      ephemeral,
+      freshKeys: () => KeyPair.generate("ephemeral", random),
       selfCode: code("self"),
       deviceName: role,
       connector,

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { assertExchanged, assertFatal, byRendezvous, having } from "../support/pairs.ts";
 import { DAEMON, Run, run } from "../support/program.ts";
@@ -30,14 +31,16 @@ Deno.test("rendezvous mode, offerer first: hello is retried until the answerer i
   await assertBothExchange(offerer, answerer);
 });
 
-Deno.test("rendezvous mode, answerer first", async () => {
-  await using server = startRendezvousServer();
-  const args = byRendezvous(server.url);
-  await using answerer = new Run(DAEMON, args.answerer);
-  await answerer.said("[rendezvous] registered");
-  await using offerer = new Run(DAEMON, args.offerer);
-  await assertBothExchange(offerer, answerer);
-});
+for (const behaviour of BEHAVIOURS) {
+  Deno.test(`rendezvous mode, answerer first, at a ${behaviour} server`, async () => {
+    await using server = startRendezvousServer({ behaviour });
+    const args = byRendezvous(server.url);
+    await using answerer = new Run(DAEMON, args.answerer);
+    await answerer.said("[rendezvous] registered");
+    await using offerer = new Run(DAEMON, args.offerer);
+    await assertBothExchange(offerer, answerer);
+  });
+}
 
 Deno.test("rendezvous mode, both at once, and codes with hyphens", async () => {
   await using server = startRendezvousServer();

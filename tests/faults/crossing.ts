@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { Session } from "../../src/ipc/schemas.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
+import type { SessionView } from "../../src/ipc/api/schemas.ts";
 import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
 import type { EventOf } from "../support/heard_events.ts";
 import type { Program } from "../support/program.ts";
@@ -94,8 +94,8 @@ export class Travellers implements AsyncDisposable {
     const alice = await start(programs.alice);
     const bob = await start(programs.bob);
     const sessions = await pairOver(standing, folder, alice, bob);
-    await alice.client.setAutoAccept(sessions.alice.identity ?? "", true);
-    await bob.client.setAutoAccept(sessions.bob.identity ?? "", true);
+    await alice.client.setAutoAccept(sessions.alice.identity ?? "", { enabled: true });
+    await bob.client.setAutoAccept(sessions.bob.identity ?? "", { enabled: true });
     const travellers = new Travellers({ alice, bob, folder }, standing, stack.move());
     await close([alice, sessions.alice], [bob, sessions.bob]);
     return travellers;
@@ -191,7 +191,7 @@ async function pairOver(
 
 async function sent(
   from: ServedDaemon,
-  session: Session,
+  session: SessionView,
   path: string,
   ms: number,
 ): Promise<SideEnd> {
@@ -206,7 +206,7 @@ async function sent(
 
 async function received(
   to: ServedDaemon,
-  session: Session,
+  session: SessionView,
   name: string,
   ms: number,
 ): Promise<{ readonly end: SideEnd; readonly savedAt?: string }> {
@@ -231,7 +231,7 @@ async function received(
 /** The receiver's id of the transfer at the first sign of bytes; undefined when none come. */
 async function flowingTo(
   to: ServedDaemon,
-  session: Session,
+  session: SessionView,
   name: string,
   ms: number,
 ): Promise<string | undefined> {
@@ -247,21 +247,21 @@ async function flowingTo(
   return event.type === "transfer-progress" ? event.transferId : undefined;
 }
 
-async function close(...ends: readonly (readonly [ServedDaemon, Session])[]): Promise<void> {
+async function close(...ends: readonly (readonly [ServedDaemon, SessionView])[]): Promise<void> {
   for (const [daemon, { sessionId }] of ends) await daemon.client.closeSession(sessionId);
   for (const [daemon, session] of ends) {
     await daemon.event("session-closed", (event) => isClosed(event, session));
   }
 }
 
-function isClosed(event: ApiEvent, { sessionId }: Session): event is SessionClosed {
+function isClosed(event: ApiEvent, { sessionId }: SessionView): event is SessionClosed {
   return event.type === "session-closed" && event.session.sessionId === sessionId;
 }
 
 /** The session's opening, or its end. */
 function opening(
   daemon: ServedDaemon,
-  session: Session,
+  session: SessionView,
   ms: number,
 ): Promise<EventOf<"session-opened"> | SessionClosed> {
   const isIt = (event: ApiEvent): event is EventOf<"session-opened"> | SessionClosed =>

@@ -6,8 +6,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
-import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { Pairing, Session } from "../../src/ipc/schemas.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
+import type { Pairing, SessionView } from "../../src/ipc/api/schemas.ts";
 import { meetingByFile, openedSession, ServedDaemon } from "../support/daemon.ts";
 import type { EventOf } from "../support/heard_events.ts";
 import { basename, join } from "../support/paths.ts";
@@ -262,7 +262,10 @@ export class Killer {
 }
 
 /** The pairing request of a session; undefined when the peer is pinned, and the session opens. */
-async function askedOrOpened(daemon: ServedDaemon, session: Session): Promise<Pairing | undefined> {
+async function askedOrOpened(
+  daemon: ServedDaemon,
+  session: SessionView,
+): Promise<Pairing | undefined> {
   type Either = EventOf<"pairing-requested"> | EventOf<"session-opened">;
   const isEither = (event: ApiEvent): event is Either =>
     event.type === "pairing-requested" && event.pairing.sessionId === session.sessionId ||

@@ -12,7 +12,7 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import type { PairRequest } from "../../src/ipc/schemas.ts";
+import type { PairRequest } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { TempFolder } from "../support/temp_folder.ts";

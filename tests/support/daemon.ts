@@ -8,9 +8,14 @@
 import { assertEquals } from "@std/assert";
 import { Daemon, type DaemonEnd } from "../../src/app/daemon/daemon.ts";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
-import { DaemonClient } from "../../src/ipc/client.ts";
-import type { ApiEvent } from "../../src/ipc/events.ts";
-import type { Pairing, PairingDecision, PairRequest, Session } from "../../src/ipc/schemas.ts";
+import { DaemonClient } from "../../src/ipc/client/client.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
+import type {
+  Pairing,
+  PairingDecision,
+  PairRequest,
+  SessionView,
+} from "../../src/ipc/api/schemas.ts";
 import type { Connector } from "../../src/transport/connector.ts";
 import { type EventOf, HeardEvents } from "./heard_events.ts";
 import { DAEMON, type Program, Run } from "./program.ts";
@@ -64,7 +69,7 @@ abstract class DaemonUnderTest implements AsyncDisposable {
   }
 
   /** Starts a session. */
-  pair(request: PairRequest): Promise<Session> {
+  pair(request: PairRequest): Promise<SessionView> {
     return this.client.pair(request);
   }
 
@@ -248,7 +253,7 @@ export function meetingByFile(
 /** The pairing request of a session. */
 export async function pairingOf(
   daemon: DaemonUnderTest,
-  { sessionId }: Session,
+  { sessionId }: SessionView,
 ): Promise<Pairing> {
   const fits = ({ pairing }: { pairing: Pairing }) => pairing.sessionId === sessionId;
   return (await daemon.event("pairing-requested", fits)).pairing;
@@ -257,18 +262,18 @@ export async function pairingOf(
 /** The session when it is open. */
 export async function openedSession(
   daemon: DaemonUnderTest,
-  { sessionId }: Session,
-): Promise<Session> {
-  const fits = ({ session }: { session: Session }) => session.sessionId === sessionId;
+  { sessionId }: SessionView,
+): Promise<SessionView> {
+  const fits = ({ session }: { session: SessionView }) => session.sessionId === sessionId;
   return (await daemon.event("session-opened", fits)).session;
 }
 
 /** The session when it has ended. */
 export async function closedSession(
   daemon: DaemonUnderTest,
-  { sessionId }: Session,
-): Promise<Session> {
-  const fits = ({ session }: { session: Session }) => session.sessionId === sessionId;
+  { sessionId }: SessionView,
+): Promise<SessionView> {
+  const fits = ({ session }: { session: SessionView }) => session.sessionId === sessionId;
   return (await daemon.event("session-closed", fits)).session;
 }
 
@@ -278,7 +283,7 @@ export async function pairBy(
   alice: DaemonUnderTest,
   bob: DaemonUnderTest,
   decision: PairingDecision["decision"] = "allow_always",
-): Promise<{ readonly alice: Session; readonly bob: Session }> {
+): Promise<{ readonly alice: SessionView; readonly bob: SessionView }> {
   const forAlice = await alice.pair(requests.offerer);
   const forBob = await bob.pair(requests.answerer);
   for (const [daemon, session] of [[alice, forAlice], [bob, forBob]] as const) {
@@ -294,7 +299,7 @@ export function pairDaemons(
   url: string,
   alice: DaemonUnderTest,
   bob: DaemonUnderTest,
-): Promise<{ readonly alice: Session; readonly bob: Session }> {
+): Promise<{ readonly alice: SessionView; readonly bob: SessionView }> {
   return pairBy(meeting(url), alice, bob);
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { PeerSession, type TransferNews } from "../../src/app/daemon/sessions/peer_session.ts";
+import { PeerSession, type TransferEvent } from "../../src/app/daemon/sessions/peer_session.ts";
 import {
   type EphemeralKeyPair,
   type EphemeralPublicKey,
@@ -59,10 +59,10 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly identity: string;
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
-  readonly #news: TransferNews[] = [];
+  readonly #news: TransferEvent[] = [];
   #wake = Promise.withResolvers<void>();
   /** Called with each news before the next message is read. */
-  onNews: ((news: TransferNews) => void) | undefined;
+  onNews: ((news: TransferEvent) => void) | undefined;
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
     const { path, ephemeral, remoteEphemeral, peerKind } = parts;
@@ -77,7 +77,6 @@ export class HandDrivenPeer implements AsyncDisposable {
       channel: this.channel,
       listener: {
         established: (facts) => this.#established.resolve(facts),
-        transferNews: (news) => this.#hear(news),
         ending: () => {},
       },
     });
@@ -169,7 +168,10 @@ export class HandDrivenPeer implements AsyncDisposable {
     );
     await daemon.client.decidePairing(pairing.pairingId, { decision: "allow_always" });
     await daemon.event("session-opened", ({ session }) => session.identity === this.identity);
-    this.#peer.approve();
+    this.#peer.approve({
+      onTransferEvent: (event) => this.#hear(event),
+      backpressure: () => undefined,
+    });
   }
 
   /** Calls its transfers. */
@@ -203,7 +205,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       if (!(transfers instanceof TransferTable)) throw new Error("unreachable");
       // CONNECTION_LOST is never said: a plain cancel takes its place.
       transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
-      return transfers.take();
+      return transfers.drain();
     });
   }
 
@@ -213,11 +215,13 @@ export class HandDrivenPeer implements AsyncDisposable {
   }
 
   /** The next news of that type, or past ones that no wait has taken. */
-  async news<T extends TransferNews["type"]>(type: T): Promise<Extract<TransferNews, { type: T }>> {
+  async news<T extends TransferEvent["type"]>(
+    type: T,
+  ): Promise<Extract<TransferEvent, { type: T }>> {
     for (;;) {
       const at = this.#news.findIndex((news) => news.type === type);
       const [found] = at < 0 ? [] : this.#news.splice(at, 1);
-      if (found !== undefined) return found as Extract<TransferNews, { type: T }>;
+      if (found !== undefined) return found as Extract<TransferEvent, { type: T }>;
       await this.#wake.promise;
     }
   }
@@ -227,7 +231,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     return this.#peer.ended;
   }
 
-  #hear(news: TransferNews): void {
+  #hear(news: TransferEvent): void {
     this.#news.push(news);
     this.onNews?.(news);
     this.#wake.resolve();

@@ -4,8 +4,8 @@
  * @module
  */
 import { abortable, Deadline } from "../../src/base/deadline.ts";
-import type { DaemonClient } from "../../src/ipc/client.ts";
-import type { ApiEvent } from "../../src/ipc/events.ts";
+import type { DaemonClient } from "../../src/ipc/client/client.ts";
+import type { ApiEvent } from "../../src/ipc/api/events.ts";
 
 /** How long an event may take on a slow machine before the test says what came instead. */
 const EVENT_MS = 60_000;

@@ -62,6 +62,32 @@ export class DeadShare implements AsyncDisposable {
   }
 }
 
+/**
+ * A folder seen a second time, where nothing can be written, as a network share of which we only
+ * read; undefined where it can't be had. Disposing it takes it off again.
+ */
+export class ReadOnlyShare implements AsyncDisposable {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Shows `folder` at `path`, a folder that is there. */
+  static async mount(folder: string, path: string): Promise<ReadOnlyShare | undefined> {
+    if (!await sh('mount --bind "$1" "$2"', folder, path)) return undefined;
+    await using stack = new AsyncDisposableStack();
+    const share = stack.use(new ReadOnlyShare(path));
+    if (!await sh('mount -o remount,ro,bind "$1"', path)) return undefined;
+    stack.move();
+    return share;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await sh('umount -l "$1"', this.#path);
+  }
+}
+
 /** The program where it can have no file events; undefined where that can't be had. */
 export async function withoutFileEvents(program: Program): Promise<Program | undefined> {
   const script = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"';

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Transfer } from "../../src/ipc/schemas.ts";
+import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "./daemon.ts";
 import { TempFolder } from "./temp_folder.ts";

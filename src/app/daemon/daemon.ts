@@ -3,17 +3,17 @@
  *
  * @module
  */
+import { describeOwner } from "../../ipc/client/client.ts";
 import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
-import { InterruptedError, messageOf } from "../../base/errors.ts";
-import { EventHub } from "../../ipc/event_hub.ts";
-import { MetricsRegistry } from "../../ipc/metrics.ts";
-import type { Status } from "../../ipc/schemas.ts";
-import { LocalApi } from "../../ipc/server.ts";
+import { InterruptedError } from "../../base/errors.ts";
+import { EventHub } from "../../ipc/server/event_hub.ts";
+import { MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
+import { LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
-import { generatePeerCode } from "../../protocol/identity/peer_code.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { generatePeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { checkMemory } from "./memory_bound.ts";
@@ -24,14 +24,20 @@ import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
-import { TransferBook } from "./transfers/transfer_book.ts";
-import { TransferDesk } from "./transfers/transfer_desk.ts";
+import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts";
+import { TransferService } from "./transfers/transfer_service.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import { Gatekeeper } from "./trust/gatekeeper.ts";
 import { PairingDesk } from "./trust/pairing_desk.ts";
 
 const log = logFor("bolt-daemon");
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
+
+/**
+ * Transfers of a session that are under way at most, one each way: what is queued may fill the
+ * journal, and they have room beside it.
+ */
+const TRANSFERS_PER_SESSION = 2;
 
 /** What the entry gives the daemon. */
 export interface DaemonParts {
@@ -57,8 +63,8 @@ export class Daemon {
   readonly #metrics = new MetricsRegistry();
   readonly #scheduler: Scheduler;
   readonly #slots: Slots;
-  readonly #book: TransferBook;
-  readonly #transfers: TransferDesk;
+  readonly #registry: TransferRegistry;
+  readonly #transfers: TransferService;
   readonly #pairings: PairingDesk;
   readonly #gatekeeper: Gatekeeper;
   readonly #sessions: Sessions;
@@ -77,7 +83,7 @@ export class Daemon {
     const tally = new Tally(this.#metrics);
     this.#scheduler = new Scheduler({ log });
     this.#slots = new Slots({ limit: options.maxTransfers });
-    this.#book = new TransferBook({
+    this.#registry = new TransferRegistry({
       journal,
       events,
       tally,
@@ -85,9 +91,12 @@ export class Daemon {
       now,
       dropPart: (transferId) => inbox.removePart(transferId),
       pathOf: (savedAs) => inbox.pathOf(savedAs),
+      takenBy: (sessionId) => this.#sessions.takenBy(sessionId),
     });
-    this.#transfers = new TransferDesk({
-      book: this.#book,
+    this.#registry.logRecovered(storage.recovered);
+    this.#transfers = new TransferService({
+      tally,
+      registry: this.#registry,
       scheduler: this.#scheduler,
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
@@ -112,9 +121,10 @@ export class Daemon {
     });
     this.#sessions = new Sessions({
       identity: storage.identity.publicKey,
-      selfCode: freshPeerCode(),
+      selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
+      takeMs: options.shutdownTimeoutSecs * 1000,
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,
       events,
@@ -122,24 +132,14 @@ export class Daemon {
       log,
       random,
       now,
-      listener: {
-        room: () => this.#book.room(),
-        onOpen: () => this.#scheduler.wake(),
-        onOffer: (file, session) => this.#transfers.offered(file, session),
-        onTransferEnded: () => this.#scheduler.wake(),
-        onEnd: (session, message) => {
-          this.#transfers.sessionEnded(session, message).catch((error) => {
-            log.error("transfers could not be ended", { reason: messageOf(error) });
-          });
-        },
-      },
+      transfers: this.#transfers,
     });
     registerMetrics(this.#metrics, {
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
       transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
-      unwritten: () => this.#book.waiting,
+      unwritten: () => this.#registry.waiting,
     });
   }
 
@@ -163,6 +163,7 @@ export class Daemon {
       dataDir: resolve(options.dataDir),
       ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
       onAbort: options.onInterrupt,
+      maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers,
       log,
     });
     // Only the public half is needed: identities are claimed and pinned.
@@ -184,13 +185,14 @@ export class Daemon {
         trust: this.#storage.trust,
         gatekeeper: this.#gatekeeper,
         pairings: this.#pairings,
-        book: this.#book,
+        registry: this.#registry,
         transfers: this.#transfers,
         events: this.#events,
       }),
       events: this.#events,
       metrics: this.#metrics,
       log,
+      describeOwner,
       version: this.#parts.version,
     });
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
@@ -222,7 +224,7 @@ export class Daemon {
       // Nobody waits for a close any longer, and nothing is lost by that.
       await this.#sessions.force();
     }
-    await this.#book.settled();
+    await this.#registry.settled();
     const end = this.#judge(left);
     this.#events.publish({
       type: "daemon-stopped",
@@ -242,19 +244,19 @@ export class Daemon {
   async #endTransfers(signal: AbortSignal): Promise<readonly TransferEntry[]> {
     let givenUp = false;
     const queuedEnded = this.#transfers.stop("the daemon is stopping");
-    this.#book.holdEnds(async ({ progress }) =>
+    this.#registry.holdEnds(async ({ progress }) =>
       await (this.#sessions.takenBy(progress.sessionId) ?? true) && !givenUp
     );
     this.#scheduler.stop().catch(() => {}); // its work tells of its failures itself
     const ended = (async () => {
       const deaf = await this.#sessions.cancelTransfers(signal);
       await queuedEnded;
-      await this.#book.allEnded(({ progress }) => !deaf.has(progress.sessionId ?? ""));
-      await this.#book.settled();
+      await this.#registry.allEnded(({ progress }) => !deaf.has(progress.sessionId ?? ""));
+      await this.#registry.settled();
     })();
     await abortable(ended, signal).catch(() => {}); // what is left says it
     givenUp = true;
-    return this.#book.live();
+    return this.#registry.live();
   }
 
   #judge(left: readonly TransferEntry[]): DaemonEnd {
@@ -285,7 +287,7 @@ export class Daemon {
   #status(): Status {
     const { identity, folder, inbox } = this.#storage;
     const { deviceName, pairingPolicy, maxPeers, maxTransfers } = this.#options;
-    const live = this.#book.live();
+    const live = this.#registry.live();
     const active = this.#slots.held;
     return {
       version: this.#parts.version,
@@ -302,12 +304,4 @@ export class Daemon {
       transfers: { active, waiting: Math.max(0, live.length - active), limit: maxTransfers },
     };
   }
-}
-
-function freshPeerCode(): PeerCode {
-  const code = normalizePeerCode(generatePeerCode(random));
-  if (code === undefined) {
-    throw new Error("Cannot make a peer code: its alphabet is not the server's");
-  }
-  return code;
 }

@@ -5,8 +5,8 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
-import { MAX_KEPT_CHARS } from "../../ipc/event_hub.ts";
-import { DEFAULT_LIMITS as API_LIMITS } from "../../ipc/limits.ts";
+import { MAX_KEPT_CHARS } from "../../ipc/server/event_hub.ts";
+import { DEFAULT_API_LIMITS as API_LIMITS } from "../../ipc/server/limits.ts";
 import { MAX_FRAME_BYTES } from "../../protocol/messages/frame.ts";
 import { MAX_BUNDLE_BYTES } from "../../protocol/signal/bundle.ts";
 import { MAX_WAITING_BYTES as MAX_SERVER_BYTES } from "../../signaling/rendezvous/rendezvous_socket.ts";
@@ -22,7 +22,7 @@ import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.
 import { MAX_KEPT_BYTES as SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
-import { MAX_ENTRIES } from "./transfers/transfer_book.ts";
+import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

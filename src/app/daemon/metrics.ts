@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MetricsRegistry } from "../../ipc/metrics.ts";
+import type { MetricsRegistry } from "../../ipc/server/metrics.ts";
 
 /** What is measured. */
 export interface MeasuredParts {

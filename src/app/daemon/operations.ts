@@ -7,28 +7,29 @@ import type {
   DaemonOperations,
   ListTransfersParameters,
   SendParameters,
-  TrustParameters,
-} from "../../ipc/operations.ts";
-import { OperationError } from "../../ipc/problem.ts";
+} from "../../ipc/api/operations.ts";
+import { OperationError } from "../../ipc/api/problem.ts";
 import {
   type AcceptRequest,
+  type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
   type PairRequest,
-  type Peer,
   peerText,
-  type Session,
+  type PeerView,
+  type SessionView,
   type ShutdownRequest,
   type Status,
   type Transfer,
   type TransferPage,
-} from "../../ipc/schemas.ts";
-import type { EventHub } from "../../ipc/event_hub.ts";
+  type TrustRequest,
+} from "../../ipc/api/schemas.ts";
+import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
-import type { TransferBook } from "./transfers/transfer_book.ts";
-import type { TransferDesk } from "./transfers/transfer_desk.ts";
+import type { TransferRegistry } from "./transfers/transfer_registry.ts";
+import type { TransferService } from "./transfers/transfer_service.ts";
 import type { Gatekeeper } from "./trust/gatekeeper.ts";
 import type { PairingDesk } from "./trust/pairing_desk.ts";
 
@@ -47,9 +48,9 @@ export interface OperationsParts {
   /** Pairing requests. */
   readonly pairings: PairingDesk;
   /** Transfers. */
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   /** What is done with transfers. */
-  readonly transfers: TransferDesk;
+  readonly transfers: TransferService;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -75,30 +76,30 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairRequest): Promise<Session> {
+  pair(request: PairRequest): Promise<SessionView> {
     return now(() => this.#parts.sessions.pair(request));
   }
 
-  listSessions(): Promise<Session[]> {
+  listSessions(): Promise<SessionView[]> {
     return now(() => this.#parts.sessions.list());
   }
 
-  getSession(sessionId: string): Promise<Session> {
+  getSession(sessionId: string): Promise<SessionView> {
     return now(() => this.#parts.sessions.get(sessionId));
   }
 
-  closeSession(sessionId: string): Promise<Session> {
+  closeSession(sessionId: string): Promise<SessionView> {
     return now(() => this.#parts.sessions.close(sessionId));
   }
 
-  listPeers(): Promise<Peer[]> {
+  listPeers(): Promise<PeerView[]> {
     const { trust, gatekeeper } = this.#parts;
     const pinned = trust.list().map(({ identity }) => identity);
     const known = new Set([...pinned, ...gatekeeper.met.keys()]);
     return now(() => [...known].map((identity) => this.#peer(identity)));
   }
 
-  getPeer(identity: string): Promise<Peer> {
+  getPeer(identity: string): Promise<PeerView> {
     return now(() => {
       const { trust, gatekeeper } = this.#parts;
       const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
@@ -107,13 +108,13 @@ class Operations implements DaemonOperations {
     });
   }
 
-  async trust({ identity, decision, replacing }: TrustParameters): Promise<Peer> {
+  async trust(identity: string, { decision, replaces, sas }: TrustRequest): Promise<PeerView> {
     const { trust, gatekeeper, sessions } = this.#parts;
     if (decision === "deny_always") {
       await trust.deny(identity);
       sessions.closeAllOf(identity, "the identity was denied");
-    } else if (replacing === undefined) await gatekeeper.allow(identity);
-    else await gatekeeper.replace(identity, replacing.identity, replacing.sas);
+    } else if (replaces === undefined || sas === undefined) await gatekeeper.allow(identity);
+    else await gatekeeper.replace(identity, replaces, sas);
     return this.#changed(identity);
   }
 
@@ -124,7 +125,7 @@ class Operations implements DaemonOperations {
     this.#changed(identity);
   }
 
-  async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
     if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
     throw new OperationError(
       "PEER_NOT_FOUND",
@@ -151,16 +152,16 @@ class Operations implements DaemonOperations {
   }
 
   listTransfers(parameters: ListTransfersParameters): Promise<TransferPage> {
-    return now(() => this.#parts.book.page(parameters));
+    return now(() => this.#parts.registry.page(parameters));
   }
 
   getTransfer(transferId: string): Promise<Transfer> {
-    return now(() => this.#parts.book.get(transferId).view());
+    return now(() => this.#parts.registry.get(transferId).view());
   }
 
   acceptTransfer(transferId: string, { name }: AcceptRequest): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
+      const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.accept(entry, name);
       return entry.view();
     });
@@ -168,30 +169,30 @@ class Operations implements DaemonOperations {
 
   rejectTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
+      const entry = this.#parts.registry.get(transferId);
       this.#parts.transfers.reject(entry);
       return entry.view();
     });
   }
 
   async cancelTransfer(transferId: string): Promise<Transfer> {
-    const entry = this.#parts.book.get(transferId);
+    const entry = this.#parts.registry.get(transferId);
     await this.#parts.transfers.cancel(entry);
     return entry.view();
   }
 
   pauseTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
-      this.#parts.transfers.pause(entry);
+      const entry = this.#parts.registry.get(transferId);
+      this.#parts.transfers.setPaused(entry, true);
       return entry.view();
     });
   }
 
   resumeTransfer(transferId: string): Promise<Transfer> {
     return now(() => {
-      const entry = this.#parts.book.get(transferId);
-      this.#parts.transfers.resume(entry);
+      const entry = this.#parts.registry.get(transferId);
+      this.#parts.transfers.setPaused(entry, false);
       return entry.view();
     });
   }
@@ -209,13 +210,13 @@ class Operations implements DaemonOperations {
     throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
   }
 
-  #changed(identity: string): Peer {
+  #changed(identity: string): PeerView {
     const peer = this.#peer(identity);
     this.#parts.events.publish({ type: "peer-changed", peer });
     return peer;
   }
 
-  #peer(identity: string): Peer {
+  #peer(identity: string): PeerView {
     const { trust, gatekeeper, sessions } = this.#parts;
     const pinned = trust.list().find((peer) => peer.identity === identity);
     const met = gatekeeper.met.get(identity);

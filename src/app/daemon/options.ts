@@ -1,46 +1,56 @@
 /**
- * What the daemon is told to do. Parsed from the command line by `cli/`.
+ * The flags of `bolt-daemon serve`, once: the command line is read by this table, the options' type
+ * derives from it, and the contract's table is checked against it.
  *
  * @module
  */
-import type { LogFormat, LogLevel } from "../../log/log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../../log/log.ts";
+import type { FlagTable, OptionsOf } from "../../vocabulary/flag_table.ts";
+import { collisionPolicy, interruptPolicy, pairingPolicy } from "../../vocabulary/policies.ts";
+import { oneOf, path, textThat, wholeNumber } from "../../vocabulary/value_kind.ts";
 
-/** What happens to an identity that nobody has decided about. */
-export const PAIRING_POLICIES = ["ask", "deny", "allow"] as const;
-/** See {@linkcode PAIRING_POLICIES}. */
-export type PairingPolicy = typeof PAIRING_POLICIES[number];
+/** Longest device name, in bytes of UTF-8: the rendezvous server's limit. */
+const MAX_DEVICE_NAME_BYTES = 256;
 
-/** What happens when a received file's name is taken. */
-export const COLLISION_POLICIES = ["number", "refuse"] as const;
-/** What becomes of the partial file of a transfer that ended early. */
-export const PARTIAL_POLICIES = ["remove", "keep"] as const;
+const deviceName = textThat(
+  `up to ${MAX_DEVICE_NAME_BYTES} bytes, none of them control characters`,
+  (text) =>
+    new TextEncoder().encode(text).length <= MAX_DEVICE_NAME_BYTES &&
+    !/[\p{Cc}\p{Cf}]/u.test(text),
+);
+
+/**
+ * The flags of `serve`.
+ * @internal
+ */
+export const SERVE_FLAGS = {
+  /** The data folder. */
+  dataDir: { kind: path, required: "serve requires --data-dir DIR" },
+  /** Where received files go; the folder `inbox` in the data folder when absent. */
+  inbox: { kind: path },
+  /** The local API's socket; in the data folder when absent. */
+  socketPath: { kind: path },
+  /** Most sessions at once, those being opened too. */
+  maxPeers: { kind: wholeNumber(1, 1024), default: 8 },
+  /** Most transfers under way at once. */
+  maxTransfers: { kind: wholeNumber(1, 64), default: 1 },
+  /** Most MiB that the two bounds above, and all else, may take together. */
+  maxMemory: { kind: wholeNumber(1, 1_048_576, "MiB"), default: 1024 },
+  /** What happens to an unknown identity. */
+  pairingPolicy: { kind: pairingPolicy, default: "ask" },
+  /** What happens when a received file's name is taken. */
+  onCollision: { kind: collisionPolicy, default: "number" },
+  /** What becomes of partial files. */
+  onInterrupt: { kind: interruptPolicy, default: "remove" },
+  /** How long a graceful shutdown may take, in seconds. */
+  shutdownTimeoutSecs: { kind: wholeNumber(1, 3600, "seconds"), default: 5 },
+  /** The name that peers are shown. */
+  deviceName: { kind: deviceName, default: "bolt-daemon" },
+  /** How a record is spelled on stderr. */
+  logFormat: { kind: oneOf(LOG_FORMATS), default: "text" },
+  /** The lowest level that is written. */
+  logLevel: { kind: oneOf(LOG_LEVELS), default: "info" },
+} as const satisfies FlagTable;
 
 /** Options of `bolt-daemon serve`. */
-export interface ServeOptions {
-  /** The data folder. */
-  readonly dataDir: string;
-  /** Where received files go; the folder `inbox` in the data folder when absent. */
-  readonly inbox?: string;
-  /** The local API's socket; in the data folder when absent. */
-  readonly socketPath?: string;
-  /** Most sessions at once, those being opened too. */
-  readonly maxPeers: number;
-  /** Most transfers under way at once. */
-  readonly maxTransfers: number;
-  /** Most MiB that the two bounds above, and all else, may take together. */
-  readonly maxMemory: number;
-  /** What happens to an unknown identity. */
-  readonly pairingPolicy: PairingPolicy;
-  /** What happens when a received file's name is taken. */
-  readonly onCollision: typeof COLLISION_POLICIES[number];
-  /** What becomes of partial files. */
-  readonly onInterrupt: typeof PARTIAL_POLICIES[number];
-  /** How long a graceful shutdown may take, in seconds. */
-  readonly shutdownTimeoutSecs: number;
-  /** The name that peers are shown. */
-  readonly deviceName: string;
-  /** How a record is spelled on stderr. */
-  readonly logFormat: LogFormat;
-  /** The lowest level that is written. */
-  readonly logLevel: LogLevel;
-}
+export type ServeOptions = OptionsOf<typeof SERVE_FLAGS>;

@@ -6,12 +6,11 @@
  *
  * @module
  */
-import type { Counter, MetricsRegistry } from "../../ipc/metrics.ts";
-import type { Transfer } from "../../ipc/schemas.ts";
+import { FINAL_STATES } from "../../base/transfer_states.ts";
+import type { Counter, MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 
 const DIRECTIONS = ["outgoing", "incoming"] as const;
-/** The states in which a transfer ends. */
-const ENDS = ["completed", "rejected", "cancelled", "failed", "interrupted"] as const;
 
 /**
  * How a session, or the attempt at one, ended: closed by this side or by the peer in order; its
@@ -45,7 +44,7 @@ export class Tally {
   /** Registers all series. */
   constructor(metrics: MetricsRegistry) {
     for (const direction of DIRECTIONS) {
-      for (const state of ENDS) {
+      for (const state of FINAL_STATES) {
         this.#transfers.set(
           `${direction} ${state}`,
           metrics.counter("bolt_transfers_total", "Transfers that ended.", { direction, state }),

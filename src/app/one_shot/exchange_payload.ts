@@ -5,10 +5,10 @@
  */
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { DeadlineError, TransportError } from "../../base/errors.ts";
-import type { Role } from "./options.ts";
 import { logFor } from "../../log/log.ts";
 import { checkGreeting, GREETING } from "../../protocol/payload_exchange.ts";
 import type { Channel } from "../../transport/channel.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
 
 const log = logFor("bolt-daemon");
 

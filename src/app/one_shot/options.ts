@@ -1,20 +1,65 @@
 /**
- * What a one-shot run is told to do. Parsed from the command line by `cli/`.
+ * The flags of the one-shot program, once, and what a run is told to do by them. Parsed from the
+ * command line by `cli/`.
  *
  * @module
  */
-import type { LogFormat, LogLevel } from "../../log/log.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../log/log.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
-import type { SignalOwner } from "../../signaling/file/signal_owner.ts";
+import type { FlagTable } from "../../vocabulary/flag_table.ts";
+import {
+  networkScope,
+  peerCode,
+  phaseTimeoutSecs,
+  rendezvousUrl,
+  type Role,
+  role,
+  roomOrSession,
+  SESSION_DEFAULTS,
+  signalMode,
+  type SignalOwner,
+  signalOwner,
+} from "../../vocabulary/session_values.ts";
+import { oneOf, path } from "../../vocabulary/value_kind.ts";
 
-/** Which side makes the offer. */
-export const ROLES = ["offerer", "answerer"] as const;
-/** A role. */
-export type Role = typeof ROLES[number];
-
-/** Whose signal files can be taken. */
-export const SIGNAL_OWNERS: readonly SignalOwner[] = ["own", "any"];
+/**
+ * The flags of the one-shot program. Values are checked even where they have no effect: a typo is a
+ * typo.
+ * @internal
+ */
+export const ONE_SHOT_FLAGS = {
+  /** Which side makes the offer. */
+  role: { kind: role, required: "--role is required: offerer or answerer" },
+  /** How offer and answer travel. */
+  signal: { kind: signalMode, default: SESSION_DEFAULTS.signal },
+  /** File mode: the offer's path, or `-` for stdin or stdout. */
+  offer: { kind: path, default: "/tmp/bolt-spike/offer.json" },
+  /** File mode: the answer's path, or `-`. */
+  answer: { kind: path, default: "/tmp/bolt-spike/answer.json" },
+  /** File mode: whose files are taken. */
+  signalOwner: { kind: signalOwner, default: SESSION_DEFAULTS.signalOwner },
+  /** Rendezvous mode: the server. */
+  rendezvousUrl: { kind: rendezvousUrl, default: "ws://127.0.0.1:3001/" },
+  /** Rendezvous mode: the room discriminator. */
+  room: { kind: roomOrSession },
+  /** Rendezvous mode: the session discriminator. */
+  session: { kind: roomOrSession },
+  /** Rendezvous mode: the answerer's code, for the offerer. */
+  to: { kind: peerCode },
+  /** Rendezvous mode: the offerer's code, for the answerer. */
+  expectPeer: { kind: peerCode },
+  /** Rendezvous mode: our own code. */
+  peerId: { kind: peerCode },
+  /** Bounds every phase, in seconds. */
+  phaseTimeoutSecs: { kind: phaseTimeoutSecs, default: SESSION_DEFAULTS.phaseTimeoutSecs },
+  /** Which addresses may be used. */
+  networkScope: { kind: networkScope, default: SESSION_DEFAULTS.networkScope },
+  /** How a record is spelled on stderr. */
+  logFormat: { kind: oneOf(LOG_FORMATS), default: "text" },
+  /** The lowest level that is written. */
+  logLevel: { kind: oneOf(LOG_LEVELS), default: "info" },
+} as const satisfies FlagTable;
 
 /** Options of both signal modes. */
 export interface CommonOptions {

@@ -6,10 +6,9 @@
 import type { OneShotOptions } from "./options.ts";
 import { logFor } from "../../log/log.ts";
 import type { Connector } from "../../transport/connector.ts";
-import { connectByFile } from "./connect_by_file.ts";
-import { connectByRendezvous } from "./connect_by_rendezvous.ts";
+import { Phases } from "../connect/phases.ts";
+import { connectOneShot } from "./connect_one_shot.ts";
 import { exchangePayload } from "./exchange_payload.ts";
-import { Phases } from "./phases.ts";
 
 const log = logFor("bolt-daemon");
 
@@ -27,10 +26,7 @@ export async function runOneShot(
   signal: AbortSignal,
 ): Promise<void> {
   const phases = new Phases(options.phaseTimeoutSecs, signal);
-  const parts = { phases, connector, signal };
-  await using channel = options.signal === "file"
-    ? await connectByFile(options, parts)
-    : await connectByRendezvous(options, parts);
+  await using channel = await connectOneShot(options, { phases, connector, signal });
   log.info("DataChannel open", { label: channel.label.slice(0, 64) });
   using phase = phases.begin("the payload exchange");
   await exchangePayload(options.role, channel, phase.signal);

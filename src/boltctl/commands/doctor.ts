@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import { DATA_NAMES } from "../../storage/data_folder.ts";
+import { rendezvousUrl } from "../../vocabulary/session_values.ts";
 import type { Context, RunCommand } from "../context.ts";
 import { checkDaemon, checkVersions, type DaemonFindings } from "../doctor/check_daemon.ts";
 import { checkDataFolder, checkSpace } from "../doctor/check_folder.ts";
@@ -19,7 +20,6 @@ import { failure, type Finding, type Verdict } from "../doctor/finding.ts";
 import { type Machine, THIS_MACHINE } from "../doctor/machine.ts";
 import { ReportedFailure } from "../exit_codes.ts";
 import type { StyleName } from "../output/output.ts";
-import { rendezvousUrl } from "../pair_request.ts";
 import { socketPath } from "../socket_path.ts";
 import { VERSION } from "../version.ts";
 
@@ -38,8 +38,7 @@ export function doctorOf(machine: Machine): RunCommand {
 /** Every finding, in the order of the checks. */
 async function examine(context: Context, machine: Machine): Promise<Finding[]> {
   const { flags, signal, absolutePath } = context;
-  const url = flags.text("rendezvous-url");
-  const checkedUrl = url === undefined ? undefined : rendezvousUrl(url);
+  const url = flags.value("rendezvous-url", rendezvousUrl);
   const socket = namedSocket(context);
   const daemon = await examineDaemon(context, machine, socket);
   const given = flags.text("data-dir");
@@ -54,7 +53,7 @@ async function examine(context: Context, machine: Machine): Promise<Finding[]> {
     ...(folder === undefined ? [] : await checkDataFolder(machine, folder)),
     ...(inbox === undefined ? [] : [await checkSpace(machine, inbox)]),
     checkAddresses(machine),
-    ...(checkedUrl === undefined ? [] : [await checkRendezvous(machine, checkedUrl, signal)]),
+    ...(url === undefined ? [] : [await checkRendezvous(machine, url, signal)]),
   ];
 }
 

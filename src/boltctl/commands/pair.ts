@@ -5,8 +5,9 @@
  * @module
  */
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
-import type { ApiEvent } from "../../ipc/events.ts";
-import type { Pairing, PairingDecision, PairRequest, Session } from "../../ipc/schemas.ts";
+import type { ApiEvent } from "../../ipc/api/events.ts";
+import type { Pairing, PairingDecision, PairRequest, SessionView } from "../../ipc/api/schemas.ts";
+import { sas } from "../../vocabulary/session_values.ts";
 import { askAboutPairing } from "../ask_about_pairing.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
@@ -14,7 +15,6 @@ import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { CommandError } from "../exit_codes.ts";
 import { readPairRequest } from "../pair_request.ts";
 import { FEWEST, peerLabel } from "../resolve.ts";
-import { sasFlag } from "../sas_flag.ts";
 
 /** How long the end of an abandoned session may take, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -22,7 +22,6 @@ const CLOSE_MS = 5_000;
 /** Opens a session, or answers a request. */
 export async function pair(context: Context): Promise<void> {
   const request = readPairRequest(context.flags, context.absolutePath);
-  sasFlag(context.flags);
   if (request === undefined) await answerRequest(context);
   else if (context.flags.has("no-wait")) await beginSession(context, request);
   else await openSession(context, request);
@@ -77,7 +76,7 @@ async function followSession(
 }
 
 /** Whether the session is open. @throws {CommandError} When it never will be. */
-function ended({ state, failure }: Session): boolean {
+function ended({ state, failure }: SessionView): boolean {
   if (state !== "closed" && state !== "failed") return state === "open";
   throw new CommandError(
     failure?.code ?? "SESSION_FAILED",
@@ -102,7 +101,7 @@ async function abandon({ client, terminal }: Context, sessionId: string): Promis
 
 async function answerRequest(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
-  if (!flags.has("deny") && sasFlag(flags) === undefined && !mayAsk(context)) {
+  if (!flags.has("deny") && !flags.has("sas") && !mayAsk(context)) {
     throw new UsageError(
       "Nobody can be asked here: confirm with --sas SAS, or refuse with --deny. boltctl pair " +
         "--role opens a session",
@@ -154,14 +153,14 @@ async function decide(context: Context, feed: EventFeed, pairing: Pairing): Prom
   const [who, lasting] = [peerLabel(pairing), flags.has("once") ? "once" : "always"] as const;
   const say = (decision: PairingDecision) =>
     client().decidePairing(pairing.pairingId, decision, signal);
-  const sas = sasFlag(flags);
+  const given = flags.value("sas", sas);
   if (flags.has("deny")) {
     const decided = await say({ decision: `deny_${lasting}` });
     output.line(`${who} is refused`);
     return decided;
   }
-  if (sas !== undefined) {
-    const decided = await say({ decision: `allow_${lasting}`, sas });
+  if (given !== undefined) {
+    const decided = await say({ decision: `allow_${lasting}`, sas: given });
     output.line(`${who} is let in: the SAS matches`);
     return decided;
   }

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { Peer } from "../../ipc/schemas.ts";
+import type { PeerView } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
 import { resolvePeer, shortId } from "../resolve.ts";
 
 const TRUST = { allow_always: "allowed", deny_always: "denied", none: "undecided" } as const;
 
-const COLUMNS: readonly Column<Peer>[] = [
+const COLUMNS: readonly Column<PeerView>[] = [
   { title: "PEER", cell: ({ identity }) => shortId(identity) },
   { title: "CODE", cell: ({ peerCode }) => peerCode ?? "" },
   { title: "TRUST", cell: ({ trust }) => TRUST[trust] },

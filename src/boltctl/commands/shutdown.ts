@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { DaemonUnreachableError } from "../../ipc/client.ts";
-import type { ApiEvent } from "../../ipc/events.ts";
+import { DaemonUnreachableError } from "../../ipc/client/client.ts";
+import type { ApiEvent } from "../../ipc/api/events.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
 import { EventFeed } from "../event_feed.ts";

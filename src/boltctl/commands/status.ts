@@ -4,9 +4,10 @@
  * @module
  */
 import { Deadline } from "../../base/deadline.ts";
-import { DaemonUnreachableError } from "../../ipc/client.ts";
-import { FIRST_RETRY_MS, LONGEST_RETRY_MS, pause } from "../../ipc/socket_http.ts";
-import type { Status } from "../../ipc/schemas.ts";
+import { pause, systemTimer } from "../../base/timer.ts";
+import { DaemonUnreachableError } from "../../ipc/client/client.ts";
+import { FIRST_RETRY_MS, LONGEST_RETRY_MS } from "../../ipc/client/socket_http.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 
 /** How long a daemon that is being started is waited for without `--timeout`, in milliseconds. */
@@ -46,7 +47,7 @@ async function onceServed({ client, flags, signal }: Context): Promise<Status> {
       return await client().status(wait);
     } catch (error) {
       if (!(error instanceof DaemonUnreachableError)) throw error;
-      await pause(delay, wait);
+      await pause(systemTimer, delay, wait);
     }
   }
 }

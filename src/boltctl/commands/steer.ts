@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { DaemonClient } from "../../ipc/client.ts";
-import type { Transfer } from "../../ipc/schemas.ts";
+import type { DaemonClient } from "../../ipc/client/client.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context, RunCommand } from "../context.ts";
 import { resolveTransfer, shortId } from "../resolve.ts";
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Transfer } from "../../ipc/schemas.ts";
-import { TRANSFER_STATES } from "../command_table.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
+import { direction } from "../../vocabulary/transfer_values.ts";
+import { transferState } from "../command_table.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
 import { percentOf } from "../output/progress_line.ts";
@@ -59,12 +60,12 @@ function stateOf({ state, waitingFor }: Transfer): string {
 }
 
 async function listed({ client, flags, signal }: Context): Promise<Transfer[]> {
-  const state = flags.choice("state", TRANSFER_STATES);
-  const direction = flags.choice("direction", ["outgoing", "incoming"]);
+  const state = flags.value("state", transferState);
+  const way = flags.value("direction", direction);
   const limit = flags.integer("limit") ?? DEFAULT_LIMIT;
   const query = {
     ...(state === undefined ? {} : { state }),
-    ...(direction === undefined ? {} : { direction }),
+    ...(way === undefined ? {} : { direction: way }),
   };
   const found: Transfer[] = [];
   for await (const transfer of allTransfers(client(), query, signal)) {

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { ApiEvent } from "../../ipc/events.ts";
-import type { Transfer } from "../../ipc/schemas.ts";
+import { isFinal } from "../../base/transfer_states.ts";
+import type { ApiEvent } from "../../ipc/api/events.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
 import { EventFeed } from "../event_feed.ts";
-import { isFinal, NO_VIEW, type ProgressView, progressView } from "../output/progress_view.ts";
+import { NO_VIEW, type ProgressView, progressView } from "../output/progress_view.ts";
 import { allTransfers } from "../resolve.ts";
 
 /** Shows transfers while they go on, until the daemon stops. */
@@ -50,7 +51,7 @@ class Watched {
   async relist({ client, signal }: Context): Promise<void> {
     for await (const transfer of allTransfers(client(), {}, signal)) {
       const known = this.#transfers.has(transfer.transferId);
-      if (known || !isFinal({ transfer })) this.#update(transfer);
+      if (known || !isFinal(transfer.state)) this.#update(transfer);
     }
   }
 
@@ -69,7 +70,7 @@ class Watched {
   }
 
   #update(transfer: Transfer, bytesPerSecond?: number): void {
-    if (isFinal({ transfer })) this.#transfers.delete(transfer.transferId);
+    if (isFinal(transfer.state)) this.#transfers.delete(transfer.transferId);
     else this.#transfers.set(transfer.transferId, transfer);
     this.#view.show({ transfer, ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) });
   }

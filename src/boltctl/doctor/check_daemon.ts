@@ -5,8 +5,8 @@
  */
 import { dirname } from "node:path";
 import { messageOf } from "../../base/errors.ts";
-import type { DaemonClient } from "../../ipc/client.ts";
-import type { Status } from "../../ipc/schemas.ts";
+import type { DaemonClient } from "../../ipc/client/client.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
 import { failure, type Finding, fine, warning } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 

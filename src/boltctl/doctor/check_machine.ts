@@ -4,7 +4,7 @@
  * @module
  */
 import { shownUrl } from "../../base/shown_url.ts";
-import type { Status } from "../../ipc/schemas.ts";
+import type { Status } from "../../ipc/api/schemas.ts";
 import { type AddressKind, parseIpAddress } from "../../protocol/network_scope/ip_address.ts";
 import { judgeAddress, NETWORK_SCOPES } from "../../protocol/network_scope/scope.ts";
 import { failure, type Finding, fine, warning } from "./finding.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { peerText, type Transfer } from "../../ipc/schemas.ts";
+import { peerText, type Transfer } from "../../ipc/api/schemas.ts";
 import { MemoryTerminal } from "../testing.ts";
 import { largeSas } from "./block_font.ts";
 import { progressLine } from "./progress_line.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Transfer } from "../../ipc/schemas.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import { formatBytes, formatRate, formatSeconds, percent } from "./units.ts";
 import { waitsFor } from "./waits_for.ts";
 import { cutTo, fitTo } from "./width.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isFinal } from "../../base/transfer_states.ts";
 import { escapeUnsafe } from "../../base/text.ts";
 import type { Terminal } from "../terminal.ts";
 import { plainProgressLine, type Progress, progressLine } from "./progress_line.ts";
@@ -60,7 +61,7 @@ class Bars implements ProgressView {
     const columns = this.#terminal.columns();
     const lines: string[] = [];
     for (const [id, progress] of this.#shown) {
-      if (!isFinal(progress)) continue;
+      if (!isFinal(progress.transfer.state)) continue;
       lines.push(progressLine(progress, columns));
       this.#shown.delete(id);
     }
@@ -96,7 +97,7 @@ class Lines implements ProgressView {
     const step = moved === undefined ? "" : Math.floor(percent(moved, size) / LINE_STEP);
     const key = `${state} ${step}`;
     if (this.#last.get(transferId) === key) return;
-    if (isFinal(progress)) this.#last.delete(transferId);
+    if (isFinal(progress.transfer.state)) this.#last.delete(transferId);
     else this.#last.set(transferId, key);
     this.say(plainProgressLine(progress));
   }
@@ -108,17 +109,4 @@ class Lines implements ProgressView {
   finish(): void {
     this.#last.clear();
   }
-}
-
-const FINAL: ReadonlySet<string> = new Set([
-  "completed",
-  "rejected",
-  "cancelled",
-  "failed",
-  "interrupted",
-]);
-
-/** Whether a transfer has ended. */
-export function isFinal({ transfer }: Pick<Progress, "transfer">): boolean {
-  return FINAL.has(transfer.state);
 }

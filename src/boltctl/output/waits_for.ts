@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Transfer, WaitingFor } from "../../ipc/schemas.ts";
+import type { Transfer, WaitingFor } from "../../ipc/api/schemas.ts";
 
 const WORDS: Readonly<Record<WaitingFor, string>> = {
   "session": "the other file of its session",

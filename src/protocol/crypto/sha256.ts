@@ -51,9 +51,9 @@ export class Sha256 {
     this.#hash.update(bytes);
   }
 
-  /** The hash of all that was fed. Once only; nothing may be fed afterwards. */
-  finish(): FileHash {
-    return FileHash.of(new Uint8Array(this.#hash.digest()));
+  /** The hash of all that was fed so far; more may follow. */
+  digest(): FileHash {
+    return FileHash.of(new Uint8Array(this.#hash.copy().digest()));
   }
 }
 

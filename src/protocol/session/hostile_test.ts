@@ -42,9 +42,20 @@ interface Step {
 /** Codes that end a session before HELLO whatever else the frame is. */
 const EARLY = ["INVALID_STATE", "HELLO_PARSE_ERROR", "HELLO_DECRYPT_FAIL"];
 
+/** Hears a frame; like the program, ends the session when a whole file has another hash. */
+function hear({ peer, model, now }: World, frame: string): void {
+  const effects = peer.session.receive(frame, now);
+  const isOther = effects.some((effect) => {
+    if (effect.type !== "transfer-ended" || effect.outcome !== "completed") return false;
+    const offered = model.live.get(effect.transferId)?.file?.fileHash;
+    return offered !== undefined && offered.hex !== FILE_HASH;
+  });
+  model.step(effects);
+  if (isOther) model.step(peer.session.fail("INTEGRITY_FAILED", "it is another file"));
+}
+
 function frame(does: string, codes: readonly string[], make: (world: World) => string): Step {
-  const run = (world: World) =>
-    world.model.step(world.peer.session.receive(make(world), world.now));
+  const run = (world: World) => hear(world, make(world));
   return { does, codes: [...codes, ...EARLY], run };
 }
 
@@ -119,7 +130,7 @@ const onwards = fc.record({
   codes: STRAYED,
   run: (world) => {
     const { peer, model, now } = world;
-    const say = (text: string) => model.step(peer.session.receive(text, now));
+    const say = (text: string) => hear(world, text);
     const shape = { filename: "f", totalChunks: 3 };
     world.course ??= {
       id: world.courses.toString(16).padStart(32, "e") as TransferId,

@@ -35,6 +35,8 @@ import {
 } from "../messages/frame.ts";
 import type { ReceivedHello } from "../messages/hello.ts";
 import type { ErrorMessage, InnerMessage } from "../messages/inner_message.ts";
+import { DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
+import type { Dialect } from "../transfer/dialect.ts";
 import {
   DEFAULT_LIMITS,
   DEFAULT_TRANSFER_TIMING,
@@ -43,10 +45,13 @@ import {
 } from "../transfer/limits.ts";
 import { TransferTable } from "../transfer/transfer_table.ts";
 import type { Transfers } from "../transfer/transfers.ts";
+import { WEB_DIALECT } from "../transfer/web_dialect.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "./effects.ts";
 import { EnvelopeCodec } from "./envelope_codec.ts";
 import { concludeHandshake } from "./handshake.ts";
 import { KeepAlive, type KeepAliveTiming } from "./keep_alive.ts";
+
+const DIALECTS = { daemon: DAEMON_DIALECT, web: WEB_DIALECT } as const;
 
 /** Where a session is. */
 export type SessionPhase = "new" | "hello" | "undecided" | "open" | "closed";
@@ -83,10 +88,7 @@ export interface SessionOptions {
   readonly remoteEphemeral: EphemeralPublicKey;
   /** Where nonces, ratchet keys and transfer ids come from. */
   readonly random: RandomSource;
-  /**
-   * What kind of peer: a web client sends chunks without an offer, and ends the session at a ping,
-   * an offer, an accept or a finish. @default {"daemon"}
-   */
+  /** What kind of peer: which dialect it speaks. @default {"daemon"} */
   readonly peerKind?: "daemon" | "web";
   /**
    * What proves our identity and checks the peer's; its nonce is taken over and zeroed.
@@ -154,6 +156,11 @@ export class Session implements Disposable {
       options.proof?.nonce[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** How the peer speaks of transfers. */
+  get dialect(): Dialect {
+    return DIALECTS[this.#options.peerKind ?? "daemon"];
   }
 
   /** Where the session is. */
@@ -253,11 +260,11 @@ export class Session implements Disposable {
    * Asks the peer for an answer, which comes after all that it has to say to what it was sent
    * before: a `round-trip` whose `askedMs` is `now` without its fraction.
    *
-   * @throws {MisuseError} When the session is not open, or the peer is a web client.
+   * @throws {MisuseError} When the session is not open, or the peer answers no pings.
    */
   ping(now: number): readonly SessionEffect[] {
     this.#expectPhase("open");
-    if (this.#keepAlive === undefined) throw new MisuseError("a web client takes no ping");
+    if (this.#keepAlive === undefined) throw new MisuseError("the peer answers no pings");
     this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
     return this.#take();
   }
@@ -368,7 +375,7 @@ export class Session implements Disposable {
   }
 
   #conclude(frame: HelloFrame, now: number): void {
-    const { identity, ephemeral, remoteEphemeral, random, peerKind, limits } = this.#options;
+    const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
     const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
     const peer = concludeHandshake(
       local,
@@ -376,19 +383,17 @@ export class Session implements Disposable {
       remoteEphemeral,
       (hello) => this.#verify(frame, hello),
     );
-    const web = peerKind === "web";
     if (peer.btr === "FULL_BTR") this.#ratchet = new SessionRatchet(ephemeral, remoteEphemeral);
     this.#table = new TransferTable({
       frameOf: (message, ratchet) => this.#codec.seal(message, ratchet),
       keys: { ratchet: this.#ratchet, box: this.#codec.key, random },
-      web,
+      dialect: this.dialect,
       fileHash: peer.capabilities.has("bolt.file-hash"),
       yields: ephemeral.publicKey.compare(remoteEphemeral) < 0,
       limits: { ...DEFAULT_LIMITS, ...limits },
       timing: this.#timing,
     });
-    // A web client takes a ping for a violation.
-    if (!web) this.#keepAlive = new KeepAlive(this.#timing, now);
+    if (this.dialect.answersPings) this.#keepAlive = new KeepAlive(this.#timing, now);
     this.#helloDeadline = undefined;
     this.#peer = peer;
     this.#phase = "undecided";
@@ -451,7 +456,7 @@ export class Session implements Disposable {
   #onError(error: ProtocolError): void {
     const { transferId } = error;
     if (error.action === "disconnect" || transferId === undefined) return this.#endWith(error);
-    this.#table?.refuse(transferId, error);
+    this.#table?.refuseInbound(transferId, error);
     this.#collect();
   }
 
@@ -492,7 +497,7 @@ export class Session implements Disposable {
 
   /** Takes over what the transfers want done. */
   #collect(): void {
-    if (this.#table !== undefined) this.#effects.push(...this.#table.take());
+    if (this.#table !== undefined) this.#effects.push(...this.#table.drain());
   }
 
   #take(): readonly SessionEffect[] {

@@ -4,6 +4,12 @@
  *
  * @module
  */
+import { randomBelow, type RandomSource } from "../crypto/random_source.ts";
+
+/** The 31 characters that can't be taken for one another: fresh codes are made of them. */
+export const PEER_CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789";
+/** Length of a fresh code. */
+const FRESH_LENGTH = 6;
 
 /** 1 to 16 ASCII letters and digits: a peer code as the server writes it. */
 export type PeerCode = string & { readonly peerCode: true };
@@ -26,5 +32,17 @@ function isPeerCode(text: string): text is PeerCode {
 export function peerCodeFromBytes(random: Uint8Array): PeerCode {
   const code = normalizePeerCode(random.slice(0, 4).toHex());
   if (code === undefined) throw new RangeError("Cannot make a peer code: 4 bytes are needed");
+  return code;
+}
+
+/** A fresh code of 6 characters; each is uniform over the alphabet. */
+export function generatePeerCode(random: RandomSource): PeerCode {
+  const code = normalizePeerCode(
+    Array.from(
+      { length: FRESH_LENGTH },
+      () => PEER_CODE_ALPHABET.charAt(randomBelow(random, PEER_CODE_ALPHABET.length)),
+    ).join(""),
+  );
+  if (code === undefined) throw new RangeError("Cannot make a peer code of this alphabet");
   return code;
 }

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { isErrorCode } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { SessionEffect } from "../session/effects.ts";
-import type { IncomingFile } from "../transfer/file_receiver.ts";
+import type { OfferedFile } from "../transfer/file_receiver.ts";
 
 /** Most effects that one step may have: nothing piles up. */
 const MAX_EFFECTS = 12;
@@ -16,7 +16,7 @@ const MAX_EFFECTS = 12;
 /** What is known of a live transfer. */
 export interface KnownTransfer {
   /** What was offered; undefined for our own offers. */
-  readonly file: IncomingFile | undefined;
+  readonly file: OfferedFile | undefined;
   /** Whether chunks flow. */
   started: boolean;
   /** Received so far. */
@@ -127,6 +127,7 @@ export class SessionModel {
         return;
       }
       case "transfer-ended-late":
+      case "transfer-refused":
         assert(!this.#live.has(effect.transferId));
         return;
       case "app-message":

@@ -1,6 +1,6 @@
 /**
  * What the base64 of a chunk holds (the wire format, section 6): the ratchet's seal where it was
- * negotiated; else the plain bytes after an offer, and a sealed box from and to web clients.
+ * negotiated; else the plain bytes after an offer, and a sealed box without one.
  *
  * @module
  */

@@ -7,13 +7,14 @@ import { FileHash } from "../crypto/sha256.ts";
 import { MisuseError } from "../errors.ts";
 import { chunkCount, type FileOffer, isFilename } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
-import { checkLimits, DEFAULT_CHUNK_BYTES, type TransferLimits } from "./limits.ts";
+import type { Dialect } from "./dialect.ts";
+import { checkLimits, type TransferLimits } from "./limits.ts";
 import type { FileToSend } from "./transfers.ts";
 
 /** What decides how a file is described. */
 export interface DescribeOptions {
-  /** The peer is a web client. */
-  readonly web: boolean;
+  /** How the peer speaks. */
+  readonly dialect: Dialect;
   /** `bolt.file-hash` was negotiated. */
   readonly fileHash: boolean;
   /** The bounds that hold. */
@@ -30,19 +31,15 @@ export function describeFile(
   transferId: TransferId,
   options: DescribeOptions,
 ): FileOffer {
-  const { filename, size, chunkSize = DEFAULT_CHUNK_BYTES } = file;
+  const { dialect } = options;
+  const { filename, size, chunkSize = dialect.chunkBytes } = file;
   const fileHash = options.fileHash ? FileHash.parse(file.fileHash) : undefined;
   const problem = firstProblem([
     [isFilename(filename), "a file's name has 1 to 1024 bytes of UTF-8"],
     [Number.isSafeInteger(size) && size >= 0, "a file's size is a number of bytes"],
     [Number.isSafeInteger(chunkSize) && chunkSize > 0, "a chunk has at least one byte"],
     [!options.fileHash || fileHash, "the peer agreed to file hashes: give the file's SHA-256"],
-    [!options.web || size > 0, "a web client can't receive an empty file"],
-    [
-      !options.web || chunkSize === DEFAULT_CHUNK_BYTES,
-      `a web client takes chunks of ${DEFAULT_CHUNK_BYTES} bytes only`,
-    ],
-  ]);
+  ]) ?? dialect.unsendable(size, chunkSize);
   if (problem !== undefined) throw new MisuseError(problem);
   const totalChunks = chunkCount(size, chunkSize);
   const offer = { type: "file-offer", transferId, filename, size, totalChunks, chunkSize } as const;

@@ -1,11 +1,12 @@
 /**
- * What transfers ask of, and tell, the program around the core.
+ * What transfers ask of, and report to, the program around the core.
  *
  * @module
  */
+import type { FinalState } from "../../base/transfer_states.ts";
 import type { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
-import type { IncomingFile, ReceivedChunk } from "./file_receiver.ts";
+import type { OfferedFile, ReceivedChunk } from "./file_receiver.ts";
 
 /** Who did it. */
 export type Side = "local" | "remote";
@@ -14,17 +15,19 @@ export type Side = "local" | "remote";
 export type Direction = "outgoing" | "incoming";
 
 /** How a transfer ended. */
-export type TransferOutcome =
+export type TransferOutcome = Extract<
+  FinalState,
   /**
-   * All received and verified; or all sent. The protocol has no acknowledgement: a receiver that
-   * finds the file broken afterwards ends the session with INTEGRITY_FAILED, and one that cancels
-   * before it has all makes this end a `transfer-ended-late`.
+   * All received, and to be verified against the offer's hash; or all sent. The protocol has no
+   * acknowledgement: a receiver that finds the file broken ends the session with INTEGRITY_FAILED,
+   * and one that cancels before it has all makes this end a `transfer-ended-late`.
    */
   | "completed"
   /** Declined, cancelled, timed out or given up. */
   | "cancelled"
   /** Broken; `error` says how. What was received is not the file and is to be discarded. */
-  | "failed";
+  | "failed"
+>;
 
 /** Why the core itself cancelled a transfer: nobody answered its offer, or the peer's goes first. */
 export type CancelReason = "unanswered" | "crossed";
@@ -37,12 +40,12 @@ export interface SendEffect {
   readonly frame: string;
 }
 
-/** A file is offered (or, by a web client, simply coming): accept it, or cancel it. */
+/** A file is offered or, when `implied`, coming already: accept it, or cancel it. */
 export interface OfferedEffect {
   /** Tag of the union. */
   readonly type: "transfer-offered";
   /** What is offered. */
-  readonly file: IncomingFile;
+  readonly file: OfferedFile;
 }
 
 /** Chunks flow from here on: an accepted outgoing transfer wants its first piece. */
@@ -83,7 +86,7 @@ export interface ResumedEffect {
   readonly by: Side;
 }
 
-/** The transfer is over; release what belongs to it. Exactly once for each transfer told of. */
+/** The transfer is over; release what belongs to it. Exactly once for each transfer reported. */
 export interface EndedEffect {
   /** Tag of the union. */
   readonly type: "transfer-ended";
@@ -101,8 +104,19 @@ export interface EndedEffect {
   readonly error?: ProtocolError;
   /** Why, when the core cancelled it by itself. */
   readonly reason?: CancelReason;
-  /** The received file was checked against a hash that the peer gave. */
-  readonly hashVerified?: boolean;
+}
+
+/**
+ * The core refused, by its own rules, what the peer offered: no transfer began, and the peer was
+ * told.
+ */
+export interface RefusedEffect {
+  /** Tag of the union. */
+  readonly type: "transfer-refused";
+  /** The peer's id for it. */
+  readonly transferId: TransferId;
+  /** Which rule. */
+  readonly error: ProtocolError;
 }
 
 /**
@@ -118,7 +132,7 @@ export interface EndedLateEffect {
   readonly error?: ProtocolError;
 }
 
-/** Everything that transfers ask or tell. */
+/** Everything that transfers ask or report. */
 export type TransferEffect =
   | SendEffect
   | OfferedEffect
@@ -127,4 +141,5 @@ export type TransferEffect =
   | PausedEffect
   | ResumedEffect
   | EndedEffect
-  | EndedLateEffect;
+  | EndedLateEffect
+  | RefusedEffect;

@@ -1,15 +1,16 @@
 /**
- * Receiving one accepted file: chunks in order, each of its right length, then the hash.
+ * Receiving one accepted file: chunks in order, each of its right length. The file's hash is over
+ * what was written, so it is the program's to verify.
  *
  * @module
  */
-import { type FileHash, Sha256 } from "../crypto/sha256.ts";
+import type { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, ProtocolError } from "../errors.ts";
 import { chunkCount, type FileChunk } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 
 /** A file that the peer offers. */
-export interface IncomingFile {
+export interface OfferedFile {
   /** The transfer. */
   readonly transferId: TransferId;
   /** Hostile text, not a path. */
@@ -20,9 +21,9 @@ export interface IncomingFile {
   readonly totalChunks: number;
   /** Bytes of plaintext in every chunk but the last; absent when the peer did not say. */
   readonly chunkSize?: number;
-  /** What the received file must hash to. */
+  /** What the received file must hash to: INTEGRITY_FAILED ends the session when it does not. */
   readonly fileHash?: FileHash;
-  /** There was no offer: a web client started with the first chunk. */
+  /** There was no offer: it started with its first chunk. */
   readonly implied: boolean;
 }
 
@@ -40,17 +41,15 @@ export interface ReceivedChunk {
 
 /** The position in a file that is being received. */
 export class FileReceiver {
-  readonly #file: IncomingFile;
-  readonly #hash: Sha256 | undefined;
+  readonly #file: OfferedFile;
   #chunkSize: number | undefined;
   #next = 0;
   #offset = 0;
 
   /** Starts at the file's first byte. */
-  constructor(file: IncomingFile) {
+  constructor(file: OfferedFile) {
     this.#file = file;
     this.#chunkSize = file.chunkSize;
-    this.#hash = file.fileHash === undefined ? undefined : new Sha256();
   }
 
   /** Whether all chunks are here. */
@@ -89,10 +88,9 @@ export class FileReceiver {
    *
    * @throws {ProtocolError} TRANSFER_FAILED when they are more or fewer than they must be.
    */
-  take(data: Uint8Array<ArrayBuffer>): ReceivedChunk {
+  advance(data: Uint8Array<ArrayBuffer>): ReceivedChunk {
     const index = this.#next;
     this.#checkLength(index, data.length);
-    this.#hash?.update(data);
     const received = { index, offset: this.#offset, data, last: false };
     this.#next++;
     this.#offset += data.length;
@@ -100,20 +98,14 @@ export class FileReceiver {
   }
 
   /**
-   * Judges the whole file when its sender says that it is finished.
+   * Judges whether all has come when the sender says that it is finished.
    *
-   * @returns Whether there was a hash to verify.
-   * @throws {ProtocolError} TRANSFER_FAILED when chunks are missing, INTEGRITY_FAILED when the file
-   * does not have the offer's hash.
+   * @throws {ProtocolError} TRANSFER_FAILED when chunks are missing.
    */
-  finish(): boolean {
-    const { totalChunks, fileHash } = this.#file;
-    if (!this.complete) {
-      throw this.#error("TRANSFER_FAILED", `finished after ${this.#next} of ${totalChunks} chunks`);
-    }
-    if (this.#hash === undefined || fileHash === undefined) return false;
-    if (this.#hash.finish().equals(fileHash)) return true;
-    throw this.#error("INTEGRITY_FAILED", "the received file does not have the offered hash");
+  finish(): void {
+    if (this.complete) return;
+    const { totalChunks } = this.#file;
+    throw this.#error("TRANSFER_FAILED", `finished after ${this.#next} of ${totalChunks} chunks`);
   }
 
   #checkLength(index: number, length: number): void {

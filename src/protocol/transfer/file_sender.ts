@@ -1,14 +1,11 @@
 /**
- * Sending one accepted file: which bytes come next, and whether they are still the file offered.
+ * Sending one accepted file: which bytes come next. That they are still those that were offered is
+ * for who reads them to say.
  *
  * @module
  */
-import { Sha256 } from "../crypto/sha256.ts";
 import { MisuseError } from "../errors.ts";
 import type { FileOffer } from "../messages/inner_message.ts";
-
-/** A file to send, as it is offered. */
-export type OutgoingFile = Omit<FileOffer, "type">;
 
 /** The piece of the file that is to be read and sent next. */
 export interface ChunkRequest {
@@ -20,26 +17,22 @@ export interface ChunkRequest {
   readonly length: number;
 }
 
-/** What became of a piece that was handed in. */
-export interface TakenChunk {
+/** A piece that was handed in to be sent. */
+export interface SentChunk {
   /** The chunk's index, from 0. */
   readonly index: number;
   /** Whether it is the last chunk. */
   readonly last: boolean;
-  /** The file no longer has the hash that was offered. Known with the last piece only. */
-  readonly changed: boolean;
 }
 
 /** The position in a file that is being sent. */
 export class FileSender {
-  readonly #file: OutgoingFile;
-  readonly #hash: Sha256 | undefined;
+  readonly #file: FileOffer;
   #next = 0;
 
   /** Starts at the file's first byte. */
-  constructor(file: OutgoingFile) {
+  constructor(file: FileOffer) {
     this.#file = file;
-    this.#hash = file.fileHash === undefined ? undefined : new Sha256();
   }
 
   /** The next piece, or undefined when all were taken. */
@@ -55,7 +48,7 @@ export class FileSender {
    *
    * @throws {MisuseError} When they are not exactly as many as were asked for.
    */
-  take(plaintext: Uint8Array): TakenChunk {
+  advance(plaintext: Uint8Array): SentChunk {
     const next = this.next;
     if (next === undefined) throw new MisuseError("all chunks of the file were sent");
     if (plaintext.length !== next.length) {
@@ -64,14 +57,6 @@ export class FileSender {
       );
     }
     this.#next++;
-    this.#hash?.update(plaintext);
-    const last = this.#next === this.#file.totalChunks;
-    return { index: next.index, last, changed: last && !this.#matches() };
-  }
-
-  #matches(): boolean {
-    const { fileHash } = this.#file;
-    return this.#hash === undefined || fileHash === undefined ||
-      this.#hash.finish().equals(fileHash);
+    return { index: next.index, last: this.#next === this.#file.totalChunks };
   }
 }

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { FileOffer } from "../messages/inner_message.ts";
 import type { ChunkCodec } from "./chunk_codec.ts";
 import type { Direction, Side } from "./effects.ts";
-import type { FileReceiver, IncomingFile } from "./file_receiver.ts";
-import type { FileSender, OutgoingFile } from "./file_sender.ts";
+import type { FileReceiver, OfferedFile } from "./file_receiver.ts";
+import type { FileSender } from "./file_sender.ts";
 import type { TransferTiming } from "./limits.ts";
 
 /** A file that we offered or are sending; the sender exists once it was accepted. */
@@ -14,7 +15,7 @@ export interface OutgoingWork {
   /** From us to the peer. */
   readonly direction: "outgoing";
   /** What was offered. */
-  readonly file: OutgoingFile;
+  readonly file: FileOffer;
   /** The position in the file, from acceptance on. */
   flow?: FileSender;
 }
@@ -24,7 +25,7 @@ export interface IncomingWork {
   /** From the peer to us. */
   readonly direction: "incoming";
   /** What is offered. */
-  readonly file: IncomingFile;
+  readonly file: OfferedFile;
   /** The position in the file, from acceptance on. */
   flow?: FileReceiver;
 }
@@ -38,7 +39,7 @@ export class LiveTransfer<W extends Work> implements Disposable {
   readonly work: W;
   /** Encodes and decodes its chunks. */
   readonly codec: ChunkCodec;
-  /** Whether the program was told of it. */
+  /** Whether the program knows of it: effects are given. */
   announced: boolean;
   readonly #timing: TransferTiming;
   readonly #pausedBy = new Set<Side>();
@@ -92,7 +93,7 @@ export class LiveTransfer<W extends Work> implements Disposable {
     this.#deadline = now + (this.work.flow === undefined ? offerMs : flowing);
   }
 
-  /** A side pauses or resumes. Says whether that is news. */
+  /** A side pauses or resumes. Says whether that changes anything. */
   setPaused(by: Side, paused: boolean, now: number): boolean {
     if (this.#pausedBy.has(by) === paused) return false;
     if (paused) this.#pausedBy.add(by);

@@ -1,5 +1,5 @@
 /**
- * The transfers that ended lately: what still arrives for them was under way and is no violation.
+ * The transfers that ended recently: what still arrives for them was under way and is no violation.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isTransferErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
+import { isTransferErrorCode, MisuseError, ProtocolError } from "../errors.ts";
 import type { RatchetFields, RawRatchetFields } from "../messages/frame.ts";
 import type {
   ErrorMessage,
@@ -17,12 +17,12 @@ import type {
 } from "../messages/inner_message.ts";
 import { generateTransferId, type TransferId } from "../messages/transfer_id.ts";
 import { ChunkCodec, type ChunkKeys } from "./chunk_codec.ts";
-import type { CancelReason, Side, TransferEffect, TransferOutcome } from "./effects.ts";
-import { FileReceiver, type IncomingFile } from "./file_receiver.ts";
+import type { CancelReason, Direction, Side, TransferEffect, TransferOutcome } from "./effects.ts";
+import { FileReceiver, type OfferedFile } from "./file_receiver.ts";
 import { type ChunkRequest, FileSender } from "./file_sender.ts";
-import { checkLimits, limitExceeded, type TransferLimits, type TransferTiming } from "./limits.ts";
+import { checkLimits, limitExceeded, type TransferTiming } from "./limits.ts";
 import { type IncomingWork, LiveTransfer, type OutgoingWork, type Work } from "./live_transfer.ts";
-import { describeFile } from "./describe_file.ts";
+import { describeFile, type DescribeOptions } from "./describe_file.ts";
 import { RecentIds } from "./recent_ids.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
 
@@ -33,23 +33,16 @@ const MAX_REASON = 200;
 interface EndDetails {
   readonly error?: ProtocolError | undefined;
   readonly reason?: CancelReason | undefined;
-  readonly hashVerified?: boolean | undefined;
 }
 
 /** What a session gives its transfers to work with. */
-export interface TransferContext {
+export interface TransferContext extends DescribeOptions {
   /** Seals a message into a frame. */
   readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
   /** What chunks are sealed with. */
   readonly keys: ChunkKeys;
-  /** The peer is a web client: no offers, accepts or finishes travel. */
-  readonly web: boolean;
-  /** `bolt.file-hash` was negotiated. */
-  readonly fileHash: boolean;
   /** We give way when offers cross. */
   readonly yields: boolean;
-  /** The bounds that hold. */
-  readonly limits: TransferLimits;
   /** The longest waits. */
   readonly timing: TransferTiming;
 }
@@ -68,7 +61,7 @@ export class TransferTable implements Transfers {
   #closed = false;
   #effects: TransferEffect[] = [];
 
-  /** Starts empty, and unapproved: offers are held, not told of. */
+  /** Starts empty, and unapproved: offers are held, not reported. */
   constructor(context: TransferContext) {
     this.#context = context;
   }
@@ -86,13 +79,13 @@ export class TransferTable implements Transfers {
   }
 
   /** What is to be done since the last call, in order. */
-  take(): readonly TransferEffect[] {
+  drain(): readonly TransferEffect[] {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  /** The program trusts the peer: an offer that was held is told of. */
+  /** The program trusts the peer: an offer that was held is reported. */
   approve(now: number): void {
     this.#approved = true;
     const held = this.#incoming;
@@ -131,18 +124,26 @@ export class TransferTable implements Transfers {
     }
   }
 
+  /** Refuses what broke a rule that is about one transfer only: one that lives, or an offer. */
+  refuseInbound(id: TransferId, error: ProtocolError): void {
+    const isOffer = this.#find(id) === undefined;
+    this.refuse(id, error);
+    if (isOffer) this.#emit({ type: "transfer-refused", transferId: id, error });
+  }
+
   /** Refuses one transfer with a code that is only about it. */
   refuse(id: TransferId, error: ProtocolError): void {
     const live = this.#find(id);
-    const code = error.code;
-    if (this.#context.web || code === "CONNECTION_LOST") this.#sendCancel(id, live?.direction);
-    else this.#sendError(id, code, error.message);
+    const direction = live?.direction ?? "incoming";
+    // CONNECTION_LOST is never sent.
+    if (error.code === "CONNECTION_LOST") this.#sendCancel(id, direction);
+    else this.#send(this.#context.dialect.refuse(id, direction, error));
     if (live !== undefined) this.#end(live, "failed", "local", error.message, { error });
     else this.#ended.add(id);
   }
 
   /**
-   * Handles an inbound transfer message; {@linkcode take} gives what follows, also after a throw.
+   * Handles an inbound transfer message; {@linkcode drain} gives what follows, also after a throw.
    *
    * @throws {ProtocolError} When the peer may not send it now.
    */
@@ -182,29 +183,29 @@ export class TransferTable implements Transfers {
 
   /** See {@linkcode Transfers.offer}. */
   offer(file: FileToSend, now: number): OfferedTransfer {
-    const { web, keys, timing } = this.#context;
+    const { dialect, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
     const transferId = generateTransferId(keys.random);
     const offer = describeFile(file, transferId, this.#context);
-    const codec = new ChunkCodec(keys, transferId, web);
+    const codec = new ChunkCodec(keys, transferId, !dialect.offersFiles);
     const work: OutgoingWork = { direction: "outgoing", file: offer };
     this.#outgoing = new LiveTransfer(work, codec, timing, now, true);
-    if (web) this.#startSending(this.#outgoing, now);
-    else this.#send(offer);
-    return { transferId, effects: this.take() };
+    if (dialect.offersFiles) this.#send(offer);
+    else this.#startSending(this.#outgoing, now);
+    return { transferId, effects: this.drain() };
   }
 
   /** See {@linkcode Transfers.accept}. */
   accept(id: TransferId, now: number): readonly TransferEffect[] {
     const live = this.#incoming;
-    if (live?.work.file.transferId !== id) return this.#lately(id);
+    if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
     if (this.#outgoing !== undefined) {
       this.#cancelLive(this.#outgoing, "gave way to the peer", "crossed");
     }
     this.#send({ type: "file-accept", transferId: id });
     this.#startReceiving(live, now);
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.pause}. */
@@ -220,9 +221,9 @@ export class TransferTable implements Transfers {
   /** See {@linkcode Transfers.cancel}. */
   cancel(id: TransferId, message: string): readonly TransferEffect[] {
     const live = this.#find(id);
-    if (live === undefined) return this.#lately(id);
+    if (live === undefined) return this.#endedOrMisused(id);
     this.#cancelLive(live, message);
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.fail}. */
@@ -230,18 +231,20 @@ export class TransferTable implements Transfers {
     const live = this.#find(id);
     if (live === undefined && this.#receivedWhole.has(id)) {
       this.#sendCancel(id, "incoming");
-      return this.take();
+      return this.drain();
     }
-    if (live === undefined) return this.#lately(id);
+    if (live === undefined) return this.#endedOrMisused(id);
     this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId: id }));
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.failWithReason}. */
   failWithReason(id: TransferId, message: string): readonly TransferEffect[] {
-    if (this.#find(id) === undefined && !this.#receivedWhole.has(id)) return this.#lately(id);
+    if (this.#find(id) === undefined && !this.#receivedWhole.has(id)) {
+      return this.#endedOrMisused(id);
+    }
     this.refuse(id, limitExceeded(id, message));
-    return this.take();
+    return this.drain();
   }
 
   /** See {@linkcode Transfers.nextChunk}. */
@@ -253,15 +256,12 @@ export class TransferTable implements Transfers {
   /** See {@linkcode Transfers.sendChunk}. */
   sendChunk(id: TransferId, plaintext: Uint8Array, now: number): readonly TransferEffect[] {
     const live = this.#outgoing;
-    if (live?.work.file.transferId !== id) return this.#lately(id);
+    if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     const { file, flow } = live.work;
     if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
-    const { index, last, changed } = flow.take(plaintext);
-    if (changed) {
-      return this.fail(id, `${file.size} bytes were offered and have changed while being sent`);
-    }
+    const { index, last } = flow.advance(plaintext);
     const { chunk, ratchet } = live.codec.encode(plaintext);
-    const { transferId, filename, totalChunks, size: fileSize, fileHash } = file;
+    const { transferId, filename, totalChunks, size: fileSize } = file;
     const message = {
       type: "file-chunk",
       transferId,
@@ -271,11 +271,10 @@ export class TransferTable implements Transfers {
       chunk,
       fileSize,
     } as const;
-    const carriesHash = this.#context.web && index === 0 && fileHash !== undefined;
-    this.#send(carriesHash ? { ...message, fileHash } : message, ratchet);
+    this.#send(this.#context.dialect.chunk(message, file), ratchet);
     live.touch(now);
     if (last) this.#finishSending(live);
-    return this.take();
+    return this.drain();
   }
 
   #onOffer(offer: FileOffer, now: number): void {
@@ -299,7 +298,7 @@ export class TransferTable implements Transfers {
       return;
     }
     const { type: _, fileHash: hash, ...described } = offer;
-    const file: IncomingFile = fileHash && hash !== undefined
+    const file: OfferedFile = fileHash && hash !== undefined
       ? { ...described, implied: false, fileHash: hash }
       : { ...described, implied: false };
     const codec = new ChunkCodec(keys, transferId, false);
@@ -311,7 +310,7 @@ export class TransferTable implements Transfers {
   #onAccept(id: TransferId, now: number): void {
     const live = this.#outgoing;
     if (live?.work.file.transferId !== id || live.work.flow !== undefined) {
-      return this.#expectLate(id, live, "accept");
+      return this.#expectEnded(id, live, "accept");
     }
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
@@ -332,27 +331,28 @@ export class TransferTable implements Transfers {
     }
     receiver.checkHeader(message);
     if (this.#context.keys.ratchet === undefined) receiver.checkOrder(message.chunkIndex);
-    const chunk = receiver.take(live.codec.decode(message, ratchet));
+    const chunk = receiver.advance(live.codec.decode(message, ratchet));
     this.#emit({ type: "transfer-chunk", transferId, ...chunk });
     live.touch(now);
     if (chunk.last && live.work.file.implied) this.#finishReceiving(live, receiver);
   }
 
-  /** A chunk of no live incoming transfer: a late one, a web client's first, or a violation. */
+  /** A chunk of no live incoming transfer: a late one, the first without an offer, or a violation. */
   #unofferedChunk(
     message: FileChunk,
     ratchet: RawRatchetFields,
     now: number,
   ): LiveTransfer<IncomingWork> | undefined {
-    const { web, keys, limits, timing, fileHash: hashed } = this.#context;
-    const { transferId, filename, fileSize: size, totalChunks, fileHash } = message;
-    if (!this.#ended.has(transferId) && !web) {
-      throw new ProtocolError("INVALID_STATE", "a chunk came without an offer");
-    }
+    const { dialect, keys, limits, timing, fileHash: isHashed } = this.#context;
+    const { transferId } = message;
     const codec = new ChunkCodec(keys, transferId, true);
     if (this.#ended.has(transferId)) {
       codec.skip(message, ratchet);
       return undefined;
+    }
+    const begun = dialect.begunBy(message);
+    if (begun === undefined) {
+      throw new ProtocolError("INVALID_STATE", "a chunk came without an offer");
     }
     if (!this.#approved || !this.idle) {
       codec.skip(message, ratchet);
@@ -360,9 +360,9 @@ export class TransferTable implements Transfers {
       this.#ended.add(transferId);
       return undefined;
     }
-    checkLimits({ transferId, size, totalChunks }, limits);
-    const described = { transferId, filename, size, totalChunks, implied: true };
-    const file = hashed && fileHash !== undefined ? { ...described, fileHash } : described;
+    checkLimits(begun, limits);
+    const { fileHash: _, ...unhashed } = begun;
+    const file = isHashed ? begun : unhashed;
     const work: IncomingWork = { direction: "incoming", file };
     const live = new LiveTransfer(work, codec, timing, now, true);
     this.#incoming = live;
@@ -375,15 +375,15 @@ export class TransferTable implements Transfers {
     const live = this.#incoming;
     const receiver = live?.work.flow;
     if (live?.work.file.transferId !== id || receiver === undefined) {
-      return this.#expectLate(id, live, "finish");
+      return this.#expectEnded(id, live, "finish");
     }
     this.#finishReceiving(live, receiver);
   }
 
   #onPause(id: TransferId, paused: boolean, now: number): void {
     const live = this.#find(id);
-    if (live?.work.flow === undefined) return this.#expectLate(id, live, "pause or resume");
-    // A peer may take its own resume for the end of our pause as well: it is told that it is not.
+    if (live?.work.flow === undefined) return this.#expectEnded(id, live, "pause or resume");
+    // A peer may take its own resume for the end of our pause as well: it is sent our pause again.
     if (!paused && live.pausedByUs) this.#send({ type: "pause", transferId: id });
     if (!live.setPaused("remote", paused, now)) return;
     const type = paused ? "transfer-paused" : "transfer-resumed";
@@ -393,8 +393,10 @@ export class TransferTable implements Transfers {
   #onCancel(id: TransferId): void {
     const live = this.#find(id);
     if (live !== undefined) this.#end(live, "cancelled", "remote", "the peer cancelled");
-    // A web client may cancel before its first chunk made the transfer known.
-    else if (!this.#endLate(id) && !this.#context.web) this.#expectLate(id, live, "cancel");
+    // Without an offer, a cancel may come before the first chunk made the transfer known.
+    else if (!this.#endLate(id) && this.#context.dialect.offersFiles) {
+      this.#expectEnded(id, live, "cancel");
+    }
   }
 
   /** The peer ends what was sent whole and crossed its word. False when it was not that. */
@@ -405,7 +407,7 @@ export class TransferTable implements Transfers {
   }
 
   /** Lets pass what was under way when its transfer ended; anything else is out of place. */
-  #expectLate(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
+  #expectEnded(id: TransferId, live: LiveTransfer<Work> | undefined, what: string): void {
     if (live?.work.file.transferId !== id && this.#ended.has(id)) return;
     throw new ProtocolError("INVALID_STATE", `the peer's ${what} has no transfer that it fits`);
   }
@@ -426,38 +428,36 @@ export class TransferTable implements Transfers {
   }
 
   #finishSending(live: LiveTransfer<OutgoingWork>): void {
-    const { transferId, fileHash } = live.work.file;
-    if (!this.#context.web) {
-      const finish = { type: "file-finish", transferId } as const;
-      this.#send(fileHash === undefined ? finish : { ...finish, fileHash });
-    }
-    this.#sentWhole.add(transferId);
+    const { file } = live.work;
+    const finish = this.#context.dialect.finish(file);
+    if (finish !== undefined) this.#send(finish);
+    this.#sentWhole.add(file.transferId);
     this.#end(live, "completed", "local", "all was sent");
   }
 
   #finishReceiving(live: LiveTransfer<IncomingWork>, receiver: FileReceiver): void {
-    const hashVerified = receiver.finish();
+    receiver.finish();
     this.#receivedWhole.add(live.work.file.transferId);
-    this.#end(live, "completed", "remote", "all was received", { hashVerified });
+    this.#end(live, "completed", "remote", "all was received");
   }
 
   #setPaused(id: TransferId, paused: boolean, now: number): readonly TransferEffect[] {
     const live = this.#find(id);
-    if (live === undefined) return this.#lately(id);
+    if (live === undefined) return this.#endedOrMisused(id);
     if (live.work.flow === undefined) throw new MisuseError("the transfer is not flowing yet");
     if (live.setPaused("local", paused, now)) {
       this.#send({ type: paused ? "pause" : "resume", transferId: id });
       const type = paused ? "transfer-paused" : "transfer-resumed";
       this.#emit({ type, transferId: id, by: "local" });
     }
-    return this.take();
+    return this.drain();
   }
 
   #find(id: TransferId): LiveTransfer<Work> | undefined {
     return [this.#outgoing, this.#incoming].find((live) => live?.work.file.transferId === id);
   }
 
-  #lately(id: TransferId): readonly TransferEffect[] {
+  #endedOrMisused(id: TransferId): readonly TransferEffect[] {
     if (this.#ended.has(id)) return [];
     throw new MisuseError("there is no such transfer in this session");
   }
@@ -477,7 +477,7 @@ export class TransferTable implements Transfers {
     outcome: TransferOutcome,
     by: Side,
     message: string,
-    { error, reason, hashVerified }: EndDetails = {},
+    { error, reason }: EndDetails = {},
   ): void {
     const { transferId } = live.work.file;
     live[Symbol.dispose]();
@@ -494,20 +494,11 @@ export class TransferTable implements Transfers {
       message,
       ...(error === undefined ? {} : { error }),
       ...(reason === undefined ? {} : { reason }),
-      ...(hashVerified === undefined ? {} : { hashVerified }),
     });
   }
 
-  #sendCancel(transferId: TransferId, direction: "outgoing" | "incoming" = "incoming"): void {
-    const sending = direction === "outgoing";
-    const cancelledBy = this.#context.web
-      ? (sending ? "sender" : "receiver")
-      : (sending ? "initiator" : "responder");
-    this.#send({ type: "cancel", transferId, cancelledBy });
-  }
-
-  #sendError(transferId: TransferId, code: WireErrorCode, message: string): void {
-    this.#send({ type: "error", code, message, transferId });
+  #sendCancel(transferId: TransferId, direction: Direction): void {
+    this.#send(this.#context.dialect.cancel(transferId, direction));
   }
 
   #send(message: InnerMessage, ratchet?: RatchetFields): void {

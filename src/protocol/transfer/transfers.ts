@@ -15,7 +15,7 @@ export interface FileToSend {
   readonly size: number;
   /** 64 hex digits; required when `bolt.file-hash` was negotiated. */
   readonly fileHash?: string;
-  /** Bytes of plaintext in a chunk; web clients always get the default. @default {16384} */
+  /** Bytes of plaintext in a chunk. @default {as the peer's dialect has it} */
   readonly chunkSize?: number;
 }
 
@@ -29,14 +29,14 @@ export interface OfferedTransfer {
 
 /**
  * The transfers of an approved session, as the program uses them. Every method gives the effects to
- * carry out, in order. Moves for a transfer that ended lately do nothing, since its end may cross
+ * carry out, in order. Moves for a transfer that ended recently do nothing, since its end may cross
  * the call; `now` is in ms on the session's clock.
  */
 export interface Transfers {
   /** Whether a file may be offered: nothing is offered or flowing, either way. */
   readonly idle: boolean;
   /**
-   * Offers a file; to a web client it starts at once.
+   * Offers a file; it starts at once where the dialect has no offers.
    *
    * @throws {MisuseError} When not idle, or when the file can't be offered to this peer.
    */
@@ -58,8 +58,8 @@ export interface Transfers {
   fail(id: TransferId, message: string): readonly TransferEffect[];
   /**
    * Like {@linkcode Transfers.fail}, for a file that is beyond what we can take (its name, its
-   * size): the peer is told why with LIMIT_EXCEEDED, which ends nothing else there. A web client,
-   * to which every error is the end, gets a cancel.
+   * size): the peer is told why with LIMIT_EXCEEDED, which ends nothing else there, or with
+   * a cancel where the dialect has no such error.
    *
    * @param message For the peer: nothing of ours that it should not know.
    * @throws {MisuseError} When unknown.

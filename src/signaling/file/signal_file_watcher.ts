@@ -49,6 +49,8 @@ export class SignalFileWatcher<T> {
   readonly #watched: WatchedSignal<T>;
   /** Why the last look had no use for the file that was there; empty when there was none. */
   #lastProblem = "";
+  /** What lies at the path from an earlier run. */
+  #passedOver: string | undefined;
 
   /** Makes one; nothing is looked at yet. */
   constructor(watched: WatchedSignal<T>) {
@@ -77,8 +79,19 @@ export class SignalFileWatcher<T> {
   }
 
   /**
-   * What is in the file now; undefined when there is none, when only a part of it is written, or when
-   * the text is `previous`.
+   * Passes over what is in the file now, from here on: it is of an earlier run, and can't be removed.
+   *
+   * @throws {SignalError} SIGNAL_FILE when it can't be read; or the signal's reason.
+   */
+  async passOver(signal: AbortSignal): Promise<void> {
+    const { path, kind } = this.#watched;
+    const found = await guarded(`cannot read the ${kind} at ${path}`, signal, () => lookAt(path));
+    if (found.kind === "file") this.#passedOver = found.text;
+  }
+
+  /**
+   * What is in the file now; undefined when there is none, when only a part of it is written, when the
+   * text is `previous`, or when it is passed over.
    *
    * @throws {SignalError} As {@linkcode SignalFileWatcher.next} does.
    */
@@ -93,6 +106,10 @@ export class SignalFileWatcher<T> {
     this.#lastProblem = "";
     if (found.kind === "nothing" || found.text === previous) return undefined;
     const { text, uid } = found;
+    if (text === this.#passedOver) {
+      this.#lastProblem = `${path} is of an earlier run, and this user may not remove it`;
+      return undefined;
+    }
     try {
       const value = parse(text);
       if (checkOwner !== undefined) await guarded(doing, signal, () => checkOwner(uid));

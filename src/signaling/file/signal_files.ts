@@ -5,12 +5,14 @@
  */
 import { dirname, resolve } from "node:path";
 import { SignalError } from "../../base/errors.ts";
+import { errnoOf } from "../../base/system_error.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
+import type { SignalOwner } from "../../vocabulary/session_values.ts";
 import { lookAt } from "./look.ts";
 import { assertReplaceable } from "./replaceable.ts";
 import { guarded, makeFolder, publishSignalFile, removeStaleFile } from "./signal_file.ts";
 import { SignalFileWatcher } from "./signal_file_watcher.ts";
-import { OwnerCheck, type SignalOwner } from "./signal_owner.ts";
+import { OwnerCheck } from "./signal_owner.ts";
 
 /** Options of {@linkcode SignalFiles.open}. */
 export interface SignalFilesOptions<T> {
@@ -75,9 +77,8 @@ export class SignalFiles<T> {
       if (await guarded(doing, signal, () => makeFolder(folder))) files.#made.add(folder);
     }
     if (ours === "offer") {
-      for (const path of [offer, answer]) {
-        if (path !== undefined) await removeStaleFile(path, signal);
-      }
+      if (offer !== undefined) await removeStaleFile(offer, signal);
+      await files.removeTheirs(signal);
     }
     return files;
   }
@@ -96,26 +97,26 @@ export class SignalFiles<T> {
   }
 
   /**
-   * The peer's half, which has a path, as soon as it is there.
-   *
-   * @throws {SignalError} As {@linkcode SignalFileWatcher.next} does.
-   */
-  async read(signal: AbortSignal): Promise<T> {
-    if (this.theirs === undefined) throw new TypeError("the peer's half does not come in a file");
-    return (await this.theirs.next({ signal })).value;
-  }
-
-  /**
-   * Removes the peer's half, which was used and is of no use any more.
+   * Removes the peer's half, which is of no use any more. Where our user may not, as in a share of
+   * which we only read or in `/tmp`, it is passed over.
    *
    * @throws {SignalError} As {@linkcode removeStaleFile} does.
    */
   async removeTheirs(signal: AbortSignal): Promise<void> {
     const { ours, paths } = this.#options;
     const path = paths[peersHalf(ours)];
-    if (path !== undefined) await removeStaleFile(path, signal);
+    if (path === undefined) return;
+    try {
+      await removeStaleFile(path, signal);
+    } catch (error) {
+      if (!(error instanceof SignalError) || !isForbidden(error.cause)) throw error;
+      await this.theirs?.passOver(signal);
+    }
   }
 }
+
+const isForbidden = (cause: unknown): boolean =>
+  ["EACCES", "EPERM", "EROFS"].includes(errnoOf(cause) ?? "");
 
 const peersHalf = (ours: SdpType): SdpType => ours === "offer" ? "answer" : "offer";
 

@@ -4,10 +4,8 @@
  * @module
  */
 import { SignalError } from "../../base/errors.ts";
+import type { SignalOwner } from "../../vocabulary/session_values.ts";
 import { nameBeside } from "./replace.ts";
-
-/** Whose files are taken: `own` is ours and root's, `any` is everybody's, with a warning. */
-export type SignalOwner = "own" | "any";
 
 /** Judges the owners of the files that one exchange reads. */
 export class OwnerCheck {

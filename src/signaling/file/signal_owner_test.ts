@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { SignalError } from "../../base/errors.ts";
-import { OwnerCheck, type SignalOwner } from "./signal_owner.ts";
+import type { SignalOwner } from "../../vocabulary/session_values.ts";
+import { OwnerCheck } from "./signal_owner.ts";
 
 interface Judged {
   readonly check: (uid: number | null) => Promise<void>;

@@ -37,6 +37,8 @@ export class DaemonHandshake {
   readonly #client: RendezvousClient;
   readonly #options: DaemonHandshakeOptions;
   #ignored = 0;
+  #offered: string | undefined;
+  #answer: { readonly payload: unknown; readonly said: boolean } | undefined;
 
   /** Uses a client that is registered. */
   constructor(client: RendezvousClient, options: DaemonHandshakeOptions) {
@@ -98,32 +100,34 @@ export class DaemonHandshake {
   async receiveOffer(signal: AbortSignal): Promise<SignalBundle> {
     for (;;) {
       const accepted = await this.#expect("offer", signal);
-      if ("bundle" in accepted) return accepted.bundle;
+      if (!("bundle" in accepted)) continue;
+      this.#offered = JSON.stringify(accepted.bundle);
+      return accepted.bundle;
     }
   }
 
-  /**
-   * Answerer: answers the offer, and every one that repeats it, until the signal ends it. Ends
-   * quietly also when the server does: the peer may have the answer.
-   */
-  async keepAnswering(
-    offer: SignalBundle,
-    answer: SignalBundle,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Answerer: sends the answer, and from now on to every offer that repeats the one before it. */
+  sendAnswer(answer: SignalBundle): void {
     const { context, log } = this.#options;
     const payload = encodeBundleSignal(context, answer);
-    const answered = JSON.stringify(offer);
     this.#client.answerAgain((inbound) => {
       const verdict = judgeSignal(inbound.from, inbound.payload, "offer", context);
       const isRepeated = verdict.accepted && "bundle" in verdict.signal &&
-        JSON.stringify(verdict.signal.bundle) === answered;
+        JSON.stringify(verdict.signal.bundle) === this.#offered;
       return isRepeated ? payload : undefined;
     });
-    const said = this.#client.send(payload);
+    this.#answer = { payload, said: this.#client.send(payload) };
     log.info("answer sent", { peer: context.remote });
-    const saying = { name: "answer", payload, again: "undelivered", said } as const;
-    const { remote } = context;
+  }
+
+  /**
+   * Answerer: says the answer again when it has surely not arrived, until the signal ends it. Ends
+   * quietly also when the server does: the peer may have the answer.
+   */
+  async keepAnswering(signal: AbortSignal): Promise<void> {
+    if (this.#answer === undefined) return;
+    const { context: { remote }, log } = this.#options;
+    const saying = { name: "answer", again: "undelivered", ...this.#answer } as const;
     try {
       await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
         this.#ignore(inbound, "unexpected-msg-type", undefined);

@@ -5,10 +5,14 @@
  */
 import { systemTimer, type Timer } from "../../base/timer.ts";
 
-/** Between two heartbeats, in milliseconds; the server's own limit on silence is 300 s. */
-export const BEAT_MS = 30_000;
+/**
+ * Between two heartbeats, in milliseconds. With {@linkcode ANSWER_MS} it is short enough that a phase
+ * of the default 30 s can still do its work after a connection has died; the server's own limit on
+ * silence is 300 s.
+ */
+export const BEAT_MS = 10_000;
 /** How long a heartbeat may take to be answered, in milliseconds. */
-export const ANSWER_MS = 10_000;
+export const ANSWER_MS = 6_000;
 /** How long one attempt to register again may take, in milliseconds. */
 export const ATTEMPT_MS = 10_000;
 /** Waits between attempts to register again while the server is away. */

@@ -10,6 +10,7 @@
  */
 import { StorageError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
+import type { CollisionPolicy } from "../../vocabulary/policies.ts";
 import {
   bareFolder,
   type FileStatus,
@@ -22,9 +23,6 @@ import { guarded, isTaken, unlessMissing } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
 import { numberedName, TakenNumbers } from "./safe_name.ts";
-
-/** What to do when the name is taken: put a number in, or refuse. */
-export type CollisionPolicy = "number" | "refuse";
 
 /** Files that may wait to be published. */
 const MAX_PENDING = 64;
@@ -123,14 +121,19 @@ export class Inbox {
     return joinPath(this.path, savedAs);
   }
 
+  /** Whether the path still stands for the folder that was opened. */
+  async isUnchanged(): Promise<boolean> {
+    const now = await unlessMissing(this.fs.lstat(this.path));
+    return now !== undefined && isSameFile(now, this.#status);
+  }
+
   /**
    * Looks whether the path still stands for the folder that was opened.
    *
    * @throws {StorageError} `INBOX_CHANGED` when it does not.
    */
   async checkUnchanged(): Promise<void> {
-    const now = await unlessMissing(this.fs.lstat(this.path));
-    if (now !== undefined && isSameFile(now, this.#status)) return;
+    if (await this.isUnchanged()) return;
     throw new StorageError(
       "INBOX_CHANGED",
       `${this.path} is no longer the folder it was: nothing is written there; restart the daemon ` +

@@ -1,16 +1,18 @@
 /**
- * A file being received: one partial file that grows chunk by chunk, hashed as it comes.
+ * A file being received: one partial file that grows chunk by chunk. What was written is hashed, here
+ * alone, and that hash says whether it is the file that was offered.
  *
  * @module
  */
-import { createHash, type Hash } from "node:crypto";
 import { StorageError } from "../../base/errors.ts";
+import { Sha256 } from "../../protocol/crypto/sha256.ts";
 import type { FileStatus, OpenFile } from "../file_system.ts";
 import { isSameFile } from "../file_system.ts";
 import { guarded, isTaken, unlessMissing } from "../failure.ts";
 import { isTransferId } from "../journal_record.ts";
 import { writeAll } from "../whole_file.ts";
-import type { CollisionPolicy, Inbox, SpaceClaim } from "./inbox.ts";
+import type { CollisionPolicy } from "../../vocabulary/policies.ts";
+import type { Inbox, SpaceClaim } from "./inbox.ts";
 
 /** What becomes of the partial file when a transfer ends early. */
 export type PartPolicy = "remove" | "keep";
@@ -55,7 +57,7 @@ export class IncomingFile implements AsyncDisposable {
   readonly #file: OpenFile;
   readonly #status: FileStatus;
   readonly #claim: SpaceClaim;
-  readonly #hash: Hash = createHash("sha256");
+  readonly #hash = new Sha256();
   #received = 0;
   #writing: Promise<void> | undefined;
   #isSpoilt = false;
@@ -166,7 +168,7 @@ export class IncomingFile implements AsyncDisposable {
         `${this.#received} of ${size} bytes were received: the file is not whole`,
       );
     }
-    const hash = this.#hash.copy().digest("hex");
+    const hash = this.#hash.digest().hex;
     if (expectedHash !== null && hash !== expectedHash) {
       await this.abort("remove");
       throw new StorageError(
@@ -204,10 +206,12 @@ export class IncomingFile implements AsyncDisposable {
         }
         const seen = await unlessMissing(this.#inbox.fs.lstat(path));
         // What was put in its place is not ours to remove.
-        if (seen !== undefined && isSameFile(seen, this.#status)) {
-          await this.#inbox.fs.remove(path);
-          await this.#inbox.fs.syncFolder(this.#inbox.path);
+        if (seen === undefined || !isSameFile(seen, this.#status)) {
+          // Where the folder was swapped, it is in the other one: a start with that removes it.
+          return !await this.#inbox.isUnchanged();
         }
+        await this.#inbox.fs.remove(path);
+        await this.#inbox.fs.syncFolder(this.#inbox.path);
         return false;
       });
     } finally {

@@ -15,8 +15,6 @@ export const MAX_QUEUED_BYTES: number = 16 * 1024 * 1024;
 
 /** Options of {@linkcode ReceiveQueue}. */
 export interface ReceiveQueueOptions {
-  /** Writes one chunk. */
-  readonly write: (bytes: Uint8Array) => Promise<void>;
   /** The queue holds `highWater` bytes: ask the peer to pause. Called once until `onResume`. */
   readonly onPause: () => void;
   /** The queue is down to `lowWater` bytes after a pause: ask the peer to resume. */
@@ -38,9 +36,10 @@ export class ReceiveQueue {
   #cost = 0;
   #isPaused = false;
   #isStopped = false;
+  #write: ((bytes: Uint8Array) => Promise<void>) | undefined;
   #running: Promise<void> | undefined;
 
-  /** An empty one. */
+  /** An empty one; chunks wait until {@linkcode ReceiveQueue.start}. */
   constructor(options: ReceiveQueueOptions) {
     const defaults = { highWater: 1024 * 1024, lowWater: 256 * 1024, limit: MAX_QUEUED_BYTES };
     this.#options = { ...defaults, ...options };
@@ -49,6 +48,12 @@ export class ReceiveQueue {
   /** Bytes held: queued and being written, with 256 for each chunk. */
   get heldBytes(): number {
     return this.#cost;
+  }
+
+  /** From now on chunks are written, one at a time. */
+  start(write: (bytes: Uint8Array) => Promise<void>): void {
+    this.#write = write;
+    if (this.#queue.length > 0) this.#running ??= this.#run(write);
   }
 
   /**
@@ -65,14 +70,14 @@ export class ReceiveQueue {
     }
     this.#queue.push(bytes);
     this.#cost += cost;
-    this.#running ??= this.#run();
+    if (this.#write !== undefined) this.#running ??= this.#run(this.#write);
     if (!this.#isPaused && this.#cost >= highWater) {
       this.#isPaused = true;
       onPause();
     }
   }
 
-  /** Resolves when all that was pushed is written, or the queue has failed or stopped. */
+  /** Resolves when all that was pushed since the start is written, or the queue failed or stopped. */
   async drained(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
@@ -83,11 +88,11 @@ export class ReceiveQueue {
     for (const bytes of this.#queue.splice(0)) this.#cost -= bytes.length + CHUNK_COST;
   }
 
-  async #run(): Promise<void> {
+  async #run(write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     try {
       for (let bytes = this.#queue.shift(); bytes; bytes = this.#queue.shift()) {
         const cost = bytes.length + CHUNK_COST;
-        await this.#options.write(bytes).finally(() => this.#cost -= cost);
+        await write(bytes).finally(() => this.#cost -= cost);
         this.#resumeIfLow();
       }
     } catch (error) {

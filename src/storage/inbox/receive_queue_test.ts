@@ -9,10 +9,6 @@ class GatedDisk {
   #gate = Promise.withResolvers<void>();
 
   readonly options: ReceiveQueueOptions = {
-    write: async (bytes) => {
-      await this.#gate.promise;
-      this.written.push(bytes[0] ?? -1);
-    },
     onPause: () => this.events.push("pause"),
     onResume: () => this.events.push("resume"),
     onFailure: (error) => this.events.push(`failure ${error}`),
@@ -20,6 +16,16 @@ class GatedDisk {
     lowWater: 3_000,
     limit: 20_000,
   };
+
+  /** A queue that is written to this disk. */
+  queue(): ReceiveQueue {
+    const queue = new ReceiveQueue(this.options);
+    queue.start(async (bytes) => {
+      await this.#gate.promise;
+      this.written.push(bytes[0] ?? -1);
+    });
+    return queue;
+  }
 
   open(): void {
     this.#gate.resolve();
@@ -32,19 +38,18 @@ class GatedDisk {
 
 const chunk = (n: number) => new Uint8Array(1000).fill(n);
 
-Deno.test("chunks are written in order, one at a time", async () => {
+Deno.test("chunks are written in order, one at a time, and wait for the start", async () => {
   let running = 0;
   const written: number[] = [];
-  const queue = new ReceiveQueue({
-    ...new GatedDisk().options,
-    write: async (bytes) => {
-      assertEquals(++running, 1);
-      await Promise.resolve();
-      written.push(bytes[0] ?? -1);
-      running--;
-    },
+  const queue = new ReceiveQueue(new GatedDisk().options);
+  for (let n = 0; n < 5; n++) queue.push(chunk(n));
+  queue.start(async (bytes) => {
+    assertEquals(++running, 1);
+    await Promise.resolve();
+    written.push(bytes[0] ?? -1);
+    running--;
   });
-  for (let n = 0; n < 10; n++) queue.push(chunk(n));
+  for (let n = 5; n < 10; n++) queue.push(chunk(n));
   await queue.drained();
   for (let n = 10; n < 15; n++) queue.push(chunk(n));
   await queue.drained();
@@ -54,7 +59,7 @@ Deno.test("chunks are written in order, one at a time", async () => {
 
 Deno.test("a slow disk pauses the peer at the high mark and resumes it at the low one", async () => {
   const disk = new GatedDisk();
-  const queue = new ReceiveQueue(disk.options);
+  const queue = disk.queue();
   for (let n = 0; n < 7; n++) queue.push(chunk(n));
   assertEquals(disk.events, []);
   for (let n = 7; n < 12; n++) queue.push(chunk(n));
@@ -67,7 +72,7 @@ Deno.test("a slow disk pauses the peer at the high mark and resumes it at the lo
 
 Deno.test("memory is bounded: a peer that goes on after the pause is refused", () => {
   const disk = new GatedDisk();
-  const queue = new ReceiveQueue(disk.options);
+  const queue = disk.queue();
   const error = assertThrows(() => {
     for (let n = 0; n < 1000; n++) {
       queue.push(chunk(n));
@@ -79,7 +84,7 @@ Deno.test("memory is bounded: a peer that goes on after the pause is refused", (
 });
 
 Deno.test("memory is bounded for a flood of tiny chunks too", () => {
-  const queue = new ReceiveQueue(new GatedDisk().options);
+  const queue = new GatedDisk().queue();
   let pushed = 0;
   assertThrows(() => {
     for (;; pushed++) queue.push(new Uint8Array(1));
@@ -89,7 +94,7 @@ Deno.test("memory is bounded for a flood of tiny chunks too", () => {
 
 Deno.test("a failed write is told once, drops what waits, and later chunks are ignored", async () => {
   const disk = new GatedDisk();
-  const queue = new ReceiveQueue(disk.options);
+  const queue = disk.queue();
   for (let n = 0; n < 12; n++) queue.push(chunk(n));
   disk.fail("disk full");
   await queue.drained();
@@ -102,7 +107,7 @@ Deno.test("a failed write is told once, drops what waits, and later chunks are i
 
 Deno.test("after a stop nothing more is written than the chunk under way", async () => {
   const disk = new GatedDisk();
-  const queue = new ReceiveQueue(disk.options);
+  const queue = disk.queue();
   for (let n = 0; n < 12; n++) queue.push(chunk(n));
   queue.stop();
   assertEquals(queue.heldBytes, 1256);

@@ -39,9 +39,9 @@ type InterfaceKind = typeof INTERFACE_KINDS[number];
 const TUNNEL =
   /^(?:tun|utun|tap|wg|tailscale|zt|feth|nebula|netbird|wt\d|nordlynx|proton|ppp|ipsec|gpd|sit|gre|vti|wireguard|zerotier|openvpn)/i;
 
-/** Bridges and interfaces to containers and virtual machines on this machine. */
+/** Bridges and interfaces to containers and virtual machines; `br-lan` is OpenWrt's own network. */
 const VIRTUAL =
-  /^(?:docker|br-|veth|virbr|vnet|vmnet|vboxnet|lxc|lxd|incus|podman|cni|cali|cilium|flannel|kube|nodelocaldns|weave|vxlan|dummy|bridge\d|ap\d|awdl|llw|anpi|vEthernet|VMware|VirtualBox|Hyper-V)/i;
+  /^(?:docker|br-(?!lan)|veth|virbr|vnet|vmnet|vboxnet|lxc|lxd|incus|podman|cni|cali|cilium|flannel|kube|nodelocaldns|weave|vxlan|dummy|bridge\d|ap\d|awdl|llw|anpi|vEthernet|VMware|VirtualBox|Hyper-V)/i;
 
 /** Ethernet, wireless and mobile, by the names that Linux, BSD, macOS and Windows give. */
 const HARDWARE = /^(?:eth|en\d|en[opsx]|wl|ww|em\d|igb|re\d|bge|Wi-?Fi|Local Area Connection)/i;
@@ -123,6 +123,8 @@ function rankOf(kind: InterfaceKind, scope: NetworkScope): number {
 }
 
 function kindOf({ name = "", cidr = "", mac = "" }: InterfaceAddress): InterfaceKind {
+  // A bridge with a network card in it has the card's hardware address.
+  if (name.startsWith("br-") && isAssigned(mac)) return "hardware";
   if (VIRTUAL.test(name)) return "virtual";
   if (TUNNEL.test(name)) return "tunnel";
   if (HARDWARE.test(name) || isAssigned(mac)) return "hardware";

@@ -83,6 +83,11 @@ for (
       "nulls 10.6.0.1/24 00:00:00:00:00:00",
       "br0 192.168.1.5/24 3c:52:82:00:00:01",
     ], ["192.168.1.5", "10.5.0.1", "10.6.0.1"]],
+    ["a bridge that is this machine's way to the network is none to containers", [
+      "br-3f2a 172.18.0.1/16 02:42:00:00:00:01",
+      "br-lan 192.168.1.1/24",
+      "br-home 192.168.2.1/24 3c:52:82:00:00:01",
+    ], ["192.168.2.1", "192.168.1.1", "172.18.0.1"]],
     ["a point-to-point link of an unknown name is a tunnel", [
       "corp 10.200.0.9/32",
       "cable 10.78.0.1/24",

@@ -8,11 +8,11 @@ import { assert } from "@std/assert";
 import { UsageError } from "../../../src/base/errors.ts";
 import { parseOneShotOptions } from "../../../src/cli/one_shot_options.ts";
 import { parseServeOptions } from "../../../src/cli/serve_options.ts";
-import { type Endpoint, ENDPOINTS } from "../../../src/ipc/endpoints.ts";
-import { RequestError } from "../../../src/ipc/problem.ts";
-import { match, parsePath, parseQuery } from "../../../src/ipc/router.ts";
-import type { Schema } from "../../../src/ipc/schema.ts";
-import { parse } from "../../../src/ipc/validate.ts";
+import { OPERATIONS, type OperationSpec } from "../../../src/ipc/api/operations.ts";
+import { RequestError } from "../../../src/ipc/api/problem.ts";
+import { match, parsePath, parseQuery } from "../../../src/ipc/server/router.ts";
+import type { Schema } from "../../../src/ipc/api/schema.ts";
+import { parse } from "../../../src/ipc/api/validate.ts";
 import { equalBytes } from "../../../src/protocol/crypto/constant_time.ts";
 import { toUtf8 } from "../../../src/protocol/crypto/encoding.ts";
 import { KeyPair } from "../../../src/protocol/crypto/keys.ts";
@@ -91,21 +91,21 @@ const identityFile = (dice: Dice) => {
 };
 
 const PAIR = { room: "r", session: "s", rendezvousUrl: "ws://127.0.0.1:3001", peerId: "bob" };
-const BODIES: readonly (readonly [Endpoint, readonly unknown[]])[] = [
-  [ENDPOINTS.pair, [
+const BODIES: readonly (readonly [OperationSpec, readonly unknown[]])[] = [
+  [OPERATIONS.pair, [
     { signal: "file", role: "offerer", offer: "/tmp/o", answer: "/tmp/a", networkScope: "lan" },
     { signal: "rendezvous", role: "answerer", expectPeer: "alice", ...PAIR, web: true },
     { signal: "rendezvous", role: "offerer", to: "alice", ...PAIR, phaseTimeoutSecs: 5 },
   ]],
-  [ENDPOINTS.send, [{ paths: ["/a"], identity: A, priority: 1 }, {
+  [OPERATIONS.send, [{ paths: ["/a"], identity: A, priority: 1 }, {
     paths: ["/a"],
     sessionId: "s",
   }]],
-  [ENDPOINTS.trust, [{ decision: "allow_always", replaces: A, sas: "A1B2C3" }]],
-  [ENDPOINTS.decidePairing, [{ decision: "allow_once", sas: "A1B2C3" }]],
-  [ENDPOINTS.setAutoAccept, [{ enabled: true }]],
-  [ENDPOINTS.acceptTransfer, [{ name: "a.txt" }]],
-  [ENDPOINTS.shutdown, [{ force: true }]],
+  [OPERATIONS.trust, [{ decision: "allow_always", replaces: A, sas: "A1B2C3" }]],
+  [OPERATIONS.decidePairing, [{ decision: "allow_once", sas: "A1B2C3" }]],
+  [OPERATIONS.setAutoAccept, [{ enabled: true }]],
+  [OPERATIONS.acceptTransfer, [{ name: "a.txt" }]],
+  [OPERATIONS.shutdown, [{ force: true }]],
 ];
 const BODY_CASES = BODIES.flatMap(([{ body }, samples]) =>
   body === undefined ? [] : [{ body, samples }]
@@ -209,8 +209,8 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
       const [method = "", target = ""] = text.split(" ", 2);
       const [path = "", query = ""] = target.split("?", 2);
       const found = mayRefuse([RequestError], () => match(method, path));
-      if (found === undefined || !Object.hasOwn(ENDPOINTS, found.name)) return false;
-      const endpoint: Endpoint = ENDPOINTS[found.name as keyof typeof ENDPOINTS];
+      if (found === undefined || !Object.hasOwn(OPERATIONS, found.name)) return false;
+      const endpoint: OperationSpec = OPERATIONS[found.name as keyof typeof OPERATIONS];
       mayRefuse([RequestError], () => parseQuery(endpoint, query));
       const checked = mayRefuse([RequestError], () => parsePath(endpoint, found.parameters));
       for (const value of Object.values(checked ?? {})) assert(!/[^\w-]/.test(value));

@@ -222,7 +222,7 @@ export async function openLyingSession(
   if (!await peer.isServed()) throw new Error("the daemon refused the lying peer's HELLO");
   const hex = peer.identity.publicKey.hex;
   await meeting.daemon.event("session-opened", ({ session }) => session.identity === hex);
-  await meeting.daemon.client.setAutoAccept(hex, true);
+  await meeting.daemon.client.setAutoAccept(hex, { enabled: true });
   stack.move();
   return peer;
 }

@@ -3,23 +3,26 @@
  *
  * @module
  */
-import { EventHub } from "../../../src/ipc/event_hub.ts";
-import type { DaemonEvent } from "../../../src/ipc/events.ts";
-import { MetricsRegistry } from "../../../src/ipc/metrics.ts";
-import type { SendParameters } from "../../../src/ipc/operations.ts";
-import { OperationError } from "../../../src/ipc/problem.ts";
+import { describeOwner } from "../../../src/ipc/client/client.ts";
+import { EventHub } from "../../../src/ipc/server/event_hub.ts";
+import type { DaemonEvent } from "../../../src/ipc/api/events.ts";
+import { MetricsRegistry } from "../../../src/ipc/server/metrics.ts";
+import type { SendParameters } from "../../../src/ipc/api/operations.ts";
+import { OperationError } from "../../../src/ipc/api/problem.ts";
 import {
+  type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
   type PairRequest,
-  type Peer,
   peerText,
-  type Session,
+  type PeerView,
+  type SessionView,
   type ShutdownRequest,
   type Transfer,
-} from "../../../src/ipc/schemas.ts";
-import { LocalApi } from "../../../src/ipc/server.ts";
-import { FakeDaemon } from "../../../src/ipc/testing.ts";
+  type TrustRequest,
+} from "../../../src/ipc/api/schemas.ts";
+import { LocalApi } from "../../../src/ipc/server/server.ts";
+import { FakeDaemon } from "../../../src/ipc/testing/served_fake.ts";
 import { logFor } from "../../../src/log/log.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
@@ -33,7 +36,7 @@ export const BEA = "3f2b".padEnd(64, "1");
 export const EVE = "77aa".padEnd(64, "2");
 
 /** The peers that the daemon knows. */
-export const PEERS: readonly Peer[] = [
+export const PEERS: readonly PeerView[] = [
   {
     identity: BOB,
     trust: "allow_always",
@@ -85,7 +88,7 @@ export const PAIRING: Pairing = {
 /** What may be staged. */
 export interface Stage {
   /** The peers. @default {PEERS} */
-  readonly peers?: readonly Peer[];
+  readonly peers?: readonly PeerView[];
   /** The transfers, newest first. */
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
@@ -124,18 +127,18 @@ export class StagedDaemon extends FakeDaemon {
     this.#events = events;
   }
 
-  override async pair(request: PairRequest): Promise<Session> {
+  override async pair(request: PairRequest): Promise<SessionView> {
     const session = await super.pair(request);
     this.#play(this.#stage.onPair);
     return session;
   }
 
-  override async getSession(sessionId: string): Promise<Session> {
+  override async getSession(sessionId: string): Promise<SessionView> {
     if (sessionId !== "s2") return await super.getSession(sessionId);
     return session();
   }
 
-  override closeSession(sessionId: string): Promise<Session> {
+  override closeSession(sessionId: string): Promise<SessionView> {
     this.calls.push(`closeSession("${sessionId}")`);
     return Promise.resolve(session({ state: "closed" }));
   }
@@ -156,24 +159,27 @@ export class StagedDaemon extends FakeDaemon {
     return { ...pairing, state: decision.decision.startsWith("allow") ? "allowed" : "denied" };
   }
 
-  override async listPeers(): Promise<Peer[]> {
+  override async listPeers(): Promise<PeerView[]> {
     await super.listPeers(); // throws what is staged
     return [...this.#stage.peers ?? PEERS];
   }
 
-  override async getPeer(identity: string): Promise<Peer> {
+  override async getPeer(identity: string): Promise<PeerView> {
     const peer = PEERS.find((one) => one.identity === identity);
     return peer ?? await super.getPeer(identity);
   }
 
-  override async trust(parameters: Parameters<FakeDaemon["trust"]>[0]): Promise<Peer> {
-    await super.trust(parameters);
-    const known = PEERS.find((one) => one.identity === parameters.identity);
-    const fresh = { identity: parameters.identity, autoAccept: false, connected: false };
-    return { ...known ?? fresh, trust: parameters.decision };
+  override async trust(identity: string, request: TrustRequest): Promise<PeerView> {
+    await super.trust(identity, request);
+    const known = PEERS.find((one) => one.identity === identity);
+    const fresh = { identity, autoAccept: false, connected: false };
+    return { ...known ?? fresh, trust: request.decision };
   }
 
-  override async setAutoAccept(identity: string, enabled: boolean): Promise<Peer> {
+  override async setAutoAccept(
+    identity: string,
+    { enabled }: AutoAcceptRequest,
+  ): Promise<PeerView> {
     return { ...await this.getPeer(identity), autoAccept: enabled };
   }
 
@@ -228,7 +234,7 @@ export class StagedDaemon extends FakeDaemon {
 const STOPPED: DaemonEvent = { type: "daemon-stopped", graceful: true, transfersLeft: [] };
 
 /** The session that `pair` opens. */
-export function session(parts: Partial<Session> = {}): Session {
+export function session(parts: Partial<SessionView> = {}): SessionView {
   return {
     sessionId: "s2",
     state: "open",
@@ -264,6 +270,7 @@ export class Staged implements AsyncDisposable {
       events,
       metrics: new MetricsRegistry(),
       log: logFor("ipc"),
+      describeOwner,
       version: "1.2.3",
     });
     daemon.stopped.promise.then(() => api.close());

@@ -9,6 +9,7 @@ import { messageOf, TransportError } from "../../../base/errors.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { Session } from "../../../protocol/session/session.ts";
+import type { Dialect } from "../../../protocol/transfer/dialect.ts";
 import type { SendEffect, TransferEffect } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
@@ -23,17 +24,21 @@ const CLOSE_MS = 3000;
  */
 const ANSWER_MS = 5000;
 
-/** What transfers tell, without the frames that they send. */
-export type TransferNews = Exclude<TransferEffect, SendEffect>;
+/** What happens to transfers: the effects of the core, without the frames to send. */
+export type TransferEvent = Exclude<TransferEffect, SendEffect>;
+
+/** Who carries on the transfers of a session, from its approval on. */
+export interface TransferHandler {
+  /** Something happened to a transfer. */
+  onTransferEvent(event: TransferEvent): void;
+  /** What to wait for before more of the peer's messages are read; undefined for nothing. */
+  backpressure(): Promise<void> | undefined;
+}
 
 /** Who is told what happens in a session. */
 export interface PeerSessionListener {
   /** Both HELLOs are done: a decision on trust is due. */
   established(peer: PeerFacts): void;
-  /** Something happened to a transfer. */
-  transferNews(news: TransferNews): void;
-  /** What to wait for before more of the peer's messages are read; undefined for nothing. */
-  room?(): Promise<void> | undefined;
   /** The session is over; told before what that does to its transfers. */
   ending(end: SessionEnd): void;
 }
@@ -65,6 +70,7 @@ export class PeerSession implements AsyncDisposable {
   readonly #end = Promise.withResolvers<SessionEnd>();
   #timer: { readonly id: ReturnType<typeof setTimeout>; readonly due: number } | undefined;
   #transfers: Transfers | undefined;
+  #handler: TransferHandler | undefined;
   #closing: Promise<void> | undefined;
   #closedBy: SessionEnd | undefined;
 
@@ -100,6 +106,11 @@ export class PeerSession implements AsyncDisposable {
     return this.#session.phase === "open" ? this.#transfers : undefined;
   }
 
+  /** How the peer speaks of transfers. */
+  get dialect(): Dialect {
+    return this.#session.dialect;
+  }
+
   /** How the session ended; undefined before. */
   get end(): SessionEnd | undefined {
     return this.#closedBy;
@@ -110,8 +121,9 @@ export class PeerSession implements AsyncDisposable {
     return this.#end.promise;
   }
 
-  /** The peer is trusted. */
-  approve(): void {
+  /** The peer is trusted: its transfers begin, and go to the handler. */
+  approve(handler: TransferHandler): void {
+    this.#handler = handler;
     const { transfers, effects } = this.#session.approve(this.#now());
     this.#transfers = transfers;
     this.#perform(effects);
@@ -173,12 +185,13 @@ export class PeerSession implements AsyncDisposable {
   /**
    * Resolves when the peer has taken all that was sent and told all that it has to say to it: it has
    * answered a ping that was sent last. One that is silent for too long after its transport has
-   * acknowledged all is taken at that word. Not for web clients, which take no ping.
+   * acknowledged all is taken at that word, and so is one whose dialect has no pings.
    *
    * @returns False when the session ended before.
    * @throws {TransportError} When the channel ended before.
    */
   async taken(): Promise<boolean> {
+    if (!this.dialect.answersPings) return await this.drained().then(() => true);
     if (this.#session.phase !== "open") return false;
     const now = this.#now();
     const { promise: answered, resolve } = Promise.withResolvers<void>();
@@ -208,7 +221,7 @@ export class PeerSession implements AsyncDisposable {
   async #listen(): Promise<void> {
     try {
       do {
-        await this.#listener.room?.();
+        await this.#handler?.backpressure();
       } while (this.#take(await this.#channel.receive()));
       this.#perform(this.#session.disconnected());
     } catch (error) {
@@ -254,7 +267,7 @@ export class PeerSession implements AsyncDisposable {
         case "app-message":
           break; // nobody asked for them
         default:
-          this.#listener.transferNews(effect);
+          this.#handler?.onTransferEvent(effect);
       }
     }
     this.#arm();

@@ -10,36 +10,37 @@ import {
   PeerSession,
   type PeerSessionListener,
   type PeerSessionOptions,
-  type TransferNews,
+  type TransferEvent,
+  type TransferHandler,
 } from "./peer_session.ts";
 
 const HASH = "00".repeat(32);
 
 /** One end: its session at work, and what it told. */
-class End implements PeerSessionListener {
+class End implements PeerSessionListener, TransferHandler {
   readonly facts = Promise.withResolvers<PeerFacts>();
-  readonly news: TransferNews[] = [];
+  readonly events: TransferEvent[] = [];
   readonly ends: SessionEnd[] = [];
   readonly peer: PeerSession;
-  readonly room?: () => Promise<void> | undefined;
+  readonly backpressure: () => Promise<void> | undefined;
   #wake = Promise.withResolvers<void>();
 
   constructor(
     session: Session,
     channel: MemoryPair["offerer"],
-    room?: Promise<void>,
+    pressure?: Promise<void>,
     options: Pick<PeerSessionOptions, "answerMs"> = {},
   ) {
     this.peer = new PeerSession({ session, channel, listener: this, ...options });
-    if (room !== undefined) this.room = () => room;
+    this.backpressure = () => pressure;
   }
 
   established(facts: PeerFacts): void {
     this.facts.resolve(facts);
   }
 
-  transferNews(news: TransferNews): void {
-    this.news.push(news);
+  onTransferEvent(event: TransferEvent): void {
+    this.events.push(event);
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
   }
@@ -48,9 +49,9 @@ class End implements PeerSessionListener {
     this.ends.push(end);
   }
 
-  async hears(type: TransferNews["type"]): Promise<TransferNews> {
+  async hears(type: TransferEvent["type"]): Promise<TransferEvent> {
     for (;;) {
-      const found = this.news.find((news) => news.type === type);
+      const found = this.events.find((event) => event.type === type);
       if (found !== undefined) return found;
       await this.#wake.promise;
     }
@@ -61,7 +62,7 @@ interface Setup {
   readonly answerMs?: number;
   readonly a?: Partial<SessionOptions>;
   readonly b?: Partial<SessionOptions>;
-  readonly room?: Promise<void>;
+  readonly pressure?: Promise<void>;
 }
 
 /** Two ends over a path, not started. */
@@ -83,7 +84,11 @@ function setUp(options: Setup = {}) {
       undefined,
       options.answerMs === undefined ? {} : { answerMs: options.answerMs },
     ),
-    b: new End(new Session({ ...b, ...remoteOf(a), ...options.b }), path.answerer, options.room),
+    b: new End(
+      new Session({ ...b, ...remoteOf(a), ...options.b }),
+      path.answerer,
+      options.pressure,
+    ),
   };
 }
 
@@ -93,7 +98,7 @@ async function open(options: Setup = {}) {
   for (const end of [made.a, made.b]) end.peer.start();
   const [ofA, ofB] = [await made.a.facts.promise, await made.b.facts.promise];
   assertEquals(ofA.sas, ofB.sas);
-  for (const end of [made.a, made.b]) end.peer.approve();
+  for (const end of [made.a, made.b]) end.peer.approve(end);
   return made;
 }
 
@@ -159,7 +164,7 @@ Deno.test("the peer's answer comes after all that it has to say to what it was s
   const answered = a.peer.taken();
   path.resume();
   assertEquals(await answered, true);
-  assertEquals(b.news.map(({ type }) => type), ["transfer-offered"]);
+  assertEquals(b.events.map(({ type }) => type), ["transfer-offered"]);
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
   assertEquals(a.peer.end, { by: "local" });
@@ -173,7 +178,7 @@ Deno.test("a peer whose transport acknowledges all, and that never answers, is w
   end.peer.start();
   await offerer.send(raw.hello());
   await end.facts.promise;
-  end.peer.approve();
+  end.peer.approve(end);
   assertEquals(await end.peer.taken(), true);
   assertEquals(end.peer.end, undefined);
   await offerer.close();
@@ -236,7 +241,7 @@ Deno.test("a peer that ends the session itself has ended its transfers, whatever
   end.peer.start();
   await offerer.send(raw.hello());
   await end.facts.promise;
-  end.peer.approve();
+  end.peer.approve(end);
   offer(end);
   const taken = end.peer.cancelTransfers("stopping", new AbortController().signal);
   await offerer.close({ graceful: false });
@@ -262,18 +267,17 @@ Deno.test("a peer that asks for answers and does not take them is given up, at a
   await offerer.close({ graceful: false });
 });
 
-Deno.test("nothing more is read while there is no room for what the peer brings", async () => {
-  const room = Promise.withResolvers<void>();
-  const { a, b } = setUp({ room: room.promise });
-  for (const end of [a, b]) end.peer.start();
-  await a.facts.promise;
-  assertEquals(b.peer.transfers, undefined);
-  let established = false;
-  b.facts.promise.then(() => established = true);
+Deno.test("nothing more is read while what the peer brought is too much", async () => {
+  const pressure = Promise.withResolvers<void>();
+  const { a, b } = await open({ pressure: pressure.promise });
+  offer(a);
+  const offered = await b.hears("transfer-offered");
+  assert(offered.type === "transfer-offered");
+  a.peer.act((transfers) => transfers.cancel(offered.file.transferId, "enough"));
   for (let i = 0; i < 20; i++) await Promise.resolve();
-  assertEquals(established, false);
-  room.resolve();
-  await b.facts.promise;
+  assertEquals(b.events.length, 1);
+  pressure.resolve();
+  await b.hears("transfer-ended");
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
 });

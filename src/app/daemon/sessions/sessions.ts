@@ -3,46 +3,29 @@
  *
  * @module
  */
+import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import { type PairRequest, peerText, type Session as SessionView } from "../../../ipc/schemas.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
-import {
-  type EphemeralKeyPair,
-  type IdentityPublicKey,
-  KeyPair,
-} from "../../../protocol/crypto/keys.ts";
+import { type IdentityPublicKey, KeyPair } from "../../../protocol/crypto/keys.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
-import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
-import { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { SessionTransfers } from "../transfers/session_transfers.ts";
+import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
-import { openChannel, type OpenedChannel } from "./open_channel.ts";
-import { PeerSession, type TransferNews } from "./peer_session.ts";
+import { connectSession, type SessionConnection } from "./connect_session.ts";
+import { PeerSession } from "./peer_session.ts";
 
 /** Ended sessions that are still told of. */
 const MAX_KEPT = 64;
 
 const STOPPING = "the daemon is stopping";
-
-/** What is told about sessions to the transfers. */
-export interface SessionsListener {
-  /** What to wait for before more of any peer's messages are read; undefined for nothing. */
-  room(): Promise<void> | undefined;
-  /** A session is open: transfers may begin. */
-  onOpen(transfers: SessionTransfers): void;
-  /** A peer offers a file. */
-  onOffer(file: IncomingFile, transfers: SessionTransfers): void;
-  /** A transfer has ended, and another may begin. */
-  onTransferEnded(): void;
-  /** An open session has ended. */
-  onEnd(transfers: SessionTransfers, message: string): void;
-}
 
 /** Options of {@linkcode Sessions}. */
 export interface SessionsOptions {
@@ -64,8 +47,10 @@ export interface SessionsOptions {
   readonly tally: Tally;
   /** Told what happens. */
   readonly log: Log;
-  /** Told of open sessions and their transfers. */
-  readonly listener: SessionsListener;
+  /** Carries on the transfers of open sessions. */
+  readonly transfers: TransferService;
+  /** How long the peer of a session that is closed may take to take that, in milliseconds. */
+  readonly takeMs: number;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -82,7 +67,7 @@ interface Entry {
   running?: Promise<void>;
   /** Its peer was not let in. */
   refused?: true;
-  /** Set when the daemon stops: whether the peer has taken the cancel of its transfers. */
+  /** Set when it is closed or the daemon stops: whether the peer has taken its transfers' cancel. */
   taken?: Promise<boolean>;
 }
 
@@ -149,7 +134,7 @@ export class Sessions {
   /** Ends one, or the attempt at it. @throws {OperationError} SESSION_NOT_FOUND */
   close(sessionId: string): SessionView {
     const entry = this.#find(sessionId);
-    this.#end(entry, "the session was closed by the application");
+    this.#closeInOrder(entry, "the session was closed by the application");
     return entry.view;
   }
 
@@ -169,7 +154,7 @@ export class Sessions {
 
   /** Ends the sessions with an identity. */
   closeAllOf(identity: string, message: string): void {
-    for (const entry of this.#allOf(identity)) this.#end(entry, message);
+    for (const entry of this.#allOf(identity)) this.#closeInOrder(entry, message);
   }
 
   /**
@@ -181,22 +166,14 @@ export class Sessions {
   async cancelTransfers(signal: AbortSignal): Promise<ReadonlySet<string>> {
     this.#stopping = true;
     const deaf = new Set<string>();
-    const waits: Promise<boolean>[] = [];
+    const waits: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
-      const { peer, view: { sessionId } } = entry;
-      if (entry.view.state === "open" && peer !== undefined) {
-        const { promise, resolve } = Promise.withResolvers<boolean>();
-        entry.taken = promise;
-        waits.push(promise);
-        peer.cancelTransfers(STOPPING, signal).then(() => resolve(true), (error) => {
-          this.#options.log.warn("a peer has not taken what was said to it last", {
-            session: sessionId,
-            reason: messageOf(error),
-          });
-          deaf.add(sessionId);
-          resolve(false);
-        });
-      } else this.#end(entry, STOPPING);
+      const { peer, view: { sessionId, state } } = entry;
+      if (state === "open" && peer !== undefined) {
+        entry.taken = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+      } else if (entry.taken === undefined) this.#end(entry, STOPPING);
+      const heard = entry.taken?.then((taken) => void (taken || deaf.add(sessionId)));
+      if (heard !== undefined) waits.push(heard);
     }
     await Promise.all(waits);
     return deaf;
@@ -204,7 +181,7 @@ export class Sessions {
 
   /**
    * Whether the peer of a session has taken the cancel of its transfers; undefined when none was
-   * sent, since the session was not open or the daemon is not stopping.
+   * sent: the session was not open, or nobody closes it.
    */
   takenBy(sessionId: string | undefined): Promise<boolean> | undefined {
     return sessionId === undefined ? undefined : this.#entries.get(sessionId)?.taken;
@@ -230,11 +207,11 @@ export class Sessions {
   }
 
   async #run(entry: Entry, request: PairRequest): Promise<void> {
-    const { random, log, tally } = this.#options;
-    const ephemeral = KeyPair.generate("ephemeral", random);
+    const { log, tally } = this.#options;
     try {
-      const opened = await this.#open(entry, request, ephemeral);
-      const end = await this.#carry(entry, opened, ephemeral);
+      const connection = await this.#connect(entry, request);
+      using _keys = connection.ours;
+      const end = await this.#carry(entry, connection);
       this.#conclude(entry, end);
     } catch (error) {
       const code = error instanceof DaemonError ? error.code : "SESSION_FAILED";
@@ -249,39 +226,31 @@ export class Sessions {
       tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
     } finally {
-      ephemeral[Symbol.dispose]();
       // It is told of for a while, and must not keep its connection's memory for so long.
       delete entry.peer;
       delete entry.transfers;
     }
   }
 
-  async #open(
-    entry: Entry,
-    request: PairRequest,
-    ephemeral: EphemeralKeyPair,
-  ): Promise<OpenedChannel> {
-    const { loadConnector, selfCode, deviceName } = this.#options;
+  async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
+    const { loadConnector, selfCode, deviceName, random } = this.#options;
     const connector = await loadConnector();
-    return await openChannel({
+    return await connectSession({
       request,
       connector,
       selfCode,
       deviceName,
-      ephemeral: ephemeral.publicKey,
+      freshKeys: () => KeyPair.generate("ephemeral", random),
       signal: entry.abort.signal,
       onConnecting: () => this.#update(entry, { state: "connecting" }),
     });
   }
 
   /** Runs the protocol over the open channel, to its end. */
-  async #carry(
-    entry: Entry,
-    opened: OpenedChannel,
-    ephemeral: EphemeralKeyPair,
-  ): Promise<SessionEnd> {
+  async #carry(entry: Entry, connection: SessionConnection): Promise<SessionEnd> {
     const { identity, random } = this.#options;
-    const { channel, remoteEphemeral, peerCode, deviceName } = opened;
+    const { channel, ours: ephemeral, theirs, peerCode, deviceName } = connection;
+    const { publicKey: remoteEphemeral } = theirs;
     this.#update(entry, {
       state: "handshaking",
       ...(peerCode === undefined ? {} : { peerCode }),
@@ -295,8 +264,6 @@ export class Sessions {
         channel,
         listener: {
           established: (facts) => this.#established(entry, peer, facts, deviceName),
-          room: () => entry.transfers?.room() ?? this.#options.listener.room(),
-          transferNews: (news) => this.#transferNews(entry, news),
           ending: (end) => this.#ending(entry, end),
         },
       });
@@ -343,35 +310,19 @@ export class Sessions {
   }
 
   #admit(entry: Entry, peer: PeerSession, identity: string): void {
-    const { listener, events, log } = this.#options;
-    const { sessionId, web } = entry.view;
+    const { transfers, events, log } = this.#options;
+    const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
       if (older === entry) continue;
       // A peer that comes again has lost its session, though we may not know yet.
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    const transfers = new SessionTransfers({
-      sessionId,
-      identity,
-      web,
-      peer,
-      onOffer: (file, from) => listener.onOffer(file, from),
-      onEnded: () => listener.onTransferEnded(),
-    });
-    entry.transfers = transfers;
+    entry.transfers = transfers.attach({ sessionId, identity, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     log.info("session open", { session: sessionId, identity });
     events.publish({ type: "session-opened", session: entry.view });
-    peer.approve();
-    listener.onOpen(transfers);
-  }
-
-  #transferNews({ peer, transfers }: Entry, news: TransferNews): void {
-    if (this.#stopping && news.type === "transfer-offered") {
-      // Nobody will decide about it any more.
-      peer?.act((moves) => moves.cancel(news.file.transferId, STOPPING));
-    } else transfers?.deliver(news);
+    transfers.start(entry.transfers);
   }
 
   /** From here on it is no session to decide about, or to send over. */
@@ -382,7 +333,7 @@ export class Sessions {
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
-    const { listener, events, log, tally } = this.#options;
+    const { transfers, events, log, tally } = this.#options;
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -396,11 +347,47 @@ export class Sessions {
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
     if (entry.transfers !== undefined) {
-      listener.onEnd(entry.transfers, end.error?.message ?? "the session ended");
+      transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
   }
 
+  /** Resolves with whether the peer has taken the cancel, when it has or the signal aborts. */
+  async #cancelTransfersOf(
+    sessionId: string,
+    peer: PeerSession,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await peer.cancelTransfers(message, signal);
+      return true;
+    } catch (error) {
+      this.#options.log.warn("a peer has not taken what was said to it last", {
+        session: sessionId,
+        reason: messageOf(error),
+      });
+      return false;
+    }
+  }
+
+  /** Ends a session as soon as its peer has taken the cancel of its transfers, or the time is over. */
+  #closeInOrder(entry: Entry, message: string): void {
+    const { peer, view: { sessionId, state } } = entry;
+    if (state !== "open" || peer === undefined) return this.#end(entry, message);
+    this.#update(entry, { state: "closing" });
+    entry.transfers?.markClosing();
+    entry.taken = (async () => {
+      using deadline = new Deadline(this.#options.takeMs, {
+        what: "the peer to take that its session is closed",
+      });
+      const taken = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
+      this.#end(entry, message);
+      return taken;
+    })();
+  }
+
+  /** Ends one, or the attempt at it, at once: its peer has a moment to take that. */
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { EventHub } from "../../../ipc/event_hub.ts";
-import type { DaemonEvent } from "../../../ipc/events.ts";
+import { EventHub } from "../../../ipc/server/event_hub.ts";
+import type { DaemonEvent } from "../../../ipc/api/events.ts";
 import type { Fields, Log } from "../../../log/log.ts";
 
 /** A log that keeps its lines: level, message, pairs as JSON. */

@@ -6,8 +6,9 @@
  *
  * @module
  */
+import { abortable } from "../../../base/deadline.ts";
 import { StorageError } from "../../../base/errors.ts";
-import type { WaitingFor } from "../../../ipc/schemas.ts";
+import type { WaitingFor } from "../../../ipc/api/schemas.ts";
 import type { Slot, Slots } from "./slots.ts";
 
 /** Who holds a transfer: an application of ours (undecided or paused), our disk, or the peer. */
@@ -27,15 +28,20 @@ const LONGEST_BACK_OFF_MS = 1000;
 /** Bytes that may still come in after we asked for a pause: what a sender may have under way. */
 export const MAX_AFTER_PAUSE = 32 * 1024 * 1024;
 
-/** What there is to tell of a transfer whose flow has changed. */
-export interface FlowNews {
-  /** Paused: it was accepted and does not flow. */
-  readonly state: "active" | "paused";
-  /** What it waits for; undefined when it flows. */
-  readonly waitingFor: WaitingFor | undefined;
-  /** The event that tells it. */
-  readonly event: "transfer-started" | "transfer-paused" | "transfer-resumed";
-}
+/** A change of a transfer that was accepted, and its event. */
+export type FlowChange =
+  /** It flows. */
+  | {
+    readonly state: "active";
+    readonly waitingFor: undefined;
+    readonly event: "transfer-started" | "transfer-resumed";
+  }
+  /** It waits for this. */
+  | {
+    readonly state: "paused";
+    readonly waitingFor: WaitingFor;
+    readonly event: "transfer-paused";
+  };
 
 /** Options of a {@linkcode Flow}. */
 export interface FlowOptions {
@@ -45,10 +51,10 @@ export interface FlowOptions {
   readonly peer: string;
   /** Higher goes first. */
   readonly priority: number;
-  /** Says our pause, or its end, to the peer. */
-  readonly sayPaused: (paused: boolean) => void;
-  /** Told when it begins to flow, stops, or waits for something else. */
-  readonly onChange: (news: FlowNews) => void;
+  /** Sends our pause, or its end, to the peer. */
+  readonly sendPaused: (paused: boolean) => void;
+  /** Called when it begins to flow, stops, or waits for something else. */
+  readonly onChange: (change: FlowChange) => void;
   /** After how many milliseconds of waiting our pause is said anew. @default {RENEW_MS} */
   readonly renewMs?: number;
   /** From 0 to 1, another each time. @default {Math.random} */
@@ -69,7 +75,7 @@ export class Flow implements Disposable {
   #barrenTurns = 0;
   #backOff: ReturnType<typeof setTimeout> | undefined;
   #hasFlowed = false;
-  #told: WaitingFor | "nothing" | undefined;
+  #reported: WaitingFor | "nothing" | undefined;
   #cameAfterPause = 0;
   #renewal: ReturnType<typeof setTimeout> | undefined;
 
@@ -97,16 +103,10 @@ export class Flow implements Disposable {
    * beginning.
    */
   async slotFirst(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      signal.throwIfAborted();
-      this.#slot = this.#claim(resolve);
-      if (!this.#slot.held) await promise;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    signal.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#slot = this.#claim(resolve);
+    if (!this.#slot.held) await abortable(promise, signal);
   }
 
   /** Both sides have agreed: chunks flow from here on. */
@@ -152,22 +152,22 @@ export class Flow implements Disposable {
     this.#slot?.moved(bytes);
   }
 
-  /** Takes, or gives back, the slot as the holders ask for, and tells the peer. */
+  /** Takes, or gives back, the slot as the holders ask for, and sends the peer our pause. */
   #update(): void {
     if (!this.isLive) return;
     if (this.#holders.has("decision") || this.#holders.has("user")) this.#giveBack();
     else if (!this.#holders.has("peer")) this.#slot ??= this.#claim();
     // The place in the queue stays: at its turn our pause ends, and the peer may see that.
     else if (this.#slot?.held === true) this.#giveBack();
-    this.#say();
-    this.#tell();
+    this.#sendPause();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     const { waitingFor } = this;
-    // Undecided, it is still an offer. What our disk holds up for a moment is not told of.
-    if (waitingFor === "decision" || this.#told === (waitingFor ?? "nothing")) return;
-    this.#told = waitingFor ?? "nothing";
+    // Undecided, it is still an offer. What our disk holds up for a moment is not reported.
+    if (waitingFor === "decision" || this.#reported === (waitingFor ?? "nothing")) return;
+    this.#reported = waitingFor ?? "nothing";
     const { onChange } = this.#options;
     if (waitingFor !== undefined) {
       return onChange({ state: "paused", waitingFor, event: "transfer-paused" });
@@ -222,7 +222,7 @@ export class Flow implements Disposable {
     slot?.[Symbol.dispose]();
   }
 
-  #say(): void {
+  #sendPause(): void {
     const isOurs = this.#holders.has("decision") || this.#holders.has("user") ||
       this.#holders.has("disk");
     const waits = this.#backOff !== undefined || this.#slot?.held === false;
@@ -232,13 +232,13 @@ export class Flow implements Disposable {
     if (paused === this.#isPaused) return;
     this.#isPaused = paused;
     this.#cameAfterPause = 0;
-    this.#options.sayPaused(paused);
+    this.#options.sendPaused(paused);
   }
 
   #renew(): void {
     this.#cameAfterPause = 0;
-    this.#options.sayPaused(false);
-    this.#options.sayPaused(true);
-    this.#say();
+    this.#options.sendPaused(false);
+    this.#options.sendPaused(true);
+    this.#sendPause();
   }
 }

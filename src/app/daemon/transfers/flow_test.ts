@@ -1,19 +1,19 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../../../base/errors.ts";
-import { Flow, type FlowNews, MAX_AFTER_PAUSE } from "./flow.ts";
+import { Flow, type FlowChange, MAX_AFTER_PAUSE } from "./flow.ts";
 import { type Slot, Slots } from "./slots.ts";
 
 /** A flow, what it said to its peer and what it told. */
 function flowOver(slots: Slots, peer = "peer", renewMs?: number) {
   const said: string[] = [];
-  const told: FlowNews[] = [];
+  const told: FlowChange[] = [];
   const flow = new Flow({
     slots,
     peer,
     priority: 0,
-    sayPaused: (paused) => said.push(paused ? "pause" : "resume"),
-    onChange: (news) => told.push(news),
+    sendPaused: (paused) => said.push(paused ? "pause" : "resume"),
+    onChange: (change) => told.push(change),
     ...(renewMs === undefined ? {} : { renewMs }),
   });
   return { flow, said, told };
@@ -134,7 +134,7 @@ Deno.test("a long wait for a slot is not taken for a pause that lasts too long: 
     slots,
     peer: "peer",
     priority: 0,
-    sayPaused: (paused) => {
+    sendPaused: (paused) => {
       said.push(paused ? "pause" : "resume");
       if (said.length === 3) resolve();
     },
@@ -159,7 +159,7 @@ Deno.test("two daemons that give each other way in step stop doing so: turns in 
         slots: ends[end],
         peer: "the other",
         priority: 0,
-        sayPaused: (paused) => void messages.push(() => other().hold("peer", paused)),
+        sendPaused: (paused) => void messages.push(() => other().hold("peer", paused)),
         onChange: () => {},
       });
       flows.push(flow);

@@ -6,12 +6,14 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { EventHub } from "../../../ipc/event_hub.ts";
+import { Hash } from "node:crypto";
+import { EventHub } from "../../../ipc/server/event_hub.ts";
 import { logFor } from "../../../log/log.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
-import type { IncomingFile as OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import { CHUNK_BYTES } from "../../../protocol/transfer/daemon_dialect.ts";
 import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";
 import { Journal } from "../../../storage/journal.ts";
@@ -23,10 +25,10 @@ import { type MemoryPair, memoryPair } from "../../../transport/memory_channel.t
 import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
-import { CHUNK_BYTES, OutgoingTransfer } from "./outgoing_transfer.ts";
+import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import { Slots } from "./slots.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
-import { TransferBook } from "./transfer_book.ts";
+import { TransferRegistry } from "./transfer_registry.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 /** More than the receive queue's limit of 16 MiB: what holds nobody back fails. */
@@ -42,7 +44,7 @@ const log = logFor("test");
 
 /** One end: its own disk, its own list of transfers, a session. */
 class Side implements AsyncDisposable {
-  readonly book: TransferBook;
+  readonly registry: TransferRegistry;
   readonly offered = Promise.withResolvers<OfferedFile>();
   readonly opened = Promise.withResolvers<void>();
   readonly transfers: SessionTransfers;
@@ -58,7 +60,7 @@ class Side implements AsyncDisposable {
     journal: Journal,
   ) {
     this.#journal = journal;
-    this.book = new TransferBook({
+    this.registry = new TransferRegistry({
       journal,
       events: new EventHub(),
       log,
@@ -71,21 +73,20 @@ class Side implements AsyncDisposable {
       channel,
       listener: {
         established: () => {
-          this.#peer.approve();
+          this.#peer.approve(this.transfers);
           this.opened.resolve();
         },
-        room: () => this.transfers.room(),
-        transferNews: (news) => this.transfers.deliver(news),
         ending: () => {},
       },
     });
     this.transfers = new SessionTransfers({
       sessionId: "session",
       identity: "ab".repeat(32),
-      web: false,
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
+      onRefused: () => {},
       onEnded: () => {},
+      backpressure: () => undefined,
       ...more,
     });
   }
@@ -111,13 +112,13 @@ class Side implements AsyncDisposable {
 
   begin(direction: "outgoing" | "incoming", state: "queued" | "offered"): TransferEntry {
     const facts = { transferId: transferId(1), identity: "ab".repeat(32), name: "big", size: SIZE };
-    return this.book.begin({ ...facts, direction, priority: 0, createdAt: 1 }, state);
+    return this.registry.begin({ ...facts, direction, priority: 0, createdAt: 1 }, state);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#peer.close();
     await this.#peer.ended;
-    await this.book.settled();
+    await this.registry.settled();
     this.#journal[Symbol.dispose]();
     this.data[Symbol.dispose]();
     await this.folder[Symbol.asyncDispose]();
@@ -166,14 +167,14 @@ class Flow implements AsyncDisposable {
       sender.begin("outgoing", "queued"),
       receiver.begin("incoming", "offered"),
     );
-    const { book, transfers } = sender;
+    const { registry, transfers } = sender;
     const outgoing = new OutgoingTransfer({
       entry: flow.sent,
       path: source,
       session: () => transfers,
       slots: new Slots({ limit: 1 }),
       hashSlots: new Slots({ limit: 1 }),
-      book,
+      registry,
       fs: sender.folder.fs,
     });
     flow.#running.push(outgoing.run());
@@ -181,14 +182,14 @@ class Flow implements AsyncDisposable {
   }
 
   /** Takes the offer. */
-  async accept(): Promise<void> {
-    const { folder, book, offered, transfers } = this.receiver;
+  async accept(): Promise<IncomingTransfer> {
+    const { folder, registry, offered, transfers } = this.receiver;
     const incoming = new IncomingTransfer({
       entry: this.received,
       file: await offered.promise,
       session: transfers,
       slots: new Slots({ limit: 1 }),
-      book,
+      registry,
       inbox: await openInbox(folder),
       collision: "number",
       onAbort: "remove",
@@ -198,6 +199,7 @@ class Flow implements AsyncDisposable {
     this.sender.folder.fs.calls.length = 0;
     incoming.prepare(undefined);
     this.#running.push(incoming.run());
+    return incoming;
   }
 
   /** Chunks that the sender has read for sending. */
@@ -351,4 +353,37 @@ Deno.test("a file that came whole and can't be kept is not completed for its sen
   flow.receiver.folder.fs.inject({ on: "link", action: { fail: "EIO" } });
   await flow.accept();
   assertEquals(await flow.ends(), ["cancelled", "failed"]);
+});
+
+Deno.test("an accepted file that is cancelled before it has a partial file never gets one", async () => {
+  await using flow = await Flow.start();
+  const incoming = await flow.accept();
+  incoming.cancel();
+  assertEquals(await flow.ends(), ["rejected", "cancelled"]);
+  assertEquals(flow.receiver.folder.fs.calls.filter((call) => call.endsWith(".part")), []);
+});
+
+/** Counts the bytes that any hash of this process is fed, until it is disposed. */
+function countHashed(): Disposable & { bytes: number } {
+  const { update } = Hash.prototype;
+  const count = { bytes: 0, [Symbol.dispose]: () => void (Hash.prototype.update = update) };
+  Hash.prototype.update = function (
+    this: Hash,
+    data: string | { byteLength: number },
+    encoding?: unknown,
+  ) {
+    if (typeof data !== "string") count.bytes += data.byteLength;
+    return Reflect.apply(update, this, [data, encoding]);
+  };
+  return count;
+}
+
+Deno.test("each byte is hashed once a pass: for the offer, while it is sent, while it is written", async () => {
+  using hashed = countHashed();
+  await using flow = await Flow.start();
+  await flow.accept();
+  await flow.finished();
+  // What else is hashed are keys: no more than a chunk together.
+  assert(hashed.bytes >= 3 * SIZE);
+  assertLess(hashed.bytes, 3 * SIZE + CHUNK_BYTES);
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import type { Log } from "../../../log/log.ts";
 
 /** Most transfers that may wait. */
@@ -57,7 +57,7 @@ export class Scheduler {
    *
    * @throws {OperationError} LIMIT_EXCEEDED
    */
-  checkRoom(count: number): void {
+  checkCapacity(count: number): void {
     const { maxWaiting = MAX_WAITING } = this.#options;
     if (this.#waiting.length + count <= maxWaiting) return;
     throw new OperationError(
@@ -73,7 +73,7 @@ export class Scheduler {
 
   /** Queues work. @throws {OperationError} LIMIT_EXCEEDED */
   add(work: ScheduledWork): void {
-    this.checkRoom(1);
+    this.checkCapacity(1);
     this.#insert(work, this.#order++);
     this.wake();
   }

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import { memoryLog } from "../testing/fixtures.ts";
 import { type ScheduledWork, Scheduler } from "./scheduler.ts";
 
@@ -136,8 +136,8 @@ Deno.test("the queue is bounded: what finds no room is refused, and all that wai
   const running = new Work("running").over(line);
   made.add(running);
   made.add(new Work("1").over(line));
-  made.checkRoom(1);
-  const refused = assertThrows(() => made.checkRoom(2), OperationError);
+  made.checkCapacity(1);
+  const refused = assertThrows(() => made.checkCapacity(2), OperationError);
   assertEquals(refused.code, "LIMIT_EXCEEDED");
   made.add(new Work("2").over(line));
   assertThrows(() => made.add(new Work("3").over(line)), OperationError);

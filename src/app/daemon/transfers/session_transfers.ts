@@ -1,11 +1,12 @@
 /**
- * The transfers of one open session: news are routed to the transfer that they are about.
+ * The transfers of one open session: what happens is routed to the transfer that it is about.
  *
  * @module
  */
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
-import type { IncomingFile } from "../../../protocol/transfer/file_receiver.ts";
-import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
+import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/peer_session.ts";
 
 /**
  * How long a file that has come whole may take to get on disk before the peer's next message is
@@ -15,55 +16,41 @@ import type { PeerSession, TransferNews } from "../sessions/peer_session.ts";
 const KEEPING_MS = 4000;
 
 /** Options of {@linkcode SessionTransfers}. */
-export interface SessionTransfersOptions {
-  /** The session's id. */
-  readonly sessionId: string;
-  /** Identity key of the peer, 64 lower-case hex digits. */
-  readonly identity: string;
-  /** The peer is a web client. */
-  readonly web: boolean;
-  /** The session at work. */
-  readonly peer: PeerSession;
-  /** Told of each file that the peer offers. */
-  readonly onOffer: (file: IncomingFile, transfers: SessionTransfers) => void;
-  /** Told when a transfer has ended, and another may begin. */
+export interface SessionTransfersOptions
+  extends Pick<SessionTransfers, "sessionId" | "identity" | "peer"> {
+  /** Called with each file that the peer offers. */
+  readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
+  /** Called with each offer that the protocol's rules refused, and how many there were so far. */
+  readonly onRefused: (refused: RefusedEffect, count: number) => void;
+  /** Called when a transfer has ended, and another may begin. */
   readonly onEnded: () => void;
+  /** What every session waits for before more is read; undefined for nothing. */
+  readonly backpressure: () => Promise<void> | undefined;
   /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {4000} */
   readonly keepingMs?: number;
 }
 
 /** See the module's text. */
-export class SessionTransfers {
+export class SessionTransfers implements TransferHandler {
+  /** The session's id. */
+  readonly sessionId: string;
+  /** Identity key of the peer, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** The session at work. */
+  readonly peer: PeerSession;
   readonly #options: SessionTransfersOptions;
-  readonly #routes = new Map<TransferId, (news: TransferNews) => void>();
+  readonly #routes = new Map<TransferId, (event: TransferEvent) => void>();
   readonly #incoming = new Set<TransferId>();
   #keeping: Promise<void> | undefined;
   #isSending = false;
   #lost = false;
+  #isClosing = false;
+  #refused = 0;
 
   /** Starts with none. */
   constructor(options: SessionTransfersOptions) {
+    ({ sessionId: this.sessionId, identity: this.identity, peer: this.peer } = options);
     this.#options = options;
-  }
-
-  /** The session's id. */
-  get sessionId(): string {
-    return this.#options.sessionId;
-  }
-
-  /** Identity key of the peer. */
-  get identity(): string {
-    return this.#options.identity;
-  }
-
-  /** Whether the peer is a web client. */
-  get web(): boolean {
-    return this.#options.web;
-  }
-
-  /** The session at work. */
-  get peer(): PeerSession {
-    return this.#options.peer;
   }
 
   /** Whether the peer has an offer or a transfer under way to us. */
@@ -96,13 +83,23 @@ export class SessionTransfers {
     this.#lost = true;
   }
 
+  /** Whether the session is being closed in order: no offer is taken any more. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** The session is being closed in order. */
+  markClosing(): void {
+    this.#isClosing = true;
+  }
+
   /**
    * A file has come whole and is being kept: until it is on disk, or that takes too long, what the
-   * peer says is not read. So our answer to its next ping says that it is. A web client asks
-   * nothing, and may send its next file at once.
+   * peer says is not read. So our answer to its next ping says that it is. A peer that asks
+   * nothing may send its next file at once.
    */
   keep(done: Promise<void>): void {
-    if (this.web) return;
+    if (!this.peer.dialect.answersPings) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.keepingMs ?? KEEPING_MS);
     this.#keeping = promise;
@@ -114,37 +111,41 @@ export class SessionTransfers {
   }
 
   /** What to wait for before more of the peer's messages are read; undefined for nothing. */
-  room(): Promise<void> | undefined {
-    return this.#keeping;
+  backpressure(): Promise<void> | undefined {
+    return this.#keeping ?? this.#options.backpressure();
   }
 
   /**
-   * Says who is told of a transfer: until its end or, when a file was sent whole, until
+   * Says who hears of a transfer: until its end or, when a file was sent whole, until
    * {@linkcode unroute}, as the peer may still say that it did not want it.
    */
-  route(id: TransferId, listener: (news: TransferNews) => void): void {
+  route(id: TransferId, listener: (event: TransferEvent) => void): void {
     this.#routes.set(id, listener);
   }
 
-  /** Nobody is told of that transfer any more. */
+  /** Nobody hears of that transfer any more. */
   unroute(id: TransferId): void {
     this.#routes.delete(id);
   }
 
-  /** Passes news on. */
-  deliver(news: TransferNews): void {
-    if (news.type === "transfer-offered") {
-      this.#incoming.add(news.file.transferId);
-      this.#options.onOffer(news.file, this);
+  /** Passes an event on to its transfer, or begins one. */
+  onTransferEvent(event: TransferEvent): void {
+    if (event.type === "transfer-offered") {
+      this.#incoming.add(event.file.transferId);
+      this.#options.onOffer(event.file, this);
       return;
     }
-    const listener = this.#routes.get(news.transferId);
-    if (news.type === "transfer-ended") {
-      const sentWhole = news.direction === "outgoing" && news.outcome === "completed";
-      if (!sentWhole) this.unroute(news.transferId);
-      this.#incoming.delete(news.transferId);
+    if (event.type === "transfer-refused") {
+      this.#options.onRefused(event, ++this.#refused);
+      return;
     }
-    listener?.(news);
-    if (news.type === "transfer-ended") this.#options.onEnded();
+    const listener = this.#routes.get(event.transferId);
+    if (event.type === "transfer-ended") {
+      const sentWhole = event.direction === "outgoing" && event.outcome === "completed";
+      if (!sentWhole) this.unroute(event.transferId);
+      this.#incoming.delete(event.transferId);
+    }
+    listener?.(event);
+    if (event.type === "transfer-ended") this.#options.onEnded();
   }
 }

@@ -2,7 +2,7 @@
  * Who may work now: at most so many at once, higher priority first, each peer in its turn.
  *
  * A slot is held by what moves. What waits for somebody's decision, or is paused, asks for none; a
- * holder that moves nothing is told to give way as soon as others wait.
+ * holder that moves nothing has to give way as soon as others wait.
  *
  * @module
  */

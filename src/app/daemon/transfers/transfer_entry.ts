@@ -1,26 +1,24 @@
 /**
- * One transfer as the daemon keeps it: what the API shows, the journal holds and the events tell.
+ * One transfer as the daemon keeps it: what the API and events show, and the journal holds.
  *
  * @module
  */
 import { escapeName } from "../../../base/text.ts";
+import { isFinal, type TransferState } from "../../../base/transfer_states.ts";
+import { peerText, type Transfer, type WaitingFor } from "../../../ipc/api/schemas.ts";
 import {
-  peerText,
-  type Transfer,
-  type TransferState,
-  type WaitingFor,
-} from "../../../ipc/schemas.ts";
-import { MAX_DISPLAY_NAME, type TransferRecord } from "../../../storage/journal_record.ts";
+  DAEMON_STOPPED,
+  fromJournalState,
+  MAX_DISPLAY_NAME,
+  toJournalState,
+  type TransferRecord,
+} from "../../../storage/journal_record.ts";
 
-/** States in which nothing more happens. */
-const FINAL: ReadonlySet<TransferState> = new Set<TransferState>(
-  ["completed", "rejected", "cancelled", "failed", "interrupted"],
-);
-
-/** Whether it is an end other than a completion. */
-export function isEarlyEnd(state: TransferState): boolean {
-  return FINAL.has(state) && state !== "completed";
-}
+/** What is still known of why it ended: the journal keeps the code. */
+const messageOfEarlier = (code: string): string =>
+  code === DAEMON_STOPPED
+    ? "the daemon stopped, or was killed, before it had ended: send it again"
+    : "it ended in an earlier run of the daemon";
 
 /** What a transfer is from its beginning. */
 export interface TransferFacts {
@@ -98,7 +96,7 @@ export class TransferEntry {
     const direction = record.direction === "send" ? "outgoing" : "incoming";
     const facts = { transferId, direction, identity: record.peer, name, size, createdAt } as const;
     const entry = new TransferEntry({ ...facts, priority: 0 }, "interrupted");
-    const state = record.state === "publishing" ? "verifying" : record.state;
+    const state = fromJournalState(record.state);
     const completed = state === "completed" && record.savedAs !== null;
     entry.#progress = {
       state,
@@ -110,7 +108,7 @@ export class TransferEntry {
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
       ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
       ...(record.error === null ? {} : {
-        failure: { code: record.error, message: "it ended in an earlier run of the daemon" },
+        failure: { code: record.error, message: messageOfEarlier(record.error) },
       }),
     };
     return entry;
@@ -123,7 +121,7 @@ export class TransferEntry {
 
   /** Whether nothing more happens to it. */
   get isFinal(): boolean {
-    return FINAL.has(this.#progress.state);
+    return isFinal(this.#progress.state);
   }
 
   /** Seconds from the start of its bytes to the last change; undefined when none flowed. */
@@ -196,7 +194,7 @@ export class TransferEntry {
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,
-      state: state === "verifying" ? "publishing" : state,
+      state: toJournalState(state),
       bytes: transferred,
       hasPart,
       error: failure === undefined ? null : failure.code,

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import { peerText } from "../../../ipc/schemas.ts";
+import { messageOf } from "../../../base/errors.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import { peerText } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
-import type { PairingPolicy } from "../options.ts";
+import type { PairingPolicy } from "../../../vocabulary/policies.ts";
 import type { Applicant, PairingDesk, PairingOutcome } from "./pairing_desk.ts";
 
 /** Identities whose last session is remembered, for `trust` by SAS. */
@@ -77,7 +78,7 @@ export class Gatekeeper {
     }
     const pinned = trust.decisionFor(identity);
     if (pinned === "allow_always") {
-      if (peerCode !== undefined) await trust.seen(this.#seen(applicant, peerCode));
+      await this.#keepSeen(applicant);
       return { admitted: true };
     }
     if (pinned === "deny_always") return denied("the identity is pinned as denied");
@@ -195,6 +196,25 @@ export class Gatekeeper {
   async #keep(applicant: Applicant, outcome: PairingOutcome): Promise<void> {
     if (outcome === "allow_always") await this.#pin(applicant);
     else if (outcome === "deny_always") await this.#options.trust.deny(applicant.identity);
+  }
+
+  /**
+   * Keeps what a pinned peer calls itself now. That it can't be kept keeps no peer out, but for a
+   * new code, which is bound before the peer is let in under it.
+   */
+  async #keepSeen(applicant: Applicant): Promise<void> {
+    const { trust, log } = this.#options;
+    const { identity, peerCode, deviceName } = applicant;
+    if (peerCode === undefined && deviceName === "") return;
+    const known = trust.list().find((peer) => peer.identity === identity)?.codes.at(-1);
+    const seen = this.#seen(applicant, peerCode ?? known ?? codeFor(identity));
+    try {
+      await trust.seen(seen);
+    } catch (error) {
+      const isKnown = trust.checkCode(seen.code, identity).verdict === "same";
+      if (peerCode !== undefined && !isKnown) throw error;
+      log.warn("a peer's name could not be kept", { identity, reason: messageOf(error) });
+    }
   }
 
   async #pin(applicant: Pick<Applicant, "identity" | "deviceName" | "peerCode">): Promise<void> {

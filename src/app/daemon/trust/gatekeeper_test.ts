@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { DaemonError } from "../../../base/errors.ts";
+import { DaemonError, StorageError } from "../../../base/errors.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { TrustStore } from "../../../storage/trust_store.ts";
-import type { PairingPolicy } from "../options.ts";
+import type { PairingPolicy } from "../../../vocabulary/policies.ts";
 import { HandClock, MemoryEvents, memoryLog } from "../testing/fixtures.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { type Applicant, PairingDesk } from "./pairing_desk.ts";
@@ -193,6 +193,35 @@ Deno.test("an identity that is pinned from an earlier run can be allowed without
   assertEquals(await gate.keeper.judge(bob(KEY), never), { admitted: true });
   // And its code is bound from now on.
   assertEquals((await gate.keeper.judge(bob(OTHER), never)).admitted, false);
+});
+
+Deno.test("what a pinned peer calls itself is kept, also when it comes without a code; its code stays", async () => {
+  await using gate = await Gate.open();
+  const { peerCode: _, ...uncoded } = bob(KEY);
+  // Denied, then allowed by an identity alone: no name, until it comes.
+  await gate.trust.deny(KEY);
+  await gate.keeper.allow(KEY);
+  await gate.keeper.judge({ ...uncoded, deviceName: "bob's laptop" }, never);
+  assertEquals(gate.trust.list()[0]?.deviceName, "bob's laptop");
+  await gate.keeper.judge({ ...bob(KEY), deviceName: "bob's phone" }, never);
+  await gate.keeper.judge({ ...uncoded, deviceName: "bob's tablet" }, never);
+  // An older peer tells no name through files.
+  await gate.keeper.judge({ ...uncoded, deviceName: "" }, never);
+  const [pinned] = gate.trust.list();
+  assertEquals([pinned?.deviceName, pinned?.codes.at(-1)], ["bob's tablet", "bob"]);
+});
+
+Deno.test("a pinned peer is let in though its name can't be kept; not under a new code that can't", async () => {
+  await using gate = await Gate.open();
+  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
+  await Deno.rename(gate.folder.at("data/pins"), gate.folder.at("away"));
+  assertEquals(await gate.keeper.judge(bob(KEY), never), { admitted: true });
+  const { peerCode: _, ...uncoded } = bob(KEY);
+  assertEquals(await gate.keeper.judge({ ...uncoded, deviceName: "bob" }, never), {
+    admitted: true,
+  });
+  assertEquals(gate.log.lines.filter((line) => line.startsWith("warn")).length, 2);
+  await assertRejects(() => gate.keeper.judge(bob(KEY, { peerCode: "new" }), never), StorageError);
 });
 
 Deno.test("who was met is remembered up to a bound", async () => {

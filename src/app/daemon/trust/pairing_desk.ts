@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { EventHub } from "../../../ipc/event_hub.ts";
-import { OperationError } from "../../../ipc/problem.ts";
-import { type Pairing, type PairingDecision, peerText } from "../../../ipc/schemas.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import { type Pairing, type PairingDecision, peerText } from "../../../ipc/api/schemas.ts";
 import { equalText } from "./equal_text.ts";
 import { MAX_WRONG_PER_REQUEST, SasAttempts } from "./sas_attempts.ts";
 

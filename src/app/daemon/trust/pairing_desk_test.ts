@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { OperationError } from "../../../ipc/problem.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
 import { HandClock, MemoryEvents } from "../testing/fixtures.ts";
 import { DECISION_MS, PairingDesk } from "./pairing_desk.ts";
 import { MAX_WRONG_IN_WINDOW, MAX_WRONG_PER_REQUEST } from "./sas_attempts.ts";

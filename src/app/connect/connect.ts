@@ -1,0 +1,150 @@
+/**
+ * From a route to an open channel, for both programs: make the peer connection, exchange offer and
+ * answer, wait for the channel.
+ *
+ * A program that starts before its peer may find what an earlier run has left and take it for the
+ * peer's. So while the channel is not open, the peer's half is still watched: when it is replaced,
+ * the attempt is given up and the next one is made with what is there now.
+ *
+ * @module
+ */
+import type { Channel } from "../../transport/channel.ts";
+import type { ConnectOptions, Connector } from "../../transport/connector.ts";
+import type { Phases } from "./phases.ts";
+import type { ConnectObserver, Exchange, RemoteDescription, Route } from "./route.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
+
+/** What {@linkcode connect} needs. */
+export interface ConnectParts<Ours extends Disposable, Theirs> {
+  /** Which side makes the offer. */
+  readonly role: Role;
+  /** How offer and answer travel, and what they say. */
+  readonly route: Route<Ours, Theirs>;
+  /** Begins waits, each with a deadline. */
+  readonly phases: Phases;
+  /** Told what happens. */
+  readonly observer: ConnectObserver;
+  /**
+   * Makes what is ours in a description beside the connection itself, such as keys. Called once for
+   * each attempt, so that nothing of it meets two descriptions of the peer.
+   */
+  readonly fresh: () => Ours;
+  /** Makes the peer connection. */
+  readonly connector: Connector;
+  /** How it is made, and the label of its channel. */
+  readonly connection: ConnectOptions & { readonly label: string };
+}
+
+/** An open channel, and what was exchanged on the way to it. All of it is the caller's to close. */
+export interface Connected<Ours extends Disposable, Theirs>
+  extends Omit<RemoteDescription<Theirs>, "bundle"> {
+  /** The channel. */
+  readonly channel: Channel;
+  /** What of ours the peer was told for this connection and no other. */
+  readonly ours: Ours;
+}
+
+/**
+ * Connects to the peer at the other end of a route.
+ *
+ * @throws {SignalError | TransportError | DeadlineError} What kept it from happening.
+ */
+export async function connect<Ours extends Disposable, Theirs>(
+  parts: ConnectParts<Ours, Theirs>,
+): Promise<Connected<Ours, Theirs>> {
+  const { role, route, phases, observer, fresh } = parts;
+  const exchangeHalves = role === "offerer" ? offer : answer;
+  await using resources = new AsyncDisposableStack();
+  const exchange = await route.open({ role, phases, observer, resources });
+  using waits = new DisposableStack();
+  let wait = waits.use(phases.begin(exchange.awaited));
+  for (let attempts = 1;; attempts++) {
+    using made = new DisposableStack();
+    const ours = made.use(fresh());
+    await using owned = new AsyncDisposableStack();
+    const attempt = await exchangeHalves({ exchange, ours, signal: wait.signal }, parts, owned);
+    if (attempts === 1) {
+      observer.connecting?.();
+      // One wait for all attempts: a peer that comes again and again does not hold us for ever.
+      wait = waits.use(phases.begin("the DataChannel to open"));
+    }
+    const channel = await unlessReplaced(attempt, exchange, wait.signal);
+    if (channel !== undefined) {
+      made.move(); // ours go with the channel
+      const { bundle: _, ...told } = attempt.remote;
+      return { channel, ours, ...told };
+    }
+    observer.warn(REPLACED[role]);
+  }
+}
+
+const REPLACED = {
+  offerer: "the answer was replaced before the channel opened: offering again",
+  answerer: "the offer was replaced before the channel opened: answering the new one",
+} as const;
+
+/** A peer connection whose offer and answer are exchanged. */
+interface Attempt<Theirs> {
+  readonly remote: RemoteDescription<Theirs>;
+  readonly connect: (signal: AbortSignal) => Promise<Channel>;
+  readonly addCandidate: (candidate: string) => void;
+}
+
+interface Half<Ours, Theirs> {
+  readonly exchange: Exchange<Ours, Theirs>;
+  readonly ours: Ours;
+  readonly signal: AbortSignal;
+}
+
+/** @param owned Takes the peer connection, which is released when the attempt is over. */
+async function offer<Ours extends Disposable, Theirs>(
+  { exchange, ours, signal }: Half<Ours, Theirs>,
+  { connector, connection, observer }: ConnectParts<Ours, Theirs>,
+  owned: AsyncDisposableStack,
+): Promise<Attempt<Theirs>> {
+  const peer = owned.use(await connector.offer(connection));
+  const remote = await exchange.offer({ bundle: peer.offer, ours }, signal);
+  observer.received?.("answer");
+  return {
+    remote,
+    connect: (signal) => peer.connect(remote.bundle, signal),
+    addCandidate: (candidate) => peer.addCandidate(candidate),
+  };
+}
+
+async function answer<Ours extends Disposable, Theirs>(
+  { exchange, ours, signal }: Half<Ours, Theirs>,
+  { connector, connection, observer }: ConnectParts<Ours, Theirs>,
+  owned: AsyncDisposableStack,
+): Promise<Attempt<Theirs>> {
+  const remote = await exchange.receiveOffer(signal);
+  observer.received?.("offer");
+  const peer = owned.use(await connector.answer(remote.bundle, connection));
+  await exchange.answer({ bundle: peer.answer, ours }, remote, signal);
+  return {
+    remote,
+    connect: (signal) => peer.connect(signal),
+    addCandidate: (candidate) => peer.addCandidate(candidate),
+  };
+}
+
+/** What `connect` brings, or undefined when the peer's half was replaced before. */
+async function unlessReplaced<Ours, Theirs>(
+  { connect, addCandidate }: Attempt<Theirs>,
+  exchange: Exchange<Ours, Theirs>,
+  signal: AbortSignal,
+): Promise<Channel | undefined> {
+  const other = new AbortController();
+  const both = AbortSignal.any([signal, other.signal]);
+  let failure: { readonly error: unknown } | undefined;
+  // Whichever ends first ends the other; only the first failure is the cause.
+  const first = <T>(promise: Promise<T>): Promise<T | undefined> =>
+    promise.catch((error) => {
+      failure ??= { error };
+      return undefined;
+    }).finally(() => other.abort());
+  const replacing = exchange.replaced(addCandidate, both).then(() => true);
+  const [channel, replaced] = await Promise.all([first(connect(both)), first(replacing)]);
+  if (channel !== undefined || replaced) return channel;
+  throw failure?.error;
+}

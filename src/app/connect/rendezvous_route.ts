@@ -1,0 +1,44 @@
+/**
+ * Offer and answer as signals that a rendezvous server relays.
+ *
+ * @module
+ */
+import {
+  type RegisterOptions,
+  RendezvousClient,
+} from "../../signaling/rendezvous/rendezvous_client.ts";
+import type { Phases } from "./phases.ts";
+import type { Exchange, Route } from "./route.ts";
+import type { Role } from "../../vocabulary/session_values.ts";
+
+/**
+ * What is said once we are registered: all that comes before the offer, then the descriptions. It
+ * decides which payloads are spoken: `daemon_v1.ts`, `web_v1.ts`.
+ */
+export type RendezvousDialect<Ours, Theirs> = (
+  client: RendezvousClient,
+  role: Role,
+  phases: Phases,
+) => Promise<Exchange<Ours, Theirs>>;
+
+/** The way through a rendezvous server, which is left when the exchange is over. */
+export function rendezvousRoute<Ours, Theirs>(
+  server: Omit<RegisterOptions, "signal">,
+  dialect: RendezvousDialect<Ours, Theirs>,
+): Route<Ours, Theirs> {
+  return {
+    async open({ role, phases, observer, resources }) {
+      const client = resources.use(await register(server, phases));
+      observer.registered?.();
+      return await dialect(client, role, phases);
+    },
+  };
+}
+
+async function register(
+  server: Omit<RegisterOptions, "signal">,
+  phases: Phases,
+): Promise<RendezvousClient> {
+  using phase = phases.begin("the rendezvous server's answer");
+  return await RendezvousClient.register({ ...server, signal: phase.signal });
+}

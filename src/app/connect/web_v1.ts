@@ -1,0 +1,110 @@
+/**
+ * A session's descriptions, schema web_v1: an SDP with the sender's half of the connection's keys, in
+ * files and in signals that a rendezvous server relays.
+ *
+ * @module
+ */
+import { abortable } from "../../base/deadline.ts";
+import { SignalError } from "../../base/errors.ts";
+import type { Log } from "../../log/log.ts";
+import type { EphemeralPublicKey } from "../../protocol/crypto/keys.ts";
+import { parseJsonObject } from "../../protocol/json.ts";
+import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import {
+  encodeWebSignal,
+  parseWebSignal,
+  type WebDescription,
+} from "../../protocol/signal/web_payload.ts";
+import {
+  DaemonHandshake,
+  type DaemonHandshakeOptions,
+} from "../../signaling/rendezvous/daemon_handshake.ts";
+import { WebHandshake } from "../../signaling/rendezvous/web_handshake.ts";
+import { shakeHands } from "./daemon_v1.ts";
+import type { TextSchema } from "./file_route.ts";
+import type { RendezvousDialect } from "./rendezvous_route.ts";
+import type { LocalDescription, RemoteDescription } from "./route.ts";
+
+/** What a session makes for one attempt, as far as its descriptions tell of it. */
+export interface SessionMaterial {
+  /** Our half of the connection's keys. */
+  readonly publicKey: EphemeralPublicKey;
+}
+
+/** Descriptions as text, for files; they tell what no server does: code and name of the sender. */
+export function webText(
+  { self, deviceName }: { readonly self: PeerCode; readonly deviceName: string },
+): TextSchema<SessionMaterial, WebDescription> {
+  return {
+    encode: ({ bundle, ours }, offer) => {
+      const { sdpType: type, sdp } = bundle.description;
+      const { publicKey } = ours;
+      const to = offer?.theirs.from ?? self;
+      const signal = { type, sdp, publicKey, peerCode: self, from: self, to, deviceName };
+      return JSON.stringify(encodeWebSignal(signal));
+    },
+    parse: (text, half) => {
+      const signal = parseWebSignal(parseJsonObject(text));
+      if (signal.type === half) return described(signal, signal.deviceName ?? "");
+      throw new SignalError(
+        "BUNDLE_INVALID",
+        `the file holds no ${half} of a session: check the paths`,
+      );
+    },
+  };
+}
+
+/** Options of {@linkcode webV1}. */
+export interface WebV1Options {
+  /** Our own code. */
+  readonly self: PeerCode;
+  /** The only peer that is listened to. */
+  readonly remote: PeerCode;
+  /** How daemons greet each other before the offer; absent when the peer is a web client. */
+  readonly greeting?: DaemonHandshakeOptions;
+  /** Told of retries and ignored signals. */
+  readonly log: Log;
+}
+
+/** Hello and ack unless the peer is a web client, then descriptions, over a rendezvous server. */
+export function webV1(
+  { self, remote, greeting, log }: WebV1Options,
+): RendezvousDialect<SessionMaterial, WebDescription> {
+  return async (client, role, phases) => {
+    if (greeting !== undefined) {
+      using phase = phases.begin(`peer '${remote}' to shake hands`);
+      await shakeHands(new DaemonHandshake(client, greeting), role, phase.signal);
+    }
+    const web = greeting === undefined;
+    const handshake = new WebHandshake(client, { self, remote, web, log });
+    const own = ({ bundle, ours: { publicKey } }: LocalDescription<SessionMaterial>) => ({
+      publicKey,
+      peerCode: self,
+      sdp: bundle.description.sdp,
+    });
+    const come = (description: WebDescription) => ({
+      ...described(description, client.remoteDeviceName, handshake.earlyCandidates),
+      peerCode: remote,
+    });
+    return {
+      awaited: `the ${role === "offerer" ? "answer" : "offer"} of peer '${remote}'`,
+      offer: async (local, signal) => come(await handshake.offer(own(local), signal)),
+      receiveOffer: async (signal) => come(await handshake.receiveOffer(signal)),
+      answer: (local) => handshake.sendAnswer(own(local)),
+      replaced: async (addCandidate, signal) => {
+        await handshake.trickle(addCandidate, signal);
+        await abortable(new Promise<never>(() => {}), signal);
+      },
+    };
+  };
+}
+
+function described(
+  theirs: WebDescription,
+  deviceName: string,
+  candidates: readonly string[] = [],
+): RemoteDescription<WebDescription> {
+  const { type: sdpType, sdp } = theirs;
+  const listed = candidates.map((candidate) => ({ candidate, mid: "0" }));
+  return { bundle: { description: { sdpType, sdp }, candidates: listed }, theirs, deviceName };
+}

@@ -1,0 +1,71 @@
+/**
+ * How transfers end early, as the API tells it: out of what the core says, or what went wrong here.
+ *
+ * @module
+ */
+import { DaemonError, messageOf } from "../../../base/errors.ts";
+import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
+import type { TransferFailure } from "./transfer_entry.ts";
+
+/** An end other than a completion. */
+export type TransferEnd =
+  /** Something broke: what. */
+  | { readonly state: "failed" | "interrupted"; readonly failure: TransferFailure }
+  /** Somebody wanted it: who or why, where it was not an application of this daemon. */
+  | { readonly state: "rejected" | "cancelled"; readonly failure?: TransferFailure };
+
+/** What went wrong on our side. A file with another hash is the protocol's INTEGRITY_FAILED. */
+export function failureOf(error: unknown): TransferFailure {
+  const code = error instanceof DaemonError ? error.code : "TRANSFER_FAILED";
+  return { code: code === "HASH_MISMATCH" ? "INTEGRITY_FAILED" : code, message: messageOf(error) };
+}
+
+/** What a cancel can mean, which carries no reason on the wire. */
+const REJECTED = {
+  code: "TRANSFER_REJECTED",
+  message: "the peer cancelled the offer and gave no reason: it was declined there, or nobody " +
+    "decided in time, or its daemon stops, or the file's name can't be used, or there is no space",
+};
+/** What a cancel by the receiver can mean. */
+export const CANCELLED_BY_RECEIVER: TransferFailure = {
+  code: "CANCELLED_BY_PEER",
+  message: "the peer cancelled and gave no reason: it was told to, or it stops, or it can't " +
+    "keep the file (disk, space, name)",
+};
+const CANCELLED_BY_SENDER = {
+  code: "CANCELLED_BY_PEER",
+  message: "the sender cancelled and gave no reason: it was told to, or it stops, or it can't " +
+    "read the file any more, or the file has changed",
+};
+const CODES = { unanswered: "OFFER_EXPIRED", crossed: "OFFERS_CROSSED" } as const;
+
+/** State and failure of a transfer that ended without being completed, and not by our word. */
+export function endOf(
+  direction: "outgoing" | "incoming",
+  ended: EndedEffect,
+  started: boolean,
+  lost: boolean,
+): TransferEnd {
+  const code = ended.error?.code;
+  if (code === "CONNECTION_LOST" || (lost && ended.outcome !== "failed")) {
+    return {
+      state: "interrupted",
+      failure: { code: "CONNECTION_LOST", message: ended.message },
+    };
+  }
+  if (ended.outcome === "failed") {
+    return {
+      state: "failed",
+      failure: { code: code ?? "TRANSFER_FAILED", message: ended.message },
+    };
+  }
+  if (ended.by === "remote") {
+    if (direction === "incoming") return { state: "cancelled", failure: CANCELLED_BY_SENDER };
+    return started
+      ? { state: "cancelled", failure: CANCELLED_BY_RECEIVER }
+      : { state: "rejected", failure: REJECTED };
+  }
+  if (ended.reason === undefined) return { state: "cancelled" };
+  const failure = { code: CODES[ended.reason], message: ended.message };
+  return { state: "cancelled", failure };
+}

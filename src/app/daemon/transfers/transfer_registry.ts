@@ -1,0 +1,336 @@
+/**
+ * All transfers of the daemon: found by id, journaled before their events are published, bounded.
+ *
+ * @module
+ */
+import { messageOf } from "../../../base/errors.ts";
+import { isFinal } from "../../../base/transfer_states.ts";
+import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import type { Transfer, TransferPage } from "../../../ipc/api/schemas.ts";
+import type { Log } from "../../../log/log.ts";
+import { displaced } from "../../../storage/fair_share.ts";
+import type { Journal } from "../../../storage/journal.ts";
+import type { TransferRecord } from "../../../storage/journal_record.ts";
+import type { Tally } from "../tally.ts";
+import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
+
+/** Most transfers that are remembered; the oldest ended ones of whoever has most go first. */
+export const MAX_ENTRIES = 1000;
+/** Least time between two progress events of a transfer, in milliseconds. */
+const PROGRESS_MS = 500;
+
+/** Changes that may wait for the disk before those who bring more are asked to wait. */
+export const MAX_WAITING_CHANGES = 64;
+
+/** Events about a transfer that carry all of it. */
+export type TransferEventType =
+  | "transfer-queued"
+  | "transfer-offered"
+  | "transfer-started"
+  | "transfer-paused"
+  | "transfer-resumed"
+  | "transfer-finished"
+  | "transfer-failed";
+
+/** Options of a {@linkcode TransferRegistry}. */
+export interface TransferRegistryOptions {
+  /** Where changes are kept. */
+  readonly journal: Journal;
+  /** Where changes are published. */
+  readonly events: EventHub;
+  /** Counts ends and bytes. */
+  readonly tally?: Tally;
+  /** Told of each transfer's start and end, and of what the journal refuses. */
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Removes the partial file of a transfer that is forgotten. */
+  readonly dropPart: (transferId: string) => Promise<void>;
+  /** Path of a file in the inbox. */
+  readonly pathOf: (savedAs: string) => string;
+  /** Whether the peer of a session that is being closed has taken the cancel of its transfers. */
+  readonly takenBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
+}
+
+interface Rate {
+  at: number;
+  bytes: number;
+}
+
+/** See the module's text. */
+export class TransferRegistry {
+  readonly #options: TransferRegistryOptions;
+  /** By {@linkcode keyOf}, in the order of their beginning. */
+  readonly #entries = new Map<string, TransferEntry>();
+  readonly #rates = new Map<TransferEntry, Rate>();
+  #writing: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
+  /** Resolved, and replaced, when a transfer has ended. */
+  #ended = Promise.withResolvers<void>();
+
+  /** Starts with what the journal remembers. */
+  constructor(options: TransferRegistryOptions) {
+    this.#options = options;
+    const records = options.journal.list().sort((a, b) => a.createdAt - b.createdAt);
+    for (const record of records) {
+      const entry = TransferEntry.fromRecord(record, options.pathOf);
+      this.#entries.set(keyOf(entry.facts), entry);
+    }
+  }
+
+  /** Logs the ends that the start gave to what the run before had left. */
+  logRecovered(records: readonly TransferRecord[]): void {
+    for (const record of records) {
+      this.#logEnd(TransferEntry.fromRecord(record, this.#options.pathOf).view(), undefined);
+    }
+  }
+
+  /** Begins a transfer; its event is published when it is on disk. */
+  begin(
+    facts: TransferFacts,
+    state: "queued" | "offered",
+    known: Pick<TransferProgress, "sessionId" | "fileHash"> = {},
+  ): TransferEntry {
+    const entry = new TransferEntry(facts, state);
+    entry.update(known);
+    // Taken out first: an id that is used again is the newest.
+    this.#entries.delete(keyOf(facts));
+    this.#entries.set(keyOf(facts), entry);
+    this.#forgetOld();
+    this.#keep(entry, state === "queued" ? "transfer-queued" : "transfer-offered");
+    return entry;
+  }
+
+  /** Changes a transfer; its event is published when it is on disk. */
+  async change(
+    entry: TransferEntry,
+    changes: Partial<TransferProgress>,
+    event?: TransferEventType,
+  ): Promise<void> {
+    const { state } = changes;
+    const isEarly = state !== undefined && isFinal(state) && state !== "completed";
+    if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
+    const taken = state === "cancelled" ? this.#takenBy(entry) : undefined;
+    if (taken !== undefined && !await taken) {
+      if (this.#mayEnd !== undefined) return;
+      changes = { ...changes, ...NOT_TAKEN };
+    }
+    const now = this.#options.now();
+    this.#countBytes(entry, changes.transferred);
+    if (event === "transfer-started") entry.update({ startedAt: now });
+    entry.update({ ...changes, updatedAt: now });
+    if (entry.isFinal) {
+      this.#rates.delete(entry);
+      this.#ended.resolve();
+      this.#ended = Promise.withResolvers<void>();
+    }
+    await this.#keep(entry, event);
+  }
+
+  /**
+   * The daemon stops: from now on an end other than a completion counts, is kept and published only
+   * when `mayEnd` resolves with true. After false the transfer stays as it was, for the next start.
+   */
+  holdEnds(mayEnd: (entry: TransferEntry) => Promise<boolean>): void {
+    this.#mayEnd = mayEnd;
+  }
+
+  /** Resolves when none of these is live; after {@linkcode TransferRegistry.holdEnds} perhaps never. */
+  async allEnded(which: (entry: TransferEntry) => boolean): Promise<void> {
+    while (this.live().some(which)) await this.#ended.promise;
+  }
+
+  /** Bytes have moved; published now and then, and kept in memory only. */
+  moved(entry: TransferEntry, transferred: number): void {
+    const now = this.#options.now();
+    this.#countBytes(entry, transferred);
+    entry.update({ transferred, updatedAt: now });
+    const rate = this.#rates.get(entry);
+    if (rate === undefined) {
+      this.#rates.set(entry, { at: now, bytes: transferred });
+      return;
+    }
+    const elapsed = now - rate.at;
+    if (elapsed < PROGRESS_MS) return;
+    const bytesPerSecond = Math.max(0, (transferred - rate.bytes) / (elapsed / 1000));
+    this.#rates.set(entry, { at: now, bytes: transferred });
+    const { transferId, size } = entry.facts;
+    this.#options.events.publish({
+      type: "transfer-progress",
+      transferId,
+      transferred,
+      size,
+      bytesPerSecond: Math.round(bytesPerSecond),
+    });
+  }
+
+  /** The hash of a file to send is under way; published now and then, and kept in memory only. */
+  hashing(entry: TransferEntry, hashed: number): void {
+    const now = this.#options.now();
+    entry.update({ hashed });
+    const last = this.#rates.get(entry);
+    if (last === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
+    const { transferId, size } = entry.facts;
+    if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (last !== undefined && now - last.at >= PROGRESS_MS) {
+      last.at = now;
+      this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
+    }
+  }
+
+  /**
+   * The transfer with this id, the latest when peers chose the same.
+   *
+   * @throws {OperationError} TRANSFER_NOT_FOUND
+   */
+  get(transferId: string): TransferEntry {
+    const found = this.#all().findLast(({ facts }) => facts.transferId === transferId);
+    if (found !== undefined) return found;
+    throw new OperationError("TRANSFER_NOT_FOUND", "no such transfer is remembered");
+  }
+
+  /** Transfers that have not ended. */
+  live(): TransferEntry[] {
+    return this.#all().filter((entry) => !entry.isFinal);
+  }
+
+  /**
+   * A page, newest first.
+   *
+   * @throws {OperationError} CURSOR_INVALID
+   */
+  page({ limit, cursor, state, direction }: ListTransfersParameters): TransferPage {
+    const all = this.#all().reverse();
+    const from = cursor === undefined
+      ? 0
+      : all.findIndex(({ facts }) => cursorOf(facts) === cursor) + 1;
+    if (cursor !== undefined && from === 0) {
+      throw new OperationError(
+        "CURSOR_INVALID",
+        "the cursor's transfer is not remembered any more",
+      );
+    }
+    const matching = all.slice(from).filter((entry) =>
+      (state === undefined || entry.progress.state === state) &&
+      (direction === undefined || entry.facts.direction === direction)
+    );
+    const shown = matching.slice(0, limit);
+    const last = shown.at(-1);
+    const more = matching.length > shown.length && last !== undefined;
+    return {
+      transfers: shown.map((entry) => entry.view()),
+      ...(more ? { nextCursor: cursorOf(last.facts) } : {}),
+    };
+  }
+
+  /** Changes that wait for the disk. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Undefined when more may happen now; else what to wait for first. A peer can bring changes
+   * faster than the disk takes them.
+   */
+  backpressure(): Promise<void> | undefined {
+    return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
+  }
+
+  /** Resolves when all changes so far are on disk and published. */
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  #takenBy({ progress }: TransferEntry): Promise<boolean> | undefined {
+    return this.#options.takenBy?.(progress.sessionId);
+  }
+
+  #all(): TransferEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
+    // What is written and published is the state at the change, not a later one.
+    const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
+    this.#waiting++;
+    const kept = this.#writing.then(async () => {
+      await this.#write(record);
+      this.#waiting--;
+      if (event === undefined) return;
+      this.#options.events.publish({ type: event, transfer: view });
+      if (event === "transfer-started") {
+        this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
+      } else if (event === "transfer-finished" || event === "transfer-failed") {
+        this.#options.tally?.transferEnded(view);
+        this.#logEnd(view, seconds);
+      }
+    });
+    this.#writing = kept;
+    return kept;
+  }
+
+  #countBytes({ facts, progress }: TransferEntry, transferred = progress.transferred): void {
+    this.#options.tally?.moved(facts.direction, transferred - progress.transferred);
+  }
+
+  #logEnd(transfer: Transfer, seconds: number | undefined): void {
+    this.#options.log.info("transfer ended", {
+      ...loggedOf(transfer),
+      state: transfer.state,
+      code: transfer.failure?.code,
+      bytes: transfer.transferred,
+      seconds,
+    });
+  }
+
+  /** A journal that can't be written is logged; the transfer itself goes on. */
+  async #write(record: TransferRecord): Promise<void> {
+    const { journal, log, dropPart } = this.#options;
+    try {
+      for (const dropped of await journal.record(record)) {
+        if (dropped.hasPart) await dropPart(dropped.transferId);
+      }
+    } catch (error) {
+      log.error("the journal could not be written", {
+        transfer: record.transferId,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  #forgetOld(): void {
+    const over = this.#entries.size - MAX_ENTRIES;
+    if (over <= 0) return;
+    const ended = this.#all().filter((entry) => entry.isFinal);
+    for (const { facts } of displaced(ended, (entry) => entry.facts.identity, over)) {
+      this.#entries.delete(keyOf(facts));
+    }
+  }
+}
+
+/** How a transfer ends whose session was closed by us when the peer has not taken its cancel. */
+const NOT_TAKEN = {
+  state: "interrupted",
+  failure: {
+    code: "CONNECTION_LOST",
+    message: "the session was closed here, and the peer has not taken the cancel: it finds out " +
+      "when it misses this daemon",
+  },
+} as const;
+
+/** What identifies a transfer in the log: both ids, as the peer knows it by the protocol's alone. */
+const loggedOf = ({ transferId, protocolTransferId, direction, identity }: Transfer) => ({
+  transfer: transferId,
+  protocol_transfer: protocolTransferId,
+  direction,
+  peer: identity,
+});
+
+const keyOf = ({ direction, identity, transferId }: TransferFacts): string =>
+  `${direction} ${identity} ${transferId}`;
+
+const cursorOf = ({ direction, identity, transferId }: TransferFacts): string =>
+  `${direction[0]}-${identity.slice(0, 16)}-${transferId}`;

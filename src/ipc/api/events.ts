@@ -1,0 +1,94 @@
+/**
+ * What the daemon tells applications without being asked.
+ *
+ * @module
+ */
+import Type, { type TProperties } from "typebox";
+import type { Static } from "./schema.ts";
+import * as schemas from "./schemas.ts";
+
+const { identity, sessionId, transferId } = schemas.PATH_PARAMETERS;
+
+const event = <const Name extends string, T extends TProperties>(
+  type: Name,
+  description: string,
+  properties: T,
+) =>
+  Type.Object({
+    id: Type.String({
+      description: "What to send as Last-Event-ID to go on after this event.",
+      pattern: "^[0-9a-z]{1,32}-[0-9]{1,16}$",
+    }),
+    time: Type.String({ description: "RFC 3339, UTC." }),
+    type: Type.Literal(type),
+    ...properties,
+  }, { title: `Event-${type}`, description });
+
+const session = { session: schemas.SessionView };
+const pairing = { pairing: schemas.Pairing };
+const transfer = { transfer: schemas.Transfer };
+
+/**
+ * The events, told apart by `type`.
+ * @internal
+ */
+export const ApiEvent = Type.Union([
+  event("session-started", "A session is being opened.", session),
+  event("session-opened", "A session is open: both sides have agreed.", session),
+  event("session-closed", "A session, or the attempt at one, has ended.", session),
+  event("pairing-requested", "An unknown identity waits for a decision.", pairing),
+  event("pairing-decided", "It was decided, or its time is over.", pairing),
+  event("key-mismatch", "A known peer came with another key, and was refused.", {
+    sessionId,
+    peerCode: Type.Optional(schemas.PeerCodeText),
+    deviceName: Type.Optional(schemas.PeerChosenName),
+    pinned: identity,
+    presented: identity,
+  }),
+  event("peer-changed", "A pinned decision or auto-accept was set or forgotten.", {
+    peer: schemas.PeerView,
+  }),
+  event("transfer-queued", "A file was queued for sending.", transfer),
+  event("transfer-hashing", "How far a file is read for its hash, before it is offered.", {
+    transferId,
+    hashed: Type.Integer({ description: "Bytes so far.", minimum: 0 }),
+    size: Type.Integer({ description: "Bytes in all.", minimum: 0 }),
+  }),
+  event("transfer-offered", "A file was offered, by us or to us.", transfer),
+  event("transfer-started", "The receiver has accepted; bytes flow.", transfer),
+  event("transfer-progress", "How far a transfer is; a newer one supersedes it.", {
+    transferId,
+    transferred: Type.Integer({ description: "Bytes so far.", minimum: 0 }),
+    size: Type.Integer({ description: "Bytes in all.", minimum: 0 }),
+    bytesPerSecond: Type.Number({ description: "Present rate.", minimum: 0 }),
+  }),
+  event("transfer-paused", "A transfer is held.", transfer),
+  event("transfer-resumed", "A held transfer goes on.", transfer),
+  event("transfer-finished", "The file arrived, and its hash was verified.", transfer),
+  event("transfer-failed", "It was rejected, cancelled, interrupted, or failed.", transfer),
+  event("daemon-stopping", "The daemon begins its shutdown; the stream ends soon.", {
+    reason: Type.Enum(["signal", "api", "failure"], { type: "string" }),
+  }),
+  event("daemon-stopped", "The shutdown is done: the last event of the stream.", {
+    graceful: Type.Boolean({
+      description: "Every transfer had ended, or was cancelled and its peer has taken that, and " +
+        "nobody forced the end. The daemon's exit code is then 0, else 1.",
+    }),
+    transfersLeft: Type.Array(transferId, {
+      description: "Transfers that have not ended: the next start tells them as interrupted.",
+    }),
+  }),
+  event("gap", "Events before this one are lost to this reader: list the state anew.", {}),
+], { title: "Event", description: "What happened; `type` says which form it is." });
+/** An event as applications read it. */
+export type ApiEvent = Static<typeof ApiEvent>;
+/** The name of an event. */
+export type EventType = ApiEvent["type"];
+
+/**
+ * Each form without what the hub stamps.
+ * @internal
+ */
+export type WithoutStamp<T> = T extends unknown ? Omit<T, "id" | "time"> : never;
+/** An event as the daemon publishes it; the hub stamps `id` and `time`. */
+export type DaemonEvent = WithoutStamp<Exclude<ApiEvent, { type: "gap" }>>;

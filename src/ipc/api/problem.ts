@@ -1,0 +1,184 @@
+/**
+ * The errors of the local API: stable codes, their HTTP statuses, and the problem details
+ * (RFC 9457) in which they travel.
+ *
+ * @module
+ */
+import Type from "typebox";
+import { DaemonError } from "../../base/errors.ts";
+import { escapeUnsafe } from "../../base/text.ts";
+import type { Static } from "./schema.ts";
+
+/** What the daemon itself may answer to an operation: code to HTTP status and title. */
+export const OPERATION_CODES = {
+  SESSION_NOT_FOUND: [404, "No such session"],
+  PEER_NOT_FOUND: [404, "No such peer"],
+  PAIRING_NOT_FOUND: [404, "No such pairing request"],
+  TRANSFER_NOT_FOUND: [404, "No such transfer"],
+  INVALID_STATE: [409, "Not possible in the present state"],
+  PEER_NOT_CONNECTED: [409, "No open session with that peer"],
+  KEY_MISMATCH: [409, "Another key is pinned"],
+  SAS_MISMATCH: [403, "The SAS does not match"],
+  POLICY_REFUSED: [403, "Refused by policy"],
+  FILE_UNREADABLE: [422, "A file can't be read"],
+  NAME_REFUSED: [422, "The file name can't be used"],
+  CURSOR_INVALID: [422, "The cursor is not one of this list"],
+  LIMIT_EXCEEDED: [429, "A limit is reached"],
+  SAS_ATTEMPTS_EXHAUSTED: [429, "Too many wrong SAS"],
+  STORAGE_FAILED: [500, "It could not be kept on disk"],
+  STOPPING: [503, "The daemon is stopping"],
+} as const satisfies { [code: string]: readonly [number, string] };
+/** A code that an operation may fail with. */
+export type OperationCode = keyof typeof OPERATION_CODES;
+
+/** What the API answers to requests that reach no operation. */
+export const REQUEST_CODES = {
+  BAD_REQUEST: [400, "Not an HTTP/1.1 request that can be served"],
+  MALFORMED_JSON: [400, "The body is not JSON"],
+  UNEXPECTED_BODY: [400, "This operation takes no body"],
+  ORIGIN_REFUSED: [403, "Requests from web pages are refused"],
+  HOST_REFUSED: [403, "Foreign Host"],
+  ROUTE_NOT_FOUND: [404, "No such resource"],
+  METHOD_NOT_ALLOWED: [405, "Method not allowed"],
+  NOT_ACCEPTABLE: [406, "No representation is acceptable"],
+  REQUEST_TIMEOUT: [408, "The request took too long to arrive"],
+  BODY_TOO_LARGE: [413, "The body is too large"],
+  UNSUPPORTED_MEDIA_TYPE: [415, "The body must be application/json"],
+  EXPECTATION_FAILED: [417, "Expectation failed"],
+  INVALID_PARAMETERS: [422, "A parameter is missing or wrong"],
+  HEADERS_TOO_LARGE: [431, "The header section is too large"],
+  INTERNAL: [500, "The daemon failed"],
+  TOO_MANY_STREAMS: [503, "Too many event streams"],
+  OPERATION_TIMEOUT: [504, "The daemon took too long"],
+} as const satisfies { [code: string]: readonly [number, string] };
+/** A code of a request that reached no operation. */
+export type RequestCode = keyof typeof REQUEST_CODES;
+
+/** Every code of a problem. */
+export type ProblemCode = OperationCode | RequestCode;
+
+const CODES = { ...OPERATION_CODES, ...REQUEST_CODES };
+
+/** The kind of problem that a code stands for, always the same. */
+export function titleOf(code: ProblemCode): string {
+  return CODES[code][1];
+}
+
+/** The HTTP status that goes with a code. */
+export function statusOf(code: ProblemCode): number {
+  return CODES[code][0];
+}
+
+/**
+ * A member or parameter that broke the schema.
+ * @internal
+ */
+export const Violation = Type.Object({
+  in: Type.Enum(["body", "path", "query"], { type: "string", description: "Where it is." }),
+  name: Type.String({ description: "JSON Pointer in the body, or the parameter's name." }),
+  detail: Type.String({ description: "What is wrong with it." }),
+}, { title: "Violation" });
+/** A member or parameter that broke the schema. */
+export type Violation = Static<typeof Violation>;
+
+/**
+ * Problem details as of RFC 9457, with the extension members `code` and `errors`.
+ * @internal
+ */
+export const Problem = Type.Object({
+  type: Type.String({ description: "Relative URI, `/problems/` and the code in kebab case." }),
+  title: Type.String({ description: "The kind of problem, always the same for a code." }),
+  status: Type.Integer({ description: "The HTTP status." }),
+  code: Type.String({
+    description: "Stable; a reader takes one that it does not know by its status.",
+    examples: Object.keys(CODES),
+  }),
+  detail: Type.String({ description: "This occurrence, and what to do about it." }),
+  errors: Type.Optional(Type.Array(Violation)),
+}, { title: "Problem", description: "Problem details (RFC 9457)." });
+/** Problem details as of RFC 9457. */
+export type Problem = Static<typeof Problem>;
+
+/** The problem details of a code. `detail` may hold text of peers: it is escaped here. */
+export function problem(
+  code: ProblemCode,
+  detail: string,
+  errors?: readonly Violation[],
+): Problem {
+  const [status, title] = CODES[code];
+  return {
+    type: `/problems/${code.toLowerCase().replaceAll("_", "-")}`,
+    title,
+    status,
+    code,
+    detail: escapeUnsafe(detail),
+    ...(errors === undefined ? {} : {
+      errors: errors.map((error) => ({
+        ...error,
+        name: escapeUnsafe(error.name),
+        detail: escapeUnsafe(error.detail),
+      })),
+    }),
+  };
+}
+
+/** An operation can't be done; thrown by implementations of `DaemonOperations`. */
+export class OperationError extends DaemonError {
+  /**
+   * The operation failed.
+   *
+   * @param message What can't be done and what to do; sent to the application.
+   */
+  constructor(
+    /** Decides the HTTP status too. */
+    readonly code: OperationCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A request can't be served; never reaches an operation. */
+export class RequestError extends DaemonError {
+  /**
+   * The request is refused.
+   *
+   * @param message What is wrong and what to do; sent to the application.
+   */
+  constructor(
+    /** Decides the HTTP status too. */
+    readonly code: RequestCode,
+    message: string,
+    /** The members or parameters at fault. */
+    readonly violations?: readonly Violation[],
+    /** Headers of the answer, e.g. `allow`. */
+    readonly headers: { readonly [name: string]: string } = {},
+  ) {
+    super(message);
+  }
+}
+
+/** Why the API can't be served. */
+export type IpcErrorCode =
+  | "UNSUPPORTED_PLATFORM"
+  | "SOCKET_PATH"
+  | "SOCKET_FOLDER"
+  | "SOCKET_IN_USE";
+
+/** The local API can't be served; the message says what to do. */
+export class IpcError extends DaemonError {
+  /**
+   * The API is not served.
+   *
+   * @param message What is wrong and what to do.
+   */
+  constructor(
+    /** What is wrong, for programs. */
+    readonly code: IpcErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,525 @@
+/**
+ * The shapes of the local API, once: JSON Schemas from which the handlers validate, the OpenAPI
+ * document is made, and the TypeScript types derive.
+ *
+ * Names are camelCase, times RFC 3339 in UTC, sizes bytes, durations seconds. Text that a peer
+ * chose is {@linkcode PeerText}: its unsafe characters are spelled out before it gets here.
+ *
+ * @module
+ */
+import Type, { type TProperties } from "typebox";
+import { escapeName } from "../../base/text.ts";
+import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
+import { pairingPolicy, pinnedDecision } from "../../vocabulary/policies.ts";
+import * as asked from "../../vocabulary/session_values.ts";
+import * as transferValues from "../../vocabulary/transfer_values.ts";
+import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
+import type { Static } from "./schema.ts";
+
+/** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
+const MAX_PEER_TEXT = 512;
+
+/** Text that a peer chose, with unsafe characters spelled out: made by {@linkcode peerText}. */
+export type PeerText = string & {
+  /** Not a member: what keeps other strings from being taken for one. */
+  readonly [peerTextBrand]: true;
+};
+/**
+ * Brand of PeerText.
+ * @internal
+ */
+export declare const peerTextBrand: unique symbol;
+
+/**
+ * A peer's text made safe to show: `\u{202e}` for the character U+202E, blanks that hide what stands
+ * behind them spelled out too, and bounded in length.
+ */
+export function peerText(raw: string): PeerText {
+  const cut = raw.length > MAX_PEER_TEXT ? raw.slice(0, MAX_PEER_TEXT) + "…" : raw;
+  return escapeName(cut) as PeerText;
+}
+
+/** What an application sends: exactly these members; an unknown one is refused, not ignored. */
+const strict = <T extends TProperties>(title: string, description: string, properties: T) =>
+  Type.Object(properties, { title, description, additionalProperties: false });
+
+/** What the daemon answers: a reader ignores members that it does not know. */
+const answer = <T extends TProperties>(title: string, description: string, properties: T) =>
+  Type.Object(properties, { title, description });
+
+const text = (description: string, maxLength = 4096) => Type.String({ description, maxLength });
+const count = (description: string) => Type.Integer({ description, minimum: 0 });
+const choice = <const T extends readonly string[]>(values: T, description: string) =>
+  Type.Unsafe<T[number]>(Type.Enum([...values], { type: "string", description }));
+const DEFAULTS = asked.SESSION_DEFAULTS;
+const wordOf = <T extends string>({ choices }: Choice<T>, description: string) =>
+  choice(choices, description);
+const numberOf = ({ min, max }: WholeNumber, description: string) =>
+  Type.Integer({ description, minimum: min, maximum: max });
+/**
+ * A text that is read by the parser of its kind: what that refuses is refused, and what the daemon
+ * gets is the normal form. In requests only: see `parse` in `validate.ts`.
+ */
+const written = (kind: ValueKind<string>, description: string) =>
+  Type.Unsafe<string>(
+    Type.Codec(
+      Type.Refine(
+        Type.String({ description }),
+        (text: string) => kind.parse(text) !== undefined,
+        () => `must be ${kind.takes}`,
+      ),
+    ).Decode((text: string) => kind.parse(text) ?? text).Encode((text: string) => text),
+  );
+const peerChosen = (description: string) =>
+  Type.Unsafe<PeerText>(Type.String({
+    description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,
+    pattern: "^[^\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]*$",
+  }));
+const time = (description: string) =>
+  Type.String({ description, pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" });
+
+const identity = Type.String({
+  description: "An identity key's public half, 64 lower-case hex digits.",
+  pattern: "^[0-9a-f]{64}$",
+});
+const sas = Type.String({
+  description: "The short authentication string that both people read, 6 hex digits.",
+  pattern: "^[0-9A-Fa-f]{6}$",
+});
+const opaqueId = (description: string) =>
+  Type.String({ description, pattern: "^[A-Za-z0-9_-]{1,64}$" });
+const sessionId = opaqueId("A session of this run of the daemon.");
+const pairingId = opaqueId("A pairing request of this run of the daemon.");
+const transferId = Type.String({
+  description: "A transfer of this daemon, 32 lower-case hex digits.",
+  pattern: "^[0-9a-f]{32}$",
+});
+const peerCode = Type.String({
+  description: "A rendezvous peer code: 1 to 16 ASCII letters and digits.",
+  pattern: "^[A-Za-z0-9]{1,16}$",
+});
+const writtenCode = written(
+  asked.peerCode,
+  "A rendezvous peer code: 1 to 16 ASCII letters and digits, hyphens ignored.",
+);
+const writtenSas = written(
+  asked.sas,
+  "The short authentication string that both people read, 6 hex digits, spaces ignored.",
+);
+const localPath = (description: string) =>
+  Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
+const discriminator = (description: string) =>
+  written(asked.roomOrSession, `${description} ${asked.roomOrSession.takes}.`);
+
+/**
+ * Why something failed: a stable code and a message for the operator.
+ * @internal
+ */
+export const Failure = answer("Failure", "Why something failed.", {
+  code: text("Stable upper-case code, e.g. CONNECTION_LOST.", 64),
+  message: peerChosen("What happened and what to do, for people."),
+});
+/** Why something failed: a stable code and a message for the operator. */
+export type Failure = Static<typeof Failure>;
+
+/**
+ * The daemon at a glance.
+ * @internal
+ */
+export const Status = answer("Status", "The daemon at a glance.", {
+  version: text("The daemon's version.", 64),
+  state: choice(["running", "stopping"], "What the daemon is doing."),
+  pid: count("The daemon's process id."),
+  startedAt: time("When the daemon started."),
+  identity,
+  deviceName: Type.Optional(text("The name that peers are shown.", 256)),
+  dataDir: text("The data folder."),
+  inbox: text("Where received files go."),
+  pairingPolicy: wordOf(pairingPolicy, "What happens to an unknown identity."),
+  sessions: Type.Object({
+    open: count("Sessions that are open or being opened."),
+    limit: count("How many there may be."),
+  }),
+  pendingPairings: count("Pairing requests that wait for a decision."),
+  transfers: Type.Object({
+    active: count("Transfers that flow."),
+    waiting: count("All others that have not ended; each says what it is `waitingFor`."),
+    limit: count("How many may flow at once."),
+  }),
+});
+/** The daemon at a glance. */
+export type Status = Static<typeof Status>;
+
+const sessionOptions = {
+  networkScope: Type.Optional(
+    wordOf(asked.networkScope, `Which addresses may be used. Default: ${DEFAULTS.networkScope}.`),
+  ),
+  phaseTimeoutSecs: Type.Optional(
+    numberOf(
+      asked.phaseTimeoutSecs,
+      `Deadline of each phase, in seconds. Default: ${DEFAULTS.phaseTimeoutSecs}.`,
+    ),
+  ),
+};
+const throughFiles = {
+  signal: Type.Literal("file"),
+  offer: localPath("The absolute path of the offer file."),
+  answer: localPath("The absolute path of the answer file; another than the offer's."),
+  signalOwner: Type.Optional(wordOf(
+    asked.signalOwner,
+    "Whose file of the peer is taken: `own` is that of the daemon's user and root's. " +
+      `Default: ${DEFAULTS.signalOwner}.`,
+  )),
+  ...sessionOptions,
+};
+const throughRendezvous = {
+  signal: Type.Literal("rendezvous"),
+  rendezvousUrl: written(
+    asked.rendezvousUrl,
+    "The ws:// or wss:// URL of the rendezvous server, without user name or fragment; no other " +
+      "is contacted.",
+  ),
+  room: discriminator("Room discriminator, the same at both ends:"),
+  session: discriminator("Session discriminator, the same at both ends:"),
+  peerId: Type.Optional(writtenCode),
+  web: Type.Optional(Type.Boolean({
+    description: "The other end is a web client: no hello and ack. Default: false.",
+  })),
+  ...sessionOptions,
+};
+
+/**
+ * What `pair` takes; the members `signal` and `role` say which of the forms it is.
+ * @internal
+ */
+export const PairRequest = Type.Union([
+  strict("PairFileOfferer", "Offer through files.", {
+    role: Type.Literal("offerer"),
+    ...throughFiles,
+  }),
+  strict("PairFileAnswerer", "Answer through files.", {
+    role: Type.Literal("answerer"),
+    ...throughFiles,
+  }),
+  strict("PairRendezvousOfferer", "Offer through a rendezvous server.", {
+    role: Type.Literal("offerer"),
+    to: writtenCode,
+    ...throughRendezvous,
+  }),
+  strict("PairRendezvousAnswerer", "Answer through a rendezvous server.", {
+    role: Type.Literal("answerer"),
+    expectPeer: writtenCode,
+    ...throughRendezvous,
+  }),
+], {
+  title: "PairRequest",
+  description: "How to open a session. The names and rules are those of the command line.",
+});
+/** What `pair` takes; `signal` and `role` say which of the forms it is. */
+export type PairRequest = Static<typeof PairRequest>;
+
+/**
+ * A session with a peer, from its first signal to its end.
+ * @internal
+ */
+export const SessionView = answer("Session", "A session with a peer, from first signal to end.", {
+  sessionId,
+  state: choice(
+    ["signaling", "connecting", "handshaking", "deciding", "open", "closing", "closed", "failed"],
+    "How far it is. `deciding`: a pairing request waits for an answer.",
+  ),
+  role: wordOf(asked.role, "Which side this daemon is."),
+  signal: wordOf(asked.signalMode, "How it was signaled."),
+  web: Type.Boolean({ description: "The peer is a web client." }),
+  createdAt: time("When it was asked for."),
+  openedAt: Type.Optional(time("When both sides had agreed.")),
+  endedAt: Type.Optional(time("When it ended.")),
+  peerCode: Type.Optional(peerCode),
+  identity: Type.Optional(identity),
+  deviceName: Type.Optional(peerChosen("The peer's device name.")),
+  sas: Type.Optional(sas),
+  failure: Type.Optional(Failure),
+});
+/** A session with a peer, from its first signal to its end. */
+export type SessionView = Static<typeof SessionView>;
+
+/**
+ * The sessions of this run of the daemon.
+ * @internal
+ */
+export const SessionList = answer("SessionList", "The sessions of this run of the daemon.", {
+  sessions: Type.Array(SessionView),
+});
+
+/**
+ * An identity that the daemon knows: pinned, or met in this run.
+ * @internal
+ */
+export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
+  identity,
+  trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
+  autoAccept: Type.Boolean({ description: "Its offers are accepted without asking." }),
+  connected: Type.Boolean({ description: "A session with it is open." }),
+  sessionId: Type.Optional(sessionId),
+  peerCode: Type.Optional(peerCode),
+  deviceName: Type.Optional(peerChosen("Its device name when it was last met.")),
+});
+/** An identity that the daemon knows: pinned, or met in this run. */
+export type PeerView = Static<typeof PeerView>;
+
+/**
+ * The peers that the daemon knows.
+ * @internal
+ */
+export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
+  peers: Type.Array(PeerView),
+});
+
+/**
+ * What `trust` takes. To replace a pinned key, the SAS that the people compared is required.
+ * @internal
+ */
+export const TrustRequest = strict(
+  "TrustRequest",
+  "Pins a decision. `replaces` needs `sas`: a key is replaced only by people who compared it.",
+  {
+    decision: wordOf(pinnedDecision, "A decision about an identity that is kept."),
+    replaces: Type.Optional(identity),
+    sas: Type.Optional(writtenSas),
+  },
+);
+/** What `trust` takes. */
+export type TrustRequest = Static<typeof TrustRequest>;
+
+/**
+ * What `set auto-accept` takes.
+ * @internal
+ */
+export const AutoAcceptRequest = strict(
+  "AutoAcceptRequest",
+  "Whether a peer's offers are accepted without asking.",
+  { enabled: Type.Boolean({ description: "True: accept its offers without asking." }) },
+);
+/** What `set auto-accept` takes. */
+export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;
+
+/**
+ * An unknown identity that waits for (or had) a decision.
+ * @internal
+ */
+export const Pairing = answer("Pairing", "An unknown identity that asks to be let in.", {
+  pairingId,
+  sessionId,
+  state: choice(["pending", "allowed", "denied", "expired"], "Whether it was decided."),
+  identity,
+  deviceName: peerChosen("Its device name."),
+  peerCode: Type.Optional(peerCode),
+  sas,
+  requestedAt: time("When it asked."),
+  expiresAt: time("When it is refused if nobody decides."),
+});
+/** An unknown identity that waits for (or had) a decision. */
+export type Pairing = Static<typeof Pairing>;
+
+/**
+ * The pairing requests that wait for a decision.
+ * @internal
+ */
+export const PairingList = answer("PairingList", "The requests that wait for a decision.", {
+  pairings: Type.Array(Pairing),
+});
+
+/**
+ * What a pairing decision takes; a `sas` that does not match refuses the decision.
+ * @internal
+ */
+export const PairingDecision = strict(
+  "PairingDecision",
+  "A decision. With `sas`, it counts only when that is the SAS of this request.",
+  {
+    decision: choice(
+      ["allow_once", "allow_always", "deny_once", "deny_always"],
+      "`_always` is pinned; `_once` lives as long as the session.",
+    ),
+    sas: Type.Optional(writtenSas),
+  },
+);
+/** What a pairing decision takes. */
+export type PairingDecision = Static<typeof PairingDecision>;
+
+const whatToSend = {
+  paths: Type.Array(localPath("The absolute path of a file."), {
+    description: "The files, one transfer each.",
+    minItems: 1,
+    maxItems: 100,
+  }),
+  priority: Type.Optional(numberOf(
+    transferValues.priority,
+    "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. " +
+      "Default: 0.",
+  )),
+};
+
+/**
+ * What `send` takes: files of this machine, and either a peer or one of its sessions.
+ * @internal
+ */
+export const SendRequest = Type.Union([
+  strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
+  strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
+], { title: "SendRequest", description: "Files of this machine, and who gets them." });
+/** What `send` takes: files of this machine, and either a peer or one of its sessions. */
+export type SendRequest = Static<typeof SendRequest>;
+
+const transferState = choice(
+  TRANSFER_STATES,
+  "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
+    "`paused`: it was accepted and does not flow, see `waitingFor`.",
+);
+/**
+ * What a transfer that has not ended waits for.
+ * @internal
+ */
+export const WaitingFor = choice(
+  WAITING_FOR,
+  "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
+    "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
+    "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
+    "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
+    "the peer, to end a pause. `confirmation`: all was sent, the peer's last word is to come.",
+);
+/** What a transfer that has not ended waits for. */
+export type WaitingFor = Static<typeof WaitingFor>;
+
+const direction = wordOf(transferValues.direction, "Seen from this daemon.");
+
+/**
+ * One file on its way, or that was.
+ * @internal
+ */
+export const Transfer = answer("Transfer", "One file on its way, or that was.", {
+  transferId,
+  protocolTransferId: Type.Optional(Type.String({
+    description:
+      "Its id in the protocol, the same at both ends, as in the peer's log. Incoming: the " +
+      "same as `transferId`. Outgoing: absent before the file is offered, and a new one when it is " +
+      "offered again because the peer's own offer went first.",
+    pattern: "^[0-9a-f]{32}$",
+  })),
+  direction,
+  state: transferState,
+  waitingFor: Type.Optional(WaitingFor),
+  identity,
+  sessionId: Type.Optional(sessionId),
+  name: peerChosen("The file's name."),
+  path: Type.Optional(text(
+    "Outgoing: the source. Incoming and completed: where the file is. As it is on the disk, to be " +
+      "opened: escape it before it is shown.",
+  )),
+  size: count("The file's size, in bytes."),
+  transferred: count("Bytes sent or received so far."),
+  hashed: Type.Optional(count(
+    "Outgoing and queued: bytes of the file read so far for its hash, which the offer carries.",
+  )),
+  priority: Type.Integer({ description: "Higher goes first." }),
+  fileHash: Type.Optional(Type.String({
+    description: "SHA-256 of the file, 64 hex digits.",
+    pattern: "^[0-9a-f]{64}$",
+  })),
+  createdAt: time("When it was queued or offered."),
+  updatedAt: time("When it last changed."),
+  failure: Type.Optional(Failure),
+});
+/** One file on its way, or that was. */
+export type Transfer = Static<typeof Transfer>;
+
+/**
+ * The transfers that a `send` has queued.
+ * @internal
+ */
+export const TransferList = answer("TransferList", "The queued transfers, in order.", {
+  transfers: Type.Array(Transfer),
+});
+
+/**
+ * A page of transfers, newest first.
+ * @internal
+ */
+export const TransferPage = answer("TransferPage", "A page of transfers, newest first.", {
+  transfers: Type.Array(Transfer),
+  nextCursor: Type.Optional(text("`cursor` of the next page; absent on the last.", 128)),
+});
+/** A page of transfers, newest first. */
+export type TransferPage = Static<typeof TransferPage>;
+
+/**
+ * Query of the transfer list.
+ * @internal
+ */
+export const TransferQuery = strict("TransferQuery", "Which transfers to list.", {
+  limit: Type.Optional(Type.Integer({
+    description: "Most transfers in a page. Default: 50.",
+    minimum: 1,
+    maximum: 200,
+  })),
+  cursor: Type.Optional(Type.String({
+    description: "`nextCursor` of the page before.",
+    pattern: "^[A-Za-z0-9_-]{1,128}$",
+  })),
+  state: Type.Optional(transferState),
+  direction: Type.Optional(direction),
+});
+/** Query of the transfer list. */
+export type TransferQuery = Static<typeof TransferQuery>;
+
+/**
+ * What `accept` takes.
+ * @internal
+ */
+export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
+  name: Type.Optional(Type.String({
+    description:
+      "The name to save it under instead of the offered one: no separators, no control characters.",
+    pattern: "^(?!\\.{1,2}$)[^/\\\\\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]+$",
+    maxLength: 255,
+  })),
+});
+/** What `accept` takes. */
+export type AcceptRequest = Static<typeof AcceptRequest>;
+
+/**
+ * What `shutdown` takes.
+ * @internal
+ */
+export const ShutdownRequest = strict("ShutdownRequest", "How to stop.", {
+  force: Type.Optional(Type.Boolean({
+    description: "Do not wait for transfers to be cancelled cleanly. Default: false.",
+  })),
+});
+/** What `shutdown` takes. */
+export type ShutdownRequest = Static<typeof ShutdownRequest>;
+
+/**
+ * The answer to `/healthz`.
+ * @internal
+ */
+export const Health = answer("Health", "The daemon answers.", { status: Type.Literal("ok") });
+
+/**
+ * A rendezvous peer code.
+ * @internal
+ */
+export const PeerCodeText = peerCode;
+/**
+ * A device name that a peer chose.
+ * @internal
+ */
+export const PeerChosenName = peerChosen("The peer's device name.");
+
+/**
+ * Parameters in paths.
+ * @internal
+ */
+export const PATH_PARAMETERS = { identity, sessionId, pairingId, transferId } as const;
+/** The name of a parameter in a path. */
+export type PathParameter = keyof typeof PATH_PARAMETERS;

@@ -1,0 +1,273 @@
+/**
+ * A client of the local API: the daemon's operations and its events, typed.
+ *
+ * It speaks through `node:http`, which needs `--allow-net=unix:PATH` and read and write on the
+ * path; `fetch` through a Unix socket would need network access to localhost too.
+ *
+ * @module
+ */
+import type { IncomingMessage } from "node:http";
+import { Deadline } from "../../base/deadline.ts";
+import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { pause, systemTimer } from "../../base/timer.ts";
+import {
+  type CalledOperations,
+  OPERATION_NAMES,
+  type OperationName,
+  OPERATIONS,
+  type OperationSpec,
+  OWN_ENDPOINTS,
+} from "../api/operations.ts";
+import { ApiEvent } from "../api/events.ts";
+import {
+  AnswerError,
+  DaemonUnreachableError,
+  FIRST_RETRY_MS,
+  LONGEST_RETRY_MS,
+  parseAnswer,
+  problemOf,
+  SocketHttp,
+} from "./socket_http.ts";
+import { is } from "../api/validate.ts";
+
+export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts";
+
+/** Options of a {@linkcode DaemonClient}. */
+export interface DaemonClientOptions {
+  /** Milliseconds for a call, answer included. @default {35_000} */
+  readonly timeoutMs?: number;
+  /** Milliseconds without event or heartbeat after which a stream is dead. @default {45_000} */
+  readonly silenceMs?: number;
+  /** Milliseconds for which a lost event stream is tried again. @default {10_000} */
+  readonly reconnectMs?: number;
+}
+
+/** Options of {@linkcode DaemonClient.events}. */
+export interface EventsOptions {
+  /** Go on after this event; without it, begin with the next one that happens. */
+  readonly lastEventId?: string;
+  /** Ends the events: the iterator throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called each time that a stream is open: what happens from now on is not missed. */
+  readonly onOpen?: () => void;
+}
+
+interface CallParts {
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The operations of a daemon at a socket: a method for each, derived from the table of operations.
+ * Every method throws {@linkcode ApiError} when the daemon refuses,
+ * {@linkcode DaemonUnreachableError} when none is there, {@linkcode AnswerError} when something else
+ * answers, and `DeadlineError` when it takes too long or says nothing.
+ */
+export interface DaemonClient extends CalledOperations {}
+
+/** See the interface; the methods of the operations are made in the static block. */
+export class DaemonClient {
+  readonly #http: SocketHttp;
+  readonly #timeoutMs: number;
+  readonly #silenceMs: number;
+  readonly #reconnectMs: number;
+
+  /**
+   * A client of the daemon at a socket; it connects at each call.
+   *
+   * @param socketPath Absolute path of the daemon's socket.
+   */
+  constructor(socketPath: string, options: DaemonClientOptions = {}) {
+    this.#http = new SocketHttp(socketPath);
+    this.#timeoutMs = options.timeoutMs ?? 35_000;
+    this.#silenceMs = options.silenceMs ?? 45_000;
+    this.#reconnectMs = options.reconnectMs ?? 10_000;
+  }
+
+  /** The daemon's metrics, in the Prometheus text format. */
+  metrics(signal?: AbortSignal): Promise<string> {
+    return this.#exchange("GET", OWN_ENDPOINTS.metrics.path, { signal });
+  }
+
+  /**
+   * Events as they happen, for ever. A lost stream is opened again where it ended; events that
+   * are lost all the same are told by a `gap`. Events of types that this client does not know
+   * are left out.
+   *
+   * @throws {DaemonUnreachableError} At once when no daemon is there at first; after the
+   * reconnection time when it is gone for good.
+   * @throws {DeadlineError} When what listens there says nothing at all.
+   */
+  async *events(options: EventsOptions = {}): AsyncGenerator<ApiEvent, never, void> {
+    const { signal } = options;
+    let { lastEventId } = options;
+    let stream = await this.#openEvents(lastEventId, signal);
+    while (true) {
+      // Where the stream begins: a loss before its first event is then told by a gap too. An id of
+      // ours is kept: the stream may begin with a gap, and be lost before that has come.
+      const position = stream.headers["last-event-id"];
+      if (typeof position === "string") lastEventId ??= position;
+      options.onOpen?.();
+      for await (const line of this.#http.lines(stream, this.#silenceMs, signal)) {
+        const event = parseEvent(line);
+        if (event === undefined) continue;
+        lastEventId = event.id;
+        yield event;
+      }
+      stream = await this.#reopenEvents(lastEventId, signal);
+    }
+  }
+
+  static {
+    for (const name of OPERATION_NAMES) {
+      const value = function (this: DaemonClient, ...given: unknown[]): Promise<unknown> {
+        return this.#call(name, given);
+      };
+      Object.defineProperty(this.prototype, name, { value });
+    }
+  }
+
+  /** Calls an operation with what its method was given: ids, request, signal. */
+  async #call(name: OperationName, given: readonly unknown[]): Promise<unknown> {
+    const spec: OperationSpec = OPERATIONS[name];
+    const rest = [...given];
+    const path = spec.path.replaceAll(
+      /\{\w+\}/g,
+      () => encodeURIComponent(String(rest.shift())),
+    );
+    const takesRequest = spec.body !== undefined || spec.query !== undefined;
+    const request = takesRequest ? rest.shift() ?? {} : undefined;
+    const [signal] = rest;
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(spec.query === undefined ? {} : request ?? {})) {
+      if (value !== undefined) query.set(key, String(value));
+    }
+    const text = await this.#exchange(
+      spec.method,
+      query.size === 0 ? path : `${path}?${query}`,
+      {
+        ...(spec.body === undefined ? {} : { body: request }),
+        ...(signal instanceof AbortSignal ? { signal } : {}),
+      },
+    );
+    const value = text === "" ? undefined : parseAnswer(text);
+    if (spec.response === undefined ? value !== undefined : !is(spec.response, value)) {
+      throw new AnswerError(`The daemon's answer to ${name} is not what this client knows`);
+    }
+    if (spec.answer !== undefined) return undefined;
+    return spec.member === undefined ? value : Reflect.get(Object(value), spec.member);
+  }
+
+  /** One request and its whole answer; problems are thrown. */
+  async #exchange(method: string, target: string, parts: CallParts): Promise<string> {
+    try {
+      return await this.#exchangeInTime(method, target, parts);
+    } catch (error) {
+      throw this.#orSilent(error, parts.signal);
+    }
+  }
+
+  async #exchangeInTime(method: string, target: string, parts: CallParts): Promise<string> {
+    using deadline = new Deadline(this.#timeoutMs, {
+      what: "the daemon's answer",
+      ...(parts.signal === undefined ? {} : { parent: parts.signal }),
+    });
+    const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
+    const response = await this.#http.open(
+      body === undefined
+        ? { method, target, headers: {} }
+        : { method, target, headers: { "content-type": "application/json" }, body },
+      deadline.signal,
+    );
+    const text = await this.#http.text(response, deadline.signal);
+    if ((response.statusCode ?? 0) < 300) return text;
+    throw problemOf(response, text);
+  }
+
+  /** What a wait ended with; our own deadline as what it means: somebody listens, and is mute. */
+  #orSilent(error: unknown, signal: AbortSignal | undefined): unknown {
+    return error instanceof DeadlineError && signal?.aborted !== true
+      ? new DeadlineError(this.#http.silence(this.#timeoutMs), { cause: error })
+      : error;
+  }
+
+  /** No attempt was over when the time for it was: slow machine, short time. */
+  #notBack(cause: DeadlineError): DaemonUnreachableError {
+    return new DaemonUnreachableError(
+      "The daemon is gone: its events ended and did not come back",
+      {
+        cause,
+      },
+    );
+  }
+
+  async #openEvents(
+    lastEventId: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingMessage> {
+    // The deadline is for the headers; the stream itself lives as long as the caller's signal.
+    const lifetime = new AbortController();
+    using deadline = new Deadline(this.#timeoutMs, {
+      what: "the event stream",
+      ...(signal === undefined ? {} : { parent: signal }),
+    });
+    const onLate = () => lifetime.abort(deadline.signal.reason);
+    if (deadline.signal.aborted) onLate();
+    deadline.signal.addEventListener("abort", onLate);
+    const headers = {
+      accept: "application/x-ndjson",
+      ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
+    };
+    try {
+      const response = await this.#http.open(
+        { method: "GET", target: OWN_ENDPOINTS.events.path, headers },
+        lifetime.signal,
+      );
+      if (response.statusCode === 200) return response;
+      throw problemOf(response, await this.#http.text(response, lifetime.signal));
+    } catch (error) {
+      throw this.#orSilent(error, signal);
+    } finally {
+      deadline.signal.removeEventListener("abort", onLate);
+    }
+  }
+
+  async #reopenEvents(
+    lastEventId: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingMessage> {
+    using deadline = new Deadline(this.#reconnectMs, {
+      what: "the daemon's return",
+      ...(signal === undefined ? {} : { parent: signal }),
+    });
+    let failure: unknown;
+    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+      try {
+        await pause(systemTimer, delay, deadline.signal);
+        return await this.#openEvents(lastEventId, deadline.signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof DeadlineError) throw failure ?? this.#notBack(error);
+        if (!(error instanceof DaemonUnreachableError)) throw error;
+        failure = error;
+      }
+    }
+  }
+}
+
+/** Says who listens at a socket, for the message of a refusal; takes at most two seconds. */
+export async function describeOwner(socketPath: string): Promise<string> {
+  try {
+    const status = await new DaemonClient(socketPath, { timeoutMs: 2_000 }).status();
+    return `bolt-daemon ${status.version} (process ${status.pid}, data folder ${status.dataDir})`;
+  } catch (error) {
+    // Whatever it is, it is alive and not a daemon that answers.
+    if (error instanceof DaemonError) return "another program";
+    throw error;
+  }
+}
+
+function parseEvent(line: string): ApiEvent | undefined {
+  const value = parseAnswer(line);
+  return is(ApiEvent, value) ? value : undefined;
+}

@@ -1,0 +1,229 @@
+/**
+ * HTTP over a Unix socket for the client: one request a connection, every wait bounded.
+ *
+ * @module
+ */
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { pause, systemTimer } from "../../base/timer.ts";
+import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { isNotPermitted } from "../../base/system_error.ts";
+import { Problem, type Violation } from "../api/problem.ts";
+import { is } from "../api/validate.ts";
+
+/** Most bytes of an answer, and characters of an event's line. */
+const MAX_ANSWER = 4 * 1024 * 1024;
+/** What the system says of a path where no socket is, or none that anybody listens at. */
+const NO_SOCKET: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "EISDIR",
+  "ENOENT",
+  "ENOTDIR",
+  "ENOTSOCK",
+]);
+/** The first wait before something is tried again, in milliseconds; it doubles. */
+export const FIRST_RETRY_MS = 100;
+/** The longest such wait, in milliseconds. */
+export const LONGEST_RETRY_MS = 2_000;
+
+/** No daemon answers at the socket. */
+export class DaemonUnreachableError extends DaemonError {
+  /** Stable. */
+  readonly code = "DAEMON_UNREACHABLE";
+}
+
+/** What answers is not the daemon's API, or is too new or old for this client. */
+export class AnswerError extends DaemonError {
+  /** Stable. */
+  readonly code = "ANSWER_INVALID";
+}
+
+/** The daemon answered with a problem. */
+export class ApiError extends DaemonError {
+  /** The problem's stable code, a `ProblemCode` of this or a later version. */
+  readonly code: string;
+  /** The HTTP status. */
+  readonly status: number;
+  /** The members or parameters at fault. */
+  readonly violations: readonly Violation[];
+
+  /**
+   * An error of what the daemon said.
+   *
+   * @param problem What the daemon said.
+   */
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.code = problem.code;
+    this.status = problem.status;
+    this.violations = problem.errors ?? [];
+  }
+}
+
+/** A request. */
+export interface RequestParts {
+  /** Of the request line. */
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** Beside `Host`. */
+  readonly headers: { readonly [name: string]: string };
+  /** Sent as it is. */
+  readonly body?: string;
+}
+
+/** Requests to one socket. */
+export class SocketHttp {
+  readonly #socketPath: string;
+
+  /** Connects at each request, not before. */
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /**
+   * Sends a request; resolves when the answer's headers are here. When too many others are
+   * connecting (EAGAIN: nothing was sent), it is tried again until the signal aborts.
+   */
+  async open(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
+    for (let delay = FIRST_RETRY_MS;; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+      try {
+        return await this.#openOnce(request, signal);
+      } catch (error) {
+        if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
+          throw error;
+        }
+        await pause(systemTimer, delay, signal);
+      }
+    }
+  }
+
+  #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const onAbort = () => sent.destroy();
+    let sent: ClientRequest;
+    try {
+      sent = httpRequest({
+        socketPath: this.#socketPath,
+        method: request.method,
+        path: request.target,
+        headers: { host: "localhost", ...request.headers },
+        agent: false,
+      }, (response) => {
+        response.once("close", () => signal.removeEventListener("abort", onAbort));
+        resolve(response);
+      });
+    } catch (error) {
+      return Promise.reject(this.#unreachable(error));
+    }
+    signal.addEventListener("abort", onAbort, { once: true });
+    sent.on("error", (error) => {
+      signal.removeEventListener("abort", onAbort);
+      reject(signal.aborted ? signal.reason : this.#unreachable(error));
+    });
+    sent.on("close", () => reject(signal.aborted ? signal.reason : this.#unreachable()));
+    sent.end(request.body);
+    return promise;
+  }
+
+  /** The whole body of an answer. @throws {AnswerError} When it is too large. */
+  async text(response: IncomingMessage, signal: AbortSignal): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    try {
+      for await (const chunk of response) {
+        text += decoder.decode(chunk, { stream: true });
+        if (text.length > MAX_ANSWER) throw new AnswerError(`An answer over ${MAX_ANSWER} bytes`);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof DaemonError ? error : this.#unreachable(error);
+    }
+    return text;
+  }
+
+  /** The sentence for a socket at which somebody listens who has said nothing for so long. */
+  silence(ms: number): string {
+    return `No answer at ${this.#socketPath} within ${ms / 1000} s: what listens there hangs, or ` +
+      `is not bolt-daemon serve; look at the daemon's log, or stop it and start it again`;
+  }
+
+  /**
+   * The lines of a stream until it ends, fails, or falls silent; the caller's abort throws.
+   *
+   * @throws {DeadlineError} When it says nothing at all: a daemon greets at once.
+   */
+  async *lines(
+    stream: IncomingMessage,
+    silenceMs: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<string> {
+    const decoder = new TextDecoder();
+    const onAbort = () => stream.destroy();
+    signal?.addEventListener("abort", onAbort);
+    let isMute = true;
+    let isSilent = false;
+    const onSilence = () => {
+      isSilent = true;
+      stream.destroy();
+    };
+    let silence = setTimeout(onSilence, silenceMs);
+    try {
+      let rest = "";
+      for await (const chunk of stream) {
+        clearTimeout(silence);
+        isMute = false;
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        if (rest.length > MAX_ANSWER) throw new AnswerError(`An event over ${MAX_ANSWER} bytes`);
+        yield* lines.filter((line) => line !== "");
+        silence = setTimeout(onSilence, silenceMs);
+      }
+    } catch (error) {
+      // A stream that broke is opened again by the caller.
+      if (error instanceof DaemonError) throw error;
+    } finally {
+      clearTimeout(silence);
+      signal?.removeEventListener("abort", onAbort);
+      stream.destroy();
+    }
+    signal?.throwIfAborted();
+    if (isMute && isSilent) throw new DeadlineError(this.silence(silenceMs));
+  }
+
+  #unreachable(cause?: unknown): DaemonUnreachableError {
+    const code = codeOf(cause);
+    const why = NO_SOCKET.has(code)
+      ? "no daemon listens at"
+      : code === "EACCES" || code === "EPERM" || isNotPermitted(cause)
+      ? "you may not use"
+      : code === "EAGAIN"
+      ? "too many clients are connecting to"
+      : "the daemon closed the connection at";
+    return new DaemonUnreachableError(
+      `The daemon can't be reached: ${why} ${this.#socketPath}; is bolt-daemon serve running ` +
+        `with this socket?`,
+      { cause },
+    );
+  }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
+}
+
+/** Text as JSON. @throws {AnswerError} */
+export function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AnswerError("What answers at the socket does not speak JSON", { cause });
+  }
+}
+
+/** The problem that an answer tells, as an error. */
+export function problemOf(response: IncomingMessage, text: string): DaemonError {
+  const value = parseAnswer(text);
+  if (is(Problem, value)) return new ApiError(value);
+  return new AnswerError(`What answers at the socket said ${response.statusCode} and no problem`);
+}

@@ -1,0 +1,86 @@
+/**
+ * What a session is asked for with: the values of the one-shot program's flags, of the local API's
+ * `pair` and of `boltctl pair`.
+ *
+ * @module
+ */
+import { shownUrl } from "../base/shown_url.ts";
+import { NETWORK_SCOPES, type NetworkScope } from "../protocol/network_scope/scope.ts";
+import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
+import {
+  type Choice,
+  oneOf,
+  textThat,
+  type ValueKind,
+  type ValueOf,
+  type WholeNumber,
+  wholeNumber,
+} from "./value_kind.ts";
+
+/** Longest room and session, in characters (code points of Unicode). */
+const MAX_NAME_LENGTH = 256;
+/** Seconds whose milliseconds are still exact integers. */
+const MAX_TIMEOUT_SECS = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
+
+/** Which side makes the offer. */
+export const role: Choice<"offerer" | "answerer"> = oneOf(["offerer", "answerer"]);
+/** Which side makes the offer. */
+export type Role = ValueOf<typeof role>;
+
+/** How offer and answer travel. */
+export const signalMode: Choice<"file" | "rendezvous"> = oneOf(["file", "rendezvous"]);
+
+/** Whose signal files are taken: `own` is ours and root's, `any` is everybody's, with a warning. */
+export const signalOwner: Choice<"own" | "any"> = oneOf(["own", "any"]);
+/** Whose signal files are taken. */
+export type SignalOwner = ValueOf<typeof signalOwner>;
+
+/** Which addresses may be used. */
+export const networkScope: Choice<NetworkScope> = oneOf(NETWORK_SCOPES);
+
+/** How long each phase may take, in seconds. */
+export const phaseTimeoutSecs: WholeNumber = wholeNumber(1, MAX_TIMEOUT_SECS, "seconds");
+
+/** The URL of a rendezvous server, in the normal form of the URL standard. */
+export const rendezvousUrl: ValueKind<string> = {
+  takes: "a ws:// or wss:// URL without user name or fragment",
+  shown: shownUrl,
+  parse(text) {
+    const url = URL.parse(text);
+    const usable = url !== null && ["ws:", "wss:"].includes(url.protocol) && url.hash === "" &&
+      url.hostname !== "" && url.username === "" && url.password === "";
+    return usable ? url.href : undefined;
+  },
+};
+
+/** A room or session: two daemons meet only where both are the same at both ends. */
+export const roomOrSession: ValueKind<string> = textThat(
+  `up to ${MAX_NAME_LENGTH} characters, none of them control characters`,
+  (text) => text !== "" && [...text].length <= MAX_NAME_LENGTH && !/[\p{Cc}\p{Cs}]/u.test(text),
+);
+
+/** A peer code, as the rendezvous server has it: without hyphens. */
+export const peerCode: ValueKind<PeerCode> = {
+  takes: "1 to 16 ASCII letters and digits (hyphens are dropped)",
+  parse: normalizePeerCode,
+};
+
+/** What is said of a peer's own code that is the other peer's too. */
+export const CODES_MUST_DIFFER = "is also the other peer's code: they must differ";
+
+/** The short authentication string that people compare, in upper case; people write spaces in it. */
+export const sas: ValueKind<string> = {
+  takes: "six hexadecimal digits, as in A1B2C3",
+  parse(text) {
+    const bare = text.replaceAll(" ", "").toUpperCase();
+    return /^[0-9A-F]{6}$/.test(bare) ? bare : undefined;
+  },
+};
+
+/** What holds where a session's request does not say. */
+export const SESSION_DEFAULTS = {
+  signal: "file",
+  signalOwner: "any",
+  networkScope: "lan",
+  phaseTimeoutSecs: 30,
+} as const;

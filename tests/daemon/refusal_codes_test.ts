@@ -1,0 +1,163 @@
+/**
+ * The codes that the table of operations lists are those that the daemon refuses with: each is
+ * provoked, through the API of daemons with everything real but the connection.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import {
+  OPERATION_NAMES,
+  type OperationName,
+  OPERATIONS,
+  type OperationSpec,
+} from "../../src/ipc/api/operations.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import { MemoryNetwork } from "../../src/transport/memory_connector.ts";
+import {
+  closedSession,
+  type DaemonUnderTest,
+  LocalDaemon,
+  meeting,
+  meetingByFile,
+  pairDaemons,
+  pairingOf,
+} from "../support/daemon.ts";
+import { join } from "../support/paths.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { Pair, someBytes } from "../support/transfers.ts";
+
+const NOBODY = "ab".repeat(32);
+const NOTHING = "cd".repeat(16);
+
+/** Codes by operation, in the order in which they came. */
+class Refusals {
+  readonly #codes = new Map<OperationName, Set<string>>();
+
+  /** The code with which a call is refused; kept for its operation. */
+  async of(name: OperationName, call: () => Promise<unknown>): Promise<string> {
+    const { code } = await assertRejects(call, ApiError, undefined, name);
+    this.#codes.set(name, (this.#codes.get(name) ?? new Set()).add(code));
+    return code;
+  }
+
+  /** What came, for each operation. */
+  get byOperation(): Record<string, string[]> {
+    return Object.fromEntries(
+      OPERATION_NAMES.map((name) => [name, [...this.#codes.get(name) ?? []].toSorted()]),
+    );
+  }
+}
+
+/** What is refused because what it names is not there. */
+async function provokeAbsent(refusals: Refusals, { client }: DaemonUnderTest): Promise<void> {
+  await refusals.of("getSession", () => client.getSession("none"));
+  await refusals.of("closeSession", () => client.closeSession("none"));
+  await refusals.of("getPeer", () => client.getPeer(NOBODY));
+  await refusals.of("trust", () => client.trust(NOBODY, { decision: "allow_always" }));
+  await refusals.of("untrust", () => client.untrust(NOBODY));
+  await refusals.of("setAutoAccept", () => client.setAutoAccept(NOBODY, { enabled: true }));
+  await refusals.of("getPairing", () => client.getPairing("none"));
+  await refusals.of("decidePairing", () => client.decidePairing("none", { decision: "deny_once" }));
+  await refusals.of("listTransfers", () => client.listTransfers({ cursor: "none" }));
+  await refusals.of("getTransfer", () => client.getTransfer(NOTHING));
+  for (const name of TRANSFER_ACTIONS) await refusals.of(name, () => client[name](NOTHING));
+}
+
+const TRANSFER_ACTIONS = [
+  "acceptTransfer",
+  "rejectTransfer",
+  "cancelTransfer",
+  "pauseTransfer",
+  "resumeTransfer",
+] as const;
+
+async function provokeInTransfers(refusals: Refusals): Promise<void> {
+  await using pair = await Pair.make();
+  const { client } = pair.alice;
+  const fine = await pair.file("fine", someBytes(1));
+  const huge = await pair.file("huge", someBytes(1));
+  await Deno.truncate(huge, 10 * 1024 ** 3 + 1); // without blocks on the disk
+  const sends = [
+    { paths: [fine], sessionId: "none" },
+    { paths: [fine], identity: NOBODY },
+    { paths: [pair.folder.path("absent")], identity: pair.toBob },
+    { paths: [huge], identity: pair.toBob },
+  ];
+  for (const request of sends) await refusals.of("send", () => client.send(request));
+  await client.send({ paths: [fine], identity: pair.toBob });
+  const { transfer: { transferId } } = await pair.bob.event(
+    "transfer-offered",
+    ({ transfer }) => transfer.direction === "incoming",
+  );
+  const bob = pair.bob.client;
+  await refusals.of("acceptTransfer", () => bob.acceptTransfer(transferId, { name: " " }));
+  await bob.rejectTransfer(transferId);
+  for (const name of TRANSFER_ACTIONS) await refusals.of(name, () => bob[name](transferId));
+}
+
+async function provokeInPairing(refusals: Refusals): Promise<void> {
+  await using server = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  await using mallory = await LocalDaemon.start(network, { flags: ["--max-peers", "1"] });
+  const { client } = alice;
+  const replaces = await (async () => {
+    await using bob = await LocalDaemon.start(network);
+    const { alice: session } = await pairDaemons(server.url, alice, bob);
+    await bob.stop();
+    await closedSession(alice, session);
+    return session.identity ?? "";
+  })();
+  const offering = await alice.pair(meeting(server.url).offerer);
+  await mallory.pair(meeting(server.url).answerer);
+  const { presented } = await alice.event("key-mismatch");
+  await refusals.of("trust", () => client.trust(presented, { decision: "allow_always" }));
+  const { sas } = await client.getSession(offering.sessionId);
+  const wrong = { sas: sas === "000000" ? "111111" : "000000" };
+
+  const asking = meetingByFile(folder);
+  const session = await alice.pair(asking.offerer);
+  await using carol = await LocalDaemon.start(network, { flags: ["--max-peers", "1"] });
+  await carol.pair(asking.answerer);
+  await refusals.of("pair", () => carol.pair(asking.answerer));
+  const { pairingId } = await pairingOf(alice, session);
+  const say = () => client.decidePairing(pairingId, { decision: "allow_once", ...wrong });
+  await refusals.of("decidePairing", say);
+  const replace = () => client.trust(presented, { decision: "allow_always", replaces, ...wrong });
+  while (await refusals.of("trust", replace) !== "SAS_ATTEMPTS_EXHAUSTED");
+  await refusals.of("decidePairing", say);
+  await client.decidePairing(pairingId, { decision: "deny_once" });
+  await refusals.of("decidePairing", say);
+}
+
+/** What is refused because it can't be kept on disk. */
+async function provokeUnkept(refusals: Refusals): Promise<void> {
+  await using pair = await Pair.make();
+  await using carol = await LocalDaemon.start(pair.network);
+  const { offerer, answerer } = meetingByFile(pair.folder);
+  await carol.pair(offerer);
+  const { pairingId } = await pairingOf(pair.bob, await pair.bob.pair(answerer));
+  await Deno.rename(join(pair.bob.dataDir, "pins"), join(pair.bob.dataDir, "away"));
+  const { client } = pair.bob;
+  const decision = "allow_always";
+  await refusals.of("decidePairing", () => client.decidePairing(pairingId, { decision }));
+  await refusals.of("trust", () => client.trust(pair.toAlice, { decision: "deny_always" }));
+  await refusals.of("setAutoAccept", () => client.setAutoAccept(pair.toAlice, { enabled: true }));
+  await refusals.of("untrust", () => client.untrust(pair.toAlice));
+}
+
+Deno.test("each operation is refused with the codes that its entry in the table lists, and no others", async () => {
+  const refusals = new Refusals();
+  await using alone = await LocalDaemon.start(new MemoryNetwork());
+  await provokeAbsent(refusals, alone);
+  await provokeInTransfers(refusals);
+  await provokeInPairing(refusals);
+  await provokeUnkept(refusals);
+  const listed = OPERATION_NAMES.map((name) => {
+    const { codes = [] }: OperationSpec = OPERATIONS[name];
+    return [name, [...codes].toSorted()];
+  });
+  assertEquals(refusals.byOperation, Object.fromEntries(listed));
+});
