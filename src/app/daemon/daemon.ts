@@ -120,7 +120,7 @@ export class Daemon {
       now,
     });
     this.#sessions = new Sessions({
-      identity: storage.identity.publicKey,
+      identity: storage.identity,
       selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
@@ -166,8 +166,7 @@ export class Daemon {
       maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers,
       log,
     });
-    // Only the public half is needed: identities are claimed and pinned.
-    storage.identity[Symbol.dispose]();
+    using _identity = storage.identity;
     return await new Daemon(options, parts, storage).#run(onReady);
   }
 

@@ -237,6 +237,9 @@ export const SessionView = answer("Session", "A session with a peer, from first 
   peerCode: Type.Optional(peerCode),
   identity: Type.Optional(identity),
   deviceName: Type.Optional(peerChosen("The peer's device name.")),
+  proven: Type.Optional(Type.Boolean({
+    description: "The peer has proven that it holds the identity's key; false: it only claims it.",
+  })),
   sas: Type.Optional(sas),
   failure: Type.Optional(Failure),
 });
@@ -314,6 +317,7 @@ export const Pairing = answer("Pairing", "An unknown identity that asks to be le
   identity,
   deviceName: peerChosen("Its device name."),
   peerCode: Type.Optional(peerCode),
+  proven: Type.Boolean({ description: "It has proven that it holds the identity's key." }),
   sas,
   requestedAt: time("When it asked."),
   expiresAt: time("When it is refused if nobody decides."),

@@ -70,6 +70,7 @@ export class FakeDaemon implements DaemonOperations {
     state: "pending",
     identity: PEER_IDENTITY,
     deviceName: peerText(HOSTILE_NAME),
+    proven: true,
     sas: SAS,
     requestedAt: NOW,
     expiresAt: NOW,

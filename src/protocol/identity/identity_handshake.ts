@@ -28,14 +28,17 @@ import {
   transcriptOf,
 } from "./proven_identity.ts";
 
-/** Which check of a claimed identity failed, in the order in which they are made. */
-export type RefusedStep =
-  | "extension"
-  | "encoding"
-  | "commitment"
-  | "weak-key"
-  | "proof"
-  | "expectation";
+/** The checks of a claimed identity, in the order in which they are made. */
+export const REFUSED_STEPS = [
+  "extension",
+  "encoding",
+  "commitment",
+  "weak-key",
+  "proof",
+  "expectation",
+] as const;
+/** Which check of a claimed identity failed. */
+export type RefusedStep = typeof REFUSED_STEPS[number];
 
 /** What the peer is told of every refusal: not which check it failed. */
 const TOLD_TO_PEER = "the identity could not be verified";

@@ -23,6 +23,7 @@ import {
   type EphemeralPublicKey,
   type IdentityPublicKey,
   KEY_BYTES,
+  KeyPair,
   readSecret,
   SecretKey,
 } from "../crypto/keys.ts";
@@ -30,7 +31,6 @@ import { diffieHellman } from "../crypto/dh.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import { sha256 } from "../crypto/sha256.ts";
-import { KeyPair } from "../crypto/keys.ts";
 import { SAS_LENGTH } from "./sas.ts";
 
 /** The capability's name, and the prefix of the labels. */
@@ -73,6 +73,11 @@ export class DescriptionSecrets implements Disposable {
     this.nonce = new SecretKey("session-nonce", random(KEY_BYTES));
     const nonce = new PublicValue("session-nonce", readSecret(this.nonce));
     this.commitment = commitmentTo(identity, this.ephemeral.publicKey, nonce);
+  }
+
+  /** The half of the ephemeral keys that goes into the offer or answer. */
+  get publicKey(): EphemeralPublicKey {
+    return this.ephemeral.publicKey;
   }
 
   /** Zeroes what is secret. Idempotent. */

@@ -80,6 +80,7 @@ export const PAIRING: Pairing = {
   state: "pending",
   identity: BEA,
   deviceName: peerText("phone\u202egnp"),
+  proven: true,
   sas: "A1B2C3",
   requestedAt: NOW,
   expiresAt: "2026-01-02T03:04:35Z",

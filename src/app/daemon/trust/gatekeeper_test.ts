@@ -17,6 +17,7 @@ const bob = (identity: string, more: Partial<Applicant> = {}): Applicant => ({
   identity,
   deviceName: "phone",
   peerCode: "bob",
+  proven: true,
   sas: "A1B2C3",
   ...more,
 });

@@ -17,6 +17,7 @@ function desk() {
         sessionId: `session-${n}`,
         identity: "ab".repeat(32),
         deviceName: "phone\u202e",
+        proven: true,
         sas: "A1B2C3",
       },
       ended,
