@@ -73,3 +73,22 @@ export class OutputStream {
     }
   }
 }
+
+/**
+ * Resolves when all of both is written. What stderr can't take changes nothing of how the command
+ * ended; but it is waited for also when stdout has failed, since it says so.
+ *
+ * @throws {CommandError} OUTPUT_FAILED when not all of stdout could be written; or the signal's
+ * reason.
+ */
+export async function flushedBoth(
+  stdout: OutputStream,
+  stderr: OutputStream,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await stdout.flushed(signal);
+  } finally {
+    await stderr.flushed(signal).catch(() => signal.throwIfAborted());
+  }
+}

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ServedFake } from "../ipc/testing/served_fake.ts";
 import { events } from "./commands/events.ts";
 import { CommandError } from "./exit_codes.ts";
-import { OutputStream } from "./output_stream.ts";
+import { flushedBoth, OutputStream } from "./output_stream.ts";
 import { contextFor, MemoryTerminal } from "./testing.ts";
 
 const never = new AbortController().signal;
@@ -79,4 +79,26 @@ Deno.test("the next event is printed when the last is written: no more than one 
     take?.();
   }
   await running;
+});
+
+Deno.test("the sentence about a stdout that can't be written is waited for", async () => {
+  const failing = { write: () => Promise.reject(new Error("the disk is full")) };
+  const read = Promise.withResolvers<void>();
+  let told = "";
+  const slow = {
+    write: async (bytes: Uint8Array) => {
+      await read.promise;
+      told += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+  };
+  const [stdout, stderr] = [new OutputStream(failing, "stdout"), new OutputStream(slow, "stderr")];
+  stdout.write("the result");
+  stderr.write("a sentence");
+  const { signal } = new AbortController();
+  const flushed = assertRejects(() => flushedBoth(stdout, stderr, signal), CommandError);
+  await stdout.settled(1000);
+  read.resolve();
+  await flushed;
+  assertEquals(told, "a sentence");
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { abortable } from "../base/deadline.ts";
-import { OutputStream } from "./output_stream.ts";
+import { flushedBoth, OutputStream } from "./output_stream.ts";
 
 /** Longest line that is read, in characters. */
 const MAX_LINE = 1024;
@@ -75,9 +75,7 @@ export class ProcessTerminal implements Terminal {
 
   /** Resolves when all is written. */
   async flushed(signal: AbortSignal): Promise<void> {
-    await this.#stdout.flushed(signal);
-    // A sentence that can't be told changes nothing of how the command ended.
-    await this.#stderr.flushed(signal).catch(() => signal.throwIfAborted());
+    await flushedBoth(this.#stdout, this.#stderr, signal);
   }
 
   /** Width in columns, now. */
