@@ -261,7 +261,13 @@ export const SessionList = answer("SessionList", "The sessions of this run of th
 export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
-  autoAccept: Type.Boolean({ description: "Its offers are accepted without asking." }),
+  autoAccept: Type.Boolean({
+    description:
+      "Its offers are accepted without asking, in sessions in which it proves who it is.",
+  }),
+  proven: Type.Boolean({
+    description: "It has proven its identity before: without proof it is not let in any more.",
+  }),
   connected: Type.Boolean({ description: "A session with it is open." }),
   sessionId: Type.Optional(sessionId),
   peerCode: Type.Optional(peerCode),

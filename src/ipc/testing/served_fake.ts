@@ -63,7 +63,13 @@ export class FakeDaemon implements DaemonOperations {
     deviceName: peerText(HOSTILE_NAME),
     sas: SAS,
   };
-  #peer: PeerView = { identity: PEER_IDENTITY, trust: "none", autoAccept: false, connected: true };
+  #peer: PeerView = {
+    identity: PEER_IDENTITY,
+    trust: "none",
+    autoAccept: false,
+    proven: false,
+    connected: true,
+  };
   #pairing: Pairing = {
     pairingId: "p1",
     sessionId: "s1",

@@ -271,6 +271,7 @@ export class Sessions {
           remoteCommitment: theirs.commitment,
           certificates: channel.certificates,
         },
+        refuse: (claim) => this.#options.gatekeeper.refuses(claim),
         random,
         peerKind,
       });
@@ -309,7 +310,7 @@ export class Sessions {
     };
     this.#options.gatekeeper.judge(applicant, entry.over.promise).then((verdict) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (verdict.admitted) return this.#admit(entry, peer, identity);
+      if (verdict.admitted) return this.#admit(entry, peer, { identity, proven });
       const failure = { code: verdict.code, message: peerText(verdict.message) };
       this.#update(entry, { failure });
       entry.refused = true;
@@ -326,7 +327,11 @@ export class Sessions {
     });
   }
 
-  #admit(entry: Entry, peer: PeerSession, identity: string): void {
+  #admit(
+    entry: Entry,
+    peer: PeerSession,
+    { identity, proven }: { readonly identity: string; readonly proven: boolean },
+  ): void {
     const { transfers, events, log } = this.#options;
     const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
@@ -335,7 +340,7 @@ export class Sessions {
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    entry.transfers = transfers.attach({ sessionId, identity, peer });
+    entry.transfers = transfers.attach({ sessionId, identity, proven, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     log.info("session open", { session: sessionId, identity });
     events.publish({ type: "session-opened", session: entry.view });
