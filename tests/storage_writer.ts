@@ -81,7 +81,13 @@ say(`free ${(await storage.fs.freeSpace(inbox)).known}`);
 for (let round = 0; round < Number(rounds); round++) {
   const identity = randomHex(32);
   const code = randomHex(4);
-  await storage.trust.allow({ identity, code, deviceName: "device", seenAt: Date.now() });
+  await storage.trust.allow({
+    identity,
+    code,
+    deviceName: "device",
+    seenAt: Date.now(),
+    proven: true,
+  });
   say(`pinned ${identity}`);
   const savedAs = await receive(storage);
   say(`finished ${savedAs}`);

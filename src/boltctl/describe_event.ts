@@ -25,6 +25,11 @@ export function describeEvent(event: ApiEvent): string {
     case "key-mismatch":
       return `WARNING: ${event.deviceName ?? event.peerCode ?? "a known peer"} came with another ` +
         `key and was refused: pinned ${event.pinned}, presented ${event.presented}`;
+    case "identity-refused":
+      return `WARNING: ${
+        event.peerCode ?? "a peer"
+      } claimed the identity ${event.claimed} and did ` +
+        `not prove it (${event.step}): refused`;
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");

@@ -9,6 +9,7 @@ const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   trust: "none",
   autoAccept: false,
   connected: false,
+  proven: false,
   ...parts,
 });
 const BOB = peer("3f2a", { peerCode: "bob", deviceName: peerText("laptop") });

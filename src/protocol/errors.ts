@@ -92,6 +92,11 @@ export class ProtocolError extends DaemonError {
     this.transferId = options.transferId;
   }
 
+  /** What the peer is told of it. */
+  get messageForPeer(): string {
+    return this.message;
+  }
+
   /** What this error ends. Without a transfer to cancel it is the session. */
   get action(): ErrorAction {
     return this.transferId === undefined ? "disconnect" : ERROR_ACTIONS[this.code];

@@ -46,3 +46,26 @@ export function countField(object: JsonObject, key: string): number | undefined 
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && typeof value === "number" && value >= 0;
 }
+
+/** A string with its quotes, or a mark of JSON's that opens or closes something. */
+const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g;
+
+/**
+ * Whether an object in a JSON text names a key twice. A parser keeps one of the two, and another
+ * parser the other one, so nothing may be proven over such a text.
+ *
+ * @param text A text that `JSON.parse` takes.
+ */
+export function repeatsKeys(text: string): boolean {
+  const objects: Set<unknown>[] = [];
+  for (const [token, colon] of text.matchAll(TOKEN)) {
+    if (token === "{") objects.push(new Set());
+    else if (token === "}") objects.pop();
+    else if (colon !== undefined) {
+      const key: unknown = JSON.parse(token.slice(0, -colon.length));
+      if (objects.at(-1)?.has(key) === true) return true;
+      objects.at(-1)?.add(key);
+    }
+  }
+  return false;
+}

@@ -154,6 +154,7 @@ for (const links of [true, false]) {
             code: "A",
             deviceName: "",
             seenAt: 0,
+            proven: false,
           });
           pinned = true;
           for (const n of [1, 2]) finished.push(await receive(storage, n, "photo.jpg"));

@@ -2,8 +2,8 @@
  * The two files of the pins, from bytes to values and back. Pure.
  *
  * `trust.json` (the wire format, identity): `{"version":1,"peers":{"<64 hex>":"allow_always"}}`.
- * `peers.json`, ours: `{"version":1,"codes":{"ALICE1":{"identity":"<64 hex>","deviceName":"...",
- * "seenAt":0}},"autoAccept":["<64 hex>"]}`.
+ * `peers.json`, ours: `{"version":2,"codes":{"ALICE1":{"identity":"<64 hex>","deviceName":"...",
+ * "seenAt":0}},"autoAccept":["<64 hex>"],"proven":["<64 hex>"]}`. Version 1 had no `proven`.
  *
  * @module
  */
@@ -28,7 +28,16 @@ export interface KnownPeers {
   readonly codes: ReadonlyMap<string, KnownPeer>;
   /** Identities whose offers need no `accept`. */
   readonly autoAccept: ReadonlySet<string>;
+  /** Allowed identities that have proven that they hold their key, and must do so ever after. */
+  readonly proven: ReadonlySet<string>;
 }
+
+/** When there is no file. */
+export const NO_PEERS: KnownPeers = {
+  codes: new Map(),
+  autoAccept: new Set(),
+  proven: new Set(),
+};
 
 /** Longest device name, in UTF-16 units; the rendezvous server allows 256 bytes. */
 export const MAX_DEVICE_NAME = 256;
@@ -100,26 +109,30 @@ function isKnownPeer(value: unknown): value is KnownPeer {
 export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   const value = parseJson(bytes);
   if (!isJsonObject(value)) return "is not a JSON object";
-  if (value["version"] !== 1) return "has an unknown version (1 is known)";
-  const { codes, autoAccept } = value;
+  const { version } = value;
+  if (version !== 1 && version !== 2) return "has an unknown version (1 and 2 are known)";
+  const members = ["version", "codes", "autoAccept", ...(version === 1 ? [] : ["proven"])];
+  const { codes, autoAccept, proven = [] } = value;
   if (
-    !hasExactly(value, ["version", "codes", "autoAccept"]) || !isJsonObject(codes) ||
-    !Array.isArray(autoAccept)
-  ) return "has members other than version, codes and autoAccept";
+    !hasExactly(value, members) || !isJsonObject(codes) || !Array.isArray(autoAccept) ||
+    !Array.isArray(proven)
+  ) return `has members other than ${members.join(", ")}`;
   const known = new Map<string, KnownPeer>();
   for (const [code, peer] of Object.entries(codes)) {
     if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is not a peer";
     known.set(code, peer);
   }
   if (!autoAccept.every(isIdentity)) return "has an auto-accept that is not an identity";
-  return { codes: known, autoAccept: new Set(autoAccept) };
+  if (!proven.every(isIdentity)) return "has a proven peer that is not an identity";
+  return { codes: known, autoAccept: new Set(autoAccept), proven: new Set(proven) };
 }
 
 /** The bytes of `peers.json`. */
 export function formatPeers(peers: KnownPeers): Uint8Array {
   return toBytes({
-    version: 1,
+    version: 2,
     codes: Object.fromEntries(peers.codes),
     autoAccept: [...peers.autoAccept],
+    proven: [...peers.proven],
   });
 }

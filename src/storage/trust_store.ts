@@ -24,6 +24,7 @@ import {
   type KnownPeer,
   type KnownPeers,
   MAX_DEVICE_NAME,
+  NO_PEERS,
   parsePeers,
   parseTrust,
 } from "./trust_file.ts";
@@ -49,8 +50,10 @@ export interface PinnedPeer {
   readonly deviceName: string;
   /** When it was last approved or seen, in milliseconds since 1970; 0 when unknown. */
   readonly seenAt: number;
-  /** Whether its offers need no `accept`. */
+  /** Whether its offers need no `accept`, where it has proven who it is. */
   readonly autoAccept: boolean;
+  /** Whether it has ever proven who it is. */
+  readonly proven: boolean;
 }
 
 /** What a peer code and the key behind it mean. */
@@ -78,6 +81,8 @@ export interface SeenPeer {
   readonly deviceName: string;
   /** Milliseconds since 1970. */
   readonly seenAt: number;
+  /** Whether it has proven, in that session, that it holds the identity's key. */
+  readonly proven: boolean;
 }
 
 async function load<T extends object>(
@@ -140,7 +145,7 @@ export class TrustStore {
       folder.pins,
       maxPeers,
       pins ?? new Map(),
-      peers ?? { codes: new Map(), autoAccept: new Set() },
+      peers ?? NO_PEERS,
     );
   }
 
@@ -161,6 +166,11 @@ export class TrustStore {
     return this.#peers.autoAccept.has(identity) && this.#pins.get(identity) === "allow_always";
   }
 
+  /** Whether this identity has ever proven that it holds its key, and has not been forgotten since. */
+  wasProven(identity: string): boolean {
+    return this.#peers.proven.has(identity);
+  }
+
   /** All pinned peers. */
   list(): PinnedPeer[] {
     const seen = new Map<string, { codes: string[]; last: KnownPeer }>();
@@ -179,6 +189,7 @@ export class TrustStore {
       deviceName: seen.get(identity)?.last.deviceName ?? "",
       seenAt: seen.get(identity)?.last.seenAt ?? 0,
       autoAccept: this.autoAccepts(identity),
+      proven: this.wasProven(identity),
     }));
   }
 
@@ -266,7 +277,7 @@ export class TrustStore {
       const autoAccept = new Set(this.#peers.autoAccept);
       if (on) autoAccept.add(identity);
       else autoAccept.delete(identity);
-      await this.#writePeers({ codes: this.#peers.codes, autoAccept });
+      await this.#writePeers({ ...this.#peers, autoAccept });
       return true;
     });
   }
@@ -305,7 +316,9 @@ export class TrustStore {
     const own = [...codes].filter(([, { identity }]) => identity === peer.identity);
     for (const [code] of own.slice(0, -CODES_PER_IDENTITY)) codes.delete(code);
     // The binding first: a pin whose code is not bound yet would let another key take the code.
-    await this.#writePeers({ codes, autoAccept: this.#peers.autoAccept });
+    const proven = new Set(this.#peers.proven);
+    if (peer.proven) proven.add(peer.identity);
+    await this.#writePeers({ ...this.#peers, codes, proven });
     if (this.#pins.get(peer.identity) !== "allow_always") await this.#writePins(pins);
   }
 
@@ -317,14 +330,16 @@ export class TrustStore {
     return had;
   }
 
-  /** Frees the codes of an identity and ends its auto-accept. */
+  /** Frees the codes of an identity, ends its auto-accept, forgets that it was proven. */
   async #dropTraces(identity: string): Promise<void> {
     const codes = new Map(
       [...this.#peers.codes].filter(([, peer]) => peer.identity !== identity),
     );
     const autoAccept = new Set(this.#peers.autoAccept);
-    if (!autoAccept.delete(identity) && codes.size === this.#peers.codes.size) return;
-    await this.#writePeers({ codes, autoAccept });
+    const proven = new Set(this.#peers.proven);
+    const had = [autoAccept.delete(identity), proven.delete(identity)];
+    if (!had.includes(true) && codes.size === this.#peers.codes.size) return;
+    await this.#writePeers({ codes, autoAccept, proven });
   }
 
   async #writePins(pins: ReadonlyMap<string, PinnedDecision>): Promise<void> {

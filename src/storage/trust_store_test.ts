@@ -17,6 +17,7 @@ const peer = (identity: string, code: string, seenAt = 1): SeenPeer => ({
   code,
   deviceName: `device of ${code}`,
   seenAt,
+  proven: true,
 });
 
 const open = (folder: DataFolder) => TrustStore.open(denoFileSystem, folder);
@@ -57,6 +58,7 @@ Deno.test("decisions, codes and auto-accept are there after a restart", async ()
     deviceName: "device of ALICE1",
     seenAt: 7,
     autoAccept: true,
+    proven: true,
   });
 });
 
@@ -292,4 +294,29 @@ Deno.test("pins whose folder was swapped for another, before or during a write, 
   }
   const again = await TrustStore.open(dir.fs, folder);
   assertEquals(again.decisionFor(ALICE), "deny_always");
+});
+
+Deno.test("an identity that was proven once stays so over restarts and unproven sessions, until it is forgotten", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await open(folder);
+  await store.allow({ ...peer(ALICE, "ALICE1"), proven: false });
+  assertEquals(store.wasProven(ALICE), false);
+  await store.seen(peer(ALICE, "ALICE1", 2));
+  await store.seen({ ...peer(ALICE, "ALICE2", 3), proven: false });
+  assertEquals((await open(folder)).wasProven(ALICE), true);
+  await store.forget(ALICE);
+  assertEquals((await open(folder)).wasProven(ALICE), false);
+});
+
+Deno.test("a file of peers from before identities were proven is read, and proves none", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await open(folder);
+  await store.allow(peer(ALICE, "ALICE1"));
+  const path = `${dir.path}/${PEERS}`;
+  const { proven: _, ...old } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...old, version: 1 }));
+  const after = await open(folder);
+  assertEquals([after.wasProven(ALICE), after.list()[0]?.codes], [false, ["ALICE1"]]);
 });

@@ -4,7 +4,14 @@
  * @module
  */
 import { TransportError } from "../base/errors.ts";
-import type { Channel, ChannelEnd, ChannelMessage, CloseOptions, WaitOptions } from "./channel.ts";
+import type {
+  Channel,
+  ChannelEnd,
+  ChannelMessage,
+  CloseOptions,
+  ShownCertificates,
+  WaitOptions,
+} from "./channel.ts";
 import { byteLength, ReceiveBuffer, type ReceiveBufferOptions } from "./receive_buffer.ts";
 import { SendWindow, type SendWindowOptions } from "./send_window.ts";
 
@@ -14,6 +21,8 @@ export interface BaseChannelOptions extends ReceiveBufferOptions, SendWindowOpti
   readonly label: string;
   /** Largest message that both sides take, in bytes. */
   readonly maxMessageSize: number;
+  /** What both sides showed when the connection was made. */
+  readonly certificates: ShownCertificates;
 }
 
 /** A channel but for its way to the peer. */
@@ -22,6 +31,8 @@ export abstract class BaseChannel implements Channel {
   readonly label: string;
   /** See {@linkcode Channel.maxMessageSize}. */
   readonly maxMessageSize: number;
+  /** See {@linkcode Channel.certificates}. */
+  readonly certificates: ShownCertificates;
   /** See {@linkcode Channel.closed}. */
   readonly closed: Promise<ChannelEnd>;
   readonly #buffer: ReceiveBuffer;
@@ -34,6 +45,7 @@ export abstract class BaseChannel implements Channel {
   constructor(options: BaseChannelOptions) {
     this.label = options.label;
     this.maxMessageSize = options.maxMessageSize;
+    this.certificates = options.certificates;
     this.#buffer = new ReceiveBuffer(options);
     this.#window = new SendWindow(options);
     this.closed = this.#ended.promise;

@@ -7,6 +7,7 @@
  * @module
  */
 import type { TransportError } from "../base/errors.ts";
+import type { CertificateDigest } from "../protocol/identity/proven_identity.ts";
 
 /** One message: text frames are strings, binary frames are bytes. Never empty. */
 export type ChannelMessage = string | Uint8Array<ArrayBuffer>;
@@ -17,6 +18,14 @@ export interface ChannelEnd {
   readonly by: "local" | "remote" | "failure";
   /** The failure that ended it; absent after an orderly close. */
   readonly error?: TransportError;
+}
+
+/** The certificates that the two sides showed when the connection was made. */
+export interface ShownCertificates {
+  /** Ours. */
+  readonly local: CertificateDigest;
+  /** The peer's: it has shown that it holds the certificate's key. */
+  readonly remote: CertificateDigest;
 }
 
 /** Options of a wait on a channel. */
@@ -40,6 +49,8 @@ export interface Channel extends AsyncDisposable {
   readonly label: string;
   /** Largest message, in bytes, that both sides take. */
   readonly maxMessageSize: number;
+  /** What a session binds its identities to. They stay the same until the channel ends. */
+  readonly certificates: ShownCertificates;
   /**
    * Queues a message. Resolves when the next may follow: at once below the high watermark, else
    * when the queue has fallen to the low one. The caller must not send again before that.

@@ -61,6 +61,13 @@ promise("messages keep their order, kind and borders, both ways", async (a, b, s
   }
 });
 
+promise("both ends know the two certificates that were shown", (a, b) => {
+  assert(a.certificates.local.equals(b.certificates.remote));
+  assert(a.certificates.remote.equals(b.certificates.local));
+  assert(!a.certificates.local.equals(a.certificates.remote));
+  return Promise.resolve();
+});
+
 promise("an empty message and one that is too large are refused", async (a) => {
   const code = (error: TransportError) => error.code;
   const refused = (message: ChannelMessage) =>

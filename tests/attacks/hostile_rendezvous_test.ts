@@ -128,6 +128,27 @@ const REFUSED: readonly (readonly [string, string, Tamper])[] = [
     "PROTOCOL_VIOLATION",
     changing("offer", (p) => p.data.publicKey = new Uint8Array(32).toBase64()),
   ],
+  [
+    "no commitment in the offer",
+    "IDENTITY_REFUSED",
+    changing("offer", (p) => delete p.data.commitment),
+  ],
+  [
+    "no commitment in the answer",
+    "IDENTITY_REFUSED",
+    changing("answer", (p) => delete p.data.commitment),
+  ],
+  [
+    "another commitment in the offer",
+    "IDENTITY_REFUSED",
+    changing("offer", (p) => p.data.commitment = foreignKey()),
+  ],
+  [
+    "another commitment in the answer",
+    "IDENTITY_REFUSED",
+    changing("answer", (p) => p.data.commitment = foreignKey()),
+  ],
+  ["a malformed commitment", "DEADLINE", changing("offer", (p) => p.data.commitment = "AAAA")],
   ["an answer called offer", "DEADLINE", changing("answer", (p) => p.type = "offer")],
   [
     "no hello delivered",
@@ -190,7 +211,7 @@ Deno.test("an offer or an answer of an earlier meeting, replayed, makes no sessi
   }
 });
 
-Deno.test("an attacker who is the other end for both shows them different SAS", async () => {
+Deno.test("an attacker who is the other end for both, as old peers, shows them different SAS", async () => {
   const network = new MemoryNetwork();
   await using stage = await Stage.set(network);
   await using stack = new AsyncDisposableStack();
@@ -226,6 +247,7 @@ Deno.test("an attacker who is the other end for both shows them different SAS", 
       const forged = structuredClone(payload);
       forged.data.offer.sdp = offering.offer.description.sdp;
       forged.data.publicKey = toBob.publicKey.base64;
+      delete forged.data.commitment; // which binds Alice to a key that is not his
       return [{ from, to, payload: forged }, { from: to, to: from, payload: back }];
     }
     if (payload.type !== "answer") return [relayed];
@@ -233,20 +255,23 @@ Deno.test("an attacker who is the other end for both shows them different SAS", 
     void passIdentitiesOn();
     return [];
   };
-  /** Claims to each to be the other. */
+  /** Claims to each to be the other, a peer that can prove nothing. */
   async function passIdentitiesOn(): Promise<void> {
     const [a, b] = await Promise.all(channels);
     assert(a !== undefined && b !== undefined && toAlice !== undefined && toBob !== undefined);
     const alice = stack.use(LyingPeer.over(...a, toAlice));
     const bob = stack.use(LyingPeer.over(...b, toBob));
     const [fromAlice, fromBob] = [await alice.hearOf("hello"), await bob.hearOf("hello")];
-    await alice.say(alice.hello(fromBob));
-    await bob.say(bob.hello(fromAlice));
+    for (const [to, from] of [[alice, fromBob], [bob, fromAlice]] as const) {
+      await to.say(to.hello({ identityPublicKey: from["identityPublicKey"] }));
+    }
   }
   const [alice, bob] = await stage.meet(middle, 30);
   assert(isSas(alice) && isSas(bob), `${alice}, ${bob}`);
   assertNotEquals(alice, bob);
-  // Each believes to have met the other's identity: only the SAS tells.
+  // Each believes to have met the other's identity, unproven: only the SAS tells.
+  const [session] = await stage.alice.client.listSessions();
+  assertEquals(session?.proven, false);
   const [peer] = await stage.alice.client.listPeers();
   assertEquals(peer?.identity, (await stage.bob.client.status()).identity);
 });

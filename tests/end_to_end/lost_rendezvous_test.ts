@@ -13,6 +13,7 @@ import { Phases } from "../../src/app/connect/phases.ts";
 import { connectOneShot } from "../../src/app/one_shot/connect_one_shot.ts";
 import { Deadline } from "../../src/base/deadline.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
+import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
 import { normalizePeerCode, type PeerCode } from "../../src/protocol/signal/peer_code.ts";
 import { fastPace } from "../../src/signaling/testing/manual_pace.ts";
 import type { Channel } from "../../src/transport/channel.ts";
@@ -64,7 +65,8 @@ const bySessions: Meet = (url, signal) => {
   const open = async (role: "offerer" | "answerer"): Promise<Channel> => {
     const { channel } = await connectSession({
       request: requests[role],
-      freshKeys: () => KeyPair.generate("ephemeral", random),
+      freshSecrets: () =>
+        new DescriptionSecrets(KeyPair.generate("identity", random).publicKey, random),
       selfCode: code("self"),
       deviceName: role,
       connector,

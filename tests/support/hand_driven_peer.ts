@@ -10,6 +10,8 @@ import {
   type EphemeralPublicKey,
   KeyPair,
 } from "../../src/protocol/crypto/keys.ts";
+import type { ProofOptions } from "../../src/protocol/identity/identity_handshake.ts";
+import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
 import type { PeerFacts, SessionEnd } from "../../src/protocol/session/effects.ts";
 import { Session } from "../../src/protocol/session/session.ts";
 import { encodeWebSignal, parseWebSignal } from "../../src/protocol/signal/web_payload.ts";
@@ -37,8 +39,11 @@ export interface Described {
 
 interface Parts {
   readonly path: MemoryPair;
+  readonly identity: KeyPair<"identity">;
   readonly ephemeral: EphemeralKeyPair;
   readonly remoteEphemeral: EphemeralPublicKey;
+  /** What proves its identity; absent for a peer that proves none. */
+  readonly proof?: Omit<ProofOptions, "certificates">;
   /** What it takes the daemon for: what web clients send is what they expect. */
   readonly peerKind: "daemon" | "web";
 }
@@ -65,15 +70,24 @@ export class HandDrivenPeer implements AsyncDisposable {
   onNews: ((news: TransferEvent) => void) | undefined;
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
-    const { path, ephemeral, remoteEphemeral, peerKind } = parts;
-    const identity = KeyPair.generate("identity", random).publicKey;
+    const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
+    const identity = parts.identity.publicKey;
     // What it may offer is not bounded on its side.
     const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
     this.channel = path[side];
     this.path = path;
     this.identity = identity.hex;
+    const { certificates } = this.channel;
     this.#peer = new PeerSession({
-      session: new Session({ identity, ephemeral, remoteEphemeral, random, limits, peerKind }),
+      session: new Session({
+        identity,
+        ephemeral,
+        remoteEphemeral,
+        ...(proof === undefined ? {} : { proof: { ...proof, certificates } }),
+        random,
+        limits,
+        peerKind,
+      }),
       channel: this.channel,
       listener: {
         established: (facts) => this.#established.resolve(facts),
@@ -92,11 +106,13 @@ export class HandDrivenPeer implements AsyncDisposable {
     if (request.signal !== "file") throw new Error("unreachable");
     await daemon.pair(request);
     const { signal } = new AbortController();
-    const ephemeral = KeyPair.generate("ephemeral", random);
+    const identity = KeyPair.generate("identity", random);
+    const secrets = new DescriptionSecrets(identity.publicKey, random);
+    const { publicKey, commitment } = secrets;
     const offering = await network.connector.offer({ scope: "lan", signal });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const offer = { type: "offer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
+    const offer = { type: "offer", sdp, publicKey, commitment, ...route } as const;
     const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
@@ -114,8 +130,16 @@ export class HandDrivenPeer implements AsyncDisposable {
     const remoteEphemeral = answer.publicKey;
     return await new HandDrivenPeer("offerer", {
       path: lastOf(network),
-      ephemeral,
+      identity,
+      ephemeral: secrets.ephemeral,
       remoteEphemeral,
+      proof: {
+        role: "offerer",
+        identitySecret: identity.secretKey,
+        nonce: secrets.nonce,
+        commitment,
+        remoteCommitment: answer.commitment,
+      },
       peerKind: "daemon",
     }).#shakeHands();
   }
@@ -148,6 +172,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     await answering.connect(signal);
     return await new HandDrivenPeer("answerer", {
       path: lastOf(network),
+      identity: KeyPair.generate("identity", random),
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",

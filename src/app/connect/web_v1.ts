@@ -7,6 +7,7 @@
 import { abortable } from "../../base/deadline.ts";
 import { SignalError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
+import type { Commitment } from "../../protocol/identity/proven_identity.ts";
 import type { EphemeralPublicKey } from "../../protocol/crypto/keys.ts";
 import { parseJsonObject } from "../../protocol/json.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
@@ -29,6 +30,8 @@ import type { LocalDescription, RemoteDescription } from "./route.ts";
 export interface SessionMaterial {
   /** Our half of the connection's keys. */
   readonly publicKey: EphemeralPublicKey;
+  /** What binds us to our identity before HELLO. */
+  readonly commitment: Commitment;
 }
 
 /**
@@ -40,9 +43,10 @@ export function webText(
   return {
     encode: ({ bundle, ours }, offer) => {
       const { sdpType: type, sdp } = bundle.description;
-      const { publicKey } = ours;
+      const { publicKey, commitment } = ours;
       const to = offer?.theirs.from ?? self;
-      const signal = { type, sdp, publicKey, peerCode: self, from: self, to, deviceName };
+      const keys = { publicKey, commitment };
+      const signal = { type, sdp, ...keys, peerCode: self, from: self, to, deviceName };
       return JSON.stringify(encodeWebSignal(signal));
     },
     parse: (text, half) => {
@@ -79,8 +83,9 @@ export function webV1(
     }
     const web = greeting === undefined;
     const handshake = new WebHandshake(client, { self, remote, web, log });
-    const own = ({ bundle, ours: { publicKey } }: LocalDescription<SessionMaterial>) => ({
-      publicKey,
+    const own = ({ bundle, ours }: LocalDescription<SessionMaterial>) => ({
+      publicKey: ours.publicKey,
+      commitment: ours.commitment,
       peerCode: self,
       sdp: bundle.description.sdp,
     });

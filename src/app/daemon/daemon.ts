@@ -120,7 +120,7 @@ export class Daemon {
       now,
     });
     this.#sessions = new Sessions({
-      identity: storage.identity.publicKey,
+      identity: storage.identity,
       selfCode: generatePeerCode(random),
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
@@ -166,8 +166,7 @@ export class Daemon {
       maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers,
       log,
     });
-    // Only the public half is needed: identities are claimed and pinned.
-    storage.identity[Symbol.dispose]();
+    using _identity = storage.identity;
     return await new Daemon(options, parts, storage).#run(onReady);
   }
 
@@ -195,10 +194,23 @@ export class Daemon {
       describeOwner,
       version: this.#parts.version,
     });
+    this.#warnOfRestingAutoAccept();
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
     onReady(() => this.#stop("signal", false));
     const reason = await this.#stopping.promise;
     return await this.#shutDown(reason, api);
+  }
+
+  /** Pins of before identities were proven: nobody's files are accepted on a mere claim. */
+  #warnOfRestingAutoAccept(): void {
+    const resting = this.#storage.trust.list().filter(({ autoAccept, proven }) =>
+      autoAccept && !proven
+    );
+    if (resting.length === 0) return;
+    log.warn("auto-accept rests until the peer has proven who it is", {
+      peers: resting.map(({ identity }) => identity.slice(0, 8)).slice(0, 8).join(","),
+      count: resting.length,
+    });
   }
 
   #stop(reason: "signal" | "api", force: boolean): void {

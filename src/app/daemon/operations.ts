@@ -227,6 +227,7 @@ class Operations implements DaemonOperations {
       identity,
       trust: pinned?.decision ?? "none",
       autoAccept: pinned?.autoAccept ?? false,
+      proven: pinned?.proven ?? false,
       connected: session !== undefined,
       ...(session === undefined ? {} : { sessionId: session.sessionId }),
       ...(peerCode === undefined ? {} : { peerCode }),

@@ -23,6 +23,7 @@ export type CountedSessionEnd = typeof SESSION_ENDS[number];
 /** Codes of refusals: of peers that were not let in, and of incoming files that were not taken. */
 export const REFUSAL_CODES = [
   "KEY_MISMATCH",
+  "IDENTITY_REFUSED",
   "PAIRING_EXPIRED",
   "PEER_DENIED",
   "ACCESS_DENIED",

@@ -4,6 +4,7 @@
  * @module
  */
 import Type, { type TProperties } from "typebox";
+import { REFUSED_STEPS, type RefusedStep } from "../../protocol/identity/identity_handshake.ts";
 import type { Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 
@@ -44,6 +45,15 @@ export const ApiEvent = Type.Union([
     deviceName: Type.Optional(schemas.PeerChosenName),
     pinned: identity,
     presented: identity,
+  }),
+  event("identity-refused", "A peer claimed an identity that it did not prove; refused.", {
+    sessionId,
+    peerCode: Type.Optional(schemas.PeerCodeText),
+    claimed: identity,
+    step: Type.Unsafe<RefusedStep>(Type.Enum([...REFUSED_STEPS], {
+      type: "string",
+      description: "The check that failed.",
+    })),
   }),
   event("peer-changed", "A pinned decision or auto-accept was set or forgotten.", {
     peer: schemas.PeerView,

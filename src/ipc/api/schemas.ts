@@ -237,6 +237,9 @@ export const SessionView = answer("Session", "A session with a peer, from first 
   peerCode: Type.Optional(peerCode),
   identity: Type.Optional(identity),
   deviceName: Type.Optional(peerChosen("The peer's device name.")),
+  proven: Type.Optional(Type.Boolean({
+    description: "The peer has proven that it holds the identity's key; false: it only claims it.",
+  })),
   sas: Type.Optional(sas),
   failure: Type.Optional(Failure),
 });
@@ -258,7 +261,13 @@ export const SessionList = answer("SessionList", "The sessions of this run of th
 export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
-  autoAccept: Type.Boolean({ description: "Its offers are accepted without asking." }),
+  autoAccept: Type.Boolean({
+    description:
+      "Its offers are accepted without asking, in sessions in which it proves who it is.",
+  }),
+  proven: Type.Boolean({
+    description: "It has proven its identity before: without proof it is not let in any more.",
+  }),
   connected: Type.Boolean({ description: "A session with it is open." }),
   sessionId: Type.Optional(sessionId),
   peerCode: Type.Optional(peerCode),
@@ -314,6 +323,7 @@ export const Pairing = answer("Pairing", "An unknown identity that asks to be le
   identity,
   deviceName: peerChosen("Its device name."),
   peerCode: Type.Optional(peerCode),
+  proven: Type.Boolean({ description: "It has proven that it holds the identity's key." }),
   sas,
   requestedAt: time("When it asked."),
   expiresAt: time("When it is refused if nobody decides."),

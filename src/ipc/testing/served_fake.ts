@@ -63,13 +63,20 @@ export class FakeDaemon implements DaemonOperations {
     deviceName: peerText(HOSTILE_NAME),
     sas: SAS,
   };
-  #peer: PeerView = { identity: PEER_IDENTITY, trust: "none", autoAccept: false, connected: true };
+  #peer: PeerView = {
+    identity: PEER_IDENTITY,
+    trust: "none",
+    autoAccept: false,
+    proven: false,
+    connected: true,
+  };
   #pairing: Pairing = {
     pairingId: "p1",
     sessionId: "s1",
     state: "pending",
     identity: PEER_IDENTITY,
     deviceName: peerText(HOSTILE_NAME),
+    proven: true,
     sas: SAS,
     requestedAt: NOW,
     expiresAt: NOW,

@@ -23,6 +23,8 @@ export type SecretPurpose =
   | KeyPairPurpose
   | "box"
   | "dh-output"
+  | "session-nonce"
+  | "identity-proof"
   | "session-root"
   | "chain"
   | "message";

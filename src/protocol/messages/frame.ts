@@ -8,7 +8,7 @@
  */
 import { fromUtf8 } from "../crypto/encoding.ts";
 import type { WireErrorCode } from "../errors.ts";
-import { field, type JsonObject, parseJsonObject, stringField } from "../json.ts";
+import { field, type JsonObject, parseJsonObject, repeatsKeys, stringField } from "../json.ts";
 
 /** The version of the profile envelope. */
 export const ENVELOPE_VERSION = 1;
@@ -39,9 +39,21 @@ export interface RatchetFields {
   readonly generation?: number;
 }
 
+/** A HELLO's frame. */
+export interface HelloFrame {
+  /** Tag of the union. */
+  readonly type: "hello";
+  /** Base64 of the sealed HELLO, as it came. */
+  readonly payload: string;
+  /** What shows that the sender holds its identity key, as it came; absent in the published frame. */
+  readonly identityProof: unknown;
+  /** Whether a key stands twice in it. */
+  readonly repeatsKeys: boolean;
+}
+
 /** A frame whose outer shape is known; what is sealed in it is not yet opened. */
 export type Frame =
-  | { readonly type: "hello"; readonly payload: string }
+  | HelloFrame
   | { readonly type: "envelope"; readonly payload: string; readonly ratchet: RawRatchetFields }
   | { readonly type: "bad-envelope" }
   | { readonly type: "error"; readonly code: unknown; readonly message: unknown }
@@ -65,7 +77,9 @@ export function parseFrame(message: string | Uint8Array): Frame {
       return parseEnvelope(object);
     case "hello": {
       const payload = stringField(object, "payload");
-      return payload === undefined ? { type: "unreadable" } : { type: "hello", payload };
+      if (payload === undefined || text === undefined) return { type: "unreadable" };
+      const identityProof = field(object, "identityProof");
+      return { type: "hello", payload, identityProof, repeatsKeys: repeatsKeys(text) };
     }
     case "error":
       return { type: "error", code: field(object, "code"), message: field(object, "message") };
@@ -90,9 +104,10 @@ function parseEnvelope(object: JsonObject): Frame {
   return { type: "envelope", payload, ratchet };
 }
 
-/** The frame of a sealed HELLO. `payload` is base64. */
-export function encodeHelloFrame(payload: string): string {
-  return JSON.stringify({ type: "hello", payload });
+/** The frame of a sealed HELLO; all is base64. Without a proof it is the published frame. */
+export function encodeHelloFrame(payload: string, identityProof?: string): string {
+  // JSON leaves out what is undefined.
+  return JSON.stringify({ type: "hello", payload, identityProof });
 }
 
 /** The frame of a sealed inner message. `payload` is base64. */

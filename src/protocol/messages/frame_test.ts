@@ -40,7 +40,12 @@ Deno.test("what was encoded is read again, from text and from bytes", () => {
     payload: "",
     ratchet: NO_RATCHET,
   });
-  assertEquals(parseFrame(encodeHelloFrame("p")), { type: "hello", payload: "p" });
+  assertEquals(parseFrame(encodeHelloFrame("p")), {
+    type: "hello",
+    payload: "p",
+    identityProof: undefined,
+    repeatsKeys: false,
+  });
 });
 
 Deno.test("an envelope of another version, encoding or shape is told apart", () => {

@@ -7,7 +7,7 @@ import { fromUtf8, toUtf8 } from "../crypto/encoding.ts";
 import { type IdentityPublicKey, PublicKey } from "../crypto/keys.ts";
 import { ProtocolError } from "../errors.ts";
 import { MAX_CAPABILITIES, MAX_CAPABILITY_BYTES } from "./capabilities.ts";
-import { field, isCount, parseJsonObject, stringField } from "../json.ts";
+import { field, isCount, parseJsonObject, repeatsKeys, stringField } from "../json.ts";
 
 /** The protocol's version. */
 export const PROTOCOL_VERSION = 1;
@@ -18,6 +18,20 @@ export interface Hello {
   readonly identity: IdentityPublicKey;
   /** What the sender can do; may name what we do not know. */
   readonly capabilities: readonly string[];
+  /** Base64 of what the sender's commitment hides, for a peer that committed too. */
+  readonly sessionNonce?: string;
+}
+
+/** A HELLO as it came, opened; only its identity and capabilities are checked. */
+export interface ReceivedHello {
+  /** The identity that the sender claims. */
+  readonly identity: IdentityPublicKey;
+  /** What the sender can do; may name what we do not know. */
+  readonly capabilities: readonly string[];
+  /** As it came. */
+  readonly sessionNonce: unknown;
+  /** Whether a key stands twice in it. */
+  readonly repeatsKeys: boolean;
 }
 
 /** The bytes of a HELLO, before they are sealed. */
@@ -27,6 +41,8 @@ export function encodeHello(hello: Hello): Uint8Array {
     version: PROTOCOL_VERSION,
     identityPublicKey: hello.identity.base64,
     capabilities: hello.capabilities,
+    // JSON leaves out what is undefined.
+    sessionNonce: hello.sessionNonce,
   }));
 }
 
@@ -37,10 +53,10 @@ export function encodeHello(hello: Hello): Uint8Array {
  * another version, HELLO_SCHEMA_ERROR for fields that are absent or of the wrong type,
  * PROTOCOL_VIOLATION for too many or too long capabilities.
  */
-export function parseHello(plaintext: Uint8Array): Hello {
+export function parseHello(plaintext: Uint8Array): ReceivedHello {
   const text = fromUtf8(plaintext);
   const object = text === undefined ? undefined : parseJsonObject(text);
-  if (object === undefined) {
+  if (text === undefined || object === undefined) {
     throw new ProtocolError("HELLO_PARSE_ERROR", "the peer's HELLO is not a JSON object");
   }
   const version = field(object, "version");
@@ -57,7 +73,12 @@ export function parseHello(plaintext: Uint8Array): Hello {
   if (identity === undefined) {
     throw new ProtocolError("HELLO_SCHEMA_ERROR", "the peer's HELLO has no 32-byte identity key");
   }
-  return { identity, capabilities: parseCapabilities(field(object, "capabilities") ?? []) };
+  return {
+    identity,
+    capabilities: parseCapabilities(field(object, "capabilities") ?? []),
+    sessionNonce: field(object, "sessionNonce"),
+    repeatsKeys: repeatsKeys(text),
+  };
 }
 
 function parseCapabilities(value: unknown): readonly string[] {

@@ -12,11 +12,16 @@ import type { TransferEffect } from "../transfer/effects.ts";
 
 /** What the handshake found out about the peer: all that trust is decided on. */
 export interface PeerFacts {
-  /** Who the peer claims to be; pinned on first use. */
+  /** Who the peer claims to be; who it is, when that is proven. */
   readonly identity: IdentityPublicKey;
+  /** Whether the peer has proven that it holds the identity's key. */
+  readonly proven: boolean;
   /** Its half of this connection's keys. */
   readonly ephemeral: EphemeralPublicKey;
-  /** Six upper-case hex digits to compare with the peer's. */
+  /**
+   * Six upper-case hex digits to compare with the peer's. In a session that is not proven they can be
+   * forged by who relays the signals.
+   */
   readonly sas: string;
   /** What both sides can do. Never changes again. */
   readonly capabilities: ReadonlySet<Capability>;

@@ -5,17 +5,13 @@
  */
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../crypto/encoding.ts";
 import type { EphemeralKeyPair, EphemeralPublicKey, SecretKey } from "../crypto/keys.ts";
+import { NonceSequence } from "../crypto/nonce_sequence.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
-import { boxKey, open, seal } from "../crypto/sealing.ts";
+import { boxKey, open, sealWithNonce } from "../crypto/sealing.ts";
 import { MisuseError, ProtocolError } from "../errors.ts";
 import { parseJsonObject } from "../json.ts";
-import {
-  encodeEnvelope,
-  encodeHelloFrame,
-  MAX_FRAME_BYTES,
-  type RatchetFields,
-} from "../messages/frame.ts";
-import { encodeHello, type Hello, parseHello } from "../messages/hello.ts";
+import { encodeEnvelope, MAX_FRAME_BYTES, type RatchetFields } from "../messages/frame.ts";
+import { encodeHello, type Hello, parseHello, type ReceivedHello } from "../messages/hello.ts";
 import {
   encodeInnerMessage,
   type InnerMessage,
@@ -26,7 +22,7 @@ import {
 export class EnvelopeCodec implements Disposable {
   /** The connection's box key. */
   readonly key: SecretKey<"box">;
-  readonly #random: RandomSource;
+  readonly #nonces: NonceSequence;
 
   /**
    * Agrees on the box key, once.
@@ -39,20 +35,21 @@ export class EnvelopeCodec implements Disposable {
       throw new ProtocolError("PROTOCOL_VIOLATION", "the peer's ephemeral key can't be used");
     }
     this.key = key;
-    this.#random = random;
+    this.#nonces = new NonceSequence(random);
   }
 
-  /** The frame of our HELLO. */
+  /** The payload of our HELLO's frame. */
   sealHello(hello: Hello): string {
-    return encodeHelloFrame(this.#seal(encodeHello(hello)));
+    return this.#seal(encodeHello(hello));
   }
 
   /**
    * Opens the payload of the peer's HELLO.
    *
-   * @throws {ProtocolError} HELLO_DECRYPT_FAIL, and the codes of `parseHello`.
+   * @throws {ProtocolError} HELLO_DECRYPT_FAIL, PROTOCOL_VIOLATION when it is our own, sent back, and
+   * the codes of `parseHello`.
    */
-  openHello(payload: string): Hello {
+  openHello(payload: string): ReceivedHello {
     const plaintext = this.#open(payload);
     if (plaintext !== undefined) return parseHello(plaintext);
     throw new ProtocolError("HELLO_DECRYPT_FAIL", "the peer's HELLO can't be opened");
@@ -73,8 +70,9 @@ export class EnvelopeCodec implements Disposable {
   /**
    * Opens the payload of an envelope.
    *
-   * @throws {ProtocolError} ENVELOPE_DECRYPT_FAIL when the seal does not fit, INVALID_MESSAGE when no
-   * JSON object was sealed, and the codes of `parseInnerMessage`.
+   * @throws {ProtocolError} ENVELOPE_DECRYPT_FAIL when the seal does not fit, PROTOCOL_VIOLATION when
+   * it is our own, sent back, INVALID_MESSAGE when no JSON object was sealed, and the codes of
+   * `parseInnerMessage`.
    */
   open(payload: string): InnerMessage {
     const plaintext = this.#open(payload);
@@ -93,11 +91,15 @@ export class EnvelopeCodec implements Disposable {
   }
 
   #seal(plaintext: Uint8Array): string {
-    return toBase64(seal(this.key, plaintext, this.#random));
+    return toBase64(sealWithNonce(this.key, plaintext, this.#nonces.next()));
   }
 
   #open(payload: string): Uint8Array | undefined {
     const sealed = fromBase64(payload);
-    return sealed === undefined ? undefined : open(this.key, sealed);
+    if (sealed === undefined) return undefined;
+    if (this.#nonces.sealed(sealed)) {
+      throw new ProtocolError("PROTOCOL_VIOLATION", "the peer sent our own message back");
+    }
+    return open(this.key, sealed);
   }
 }

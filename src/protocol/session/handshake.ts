@@ -8,7 +8,8 @@ import type { EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
 import { ProtocolError } from "../errors.ts";
 import { shortAuthenticationString } from "../identity/sas.ts";
 import { type Capability, negotiate } from "../messages/capabilities.ts";
-import type { Hello } from "../messages/hello.ts";
+import type { ReceivedHello } from "../messages/hello.ts";
+import type { IdentityVerdict } from "../identity/identity_handshake.ts";
 import type { PeerFacts } from "./effects.ts";
 
 /** Our side of a handshake. */
@@ -24,13 +25,15 @@ export interface LocalSide {
 /**
  * Concludes the handshake from the peer's HELLO. The SAS is of exactly these keys.
  *
+ * @param verify Checks that the peer holds the identity that it claims; called when all else holds.
  * @throws {ProtocolError} PROTOCOL_VIOLATION when the peer can't do envelopes, or claims our own
- * identity (a reflected HELLO opens, since both sides share one box key).
+ * identity; what `verify` throws.
  */
 export function concludeHandshake(
   local: LocalSide,
-  hello: Hello,
+  hello: ReceivedHello,
   remoteEphemeral: EphemeralPublicKey,
+  verify: (hello: ReceivedHello) => IdentityVerdict,
 ): PeerFacts {
   if (hello.identity.equals(local.identity)) {
     throw new ProtocolError("PROTOCOL_VIOLATION", "the peer claims our own identity");
@@ -49,13 +52,15 @@ export function concludeHandshake(
     remoteWellFormed: true,
   });
   const logToken = btrLogToken(btr);
-  const sas = shortAuthenticationString(
+  const verdict = verify(hello);
+  const sas = verdict.proven ? verdict.code : shortAuthenticationString(
     { identity: local.identity, ephemeral: local.ephemeral },
     { identity: hello.identity, ephemeral: remoteEphemeral },
   );
   return {
     identity: hello.identity,
     ephemeral: remoteEphemeral,
+    proven: verdict.proven,
     sas,
     capabilities,
     btr,

@@ -18,13 +18,23 @@ import { messageOf } from "../../base/errors.ts";
 import type { EphemeralKeyPair, EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import { isErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
+import {
+  IdentityHandshake,
+  IdentityRefusedError,
+  type IdentityVerdict,
+  type ProofOptions,
+} from "../identity/identity_handshake.ts";
+import { PROVEN_IDENTITY } from "../identity/proven_identity.ts";
 import { CAPABILITIES, type Capability } from "../messages/capabilities.ts";
 import {
   encodeErrorFrame,
+  encodeHelloFrame,
   type Frame,
+  type HelloFrame,
   parseFrame,
   type RawRatchetFields,
 } from "../messages/frame.ts";
+import type { ReceivedHello } from "../messages/hello.ts";
 import type { ErrorMessage, InnerMessage } from "../messages/inner_message.ts";
 import { DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
 import type { Dialect } from "../transfer/dialect.ts";
@@ -61,9 +71,17 @@ export const DEFAULT_SESSION_TIMING: SessionTiming = {
   ...DEFAULT_TRANSFER_TIMING,
 };
 
+/** Whom a peer claims to be. */
+export interface IdentityClaim {
+  /** The identity. */
+  readonly identity: IdentityPublicKey;
+  /** Whether the peer has proven it. */
+  readonly proven: boolean;
+}
+
 /** What a session is made of. */
 export interface SessionOptions {
-  /** Who we are. The secret half is not needed: identities are claimed, pinned and compared. */
+  /** Who we are. */
   readonly identity: IdentityPublicKey;
   /** Our fresh keys for this connection; the session takes them over and zeroes them. */
   readonly ephemeral: EphemeralKeyPair;
@@ -73,6 +91,17 @@ export interface SessionOptions {
   readonly random: RandomSource;
   /** What kind of peer: which dialect it speaks. @default {"daemon"} */
   readonly peerKind?: "daemon" | "web";
+  /**
+   * What proves our identity and checks the peer's; its nonce is taken over and zeroed.
+   * @default {none: the published HELLO, in which identities are claimed only}
+   */
+  readonly proof?: ProofOptions;
+  /**
+   * Why a claimed identity is not to be talked to, for the operator; undefined when it may be. Asked
+   * before anything is told of the peer.
+   * @default {all may be}
+   */
+  readonly refuse?: (claim: IdentityClaim) => string | undefined;
   /** What we can do besides envelopes. @default {all that is registered} */
   readonly capabilities?: readonly Capability[];
   /** Bounds of transfers. @default {DEFAULT_LIMITS} */
@@ -98,6 +127,7 @@ export class Session implements Disposable {
   readonly #capabilities: readonly Capability[];
   readonly #timing: SessionTiming;
   readonly #codec: EnvelopeCodec;
+  readonly #identity: IdentityHandshake | undefined;
   #phase: SessionPhase = "new";
   #helloDeadline: number | undefined;
   #peer: PeerFacts | undefined;
@@ -111,7 +141,8 @@ export class Session implements Disposable {
   /**
    * Agrees on the connection's box key; nothing is sent before {@linkcode start}.
    *
-   * @throws {ProtocolError} PROTOCOL_VIOLATION when the peer's ephemeral key is our own or weak.
+   * @throws {ProtocolError} PROTOCOL_VIOLATION when the peer's ephemeral key is our own or weak, or
+   * its commitment is our own.
    */
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -120,8 +151,10 @@ export class Session implements Disposable {
     this.#timing = { ...DEFAULT_SESSION_TIMING, ...options.timing };
     try {
       this.#codec = new EnvelopeCodec(options.ephemeral, options.remoteEphemeral, options.random);
+      this.#identity = options.proof && new IdentityHandshake(options.proof, options);
     } catch (error) {
       options.ephemeral[Symbol.dispose]();
+      options.proof?.nonce[Symbol.dispose]();
       throw error;
     }
   }
@@ -160,8 +193,7 @@ export class Session implements Disposable {
     this.#expectPhase("new");
     this.#phase = "hello";
     this.#helloDeadline = now + this.#timing.helloMs;
-    const { identity } = this.#options;
-    this.#send(this.#codec.sealHello({ identity, capabilities: this.#capabilities }));
+    this.#sendHello();
     return this.#drain();
   }
 
@@ -283,6 +315,21 @@ export class Session implements Disposable {
     this.#ratchet?.[Symbol.dispose]();
     this.#codec[Symbol.dispose]();
     this.#options.ephemeral[Symbol.dispose]();
+    this.#options.proof?.nonce[Symbol.dispose]();
+  }
+
+  /** Sealed first, then proven: the proof covers all of it. */
+  #sendHello(): void {
+    const { identity } = this.#options;
+    const nonce = this.#identity?.nonce;
+    const payload = this.#codec.sealHello({
+      identity,
+      capabilities: this.#identity === undefined
+        ? this.#capabilities
+        : [...this.#capabilities, PROVEN_IDENTITY],
+      ...(nonce === undefined ? {} : { sessionNonce: nonce.base64 }),
+    });
+    this.#send(encodeHelloFrame(payload, this.#identity?.prove(payload)?.base64));
   }
 
   #onFrame(frame: Frame, now: number): void {
@@ -293,7 +340,7 @@ export class Session implements Disposable {
   #beforeHello(frame: Frame, now: number): void {
     switch (frame.type) {
       case "hello":
-        return this.#conclude(frame.payload, now);
+        return this.#conclude(frame, now);
       case "error":
         return this.#onPlainError(frame.code, frame.message);
       case "unreadable":
@@ -328,10 +375,15 @@ export class Session implements Disposable {
     throw new ProtocolError("ENVELOPE_REQUIRED", "the peer sent a message outside an envelope");
   }
 
-  #conclude(payload: string, now: number): void {
+  #conclude(frame: HelloFrame, now: number): void {
     const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
     const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
-    const peer = concludeHandshake(local, this.#codec.openHello(payload), remoteEphemeral);
+    const peer = concludeHandshake(
+      local,
+      this.#codec.openHello(frame.payload),
+      remoteEphemeral,
+      (hello) => this.#verify(frame, hello),
+    );
     if (peer.btr === "FULL_BTR") this.#ratchet = new SessionRatchet(ephemeral, remoteEphemeral);
     this.#table = new TransferTable({
       frameOf: (message, ratchet) => this.#codec.seal(message, ratchet),
@@ -347,6 +399,20 @@ export class Session implements Disposable {
     this.#peer = peer;
     this.#phase = "undecided";
     this.#effects.push({ type: "established", peer });
+  }
+
+  #verify(frame: HelloFrame, hello: ReceivedHello): IdentityVerdict {
+    const { identity } = hello;
+    const verdict = this.#identity?.verify({
+      ...hello,
+      payload: frame.payload,
+      identityProof: frame.identityProof,
+      repeatsKeys: frame.repeatsKeys || hello.repeatsKeys,
+    }) ?? { proven: false };
+    const { proven } = verdict;
+    const reason = this.#options.refuse?.({ identity, proven });
+    if (reason !== undefined) throw new IdentityRefusedError(identity, "expectation", reason);
+    return verdict;
   }
 
   #onInner(message: InnerMessage, ratchet: RawRatchetFields, now: number): void {
@@ -397,7 +463,7 @@ export class Session implements Disposable {
 
   /** Tells the peer, as far as that goes, and ends. */
   #endWith(error: ProtocolError): void {
-    const { code, message } = error;
+    const { code, messageForPeer: message } = error;
     if (code !== "CONNECTION_LOST" && this.#phase !== "new") {
       const plain = this.#peer === undefined || code.startsWith("ENVELOPE_");
       if (plain) this.#send(encodeErrorFrame(code, message));

@@ -9,6 +9,8 @@
  */
 import { SignalError } from "../../base/errors.ts";
 import { type EphemeralPublicKey, PublicKey } from "../crypto/keys.ts";
+import { PublicValue } from "../crypto/public_value.ts";
+import type { Commitment } from "../identity/proven_identity.ts";
 import { field, isCount, isJsonObject, type JsonObject, stringField } from "../json.ts";
 import type { SdpType } from "./bundle.ts";
 
@@ -37,6 +39,8 @@ export interface WebDescription extends SignalRoute {
   readonly publicKey: EphemeralPublicKey;
   /** Peer code of the sender, once more. */
   readonly peerCode: string;
+  /** What binds the sender to its identity before HELLO; absent from peers that prove none. */
+  readonly commitment?: Commitment;
   /** What the sender calls itself, where no server says it (file mode): hostile text. */
   readonly deviceName?: string;
 }
@@ -93,6 +97,7 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
   if (sdp === undefined || sdp === "") throw invalid("sdp");
   const publicKey = PublicKey.parse("ephemeral", field(data, "publicKey"));
   if (publicKey === undefined) throw invalid("publicKey");
+  const commitment = optionalCommitment(data);
   const deviceName = stringField(data, "deviceName")?.slice(0, MAX_DEVICE_NAME);
   return {
     type,
@@ -101,7 +106,17 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
     publicKey,
     peerCode: peerCode(data, "peerCode"),
     ...(deviceName === undefined ? {} : { deviceName }),
+    ...(commitment === undefined ? {} : { commitment }),
   };
+}
+
+/** Absent from published peers; whatever else is there must be a commitment. */
+function optionalCommitment(data: JsonObject): Commitment | undefined {
+  const value = field(data, "commitment");
+  if (value === undefined) return undefined;
+  const commitment = PublicValue.parse("commitment", value);
+  if (commitment === undefined) throw invalid("commitment");
+  return commitment;
 }
 
 function candidate(route: SignalRoute, data: JsonObject): WebCandidate {
@@ -145,12 +160,13 @@ export function encodeWebSignal(signal: WebSignal): JsonObject {
     const { type: _type, from: _from, to: _to, ...data } = signal;
     return { type, data, from, to };
   }
-  const { sdp, publicKey, peerCode, deviceName } = signal;
+  const { sdp, publicKey, peerCode, deviceName, commitment } = signal;
   const data = {
     [type]: { type, sdp },
     publicKey: publicKey.base64,
     peerCode,
     ...(deviceName === undefined ? {} : { deviceName }),
+    ...(commitment === undefined ? {} : { commitment: commitment.base64 }),
   };
   return { type, data, from, to };
 }

@@ -49,6 +49,17 @@ Deno.test("offer, answer and candidate are parsed, and encoded with exactly the 
   assert(signal.type === "offer" && signal.publicKey.equals(KEY));
 });
 
+Deno.test("a description may carry a commitment; one that is no commitment is refused", () => {
+  const commitment = new Uint8Array(32).fill(6).toBase64();
+  const committed = { ...OFFER, data: { ...OFFER.data, commitment } };
+  const signal = parseWebSignal(committed);
+  assert(signal.type === "offer" && signal.commitment?.base64 === commitment);
+  assertEquals(JSON.stringify(encodeWebSignal(signal)), JSON.stringify(committed));
+  for (const value of [null, "", 5, [commitment], commitment.slice(4), `${commitment}\n`]) {
+    refused({ ...OFFER, data: { ...OFFER.data, commitment: value } });
+  }
+});
+
 Deno.test("a candidate's optional fields may be absent or null, and an empty one ends them", () => {
   const bare: WebSignal = { type: "ice-candidate", from: "alice", to: "bob", candidate: "" };
   assertEquals(parseWebSignal({ ...CANDIDATE, data: { candidate: "" } }), bare);

@@ -5,6 +5,10 @@
  * @module
  */
 import { KeyPair, type PublicKey } from "../crypto/keys.ts";
+import { PublicValue } from "../crypto/public_value.ts";
+import type { RandomSource } from "../crypto/random_source.ts";
+import type { ProofOptions } from "../identity/identity_handshake.ts";
+import { type DescriptionRole, DescriptionSecrets } from "../identity/proven_identity.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Transfers } from "../transfer/transfers.ts";
@@ -95,6 +99,50 @@ export function newPair(options: PairOptions = {}): { a: TestPeer; b: TestPeer }
       ...options.both,
       ...options.b,
     }),
+  };
+}
+
+/** What one side brings to a connection. */
+export interface Side {
+  /** Who it is. */
+  readonly identity: KeyPair<"identity">;
+  /** Of its offer or answer. */
+  readonly secrets: DescriptionSecrets;
+  /** Of the certificate that it shows. */
+  readonly certificate: PublicValue<"certificate-digest">;
+}
+
+/** A side with fresh values; `identity` lets it be somebody again. */
+export function newSide(
+  random: RandomSource,
+  identity: KeyPair<"identity"> = KeyPair.generate("identity", random),
+): Side {
+  const secrets = new DescriptionSecrets(identity.publicKey, random);
+  return { identity, secrets, certificate: new PublicValue("certificate-digest", random(32)) };
+}
+
+/** Session options of a side that can prove its identity to another, which committed too. */
+export function provingOptions(
+  role: DescriptionRole,
+  ours: Side,
+  theirs: Side,
+  random: RandomSource,
+  proof: Partial<ProofOptions> = {},
+): SessionOptions & { readonly proof: ProofOptions } {
+  return {
+    identity: ours.identity.publicKey,
+    ephemeral: ours.secrets.ephemeral,
+    remoteEphemeral: theirs.secrets.ephemeral.publicKey,
+    random,
+    proof: {
+      role,
+      identitySecret: ours.identity.secretKey,
+      nonce: ours.secrets.nonce,
+      commitment: ours.secrets.commitment,
+      remoteCommitment: theirs.secrets.commitment,
+      certificates: { local: ours.certificate, remote: theirs.certificate },
+      ...proof,
+    },
   };
 }
 

@@ -4,6 +4,8 @@
  * @module
  */
 import { TransportError } from "../../base/errors.ts";
+import { PublicValue } from "../../protocol/crypto/public_value.ts";
+import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
 import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
 import type { Channel, ChannelMessage } from "../channel.ts";
 
@@ -35,10 +37,14 @@ export interface MemoryPair {
 /** Makes two channels, each of which receives what the other sends. */
 export function memoryPair(options: MemoryPairOptions = {}): MemoryPair {
   const path = new Path();
-  const channelOptions = { label: "bolt", maxMessageSize: 256 * 1024, ...options };
   const onReading = options.acknowledge === "reading";
-  const [offerer, answerer] = [0, 1].map(() => new MemoryChannel(path, channelOptions, onReading));
-  if (offerer === undefined || answerer === undefined) throw new Error("unreachable");
+  const [ours, theirs] = [newCertificate(), newCertificate()];
+  const end = (local: CertificateDigest, remote: CertificateDigest) => {
+    const certificates = { local, remote };
+    const channelOptions = { label: "bolt", maxMessageSize: 256 * 1024, certificates, ...options };
+    return new MemoryChannel(path, channelOptions, onReading);
+  };
+  const [offerer, answerer] = [end(ours, theirs), end(theirs, ours)];
   offerer.peer = answerer;
   answerer.peer = offerer;
   return {
@@ -52,6 +58,11 @@ export function memoryPair(options: MemoryPairOptions = {}): MemoryPair {
       for (const channel of [offerer, answerer]) channel.end({ by: "failure", error });
     },
   };
+}
+
+/** Of no certificate: there is nothing to be shown in memory. */
+function newCertificate(): CertificateDigest {
+  return new PublicValue("certificate-digest", crypto.getRandomValues(new Uint8Array(32)));
 }
 
 /** What is under way, in order. */

@@ -150,6 +150,11 @@ export class DtlsHandshake implements Disposable {
   readonly socket: DtlsClient | DtlsServer;
   /** Resolves when both sides are proven. */
   readonly completed: Promise<void>;
+  /** DER of the certificate that the peer showed, whose key it holds; empty before completion. */
+  get remoteCertificate(): Uint8Array {
+    return this.#state === "running" ? new Uint8Array() : this.#certificate;
+  }
+
   /** Which protected records have been received, here or by whoever else opens some. */
   readonly replays: ReplayWindow = new ReplayWindow();
   readonly #options: DtlsHandshakeOptions;

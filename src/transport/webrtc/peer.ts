@@ -15,12 +15,16 @@ import {
   RTCIceParameters,
   RTCIceTransport,
 } from "werift";
+import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
 import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
-import type { ChannelEnd } from "../channel.ts";
+import { PublicValue } from "../../protocol/crypto/public_value.ts";
+import { sha256 } from "../../protocol/crypto/sha256.ts";
+import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
+import type { ChannelEnd, ShownCertificates } from "../channel.ts";
 import type { ReceiveBufferOptions } from "../receive_buffer.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
@@ -262,12 +266,21 @@ export class Peer {
     const channel = new DataChannel(inner, this.#association, {
       ...this.#options.bounds,
       maxMessageSize: this.#maxMessageSize,
+      certificates: this.#shownCertificates(),
       release: () => this.close(),
     });
     this.#channel = channel;
     inner.stateChanged.subscribe((state) => {
       if (state === "open") this.#opened.resolve(channel);
     });
+  }
+
+  #shownCertificates(): ShownCertificates {
+    const remote = this.#handshake?.remoteCertificate ?? new Uint8Array();
+    return {
+      local: digestOf(new X509Certificate(this.#certificate.certPem).raw),
+      remote: digestOf(remote),
+    };
   }
 
   /** Closes what has no channel yet: an open channel belongs to whoever asked for it. */
@@ -304,6 +317,10 @@ export class Peer {
       end.error ?? new TransportError("SETUP_FAILED", "the peer ended the connection"),
     );
   }
+}
+
+function digestOf(der: Uint8Array): CertificateDigest {
+  return new PublicValue("certificate-digest", sha256(der));
 }
 
 /**

@@ -41,11 +41,11 @@ import { concat, mutateBytes, mutateJson, mutateJsonText, mutateText } from "./m
 
 const [A, B] = ["ab".repeat(32), "cd".repeat(32)];
 const TRUST = [{ version: 1, peers: { [A]: "allow_always", [B]: "deny_always" } }];
-const PEERS = [{
-  version: 1,
-  codes: { ALICE1: { identity: A, deviceName: "phone", seenAt: 5 } },
-  autoAccept: [A],
-}];
+const CODES = { ALICE1: { identity: A, deviceName: "phone", seenAt: 5 } };
+const PEERS = [
+  { version: 1, codes: CODES, autoAccept: [A] },
+  { version: 2, codes: CODES, autoAccept: [A], proven: [A] },
+];
 const RECORD: TransferRecord = {
   transferId: "1a".repeat(16),
   direction: "receive",

@@ -14,6 +14,11 @@ import {
 } from "../../../src/protocol/crypto/keys.ts";
 import { boxKey, open, seal } from "../../../src/protocol/crypto/sealing.ts";
 import { encodeEnvelope, type RatchetFields } from "../../../src/protocol/messages/frame.ts";
+import { IdentityHandshake } from "../../../src/protocol/identity/identity_handshake.ts";
+import {
+  DescriptionSecrets,
+  PROVEN_IDENTITY,
+} from "../../../src/protocol/identity/proven_identity.ts";
 import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
 import { RawRatchet } from "../../../src/protocol/testing/raw_ratchet.ts";
 import { publishSignalFile } from "../../../src/signaling/file/signal_file.ts";
@@ -48,6 +53,7 @@ export class LyingPeer implements AsyncDisposable {
   readonly ratchet: RawRatchet;
   /** The daemon's session description; empty when it was come by otherwise. */
   readonly victimSdp: string;
+  #proof: IdentityHandshake | undefined;
   readonly #channel: Channel;
   readonly #box: SecretKey<"box">;
 
@@ -71,13 +77,15 @@ export class LyingPeer implements AsyncDisposable {
   static async connect(
     { connector, folder, daemon }: Meeting,
     identity: KeyPair<"identity"> = KeyPair.generate("identity", random),
+    { proves = false }: { readonly proves?: boolean } = {},
   ): Promise<LyingPeer> {
     using deadline = new Deadline(ANSWER_MS, { what: "the connection" });
     const { signal } = deadline;
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
     await daemon.pair(request);
-    const ephemeral = KeyPair.generate("ephemeral", random);
+    const secrets = new DescriptionSecrets(identity.publicKey, random);
+    const { ephemeral, publicKey, nonce, commitment } = secrets;
     await using offering = await connector.offer({ scope: "lan", signal, label: "fileTransfer" });
     const answers = new SignalFileWatcher({
       path: request.answer,
@@ -86,7 +94,13 @@ export class LyingPeer implements AsyncDisposable {
     });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const offer = { type: "offer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
+    const offer = {
+      type: "offer",
+      sdp,
+      publicKey,
+      ...route,
+      ...(proves ? { commitment } : {}),
+    } as const;
     await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)), {
       signal,
     });
@@ -97,7 +111,18 @@ export class LyingPeer implements AsyncDisposable {
       candidates: [],
     } as const;
     const channel = await offering.connect(bundle, signal);
-    return new LyingPeer(channel, identity, ephemeral, answer.publicKey, answer.sdp);
+    const peer = new LyingPeer(channel, identity, ephemeral, answer.publicKey, answer.sdp);
+    if (proves) {
+      const { certificates } = channel;
+      const { secretKey: identitySecret } = identity;
+      const { commitment: remoteCommitment } = answer;
+      const role = "offerer";
+      peer.#proof = new IdentityHandshake(
+        { role, identitySecret, nonce, commitment, remoteCommitment, certificates },
+        { identity: identity.publicKey, ephemeral, remoteEphemeral: answer.publicKey },
+      );
+    }
+    return peer;
   }
 
   /**
@@ -123,16 +148,20 @@ export class LyingPeer implements AsyncDisposable {
     return toBase64(seal(this.#box, plaintext, random));
   }
 
-  /** A HELLO's frame, with fields replaced. */
+  /** A HELLO's frame, with fields replaced; with the proof of its identity, where it proves one. */
   hello(fields: Said = {}): string {
+    const sessionNonce = this.#proof?.nonce?.base64;
     const hello = {
       type: "hello",
       version: 1,
       identityPublicKey: this.identity.publicKey.base64,
       capabilities: ["bolt.file-hash", "bolt.profile-envelope-v1"],
+      sessionNonce,
       ...fields,
     };
-    return JSON.stringify({ type: "hello", payload: this.seal(toUtf8(JSON.stringify(hello))) });
+    const payload = this.seal(toUtf8(JSON.stringify(hello)));
+    const identityProof = this.#proof?.prove(payload)?.base64;
+    return JSON.stringify({ type: "hello", payload, identityProof });
   }
 
   /** Any JSON, or text, sealed in an envelope. */
@@ -213,8 +242,8 @@ export async function openLyingSession(
   { identity, ratchet = false }: LyingSessionOptions = {},
 ): Promise<LyingPeer> {
   await using stack = new AsyncDisposableStack();
-  const peer = stack.use(await LyingPeer.connect(meeting, identity));
-  const capabilities = ["bolt.file-hash", "bolt.profile-envelope-v1"];
+  const peer = stack.use(await LyingPeer.connect(meeting, identity, { proves: true }));
+  const capabilities = ["bolt.file-hash", "bolt.profile-envelope-v1", PROVEN_IDENTITY];
   if (ratchet) capabilities.push("bolt.transfer-ratchet-v1");
   await peer.say(peer.hello({ capabilities }));
   await peer.hearOf("hello");

@@ -41,6 +41,7 @@ export const PEERS: readonly PeerView[] = [
     identity: BOB,
     trust: "allow_always",
     autoAccept: true,
+    proven: true,
     connected: true,
     sessionId: "s1",
     peerCode: "bob",
@@ -50,10 +51,18 @@ export const PEERS: readonly PeerView[] = [
     identity: BEA,
     trust: "none",
     autoAccept: false,
+    proven: false,
     connected: false,
     deviceName: peerText("電話 phone\u202egnp\u001b[2J"),
   },
-  { identity: EVE, trust: "deny_always", autoAccept: false, connected: false, peerCode: "eve" },
+  {
+    identity: EVE,
+    trust: "deny_always",
+    autoAccept: false,
+    proven: false,
+    connected: false,
+    peerCode: "eve",
+  },
 ];
 
 /** A transfer with everything that a test does not care about. */
@@ -80,6 +89,7 @@ export const PAIRING: Pairing = {
   state: "pending",
   identity: BEA,
   deviceName: peerText("phone\u202egnp"),
+  proven: true,
   sas: "A1B2C3",
   requestedAt: NOW,
   expiresAt: "2026-01-02T03:04:35Z",
@@ -172,7 +182,7 @@ export class StagedDaemon extends FakeDaemon {
   override async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     await super.trust(identity, request);
     const known = PEERS.find((one) => one.identity === identity);
-    const fresh = { identity, autoAccept: false, connected: false };
+    const fresh = { identity, autoAccept: false, proven: false, connected: false };
     return { ...known ?? fresh, trust: request.decision };
   }
 

@@ -6,7 +6,7 @@
 import { SignalError } from "../../../base/errors.ts";
 import type { PairRequest } from "../../../ipc/api/schemas.ts";
 import { logFor } from "../../../log/log.ts";
-import type { EphemeralKeyPair } from "../../../protocol/crypto/keys.ts";
+import type { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
 import type { SignalContext } from "../../../protocol/signal/daemon_payload.ts";
 import { normalizePeerCode, type PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { WebDescription } from "../../../protocol/signal/web_payload.ts";
@@ -31,8 +31,8 @@ const rendezvousLog = logFor("rendezvous");
 export interface ConnectSessionOptions {
   /** What the application asked for. */
   readonly request: PairRequest;
-  /** Makes our keys for one attempt to connect. */
-  readonly freshKeys: () => EphemeralKeyPair;
+  /** Makes what is secret of one offer or answer: for one attempt to connect. */
+  readonly freshSecrets: () => DescriptionSecrets;
   /** Our code unless the request names one. */
   readonly selfCode: PeerCode;
   /** Shown to others at the rendezvous server, and written in files. */
@@ -47,10 +47,8 @@ export interface ConnectSessionOptions {
   readonly pace?: Pace;
 }
 
-/**
- * An open channel, the keys that were exchanged over it, and the peer's description with its own.
- */
-export type SessionConnection = Connected<EphemeralKeyPair, WebDescription>;
+/** An open channel, what we made for it, and the peer's description. */
+export type SessionConnection = Connected<DescriptionSecrets, WebDescription>;
 
 /**
  * Exchanges offer and answer as the request says, and connects.
@@ -58,14 +56,14 @@ export type SessionConnection = Connected<EphemeralKeyPair, WebDescription>;
  * @throws {SignalError | TransportError | DeadlineError} What kept it from happening.
  */
 export async function connectSession(options: ConnectSessionOptions): Promise<SessionConnection> {
-  const { request, signal, connector, freshKeys, onConnecting } = options;
+  const { request, signal, connector, freshSecrets, onConnecting } = options;
   const { role, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
-  return await connect<EphemeralKeyPair, WebDescription>({
+  return await connect<DescriptionSecrets, WebDescription>({
     role,
     route: routeOf(options),
     phases: new Phases(phaseSecsOf(request), signal),
     observer: { warn: (message) => log.warn(message), connecting: onConnecting },
-    fresh: freshKeys,
+    fresh: freshSecrets,
     connector,
     connection: { scope, signal, label: CHANNEL_LABEL, onCandidate: candidateLogger("debug") },
   });

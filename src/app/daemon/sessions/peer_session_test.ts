@@ -283,19 +283,11 @@ Deno.test("nothing more is read while what the peer brought is too much", async 
 });
 
 Deno.test("a failure inside the state machine ends that session, and is told as its end", async () => {
-  const random = seededRandom("fails");
-  let fails = false;
-  const { a, b } = await open({
-    b: {
-      random: (length) => {
-        if (fails) throw new Error("no more randomness");
-        return random(length);
-      },
-    },
-    a: { timing: { pingMs: 1, lostMs: 60_000 } },
-  });
-  // The next thing that b has to say is an answer to a's ping.
-  fails = true;
+  const refuse = () => {
+    throw new Error("a fault of ours");
+  };
+  const { a, b } = setUp({ b: { refuse } });
+  for (const end of [a, b]) end.peer.start();
   const { by, error } = await b.peer.ended;
   assertEquals([by, error?.code], ["failure", "CONNECTION_LOST"]);
   await a.peer.ended;

@@ -9,7 +9,9 @@ import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
-import { type IdentityPublicKey, KeyPair } from "../../../protocol/crypto/keys.ts";
+import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
+import { IdentityRefusedError } from "../../../protocol/identity/identity_handshake.ts";
+import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session } from "../../../protocol/session/session.ts";
@@ -29,8 +31,8 @@ const STOPPING = "the daemon is stopping";
 
 /** Options of {@linkcode Sessions}. */
 export interface SessionsOptions {
-  /** Who we are. */
-  readonly identity: IdentityPublicKey;
+  /** Who we are; the secret half proves it, and stays the caller's. */
+  readonly identity: IdentityKeyPair;
   /** Our code unless a request names one. */
   readonly selfCode: PeerCode;
   /** Shown to others. */
@@ -216,7 +218,7 @@ export class Sessions {
     const { log, tally } = this.#options;
     try {
       const connection = await this.#connect(entry, request);
-      using _keys = connection.ours;
+      using _secrets = connection.ours;
       const end = await this.#carry(entry, connection);
       this.#conclude(entry, end);
     } catch (error) {
@@ -239,14 +241,14 @@ export class Sessions {
   }
 
   async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
-    const { loadConnector, selfCode, deviceName, random } = this.#options;
+    const { loadConnector, selfCode, deviceName, identity, random } = this.#options;
     const connector = await loadConnector();
     return await connectSession({
       request,
       connector,
       selfCode,
       deviceName,
-      freshKeys: () => KeyPair.generate("ephemeral", random),
+      freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
       onConnecting: () => this.#update(entry, { state: "connecting" }),
     });
@@ -255,8 +257,7 @@ export class Sessions {
   /** Runs the protocol over the open channel, to its end. */
   async #carry(entry: Entry, connection: SessionConnection): Promise<SessionEnd> {
     const { identity, random } = this.#options;
-    const { channel, ours: ephemeral, theirs, peerCode, deviceName } = connection;
-    const { publicKey: remoteEphemeral } = theirs;
+    const { channel, ours, theirs, peerCode, deviceName } = connection;
     this.#update(entry, {
       state: "handshaking",
       ...(peerCode === undefined ? {} : { peerCode }),
@@ -264,7 +265,22 @@ export class Sessions {
     });
     try {
       const peerKind = entry.view.web ? "web" : "daemon";
-      const session = new Session({ identity, ephemeral, remoteEphemeral, random, peerKind });
+      const session = new Session({
+        identity: identity.publicKey,
+        ephemeral: ours.ephemeral,
+        remoteEphemeral: theirs.publicKey,
+        proof: {
+          role: entry.view.role,
+          identitySecret: identity.secretKey,
+          nonce: ours.nonce,
+          commitment: ours.commitment,
+          remoteCommitment: theirs.commitment,
+          certificates: channel.certificates,
+        },
+        refuse: (claim) => this.#options.gatekeeper.refuses(claim),
+        random,
+        peerKind,
+      });
       const peer: PeerSession = new PeerSession({
         session,
         channel,
@@ -287,18 +303,20 @@ export class Sessions {
     const { sessionId, peerCode } = entry.view;
     if (facts.btrLogToken !== undefined) log.warn(facts.btrLogToken, { session: sessionId });
     const identity = facts.identity.hex;
-    this.#update(entry, { state: "deciding", identity, sas: facts.sas });
-    log.info("handshake done", { session: sessionId, identity, sas: facts.sas, btr: facts.btr });
+    const { sas, proven, btr } = facts;
+    this.#update(entry, { state: "deciding", identity, proven, sas });
+    log.info("handshake done", { session: sessionId, identity, proven, sas, btr });
     const identified = {
       sessionId,
       identity,
       deviceName,
-      sas: facts.sas,
+      proven,
+      sas,
       ...(peerCode === undefined ? {} : { peerCode }),
     };
     this.#options.gatekeeper.judge(identified, entry.over.promise).then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (admission.admitted) return this.#admit(entry, peer, identity);
+      if (admission.admitted) return this.#admit(entry, peer, { identity, proven });
       const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
       entry.refused = true;
@@ -315,7 +333,11 @@ export class Sessions {
     });
   }
 
-  #admit(entry: Entry, peer: PeerSession, identity: string): void {
+  #admit(
+    entry: Entry,
+    peer: PeerSession,
+    { identity, proven }: { readonly identity: string; readonly proven: boolean },
+  ): void {
     const { transfers, events, log } = this.#options;
     const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
@@ -324,7 +346,7 @@ export class Sessions {
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    entry.transfers = transfers.attach({ sessionId, identity, peer });
+    entry.transfers = transfers.attach({ sessionId, identity, proven, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     log.info("session open", { session: sessionId, identity });
     events.publish({ type: "session-opened", session: entry.view });
@@ -340,6 +362,7 @@ export class Sessions {
 
   #conclude(entry: Entry, end: SessionEnd): void {
     const { transfers, events, log, tally } = this.#options;
+    if (end.error instanceof IdentityRefusedError) this.#identityRefused(entry, end.error);
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -356,6 +379,29 @@ export class Sessions {
       transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
+  }
+
+  /** The peer claimed an identity and did not prove it: nobody's key has changed. */
+  #identityRefused(entry: Entry, { claimed, step, message }: IdentityRefusedError): void {
+    const { events, log, tally } = this.#options;
+    const { sessionId, peerCode } = entry.view;
+    entry.refused = true;
+    tally.refused("IDENTITY_REFUSED");
+    this.#update(entry, { failure: { code: "IDENTITY_REFUSED", message: peerText(message) } });
+    log.error("an identity that was claimed is not proven, and the session was refused", {
+      session: sessionId,
+      peer_code: peerCode,
+      claimed: claimed.hex,
+      step,
+      reason: message,
+    });
+    events.publish({
+      type: "identity-refused",
+      sessionId,
+      claimed: claimed.hex,
+      step,
+      ...(peerCode === undefined ? {} : { peerCode }),
+    });
   }
 
   /** Resolves with whether the peer has confirmed the cancel, when it has or the signal aborts. */

@@ -84,6 +84,7 @@ class Side implements AsyncDisposable {
       identity: "ab".repeat(32),
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
+      proven: true,
       onRefused: () => {},
       onEnded: () => {},
       backpressure: () => undefined,

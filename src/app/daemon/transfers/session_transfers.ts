@@ -11,7 +11,7 @@ import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/pe
 
 /** Options of {@linkcode SessionTransfers}. */
 export interface SessionTransfersOptions
-  extends Pick<SessionTransfers, "sessionId" | "identity" | "peer"> {
+  extends Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "peer"> {
   /** Called with each file that the peer offers. */
   readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called with each offer that the protocol's rules refused, and how many there were so far. */
@@ -30,6 +30,8 @@ export class SessionTransfers implements TransferHandler {
   readonly sessionId: string;
   /** Identity key of the peer, 64 lower-case hex digits. */
   readonly identity: string;
+  /** Whether the peer has proven that it holds the identity's key. */
+  readonly proven: boolean;
   /** The session at work. */
   readonly peer: PeerSession;
   readonly #options: SessionTransfersOptions;
@@ -43,7 +45,8 @@ export class SessionTransfers implements TransferHandler {
 
   /** Starts with none. */
   constructor(options: SessionTransfersOptions) {
-    ({ sessionId: this.sessionId, identity: this.identity, peer: this.peer } = options);
+    ({ sessionId: this.sessionId, identity: this.identity, proven: this.proven } = options);
+    this.peer = options.peer;
     this.#options = options;
   }
 

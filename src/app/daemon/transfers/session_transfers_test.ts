@@ -12,6 +12,7 @@ const transfersOf = (dialect: Dialect) =>
     identity: "ab".repeat(32),
     peer: { dialect } as PeerSession,
     onOffer: () => {},
+    proven: true,
     onRefused: () => {},
     onEnded: () => {},
     backpressure: () => undefined,

@@ -32,7 +32,7 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   readonly scheduler: Scheduler;
   /** The open session with a peer. */
   readonly sessionWith: (identity: string) => SessionTransfers | undefined;
-  /** Whether a peer's offers are accepted without asking. */
+  /** Whether a peer's offers are accepted without asking, once it has proven who it is. */
   readonly autoAccepts: (identity: string) => boolean;
   /** Fresh random bytes. */
   readonly random: RandomSource;
@@ -92,7 +92,7 @@ export class TransferService {
 
   /** The transfers of a session whose peer is about to be let in. */
   attach(
-    options: Pick<SessionTransfersOptions, "sessionId" | "identity" | "peer">,
+    options: Pick<SessionTransfersOptions, "sessionId" | "identity" | "proven" | "peer">,
   ): SessionTransfers {
     const { registry, scheduler } = this.#options;
     return new SessionTransfers({
@@ -137,7 +137,10 @@ export class TransferService {
     );
     const transfer = new IncomingTransfer({ ...this.#options, entry, file, session });
     this.#transfers.set(entry, transfer);
-    if (autoAccepts(identity) && transfer.prepareUnasked()) scheduler.begin(transfer);
+    // Whoever only claims an identity must not put files into the inbox in its name.
+    if (session.proven && autoAccepts(identity) && transfer.prepareUnasked()) {
+      scheduler.begin(transfer);
+    }
   }
 
   /**

@@ -9,6 +9,7 @@ import { OperationError } from "../../../ipc/api/problem.ts";
 import { peerText } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
+import type { IdentityClaim } from "../../../protocol/session/session.ts";
 import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy } from "../../../vocabulary/policies.ts";
 import type { IdentifiedPeer, PairingOutcome, PairingRequests } from "./pairing_requests.ts";
@@ -59,6 +60,16 @@ export class Gatekeeper {
   /** Who was met in this run, by identity. */
   get met(): ReadonlyMap<string, IdentifiedPeer> {
     return this.#met;
+  }
+
+  /**
+   * Why a claimed identity is not let in whatever people decide; undefined when they may. Once it was
+   * proven, it is never believed without proof: an older program has to be untrusted first.
+   */
+  refuses({ identity, proven }: IdentityClaim): string | undefined {
+    if (proven || !this.#options.trust.wasProven(identity.hex)) return undefined;
+    return "a peer claims an identity that has proven itself before, and proves nothing: it is not " +
+      "that peer, or an older program (then untrust it first, and pair anew)";
   }
 
   /**
@@ -116,7 +127,7 @@ export class Gatekeeper {
         "that identity is not pinned, and has not connected in this run: pair with it, then decide",
       );
     }
-    await this.#pin({ identity, deviceName: "" });
+    await this.#pin({ identity, deviceName: "", proven: false });
   }
 
   /**
@@ -217,16 +228,18 @@ export class Gatekeeper {
     }
   }
 
-  async #pin(peer: Pick<IdentifiedPeer, "identity" | "deviceName" | "peerCode">): Promise<void> {
+  async #pin(
+    peer: Pick<IdentifiedPeer, "identity" | "deviceName" | "peerCode" | "proven">,
+  ): Promise<void> {
     const { trust } = this.#options;
     await trust.allow(this.#seen(peer, peer.peerCode ?? codeFor(peer.identity)));
   }
 
   #seen(
-    { identity, deviceName }: Pick<IdentifiedPeer, "identity" | "deviceName">,
+    { identity, deviceName, proven }: Pick<IdentifiedPeer, "identity" | "deviceName" | "proven">,
     code: string,
   ): SeenPeer {
-    return { identity, code, deviceName, seenAt: this.#options.now() };
+    return { identity, code, deviceName, proven, seenAt: this.#options.now() };
   }
 }
 

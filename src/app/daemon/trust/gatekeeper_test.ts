@@ -17,6 +17,7 @@ const bob = (identity: string, more: Partial<IdentifiedPeer> = {}): IdentifiedPe
   identity,
   deviceName: "phone",
   peerCode: "bob",
+  proven: true,
   sas: "A1B2C3",
   ...more,
 });
@@ -103,7 +104,13 @@ Deno.test("deny_always is pinned, and is stronger than every policy", async () =
 
 Deno.test("policy deny lets in whom is pinned and nobody else; policy allow pins whoever comes, with a warning", async () => {
   await using denying = await Gate.open("deny");
-  await denying.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
+  await denying.trust.allow({
+    identity: KEY,
+    code: "bob",
+    deviceName: "",
+    seenAt: 0,
+    proven: true,
+  });
   assertEquals((await denying.keeper.judge(bob(KEY), never)).admitted, true);
   assertEquals(
     (await denying.keeper.judge(bob(OTHER, { peerCode: "eve" }), never)).admitted,
@@ -120,7 +127,7 @@ Deno.test("policy deny lets in whom is pinned and nobody else; policy allow pins
 Deno.test("KEY_MISMATCH: a known code with another key is refused under every policy, loudly, with both fingerprints", async () => {
   for (const policy of ["ask", "deny", "allow"] as const) {
     await using gate = await Gate.open(policy);
-    await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
+    await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0, proven: true });
     const verdict = await gate.keeper.judge(bob(OTHER), never);
     assertEquals(verdict, {
       admitted: false,
@@ -139,8 +146,14 @@ Deno.test("KEY_MISMATCH: a known code with another key is refused under every po
 
 Deno.test("a mismatch is also one when the newcomer's key is pinned under another code", async () => {
   await using gate = await Gate.open();
-  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
-  await gate.trust.allow({ identity: OTHER, code: "carol", deviceName: "", seenAt: 0 });
+  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0, proven: true });
+  await gate.trust.allow({
+    identity: OTHER,
+    code: "carol",
+    deviceName: "",
+    seenAt: 0,
+    proven: true,
+  });
   const verdict = await gate.keeper.judge(bob(OTHER), never);
   assertEquals(verdict.admitted === false && verdict.code, "KEY_MISMATCH");
 });
@@ -158,7 +171,7 @@ Deno.test("a peer without a code (file signaling) is pinned by its key alone", a
 
 Deno.test("a pinned key is replaced only by the right SAS of who came under its code", async () => {
   await using gate = await Gate.open();
-  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
+  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0, proven: true });
   assertEquals(await codeOf(() => gate.keeper.replace(OTHER, KEY, "A1B2C3")), "PEER_NOT_FOUND");
   await gate.keeper.judge(bob(OTHER), never);
   assertEquals(await codeOf(() => gate.keeper.allow(OTHER)), "KEY_MISMATCH");
@@ -173,7 +186,7 @@ Deno.test("a pinned key is replaced only by the right SAS of who came under its 
 
 Deno.test("replacing by SAS counts its wrong attempts with those of the requests", async () => {
   await using gate = await Gate.open();
-  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
+  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0, proven: true });
   await gate.keeper.judge(bob(OTHER), never);
   for (let i = 0; i < 10; i++) {
     assertEquals(await codeOf(() => gate.keeper.replace(OTHER, KEY, "000000")), "SAS_MISMATCH");
@@ -220,7 +233,7 @@ Deno.test("what a pinned peer calls itself is kept, also when it comes without a
 
 Deno.test("a pinned peer is let in though its name can't be kept; not under a new code that can't", async () => {
   await using gate = await Gate.open();
-  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0 });
+  await gate.trust.allow({ identity: KEY, code: "bob", deviceName: "", seenAt: 0, proven: true });
   await Deno.rename(gate.folder.at("data/pins"), gate.folder.at("away"));
   assertEquals(await gate.keeper.judge(bob(KEY), never), { admitted: true });
   const { peerCode: _, ...uncoded } = bob(KEY);

@@ -23,6 +23,8 @@ export interface IdentifiedPeer {
   readonly deviceName: string;
   /** The code it came under, if there is one. */
   readonly peerCode?: string;
+  /** Whether it has proven that it holds the identity's key. */
+  readonly proven: boolean;
   /** What both people read. */
   readonly sas: string;
 }

@@ -18,6 +18,7 @@ function pairings() {
         sessionId: `session-${n}`,
         identity: "ab".repeat(32),
         deviceName: "phone\u202e",
+        proven: true,
         sas: "A1B2C3",
       },
       ended,
