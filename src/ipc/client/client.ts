@@ -190,20 +190,22 @@ export class DaemonClient {
     throw problemOf(response, text);
   }
 
-  /** What a wait ended with; our own deadline as what it means: somebody listens, and is mute. */
+  /**
+   * What a wait ended with; our own deadline becomes: something listens there and does not answer.
+   */
   #orSilent(error: unknown, signal: AbortSignal | undefined): unknown {
     return error instanceof DeadlineError && signal?.aborted !== true
       ? new DeadlineError(this.#http.silence(this.#timeoutMs), { cause: error })
       : error;
   }
 
-  /** No attempt was over when the time for it was: slow machine, short time. */
+  /** The daemon did not answer within the time for reopening the events. */
   #notBack(cause: DeadlineError): DaemonUnreachableError {
     return new DaemonUnreachableError(
-      "The daemon is gone: its events ended and did not come back",
-      {
-        cause,
-      },
+      `The daemon is gone: its events ended, and it did not answer within ${
+        this.#reconnectMs / 1000
+      } s`,
+      { cause },
     );
   }
 
