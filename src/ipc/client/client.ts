@@ -9,6 +9,7 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { BackOff } from "../../base/back_off.ts";
 import { sleep, systemTimer } from "../../base/timer.ts";
 import {
   CALL_MS,
@@ -249,12 +250,10 @@ export class DaemonClient {
       ...(signal === undefined ? {} : { parent: signal }),
     });
     let failure: unknown;
-    for (
-      let delay: number = CLIENT_RETRY.firstMs;;
-      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
-    ) {
+    const waits = new BackOff(CLIENT_RETRY);
+    for (;;) {
       try {
-        await sleep(systemTimer, delay, deadline.signal);
+        await sleep(systemTimer, waits.next(), deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();
