@@ -134,7 +134,7 @@ function onSignals(listener: (name: Deno.Signal) => void): () => void {
 
 /**
  * The last resort: a failed promise or callback that nobody handled, which would end the process
- * without a word. Returns what takes the listeners off again.
+ * silently. Returns what takes the listeners off again.
  */
 function onUnhandledFailure(listener: (error: unknown) => void): () => void {
   const onRejection = (event: PromiseRejectionEvent) => {

@@ -82,5 +82,5 @@ function fill(template: string, values: Record<string, string>): string {
 /** A word that no shell reads as anything but itself; what would need quotes is refused. */
 function shellWord(word: string): string {
   if (/^[\w./=,:-]+$/.test(word)) return word;
-  throw new Error(`can't stand in a launcher as it is: ${word}`);
+  throw new Error(`can't be written into a launcher unquoted: ${word}`);
 }

@@ -29,7 +29,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 const link = await endpoint.opened;
 await link.send(GREETING);
 const echo = await link.receive();
-if (echo === undefined) throw new Error("the answerer closed in place of the echo");
+if (echo === undefined) throw new Error("the answerer closed before it sent the echo");
 checkGreeting(echo);
 await link.close();
 process.exit(0);

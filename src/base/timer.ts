@@ -15,11 +15,11 @@ export function systemTimer(ms: number, act: () => void): () => void {
 }
 
 /** Resolves when `ms` milliseconds have passed; rejects with the signal's reason before. */
-export async function sleep(timer: Timer, ms: number, signal: AbortSignal): Promise<void> {
+export async function sleep(timer: Timer, ms: number, signal?: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = timer(ms, resolve);
   try {
-    await abortable(promise, signal);
+    await (signal === undefined ? promise : abortable(promise, signal));
   } finally {
     stop();
   }

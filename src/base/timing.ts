@@ -131,7 +131,9 @@ export const PROGRESS_MS = 500;
 export const SLOT_IDLE_MS = 10_000;
 /** Waiting for a slot, before our PAUSE is sent again: before the peer would give up the pause. */
 export const PAUSE_RENEWAL_MS = 1_200_000;
-/** Before a transfer uses a slot again after turns in vain: two daemons must not stay in step. */
+/**
+ * Before a transfer uses a slot again after turns without success: daemons must not stay in step.
+ */
 export const TURN_BACK_OFF = { firstMs: 10, longestMs: 1_000 } as const;
 /** For the decision on a pairing request: two people compare the SAS meanwhile. */
 export const PAIRING_DECISION_MS = 30_000;

@@ -4,6 +4,7 @@
  * @module
  */
 import { abortable } from "./deadline.ts";
+import { sleep, systemTimer } from "./timer.ts";
 import { STREAM_RETRY } from "./timing.ts";
 
 /** The writing half of a standard stream. */
@@ -42,17 +43,8 @@ export async function writeAll(
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await pause(retryMs, signal);
+      await sleep(systemTimer, retryMs, signal);
       retryMs = Math.min(2 * retryMs, STREAM_RETRY.longestMs);
     }
   }
-}
-
-/** Resolves after that time, or at once when the signal aborts. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }

@@ -12,7 +12,7 @@ import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
 import { HAS_PROC, memoryOf } from "../support/process_usage.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { Dice } from "./fuzz/dice.ts";
+import { Rng } from "./fuzz/rng.ts";
 import { IS_LONG } from "./support/form.ts";
 import { floodOffers, LIES, offerFile, sendFirst, sendRest } from "./support/lies.ts";
 import { LyingPeer, openLyingSession } from "./support/lying_peer.ts";
@@ -65,14 +65,14 @@ Deno.test(`the real daemon answers ${TOLD.length} lies over WebRTC with the righ
 });
 
 /** What a stranger throws at a port. */
-function datagrams(dice: Dice): Uint8Array {
-  const length = dice.below(1200);
-  const first = dice.pick([0, 1, 3, 20, 21, 22, 23, 25, 63, 64, 128, 255]);
-  const bytes = dice.bytes(length + 1);
+function datagrams(rng: Rng): Uint8Array {
+  const length = rng.below(1200);
+  const first = rng.pick([0, 1, 3, 20, 21, 22, 23, 25, 63, 64, 128, 255]);
+  const bytes = rng.bytes(length + 1);
   bytes[0] = first;
   // Half of them look like DTLS 1.2 with a length that fits.
-  if (length > 13 && dice.oneIn(2)) {
-    bytes.set([254, 253, 0, dice.below(2)], 1);
+  if (length > 13 && rng.oneIn(2)) {
+    bytes.set([254, 253, 0, rng.below(2)], 1);
     bytes.set([(length - 12) >> 8, (length - 12) & 0xff], 11);
   }
   return bytes;
@@ -84,16 +84,16 @@ Deno.test("a spray of datagrams at the daemon's ports during a transfer harms ne
   await using peer = await openLyingSession({ connector, folder, daemon });
   const places = [...peer.victimSdp.matchAll(/^a=candidate:\S+ 1 \S+ \d+ (\S+) (\d+) typ host/gm)];
   assert(places.length > 0, peer.victimSdp);
-  const dice = new Dice(11);
+  const rng = new Rng(11);
   const socket4 = createSocket("udp4");
   const socket6 = createSocket("udp6");
   for (const socket of [socket4, socket6]) socket.on("error", () => {}); // a port may be closed
   const spray = async (count: number) => {
     for (let i = 0; i < count; i++) {
-      const [, host = "", port = ""] = dice.pick(places);
+      const [, host = "", port = ""] = rng.pick(places);
       const { promise, resolve } = Promise.withResolvers<void>();
       const socket = host.includes(":") ? socket6 : socket4;
-      socket.send(datagrams(dice), Number(port), host, () => resolve());
+      socket.send(datagrams(rng), Number(port), host, () => resolve());
       await promise;
     }
   };

@@ -16,7 +16,7 @@ for (const target of TARGETS) {
     using _ = memoisedX25519();
     for (const input of await keptInputs(target.name)) target.replay(input);
     const count = runs(INPUTS);
-    const share = target.hunt(SEED, count) / count;
+    const share = target.fuzz(SEED, count) / count;
     // The inputs are worth something only on both sides of the border.
     assert(share > 0.02 && share < 0.98, `${share} of the inputs were taken`);
   });

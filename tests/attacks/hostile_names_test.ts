@@ -13,7 +13,7 @@ import { LocalDaemon } from "../support/daemon.ts";
 import { dirname, join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn } from "../support/transfers.ts";
-import { Dice } from "./fuzz/dice.ts";
+import { Rng } from "./fuzz/rng.ts";
 import { mutateText } from "./fuzz/mutations.ts";
 import { IS_LONG } from "./support/form.ts";
 import { offerFile, sendFirst, sendRest } from "./support/lies.ts";
@@ -159,10 +159,10 @@ async function sendNamed(
 Deno.test("whatever a peer calls its files, they get new names in the inbox, or are refused", async () => {
   await using stack = new AsyncDisposableStack();
   const { folder, daemon, inbox, peer } = await stage(stack);
-  const dice = new Dice(7);
+  const rng = new Rng(7);
   const made = Array.from(
     { length: IS_LONG ? 5000 : 150 },
-    () => mutateText(dice, CORPUS).toWellFormed(),
+    () => mutateText(rng, CORPUS).toWellFormed(),
   );
   const names = [...CORPUS, ...made].filter(isFilename);
   const taken = new Set<string>();

@@ -1,5 +1,5 @@
 /**
- * The long hunt: every parser, a seed of its own each time, until it has had its inputs.
+ * The long run: every parser, a seed of its own each time, until it has had its inputs.
  *
  *     deno task soak:fuzz [inputs for each parser] [seed] [parser ...]
  *
@@ -8,7 +8,7 @@
  * @module
  */
 import { memoisedX25519 } from "../../src/protocol/testing/memoised_x25519.ts";
-import { FuzzFailure } from "./fuzz/hunt.ts";
+import { FuzzFailure } from "./fuzz/fuzz_target.ts";
 import { keepInput, TARGETS } from "./fuzz/targets.ts";
 
 const [count = "10000000", seed = String(Date.now() % 2 ** 31), ...names] = Deno.args;
@@ -21,7 +21,7 @@ for (const target of TARGETS) {
   using _ = memoisedX25519();
   const started = performance.now();
   try {
-    const taken = target.hunt(Number(seed), Number(count));
+    const taken = target.fuzz(Number(seed), Number(count));
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     say(`${target.name}: ${count} inputs, ${taken} of them taken, 0 lost, ${seconds} s`);
   } catch (error) {

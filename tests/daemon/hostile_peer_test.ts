@@ -78,12 +78,12 @@ Deno.test("a hostile name never lands outside the inbox, and is escaped wherever
       await bob.client.rejectTransfer(id);
     } else {
       await bob.client.acceptTransfer(id, {});
-      await peer.news("transfer-started");
+      await peer.event("transfer-started");
       peer.sendChunk(id, () => bytes);
       await transferIn(bob, offer, "completed");
       landed.push(lands);
     }
-    await peer.news("transfer-ended");
+    await peer.event("transfer-ended");
   }
   assertEquals(await namesIn(bob.inbox), landed.sort());
   // Beside the inbox is what was there before.
@@ -107,7 +107,7 @@ Deno.test("a file with another hash than was offered is discarded: INTEGRITY_FAI
   const id = peer.offer({ filename: "other", size: 3, fileHash: sha256(someBytes(4)) });
   const offer = await offered(bob, id);
   await bob.client.acceptTransfer(id, {});
-  await peer.news("transfer-started");
+  await peer.event("transfer-started");
   peer.sendChunk(id, () => someBytes(3));
   const { failure } = await transferIn(bob, offer, "failed");
   assertEquals(failure?.code, "INTEGRITY_FAILED");
@@ -119,7 +119,7 @@ Deno.test("an offer beyond the wire format's limits is refused for that transfer
   await using attack = await Attack.make();
   const { bob, peer } = attack;
   peer.offer({ filename: "huge", size: 11 * 2 ** 30, fileHash: "00".repeat(32) });
-  const { outcome, error } = await peer.news("transfer-ended");
+  const { outcome, error } = await peer.event("transfer-ended");
   assertEquals([outcome, error?.code], ["failed", "LIMIT_EXCEEDED"]);
   const next = peer.offer({ filename: "small", size: 1, fileHash: "00".repeat(32) });
   assertEquals((await offered(bob, next)).state, "offered");
@@ -200,14 +200,14 @@ Deno.test({
     const { offer } = await take("large", 19_000_000);
     const { failure } = await transferIn(bob, offer, "failed");
     assertEquals(failure?.code, "DISK_FULL");
-    const { error } = await peer.news("transfer-ended");
+    const { error } = await peer.event("transfer-ended");
     assertEquals(error?.code, "LIMIT_EXCEEDED");
     // What is free here is not the peer's to know.
     assertEquals(error?.message, "the peer can't take the file: there is not enough space for it");
   });
   await t.step("meanwhile", async () => {
     const { id, offer } = await take("fits", 3_000_000);
-    await peer.news("transfer-started");
+    await peer.event("transfer-started");
     // Somebody else takes all that is left.
     await Deno.writeFile(`${inbox}/other`, new Uint8Array(25_000_000)).catch(() => {});
     for (let i = 0; i < 20; i++) {

@@ -173,7 +173,7 @@ Deno.test("while it stops, a daemon begins nothing: what it is asked is refused,
   await Deno.writeFile(path, someBytes(10));
   const toHolding = { paths: [path], identity: holding.identity, priority: 0 };
   await bob.client.send(toHolding);
-  await holding.news("transfer-offered");
+  await holding.event("transfer-offered");
   holding.path.stall();
   bob.interrupt();
   await bob.event("daemon-stopping");
@@ -181,7 +181,7 @@ Deno.test("while it stops, a daemon begins nothing: what it is asked is refused,
   const error = await assertRejects(() => bob.client.send(toHolding), ApiError);
   assertEquals(error.code, "STOPPING");
   other.offer({ filename: "late", size: 10, fileHash: "00".repeat(32) });
-  const { outcome, by } = await other.news("transfer-ended");
+  const { outcome, by } = await other.event("transfer-ended");
   assertEquals([outcome, by], ["cancelled", "remote"]);
   const { transfers } = await bob.client.listTransfers({ limit: 10 });
   assertEquals(transfers.map(({ name }) => name), ["small"]);
@@ -229,7 +229,7 @@ Deno.test("a file that was sent whole, but whose peer has not said that it has i
   await Deno.writeFile(path, someBytes(10));
   const sending = { paths: [path], identity: peer.identity, priority: 0 };
   const [sent] = await bob.client.send(sending);
-  const { file } = await peer.news("transfer-offered");
+  const { file } = await peer.event("transfer-offered");
   peer.act((transfers, now) => transfers.accept(file.transferId, now));
   peer.path.stall();
   await transferIn(bob, { transferId: sent?.transferId ?? "" }, "active");

@@ -24,11 +24,11 @@ async function toldOf(lastWord: (peer: HandDrivenPeer, ended: Ended) => void) {
   const alice = stack.use(await LocalDaemon.start(network));
   const peer = stack.use(await HandDrivenPeer.meet(network, folder, alice));
   await peer.befriend(alice);
-  peer.onNews = (news) => {
-    if (news.type === "transfer-offered") {
-      peer.act((transfers, now) => transfers.accept(news.file.transferId, now));
+  peer.onEvent = (event) => {
+    if (event.type === "transfer-offered") {
+      peer.act((transfers, now) => transfers.accept(event.file.transferId, now));
     }
-    if (news.type === "transfer-ended") lastWord(peer, news);
+    if (event.type === "transfer-ended") lastWord(peer, event);
   };
   const path = folder.path("file");
   await Deno.writeFile(path, someBytes(100_000));

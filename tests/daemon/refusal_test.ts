@@ -101,10 +101,10 @@ Deno.test("a refusal takes no slot and waits for none: the sender hears of it wh
     await bob.client.setAutoAccept(peer.identity, { enabled: true });
   }
   busy.offer({ filename: "flows", size: 10, fileHash: "00".repeat(32) });
-  await busy.news("transfer-started");
+  await busy.event("transfer-started");
   await transferIn(bob, await offerOf(bob, "flows"), "active");
   refused.offer({ filename: "../up", size: 10, fileHash: "00".repeat(32) });
-  const { outcome, error } = await refused.news("transfer-ended");
+  const { outcome, error } = await refused.event("transfer-ended");
   assertEquals([outcome, error?.code], ["failed", "LIMIT_EXCEEDED"]);
   assertStringIncludes(error?.message ?? "", "it is a path");
 });

@@ -201,7 +201,7 @@ async function busy(stack: AsyncDisposableStack) {
     const id = peer.offer({ filename, size: bytes.length, fileHash: sha256(bytes) });
     const offer = await offerOf(bob, filename);
     await bob.client.acceptTransfer(offer.transferId, {});
-    await peer.news("transfer-started");
+    await peer.event("transfer-started");
     let sent = 0;
     const sendChunk = () => peer.sendChunk(id, (length) => bytes.subarray(sent, sent += length));
     /** Sends all that is left, as fast as bob takes it. */
@@ -209,7 +209,7 @@ async function busy(stack: AsyncDisposableStack) {
       while (sent < bytes.length) {
         const before = sent;
         sendChunk();
-        if (sent === before) await peer.news("transfer-resumed");
+        if (sent === before) await peer.event("transfer-resumed");
         else await new Promise((resolve) => setTimeout(resolve, 0));
       }
     };
@@ -224,12 +224,12 @@ Deno.test("a file accepted without a free slot: its sender is paused at once, an
   const [first, second] = [await meet(), await meet()];
   const held = await offers(first, "held");
   const waits = await offers(second, "waits");
-  assertEquals((await second.news("transfer-paused")).by, "remote");
+  assertEquals((await second.event("transfer-paused")).by, "remote");
   const { waitingFor, transferred } = await transferIn(bob, waits.offer, "paused");
   assertEquals([waitingFor, transferred], ["slot", 0]);
   await held.sendAll();
   await transferIn(bob, held.offer, "completed");
-  await second.news("transfer-resumed");
+  await second.event("transfer-resumed");
   await waits.sendAll();
   const { path = "" } = await transferIn(bob, waits.offer, "completed");
   assertEquals(await Deno.readFile(path), bytes);
@@ -245,13 +245,13 @@ Deno.test("a peer that ends its pause while no slot is free is paused again", as
   // Its slot went to the next.
   const takes = await offers(second, "takes");
   await transferIn(bob, takes.offer, "active");
-  await first.news("transfer-paused");
+  await first.event("transfer-paused");
   first.act((transfers, now) => transfers.resume(pauses.id, now));
-  for (;;) if ((await first.news("transfer-paused")).by === "remote") break;
+  for (;;) if ((await first.event("transfer-paused")).by === "remote") break;
   assertEquals((await now(bob, pauses.offer)).waitingFor, "slot");
   await takes.sendAll();
   await transferIn(bob, takes.offer, "completed");
-  for (;;) if ((await first.news("transfer-resumed")).by === "remote") break;
+  for (;;) if ((await first.event("transfer-resumed")).by === "remote") break;
   await pauses.sendAll();
   await transferIn(bob, pauses.offer, "completed");
 });
@@ -270,7 +270,7 @@ Deno.test("a peer that goes and comes with pauses and offers leaves nothing behi
   for (const { transferId } of transfers) await bob.client.acceptTransfer(transferId, {});
   assert(one !== undefined);
   assertEquals((await bob.client.status()).transfers.limit, 1);
-  for (const peer of peers) await peer.news("transfer-started");
+  for (const peer of peers) await peer.event("transfer-started");
   assertEquals((await bob.client.status()).transfers, { active: 1, waiting: 2, limit: 1 });
   for (const peer of peers) peer.path.lose();
   for (const transfer of transfers) await transferIn(bob, transfer, "interrupted");

@@ -29,16 +29,16 @@ Deno.test("a web client's file comes without an offer: it is held until it is ac
   const { bob, client } = await meet(stack);
   assertEquals((await bob.client.listSessions())[0]?.web, true);
   const id = client.offer({ filename: "web.bin", size: BYTES.length, fileHash: sha256(BYTES) });
-  await client.news("transfer-started");
+  await client.event("transfer-started");
   let sent = 0;
   const next = (length: number) => BYTES.subarray(sent, sent += length);
   client.sendChunk(id, next);
   const offer = await offerOf(bob, "web.bin");
-  const { by } = await client.news("transfer-paused");
+  const { by } = await client.event("transfer-paused");
   assertEquals(by, "remote");
   assertEquals(await namesIn(bob.inbox), []);
   await bob.client.acceptTransfer(offer.transferId, {});
-  await client.news("transfer-resumed");
+  await client.event("transfer-resumed");
   while (sent < BYTES.length) client.sendChunk(id, next);
   const received = await transferIn(bob, offer, "completed");
   assertEquals(await Deno.readFile(received.path ?? ""), BYTES);
@@ -53,7 +53,7 @@ Deno.test("a web client's file that is declined is cancelled, and nothing of it 
   const offer = await offerOf(bob, "web.bin");
   await bob.client.rejectTransfer(offer.transferId);
   await transferIn(bob, offer, "rejected");
-  assertEquals((await client.news("transfer-ended")).outcome, "cancelled");
+  assertEquals((await client.event("transfer-ended")).outcome, "cancelled");
   assertEquals(await namesIn(bob.inbox), []);
 });
 
@@ -65,11 +65,11 @@ Deno.test("a file sent to a web client flows at once, in the chunks that it take
   await Deno.writeFile(path, BYTES);
   const sending = { paths: [path], identity: client.identity, priority: 0 };
   const [sent] = await bob.client.send(sending);
-  const { file } = await client.news("transfer-offered");
+  const { file } = await client.event("transfer-offered");
   assertEquals([file.filename, file.implied], ["ours.bin", true]);
   const got: number[] = [];
   for (let length = 0; length < BYTES.length;) {
-    const { data } = await client.news("transfer-chunk");
+    const { data } = await client.event("transfer-chunk");
     got.push(...data);
     length += data.length;
     assertEquals(data.length, Math.min(16_384, BYTES.length - length + data.length));

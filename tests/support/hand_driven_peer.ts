@@ -64,10 +64,10 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly identity: string;
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
-  readonly #news: TransferEvent[] = [];
+  readonly #events: TransferEvent[] = [];
   #wake = Promise.withResolvers<void>();
-  /** Called with each news before the next message is read. */
-  onNews: ((news: TransferEvent) => void) | undefined;
+  /** Called with each event before the next message is read. */
+  onEvent: ((event: TransferEvent) => void) | undefined;
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
     const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
@@ -239,13 +239,13 @@ export class HandDrivenPeer implements AsyncDisposable {
     this.#peer.fail(code, "failed by hand");
   }
 
-  /** The next news of that type, or past ones that no wait has taken. */
-  async news<T extends TransferEvent["type"]>(
+  /** The next event of that type, or past ones that no wait has taken. */
+  async event<T extends TransferEvent["type"]>(
     type: T,
   ): Promise<Extract<TransferEvent, { type: T }>> {
     for (;;) {
-      const at = this.#news.findIndex((news) => news.type === type);
-      const [found] = at < 0 ? [] : this.#news.splice(at, 1);
+      const at = this.#events.findIndex((event) => event.type === type);
+      const [found] = at < 0 ? [] : this.#events.splice(at, 1);
       if (found !== undefined) return found as Extract<TransferEvent, { type: T }>;
       await this.#wake.promise;
     }
@@ -256,9 +256,9 @@ export class HandDrivenPeer implements AsyncDisposable {
     return this.#peer.ended;
   }
 
-  #hear(news: TransferEvent): void {
-    this.#news.push(news);
-    this.onNews?.(news);
+  #hear(event: TransferEvent): void {
+    this.#events.push(event);
+    this.onEvent?.(event);
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
   }

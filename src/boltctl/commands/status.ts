@@ -4,6 +4,7 @@
  * @module
  */
 import { Deadline } from "../../base/deadline.ts";
+import { BackOff } from "../../base/back_off.ts";
 import { sleep, systemTimer } from "../../base/timer.ts";
 import { CLIENT_RETRY, COMMAND_WAIT_MS } from "../../base/timing.ts";
 import { DaemonUnreachableError } from "../../ipc/client/client.ts";
@@ -39,15 +40,13 @@ async function onceServed({ client, flags, signal }: Context): Promise<Status> {
     ? undefined
     : new Deadline(COMMAND_WAIT_MS, { parent: signal, what: "the daemon to serve" });
   const wait = deadline?.signal ?? signal;
-  for (
-    let delay: number = CLIENT_RETRY.firstMs;;
-    delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
-  ) {
+  const waits = new BackOff(CLIENT_RETRY);
+  for (;;) {
     try {
       return await client().status(wait);
     } catch (error) {
       if (!(error instanceof DaemonUnreachableError)) throw error;
-      await sleep(systemTimer, delay, wait);
+      await sleep(systemTimer, waits.next(), wait);
     }
   }
 }

@@ -9,6 +9,7 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline } from "../../base/deadline.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
+import { BackOff } from "../../base/back_off.ts";
 import { sleep, systemTimer } from "../../base/timer.ts";
 import {
   CALL_MS,
@@ -190,20 +191,22 @@ export class DaemonClient {
     throw problemOf(response, text);
   }
 
-  /** What a wait ended with; our own deadline as what it means: somebody listens, and is mute. */
+  /**
+   * What a wait ended with; our own deadline becomes: something listens there and does not answer.
+   */
   #orSilent(error: unknown, signal: AbortSignal | undefined): unknown {
     return error instanceof DeadlineError && signal?.aborted !== true
       ? new DeadlineError(this.#http.silence(this.#timeoutMs), { cause: error })
       : error;
   }
 
-  /** No attempt was over when the time for it was: slow machine, short time. */
+  /** The daemon did not answer within the time for reopening the events. */
   #notBack(cause: DeadlineError): DaemonUnreachableError {
     return new DaemonUnreachableError(
-      "The daemon is gone: its events ended and did not come back",
-      {
-        cause,
-      },
+      `The daemon is gone: its events ended, and it did not answer within ${
+        this.#reconnectMs / 1000
+      } s`,
+      { cause },
     );
   }
 
@@ -247,12 +250,10 @@ export class DaemonClient {
       ...(signal === undefined ? {} : { parent: signal }),
     });
     let failure: unknown;
-    for (
-      let delay: number = CLIENT_RETRY.firstMs;;
-      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
-    ) {
+    const waits = new BackOff(CLIENT_RETRY);
+    for (;;) {
       try {
-        await sleep(systemTimer, delay, deadline.signal);
+        await sleep(systemTimer, waits.next(), deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();

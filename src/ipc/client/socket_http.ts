@@ -4,6 +4,7 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { BackOff } from "../../base/back_off.ts";
 import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
@@ -82,17 +83,15 @@ export class SocketHttp {
    * connecting (EAGAIN: nothing was sent), it is tried again until the signal aborts.
    */
   async open(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
-    for (
-      let delay: number = CLIENT_RETRY.firstMs;;
-      delay = Math.min(delay * 2, CLIENT_RETRY.longestMs)
-    ) {
+    const waits = new BackOff(CLIENT_RETRY);
+    for (;;) {
       try {
         return await this.#openOnce(request, signal);
       } catch (error) {
         if (!(error instanceof DaemonUnreachableError && codeOf(error.cause) === "EAGAIN")) {
           throw error;
         }
-        await sleep(systemTimer, delay, signal);
+        await sleep(systemTimer, waits.next(), signal);
       }
     }
   }

@@ -306,7 +306,7 @@ export class Session implements Disposable {
     return this.#drain();
   }
 
-  /** Zeroes all keys, without a word. Use {@linkcode close} to end in order. */
+  /** Zeroes all keys and sends nothing. Use {@linkcode close} to end in order. */
   [Symbol.dispose](): void {
     this.#phase = "closed";
     this.#helloDeadline = undefined;

@@ -46,7 +46,7 @@ export interface TransferContext extends DescribeOptions {
   readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
   /** What chunks are sealed with. */
   readonly keys: ChunkKeys;
-  /** We give way when offers cross. */
+  /** When offers cross, the peer's goes first. */
   readonly yields: boolean;
   /** The longest waits, in milliseconds. */
   readonly timing: TransferTiming;

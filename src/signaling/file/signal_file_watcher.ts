@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { abortable } from "../../base/deadline.ts";
+import { BackOff } from "../../base/back_off.ts";
 import { DeadlineError, SignalError } from "../../base/errors.ts";
+import { sleep, systemTimer } from "../../base/timer.ts";
 import { SIGNAL_FILE_LOOK } from "../../base/timing.ts";
 import { type SdpType, tooLarge } from "../../protocol/signal/bundle.ts";
 import { mayBeIncomplete } from "./incomplete_json.ts";
@@ -61,13 +62,11 @@ export class SignalFileWatcher<T> {
   async next(options: { signal: AbortSignal; previous?: string }): Promise<ReadSignal<T>> {
     const { signal, previous } = options;
     try {
-      for (
-        let pause: number = SIGNAL_FILE_LOOK.firstMs;;
-        pause = Math.min(2 * pause, SIGNAL_FILE_LOOK.longestMs)
-      ) {
+      const waits = new BackOff(SIGNAL_FILE_LOOK);
+      for (;;) {
         const found = await this.look(signal, previous);
         if (found !== undefined) return found;
-        await sleep(pause, signal);
+        await sleep(systemTimer, waits.next(), signal);
       }
     } catch (error) {
       if (!(error instanceof DeadlineError) || this.#lastProblem === "") throw error;
@@ -122,15 +121,5 @@ export class SignalFileWatcher<T> {
       this.#lastProblem = `${path} holds only a part of a bundle`;
       return undefined;
     }
-  }
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await abortable(promise, signal);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -35,8 +35,8 @@ import {
   parsePeers,
   parseTrust,
 } from "../../../src/storage/trust_file.ts";
-import type { Dice } from "./dice.ts";
-import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./hunt.ts";
+import type { Rng } from "./rng.ts";
+import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./fuzz_target.ts";
 import { concat, mutateBytes, mutateJson, mutateJsonText, mutateText } from "./mutations.ts";
 
 const [A, B] = ["ab".repeat(32), "cd".repeat(32)];
@@ -63,28 +63,28 @@ const RECORD: TransferRecord = {
 };
 
 /** A file of JSON: with a broken member or two, or with broken bytes. */
-const jsonFile = (dice: Dice, samples: readonly unknown[]) =>
-  dice.oneIn(3)
-    ? mutateBytes(dice, samples.map((sample) => toUtf8(JSON.stringify(sample))))
-    : toUtf8(mutateJsonText(dice, samples));
+const jsonFile = (rng: Rng, samples: readonly unknown[]) =>
+  rng.oneIn(3)
+    ? mutateBytes(rng, samples.map((sample) => toUtf8(JSON.stringify(sample))))
+    : toUtf8(mutateJsonText(rng, samples));
 
 const HEADER = formatLine("", JOURNAL_HEADER);
 const FIRST = formatLine(HEADER.sum, RECORD);
 const BEGUN = [HEADER, FIRST];
 
 /** A journal whose sums are right, so that the records are looked at. */
-function journalFile(dice: Dice): Uint8Array<ArrayBuffer> {
-  const entry: TransferRecord = JSON.parse(JSON.stringify(mutateJson(dice, [RECORD])));
+function journalFile(rng: Rng): Uint8Array<ArrayBuffer> {
+  const entry: TransferRecord = JSON.parse(JSON.stringify(mutateJson(rng, [RECORD])));
   const bytes = concat([...BEGUN, formatLine(FIRST.sum, entry)].map((line) => line.bytes));
-  return dice.oneIn(2) ? bytes : mutateBytes(dice, [bytes]);
+  return rng.oneIn(2) ? bytes : mutateBytes(rng, [bytes]);
 }
 
 /** Few secrets, so that their public halves need not be computed anew for each input. */
 const IDENTITIES = [1, 2, 3].map((seed) =>
   encodeIdentityFile(KeyPair.generate("identity", (length) => new Uint8Array(length).fill(seed)))
 );
-const identityFile = (dice: Dice) => {
-  const bytes = mutateBytes(dice, IDENTITIES);
+const identityFile = (rng: Rng) => {
+  const bytes = mutateBytes(rng, IDENTITIES);
   const [known] = IDENTITIES;
   if (bytes.length === 64 && known !== undefined) bytes.set(known.subarray(32), 32);
   return bytes;
@@ -138,15 +138,15 @@ const NAMES = [
 ];
 
 /** A command line with some words broken, as one text. */
-const commandLine = (dice: Dice, samples: readonly (readonly string[])[]) =>
-  mutateText(dice, samples.map((words) => words.join("\x01")));
+const commandLine = (rng: Rng, samples: readonly (readonly string[])[]) =>
+  mutateText(rng, samples.map((words) => words.join("\x01")));
 const wordsOf = (text: string) => text.split("\x01");
 
 /** See the module's text. */
 export const LOCAL_TARGETS: readonly AnyTarget[] = [
   bytesTarget({
     name: "trust_file",
-    make: (dice) => jsonFile(dice, TRUST),
+    make: (rng) => jsonFile(rng, TRUST),
     check(bytes) {
       const pins = parseTrust(bytes);
       if (typeof pins === "string") return false;
@@ -158,7 +158,7 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
   }),
   bytesTarget({
     name: "peers_file",
-    make: (dice) => jsonFile(dice, PEERS),
+    make: (rng) => jsonFile(rng, PEERS),
     check(bytes) {
       const peers = parsePeers(bytes);
       if (typeof peers === "string") return false;
@@ -191,9 +191,9 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "api_body",
-    make: (dice) => {
-      const number = dice.below(BODY_CASES.length);
-      return `${number}${mutateJsonText(dice, BODY_CASES[number]?.samples ?? [])}`;
+    make: (rng) => {
+      const number = rng.below(BODY_CASES.length);
+      return `${number}${mutateJsonText(rng, BODY_CASES[number]?.samples ?? [])}`;
     },
     check(input) {
       const schema: Schema | undefined = BODY_CASES[Number(input.slice(0, 1))]?.body;
@@ -204,7 +204,7 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "api_target",
-    make: (dice) => mutateText(dice, TARGETS),
+    make: (rng) => mutateText(rng, TARGETS),
     check(text) {
       const [method = "", target = ""] = text.split(" ", 2);
       const [path = "", query = ""] = target.split("?", 2);
@@ -219,7 +219,7 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "serve_arguments",
-    make: (dice) => commandLine(dice, SERVE),
+    make: (rng) => commandLine(rng, SERVE),
     check(text) {
       const options = mayRefuse([UsageError], () => parseServeOptions(wordsOf(text)));
       if (options === undefined) return false;
@@ -229,7 +229,7 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "one_shot_arguments",
-    make: (dice) => commandLine(dice, ONE_SHOT),
+    make: (rng) => commandLine(rng, ONE_SHOT),
     check(text) {
       const id = peerCodeFromBytes(new Uint8Array(4));
       const options = mayRefuse([UsageError], () => parseOneShotOptions(wordsOf(text), () => id));
@@ -240,7 +240,7 @@ export const LOCAL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "safe_name",
-    make: (dice) => mutateText(dice, NAMES),
+    make: (rng) => mutateText(rng, NAMES),
     check(text) {
       const safe = safeName(text);
       if (!safe.safe) return false;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dice } from "./dice.ts";
+import type { Rng } from "./rng.ts";
 
 /** What parsers trip over, as text. */
 const TOKENS = [
@@ -23,97 +23,97 @@ const VALUES: readonly unknown[] = [
 const KEYS = ["__proto__", "constructor", "toString", "", "type", "version", "0", "length"];
 
 /** A text with up to four things broken; sometimes it is the sample itself, or pure noise. */
-export function mutateText(dice: Dice, samples: readonly string[]): string {
-  if (dice.oneIn(16)) return noise(dice);
-  let text = dice.pick(samples);
-  for (let left = dice.below(5); left > 0; left--) {
-    const at = dice.below(text.length + 1);
-    const length = dice.oneIn(4) ? dice.below(text.length) : dice.below(4);
-    switch (dice.below(5)) {
+export function mutateText(rng: Rng, samples: readonly string[]): string {
+  if (rng.oneIn(16)) return noise(rng);
+  let text = rng.pick(samples);
+  for (let left = rng.below(5); left > 0; left--) {
+    const at = rng.below(text.length + 1);
+    const length = rng.oneIn(4) ? rng.below(text.length) : rng.below(4);
+    switch (rng.below(5)) {
       case 0:
         text = text.slice(0, at) + text.slice(at + length);
         break;
       case 1:
-        text = text.slice(0, at) + dice.pick(TOKENS) + text.slice(at + length);
+        text = text.slice(0, at) + rng.pick(TOKENS) + text.slice(at + length);
         break;
       case 2:
-        text = text.slice(0, at) + String.fromCharCode(32 + dice.below(95)) + text.slice(at + 1);
+        text = text.slice(0, at) + String.fromCharCode(32 + rng.below(95)) + text.slice(at + 1);
         break;
       case 3:
         text = text.slice(0, at) + text.slice(Math.max(0, at - length));
         break;
       default:
-        text = text.slice(0, at) + dice.pick(samples).slice(at);
+        text = text.slice(0, at) + rng.pick(samples).slice(at);
     }
   }
   return text;
 }
 
-function noise(dice: Dice): string {
+function noise(rng: Rng): string {
   let text = "";
-  for (let left = dice.below(24); left > 0; left--) {
-    text += dice.oneIn(3) ? dice.pick(TOKENS) : String.fromCharCode(dice.below(0x10000));
+  for (let left = rng.below(24); left > 0; left--) {
+    text += rng.oneIn(3) ? rng.pick(TOKENS) : String.fromCharCode(rng.below(0x10000));
   }
   return text;
 }
 
 /** A JSON value with about one thing broken in it. The samples are not changed. */
-export function mutateJson(dice: Dice, samples: readonly unknown[]): unknown {
-  return mutateValue(dice, dice.pick(samples), samples);
+export function mutateJson(rng: Rng, samples: readonly unknown[]): unknown {
+  return mutateValue(rng, rng.pick(samples), samples);
 }
 
-function mutateValue(dice: Dice, value: unknown, samples: readonly unknown[]): unknown {
-  if (dice.oneIn(24)) return dice.oneIn(6) ? dice.pick(samples) : dice.pick(VALUES);
+function mutateValue(rng: Rng, value: unknown, samples: readonly unknown[]): unknown {
+  if (rng.oneIn(24)) return rng.oneIn(6) ? rng.pick(samples) : rng.pick(VALUES);
   if (typeof value === "string") {
-    return dice.oneIn(16) ? mutateText(dice, [value]) : value;
+    return rng.oneIn(16) ? mutateText(rng, [value]) : value;
   }
   if (Array.isArray(value)) {
-    const items = value.map((item) => mutateValue(dice, item, samples));
-    return dice.oneIn(24) ? [...items, ...items] : items;
+    const items = value.map((item) => mutateValue(rng, item, samples));
+    return rng.oneIn(24) ? [...items, ...items] : items;
   }
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).flatMap(([key, member]): [string, unknown][] => {
-    if (dice.oneIn(40)) return [];
-    const name = dice.oneIn(60) ? dice.pick(KEYS) : key;
-    return [[name, mutateValue(dice, member, samples)]];
+    if (rng.oneIn(40)) return [];
+    const name = rng.oneIn(60) ? rng.pick(KEYS) : key;
+    return [[name, mutateValue(rng, member, samples)]];
   });
-  if (dice.oneIn(24)) entries.push([dice.pick(KEYS), dice.pick(VALUES)]);
+  if (rng.oneIn(24)) entries.push([rng.pick(KEYS), rng.pick(VALUES)]);
   return Object.fromEntries(entries);
 }
 
 /** The JSON text of a mutated value, which sometimes is broken as a text too. */
-export function mutateJsonText(dice: Dice, samples: readonly unknown[]): string {
-  const text = JSON.stringify(mutateJson(dice, samples));
-  return dice.oneIn(5) ? mutateText(dice, [text]) : text;
+export function mutateJsonText(rng: Rng, samples: readonly unknown[]): string {
+  const text = JSON.stringify(mutateJson(rng, samples));
+  return rng.oneIn(5) ? mutateText(rng, [text]) : text;
 }
 
 /** Bytes with up to four things broken; sometimes the sample itself, or pure noise. */
 export function mutateBytes(
-  dice: Dice,
+  rng: Rng,
   samples: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
-  if (dice.oneIn(16)) return dice.bytes(dice.below(96));
-  let bytes = new Uint8Array(dice.pick(samples));
-  for (let left = dice.below(5); left > 0; left--) {
-    const at = dice.below(bytes.length);
-    switch (dice.below(6)) {
+  if (rng.oneIn(16)) return rng.bytes(rng.below(96));
+  let bytes = new Uint8Array(rng.pick(samples));
+  for (let left = rng.below(5); left > 0; left--) {
+    const at = rng.below(bytes.length);
+    switch (rng.below(6)) {
       case 0:
         bytes = bytes.slice(0, at);
         break;
       case 1:
-        bytes[at] = dice.word() & 0xff;
+        bytes[at] = rng.word() & 0xff;
         break;
       case 2:
-        bytes[at] = dice.pick([0, 1, 0x7f, 0x80, 0xff]);
+        bytes[at] = rng.pick([0, 1, 0x7f, 0x80, 0xff]);
         break;
       case 3: // lengths are two bytes in what we parse
-        bytes.set(dice.oneIn(2) ? [0xff, 0xff] : [0, dice.below(64)], Math.max(0, at - 1) & ~1);
+        bytes.set(rng.oneIn(2) ? [0xff, 0xff] : [0, rng.below(64)], Math.max(0, at - 1) & ~1);
         break;
       case 4:
-        bytes = concat([bytes.subarray(0, at), dice.pick(samples)]);
+        bytes = concat([bytes.subarray(0, at), rng.pick(samples)]);
         break;
       default:
-        bytes = concat([bytes, dice.bytes(dice.below(8))]);
+        bytes = concat([bytes, rng.bytes(rng.below(8))]);
     }
     if (bytes.length < 2) break;
   }

@@ -28,7 +28,7 @@ import { judgeSignal, type SignalContext } from "../../../src/protocol/signal/da
 import { normalizePeerCode } from "../../../src/protocol/signal/peer_code.ts";
 import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
 import { mayBeIncomplete } from "../../../src/signaling/file/incomplete_json.ts";
-import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./hunt.ts";
+import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./fuzz_target.ts";
 import { mutateBytes, mutateJsonText, mutateText } from "./mutations.ts";
 
 const KEY = new Uint8Array(32).fill(7).toBase64();
@@ -149,7 +149,7 @@ const BYTES_OF = (values: readonly unknown[]) =>
 export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   textTarget({
     name: "bundle",
-    make: (dice) => mutateJsonText(dice, [BUNDLE]),
+    make: (rng) => mutateJsonText(rng, [BUNDLE]),
     check(text) {
       const bundle = mayRefuse([SignalError], () => parseBundle(text, "offer"));
       if (bundle === undefined) return false;
@@ -160,7 +160,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "signal_file",
-    make: (dice) => mutateJsonText(dice, [BUNDLE, WEB[0]]),
+    make: (rng) => mutateJsonText(rng, [BUNDLE, WEB[0]]),
     check(text) {
       const incomplete = mayBeIncomplete(text);
       // What is whole must not be waited for.
@@ -170,7 +170,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "daemon_payload",
-    make: (dice) => mutateJsonText(dice, PAYLOADS),
+    make: (rng) => mutateJsonText(rng, PAYLOADS),
     check(text) {
       const payload = parseJsonObject(text);
       let taken = false;
@@ -189,7 +189,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "web_payload",
-    make: (dice) => mutateJsonText(dice, WEB),
+    make: (rng) => mutateJsonText(rng, WEB),
     check(text) {
       const payload = parseJsonObject(text);
       const signal = mayRefuse([SignalError], () => parseWebSignal(payload));
@@ -201,7 +201,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "server_message",
-    make: (dice) => mutateJsonText(dice, SERVER),
+    make: (rng) => mutateJsonText(rng, SERVER),
     check(text) {
       const message = parseServerMessage(text);
       if (message === undefined || message === "unknown") return false;
@@ -212,8 +212,8 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   bytesTarget({
     name: "frame",
-    make: (dice) =>
-      dice.oneIn(3) ? mutateBytes(dice, BYTES_OF(FRAMES)) : toUtf8(mutateJsonText(dice, FRAMES)),
+    make: (rng) =>
+      rng.oneIn(3) ? mutateBytes(rng, BYTES_OF(FRAMES)) : toUtf8(mutateJsonText(rng, FRAMES)),
     check(bytes) {
       const frame = parseFrame(bytes);
       if (frame.type !== "hello" && frame.type !== "envelope") return false;
@@ -223,7 +223,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "inner_message",
-    make: (dice) => mutateJsonText(dice, INNER),
+    make: (rng) => mutateJsonText(rng, INNER),
     check(text) {
       const object = parseJsonObject(text);
       if (object === undefined) return false;
@@ -237,8 +237,8 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   bytesTarget({
     name: "hello",
-    make: (dice) =>
-      dice.oneIn(3) ? mutateBytes(dice, BYTES_OF(HELLO)) : toUtf8(mutateJsonText(dice, HELLO)),
+    make: (rng) =>
+      rng.oneIn(3) ? mutateBytes(rng, BYTES_OF(HELLO)) : toUtf8(mutateJsonText(rng, HELLO)),
     check(bytes) {
       const hello = mayRefuse([ProtocolError], () => parseHello(bytes));
       if (hello === undefined) return false;
@@ -253,7 +253,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "candidate",
-    make: (dice) => mutateText(dice, CANDIDATES),
+    make: (rng) => mutateText(rng, CANDIDATES),
     check(line) {
       let taken = false;
       for (const scope of NETWORK_SCOPES) {
@@ -269,7 +269,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "sdp",
-    make: (dice) => mutateText(dice, [SDP]),
+    make: (rng) => mutateText(rng, [SDP]),
     check(sdp) {
       let taken = false;
       for (const type of ["offer", "answer"] as const) {
@@ -284,7 +284,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "ip_address",
-    make: (dice) => mutateText(dice, ADDRESSES),
+    make: (rng) => mutateText(rng, ADDRESSES),
     check(text) {
       const ip = parseIpAddress(text);
       if (ip === undefined) return false;
@@ -300,7 +300,7 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   }),
   textTarget({
     name: "peer_code",
-    make: (dice) => mutateText(dice, ["alice", "A-B-C", "0123456789abcdef"]),
+    make: (rng) => mutateText(rng, ["alice", "A-B-C", "0123456789abcdef"]),
     check(text) {
       const known = normalizePeerCode(text);
       if (known === undefined) return false;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FuzzFailure } from "./hunt.ts";
+import type { FuzzFailure } from "./fuzz_target.ts";
 import { LOCAL_TARGETS } from "./local_targets.ts";
 import { PROTOCOL_TARGETS } from "./protocol_targets.ts";
 import { TRANSPORT_TARGETS } from "./transport_targets.ts";

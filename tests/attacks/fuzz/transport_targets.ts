@@ -13,8 +13,8 @@ import {
 } from "../../../src/transport/webrtc/dtls_records.ts";
 import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/fast/sctp_packet.ts";
 import { isAuthentic, readStun } from "../../../src/transport/webrtc/stun.ts";
-import type { Dice } from "./dice.ts";
-import { type AnyTarget, bytesTarget } from "./hunt.ts";
+import type { Rng } from "./rng.ts";
+import { type AnyTarget, bytesTarget } from "./fuzz_target.ts";
 import { mutateBytes } from "./mutations.ts";
 
 const STUN_KEY = "password";
@@ -84,9 +84,9 @@ function sctpSamples(): Uint8Array[] {
 }
 
 /** SCTP sits inside DTLS, so its attacker has to keep the common header right to get further. */
-const sctpInput = (dice: Dice) => {
-  const bytes = mutateBytes(dice, SCTP);
-  if (bytes.length >= 12 && !dice.oneIn(8)) bytes.set(SCTP[0]?.subarray(0, 12) ?? []);
+const sctpInput = (rng: Rng) => {
+  const bytes = mutateBytes(rng, SCTP);
+  if (bytes.length >= 12 && !rng.oneIn(8)) bytes.set(SCTP[0]?.subarray(0, 12) ?? []);
   return bytes;
 };
 
@@ -94,7 +94,7 @@ const sctpInput = (dice: Dice) => {
 export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
   bytesTarget({
     name: "stun",
-    make: (dice) => mutateBytes(dice, STUN),
+    make: (rng) => mutateBytes(rng, STUN),
     check(bytes) {
       const stun = readStun(bytes);
       if (stun === undefined || !isAuthentic(stun, STUN_KEY)) return false;
@@ -106,7 +106,7 @@ export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
   }),
   bytesTarget({
     name: "dtls_records",
-    make: (dice) => mutateBytes(dice, DTLS),
+    make: (rng) => mutateBytes(rng, DTLS),
     check(bytes) {
       let length = 0;
       for (const { fragment, epoch, sequence } of readRecords(bytes)) {
@@ -119,7 +119,7 @@ export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
   }),
   bytesTarget({
     name: "dtls_handshake",
-    make: (dice) => mutateBytes(dice, FRAGMENTS),
+    make: (rng) => mutateBytes(rng, FRAGMENTS),
     check(bytes) {
       const assembler = new HandshakeAssembler();
       let taken = false;

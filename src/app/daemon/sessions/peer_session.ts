@@ -177,9 +177,9 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the peer has read all that was sent and sent all its answers: it has
-   * answered a ping that was sent last. One that is silent for too long after its transport has
-   * acknowledged all is taken at that word, and so is one whose dialect has no pings.
+   * Resolves when the peer has read all that was sent and sent all its answers: it has answered a
+   * ping that was sent last. Where the dialect has no pings, or no answer comes in time, its
+   * transport's acknowledgement counts instead.
    *
    * @returns False when the session ended before.
    * @throws {TransportError} When the channel ended before.
@@ -288,7 +288,7 @@ export class PeerSession implements AsyncDisposable {
     this.#timer = { id, due };
   }
 
-  /** Lets the last frames go, unless nobody is there to take them, then closes the channel. */
+  /** Lets the last frames go, unless the peer is gone, then closes the channel. */
   async #closeChannel(end: SessionEnd): Promise<void> {
     using deadline = new Deadline(SESSION_CLOSE_MS, {
       what: "the peer to receive the last messages",

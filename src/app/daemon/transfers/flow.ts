@@ -15,7 +15,7 @@ import type { Slot, Slots } from "./slots.ts";
 /** Who holds a transfer: an application of ours (undecided or paused), our disk, or the peer. */
 export type Holder = "decision" | "user" | "disk" | "peer";
 
-/** Turns in vain after which the next begins with a back-off. */
+/** Turns without a byte moved after which the next begins with a back-off. */
 const BARREN_TURNS = 2;
 
 /** Bytes that may still come in after we asked for a pause: what a sender may have under way. */
@@ -48,7 +48,7 @@ export interface FlowOptions {
   readonly sendPaused: (paused: boolean) => void;
   /** Called when it begins to flow, stops, or waits for something else. */
   readonly onChange: (change: FlowChange) => void;
-  /** After how many milliseconds of waiting our pause is said anew. @default {PAUSE_RENEWAL_MS} */
+  /** After how many milliseconds of waiting our pause is sent again. @default {PAUSE_RENEWAL_MS} */
   readonly renewMs?: number;
   /** From 0 to 1, another each time. @default {Math.random} */
   readonly jitter?: () => number;
@@ -191,8 +191,8 @@ export class Flow implements Disposable {
 
   /**
    * Two daemons that give each other way in step would go on with that forever: each has a slot for
-   * what the other has none for. So after turns in vain one has its slot for a moment, another each
-   * time, before it says so.
+   * what the other has none for. So after turns without success one has its slot for a moment,
+   * another each time, before it says so.
    */
   #backOffIfInVain(): void {
     if (this.#barrenTurns < BARREN_TURNS) return;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { SLOT_IDLE_MS } from "../../../base/timing.ts";
 
 /** A holder must move that many bytes in every {@linkcode SLOT_IDLE_MS} while others wait. */
@@ -38,11 +39,8 @@ export interface Slot extends Disposable {
 export interface SlotsOptions {
   /** Most slots that are held at once. */
   readonly limit: number;
-  /**
-   * Calls `then` once after so many milliseconds; what it returns takes that back.
-   * @default {setTimeout}
-   */
-  readonly after?: (ms: number, then: () => void) => () => void;
+  /** Looks for idle holders. @default {systemTimer} */
+  readonly after?: Timer;
 }
 
 class Claim implements Slot {
@@ -80,7 +78,7 @@ export class Slots {
   #stopLooking: (() => void) | undefined;
 
   /** All slots are free. */
-  constructor({ limit, after = afterTimeout }: SlotsOptions) {
+  constructor({ limit, after = systemTimer }: SlotsOptions) {
     this.#limit = limit;
     this.#after = after;
   }
@@ -198,9 +196,4 @@ export class Slots {
     }
     this.#watch();
   }
-}
-
-function afterTimeout(ms: number, then: () => void): () => void {
-  const timer = setTimeout(then, ms);
-  return () => clearTimeout(timer);
 }

@@ -40,7 +40,7 @@ const CANCELLED_BY_SENDER = {
 };
 const CODES = { unanswered: "OFFER_EXPIRED", crossed: "OFFERS_CROSSED" } as const;
 
-/** State and failure of a transfer that ended without being completed, and not by our word. */
+/** State and failure of a transfer that ended without being completed, and not by this side. */
 export function endOf(
   direction: "outgoing" | "incoming",
   ended: EndedEffect,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { PAIRING_DECISION_MS } from "../../../base/timing.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -46,11 +47,8 @@ export interface PairingRequestsOptions {
   readonly events: EventHub;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /**
-   * Calls `then` once after so many milliseconds; what it returns takes that back.
-   * @default {setTimeout}
-   */
-  readonly after?: (ms: number, then: () => void) => () => void;
+  /** Ends requests that nobody decides. @default {systemTimer} */
+  readonly after?: Timer;
 }
 
 /** Pairing requests and their decisions. */
@@ -78,7 +76,7 @@ export class PairingRequests {
     ended: Promise<unknown>,
     keep: (outcome: PairingOutcome) => Promise<void>,
   ): Promise<PairingOutcome> {
-    const { events, now: clock, after = afterTimeout } = this.#options;
+    const { events, now: clock, after = systemTimer } = this.#options;
     const now = clock();
     const { deviceName, ...rest } = peer;
     const pairing: Pairing = {
@@ -189,9 +187,4 @@ export class PairingRequests {
       if (pairing.state !== "pending") this.#requests.delete(id);
     }
   }
-}
-
-function afterTimeout(ms: number, then: () => void): () => void {
-  const timer = setTimeout(then, ms);
-  return () => clearTimeout(timer);
 }

@@ -208,7 +208,7 @@ export class FastAssociation {
     }
     // DTLS has proven that the peer wrote it, so this is no damage on the way.
     if (packet?.hasValidChecksum() !== true) return this.#target.onFailure(notSctpError());
-    // Of an association before this one (RFC 9260 section 8.5): dropped without a word.
+    // Of an association before this one (RFC 9260 section 8.5): dropped silently.
     if (packet.tag !== this.#sctp.localVerificationTag) return;
     try {
       packet.visit(this.#visitor);

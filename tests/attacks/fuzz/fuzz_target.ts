@@ -1,21 +1,21 @@
 /**
- * Hunting for an input that a parser does not stand: seeded, so that a hunt can be had again, with
- * the failing input told in base64, ready to be kept.
+ * Fuzzing: a search for inputs that a parser does not survive; seeded, so that a run can be repeated, with
+ * the failing input printed in base64, ready to be kept.
  *
  * @module
  */
-import { Dice } from "./dice.ts";
+import { Rng } from "./rng.ts";
 
 /** Something that takes hostile input. */
 export interface Target<Input extends string | Uint8Array = string | Uint8Array> {
   /** What it parses; names its file of kept inputs. */
   readonly name: string;
   /** Makes an input. */
-  readonly make: (dice: Dice) => Input;
+  readonly make: (rng: Rng) => Input;
   /**
    * Parses it. Refusing it in the parser's own way is fine.
    *
-   * @returns Whether the parser took it: a hunt that only ever meets refusals is worth nothing.
+   * @returns Whether the parser took it: a run that only ever meets refusals is worth nothing.
    * @throws What is not: another error, or a result that breaks what the parser promises.
    */
   readonly check: (input: Input) => boolean;
@@ -26,7 +26,7 @@ export interface AnyTarget {
   /** See {@linkcode Target}. */
   readonly name: string;
   /** Tries the inputs of a seed. Gives how many the parser took. @throws {FuzzFailure} */
-  hunt(seed: number, count: number): number;
+  fuzz(seed: number, count: number): number;
   /** Tries a kept input. @throws {FuzzFailure} */
   replay(base64: string): void;
 }
@@ -74,11 +74,11 @@ function anyTarget<Input extends string | Uint8Array>(
   };
   return {
     name,
-    hunt: (seed, count) => {
-      const dice = new Dice(seed);
+    fuzz: (seed, count) => {
+      const rng = new Rng(seed);
       let taken = 0;
       for (let left = count; left > 0; left--) {
-        const input = make(dice);
+        const input = make(rng);
         if (withoutStacks(() => attempt(input))) taken++;
       }
       return taken;

@@ -5,7 +5,7 @@
  */
 
 /** A seeded generator (sfc32). */
-export class Dice {
+export class Rng {
   #a: number;
   #b: number;
   #c: number;
