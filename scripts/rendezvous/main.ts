@@ -14,7 +14,7 @@
  */
 import { parseArgs } from "@std/cli";
 import { messageOf } from "../../src/base/errors.ts";
-import { logFor, setupLog } from "../../src/log/log.ts";
+import { flushLog, logFor, setupLog } from "../../src/log/log.ts";
 import { type Behaviour, BEHAVIOURS } from "./room.ts";
 import { startRendezvousServer } from "./server.ts";
 
@@ -64,11 +64,13 @@ async function main(): Promise<void> {
 
 if (import.meta.main) {
   setupLog();
+  let code = 0;
   try {
     await main();
-    Deno.exit(0);
   } catch (error) {
     log.error(`FATAL: ${messageOf(error)}`);
-    Deno.exit(1);
+    code = 1;
   }
+  await flushLog();
+  Deno.exit(code);
 }
