@@ -56,7 +56,7 @@ for (
   });
 }
 
-Deno.test("auto-accept, a name with a line feed or a backslash: mended, and the file arrives", async () => {
+Deno.test("auto-accept, a name with a line feed or a backslash: made safe, and the file arrives", async () => {
   await using pair = await autoAccepting();
   for (const [filename, lands] of [["line\nfeed", "line_feed"], ["a\\b", "a_b"]] as const) {
     const sent = await pair.send(filename, someBytes(10));
