@@ -48,7 +48,7 @@ export interface PeerSessionOptions {
   /**
    * Milliseconds for the answer in {@linkcode PeerSession.confirmed}. @default {READ_CONFIRM_MS}
    */
-  readonly answerMs?: number;
+  readonly confirmMs?: number;
 }
 
 /** A session over a channel. */
@@ -57,7 +57,7 @@ export class PeerSession implements AsyncDisposable {
   readonly #channel: Channel;
   readonly #listener: PeerSessionListener;
   readonly #now: () => number;
-  readonly #answerMs: number;
+  readonly #confirmMs: number;
   /** Who waits for the answer to a ping of which moment. */
   readonly #asking = new Set<{ readonly askedMs: number; readonly done: () => void }>();
   readonly #outbox: Outbox;
@@ -75,14 +75,14 @@ export class PeerSession implements AsyncDisposable {
       channel,
       listener,
       now = () => performance.timeOrigin + performance.now(),
-      answerMs = READ_CONFIRM_MS,
+      confirmMs = READ_CONFIRM_MS,
     }: PeerSessionOptions,
   ) {
     this.#session = session;
     this.#channel = channel;
     this.#listener = listener;
     this.#now = now;
-    this.#answerMs = answerMs;
+    this.#confirmMs = confirmMs;
     this.#outbox = new Outbox(channel, (error) => {
       // Closed in order: whoever reads gets what was said before, then the end.
       if (!isClosedInOrder(error)) this.#disconnected(messageOf(error));
@@ -195,7 +195,7 @@ export class PeerSession implements AsyncDisposable {
     try {
       this.#perform(this.#session.ping(now));
       await Promise.race([answered, this.drained()]);
-      timer = setTimeout(resolve, this.#answerMs);
+      timer = setTimeout(resolve, this.#confirmMs);
       await answered;
       return this.#closedBy === undefined;
     } finally {

@@ -29,7 +29,7 @@ class End implements PeerSessionListener, TransferHandler {
     session: Session,
     channel: MemoryPair["offerer"],
     pressure?: Promise<void>,
-    options: Pick<PeerSessionOptions, "answerMs"> = {},
+    options: Pick<PeerSessionOptions, "confirmMs"> = {},
   ) {
     this.peer = new PeerSession({ session, channel, listener: this, ...options });
     this.backpressure = () => pressure;
@@ -59,7 +59,7 @@ class End implements PeerSessionListener, TransferHandler {
 }
 
 interface Setup {
-  readonly answerMs?: number;
+  readonly confirmMs?: number;
   readonly a?: Partial<SessionOptions>;
   readonly b?: Partial<SessionOptions>;
   readonly pressure?: Promise<void>;
@@ -82,7 +82,7 @@ function setUp(options: Setup = {}) {
       new Session({ ...a, ...remoteOf(b), ...options.a }),
       path.offerer,
       undefined,
-      options.answerMs === undefined ? {} : { answerMs: options.answerMs },
+      options.confirmMs === undefined ? {} : { confirmMs: options.confirmMs },
     ),
     b: new End(
       new Session({ ...b, ...remoteOf(a), ...options.b }),
@@ -158,7 +158,7 @@ Deno.test("liveness: silence is asked about, and a peer that never answers is gi
 });
 
 Deno.test("the peer's answer comes after all that it has to say to what it was sent", async () => {
-  const { a, b, path } = await open({ answerMs: 3_600_000 });
+  const { a, b, path } = await open({ confirmMs: 3_600_000 });
   path.stall();
   offer(a);
   const answered = a.peer.confirmed();
@@ -174,7 +174,7 @@ Deno.test("the peer's answer comes after all that it has to say to what it was s
 Deno.test("a peer whose transport acknowledges all, and that never answers, is waited for no longer than its time", async () => {
   const raw = new RawPeer();
   const { offerer, answerer } = memoryPair();
-  const end = new End(raw.session, answerer, undefined, { answerMs: 10 });
+  const end = new End(raw.session, answerer, undefined, { confirmMs: 10 });
   end.peer.start();
   await offerer.send(raw.hello());
   await end.facts.promise;
@@ -187,7 +187,7 @@ Deno.test("a peer whose transport acknowledges all, and that never answers, is w
 
 Deno.test("the peer's answer is not waited for past the session's end", async () => {
   for (const how of ["lost", "closed"] as const) {
-    const { a, b, path } = await open({ answerMs: 3_600_000 });
+    const { a, b, path } = await open({ confirmMs: 3_600_000 });
     path.stall();
     const confirmed = a.peer.confirmed().catch((error) => error.code);
     if (how === "lost") path.lose();

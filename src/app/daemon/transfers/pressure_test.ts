@@ -55,7 +55,7 @@ class Side implements AsyncDisposable {
     readonly folder: TemporaryFolder,
     channel: Channel,
     options: SessionOptions,
-    more: Pick<SessionTransfersOptions, "keepingMs">,
+    more: Pick<SessionTransfersOptions, "fileSaveMs">,
     readonly data: DataFolder,
     journal: Journal,
   ) {
@@ -95,7 +95,7 @@ class Side implements AsyncDisposable {
   static async make(
     channel: Channel,
     options: SessionOptions,
-    more: Pick<SessionTransfersOptions, "keepingMs"> = {},
+    more: Pick<SessionTransfersOptions, "fileSaveMs"> = {},
   ): Promise<Side> {
     const folder = await TemporaryFolder.make();
     const data = await folder.dataFolder();
@@ -141,7 +141,7 @@ class Flow implements AsyncDisposable {
   ) {}
 
   static async start(
-    ofReceiver: Pick<SessionTransfersOptions, "keepingMs"> = {},
+    ofReceiver: Pick<SessionTransfersOptions, "fileSaveMs"> = {},
   ): Promise<Flow> {
     const random = seededRandom("pressure");
     const keys = () => ({
@@ -340,7 +340,7 @@ Deno.test("a sent file is not completed before the receiver has it on disk under
 });
 
 Deno.test("a disk that takes too long to keep the file holds the session no longer", async () => {
-  await using flow = await Flow.start({ keepingMs: 10 });
+  await using flow = await Flow.start({ fileSaveMs: 10 });
   const untilSent = async () => {
     while (!flow.sent.isFinal) await flow.barrier(1);
   };

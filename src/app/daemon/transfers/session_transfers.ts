@@ -21,7 +21,7 @@ export interface SessionTransfersOptions
   /** What every session waits for before more is read; undefined for nothing. */
   readonly backpressure: () => Promise<void> | undefined;
   /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {FILE_SAVE_MS} */
-  readonly keepingMs?: number;
+  readonly fileSaveMs?: number;
 }
 
 /** See the module's text. */
@@ -98,7 +98,7 @@ export class SessionTransfers implements TransferHandler {
   keep(done: Promise<void>): void {
     if (!this.peer.dialect.answersPings) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#options.keepingMs ?? FILE_SAVE_MS);
+    const timer = setTimeout(resolve, this.#options.fileSaveMs ?? FILE_SAVE_MS);
     this.#keeping = promise;
     promise.then(() => {
       clearTimeout(timer);
