@@ -65,9 +65,7 @@ export function readPairRequest(
   };
   if ((flags.value("signal", signalMode) ?? SESSION_DEFAULTS.signal) === "file") {
     refuse(flags, RENDEZVOUS_FLAGS, "needs --signal rendezvous");
-    const [offer, answer] = PATH_FLAGS.map((name) =>
-      absolutePath(required(flags, name, path, "PATH"))
-    );
+    const [offer, answer] = PATH_FLAGS.map((name) => absolutePath(signalPath(flags, name)));
     const owner = flags.value("signal-owner", signalOwner);
     return {
       ...{ role, signal: "file", offer: offer ?? "", answer: answer ?? "" },
@@ -108,6 +106,15 @@ function required<T>(
   const value = flags.value(name, kind);
   if (value === undefined) throw new UsageError(`--${name} ${placeholder} is missing`);
   return value;
+}
+
+/** The daemon opens the files, and has no terminal. */
+function signalPath(flags: FlagValues, name: string): string {
+  const given = required(flags, name, path, "PATH");
+  if (given !== "-") return given;
+  throw new UsageError(
+    `--${name} takes the path of a file, not standard input or output (./- is a file of that name)`,
+  );
 }
 
 /** The peer's code; our own, where it is given, must be another. */

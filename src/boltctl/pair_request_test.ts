@@ -74,6 +74,8 @@ Deno.test("what has no meaning, is missing, or can't be right is refused by its 
   const wrong: readonly (readonly [string, string])[] = [
     ["--role offerer --deny", "--deny answers a request"],
     ["--role offerer --offer o", "--answer PATH is missing"],
+    ["--role offerer --offer - --answer a", "--offer takes the path of a file, not standard"],
+    ["--role answerer --offer o --answer -", "--answer takes the path of a file, not standard"],
     ["--role offerer --offer o --answer a --to bob", "--to needs --signal rendezvous"],
     [`--role offerer ${MEET}`, "--to CODE is missing"],
     [`--role offerer ${MEET} --to bob --offer o`, "--offer needs --signal file"],

@@ -42,6 +42,26 @@ Deno.test({
   },
 });
 
+/** Permissions that a run may lack, with what is said then; file and network have other tests. */
+const LACKING = {
+  net:
+    "no UDP socket can be opened: the program was started without the permission for the network",
+  sys: "this machine's addresses can't be listed: the program was started without the permission",
+};
+
+for (const [permission, says] of Object.entries(LACKING)) {
+  Deno.test(`the one-shot program without the ${permission} permission ends at once, and says why`, async () => {
+    await using folder = await TempFolder.make();
+    const args = DAEMON.args.filter((arg) => !arg.startsWith(`--allow-${permission}`));
+    const paths = ["--offer", folder.path("offer"), "--answer", folder.path("answer")];
+    const { code, stderr } = await run({ ...DAEMON, args }, ["--role", "offerer", ...paths]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `[bolt-daemon] FATAL: ${says}`);
+    assertStringIncludes(stderr, "code=SETUP_FAILED");
+    assert(!RUNTIME.test(stderr.replace(/code=\w+/, "")), stderr);
+  });
+}
+
 Deno.test({
   name: "boltctl tells in its own words of sockets that can't be used, and ends with 3",
   ignore: Deno.build.os === "windows",
@@ -49,12 +69,14 @@ Deno.test({
     await using folder = await TempFolder.make();
     await Deno.writeTextFile(folder.path("file"), "");
     const sockets = ["/dev/x", folder.path("none"), folder.path("file"), folder.path("file/x")];
-    for (const socket of [...sockets, folder.path()]) {
+    const long = folder.path("x".repeat(120));
+    for (const socket of [...sockets, folder.path(), long]) {
       for (const command of ["status", "events"]) {
         const { code, stderr } = await run(boltctl(socket), [command]);
         assertEquals(code, 3, stderr);
         assertStringIncludes(stderr, "boltctl: The daemon can't be reached: ");
         assertStringIncludes(stderr, socket);
+        assert(!stderr.includes("closed the connection"), stderr);
         assert(!RUNTIME.test(stderr), stderr);
       }
     }

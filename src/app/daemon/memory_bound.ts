@@ -114,16 +114,15 @@ export function checkMemory(options: MemoryOptions): void {
   const needed = memoryBoundMib(options);
   if (needed <= maxMemory) return;
   const fits = mostPeers(options);
-  const lower = fits >= 1
-    ? `lower --max-peers to ${fits}` + (maxTransfers > 1 ? ", or --max-transfers with it" : "")
-    : maxPeers > 1 || maxTransfers > 1
-    ? "lower --max-peers and --max-transfers"
-    : undefined;
+  const least = memoryBoundMib({ maxPeers: 1, maxTransfers });
   const raise = `raise --max-memory to ${needed}`;
+  const advice = fits >= 1
+    ? `lower --max-peers to ${fits}` + (maxTransfers > 1 ? ", or --max-transfers with it" : "") +
+      `, or ${raise}`
+    : raise + (least < needed ? `, or to ${least} with --max-peers 1` : "");
   throw new UsageError(
     `--max-peers ${maxPeers} and --max-transfers ${maxTransfers} may take ${needed} MiB of ` +
-      `memory together, and --max-memory allows ${maxMemory}: ` +
-      (lower === undefined ? raise : `${lower}, or ${raise}`),
+      `memory together, and --max-memory allows ${maxMemory}: ${advice}`,
   );
 }
 

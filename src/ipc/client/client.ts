@@ -232,7 +232,11 @@ export class DaemonClient {
         { method: "GET", target: OWN_ENDPOINTS.events.path, headers },
         lifetime.signal,
       );
-      if (response.statusCode === 200) return response;
+      if (response.statusCode === 200) {
+        if (isEventStream(response)) return response;
+        response.destroy();
+        throw new AnswerError("What answers at the socket does not speak of events");
+      }
       throw problemOf(response, await this.#http.text(response, lifetime.signal));
     } catch (error) {
       throw this.#orSilent(error, signal);
@@ -275,6 +279,11 @@ export async function describeOwner(socketPath: string): Promise<string> {
     if (error instanceof DaemonError) return "another program";
     throw error;
   }
+}
+
+/** Anything else may be as long as it likes, and never is an event. */
+function isEventStream({ headers }: IncomingMessage): boolean {
+  return /^application\/x-ndjson *(;|$)/i.test(headers["content-type"] ?? "");
 }
 
 function parseEvent(line: string): ApiEvent | undefined {

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DeadlineError } from "../../base/errors.ts";
 import { DaemonClient } from "./client.ts";
+import { AnswerError } from "./socket_http.ts";
 
 /** Accepts connections, and says to each what it was told to, and nothing more. */
 class MuteSocket implements AsyncDisposable {
@@ -56,6 +57,14 @@ for (const [how, says] of Object.entries(WAYS_TO_BE_MUTE)) {
     }
   });
 }
+
+Deno.test("an answer to the request for events that is no event stream is refused at once", async () => {
+  for (const type of ["text/html", "application/json"]) {
+    const head = `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\ncontent-length: 2\r\n\r\n`;
+    await using foreign = new MuteSocket(`${head}{}`);
+    await assertRejects(() => new DaemonClient(foreign.path).events().next(), AnswerError);
+  }
+});
 
 Deno.test("the caller's own deadline keeps its words at a mute socket", async () => {
   await using mute = new MuteSocket("");

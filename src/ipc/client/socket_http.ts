@@ -196,6 +196,10 @@ export class SocketHttp {
       ? "no daemon listens at"
       : code === "EACCES" || code === "EPERM" || isNotPermitted(cause)
       ? "you may not use"
+      : code === "EINVAL" || code === "ENAMETOOLONG"
+      ? "too long for a socket is the path"
+      : code === "ELOOP"
+      ? "symbolic links go round in a circle at"
       : code === "EAGAIN"
       ? "too many clients are connecting to"
       : "the daemon closed the connection at";

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { TransportError } from "../../base/errors.ts";
+import { messageOf, TransportError } from "../../base/errors.ts";
+import { isNotPermitted, systemReason } from "../../base/system_error.ts";
 import { logFor } from "../../log/log.ts";
 import {
   type Candidate,
@@ -93,7 +94,7 @@ async function gather(
   { interfaces = Deno.networkInterfaces, fastPath = createFastPath(), ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
-  const judged = judgeLocalAddresses(interfaces(), scope);
+  const judged = judgeLocalAddresses(listInterfaces(interfaces), scope);
   for (const { address, accepted, reason } of judged) {
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
@@ -117,6 +118,23 @@ async function gather(
   } catch (error) {
     await peer.close();
     throw error;
+  }
+}
+
+function listInterfaces(
+  interfaces: NonNullable<ConnectorOptions["interfaces"]>,
+): ReturnType<typeof interfaces> {
+  try {
+    return interfaces();
+  } catch (cause) {
+    const why = isNotPermitted(cause)
+      ? "the program was started without the permission for that"
+      : systemReason(cause) ?? messageOf(cause);
+    throw new TransportError(
+      "SETUP_FAILED",
+      `this machine's addresses can't be listed: ${why}`,
+      { cause },
+    );
   }
 }
 

@@ -22,9 +22,12 @@ import {
   type LibraryAddress,
   type LibraryConnection,
   type LibraryPair,
+  PROTOCOL_SHAPE,
+  type ProtocolInsides,
   SOCKET_SHAPE,
   type SocketInsides,
 } from "./library.ts";
+import { openSocket } from "./open_socket.ts";
 import { RequestMemory } from "./request_memory.ts";
 import { isAuthentic, readStun, type StunMessage, transactionOf } from "./stun.ts";
 
@@ -62,6 +65,7 @@ export class DatagramGate {
   readonly #insides: ConnectionInsides;
   readonly #options: DatagramGateOptions;
   readonly #requests = new RequestMemory();
+  #refusal: unknown;
 
   /** Guards every socket that the connection will open. */
   constructor(connection: LibraryConnection, options: DatagramGateOptions) {
@@ -71,12 +75,23 @@ export class DatagramGate {
     const ensureProtocol = this.#insides.ensureProtocol.bind(connection);
     this.#insides.ensureProtocol = (protocol) => {
       ensureProtocol(protocol);
-      const connectionMade = protocol.connectionMade;
-      protocol.connectionMade = async (...args) => {
-        await connectionMade(...args);
+      protocol.connectionMade = async (isIPv4) => {
+        try {
+          protocol.transport = await openSocket(isIPv4 ? "udp4" : "udp6");
+        } catch (error) {
+          this.#refusal = error;
+          throw error;
+        }
+        const { datagramReceived } = insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE);
+        protocol.transport.onData = (...datagram) => datagramReceived.apply(protocol, datagram);
         this.#guard(protocol);
       };
     };
+  }
+
+  /** Why a socket could not be opened; undefined when each could. */
+  get refusal(): unknown {
+    return this.#refusal;
   }
 
   /** Whether a pair may carry data: both its ends are inside the scope. */

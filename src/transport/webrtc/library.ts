@@ -59,6 +59,15 @@ export const CONNECTION_SHAPE = {
   localPassword: "string",
 } as const;
 
+/** The ICE protocol on a socket. */
+export interface ProtocolInsides {
+  /** Takes what comes in by its socket. */
+  datagramReceived(data: Buffer, from: LibraryAddress): void;
+}
+
+/** Members of the ICE protocol that are reached. */
+export const PROTOCOL_SHAPE = { datagramReceived: "function" } as const;
+
 /** Members of a UDP socket of the library that are reached. */
 export const SOCKET_SHAPE = { onData: "function", send: "function", socket: "object" } as const;
 

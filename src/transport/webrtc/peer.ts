@@ -147,6 +147,9 @@ export class Peer {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
       await peer.#ice.gather();
+      // Without any address in scope no socket was asked for.
+      const { refusal } = peer.#gate;
+      if (refusal !== undefined && peer.local.candidates.length === 0) throw refusal;
       options.fastPath?.({
         iceTransports: [peer.#ice],
         dtlsTransports: [peer.#dtls],
