@@ -154,11 +154,7 @@ export class IdentityHandshake {
       certificate: certificates.remote,
       commitment: remoteCommitment,
     };
-    this.#transcript = transcriptOf(
-      role === "offerer"
-        ? { offerer: ours, answerer: theirs }
-        : { offerer: theirs, answerer: ours },
-    );
+    this.#transcript = transcriptOf(byRole(role, ours, theirs));
   }
 
   /** Whether the peer sent a commitment, so that our HELLO reveals our nonce and carries a proof. */
@@ -209,26 +205,25 @@ export class IdentityHandshake {
     if (!commitmentTo(identity, this.#sides.remoteEphemeral, nonce).equals(remote)) {
       return refuse("commitment", "the peer's HELLO is not what it committed to in its signal");
     }
-    const key = proofKey(this.#sides.ephemeral.secretKey, identity, transcript, this.#remoteRole);
+    const { secretKey } = this.#sides.ephemeral;
+    using key = proofKey(secretKey, identity, transcript, this.#remoteRole);
     if (key === undefined) return refuse("weak-key", "the peer's identity key proves nothing");
-    using used = key;
-    if (!proofOver(used, payload).equals(proof)) {
+    if (!proofOver(key, payload).equals(proof)) {
       return refuse("proof", "the peer does not hold the key of the identity that it claims");
     }
-    return { proven: true, code: this.#code(transcript, nonce) };
+    const ours = revealed(this.#options.nonce);
+    const nonces = byRole(this.#options.role, ours, nonce);
+    return { proven: true, code: committedCode(transcript, nonces) };
   }
 
   get #remoteRole(): DescriptionRole {
     return this.#options.role === "offerer" ? "answerer" : "offerer";
   }
+}
 
-  #code(transcript: Transcript, theirs: SessionNonce): string {
-    const ours = revealed(this.#options.nonce);
-    return committedCode(
-      transcript,
-      this.#options.role === "offerer"
-        ? { offerer: ours, answerer: theirs }
-        : { offerer: theirs, answerer: ours },
-    );
-  }
+/** What both sides have, by who wrote the offer and who the answer. */
+function byRole<T>(role: DescriptionRole, ours: T, theirs: T): { [role in DescriptionRole]: T } {
+  return role === "offerer"
+    ? { offerer: ours, answerer: theirs }
+    : { offerer: theirs, answerer: ours };
 }
