@@ -210,15 +210,19 @@ export class Gatekeeper {
   }
 
   /**
-   * Keeps what a pinned peer calls itself now. That it can't be kept keeps no peer out, but for a
+   * Keeps what a pinned peer calls itself now, and that it has proven itself. That it can't be kept keeps no peer out, but for a
    * new code, which is bound before the peer is let in under it.
    */
   async #keepSeen(peer: IdentifiedPeer): Promise<void> {
     const { trust, log } = this.#options;
-    const { identity, peerCode, deviceName } = peer;
-    if (peerCode === undefined && deviceName === "") return;
-    const known = trust.list().find((pinned) => pinned.identity === identity)?.codes.at(-1);
-    const seen = this.#seen(peer, peerCode ?? known ?? codeFor(identity));
+    const { identity, peerCode, proven } = peer;
+    const known = trust.list().find((pinned) => pinned.identity === identity);
+    // Through files an older peer tells no name: only a first proof is worth keeping then.
+    const isNameless = peerCode === undefined && peer.deviceName === "";
+    if (isNameless && (!proven || known?.proven === true)) return;
+    const deviceName = isNameless ? known?.deviceName ?? "" : peer.deviceName;
+    const code = peerCode ?? known?.codes.at(-1) ?? codeFor(identity);
+    const seen = this.#seen({ identity, deviceName, proven }, code);
     try {
       await trust.seen(seen);
     } catch (error) {

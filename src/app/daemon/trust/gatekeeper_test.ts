@@ -252,3 +252,13 @@ Deno.test("who was met is remembered up to a bound", async () => {
   assertEquals(gate.keeper.met.size, 256);
   assertEquals(gate.keeper.met.has("0".repeat(64)), false);
 });
+
+Deno.test("a first proof is kept also of a peer that comes without a code and a name, whose name stays", async () => {
+  await using gate = await Gate.open();
+  const pin = { identity: KEY, code: "bob", deviceName: "laptop", seenAt: 0 };
+  await gate.trust.allow({ ...pin, proven: false });
+  const { peerCode: _, ...uncoded } = bob(KEY);
+  await gate.keeper.judge({ ...uncoded, deviceName: "" }, never);
+  assertEquals(gate.trust.wasProven(KEY), true);
+  assertEquals(gate.trust.list()[0]?.deviceName, "laptop");
+});
