@@ -32,6 +32,17 @@ const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
   "app/daemon": ["app/connect"],
 };
 
+/**
+ * The layers of a connection, and what each may import of the others: the interface that it stands
+ * on. `peer.ts` puts them together.
+ */
+const WEBRTC = "transport/webrtc/";
+const LAYER_MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
+  ice: [],
+  dtls: ["ice/datagram_path.ts"],
+  sctp: ["dtls/packet_link.ts"],
+};
+
 /** Libraries and the only place that may import each, beside its layer's `testing` folder. */
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
@@ -103,6 +114,19 @@ Deno.test("the two programs know nothing of each other, nor what they share of t
     const allowed = MAY_IMPORT_INSIDE[importer];
     return allowed !== undefined && imported !== importer && layerOf(imported) === "app" &&
       !allowed.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("each layer of a connection knows of the layer below no more than the interface it stands on", () => {
+  const inside = (path: string) => path.startsWith(WEBRTC) ? path.slice(WEBRTC.length) : "";
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [inside(one.file), inside(target(one))];
+    const allowed = LAYER_MAY_IMPORT[layerOf(importer)];
+    const [layer, file] = imported.split("/");
+    if (allowed === undefined || imported === "" || layer === layerOf(importer)) return false;
+    const isShared = file === undefined && imported === "library.ts";
+    return !isShared && !allowed.includes(imported);
   });
   assertEquals(wrong, []);
 });

@@ -22,7 +22,7 @@ import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
 import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
-import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/local_addresses.ts";
+import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/ice/local_addresses.ts";
 
 const page = await Deno.readTextFile(new URL("../../docs/SECURITY.md", import.meta.url));
 const table = page.slice(page.indexOf("\n## Limits\n"), page.indexOf("\n## Not protected\n"));

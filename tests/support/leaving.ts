@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { CONTENT, writeRecord } from "../../src/transport/webrtc/dtls_records.ts";
+import { CONTENT, writeRecord } from "../../src/transport/webrtc/dtls/records.ts";
 import { parsePacket } from "../../src/transport/webrtc/fast/sctp_packet.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 

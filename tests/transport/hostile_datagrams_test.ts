@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import dns from "node:dns";
 import type { EventEmitter } from "node:events";
 import { Message } from "werift";
-import { type DatagramTap, MAX_PAIRS } from "../../src/transport/webrtc/datagram_gate.ts";
+import { type DatagramTap, MAX_PAIRS } from "../../src/transport/webrtc/ice/datagram_gate.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { assertAlive, catcher, connected, inject, meet, remoteOf } from "./harness.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "werift";
-import type { ReplayWindow } from "./replay_window.ts";
+import type { ReplayWindow } from "./dtls/replay_window.ts";
 
 /** The library's objects of one connection, as its peer connection would name them. */
 export interface FastPathTarget {

@@ -29,10 +29,10 @@ import type { ReceiveBufferOptions } from "../receive_buffer.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
-import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
-import { DtlsHandshake } from "./dtls_handshake.ts";
+import { DatagramGate, type DatagramTap } from "./ice/datagram_gate.ts";
+import { DtlsHandshake } from "./dtls/handshake.ts";
 import type { FastPath } from "./fast_path.ts";
-import { IceAgent } from "./ice_agent.ts";
+import { IceAgent } from "./ice/ice_agent.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */

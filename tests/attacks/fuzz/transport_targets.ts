@@ -10,9 +10,9 @@ import {
   readRecords,
   writeMessage,
   writeRecord,
-} from "../../../src/transport/webrtc/dtls_records.ts";
+} from "../../../src/transport/webrtc/dtls/records.ts";
 import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/fast/sctp_packet.ts";
-import { isAuthentic, readStun } from "../../../src/transport/webrtc/stun.ts";
+import { isAuthentic, readStun } from "../../../src/transport/webrtc/ice/stun.ts";
 import type { Rng } from "./rng.ts";
 import { type AnyTarget, bytesTarget } from "./fuzz_target.ts";
 import { mutateBytes } from "./mutations.ts";

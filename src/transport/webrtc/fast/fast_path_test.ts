@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Deadline } from "../../../base/deadline.ts";
 import type { Channel, ChannelMessage } from "../../channel.ts";
 import { createConnector } from "../connector.ts";
-import type { DatagramTap } from "../datagram_gate.ts";
+import type { DatagramTap } from "../ice/datagram_gate.ts";
 import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { createFastPath } from "./fast_path.ts";
 import { iceInsides } from "./insides.ts";

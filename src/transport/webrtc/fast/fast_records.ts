@@ -14,7 +14,7 @@ import {
   type RecordAlgorithm,
   RecordCipher,
   recordSequence,
-} from "./record_cipher.ts";
+} from "../dtls/record_cipher.ts";
 
 type Address = readonly [string, number];
 

@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { FastPathTarget } from "../fast_path.ts";
-import { ReplayWindow } from "../replay_window.ts";
+import { ReplayWindow } from "../dtls/replay_window.ts";
 import { FastRecords } from "./fast_records.ts";
 import { UnexpectedInside } from "./insides.ts";
-import { RecordCipher } from "./record_cipher.ts";
+import { RecordCipher } from "../dtls/record_cipher.ts";
 
 const PEER = ["192.0.2.1", 4000] as const;
 const key = (byte: number) => Buffer.alloc(16, byte);

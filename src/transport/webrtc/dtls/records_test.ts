@@ -7,7 +7,7 @@ import {
   readRecords,
   writeMessage,
   writeRecord,
-} from "./dtls_records.ts";
+} from "./records.ts";
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max });
 const records: fc.Arbitrary<DtlsRecord> = fc.record({

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { CONSENT_MS, CONSENT_RETRY_MS } from "../../base/timing.ts";
+import { CONSENT_MS, CONSENT_RETRY_MS } from "../../../base/timing.ts";
 
 /** So many checks without an answer, and other pairs are tried. */
 const DOUBTFUL = 3;

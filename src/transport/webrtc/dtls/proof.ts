@@ -9,7 +9,7 @@
  */
 import { constants, createHash, createHmac, createVerify, X509Certificate } from "node:crypto";
 import { timingSafeEqual } from "node:crypto";
-import type { Fingerprint } from "../../protocol/network_scope/sdp.ts";
+import type { Fingerprint } from "../../../protocol/network_scope/sdp.ts";
 
 const SIGNATURE_HASHES: ReadonlyMap<number, string> = new Map([
   [4, "sha256"],

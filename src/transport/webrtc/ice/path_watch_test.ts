@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { abortable, Deadline } from "../../base/deadline.ts";
+import { abortable, Deadline } from "../../../base/deadline.ts";
 import { type Paths, PathWatch } from "./path_watch.ts";
 
 /** Pairs by name; those in `answering` answer at once, the others never do in time. */

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { canonicalAddress } from "../../protocol/network_scope/candidate.ts";
-import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
+import { canonicalAddress } from "../../../protocol/network_scope/candidate.ts";
+import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
 
 /** An address of an interface, as `Deno.networkInterfaces()` gives it; the address is enough. */
 export type InterfaceAddress =

@@ -9,11 +9,11 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { TransportError } from "../../base/errors.ts";
-import { ICE_CHECK_MS, ICE_PACE_MS, ICE_RECHECK_MS } from "../../base/timing.ts";
-import { logFor } from "../../log/log.ts";
-import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
-import { insidesOf, type LibraryConnection, type LibraryPair } from "./library.ts";
+import { TransportError } from "../../../base/errors.ts";
+import { ICE_CHECK_MS, ICE_PACE_MS, ICE_RECHECK_MS } from "../../../base/timing.ts";
+import { logFor } from "../../../log/log.ts";
+import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
+import { insidesOf, type LibraryConnection, type LibraryPair } from "../library.ts";
 import { PathWatch } from "./path_watch.ts";
 import { RequestMemory } from "./request_memory.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
+import type { NetworkScope } from "../../../protocol/network_scope/scope.ts";
 import {
   type InterfaceAddress,
   judgeLocalAddresses,

@@ -14,7 +14,7 @@
  */
 import type { Buffer } from "node:buffer";
 import type { StunProtocol } from "werift";
-import { judgeAddress, type NetworkScope } from "../../protocol/network_scope/scope.ts";
+import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
 import {
   CONNECTION_SHAPE,
   type ConnectionInsides,
@@ -26,7 +26,7 @@ import {
   type ProtocolInsides,
   SOCKET_SHAPE,
   type SocketInsides,
-} from "./library.ts";
+} from "../library.ts";
 import { openSocket } from "./open_socket.ts";
 import { RequestMemory } from "./request_memory.ts";
 import { isAuthentic, readStun, type StunMessage, transactionOf } from "./stun.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { TransportError } from "../../base/errors.ts";
+import { TransportError } from "../../../base/errors.ts";
 import { openSocket } from "./open_socket.ts";
 
 Deno.test("a socket is open when it is handed out, on a port of the system's choice", async () => {

@@ -5,11 +5,11 @@
  * @module
  */
 import { UdpTransport } from "werift";
-import { Deadline } from "../../base/deadline.ts";
-import { messageOf, TransportError } from "../../base/errors.ts";
-import { systemReason } from "../../base/system_error.ts";
-import { UDP_OPEN_MS } from "../../base/timing.ts";
-import { insidesOf } from "./library.ts";
+import { Deadline } from "../../../base/deadline.ts";
+import { messageOf, TransportError } from "../../../base/errors.ts";
+import { systemReason } from "../../../base/system_error.ts";
+import { UDP_OPEN_MS } from "../../../base/timing.ts";
+import { insidesOf } from "../library.ts";
 
 /** A family of UDP sockets, as Node names it. */
 export type SocketFamily = "udp4" | "udp6";

@@ -12,15 +12,15 @@
  */
 import { Buffer } from "node:buffer";
 import { DtlsClient, DtlsServer } from "werift";
-import { messageOf, TransportError } from "../../base/errors.ts";
-import { DTLS_ANSWER_INTERVAL_MS, DTLS_RETRANSMIT } from "../../base/timing.ts";
-import type { Fingerprint } from "../../protocol/network_scope/sdp.ts";
+import { messageOf, TransportError } from "../../../base/errors.ts";
+import { DTLS_ANSWER_INTERVAL_MS, DTLS_RETRANSMIT } from "../../../base/timing.ts";
+import type { Fingerprint } from "../../../protocol/network_scope/sdp.ts";
 import {
   isCertificateVerifyProven,
   isFinishedProven,
   isServerKeyExchangeProven,
   matchesFingerprint,
-} from "./dtls_proof.ts";
+} from "./proof.ts";
 import {
   CONTENT,
   type DtlsRecord,
@@ -30,8 +30,8 @@ import {
   readRecords,
   writeMessage,
   writeRecord,
-} from "./dtls_records.ts";
-import { insidesOf } from "./library.ts";
+} from "./records.ts";
+import { insidesOf } from "../library.ts";
 import { ReplayWindow } from "./replay_window.ts";
 
 /** Options of a {@linkcode DtlsHandshake}. */
