@@ -80,7 +80,7 @@ const OFFERERS: Record<string, Case> = {
   "closes DTLS without having acknowledged the echo": {
     act: async (peer, signal) => {
       await deafHello(peer, signal);
-      await closeNotify(peer.target);
+      closeNotify(peer.target);
       peer.vanish();
     },
     fatal: "left before it acknowledged the echo",

@@ -76,7 +76,7 @@ type Chunks = ReturnType<typeof chunksFor>;
 function arrive(target: FastPathTarget, chunks: readonly Uint8Array[]): void {
   const { localVerificationTag: tag } = sctpOf(target);
   const to = { sourcePort: 5000, destinationPort: 5000, tag };
-  target.dtlsTransports[0].dataReceiver(writePacket(to, chunks));
+  target.link.dataReceiver(writePacket(to, chunks));
 }
 
 function writePacket(
@@ -142,7 +142,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
       void deafen(offerer.target);
       await answerer.channel.send("echo", { signal });
       const drained = answerer.channel.drained({ signal });
-      await closeNotify(offerer.target);
+      closeNotify(offerer.target);
       const error = await assertRejects(() => drained, TransportError);
       assertEquals(error.code, "CHANNEL_CLOSED");
     });

@@ -50,7 +50,7 @@ Deno.test("when all checks have failed they begin anew: the peer may just be lat
   const stop = new AbortController();
   const connecting = late.connect(stop.signal).catch(() => {});
   await began[0]?.promise;
-  const { connection } = caught.get().iceTransports[0];
+  const { connection } = caught.get();
   const insides = connection as unknown as { checkComplete(pair: LibraryPair): void };
   for (const pair of connection.checkList) {
     pair.updateState(4);

@@ -94,8 +94,7 @@ export function inject(
   data: Uint8Array,
   [address, port]: readonly [string, number],
 ): void {
-  const [ice] = target.iceTransports;
-  const { protocols } = ice.connection as unknown as {
+  const { protocols } = target.connection as unknown as {
     protocols: { transport: { socket: EventEmitter } }[];
   };
   const info = { address, port, family: "IPv4", size: data.length };
@@ -104,7 +103,7 @@ export function inject(
 
 /** Where a peer's nominated pair ends. */
 export function remoteOf(target: FastPathTarget): readonly [string, number] {
-  const nominated = target.iceTransports[0].connection.nominated;
+  const nominated = target.connection.nominated;
   if (nominated === undefined) throw new Error("no pair is nominated");
   return nominated.remoteAddr;
 }

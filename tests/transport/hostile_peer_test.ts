@@ -50,8 +50,8 @@ Deno.test("a DTLS server that does not own the key of its certificate is refused
 const BREACHES: Record<string, (peer: FastPathTarget, streamId: number) => Promise<unknown>> = {
   "a message of an unknown kind": ({ sctpTransport }, streamId) =>
     sctpTransport.sctp.send(streamId, 99, Buffer.from("x")),
-  "what is no SCTP": ({ dtlsTransports: [dtls] }) => dtls.sendData(Buffer.from("not sctp at all")),
-  "a chunk that ends too early": ({ dtlsTransports: [dtls] }) => dtls.sendData(Buffer.alloc(14)),
+  "what is no SCTP": ({ link }) => link.sendData(Buffer.from("not sctp at all")),
+  "a chunk that ends too early": ({ link }) => link.sendData(Buffer.alloc(14)),
   "an acknowledgement of a channel that is none": ({ sctpTransport }) =>
     sctpTransport.sctp.send(77, 50, Buffer.of(2)),
 };
@@ -136,7 +136,7 @@ Deno.test("a peer that fills the window with a message that never ends is given 
     // Keeps to no window, and waits for no acknowledgement.
     const arrive = (index: number, flags: number): void => {
       const data = { ...chunk, flags, tsn: (firstTsn + index) >>> 0 };
-      b.get().dtlsTransports[0].dataReceiver(Buffer.from(writer.data(to, data, flags)));
+      b.get().link.dataReceiver(Buffer.from(writer.data(to, data, flags)));
     };
     const n = Math.ceil(RECEIVE_WINDOW_BYTES / FRAGMENT_BYTES) + 10;
     for (let i = 0; i < n; i++) arrive(i, i === 0 ? DataFlag.FIRST : 0);

@@ -81,7 +81,7 @@ Deno.test("a nomination that was recorded and is sent from another address is no
     },
   };
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
-    const { connection } = b.get().iceTransports[0];
+    const { connection } = b.get();
     const before = [connection.checkList.length, ...remoteOf(b.get())];
     inject(b.get(), await abortable(recorded.promise, signal), STRANGER);
     assertEquals([connection.checkList.length, ...remoteOf(b.get())], before);
@@ -95,7 +95,7 @@ Deno.test("a nomination that was withheld and is sent by a stranger moves nobody
   const { sent, tap: { outbound = () => true } } = toStranger();
   const failed = Promise.withResolvers<void>();
   const pairOfStranger = () => {
-    const { checkList } = b.get().iceTransports[0].connection;
+    const { checkList } = b.get().connection;
     return checkList.find(({ remoteAddr }) => remoteAddr[1] === STRANGER[1]);
   };
   let isWithholding = false;

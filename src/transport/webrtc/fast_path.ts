@@ -3,28 +3,28 @@
  *
  * @module
  */
-import type { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "werift";
-import type { ReplayWindow } from "./dtls/replay_window.ts";
+import type { RTCSctpTransport } from "werift";
+import type { DtlsConnection } from "./dtls/dtls_connection.ts";
+import type { LibraryConnection } from "./library.ts";
+import type { LibraryLink } from "./library_link.ts";
 
-/** The library's objects of one connection, as its peer connection would name them. */
+/** The parts of one connection. */
 export interface FastPathTarget {
-  /** The ICE transport. */
-  readonly iceTransports: readonly [RTCIceTransport];
-  /** The DTLS transport. */
-  readonly dtlsTransports: readonly [RTCDtlsTransport];
-  /** The SCTP transport. */
+  /** The library's ICE agent. */
+  readonly connection: LibraryConnection;
+  /** What the library's SCTP stands on. */
+  readonly link: LibraryLink;
+  /** DTLS, as soon as there is a path. */
+  readonly dtls: () => DtlsConnection | undefined;
+  /** The library's SCTP transport. */
   readonly sctpTransport: RTCSctpTransport;
-  /** Which records have been received; undefined until the handshake has begun. */
-  readonly replays: () => ReplayWindow | undefined;
   /** Called with what a peer must not do: it ends this connection. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * Called once for each connection, after its sockets are open and before anything is sent. The DTLS
- * socket (`dtlsTransports[0].dtls`) appears later; `dtlsTransports[0].state` is `connected` only when
- * the peer has been proven. Whatever it overrides must keep `sctp.send`, `sctp.localTsn`,
- * `sctp.lastSackedTsn` and `sctp.onSackReceived` meaning what they mean: the send window counts by
- * them. Datagrams reach `UdpTransport.onData` only through the gate that was put there before.
+ * Called once for each connection, after its sockets are open and before anything is sent. Whatever it
+ * overrides must keep `sctp.send`, `sctp.localTsn`, `sctp.lastSackedTsn` and `sctp.onSackReceived`
+ * meaning what they mean: the send window counts by them.
  */
 export type FastPath = (target: FastPathTarget) => void;

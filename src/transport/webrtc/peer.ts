@@ -5,16 +5,8 @@
  * @module
  */
 import { isIP } from "node:net";
-import {
-  CipherContext,
-  IceCandidate,
-  RTCCertificate,
-  type RTCDataChannel,
-  RTCDtlsTransport,
-  RTCIceGatherer,
-  RTCIceParameters,
-  RTCIceTransport,
-} from "werift";
+import { Candidate as IceCandidate, CipherContext, Connection, RTCCertificate } from "werift";
+import type { RTCDataChannel } from "werift";
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
@@ -30,10 +22,13 @@ import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate, type DatagramTap } from "./ice/datagram_gate.ts";
-import { DtlsHandshake } from "./dtls/handshake.ts";
+import { DtlsConnection } from "./dtls/dtls_connection.ts";
 import type { FastPath } from "./fast_path.ts";
 import { IceAgent } from "./ice/ice_agent.ts";
+import { NominatedPath } from "./ice/nominated_path.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
+import type { LibraryConnection } from "./library.ts";
+import { LibraryLink } from "./library_link.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
@@ -41,10 +36,6 @@ const SECP256R1 = 23;
 
 /** Of our first candidate; each further one stands a local preference lower (RFC 8445, 5.1.2.1). */
 const HOST_PRIORITY = 2 ** 24 * 126 + 2 ** 8 * 65535 + 255;
-
-interface DtlsTransportInsides {
-  setState(state: "connecting" | "connected"): void;
-}
 
 /** Where tests and measurements, and a faster path, get at a connection. */
 export interface PeerHooks {
@@ -93,13 +84,14 @@ export interface RemoteParameters {
 /** A connection to one peer, from gathering to its open channel. */
 export class Peer {
   readonly #options: PeerOptions;
-  readonly #ice: RTCIceTransport;
-  readonly #dtls: RTCDtlsTransport;
+  readonly #connection: LibraryConnection;
+  readonly #path: NominatedPath;
+  readonly #link: LibraryLink;
   readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
   readonly #association: Association;
   readonly #certificate: RTCCertificate;
-  #handshake: DtlsHandshake | undefined;
+  #dtls: DtlsConnection | undefined;
   readonly #failure = Promise.withResolvers<never>();
   readonly #opened = Promise.withResolvers<DataChannel>();
   #maxMessageSize = MAX_MESSAGE_SIZE;
@@ -110,12 +102,13 @@ export class Peer {
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
     this.#certificate = certificate;
-    const gatherer = new RTCIceGatherer({
+    const connection = new Connection(options.role === "offerer", {
       useIpv4: false,
       useIpv6: false,
       additionalHostAddresses: oneOfEachFamily(options.addresses),
     });
-    const { connection } = gatherer;
+    this.#connection = connection;
+    this.#path = new NominatedPath(connection);
     // The library asks a public server where none is configured.
     delete connection.stunServer;
     const insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
@@ -123,16 +116,15 @@ export class Peer {
     connection.localUsername = randomIceString(8);
     connection.localPassword = randomIceString(32);
     insides.userHistory = { [connection.localUsername]: connection.localPassword };
-    connection.iceControlling = options.role === "offerer";
     this.#agent = new IceAgent(connection, options.scope);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
       onSocketError: () => {},
+      onDatagram: (datagram) => this.#path.onDatagram(datagram),
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
-    this.#ice = new RTCIceTransport(gatherer);
-    this.#dtls = new RTCDtlsTransport({}, this.#ice, certificate);
-    this.#association = new Association(this.#dtls, {
+    this.#link = new LibraryLink(() => connection.iceControlling);
+    this.#association = new Association(this.#link.asTransport, {
       peerOpens: options.role === "answerer",
       onFailure: (error) => this.#fail(error),
       onChannel: (channel) => this.#adopt(channel),
@@ -146,15 +138,15 @@ export class Peer {
   static async gather(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
-      await peer.#ice.gather();
+      await peer.#connection.gatherCandidates();
       // Without any address in scope no socket was asked for.
       const { refusal } = peer.#gate;
       if (refusal !== undefined && peer.local.candidates.length === 0) throw refusal;
       options.fastPath?.({
-        iceTransports: [peer.#ice],
-        dtlsTransports: [peer.#dtls],
+        connection: peer.#connection,
+        link: peer.#link,
+        dtls: () => peer.#dtls,
         sctpTransport: peer.#association.transport,
-        replays: () => peer.#handshake?.replays,
         onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
@@ -166,14 +158,11 @@ export class Peer {
 
   /** What our description must say. */
   get local(): LocalParameters {
-    const { localUsername, localPassword, localCandidates } = this.#ice.connection;
+    const { localUsername, localPassword, localCandidates } = this.#connection;
     return {
       iceUfrag: localUsername,
       icePwd: localPassword,
-      fingerprints: this.#dtls.localParameters.fingerprints.map(({ value }) => ({
-        hash: "sha-256",
-        digest: value.toUpperCase(),
-      })),
+      fingerprints: [fingerprintOf(this.#certificate)],
       candidates: this.#options.addresses.flatMap((address, i): Candidate[] => {
         const socket = localCandidates.find(({ host }) => isIP(host) === isIP(address));
         // Without a socket the system has none of this family.
@@ -204,8 +193,7 @@ export class Peer {
 
   /** Checks also a candidate that came after the peer's description; it was judged before. */
   addCandidate(candidate: Candidate): void {
-    const parsed = IceCandidate.fromJSON({ candidate: formatCandidate(candidate) });
-    if (parsed !== undefined && this.#closing === undefined) this.#agent.addRemote(parsed);
+    if (this.#closing === undefined) this.#agent.addRemote(libraryCandidate(candidate));
   }
 
   async #connect(
@@ -214,17 +202,14 @@ export class Peer {
     label: string,
   ): Promise<DataChannel> {
     // Of a full and a lite agent the full one controls (RFC 8445, section 6.1.1).
-    if (description.iceLite) this.#ice.connection.iceControlling = true;
-    this.#ice.setRemoteParams(
-      new RTCIceParameters({
-        iceLite: description.iceLite,
-        usernameFragment: description.iceUfrag,
-        password: description.icePwd,
-      }),
-    );
+    if (description.iceLite) this.#connection.iceControlling = true;
+    this.#connection.setRemoteParams({
+      iceLite: description.iceLite,
+      usernameFragment: description.iceUfrag,
+      password: description.icePwd,
+    });
     for (const candidate of candidates) {
-      const parsed = IceCandidate.fromJSON({ candidate: formatCandidate(candidate) });
-      if (parsed !== undefined) await this.#ice.addRemoteCandidate(parsed);
+      await this.#connection.addRemoteCandidate(libraryCandidate(candidate));
     }
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
@@ -243,24 +228,15 @@ export class Peer {
 
   async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
     const { certPem, privateKey } = this.#certificate;
-    const { connection } = this.#ice;
-    const insides = insidesOf<DtlsTransportInsides>(this.#dtls, { setState: "function" });
-    const handshake = new DtlsHandshake({
+    const dtls = new DtlsConnection(this.#path, {
       role,
       fingerprints,
       certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
-      send: (datagram) => connection.send(datagram),
-      onData: (data) => this.#dtls.dataReceiver(data),
-      onClosed: () => this.#onEnd({ by: "remote" }),
     });
-    this.#handshake = handshake;
-    this.#dtls.role = role;
-    this.#dtls.dtls = handshake.socket;
-    connection.onData.subscribe((datagram) => handshake.receive(datagram));
-    insides.setState("connecting");
-    handshake.start();
-    await handshake.completed;
-    insides.setState("connected");
+    this.#dtls = dtls;
+    dtls.onClosed = () => this.#onEnd({ by: "remote" });
+    this.#link.attach(dtls);
+    await dtls.connect();
   }
 
   /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
@@ -279,11 +255,8 @@ export class Peer {
   }
 
   #shownCertificates(): ShownCertificates {
-    const remote = this.#handshake?.remoteCertificate ?? new Uint8Array();
-    return {
-      local: digestOf(new X509Certificate(this.#certificate.certPem).raw),
-      remote: digestOf(remote),
-    };
+    const remote = this.#dtls?.remoteCertificate ?? new Uint8Array();
+    return { local: digestOf(derOf(this.#certificate)), remote: digestOf(remote) };
   }
 
   /** Closes what has no channel yet: an open channel belongs to whoever asked for it. */
@@ -301,8 +274,8 @@ export class Peer {
     this.#channel?.end({ by: "local" });
     this.#agent[Symbol.dispose]();
     await this.#association.stop();
-    this.#handshake?.[Symbol.dispose]();
-    await this.#dtls.stop();
+    this.#dtls?.close();
+    await this.#connection.close();
   }
 
   #fail(cause: unknown): void {
@@ -324,6 +297,21 @@ export class Peer {
 
 function digestOf(der: Uint8Array): CertificateDigest {
   return new PublicValue("certificate-digest", sha256(der));
+}
+
+function derOf({ certPem }: RTCCertificate): Uint8Array {
+  return new X509Certificate(certPem).raw;
+}
+
+/** As descriptions have it (RFC 8122, section 5). */
+function fingerprintOf(certificate: RTCCertificate): Fingerprint {
+  const digest = sha256(derOf(certificate)).toHex().toUpperCase().replace(/..(?=.)/g, "$&:");
+  return { hash: "sha-256", digest };
+}
+
+/** A candidate in the form that the library's agent pairs. */
+function libraryCandidate(candidate: Candidate): IceCandidate {
+  return IceCandidate.fromSdp(formatCandidate(candidate).replace(/^candidate:/, ""));
 }
 
 /**

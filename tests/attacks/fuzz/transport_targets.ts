@@ -7,10 +7,9 @@ import { assert, assertEquals } from "@std/assert";
 import { createHmac } from "node:crypto";
 import {
   HandshakeAssembler,
-  readRecords,
   writeMessage,
-  writeRecord,
-} from "../../../src/transport/webrtc/dtls/records.ts";
+} from "../../../src/transport/webrtc/dtls/handshake_messages.ts";
+import { readRecords, writeRecord } from "../../../src/transport/webrtc/dtls/records.ts";
 import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/fast/sctp_packet.ts";
 import { isAuthentic, readStun } from "../../../src/transport/webrtc/ice/stun.ts";
 import type { Rng } from "./rng.ts";

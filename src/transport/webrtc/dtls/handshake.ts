@@ -3,36 +3,50 @@
  *
  * The library's own handshake takes records as they come: lost, repeated or reordered ones make it
  * compute wrong secrets, restart, or fail; it retransmits with the same record numbers, which others
- * drop as replays; it reuses a nonce; it obeys plaintext alerts; and it believes a certificate
- * whose key the peer never proved to own. So records are read here. The library gets each handshake
- * message once, whole, in order, after it passed the checks, and hands its flights to us, who
- * retransmit them (RFC 6347, section 4.2.4).
+ * drop as replays; it reuses a nonce; and it believes a certificate whose key the peer never proved
+ * to own. So the library gets each handshake message once, whole, in order, after it passed the
+ * checks, and hands its flights to us, who retransmit them (RFC 6347, section 4.2.4). It never sees
+ * or writes a record, and knows no cipher: its keys are ours.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { DtlsClient, DtlsServer } from "werift";
+import { CipherSuiteList, DtlsClient, DtlsServer } from "werift";
 import { messageOf, TransportError } from "../../../base/errors.ts";
 import { DTLS_ANSWER_INTERVAL_MS, DTLS_RETRANSMIT } from "../../../base/timing.ts";
+import { equalBytes } from "../../../protocol/crypto/constant_time.ts";
 import type { Fingerprint } from "../../../protocol/network_scope/sdp.ts";
+import { insidesOf } from "../library.ts";
+import { chooseSuite, type Suite, suiteOf, SUITES } from "./cipher_suites.ts";
+import {
+  firstCertificate,
+  HANDSHAKE,
+  HandshakeAssembler,
+  type HandshakeMessage,
+  hasCookie,
+  namedSuite,
+  offeredSuites,
+  writeMessage,
+} from "./handshake_messages.ts";
+import { deriveCipher } from "./key_schedule.ts";
 import {
   isCertificateVerifyProven,
   isFinishedProven,
   isServerKeyExchangeProven,
   matchesFingerprint,
 } from "./proof.ts";
-import {
-  CONTENT,
-  type DtlsRecord,
-  HANDSHAKE,
-  HandshakeAssembler,
-  type HandshakeMessage,
-  readRecords,
-  writeMessage,
-  writeRecord,
-} from "./records.ts";
-import { insidesOf } from "../library.ts";
-import { ReplayWindow } from "./replay_window.ts";
+import type { RecordCipher } from "./record_cipher.ts";
+import { CONTENT, readRecords } from "./records.ts";
+
+/** What a record of a flight carries. */
+export interface FlightRecord {
+  /** Content type. */
+  readonly type: number;
+  /** Whether it goes sealed. */
+  readonly isProtected: boolean;
+  /** What it carries, in plaintext. */
+  readonly content: Uint8Array;
+}
 
 /** Options of a {@linkcode DtlsHandshake}. */
 export interface DtlsHandshakeOptions {
@@ -46,15 +60,14 @@ export interface DtlsHandshakeOptions {
     readonly privateKey: string;
     readonly signatureHash: { readonly hash: 4; readonly signature: 1 | 3 };
   };
-  /** Sends a datagram to the peer. */
-  readonly send: (datagram: Buffer) => Promise<void>;
-  /** Told of the content of each application record, once the peer is proven. */
-  readonly onData: (data: Buffer) => void;
-  /** Told when the peer closes DTLS, or breaks it off. */
-  readonly onClosed: () => void;
+  /** Sends the records of a flight, each under a number of its own. */
+  readonly send: (flight: readonly FlightRecord[]) => void;
+  /** Told of the keys, which the peer has not proven to have; they are the other's from now on. */
+  readonly onKeys: (cipher: RecordCipher) => void;
 }
 
-interface Handshake {
+/** A handshake message in the library's form. */
+interface LibraryMessage {
   readonly msg_type: number;
   readonly message_seq: number;
   readonly length: number;
@@ -65,37 +78,30 @@ interface Handshake {
   serialize(): Buffer;
 }
 
-interface RecordHeader {
-  readonly type: number;
-  readonly version: number;
-  readonly epoch: number;
-  readonly sequenceNumber: number;
-}
-
-interface Cipher {
-  encrypt(sessionType: number, data: Buffer, header: RecordHeader): Buffer;
-  decrypt(sessionType: number, data: Buffer, header: RecordHeader): Buffer;
-}
-
 interface ContextInsides {
   readonly cookie?: Buffer;
   readonly sortedHandshakeCache: readonly { serialize(): Buffer }[];
-  recordSequenceNumber: number;
 }
 
 interface CipherInsides {
-  readonly sessionType: number;
+  cipherSuite: number;
   readonly localRandom: { serialize(): Buffer };
   readonly remoteRandom: { serialize(): Buffer };
-  readonly remoteCertificate?: Uint8Array;
-  readonly masterSecret: Buffer;
-  readonly cipher?: Cipher;
+  readonly masterSecret?: Buffer;
+  readonly localKeyPair?: { readonly privateKey: unknown };
+}
+
+/** What the library takes for a cipher. */
+interface LibraryCipher {
+  readonly summary: object;
+  init(masterSecret: Buffer, serverRandom: Buffer, clientRandom: Buffer): void;
+  encrypt(): Buffer;
 }
 
 interface SocketInsides {
   readonly dtls: ContextInsides;
   readonly cipher: CipherInsides;
-  onHandleHandshakes: (messages: Handshake[]) => Promise<void>;
+  onHandleHandshakes: (messages: LibraryMessage[]) => Promise<void>;
 }
 
 type DtlsTransport = ConstructorParameters<typeof DtlsServer>[0]["transport"];
@@ -106,17 +112,8 @@ interface FlightInsides {
   transmit(records: Buffer[]): Promise<void>;
 }
 
-const DTLS_1_2 = 0xfefd;
-/** Room that is safe on every path, less what UDP and IPv6 take (RFC 8200, section 5). */
-const MAX_DATAGRAM = 1200;
 /** A forger may be quicker than the peer; a peer that fails this often is the forger. */
 const MAX_FALSE_PROOFS = 3;
-/** Protected records that wait for the keys. */
-const MAX_EARLY_RECORDS = 8;
-/** Nonce and tag of an AES-GCM record. */
-const PROTECTION_LENGTH = 24;
-const ALERT_CLOSE_NOTIFY = 0;
-const ALERT_FATAL = 2;
 
 /** Which message may follow which (RFC 5246, section 7.3; RFC 6347, section 4.2). */
 const H = HANDSHAKE;
@@ -142,43 +139,35 @@ const FOLLOWERS: Record<"client" | "server", ReadonlyMap<number, readonly number
 
 /** Handshakes by the library's context object, which its flights know. */
 const handshakes = new WeakMap<object, DtlsHandshake>();
-let flightsAreOurs = false;
+let isLibraryOurs = false;
 
-/** A handshake, and the protected records after it. */
+/** A handshake. */
 export class DtlsHandshake implements Disposable {
-  /** The library's socket; it sends application data. */
-  readonly socket: DtlsClient | DtlsServer;
   /** Resolves when both sides are proven. */
   readonly completed: Promise<void>;
-  /** DER of the certificate that the peer showed, whose key it holds; empty before completion. */
-  get remoteCertificate(): Uint8Array {
-    return this.#state === "running" ? new Uint8Array() : this.#certificate;
-  }
-
-  /** Which protected records have been received, here or by whoever else opens some. */
-  readonly replays: ReplayWindow = new ReplayWindow();
   readonly #options: DtlsHandshakeOptions;
+  readonly #socket: DtlsClient | DtlsServer;
   readonly #insides: SocketInsides;
   readonly #completion = Promise.withResolvers<void>();
   readonly #assembler = new HandshakeAssembler();
   #state: "running" | "completed" | "over" = "running";
+  #suite: Suite | undefined;
   #last = 0;
   #delivering = false;
   /** How many messages the library has taken. */
   #accepted = 0;
   #firstHello: Uint8Array | undefined;
   #certificate: Uint8Array = new Uint8Array();
-  #early: DtlsRecord[] = [];
+  #isProven = false;
   #falseProofs = 0;
-  /** Our last flight: its records' contents, to be numbered anew each time. */
-  #flight: Omit<DtlsRecord, "sequence">[] = [];
-  #plainSequence = 0;
+  /** Our last flight. */
+  #flight: readonly FlightRecord[] = [];
   #retransmitTimer: ReturnType<typeof setTimeout> | undefined;
   #sentAt = -Infinity;
 
-  /** Makes the socket; nothing is sent before {@linkcode start}. */
+  /** Makes the library's socket; nothing is sent before {@linkcode start}. */
   constructor(options: DtlsHandshakeOptions) {
-    takeOverFlights();
+    takeLibraryOver();
     this.#options = options;
     this.completed = this.#completion.promise;
     this.completed.catch(() => {});
@@ -190,45 +179,56 @@ export class DtlsHandshake implements Disposable {
       transport: inertTransport((datagram) => this.#sendByLibrary(datagram)),
       extendedMasterSecret: true,
     };
-    this.socket = options.role === "client"
+    this.#socket = options.role === "client"
       ? new DtlsClient(socketOptions)
       : new DtlsServer({ ...socketOptions, certificateRequest: true });
-    this.#insides = insidesOf<SocketInsides>(this.socket, {
+    this.#insides = insidesOf<SocketInsides>(this.#socket, {
       dtls: "object",
       cipher: "object",
       onHandleHandshakes: "function",
     });
-    insidesOf(this.#insides.dtls, {
-      sortedHandshakeCache: "object",
-      recordSequenceNumber: "number",
-    });
-    insidesOf(this.#insides.cipher, { sessionType: "number" });
+    insidesOf(this.#insides.dtls, { sortedHandshakeCache: "object" });
     handshakes.set(this.#insides.dtls, this);
+    this.#beCipher();
+  }
+
+  /** DER of the certificate that the peer showed, whose key it holds; empty before completion. */
+  get remoteCertificate(): Uint8Array {
+    return this.#isProven ? this.#certificate : new Uint8Array();
+  }
+
+  /** The suite that both sides have agreed on. */
+  get suite(): Suite | undefined {
+    return this.#suite;
   }
 
   /** Begins; a server waits for the client. */
   start(): void {
-    if (this.socket instanceof DtlsClient) {
-      this.socket.connect().catch((cause) => this.#fail(cause));
+    if (this.#socket instanceof DtlsClient) {
+      this.#socket.connect().catch((cause) => this.#fail(cause));
     }
   }
 
-  /** Takes a datagram from the peer. */
-  receive(datagram: Uint8Array): void {
-    if (this.#state === "over") return;
-    for (const record of readRecords(datagram)) {
-      if (record.epoch === 1) this.#receiveProtected(record);
-      else if (record.epoch === 0 && this.#state === "running") this.#receivePlain(record);
-      // Nothing that is not protected counts after the handshake. In it, an alert proves nothing:
-      // if the peer meant it, the handshake does not go on, and a deadline ends it.
-    }
+  /**
+   * Takes the handshake fragments of a record.
+   *
+   * @param isProtected Whether the record was sealed by the holder of the keys.
+   */
+  receive(fragment: Uint8Array, isProtected: boolean): void {
+    if (this.#state === "over" || (this.#state === "completed" && !isProtected)) return;
+    // The first message under the new keys is the last one of all.
+    const isExpected = (type: number) => (type === H.finished) === isProtected;
+    const repeated = this.#assembler.add(fragment, isExpected);
+    if (repeated.length > 0) this.#answerRepeated(repeated);
+    this.#deliver().catch((cause) => this.#fail(cause));
   }
 
   /** Stops retransmitting; nothing is received any more. */
   [Symbol.dispose](): void {
     this.#state = "over";
     clearTimeout(this.#retransmitTimer);
-    this.#early = [];
+    this.#flight = [];
+    this.#forgetSecrets();
     this.#completion.reject(
       new TransportError("SETUP_FAILED", "the connection was closed while it was being made"),
     );
@@ -237,55 +237,22 @@ export class DtlsHandshake implements Disposable {
   /** Sends a flight of the library's, and again until the peer has answered it. */
   transmit(records: readonly Buffer[], isLast: boolean): void {
     if (this.#state === "over") return;
-    const parsed = records.flatMap((bytes) => [...readRecords(bytes)]);
-    this.#flight = parsed.map((record) => this.#contentOf(record));
+    this.#flight = records.flatMap((bytes) =>
+      [...readRecords(bytes)].map(({ type, epoch, fragment }): FlightRecord => {
+        if (epoch === 0) return { type, isProtected: false, content: fragment };
+        // The one protected message of a flight is our Finished, the last of the transcript.
+        const finished = this.#insides.dtls.sortedHandshakeCache.at(-1)?.serialize();
+        return { type, isProtected: true, content: finished ?? new Uint8Array() };
+      })
+    );
     clearTimeout(this.#retransmitTimer);
     this.#sendFlight();
     if (!isLast) this.#retransmitAfter(DTLS_RETRANSMIT.firstMs);
   }
 
-  #contentOf({ type, epoch, sequence, fragment }: DtlsRecord): Omit<DtlsRecord, "sequence"> {
-    if (epoch === 0) {
-      this.#plainSequence = Math.max(this.#plainSequence, sequence);
-      return { type, epoch, fragment };
-    }
-    // The one protected message of a flight is our Finished, the last of the transcript.
-    const finished = this.#insides.dtls.sortedHandshakeCache.at(-1)?.serialize() ?? Buffer.of();
-    return { type, epoch, fragment: finished };
-  }
-
   #sendFlight(): void {
     this.#sentAt = performance.now();
-    let datagram: Uint8Array[] = [];
-    let length = 0;
-    for (const content of this.#flight) {
-      const record = this.#number(content);
-      if (length + record.length > MAX_DATAGRAM && length > 0) {
-        this.#send(datagram);
-        [datagram, length] = [[], 0];
-      }
-      datagram.push(record);
-      length += record.length;
-    }
-    if (length > 0) this.#send(datagram);
-  }
-
-  /**
-   * A record with a number that was not used before: receivers drop repeated ones, and a nonce is
-   * made of it. The library's own sealed Finished, whose number it uses again, never leaves.
-   */
-  #number({ type, epoch, fragment }: Omit<DtlsRecord, "sequence">): Uint8Array {
-    if (epoch === 0) return writeRecord({ type, epoch, fragment, sequence: ++this.#plainSequence });
-    const { dtls, cipher } = this.#insides;
-    const sequence = ++dtls.recordSequenceNumber;
-    const header = { type, version: DTLS_1_2, epoch, sequenceNumber: sequence };
-    const sealed = cipher.cipher?.encrypt(cipher.sessionType, Buffer.from(fragment), header);
-    return writeRecord({ type, epoch, sequence, fragment: sealed ?? Buffer.of() });
-  }
-
-  #send(records: readonly Uint8Array[]): void {
-    // What can't be sent now is sent again later.
-    this.#options.send(Buffer.concat(records)).catch(() => {});
+    this.#options.send(this.#flight);
   }
 
   #retransmitAfter(ms: number): void {
@@ -296,54 +263,31 @@ export class DtlsHandshake implements Disposable {
     }, ms);
   }
 
-  /** What the library sends outside its flights: application data, and its HelloVerifyRequest. */
-  #sendByLibrary(datagram: Buffer): Promise<void> {
+  /** What the library sends outside its flights: its HelloVerifyRequest. */
+  #sendByLibrary(datagram: Buffer): void {
+    if (this.#state === "over") return;
     const [record] = readRecords(datagram);
-    if (record?.epoch === 0 && record.type === CONTENT.handshake) {
-      this.#flight = [this.#contentOf(record)];
-      this.#sendFlight();
-      return Promise.resolve();
-    }
-    return this.#options.send(datagram);
+    if (record?.epoch !== 0 || record.type !== CONTENT.handshake) return;
+    this.#flight = [{ type: record.type, isProtected: false, content: record.fragment }];
+    this.#sendFlight();
   }
 
-  #receivePlain({ type, fragment }: DtlsRecord): void {
-    if (type === CONTENT.handshake) this.#addFragments(fragment);
-  }
-
-  #receiveProtected(record: DtlsRecord): void {
-    const isReady = this.#insides.cipher.cipher !== undefined && !this.#delivering;
-    if (!isReady) {
-      if (this.#early.length < MAX_EARLY_RECORDS) this.#early.push(record);
-      return;
-    }
-    const content = this.#open(record);
-    if (content === undefined) return;
-    if (record.type === CONTENT.data) {
-      if (this.#state === "completed") this.#options.onData(content);
-    } else if (record.type === CONTENT.handshake) this.#addFragments(content);
-    else if (record.type === CONTENT.alert && this.#state === "completed") {
-      if (content[1] === ALERT_CLOSE_NOTIFY || content[0] === ALERT_FATAL) this.#options.onClosed();
-    }
-  }
-
-  #open({ type, epoch, sequence, fragment }: DtlsRecord): Buffer | undefined {
-    const { cipher, sessionType } = this.#insides.cipher;
-    if (fragment.length < PROTECTION_LENGTH || !this.replays.isNew(sequence)) return undefined;
-    try {
-      const header = { type, version: DTLS_1_2, epoch, sequenceNumber: sequence };
-      const content = cipher?.decrypt(sessionType, Buffer.from(fragment), header);
-      this.replays.mark(sequence);
-      return content;
-    } catch {
-      return undefined; // not from the peer
-    }
-  }
-
-  #addFragments(fragment: Uint8Array): void {
-    const repeated = this.#assembler.add(fragment);
-    if (repeated.length > 0) this.#answerRepeated(repeated);
-    this.#deliver().catch((cause) => this.#fail(cause));
+  /**
+   * The library makes a cipher of its own, if it knows the suite, and gives it the secrets. It gets
+   * this one in its place, which makes ours of them. What the library seals never leaves.
+   */
+  #beCipher(): void {
+    const cipher: LibraryCipher = {
+      summary: {},
+      init: (masterSecret, serverRandom, clientRandom) => {
+        const suite = this.#suite;
+        if (suite === undefined) throw new Error("the library chose a suite by itself");
+        const material = { masterSecret, serverRandom, clientRandom };
+        this.#options.onKeys(deriveCipher(suite, this.#options.role, material));
+      },
+      encrypt: () => Buffer.of(),
+    };
+    Object.defineProperty(this.#insides.cipher, "cipher", { get: () => cipher, set: () => {} });
   }
 
   /** The peer sent a flight again: it has not seen our answer. */
@@ -351,16 +295,20 @@ export class DtlsHandshake implements Disposable {
     if (this.#options.role === "client" && this.#state === "completed") return;
     const [first] = repeated;
     const isNewStart = this.#options.role === "server" && first?.sequence === 0 &&
-      this.#accepted === 1 && !equalBytes(first.body, this.#firstHello);
+      this.#accepted === 1 && !equalBytes(first.body, this.#firstHello ?? new Uint8Array());
     // Anyone can send a hello. The library keeps only the newest one's values.
     if (isNewStart) this.#restart(first);
     else if (performance.now() - this.#sentAt >= DTLS_ANSWER_INTERVAL_MS) this.#sendFlight();
   }
 
   #restart(hello: HandshakeMessage): void {
-    if (this.#delivering || !hasCookie(hello.body, new Uint8Array())) return;
+    const isFirst = hasCookie(hello.body, new Uint8Array());
+    if (this.#delivering || !isFirst || chooseSuite(offeredSuites(hello.body)) === undefined) {
+      return;
+    }
     this.#firstHello = new Uint8Array(hello.body);
     this.#insides.onHandleHandshakes([libraryMessage(hello)]).catch(() => {});
+    this.#choose(hello);
   }
 
   async #deliver(): Promise<void> {
@@ -375,9 +323,6 @@ export class DtlsHandshake implements Disposable {
     } finally {
       this.#delivering = false;
     }
-    const early = this.#early;
-    this.#early = [];
-    for (const record of early) this.#receiveProtected(record);
   }
 
   async #handOver(message: HandshakeMessage): Promise<void> {
@@ -389,11 +334,18 @@ export class DtlsHandshake implements Disposable {
       else this.#fail(cause);
       return;
     }
+    if (message.type === H.clientHello) this.#choose(message);
     if (message.sequence === 0) this.#firstHello = message.body;
     this.#assembler.accept();
     this.#accepted++;
     this.#last = message.type;
     if (message.type === H.finished) this.#complete();
+  }
+
+  /** The library's server knows one suite, and takes it from the first hello on. */
+  #choose(hello: HandshakeMessage): void {
+    this.#suite = chooseSuite(offeredSuites(hello.body));
+    if (this.#suite !== undefined) this.#insides.cipher.cipherSuite = this.#suite.id;
   }
 
   /** Whether a message may come now, and proves what it must. */
@@ -404,8 +356,16 @@ export class DtlsHandshake implements Disposable {
     const { dtls, cipher } = this.#insides;
     const transcript = () => dtls.sortedHandshakeCache.map((cached) => cached.serialize());
     switch (type) {
-      case H.clientHello:
+      case H.clientHello: {
+        const suite = chooseSuite(offeredSuites(body));
+        // The second one has to be as the first was (RFC 6347, section 4.2.1).
+        if (suite === undefined || (sequence > 0 && suite !== this.#suite)) return false;
         return sequence < 2 && hasCookie(body, sequence === 0 ? new Uint8Array() : dtls.cookie);
+      }
+      case H.serverHello:
+        this.#suite = suiteOf(namedSuite(body) ?? 0);
+        // One that we did not offer (RFC 5246, section 7.4.1.3).
+        return this.#suite !== undefined;
       case H.certificate: {
         this.#certificate = firstCertificate(body);
         return this.#proven(matchesFingerprint(this.#certificate, fingerprints), "a certificate");
@@ -421,7 +381,8 @@ export class DtlsHandshake implements Disposable {
       }
       case H.finished: {
         const sender = role === "client" ? "server" : "client";
-        const proven = isFinishedProven(sender, body, transcript(), cipher.masterSecret);
+        const secret = cipher.masterSecret ?? new Uint8Array();
+        const proven = isFinishedProven(sender, body, transcript(), secret);
         return this.#proven(proven, "an end of the handshake");
       }
       default:
@@ -444,7 +405,16 @@ export class DtlsHandshake implements Disposable {
   #complete(): void {
     if (this.#options.role === "client") clearTimeout(this.#retransmitTimer);
     this.#state = "completed";
+    this.#isProven = true;
+    this.#forgetSecrets();
     this.#completion.resolve();
+  }
+
+  /** What the keys were made of is needed no more. */
+  #forgetSecrets(): void {
+    const { masterSecret, localKeyPair } = this.#insides.cipher;
+    masterSecret?.fill(0);
+    if (localKeyPair?.privateKey instanceof Uint8Array) localKeyPair.privateKey.fill(0);
   }
 
   #fail(cause: unknown): void {
@@ -460,7 +430,7 @@ export class DtlsHandshake implements Disposable {
 }
 
 /** The library's form of a whole handshake message. */
-function libraryMessage({ type, sequence, body }: HandshakeMessage): Handshake {
+function libraryMessage({ type, sequence, body }: HandshakeMessage): LibraryMessage {
   return {
     msg_type: type,
     message_seq: sequence,
@@ -474,41 +444,28 @@ function libraryMessage({ type, sequence, body }: HandshakeMessage): Handshake {
 }
 
 /** What the library's socket needs below it. */
-function inertTransport(send: (datagram: Buffer) => Promise<void>): DtlsTransport {
+function inertTransport(send: (datagram: Buffer) => void): DtlsTransport {
   return {
     type: "ice",
     address: { address: "", family: "", port: 0 },
     closed: false,
     onData: () => {},
-    send,
+    send: (datagram) => Promise.resolve(send(datagram)),
     close: () => Promise.resolve(),
   };
 }
 
-/** Whether a ClientHello carries this cookie (RFC 6347, section 4.2.1). */
-function hasCookie(hello: Uint8Array, cookie: Uint8Array | undefined): boolean {
-  const at = 35 + (hello[34] ?? 0);
-  const length = hello[at];
-  return cookie !== undefined && equalBytes(hello.subarray(at + 1, at + 1 + (length ?? 0)), cookie);
-}
-
-/** The first of a Certificate message's list, in DER; empty when there is none. */
-function firstCertificate(body: Uint8Array): Uint8Array {
-  const length = ((body[3] ?? 0) << 16) | ((body[4] ?? 0) << 8) | (body[5] ?? 0);
-  return body.subarray(6, 6 + length);
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
 /**
- * Has the library's flights handed to the handshake that they belong to; flights of other sockets go
- * as ever. Their class is not exported: a socket that never sends shows it.
+ * Has the library's clients offer our suites, and its flights handed to the handshake that they
+ * belong to; flights of other sockets go as ever. Their class is not exported: a socket that never
+ * sends shows it.
  */
-function takeOverFlights(): void {
-  if (flightsAreOurs) return;
-  const probe = new DtlsServer({ transport: inertTransport(() => Promise.resolve()) });
+function takeLibraryOver(): void {
+  if (isLibraryOurs) return;
+  // Its type names the suites that the library knows.
+  const offered: number[] = CipherSuiteList;
+  offered.splice(0, offered.length, ...SUITES.map(({ id }) => id));
+  const probe = new DtlsServer({ transport: inertTransport(() => {}) });
   const keyExchange = { type: H.clientKeyExchange, sequence: 0, body: Uint8Array.of(0) };
   // It fails for want of a client, after it has made a flight.
   insidesOf<SocketInsides>(probe, { onHandleHandshakes: "function" })
@@ -523,5 +480,5 @@ function takeOverFlights(): void {
     handshake.transmit(records, this.nextFlight === undefined);
     return Promise.resolve();
   };
-  flightsAreOurs = true;
+  isLibraryOurs = true;
 }

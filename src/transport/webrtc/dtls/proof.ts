@@ -7,9 +7,10 @@
  *
  * @module
  */
-import { constants, createHash, createHmac, createVerify, X509Certificate } from "node:crypto";
+import { constants, createHash, createVerify, X509Certificate } from "node:crypto";
 import { timingSafeEqual } from "node:crypto";
 import type { Fingerprint } from "../../../protocol/network_scope/sdp.ts";
+import { prf } from "./key_schedule.ts";
 
 const SIGNATURE_HASHES: ReadonlyMap<number, string> = new Map([
   [4, "sha256"],
@@ -108,22 +109,4 @@ function isSigned(
     // A certificate or a signature that can't be read proves nothing.
     return false;
   }
-}
-
-/** P_SHA256 (RFC 5246, section 5). */
-function prf(secret: Uint8Array, seed: readonly Uint8Array[], length: number): Uint8Array {
-  const hmac = (parts: readonly Uint8Array[]): Uint8Array => {
-    const mac = createHmac("sha256", secret);
-    for (const part of parts) mac.update(part);
-    return new Uint8Array(mac.digest());
-  };
-  const out = new Uint8Array(length);
-  let a = hmac(seed);
-  for (let at = 0; at < length;) {
-    const block = hmac([a, ...seed]).subarray(0, length - at);
-    out.set(block, at);
-    at += block.length;
-    a = hmac([a]);
-  }
-  return out;
 }

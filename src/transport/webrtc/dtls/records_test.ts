@@ -1,13 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  type DtlsRecord,
-  HandshakeAssembler,
-  type HandshakeMessage,
-  readRecords,
-  writeMessage,
-  writeRecord,
-} from "./records.ts";
+import { type DtlsRecord, readRecords, recordEnd, recordSequence, writeRecord } from "./records.ts";
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max });
 const records: fc.Arbitrary<DtlsRecord> = fc.record({
@@ -28,85 +21,17 @@ Deno.test("records that were written after one another are read back", () => {
   }));
 });
 
-Deno.test("no datagram makes the reader or the assembler fail", () => {
-  fc.assert(fc.property(bytes(200), (datagram) => {
-    for (const { fragment } of readRecords(datagram)) new HandshakeAssembler().add(fragment);
-    new HandshakeAssembler().add(datagram);
-  }));
-});
-
-/** The fragment of a message from `start` to `end`. */
-function fragmentOf(message: HandshakeMessage, start: number, end: number): Uint8Array {
-  const whole = writeMessage(message);
-  const fragment = new Uint8Array([...whole.subarray(0, 12), ...message.body.subarray(start, end)]);
-  const view = new DataView(fragment.buffer);
-  view.setUint16(6, start >> 8);
-  view.setUint8(8, start & 0xff);
-  view.setUint16(9, (end - start) >> 8);
-  view.setUint8(11, (end - start) & 0xff);
-  return fragment;
-}
-
-Deno.test("messages come out whole, once and in order, however their fragments came", () => {
-  const message = fc.tuple(fc.integer({ min: 1, max: 20 }), bytes(500));
-  const scenario = fc.tuple(
-    fc.array(message, { minLength: 1, maxLength: 6 }),
-    fc.integer({ min: 1, max: 200 }),
-    fc.infiniteStream(fc.nat()),
-  );
-  fc.assert(fc.property(scenario, ([sent, size, dice]) => {
-    const messages = sent.map(([type, body], sequence) => ({ type, sequence, body }));
-    const fragments = messages.flatMap((m) =>
-      Array.from(
-        { length: Math.max(1, Math.ceil(m.body.length / size)) },
-        (_, i) => fragmentOf(m, i * size, Math.min(m.body.length, (i + 1) * size)),
-      )
-    );
-    // Each at least once, some twice, shuffled.
-    const onTheWay = [...fragments, ...fragments.filter(() => (dice.next().value ?? 0) % 2 === 0)]
-      .map((fragment) => ({ fragment, at: dice.next().value ?? 0 }))
-      .sort((a, b) => a.at - b.at);
-    const assembler = new HandshakeAssembler();
-    const out: HandshakeMessage[] = [];
-    for (const { fragment } of onTheWay) {
-      assembler.add(fragment);
-      for (let next = assembler.peek(); next !== undefined; next = assembler.peek()) {
-        out.push(next);
-        assembler.accept();
-      }
-    }
-    const plain = (list: readonly HandshakeMessage[]) =>
-      list.map(({ type, sequence, body }) => ({ type, sequence, body: [...body] }));
-    assertEquals(plain(out), plain(messages));
-  }));
-});
-
-Deno.test("a refused message leaves its place to a true one", () => {
-  const assembler = new HandshakeAssembler();
-  assembler.add(writeMessage({ type: 11, sequence: 0, body: Uint8Array.of(1) }));
-  assembler.refuse();
-  assertEquals(assembler.peek(), undefined);
-  assembler.add(writeMessage({ type: 11, sequence: 0, body: Uint8Array.of(2) }));
-  assertEquals([...assembler.peek()?.body ?? []], [2]);
-});
-
-Deno.test("what is far ahead, or longer than any certificate chain, is not kept", () => {
-  const assembler = new HandshakeAssembler();
-  const far = { type: 11, sequence: 8, body: Uint8Array.of(1) };
-  assembler.add(writeMessage(far));
-  for (let sequence = 0; sequence < 8; sequence++) {
-    assembler.add(writeMessage({ type: 1, sequence, body: Uint8Array.of(0) }));
-    assembler.accept();
+Deno.test("a record that is cut, or of another protocol, is none", () => {
+  const record = writeRecord({ type: 22, epoch: 0, sequence: 1, fragment: Uint8Array.of(1, 2) });
+  assertEquals(recordEnd(record, 0), record.length);
+  for (let length = 0; length < record.length; length++) {
+    assertEquals(recordEnd(record.subarray(0, length), 0), undefined, `${length} bytes`);
   }
-  assertEquals(assembler.peek(), undefined);
-  assembler.add(writeMessage({ ...far, body: new Uint8Array(40_000) }));
-  assertEquals(assembler.peek(), undefined);
+  assertEquals(recordEnd(record.with(1, 3), 0), undefined, "TLS");
 });
 
-Deno.test("a message that comes again after its use is told of", () => {
-  const assembler = new HandshakeAssembler();
-  const hello = { type: 1, sequence: 0, body: Uint8Array.of(7) };
-  assertEquals(assembler.add(writeMessage(hello)), []);
-  assembler.accept();
-  assertEquals(assembler.add(writeMessage(hello)).map(({ sequence }) => sequence), [0]);
+Deno.test("all 48 bits of a sequence number are read", () => {
+  const sequence = 0xfedc_ba98_7654;
+  const record = writeRecord({ type: 23, epoch: 1, sequence, fragment: new Uint8Array() });
+  assertEquals(recordSequence(record, 0), sequence);
 });

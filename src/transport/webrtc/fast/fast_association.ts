@@ -144,18 +144,18 @@ export class FastAssociation {
    */
   constructor(target: FastPathTarget) {
     const sctp: unknown = target.sctpTransport.sctp;
-    const [dtls] = target.dtlsTransports;
-    if (!hasMembers<SctpInsides>(sctp, SCTP_MEMBERS) || typeof dtls.dataReceiver !== "function") {
+    const { link } = target;
+    if (!hasMembers<SctpInsides>(sctp, SCTP_MEMBERS)) {
       throw new UnexpectedInside("the library's SCTP association");
     }
     this.#target = target;
     this.#sctp = sctp;
     // The transport below reports its failures by itself; to SCTP they are losses.
-    this.#sendPacket = (packet) => dtls.sendData(packet as Buffer).catch(() => {});
+    this.#sendPacket = (packet) => link.sendData(packet as Buffer).catch(() => {});
     const headers = COMMON_HEADER_BYTES + DATA_HEADER_BYTES;
     this.#writer = new PacketWriter(Math.max(MIN_PACKET_ROOM, headers + sctp.maxPayloadSize));
-    const receiveControl = dtls.dataReceiver;
-    dtls.dataReceiver = (packet) => this.#receive(packet, receiveControl);
+    const receiveControl = link.dataReceiver;
+    link.dataReceiver = (packet) => this.#receive(packet, receiveControl);
     this.#replaceMethods(sctp);
     sctp.stateChanged.closed.subscribe(() => this.#dispose());
   }

@@ -1,11 +1,10 @@
 /**
  * The fast path through the WebRTC library: the same packets, with less work for each.
  *
- * Three layers, each usable without the others, each put over one connection's objects and never
+ * Two layers, each usable without the others, each put over one connection's objects and never
  * over the library's classes:
  *
  * - sockets (`direct_socket.ts`): small receive arrays, sends straight to the handle;
- * - records (`fast_records.ts`): DTLS records sealed and opened in one step;
  * - association (`fast_association.ts`): our own SCTP sender and receiver.
  *
  * A layer that finds the library not built as expected leaves it as it is, and warns.
@@ -20,15 +19,12 @@ import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { LIBRARY } from "../library.ts";
 import { useDirectSocket } from "./direct_socket.ts";
 import { FastAssociation } from "./fast_association.ts";
-import { FastRecords } from "./fast_records.ts";
 import { hasMembers, iceInsides, UnexpectedInside } from "./insides.ts";
 
 /** Which layers are used, so that each can be measured alone. */
 export interface FastPathOptions {
   /** Small receive arrays and direct sends. @default {true} */
   readonly sockets?: boolean;
-  /** DTLS records in one step. @default {true} */
-  readonly records?: boolean;
   /** Our own SCTP sender and receiver. @default {true} */
   readonly association?: boolean;
   /** Told when a layer is left out although it was asked for. @default A warning in the log. */
@@ -37,7 +33,7 @@ export interface FastPathOptions {
 
 /** Makes a fast path of the layers that are wanted, to be put over each connection. */
 export function createFastPath(options: FastPathOptions = {}): FastPath {
-  const { sockets = true, records = true, association = true } = options;
+  const { sockets = true, association = true } = options;
   const warn = options.warn ?? ((message) => logFor("transport").warn(message));
   const put = (layer: string, wanted: boolean, over: () => void): void => {
     if (!wanted) return;
@@ -50,7 +46,6 @@ export function createFastPath(options: FastPathOptions = {}): FastPath {
   };
   return (target) => {
     put("sockets", sockets, () => useDirectSockets(target, (use) => put("sockets", true, use)));
-    put("records", records, () => new FastRecords(target, warn));
     put("association", association, () => new FastAssociation(target));
   };
 }
@@ -70,7 +65,7 @@ function useDirectSockets(target: FastPathTarget, later: (use: () => void) => vo
 }
 
 /** The UDP sockets of a connection. */
-function socketsOf({ iceTransports: [{ connection }] }: FastPathTarget): Socket[] {
+function socketsOf({ connection }: FastPathTarget): Socket[] {
   return iceInsides(connection).protocols.map((protocol) => {
     const isExpected =
       hasMembers<{ transport: { socket: Socket } }>(protocol, { transport: "object" }) &&

@@ -29,7 +29,7 @@ import {
 } from "../library.ts";
 import { openSocket } from "./open_socket.ts";
 import { RequestMemory } from "./request_memory.ts";
-import { isAuthentic, readStun, type StunMessage, transactionOf } from "./stun.ts";
+import { isAuthentic, readStun, transactionOf } from "./stun.ts";
 
 /** Most candidate pairs of a connection (RFC 8445, section 6.1.2.5). */
 export const MAX_PAIRS = 100;
@@ -55,6 +55,8 @@ export interface DatagramGateOptions {
   readonly scope: NetworkScope;
   /** Told when a socket reports an error (a destination that can't be reached). */
   readonly onSocketError: (error: Error) => void;
+  /** Takes what is no STUN message and comes from the peer; a view. */
+  readonly onDatagram: (datagram: Uint8Array) => void;
   /** Sees datagrams before the gate does. */
   readonly tap?: DatagramTap;
 }
@@ -105,10 +107,16 @@ export class DatagramGate {
     // A destination that the system refuses is an "error" event, fatal to a process without a
     // listener.
     socket.socket.on("error", this.#options.onSocketError);
-    const pass = socket.onData;
+    const toAgent = socket.onData;
     socket.onData = (data, from) => {
       if (tap?.inbound?.(data, from) === false) return;
-      if (this.#admits(protocol, data, from)) pass(data, from);
+      // Which protocol a datagram is: RFC 7983, section 7.
+      const first = data[0] ?? 255;
+      if (first <= 3) {
+        if (this.#admitsStun(protocol, data, from)) toAgent(data, from);
+      } else if (first >= 20 && first <= 63 && this.#isFromPeer(protocol, from)) {
+        this.#options.onDatagram(data);
+      }
     };
     const { send } = socket;
     if (tap?.outbound !== undefined) {
@@ -118,18 +126,9 @@ export class DatagramGate {
     }
   }
 
-  #admits(protocol: StunProtocol, data: Buffer, from: LibraryAddress): boolean {
-    const first = data[0] ?? 255;
-    // Which protocol a datagram is: RFC 7983, section 7.
-    if (first <= 3) {
-      const message = readStun(data);
-      return message !== undefined && message.method === BINDING && this.#isInScope(from[0]) &&
-        this.#admitsStun(protocol, message, from);
-    }
-    return first >= 20 && first <= 63 && this.#isFromPeer(protocol, from);
-  }
-
-  #admitsStun(protocol: StunProtocol, message: StunMessage, from: LibraryAddress): boolean {
+  #admitsStun(protocol: StunProtocol, data: Buffer, from: LibraryAddress): boolean {
+    const message = readStun(data);
+    if (message?.method !== BINDING || !this.#isInScope(from[0])) return false;
     const { localUsername, localPassword, remoteUsername, checkList } = this.#connection;
     if (message.messageClass === "success" || message.messageClass === "error") return true;
     if (message.messageClass === "indication") return false;

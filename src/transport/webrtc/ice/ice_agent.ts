@@ -46,8 +46,7 @@ interface AgentInsides {
   checkIncoming(...check: IncomingCheck): void;
   checkStart(pair: LibraryPair): Check;
   checkComplete(pair: LibraryPair): void;
-  queryConsent(): void;
-  setState(state: "connected"): void;
+  queryConsent: () => void;
   buildRequest(parameters: {
     readonly nominate: boolean;
     readonly remoteUsername: string;
@@ -70,7 +69,6 @@ const AGENT_SHAPE = {
   checkStart: "function",
   checkComplete: "function",
   queryConsent: "function",
-  setState: "function",
   buildRequest: "function",
 } as const;
 
@@ -91,6 +89,8 @@ export class IceAgent implements Disposable {
     this.#connection = connection;
     this.#scope = scope;
     this.#insides = insidesOf<AgentInsides>(connection, AGENT_SHAPE);
+    // Its checks of the peer's consent: ours are `path_watch.ts`.
+    this.#insides.queryConsent = () => {};
     const checkComplete = this.#insides.checkComplete.bind(connection);
     this.#insides.checkComplete = (pair) => {
       checkComplete(pair);
@@ -117,8 +117,6 @@ export class IceAgent implements Disposable {
     if (this.#isOver) throw closedError();
     clearTimeout(this.#timer);
     for (const { handle } of this.#insides.checkList) (handle as Check | undefined)?.resolve?.();
-    this.#insides.queryConsent();
-    this.#insides.setState("connected");
     return pair;
   }
 
@@ -232,8 +230,6 @@ export class IceAgent implements Disposable {
     if (connection.nominated !== undefined) connection.nominated.nominated = false;
     pair.nominated = true;
     connection.nominated = pair;
-    // The library sends only while its own consent checks, which are of one pair, are answered.
-    this.#insides.queryConsent();
     const [address, port] = pair.remoteAddr;
     logFor("transport").debug("moved to another path to the peer", { address, port });
   }
