@@ -60,8 +60,6 @@ export const SOCKET_CLOSE_MS = 500;
 
 // Transport.
 
-/** For a UDP socket to open. It takes no time, or the system says nothing at all. */
-export const UDP_OPEN_MS = 5_000;
 /** Between two ICE checks that are started. RFC 8445, section 14.2: 5 ms at least. */
 export const ICE_PACE_MS = 20;
 /** Before ICE checks begin anew after all failed. The peer may not have had our description yet. */

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import type { DatagramTap } from "../../src/transport/webrtc/ice/datagram_gate.ts";
+import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { LibraryPair } from "../../src/transport/webrtc/library.ts";
 import { assertAlive, catcher, connected, ended, inject, LOOPBACK_ONLY } from "./harness.ts";
 import { lossyTap, seededRandom, setupUnderLoss } from "./loss.ts";

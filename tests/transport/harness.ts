@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import type { EventEmitter } from "node:events";
 import { abortable, Deadline } from "../../src/base/deadline.ts";
 import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
 import type { Channel, ChannelEnd } from "../../src/transport/channel.ts";
@@ -94,11 +92,9 @@ export function inject(
   data: Uint8Array,
   [address, port]: readonly [string, number],
 ): void {
-  const { protocols } = target.connection as unknown as {
-    protocols: { transport: { socket: EventEmitter } }[];
-  };
-  const info = { address, port, family: "IPv4", size: data.length };
-  protocols[0]?.transport.socket.emit("message", Buffer.from(data), info);
+  const [socket] = target.sockets();
+  if (socket === undefined) throw new Error("there is no socket");
+  socket.receive(data, [address, port]);
 }
 
 /** Where a peer's nominated pair ends. */

@@ -1,7 +1,7 @@
 /** A peer whose address changes, and strangers who would have one moved. */
 import { assert, assertEquals } from "@std/assert";
 import { abortable } from "../../src/base/deadline.ts";
-import type { DatagramTap } from "../../src/transport/webrtc/ice/datagram_gate.ts";
+import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { assertAlive, catcher, connected, inject, remoteOf } from "./harness.ts";
 

@@ -94,13 +94,14 @@ async function gather(
   { interfaces = Deno.networkInterfaces, fastPath = createFastPath(), ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
-  const judged = judgeLocalAddresses(listInterfaces(interfaces), scope);
+  const judge = () => judgeLocalAddresses(listInterfaces(interfaces), scope);
+  const judged = judge();
   for (const { address, accepted, reason } of judged) {
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
   const leftOut = tellLeftOut(judged);
   if (leftOut !== undefined) logFor("transport").info(leftOut);
-  const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
+  const addresses = () => judge().filter(({ accepted }) => accepted);
   const peer = await Peer.gather({ role, scope, addresses, fastPath, ...hooks });
   try {
     signal.throwIfAborted();

@@ -5,6 +5,7 @@
  */
 import type { RTCSctpTransport } from "werift";
 import type { DtlsConnection } from "./dtls/dtls_connection.ts";
+import type { UdpSocket } from "./ice/udp_socket.ts";
 import type { LibraryConnection } from "./library.ts";
 import type { LibraryLink } from "./library_link.ts";
 
@@ -12,6 +13,8 @@ import type { LibraryLink } from "./library_link.ts";
 export interface FastPathTarget {
   /** The library's ICE agent. */
   readonly connection: LibraryConnection;
+  /** Its sockets. */
+  readonly sockets: () => readonly UdpSocket[];
   /** What the library's SCTP stands on. */
   readonly link: LibraryLink;
   /** DTLS, as soon as there is a path. */

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { isIP } from "node:net";
 import { Candidate as IceCandidate, CipherContext, Connection, RTCCertificate } from "werift";
 import type { RTCDataChannel } from "werift";
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
+import { logFor } from "../../log/log.ts";
 import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
@@ -21,11 +21,13 @@ import type { ReceiveBufferOptions } from "../receive_buffer.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
-import { DatagramGate, type DatagramTap } from "./ice/datagram_gate.ts";
+import { DatagramGate } from "./ice/datagram_gate.ts";
 import { DtlsConnection } from "./dtls/dtls_connection.ts";
 import type { FastPath } from "./fast_path.ts";
 import { IceAgent } from "./ice/ice_agent.ts";
+import { LocalSockets } from "./ice/local_sockets.ts";
 import { NominatedPath } from "./ice/nominated_path.ts";
+import type { BindAddress, DatagramTap } from "./ice/udp_socket.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
 import type { LibraryConnection } from "./library.ts";
 import { LibraryLink } from "./library_link.ts";
@@ -33,9 +35,6 @@ import { LibraryLink } from "./library_link.ts";
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 const SECP256R1 = 23;
-
-/** Of our first candidate; each further one stands a local preference lower (RFC 8445, 5.1.2.1). */
-const HOST_PRIORITY = 2 ** 24 * 126 + 2 ** 8 * 65535 + 255;
 
 /** Where tests and measurements, and a faster path, get at a connection. */
 export interface PeerHooks {
@@ -57,8 +56,8 @@ export interface PeerOptions extends PeerHooks {
   readonly role: "offerer" | "answerer";
   /** What every address must be inside of. */
   readonly scope: NetworkScope;
-  /** Canonical addresses to offer, the likely ones first; all inside the scope. */
-  readonly addresses: readonly string[];
+  /** Our addresses inside the scope, the likely ones first: asked again when the path is in doubt. */
+  readonly addresses: () => readonly BindAddress[];
 }
 
 /** What our own description says of the connection. */
@@ -86,6 +85,7 @@ export class Peer {
   readonly #options: PeerOptions;
   readonly #connection: LibraryConnection;
   readonly #path: NominatedPath;
+  readonly #sockets: LocalSockets;
   readonly #link: LibraryLink;
   readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
@@ -102,13 +102,8 @@ export class Peer {
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
     this.#certificate = certificate;
-    const connection = new Connection(options.role === "offerer", {
-      useIpv4: false,
-      useIpv6: false,
-      additionalHostAddresses: oneOfEachFamily(options.addresses),
-    });
+    const connection = new Connection(options.role === "offerer", {});
     this.#connection = connection;
-    this.#path = new NominatedPath(connection);
     // The library asks a public server where none is configured.
     delete connection.stunServer;
     const insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
@@ -119,10 +114,14 @@ export class Peer {
     this.#agent = new IceAgent(connection, options.scope);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
-      onSocketError: () => {},
       onDatagram: (datagram) => this.#path.onDatagram(datagram),
+    });
+    this.#sockets = new LocalSockets(connection, {
+      onSocket: (protocol, socket) => this.#gate.guard(protocol, socket),
+      onFailure: (error) => this.#fail(error),
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
+    this.#path = new NominatedPath(connection, (protocol) => this.#sockets.socketOf(protocol));
     this.#link = new LibraryLink(() => connection.iceControlling);
     this.#association = new Association(this.#link.asTransport, {
       peerOpens: options.role === "answerer",
@@ -138,12 +137,10 @@ export class Peer {
   static async gather(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
-      await peer.#connection.gatherCandidates();
-      // Without any address in scope no socket was asked for.
-      const { refusal } = peer.#gate;
-      if (refusal !== undefined && peer.local.candidates.length === 0) throw refusal;
+      peer.#sockets.open(options.addresses());
       options.fastPath?.({
         connection: peer.#connection,
+        sockets: () => peer.#sockets.all,
         link: peer.#link,
         dtls: () => peer.#dtls,
         sctpTransport: peer.#association.transport,
@@ -158,18 +155,16 @@ export class Peer {
 
   /** What our description must say. */
   get local(): LocalParameters {
-    const { localUsername, localPassword, localCandidates } = this.#connection;
+    const { localUsername, localPassword } = this.#connection;
     return {
       iceUfrag: localUsername,
       icePwd: localPassword,
       fingerprints: [fingerprintOf(this.#certificate)],
-      candidates: this.#options.addresses.flatMap((address, i): Candidate[] => {
-        const socket = localCandidates.find(({ host }) => isIP(host) === isIP(address));
-        // Without a socket the system has none of this family.
-        if (socket === undefined) return [];
-        const priority = HOST_PRIORITY - 256 * i;
-        return [{ foundation: String(i + 1), priority, address, port: socket.port, type: "host" }];
-      }),
+      candidates: this.#sockets.offered.map((offered, i) => ({
+        ...offered,
+        foundation: String(i + 1),
+        type: "host",
+      })),
     };
   }
 
@@ -208,9 +203,7 @@ export class Peer {
       usernameFragment: description.iceUfrag,
       password: description.icePwd,
     });
-    for (const candidate of candidates) {
-      await this.#connection.addRemoteCandidate(libraryCandidate(candidate));
-    }
+    for (const candidate of candidates) this.#agent.addRemote(libraryCandidate(candidate));
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
     // Closed in the meantime: the handshake would outlive the connection.
@@ -218,12 +211,26 @@ export class Peer {
     if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
-    this.#agent.watch(() => this.#fail(lostError()));
+    this.#agent.watch({
+      onDoubt: () => this.#renewSockets(),
+      onGone: () => this.#fail(lostError()),
+    });
     await this.#startDtls(dtlsRole, description);
     this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
     if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
     await this.#association.transport.start(description.sctpPort);
     return await this.#opened.promise;
+  }
+
+  /** This machine may have other addresses now than when the connection was made. */
+  #renewSockets(): void {
+    try {
+      if (this.#sockets.renew(this.#options.addresses())) this.#agent.pair();
+    } catch (error) {
+      logFor("transport").debug("the machine's addresses can't be listed", {
+        reason: messageOf(error),
+      });
+    }
   }
 
   async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
@@ -312,16 +319,6 @@ function fingerprintOf(certificate: RTCCertificate): Fingerprint {
 /** A candidate in the form that the library's agent pairs. */
 function libraryCandidate(candidate: Candidate): IceCandidate {
   return IceCandidate.fromSdp(formatCandidate(candidate).replace(/^candidate:/, ""));
-}
-
-/**
- * The library binds each socket to all addresses of a family, and leaves it to the system from which
- * one a datagram goes out: so one socket serves every address of its family.
- */
-function oneOfEachFamily(addresses: readonly string[]): string[] {
-  return [4, 6].flatMap((family) =>
-    addresses.filter((address) => isIP(address) === family).slice(0, 1)
-  );
 }
 
 /** A fresh key and certificate: nobody can link two connections to one peer by it. */

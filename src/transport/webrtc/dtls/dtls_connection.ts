@@ -91,7 +91,9 @@ export class DtlsConnection implements PacketLink, Disposable {
    * @param last A packet that goes in the same datagram: the end can't overtake it.
    */
   close(last?: Uint8Array): void {
-    if (this.#state === "open") {
+    const isOpen = this.#state === "open";
+    this.#state = "closed";
+    if (isOpen) {
       if (last !== undefined) this.#records.add(CONTENT.data, true, last);
       this.#records.add(CONTENT.alert, true, Uint8Array.of(LEVEL.warning, CLOSE_NOTIFY));
       this.#records.flush();

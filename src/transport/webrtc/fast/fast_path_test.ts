@@ -2,10 +2,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Deadline } from "../../../base/deadline.ts";
 import type { Channel, ChannelMessage } from "../../channel.ts";
 import { createConnector } from "../connector.ts";
-import type { DatagramTap } from "../ice/datagram_gate.ts";
+import type { DatagramTap } from "../ice/udp_socket.ts";
 import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { createFastPath } from "./fast_path.ts";
-import { iceInsides } from "./insides.ts";
 import { seededRandom } from "../../testing/virtual_link.ts";
 
 const NONE: FastPath = () => {};
@@ -51,11 +50,8 @@ async function exchange([a, b]: readonly [Channel, Channel], signal: AbortSignal
   await b.close({ signal });
 }
 
-const off = { sockets: false, association: false };
 const VARIANTS = {
   "all layers": {},
-  "sockets alone": { ...off, sockets: true },
-  "the association alone": { ...off, association: true },
 };
 
 for (const [name, options] of Object.entries(VARIANTS)) {
@@ -82,33 +78,8 @@ Deno.test("1 % and 10 % of all datagrams lost: everything arrives, in order, onc
   }
 });
 
-Deno.test("sends are direct from when the association is up: before, a quick answer is ignored", async () => {
-  using deadline = new Deadline(60_000, { what: "the exchange" });
-  const { signal } = deadline;
-  const targets: FastPathTarget[] = [];
-  const fast = createFastPath();
-  const watched: FastPath = (target) => {
-    targets.push(target);
-    fast(target);
-    assert(!isDirect(target), "the sockets are open, and nothing else");
-  };
-  const channels = await connected([watched, watched], signal);
-  assertEquals(targets.map(isDirect), [true, true]);
-  await exchange(channels, signal);
-});
-
-function isDirect({ connection }: FastPathTarget): boolean {
-  return iceInsides(connection).protocols.some((protocol) =>
-    Object.hasOwn(Reflect.get(Reflect.get(protocol, "transport"), "socket"), "send")
-  );
-}
-
 /** What each layer is shown in place of the library, and what it must say. */
 const BROKEN: Record<string, (target: FastPathTarget) => FastPathTarget> = {
-  sockets: (target) => ({
-    ...target,
-    connection: Object.create(null),
-  }),
   association: (target) => ({
     ...target,
     sctpTransport: Object.create(target.sctpTransport, {

@@ -34,24 +34,3 @@ export function hasMembers<T>(
     return typeof member === type && member !== null;
   });
 }
-
-/** What of the library's ICE connection is reached. */
-export interface IceInsides {
-  /** One for each socket. */
-  readonly protocols: readonly object[];
-  /** Whether the peer still consents to be sent to. */
-  canSendApplicationData(): boolean;
-}
-
-/**
- * A view of the library's ICE connection.
- *
- * @throws {UnexpectedInside} When it is not built as expected.
- */
-export function iceInsides(connection: object): IceInsides {
-  const members = { protocols: "object", canSendApplicationData: "function" } as const;
-  if (hasMembers<IceInsides>(connection, members) && Array.isArray(connection.protocols)) {
-    return connection;
-  }
-  throw new UnexpectedInside("the library's ICE connection");
-}

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { StunProtocol } from "werift";
 import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
 import {
@@ -24,15 +24,12 @@ import {
   type LibraryPair,
   PROTOCOL_SHAPE,
   type ProtocolInsides,
-  SOCKET_SHAPE,
-  type SocketInsides,
 } from "../library.ts";
-import { openSocket } from "./open_socket.ts";
+import { MAX_PAIRS } from "./pairing.ts";
 import { RequestMemory } from "./request_memory.ts";
 import { isAuthentic, readStun, transactionOf } from "./stun.ts";
+import type { UdpSocket } from "./udp_socket.ts";
 
-/** Most candidate pairs of a connection (RFC 8445, section 6.1.2.5). */
-export const MAX_PAIRS = 100;
 /** Most checks that are remembered before the peer's description is known. */
 const MAX_EARLY_CHECKS = 32;
 const MAX_REMEMBERED_REQUESTS = 64;
@@ -41,24 +38,12 @@ const SUCCEEDED = 3;
 const FAILED = 4;
 const BINDING = 1;
 
-/** A way to lose, delay or watch datagrams; for tests and measurements. */
-export interface DatagramTap {
-  /** Whether an inbound datagram goes on. */
-  readonly inbound?: (data: Uint8Array, from: LibraryAddress) => boolean;
-  /** Whether an outbound datagram goes on. */
-  readonly outbound?: (data: Uint8Array, to: LibraryAddress) => boolean;
-}
-
 /** Options of a {@linkcode DatagramGate}. */
 export interface DatagramGateOptions {
   /** What a source must be inside of. */
   readonly scope: NetworkScope;
-  /** Told when a socket reports an error (a destination that can't be reached). */
-  readonly onSocketError: (error: Error) => void;
   /** Takes what is no STUN message and comes from the peer; a view. */
   readonly onDatagram: (datagram: Uint8Array) => void;
-  /** Sees datagrams before the gate does. */
-  readonly tap?: DatagramTap;
 }
 
 /** Stands before the sockets of one connection. */
@@ -67,33 +52,12 @@ export class DatagramGate {
   readonly #insides: ConnectionInsides;
   readonly #options: DatagramGateOptions;
   readonly #requests = new RequestMemory();
-  #refusal: unknown;
 
-  /** Guards every socket that the connection will open. */
+  /** For the sockets of one connection. */
   constructor(connection: LibraryConnection, options: DatagramGateOptions) {
     this.#connection = connection;
     this.#options = options;
     this.#insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
-    const ensureProtocol = this.#insides.ensureProtocol.bind(connection);
-    this.#insides.ensureProtocol = (protocol) => {
-      ensureProtocol(protocol);
-      protocol.connectionMade = async (isIPv4) => {
-        try {
-          protocol.transport = await openSocket(isIPv4 ? "udp4" : "udp6");
-        } catch (error) {
-          this.#refusal = error;
-          throw error;
-        }
-        const { datagramReceived } = insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE);
-        protocol.transport.onData = (...datagram) => datagramReceived.apply(protocol, datagram);
-        this.#guard(protocol);
-      };
-    };
-  }
-
-  /** Why a socket could not be opened; undefined when each could. */
-  get refusal(): unknown {
-    return this.#refusal;
   }
 
   /** Whether a pair may carry data: both its ends are inside the scope. */
@@ -101,32 +65,23 @@ export class DatagramGate {
     return this.#isInScope(pair.remoteAddr[0]) && this.#isInScope(pair.localCandidate.host);
   }
 
-  #guard(protocol: StunProtocol): void {
-    const socket = insidesOf<SocketInsides>(protocol.transport, SOCKET_SHAPE);
-    const { tap } = this.#options;
-    // A destination that the system refuses is an "error" event, fatal to a process without a
-    // listener.
-    socket.socket.on("error", this.#options.onSocketError);
-    const toAgent = socket.onData;
-    socket.onData = (data, from) => {
-      if (tap?.inbound?.(data, from) === false) return;
+  /** Stands before a socket from now on. */
+  guard(protocol: StunProtocol, socket: UdpSocket): void {
+    const toAgent = insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE).datagramReceived
+      .bind(protocol);
+    socket.onDatagram = (data, from) => {
       // Which protocol a datagram is: RFC 7983, section 7.
       const first = data[0] ?? 255;
       if (first <= 3) {
-        if (this.#admitsStun(protocol, data, from)) toAgent(data, from);
+        // A copy: the agent keeps what it was given.
+        if (this.#admitsStun(protocol, data, from)) toAgent(Buffer.from(data), from);
       } else if (first >= 20 && first <= 63 && this.#isFromPeer(protocol, from)) {
         this.#options.onDatagram(data);
       }
     };
-    const { send } = socket;
-    if (tap?.outbound !== undefined) {
-      const { outbound } = tap;
-      socket.send = (data, to) =>
-        to !== undefined && !outbound(data, to) ? Promise.resolve() : send(data, to);
-    }
   }
 
-  #admitsStun(protocol: StunProtocol, data: Buffer, from: LibraryAddress): boolean {
+  #admitsStun(protocol: StunProtocol, data: Uint8Array, from: LibraryAddress): boolean {
     const message = readStun(data);
     if (message?.method !== BINDING || !this.#isInScope(from[0])) return false;
     const { localUsername, localPassword, remoteUsername, checkList } = this.#connection;
@@ -136,8 +91,8 @@ export class DatagramGate {
     if (to !== localUsername || by === undefined || rest.length > 0) return false;
     if (remoteUsername !== "" && by !== remoteUsername) return false;
     if (!isAuthentic(message, localPassword)) return false;
-    const socket = this.#insides.protocols.indexOf(protocol);
-    const source = `${socket} ${from[0]} ${from[1]}`;
+    const { host = "", port = 0 } = protocol.localCandidate ?? {};
+    const source = `${host} ${port} ${from[0]} ${from[1]}`;
     if (this.#requests.note(transactionOf(message), source) === "elsewhere") return false;
     const pair = checkList.find((known) => isPairOf(known, protocol, from));
     if (pair !== undefined) {

@@ -9,12 +9,14 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { Candidate as IceCandidate, StunProtocol } from "werift";
 import { TransportError } from "../../../base/errors.ts";
 import { ICE_CHECK_MS, ICE_PACE_MS, ICE_RECHECK_MS } from "../../../base/timing.ts";
 import { logFor } from "../../../log/log.ts";
 import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "../library.ts";
-import { PathWatch } from "./path_watch.ts";
+import { bestPairings, MAX_CANDIDATE_PAIRS, MAX_PAIRS } from "./pairing.ts";
+import { PathWatch, type PathWatchOptions } from "./path_watch.ts";
 import { RequestMemory } from "./request_memory.ts";
 
 /** States of a pair in the library. */
@@ -35,11 +37,12 @@ interface LibraryRequest {
 type IncomingCheck = [LibraryRequest, readonly [string, number], LibraryPair["protocol"]];
 
 interface AgentInsides {
+  readonly protocols: readonly StunProtocol[];
   readonly checkList: LibraryPair[];
   earlyChecks: IncomingCheck[];
   earlyChecksDone: boolean;
   checkListDone: boolean;
-  pairRemoteCandidate(candidate: unknown): void;
+  tryPair(protocol: StunProtocol, candidate: IceCandidate): void;
   sortCheckList(): void;
   unfreezeInitial(): void;
   schedulingChecks(): boolean;
@@ -61,7 +64,8 @@ const AGENT_SHAPE = {
   earlyChecks: "object",
   earlyChecksDone: "boolean",
   checkListDone: "boolean",
-  pairRemoteCandidate: "function",
+  protocols: "object",
+  tryPair: "function",
   sortCheckList: "function",
   unfreezeInitial: "function",
   schedulingChecks: "function",
@@ -81,6 +85,7 @@ export class IceAgent implements Disposable {
   readonly #nominations = new RequestMemory();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: PathWatch<LibraryPair> | undefined;
+  #isChecking = false;
   #isOver = false;
 
   /** Takes over an agent that has not begun; no path leads outside the scope. */
@@ -101,12 +106,10 @@ export class IceAgent implements Disposable {
   /** Checks all pairs, over and over, until one is nominated. Both descriptions must be known. */
   async connect(): Promise<LibraryPair> {
     const { earlyChecks } = this.#insides;
-    for (const candidate of this.#connection.remoteCandidates) {
-      this.#insides.pairRemoteCandidate(candidate);
-    }
-    // All candidates came with the description; without this mark the checks never end.
+    // Without this mark the checks never end; what comes later is checked all the same.
     this.#connection.remoteCandidatesEnd = true;
-    this.#insides.sortCheckList();
+    this.#isChecking = true;
+    this.pair();
     this.#insides.unfreezeInitial();
     this.#insides.earlyChecks = [];
     this.#insides.earlyChecksDone = true;
@@ -120,21 +123,42 @@ export class IceAgent implements Disposable {
     return pair;
   }
 
-  /** Checks also a candidate of the peer that came after its description. */
-  addRemote(candidate: unknown): void {
+  /** Takes a candidate of the peer's, with its description or after it. */
+  addRemote(candidate: IceCandidate): void {
     if (this.#isOver) return;
-    this.#insides.pairRemoteCandidate(candidate);
-    this.#insides.sortCheckList();
-    for (const pair of this.#insides.checkList) {
-      if (pair.state === PAIR.frozen) pair.updateState(PAIR.waiting);
+    const { remoteCandidates } = this.#connection;
+    if (
+      remoteCandidates.some(({ host, port }) => host === candidate.host && port === candidate.port)
+    ) {
+      return;
     }
+    remoteCandidates.push(candidate);
+    if (!this.#isChecking) return;
+    this.pair();
+    // All others may have been sent: then nobody starts what is new.
+    this.#startChecks();
+  }
+
+  /** Pairs what is new of ours and of the peer's. */
+  pair(): void {
+    const { checkList, protocols } = this.#insides;
+    const locals = protocols.flatMap((protocol) => {
+      const { host = "", priority = 0 } = protocol.localCandidate ?? {};
+      return host === "" ? [] : [{ protocol, host, priority }];
+    });
+    // The library makes only those that it has not.
+    const best = bestPairings(locals, this.#connection.remoteCandidates, MAX_CANDIDATE_PAIRS);
+    for (const { local, remote } of best) {
+      if (checkList.length < MAX_PAIRS) this.#insides.tryPair(local.protocol, remote);
+    }
+    this.#insides.sortCheckList();
   }
 
   /**
    * From now on checks are ours, not the library's: the connection follows the peer to another path
-   * when the nominated one dies. `onGone` is called, once, when no path has worked for 10 s.
+   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s.
    */
-  watch(onGone: () => void): void {
+  watch(told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">>): void {
     if (this.#isOver) return;
     const connection = this.#connection;
     const insides = this.#insides;
@@ -150,7 +174,7 @@ export class IceAgent implements Disposable {
       },
       check: (pair, nominate) => this.#check(pair, nominate),
       select: (pair) => this.#select(pair),
-    }, { onGone });
+    }, told);
     this.#watch = watch;
     // The library's own checks of the controlling side would nominate each pair that they try.
     insides.checkStart = (pair) => ({ awaitable: watch.onRequest(pair), resolve: () => {} });
@@ -182,7 +206,7 @@ export class IceAgent implements Disposable {
   }
 
   #startChecks(): void {
-    if (this.#connection.nominated !== undefined) return;
+    if (this.#isOver || this.#connection.nominated !== undefined) return;
     if (this.#insides.schedulingChecks()) this.#after(ICE_PACE_MS, () => this.#startChecks());
   }
 

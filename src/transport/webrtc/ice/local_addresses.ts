@@ -13,7 +13,7 @@ import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope
 /** An address of an interface, as `Deno.networkInterfaces()` gives it; the address is enough. */
 export type InterfaceAddress =
   & Pick<Deno.NetworkInterfaceInfo, "address">
-  & Partial<Pick<Deno.NetworkInterfaceInfo, "name" | "mac" | "cidr">>;
+  & Partial<Pick<Deno.NetworkInterfaceInfo, "name" | "mac" | "cidr" | "scopeid">>;
 
 /** An address of an interface, and what the scope says of it. */
 export interface LocalAddress {
@@ -23,6 +23,8 @@ export interface LocalAddress {
   readonly accepted: boolean;
   /** Why it may not be used; empty when it may. */
   readonly reason: string;
+  /** Number or name of its interface, if it is a link-local one of IPv6: it says not by itself. */
+  readonly zone?: string;
 }
 
 /** Why an address that the scope allows is left out. */
@@ -66,13 +68,14 @@ export function judgeLocalAddresses(
   // Two daemons on a machine without any other address in scope must find each other. Only these
   // two are bound by every system; further 127/8 addresses of an interface add nothing.
   const loopback = ["127.0.0.1", "::1"].filter((address) => ordered.includes(address));
+  const zones = zonesOf(interfaces);
   let places = MAX_LOCAL_ADDRESSES - loopback.length;
-  const judged = others.map((address) => {
+  const judged = others.map((address): LocalAddress => {
     const verdict = judgeAddress(address, scope);
     if (!verdict.accepted) return { address, ...verdict };
-    return --places >= 0
-      ? { address, ...verdict }
-      : { address, accepted: false, reason: TOO_MANY_ADDRESSES };
+    if (--places < 0) return { address, accepted: false, reason: TOO_MANY_ADDRESSES };
+    const zone = zones.get(address);
+    return zone === undefined ? { address, ...verdict } : { address, zone, ...verdict };
   });
   return [...judged, ...loopback.map((address) => ({ address, accepted: true, reason: "" }))];
 }
@@ -88,6 +91,18 @@ export function tellLeftOut(judged: readonly LocalAddress[]): string | undefined
   const more = left.length > 8 ? ` and ${left.length - 8} more` : "";
   return `this machine has more addresses than the ${MAX_LOCAL_ADDRESSES} that are offered to a ` +
     `peer; left out, as the least likely: ${named}${more}`;
+}
+
+/** Of each link-local address of IPv6. */
+function zonesOf(interfaces: readonly InterfaceAddress[]): ReadonlyMap<string, string> {
+  const zones = new Map<string, string>();
+  for (const { address, name, scopeid } of interfaces) {
+    const zone = scopeid ? String(scopeid) : name;
+    const canonical = canonicalAddress(address);
+    if (zone === undefined || zones.has(canonical) || !/^fe[89ab]/i.test(canonical)) continue;
+    zones.set(canonical, zone);
+  }
+  return zones;
 }
 
 /** Canonical literals, each once. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import type { LibraryConnection } from "../library.ts";
+import type { LibraryConnection, LibraryPair } from "../library.ts";
 import type { DatagramPath } from "./datagram_path.ts";
+import type { UdpSocket } from "./udp_socket.ts";
 
 /** The smallest MTU of an IPv6 link, less the headers of IPv6 and UDP (RFC 8200, section 5). */
 const MAX_DATAGRAM = 1280 - 40 - 8;
@@ -15,15 +15,23 @@ export class NominatedPath implements DatagramPath {
   readonly maxDatagram: number = MAX_DATAGRAM;
   onDatagram: (datagram: Uint8Array) => void = () => {};
   readonly #connection: LibraryConnection;
+  readonly #socketOf: (protocol: LibraryPair["protocol"]) => UdpSocket | undefined;
 
-  /** Follows the agent's choice. */
-  constructor(connection: LibraryConnection) {
+  /**
+   * Follows the agent's choice.
+   *
+   * @param socketOf The socket that a protocol of the agent's stands on.
+   */
+  constructor(
+    connection: LibraryConnection,
+    socketOf: (protocol: LibraryPair["protocol"]) => UdpSocket | undefined,
+  ) {
     this.#connection = connection;
+    this.#socketOf = socketOf;
   }
 
   send(datagram: Uint8Array): void {
     const pair = this.#connection.nominated;
-    // A copy: it goes out later.
-    pair?.protocol.sendData(Buffer.from(datagram), pair.remoteAddr).catch(() => {});
+    if (pair !== undefined) void this.#socketOf(pair.protocol)?.send(datagram, pair.remoteAddr);
   }
 }

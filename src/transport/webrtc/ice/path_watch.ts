@@ -44,6 +44,8 @@ export interface Paths<P> {
 export interface PathWatchOptions {
   /** Called once, when no path is left. Nothing is checked any more. */
   readonly onGone: () => void;
+  /** Called before other pairs are tried: there may be new ones. */
+  readonly onDoubt?: () => void;
   /** Between two checks of a pair that answers. @default {CONSENT_MS} */
   readonly consentMs?: number;
   /** After a check without an answer, until the next. @default {CONSENT_RETRY_MS} */
@@ -109,6 +111,7 @@ export class PathWatch<P> implements Disposable {
       return this.#options.onGone();
     }
     if (this.#isDoubtful) {
+      this.#options.onDoubt?.();
       if (this.#moveOn()) return;
       this.#tryOthers(nominated);
     }

@@ -179,3 +179,23 @@ Deno.test("all other pairs are tried before the end, ten at a time", async () =>
   const between = paths.checks.map(({ pair }) => pair).join().split("first");
   assert(between.every((group) => group.split("other").length - 1 <= 10));
 });
+
+Deno.test("a pair that is new when the path is in doubt is tried, and moved to", async () => {
+  const pairs = ["first"];
+  const paths = new FakePaths(pairs, ["first", "new"]);
+  let doubts = 0;
+  using _ = new PathWatch(paths, {
+    onGone: () => {},
+    onDoubt: () => {
+      doubts++;
+      if (pairs.length === 1) pairs.push("new");
+    },
+    consentMs: 2,
+    retryMs: 1,
+  });
+  await paths.until(() => paths.countOf("first") > 3);
+  assertEquals(doubts, 0, "nobody is asked while the path answers");
+  paths.answering.delete("first");
+  await paths.until(() => paths.nominated === "new");
+  assert(doubts > 0);
+});
