@@ -21,7 +21,7 @@ import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
+import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/sctp/receiver.ts";
 import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/local_addresses.ts";
 
 const page = await Deno.readTextFile(new URL("../../docs/SECURITY.md", import.meta.url));

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { CONTENT, writeRecord } from "../../src/transport/webrtc/dtls_records.ts";
-import { parsePacket } from "../../src/transport/webrtc/fast/sctp_packet.ts";
+import { parsePacket } from "../../src/transport/webrtc/sctp/packet.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 
 /** What tests read of the library's association. */

@@ -4,14 +4,14 @@ import { Buffer } from "node:buffer";
 import { TransportError } from "../../src/base/errors.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
-import { packetChecksum } from "../../src/transport/webrtc/fast/crc32c.ts";
+import { packetChecksum } from "../../src/transport/webrtc/sctp/crc32c.ts";
 import {
   ChunkType,
   DataFlag,
   type PacketAddress,
   PacketWriter,
   parsePacket,
-} from "../../src/transport/webrtc/fast/sctp_packet.ts";
+} from "../../src/transport/webrtc/sctp/packet.ts";
 import type { FastPath, FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { connected } from "./harness.ts";
 import { closeNotify, deafen, editSent, sctpOf } from "../support/leaving.ts";

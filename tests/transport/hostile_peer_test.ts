@@ -9,8 +9,8 @@ import {
   PacketWriter,
   parsePacket,
   type Sack,
-} from "../../src/transport/webrtc/fast/sctp_packet.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
+} from "../../src/transport/webrtc/sctp/packet.ts";
+import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/sctp/receiver.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { editSent, sctpOf } from "../support/leaving.ts";
 import { assertAlive, catcher, connected, ended, meet } from "./harness.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 import { SACK_DELAY_MS } from "../../base/timing.ts";
-import { type DataChunk, PacketWriter, parsePacket } from "../webrtc/fast/sctp_packet.ts";
-import { type ReceivedMessage, SctpReceiver } from "../webrtc/fast/sctp_receiver.ts";
-import { SctpSender } from "../webrtc/fast/sctp_sender.ts";
+import { type DataChunk, PacketWriter, parsePacket } from "../webrtc/sctp/packet.ts";
+import { type ReceivedMessage, SctpReceiver } from "../webrtc/sctp/receiver.ts";
+import { SctpSender } from "../webrtc/sctp/sender.ts";
 
 const ADDRESS = { sourcePort: 5000, destinationPort: 5000, tag: 1 };
 const MAX_PAYLOAD = 1160;

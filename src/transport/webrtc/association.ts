@@ -9,9 +9,9 @@ import { RTCDataChannel, RTCDataChannelParameters, RTCSctpTransport } from "weri
 import type { RTCDtlsTransport } from "werift";
 import { TransportError } from "../../base/errors.ts";
 import { SCTP_FIRST_RTO_MS } from "../../base/timing.ts";
-import { DataFlag, notSctpError, parsePacket } from "./fast/sctp_packet.ts";
+import { DataFlag, notSctpError, parsePacket } from "./sctp/packet.ts";
 import { insidesOf } from "./library.ts";
-import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, tsnAdd, tsnDistance, tsnNext } from "./tsn.ts";
+import { firstTsn, gapBlocks, MAX_GAP_DISTANCE, tsnAdd, tsnDistance, tsnNext } from "./sctp/tsn.ts";
 
 /** Payload protocol identifiers of data channel messages (RFC 8831, section 8). */
 const PPID = { control: 50, text: 51, binary: 53 } as const;

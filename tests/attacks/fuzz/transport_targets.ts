@@ -11,7 +11,7 @@ import {
   writeMessage,
   writeRecord,
 } from "../../../src/transport/webrtc/dtls_records.ts";
-import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/fast/sctp_packet.ts";
+import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/sctp/packet.ts";
 import { isAuthentic, readStun } from "../../../src/transport/webrtc/stun.ts";
 import type { Rng } from "./rng.ts";
 import { type AnyTarget, bytesTarget } from "./fuzz_target.ts";

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { SACK_DELAY_MS } from "../../../base/timing.ts";
 import type { FastPathTarget } from "../fast_path.ts";
 import { hasMembers, UnexpectedInside } from "./insides.ts";
-import { LazyTimer } from "./lazy_timer.ts";
+import { LazyTimer } from "../sctp/lazy_timer.ts";
 import {
   ChunkType,
   COMMON_HEADER_BYTES,
@@ -19,10 +19,10 @@ import {
   PacketWriter,
   parsePacket,
   type Sack,
-} from "./sctp_packet.ts";
-import { SctpReceiver } from "./sctp_receiver.ts";
-import { SctpSender } from "./sctp_sender.ts";
-import { tsnAdd } from "../tsn.ts";
+} from "../sctp/packet.ts";
+import { SctpReceiver } from "../sctp/receiver.ts";
+import { SctpSender } from "../sctp/sender.ts";
+import { tsnAdd } from "../sctp/tsn.ts";
 
 /** Room for a SACK with all its blocks, whatever the packets of data are. */
 const MIN_PACKET_ROOM = 1200;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { crc32c } from "./crc32c.ts";
-import { type DataChunk, PacketWriter, parsePacket, type Sack } from "./sctp_packet.ts";
+import { type DataChunk, PacketWriter, parsePacket, type Sack } from "./packet.ts";
 
 const to = { sourcePort: 5000, destinationPort: 5001, tag: 0xdeadbeef };
 const uint16 = fc.integer({ min: 0, max: 0xffff });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { GapRanges } from "./gap_ranges.ts";
-import { tsnAdd, tsnDistance } from "../tsn.ts";
+import { tsnAdd, tsnDistance } from "./tsn.ts";
 
 const base = fc.constantFrom(0, 999_999_990, 2 ** 32 - 10, 12_345);
 const offsets = fc.array(fc.integer({ min: 2, max: 60 }), { maxLength: 80 });

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type DataChunk, DataFlag } from "./sctp_packet.ts";
-import { type ReceivedMessage, SctpReceiver } from "./sctp_receiver.ts";
-import { tsnAdd } from "../tsn.ts";
+import { type DataChunk, DataFlag } from "./packet.ts";
+import { type ReceivedMessage, SctpReceiver } from "./receiver.ts";
+import { tsnAdd } from "./tsn.ts";
 
 const { FIRST, LAST, IMMEDIATE } = DataFlag;
 const WHOLE = FIRST | LAST;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import fc from "fast-check";
-import { type DataChunk, DataFlag } from "./sctp_packet.ts";
-import { SctpSender } from "./sctp_sender.ts";
+import { type DataChunk, DataFlag } from "./packet.ts";
+import { SctpSender } from "./sender.ts";
 import { seededRandom, VirtualLink } from "../../testing/virtual_link.ts";
 
 const MAX_PAYLOAD = 1160;

@@ -9,8 +9,8 @@ import { SCTP_LEAST_RTO_MS } from "../../../base/timing.ts";
 import { CongestionWindow } from "./congestion_window.ts";
 import { Deque } from "./deque.ts";
 import { RetransmissionTimeout } from "./retransmission_timeout.ts";
-import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
-import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "../tsn.ts";
+import { type DataChunk, DataFlag, type Sack } from "./packet.ts";
+import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
 
 /** A message to send. */
 export interface OutgoingMessage {

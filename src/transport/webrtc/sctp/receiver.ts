@@ -11,8 +11,8 @@
  */
 import { Assembly } from "./assembly.ts";
 import { GapRanges } from "./gap_ranges.ts";
-import { type DataChunk, DataFlag, type Sack } from "./sctp_packet.ts";
-import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "../tsn.ts";
+import { type DataChunk, DataFlag, type Sack } from "./packet.ts";
+import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
 
 /** A whole message. */
 export interface ReceivedMessage {

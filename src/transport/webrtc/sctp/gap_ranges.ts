@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { tsnAdd, tsnDistance } from "../tsn.ts";
-import type { GapBlock } from "./sctp_packet.ts";
+import { tsnAdd, tsnDistance } from "./tsn.ts";
+import type { GapBlock } from "./packet.ts";
 
 /** Runs of TSNs ahead of a cumulative TSN: disjoint, not touching, in order. */
 export class GapRanges {
