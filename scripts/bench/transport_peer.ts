@@ -16,7 +16,7 @@ import { w3cEndpoint } from "../interop/w3c_endpoint.ts";
 
 const ADDRESS = "127.0.0.1";
 
-const NO_LAYER = { sockets: false, records: false, association: false };
+const NO_LAYER = { sockets: false, records: false };
 
 /** Which layers of the fast path each variant of ours has. */
 const OURS: Readonly<Record<string, FastPathOptions>> = {
@@ -24,7 +24,6 @@ const OURS: Readonly<Record<string, FastPathOptions>> = {
   "ours-without-fast-path": NO_LAYER,
   "ours-sockets-only": { ...NO_LAYER, sockets: true },
   "ours-records-only": { ...NO_LAYER, records: true },
-  "ours-association-only": { ...NO_LAYER, association: true },
 };
 
 function ours(layers: FastPathOptions): Endpoint {

@@ -7,7 +7,7 @@
 import { assertStringIncludes } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
-import { closeNotify, deafen } from "../support/leaving.ts";
+import { closeNotify } from "../support/leaving.ts";
 import { assertExchanged, assertFatal, byFile, having } from "../support/pairs.ts";
 import { fromFileUrl } from "../support/paths.ts";
 import { DAEMON, type Program, Run } from "../support/program.ts";
@@ -28,7 +28,7 @@ const abort = ({ channel }: ScriptedPeer) => channel.close({ graceful: false });
 
 /** Gives the payload, and has not acknowledged the echo when it has come. */
 async function deafHello(peer: ScriptedPeer, signal: AbortSignal): Promise<void> {
-  const echoed = deafen(peer.target);
+  const echoed = peer.packets.deafen();
   await hello(peer, signal);
   await echoed;
 }
@@ -57,7 +57,7 @@ const OFFERERS: Record<string, Case> = {
   },
   "breaks off right after the payload": {
     act: async (peer, signal) => {
-      void deafen(peer.target);
+      void peer.packets.deafen();
       await hello(peer, signal);
       await abort(peer);
     },

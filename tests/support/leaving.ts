@@ -1,54 +1,11 @@
 /**
- * Peers that leave without a word, or with the wrong one.
+ * Peers that leave with the wrong word.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { CONTENT, writeRecord } from "../../src/transport/webrtc/dtls_records.ts";
-import { parsePacket } from "../../src/transport/webrtc/sctp/packet.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
-
-/** What tests read of the library's association. */
-export interface SctpNumbers {
-  /** By stream. */
-  readonly outboundStreamSeq: Readonly<Record<string, number>>;
-  readonly localTsn: number;
-  readonly lastSackedTsn: number;
-  readonly lastReceivedTsn: number;
-  readonly localVerificationTag: number;
-}
-
-/** The association's numbers. */
-export function sctpOf({ sctpTransport }: FastPathTarget): SctpNumbers {
-  return sctpTransport.sctp as unknown as SctpNumbers;
-}
-
-/** Has each SCTP packet that a peer sends go through `edit`. */
-export function editSent({ dtlsTransports: [dtls] }: FastPathTarget, edit: Edit): void {
-  const send = dtls.sendData;
-  const value = (packet: Buffer) => send.call(dtls, edit(packet));
-  Object.defineProperty(dtls, "sendData", { value, writable: true, configurable: true });
-}
-
-/** What is sent in a packet's place. */
-export type Edit = (packet: Buffer) => Buffer;
-
-/**
- * From now on no user data reaches this peer's association: it acknowledges none.
- *
- * @returns Resolves when the first has come and was not taken.
- */
-export function deafen({ dtlsTransports: [dtls] }: FastPathTarget): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const receive = dtls.dataReceiver;
-  dtls.dataReceiver = (packet) => {
-    let holdsData = false;
-    parsePacket(packet)?.visit({ data: () => holdsData = true });
-    if (holdsData) resolve();
-    else receive(packet);
-  };
-  return promise;
-}
 
 interface DtlsInsides {
   readonly dtls: { recordSequenceNumber: number };

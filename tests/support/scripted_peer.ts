@@ -9,6 +9,7 @@ import type { Channel } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import { PacketHand } from "./packet_hand.ts";
 
 /** Where a peer's bundles go to and come from: one line each. */
 export interface Lines {
@@ -22,6 +23,7 @@ export interface Lines {
 export interface ScriptedPeer extends AsyncDisposable {
   readonly channel: Channel;
   readonly target: FastPathTarget;
+  readonly packets: PacketHand;
   /** From now on nothing goes in or out, as if the process were gone. */
   vanish(): void;
 }
@@ -35,8 +37,10 @@ export async function connectScripted(
   let isGone = false;
   let target: FastPathTarget | undefined;
   const fastPath = createFastPath();
+  const packets = new PacketHand();
   const connector = createConnector({
     tap: { inbound: () => !isGone, outbound: () => !isGone },
+    packetTap: packets.tap,
     fastPath: (caught) => {
       target = caught;
       fastPath(caught);
@@ -47,6 +51,7 @@ export async function connectScripted(
   return {
     channel,
     target,
+    packets,
     vanish: () => isGone = true,
     [Symbol.asyncDispose]: () => channel.close({ graceful: false }),
   };

@@ -15,10 +15,9 @@ import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
-import { MAX_UNREAD_BYTES } from "../../transport/receive_buffer.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
 import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/sctp/assembly.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/sctp/receiver.ts";
+import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
@@ -44,10 +43,13 @@ const STREAM_BYTES = 64 * KIB;
 /** What of the memory goes to what, in bytes; what is dead beside it is not in it. */
 export const MEMORY_PARTS = {
   session: {
-    /** Messages that wait to be read, and the one that is worked on. */
-    unread: MAX_UNREAD_BYTES + MAX_FRAME_BYTES,
-    /** What came out of order, and the array in which messages are put together. */
-    unordered: RECEIVE_WINDOW_BYTES + MAX_KEPT_ASSEMBLY_BYTES,
+    /**
+     * What came and was not read, out of order or whole: the window, one message beside it, and the
+     * one that is worked on.
+     */
+    unread: RECEIVE_WINDOW.most + 2 * MAX_FRAME_BYTES,
+    /** The array in which messages are put together. */
+    assembly: MAX_KEPT_ASSEMBLY_BYTES,
     /** Sent and not acknowledged: the window, which the last message may pass. */
     unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
     /** Memory of messages that is kept to be used again. */

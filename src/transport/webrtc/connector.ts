@@ -22,7 +22,7 @@ import {
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
-import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
+import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./sctp/association.ts";
 import { createFastPath } from "./fast/fast_path.ts";
 import { type InterfaceAddress, judgeLocalAddresses, tellLeftOut } from "./local_addresses.ts";
 import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";

@@ -9,7 +9,6 @@ import {
   CipherContext,
   IceCandidate,
   RTCCertificate,
-  type RTCDataChannel,
   RTCDtlsTransport,
   RTCIceGatherer,
   RTCIceParameters,
@@ -24,16 +23,17 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
 import { sha256 } from "../../protocol/crypto/sha256.ts";
 import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
-import type { ChannelEnd, ShownCertificates } from "../channel.ts";
-import type { ReceiveBufferOptions } from "../receive_buffer.ts";
+import type { ShownCertificates } from "../channel.ts";
 import type { SendWindowOptions } from "../send_window.ts";
-import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
 import { DtlsHandshake } from "./dtls_handshake.ts";
 import type { FastPath } from "./fast_path.ts";
 import { IceAgent } from "./ice_agent.ts";
+import { libraryLink } from "./dtls/library_link.ts";
+import type { PacketLink } from "./dtls/packet_link.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
+import { Association, type AssociationOptions, MAX_MESSAGE_SIZE } from "./sctp/association.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
@@ -52,8 +52,10 @@ export interface PeerHooks {
   readonly tap?: DatagramTap;
   /** Put into each connection. */
   readonly fastPath?: FastPath;
+  /** Watches or changes the packets between SCTP and DTLS. */
+  readonly packetTap?: (link: PacketLink) => PacketLink;
   /** Bounds of the channel. */
-  readonly bounds?: ReceiveBufferOptions & SendWindowOptions;
+  readonly bounds?: SendWindowOptions & { readonly receive?: AssociationOptions["window"] };
   /** Our certificate. @default {a new one for each connection} */
   readonly certificate?: RTCCertificate;
   /** First SCTP sequence number. @default {a random one far from a wrap} */
@@ -97,7 +99,8 @@ export class Peer {
   readonly #dtls: RTCDtlsTransport;
   readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
-  readonly #association: Association;
+  /** From the DTLS handshake on. */
+  #association: Association | undefined;
   readonly #certificate: RTCCertificate;
   #handshake: DtlsHandshake | undefined;
   readonly #failure = Promise.withResolvers<never>();
@@ -105,6 +108,8 @@ export class Peer {
   #maxMessageSize = MAX_MESSAGE_SIZE;
   #channel: DataChannel | undefined;
   #handedOut = false;
+  /** Whether the peer, as far as we know, still believes in the connection. */
+  #isAlive = true;
   #closing: Promise<void> | undefined;
 
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
@@ -132,13 +137,6 @@ export class Peer {
     });
     this.#ice = new RTCIceTransport(gatherer);
     this.#dtls = new RTCDtlsTransport({}, this.#ice, certificate);
-    this.#association = new Association(this.#dtls, {
-      peerOpens: options.role === "answerer",
-      onFailure: (error) => this.#fail(error),
-      onChannel: (channel) => this.#adopt(channel),
-      onClosed: () => this.#onEnd({ by: "remote" }),
-      ...(options.firstTsn === undefined ? {} : { firstTsn: options.firstTsn }),
-    });
     this.#failure.promise.catch(() => {});
   }
 
@@ -153,9 +151,7 @@ export class Peer {
       options.fastPath?.({
         iceTransports: [peer.#ice],
         dtlsTransports: [peer.#dtls],
-        sctpTransport: peer.#association.transport,
         replays: () => peer.#handshake?.replays,
-        onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
       await peer.close();
@@ -234,14 +230,38 @@ export class Peer {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
     this.#agent.watch(() => this.#fail(lostError()));
-    await this.#startDtls(dtlsRole, description);
-    this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
-    if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
-    await this.#association.transport.start(description.sctpPort);
+    const link = libraryLink(this.#dtls);
+    const association = this.#associate(this.#options.packetTap?.(link) ?? link, description);
+    await this.#startDtls(dtlsRole, description, link);
+    if (this.#options.role === "offerer") {
+      association.open(dtlsRole === "client" ? 0 : 1, label);
+      association.start();
+    }
     return await this.#opened.promise;
   }
 
-  async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
+  /** Puts SCTP on the link before anything can come from there. */
+  #associate(link: PacketLink, { sctpPort }: DataDescription): Association {
+    const { role, bounds, firstTsn } = this.#options;
+    const association = new Association(link, {
+      remotePort: sctpPort,
+      peerOpens: role === "answerer",
+      onOpen: (label) => this.#open(association, label),
+      onMessage: (content) => this.#channel?.take(content),
+      onChannelClosed: () => this.#onPeerClosed(),
+      onEnd: (error) => error === undefined ? this.#onPeerClosed() : this.#fail(error),
+      ...(bounds?.receive === undefined ? {} : { window: bounds.receive }),
+      ...(firstTsn === undefined ? {} : { firstTsn }),
+    });
+    this.#association = association;
+    return association;
+  }
+
+  async #startDtls(
+    role: "client" | "server",
+    { fingerprints }: DataDescription,
+    link: PacketLink,
+  ): Promise<void> {
     const { certPem, privateKey } = this.#certificate;
     const { connection } = this.#ice;
     const insides = insidesOf<DtlsTransportInsides>(this.#dtls, { setState: "function" });
@@ -251,7 +271,7 @@ export class Peer {
       certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
       send: (datagram) => connection.send(datagram),
       onData: (data) => this.#dtls.dataReceiver(data),
-      onClosed: () => this.#onEnd({ by: "remote" }),
+      onClosed: () => link.onClosed(),
     });
     this.#handshake = handshake;
     this.#dtls.role = role;
@@ -263,19 +283,16 @@ export class Peer {
     insides.setState("connected");
   }
 
-  /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
-  #adopt(inner: RTCDataChannel): void {
-    if (this.#channel !== undefined) return;
-    const channel = new DataChannel(inner, this.#association, {
+  /** The channel is there in the turn in which it opens: its first messages follow. */
+  #open(association: Association, label: string): void {
+    this.#channel = new DataChannel(association, {
       ...this.#options.bounds,
+      label,
       maxMessageSize: this.#maxMessageSize,
       certificates: this.#shownCertificates(),
       release: () => this.close(),
     });
-    this.#channel = channel;
-    inner.stateChanged.subscribe((state) => {
-      if (state === "open") this.#opened.resolve(channel);
-    });
+    this.#opened.resolve(this.#channel);
   }
 
   #shownCertificates(): ShownCertificates {
@@ -300,7 +317,7 @@ export class Peer {
   async #close(): Promise<void> {
     this.#channel?.end({ by: "local" });
     this.#agent[Symbol.dispose]();
-    await this.#association.stop();
+    await this.#association?.stop(this.#isAlive);
     this.#handshake?.[Symbol.dispose]();
     await this.#dtls.stop();
   }
@@ -311,14 +328,15 @@ export class Peer {
       `the connection failed: ${messageOf(cause) || "the peer broke the protocol"}`,
       { cause },
     );
-    this.#onEnd({ by: "failure", error });
+    this.#isAlive = false;
+    this.#channel?.end({ by: "failure", error });
+    this.#failure.reject(error);
   }
 
-  #onEnd(end: ChannelEnd): void {
-    this.#channel?.end(end);
-    this.#failure.reject(
-      end.error ?? new TransportError("SETUP_FAILED", "the peer ended the connection"),
-    );
+  #onPeerClosed(): void {
+    this.#isAlive = false;
+    this.#channel?.onPeerClosed();
+    this.#failure.reject(new TransportError("SETUP_FAILED", "the peer ended the connection"));
   }
 }
 

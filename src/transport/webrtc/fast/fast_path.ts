@@ -1,12 +1,11 @@
 /**
  * The fast path through the WebRTC library: the same packets, with less work for each.
  *
- * Three layers, each usable without the others, each put over one connection's objects and never
- * over the library's classes:
+ * Two layers, each usable without the other, each put over one connection's objects and never over
+ * the library's classes:
  *
  * - sockets (`direct_socket.ts`): small receive arrays, sends straight to the handle;
- * - records (`fast_records.ts`): DTLS records sealed and opened in one step;
- * - association (`fast_association.ts`): our own SCTP sender and receiver.
+ * - records (`fast_records.ts`): DTLS records sealed and opened in one step.
  *
  * A layer that finds the library not built as expected leaves it as it is, and warns.
  *
@@ -19,7 +18,6 @@ import { logFor } from "../../../log/log.ts";
 import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { LIBRARY } from "../library.ts";
 import { useDirectSocket } from "./direct_socket.ts";
-import { FastAssociation } from "./fast_association.ts";
 import { FastRecords } from "./fast_records.ts";
 import { hasMembers, iceInsides, UnexpectedInside } from "./insides.ts";
 
@@ -29,15 +27,13 @@ export interface FastPathOptions {
   readonly sockets?: boolean;
   /** DTLS records in one step. @default {true} */
   readonly records?: boolean;
-  /** Our own SCTP sender and receiver. @default {true} */
-  readonly association?: boolean;
   /** Told when a layer is left out although it was asked for. @default A warning in the log. */
   readonly warn?: (message: string) => void;
 }
 
 /** Makes a fast path of the layers that are wanted, to be put over each connection. */
 export function createFastPath(options: FastPathOptions = {}): FastPath {
-  const { sockets = true, records = true, association = true } = options;
+  const { sockets = true, records = true } = options;
   const warn = options.warn ?? ((message) => logFor("transport").warn(message));
   const put = (layer: string, wanted: boolean, over: () => void): void => {
     if (!wanted) return;
@@ -49,24 +45,9 @@ export function createFastPath(options: FastPathOptions = {}): FastPath {
     }
   };
   return (target) => {
-    put("sockets", sockets, () => useDirectSockets(target, (use) => put("sockets", true, use)));
+    put("sockets", sockets, () => socketsOf(target).forEach(useDirectSocket));
     put("records", records, () => new FastRecords(target, warn));
-    put("association", association, () => new FastAssociation(target));
   };
-}
-
-/**
- * Uses direct sockets once the association is up. Not before: the library sets the state in which
- * it takes the answer to an INIT or a cookie only after it has awaited the send, and an answer that
- * is quicker is ignored, for a second.
- */
-function useDirectSockets(target: FastPathTarget, later: (use: () => void) => void): void {
-  const sockets = socketsOf(target);
-  const { connected } = target.sctpTransport.sctp.stateChanged;
-  if (!hasMembers(connected, { once: "function" })) {
-    throw new UnexpectedInside("the library's SCTP association");
-  }
-  connected.once(() => later(() => sockets.forEach(useDirectSocket)));
 }
 
 /** The UDP sockets of a connection. */

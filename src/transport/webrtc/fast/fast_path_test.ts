@@ -5,7 +5,6 @@ import { createConnector } from "../connector.ts";
 import type { DatagramTap } from "../datagram_gate.ts";
 import type { FastPath, FastPathTarget } from "../fast_path.ts";
 import { createFastPath } from "./fast_path.ts";
-import { iceInsides } from "./insides.ts";
 import { seededRandom } from "../../testing/virtual_link.ts";
 
 const NONE: FastPath = () => {};
@@ -51,12 +50,11 @@ async function exchange([a, b]: readonly [Channel, Channel], signal: AbortSignal
   await b.close({ signal });
 }
 
-const off = { sockets: false, records: false, association: false };
+const off = { sockets: false, records: false };
 const VARIANTS = {
   "all layers": {},
   "sockets alone": { ...off, sockets: true },
   "records alone": { ...off, records: true },
-  "the association alone": { ...off, association: true },
 };
 
 for (const [name, options] of Object.entries(VARIANTS)) {
@@ -83,27 +81,6 @@ Deno.test("1 % and 10 % of all datagrams lost: everything arrives, in order, onc
   }
 });
 
-Deno.test("sends are direct from when the association is up: before, a quick answer is ignored", async () => {
-  using deadline = new Deadline(60_000, { what: "the exchange" });
-  const { signal } = deadline;
-  const targets: FastPathTarget[] = [];
-  const fast = createFastPath();
-  const watched: FastPath = (target) => {
-    targets.push(target);
-    fast(target);
-    assert(!isDirect(target), "the sockets are open, and nothing else");
-  };
-  const channels = await connected([watched, watched], signal);
-  assertEquals(targets.map(isDirect), [true, true]);
-  await exchange(channels, signal);
-});
-
-function isDirect({ iceTransports: [{ connection }] }: FastPathTarget): boolean {
-  return iceInsides(connection).protocols.some((protocol) =>
-    Object.hasOwn(Reflect.get(Reflect.get(protocol, "transport"), "socket"), "send")
-  );
-}
-
 /** What each layer is shown in place of the library, and what it must say. */
 const BROKEN: Record<string, (target: FastPathTarget) => FastPathTarget> = {
   sockets: (target) => ({
@@ -115,12 +92,6 @@ const BROKEN: Record<string, (target: FastPathTarget) => FastPathTarget> = {
     dtlsTransports: [
       Object.create(target.dtlsTransports[0], { iceTransport: { value: { connection: {} } } }),
     ],
-  }),
-  association: (target) => ({
-    ...target,
-    sctpTransport: Object.create(target.sctpTransport, {
-      sctp: { value: { stateChanged: target.sctpTransport.sctp.stateChanged } },
-    }),
   }),
 };
 

@@ -39,14 +39,12 @@ export class Assembly {
     this.#length = length;
   }
 
-  /** The whole message, a copy; the next one begins. */
-  take(): Uint8Array<ArrayBuffer> {
-    const message = this.#bytes.slice(0, this.#length);
-    this.clear();
-    return message;
+  /** The fragments so far as one: a view that is valid until the next is added. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Drops what it has. */
+  /** Drops what it has; a view that was taken before stays valid until a fragment is added. */
   clear(): void {
     this.#length = 0;
     if (this.#bytes.length > MAX_KEPT_ASSEMBLY_BYTES) this.#bytes = new Uint8Array();

@@ -12,7 +12,7 @@ const INITIAL_BYTES = 4404;
 
 /** Slow start, congestion avoidance and fast recovery. */
 export class CongestionWindow {
-  readonly #packet: number;
+  #packet: number;
   #bytes: number;
   #threshold: number;
   #partialBytesAcked = 0;
@@ -27,6 +27,11 @@ export class CongestionWindow {
     this.#packet = packetBytes;
     this.#bytes = Math.min(4 * packetBytes, Math.max(2 * packetBytes, INITIAL_BYTES));
     this.#threshold = threshold;
+  }
+
+  /** A full packet has another size now. */
+  resize(packetBytes: number): void {
+    this.#packet = packetBytes;
   }
 
   /** Bytes that may be in flight. */

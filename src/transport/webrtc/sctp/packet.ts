@@ -1,6 +1,7 @@
 /**
- * SCTP packets as bytes: the common header, DATA, SACK and FORWARD-TSN chunks (RFC 9260 section 3,
- * RFC 3758), and a check that a packet is made of whole chunks before anything reads it.
+ * SCTP packets as bytes (RFC 9260, section 3): the common header, the chunks of user data and their
+ * acknowledgements, and a check that a packet is made of whole chunks before anything reads it. What
+ * other chunks hold is in `chunks.ts`.
  *
  * @module
  */
@@ -13,24 +14,40 @@ export const COMMON_HEADER_BYTES = 12;
 export const DATA_HEADER_BYTES = 16;
 /** Bytes of a SACK chunk before its gap blocks. */
 const SACK_HEADER_BYTES = 16;
-/** Bytes of a SHUTDOWN chunk: its header and the cumulative TSN. */
-const SHUTDOWN_BYTES = 8;
+/** Bytes of a SHUTDOWN chunk, and the least of a FORWARD-TSN: header and cumulative TSN. */
+const CUMULATIVE_TSN_BYTES = 8;
 /** Bytes of a chunk's type, flags and length. */
-const CHUNK_HEADER_BYTES = 4;
+export const CHUNK_HEADER_BYTES = 4;
 /** Gap blocks that one SACK reports at most, so that it fits in any path's packet. */
-const MAX_GAP_BLOCKS = 240;
+const MAX_GAP_BLOCKS = 200;
 /** Duplicate TSNs that one SACK reports at most. */
 const MAX_DUPLICATES = 16;
 
-/** Chunk types that this path knows. */
+/**
+ * Chunk types (RFC 9260, section 3.2; RECONFIG: RFC 6525; PAD: RFC 4820; FORWARD_TSN: RFC 3758). The
+ * two highest bits of one that is not known here say what to do with it.
+ */
 export const ChunkType = {
   DATA: 0,
+  INIT: 1,
+  INIT_ACK: 2,
   SACK: 3,
+  HEARTBEAT: 4,
+  HEARTBEAT_ACK: 5,
   ABORT: 6,
   SHUTDOWN: 7,
+  SHUTDOWN_ACK: 8,
+  ERROR: 9,
+  COOKIE_ECHO: 10,
+  COOKIE_ACK: 11,
+  SHUTDOWN_COMPLETE: 14,
   RECONFIG: 130,
+  PAD: 132,
   FORWARD_TSN: 192,
 } as const;
+
+/** A flag of ABORT and SHUTDOWN COMPLETE: the packet bears its sender's own tag (section 8.5.1). */
+export const REFLECTED_TAG = 1;
 
 /** Flags of a DATA chunk; IMMEDIATE asks for a SACK without delay (RFC 7053). */
 export const DataFlag = { LAST: 1, FIRST: 2, UNORDERED: 4, IMMEDIATE: 8 } as const;
@@ -71,13 +88,25 @@ export interface Sack {
   readonly duplicates: readonly number[];
 }
 
-const viewOf = (bytes: Uint8Array): DataView =>
+/** A view of the same bytes. */
+export const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-const padded = (length: number): number => (length + 3) & ~3;
+/** A length with its padding (section 3.2). */
+export const padded = (length: number): number => (length + 3) & ~3;
 
 /** What the chunks of a packet are: nothing but DATA and SACK, or something else too. */
 export type PacketKind = "data" | "control";
+
+/** A chunk that is neither DATA nor SACK. */
+export interface ControlChunk {
+  /** See {@linkcode ChunkType}. */
+  readonly type: number;
+  /** What they mean depends on the type. */
+  readonly flags: number;
+  /** What follows its header, without padding: a view into the packet. */
+  readonly body: Uint8Array;
+}
 
 /** Takes what a packet holds, in order; what it does not name is passed over. */
 export interface PacketVisitor {
@@ -85,8 +114,8 @@ export interface PacketVisitor {
   data?(chunk: DataChunk): void;
   /** Takes a SACK chunk. */
   sack?(sack: Sack): void;
-  /** Takes the TSN up to which the sender of a SHUTDOWN chunk has everything. */
-  shutdown?(cumulativeTsn: number): void;
+  /** Takes any other chunk. When it returns false the rest of the packet is passed over. */
+  control?(chunk: ControlChunk): boolean;
 }
 
 /** A packet made of whole chunks. */
@@ -108,6 +137,21 @@ export class Packet {
     return this.#view.getUint32(4);
   }
 
+  /** Type of the first chunk. */
+  get firstType(): number {
+    return this.#view.getUint8(COMMON_HEADER_BYTES);
+  }
+
+  /** Flags of the first chunk. */
+  get firstFlags(): number {
+    return this.#view.getUint8(COMMON_HEADER_BYTES + 1);
+  }
+
+  /** Whether the first chunk is the only one. */
+  get isSingle(): boolean {
+    return COMMON_HEADER_BYTES + padded(this.#view.getUint16(14)) >= this.#bytes.length;
+  }
+
   /** Whether the packet's checksum is right. */
   hasValidChecksum(): boolean {
     return this.#view.getUint32(8, true) === packetChecksum(this.#bytes);
@@ -121,7 +165,10 @@ export class Packet {
       const length = view.getUint16(at + 2);
       if (type === ChunkType.DATA) visitor.data?.(readData(this.#bytes, view, at, length));
       else if (type === ChunkType.SACK) visitor.sack?.(readSack(view, at));
-      else if (type === ChunkType.SHUTDOWN) visitor.shutdown?.(view.getUint32(at + 4));
+      else if (visitor.control !== undefined) {
+        const body = this.#bytes.subarray(at + CHUNK_HEADER_BYTES, at + length);
+        if (!visitor.control({ type, flags: view.getUint8(at + 1), body })) return;
+      }
       at += padded(length);
     }
   }
@@ -154,7 +201,8 @@ function isWholeChunk(view: DataView, type: number, at: number, length: number):
   // A DATA chunk without user data is a protocol violation (RFC 9260 section 6.2).
   if (type === ChunkType.DATA) return length > DATA_HEADER_BYTES;
   if (type === ChunkType.SACK) return isWholeSack(view, at, length);
-  if (type === ChunkType.SHUTDOWN) return length === SHUTDOWN_BYTES;
+  if (type === ChunkType.SHUTDOWN) return length === CUMULATIVE_TSN_BYTES;
+  if (type === ChunkType.FORWARD_TSN) return length >= CUMULATIVE_TSN_BYTES;
   return !hasParameters(type) || hasWholeParameters(view, at, length);
 }
 
@@ -168,7 +216,6 @@ const PARAMETERS_AFTER = new Map([[1, 16], [2, 16], [4, 0], [5, 0], [6, 0], [9, 
 
 const hasParameters = (type: number): boolean => PARAMETERS_AFTER.has(type);
 
-/** The library loops for ever over a parameter of length 0, so those never get to it. */
 function hasWholeParameters(view: DataView, chunkAt: number, length: number): boolean {
   const fixed = PARAMETERS_AFTER.get(view.getUint8(chunkAt)) ?? 0;
   let at = chunkAt + CHUNK_HEADER_BYTES + fixed;
@@ -223,10 +270,11 @@ export interface PacketAddress {
   readonly tag: number;
 }
 
-/** Writes packets into one scratch array: what it returns is valid until the next. */
+/** Writes packets, one after the other, into one scratch array. */
 export class PacketWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  #end = COMMON_HEADER_BYTES;
 
   /**
    * Makes the scratch array.
@@ -238,71 +286,74 @@ export class PacketWriter {
     this.#view = viewOf(this.#bytes);
   }
 
-  /** A packet with one DATA chunk. */
-  data(to: PacketAddress, chunk: DataChunk, flags: number): Uint8Array {
-    const length = DATA_HEADER_BYTES + chunk.payload.length;
-    this.#chunkHeader(ChunkType.DATA, flags, length);
-    this.#view.setUint32(16, chunk.tsn);
-    this.#view.setUint16(20, chunk.streamId);
-    this.#view.setUint16(22, chunk.ssn);
-    this.#view.setUint32(24, chunk.ppid);
-    this.#bytes.set(chunk.payload, 28);
-    return this.#finish(to, length);
+  /** Whether no chunk has been added since the last packet. */
+  get isEmpty(): boolean {
+    return this.#end === COMMON_HEADER_BYTES;
   }
 
-  /** A packet with one SACK chunk: as many gap blocks and duplicates as fit. */
-  sack(to: PacketAddress, sack: Sack): Uint8Array {
-    return this.#finish(to, this.#writeSack(sack));
+  /** Bytes of the packet so far. */
+  get length(): number {
+    return this.#end;
   }
 
-  /**
-   * A packet with a SACK chunk and another one behind it: whoever gets the one gets the other.
-   *
-   * @param chunk Whole, with its padding; short enough for both to fit.
-   */
-  sackWith(to: PacketAddress, sack: Sack, chunk: Uint8Array): Uint8Array {
-    const length = this.#writeSack(sack);
-    this.#bytes.set(chunk, COMMON_HEADER_BYTES + length);
-    return this.#finish(to, length + chunk.length);
+  /** Adds a DATA chunk. */
+  data(chunk: DataChunk, flags: number): void {
+    const { payload } = chunk;
+    const at = this.#chunk(ChunkType.DATA, flags, DATA_HEADER_BYTES + payload.length);
+    const view = this.#view;
+    view.setUint32(at + 4, chunk.tsn);
+    view.setUint16(at + 8, chunk.streamId);
+    view.setUint16(at + 10, chunk.ssn);
+    view.setUint32(at + 12, chunk.ppid);
+    this.#bytes.set(payload, at + DATA_HEADER_BYTES);
   }
 
-  /** Returns its length, a multiple of four. */
-  #writeSack(sack: Sack): number {
+  /** Adds a SACK chunk, with as many gap blocks and duplicates as a packet has room for. */
+  sack(sack: Sack): void {
     const gaps = Math.min(sack.gaps.length, MAX_GAP_BLOCKS);
     const duplicates = Math.min(sack.duplicates.length, MAX_DUPLICATES);
     const length = SACK_HEADER_BYTES + 4 * (gaps + duplicates);
-    this.#chunkHeader(ChunkType.SACK, 0, length);
-    this.#view.setUint32(16, sack.cumulativeTsn);
-    this.#view.setUint32(20, sack.window);
-    this.#view.setUint16(24, gaps);
-    this.#view.setUint16(26, duplicates);
-    let at = 28;
-    for (const { start, end } of sack.gaps.slice(0, gaps)) {
-      this.#view.setUint16(at, start);
-      this.#view.setUint16(at + 2, end);
-      at += 4;
+    let at = this.#chunk(ChunkType.SACK, 0, length);
+    const view = this.#view;
+    view.setUint32(at + 4, sack.cumulativeTsn);
+    view.setUint32(at + 8, sack.window);
+    view.setUint16(at + 12, gaps);
+    view.setUint16(at + 14, duplicates);
+    at += SACK_HEADER_BYTES;
+    for (let i = 0; i < gaps; i++, at += 4) {
+      view.setUint16(at, sack.gaps[i]?.start ?? 0);
+      view.setUint16(at + 2, sack.gaps[i]?.end ?? 0);
     }
-    for (const tsn of sack.duplicates.slice(0, duplicates)) {
-      this.#view.setUint32(at, tsn);
-      at += 4;
-    }
-    return length;
+    for (let i = 0; i < duplicates; i++, at += 4) view.setUint32(at, sack.duplicates[i] ?? 0);
   }
 
-  #chunkHeader(type: number, flags: number, length: number): void {
-    this.#view.setUint8(12, type);
-    this.#view.setUint8(13, flags);
-    this.#view.setUint16(14, length);
+  /** Adds any other chunk. */
+  control({ type, flags, body }: ControlChunk): void {
+    const at = this.#chunk(type, flags, CHUNK_HEADER_BYTES + body.length);
+    this.#bytes.set(body, at + CHUNK_HEADER_BYTES);
   }
 
-  #finish(to: PacketAddress, length: number): Uint8Array {
-    const end = COMMON_HEADER_BYTES + padded(length);
-    this.#bytes.fill(0, COMMON_HEADER_BYTES + length, end);
-    this.#view.setUint16(0, to.sourcePort);
-    this.#view.setUint16(2, to.destinationPort);
-    this.#view.setUint32(4, to.tag);
-    const packet = this.#bytes.subarray(0, end);
-    this.#view.setUint32(8, packetChecksum(packet), true);
+  /** The packet, which is valid until the next chunk is added. */
+  end(to: PacketAddress): Uint8Array {
+    const packet = this.#bytes.subarray(0, this.#end);
+    const view = this.#view;
+    view.setUint16(0, to.sourcePort);
+    view.setUint16(2, to.destinationPort);
+    view.setUint32(4, to.tag);
+    view.setUint32(8, packetChecksum(packet), true);
+    this.#end = COMMON_HEADER_BYTES;
     return packet;
+  }
+
+  /** Begins a chunk, its padding filled with zeros; where it begins. */
+  #chunk(type: number, flags: number, length: number): number {
+    const at = this.#end;
+    this.#end = at + padded(length);
+    if (this.#end > this.#bytes.length) throw new RangeError("a packet has no room for a chunk");
+    this.#bytes.fill(0, at + length, this.#end);
+    this.#view.setUint8(at, type);
+    this.#view.setUint8(at + 1, flags);
+    this.#view.setUint16(at + 2, length);
+    return at;
   }
 }

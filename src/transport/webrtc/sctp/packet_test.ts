@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { crc32c } from "./crc32c.ts";
-import { type DataChunk, PacketWriter, parsePacket, type Sack } from "./packet.ts";
+import { ChunkType, type DataChunk, parsePacket, type Sack } from "./packet.ts";
+import { dataPacket, packetWith, sackPacket } from "../../testing/packets.ts";
 
 const to = { sourcePort: 5000, destinationPort: 5001, tag: 0xdeadbeef };
 const uint16 = fc.integer({ min: 0, max: 0xffff });
@@ -18,7 +19,7 @@ function contentOf(packet: Uint8Array): { data: DataChunk[]; sacks: Sack[] } {
 }
 
 Deno.test("a DATA chunk is laid out as RFC 9260 section 3.3.1 draws it", () => {
-  const packet = new PacketWriter(100).data(to, {
+  const packet = dataPacket(to, {
     tsn: 0x01020304,
     flags: 0,
     streamId: 0x0506,
@@ -36,7 +37,7 @@ Deno.test("a DATA chunk is laid out as RFC 9260 section 3.3.1 draws it", () => {
 });
 
 Deno.test("a SACK chunk is laid out as RFC 9260 section 3.3.4 draws it", () => {
-  const packet = new PacketWriter(100).sack(to, {
+  const packet = sackPacket(to, {
     cumulativeTsn: 0x01020304,
     window: 0x00100000,
     gaps: [{ start: 2, end: 3 }, { start: 5, end: 5 }],
@@ -50,12 +51,19 @@ Deno.test("a SACK chunk is laid out as RFC 9260 section 3.3.4 draws it", () => {
 
 Deno.test("a SACK and what must not overtake it go in one packet, and are read again", () => {
   const sack = { cumulativeTsn: 7, window: 9, gaps: [{ start: 2, end: 3 }], duplicates: [] };
-  const shutdown = bytes("07 00 0008 00000005");
-  const packet = parsePacket(new PacketWriter(100).sackWith(to, sack, shutdown));
+  const shutdown = { type: ChunkType.SHUTDOWN, flags: 0, body: bytes("00000005") };
+  const packet = parsePacket(packetWith(to, (writer) => {
+    writer.sack(sack);
+    writer.control(shutdown);
+  }));
   const told: unknown[] = [];
-  packet?.visit({ sack: (sack) => told.push(sack), shutdown: (tsn) => told.push(tsn) });
+  packet?.visit({
+    sack: (sack) => told.push(sack),
+    control: (chunk) => told.push(chunk) > 0,
+  });
   assertEquals([packet?.kind, packet?.hasValidChecksum()], ["control", true]);
-  assertEquals(told, [sack, 5]);
+  assertEquals(told, [sack, shutdown]);
+  assertEquals([packet?.firstType, packet?.isSingle], [ChunkType.SACK, false]);
 });
 
 Deno.test("a SHUTDOWN without a whole cumulative TSN is no chunk", () => {
@@ -75,7 +83,7 @@ Deno.test("what is written is read again, and its checksum is right", () => {
     payload: fc.uint8Array({ minLength: 1, maxLength: 1200 }),
   }, { noNullPrototype: true });
   fc.assert(fc.property(chunk, (chunk) => {
-    const packet = new PacketWriter(1300).data(to, chunk, chunk.flags).slice();
+    const packet = dataPacket(to, chunk);
     const parsed = parsePacket(packet);
     assertEquals(parsed?.kind, "data");
     assertEquals(parsed?.tag, to.tag);
@@ -85,29 +93,28 @@ Deno.test("what is written is read again, and its checksum is right", () => {
   const block = fc.record({ start: uint16, end: uint16 }, { noNullPrototype: true });
   fc.assert(fc.property(uint32, uint32, fc.array(block, { maxLength: 40 }), (tsn, window, gaps) => {
     const sack = { cumulativeTsn: tsn, window, gaps, duplicates: [] };
-    assertEquals(contentOf(new PacketWriter(1300).sack(to, sack).slice()).sacks, [sack]);
+    assertEquals(contentOf(sackPacket(to, sack)).sacks, [sack]);
   }));
 });
 
-Deno.test("a SACK with more to tell than fits tells the nearest gaps and stays below 1200 bytes", () => {
+Deno.test("a SACK with more to tell than fits tells the nearest gaps and stays below 1000 bytes", () => {
   const gaps = Array.from({ length: 1000 }, (_, i) => ({ start: 2 * i + 2, end: 2 * i + 2 }));
   const duplicates = Array.from({ length: 1000 }, (_, i) => i);
-  const packet = new PacketWriter(1200)
-    .sack(to, { cumulativeTsn: 1, window: 0, gaps, duplicates }).slice();
-  assert(packet.length <= 1200);
+  const packet = sackPacket(to, { cumulativeTsn: 1, window: 0, gaps, duplicates });
+  assert(packet.length <= 1000);
   const [sack] = contentOf(packet).sacks;
   assertEquals(sack?.gaps, gaps.slice(0, sack?.gaps.length));
 });
 
 Deno.test("one wrong bit anywhere makes the checksum wrong", () => {
-  const packet = new PacketWriter(100).data(to, {
+  const packet = dataPacket(to, {
     tsn: 1,
     flags: 3,
     streamId: 0,
     ssn: 0,
     ppid: 51,
     payload: bytes("0102030405"),
-  }, 3).slice();
+  });
   for (let bit = 0; bit < packet.length * 8; bit++) {
     const damaged = packet.slice();
     damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));

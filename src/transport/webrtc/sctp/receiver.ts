@@ -12,6 +12,7 @@
 import { Assembly } from "./assembly.ts";
 import { GapRanges } from "./gap_ranges.ts";
 import { type DataChunk, DataFlag, type Sack } from "./packet.ts";
+import { RECEIVE_WINDOW, ReceiveWindow } from "./receive_window.ts";
 import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
 
 /** A whole message. */
@@ -20,7 +21,7 @@ export interface ReceivedMessage {
   readonly streamId: number;
   /** Payload protocol identifier. */
   readonly ppid: number;
-  /** Its content; ours to keep. */
+  /** Its content: a view that is valid until the call returns. */
   readonly bytes: Uint8Array;
 }
 
@@ -30,19 +31,34 @@ export interface SctpReceiverOptions {
   readonly initialTsn: number;
   /** Takes each message, in order. Must not throw. */
   readonly deliver: (message: ReceivedMessage) => void;
-  /** Bytes of user data that may be held at once. @default {1048576} */
-  readonly window?: number;
+  /** What may be held. @default {one of the usual size} */
+  readonly window?: ReceiveWindow;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
+  /** The shortest round trip that was measured, if one was. @default {() => undefined} */
+  readonly roundTripMs?: () => number | undefined;
+  /** Longest message that is taken, in bytes. @default {262144} */
+  readonly maxMessageBytes?: number;
+  /** Told once of what no peer does that keeps to what it was told. */
+  readonly onBreach: (breach: ReceiveBreach) => void;
 }
+
+/** What a peer has not kept to: the longest message, or the window. */
+export type ReceiveBreach = "message" | "window";
 
 /** Whether the packet that was just taken in asks for a SACK. */
 export type SackUrgency = "none" | "delayed" | "now";
 
 /** A gap block can't express a TSN further ahead than this. */
 const MAX_TSN_AHEAD = 0xffff;
-/** Bytes that are held until they are in order, unless said otherwise. */
-export const RECEIVE_WINDOW_BYTES: number = 1024 * 1024;
-/** Chunks held ahead of a gap at most: bounds what one-byte chunks cost beyond their bytes. */
-const MAX_CHUNKS_AHEAD = 16_384;
+const MAX_MESSAGE_BYTES = 256 * 1024;
+/** So many packets in a row are lost where a buffer is full, hardly one by one on the way. */
+const BURST_PACKETS = 16;
+/**
+ * Bytes that are dropped for want of room, until there is some again, before the peer is one that
+ * keeps to no window: twice what can be under way when the window closes.
+ */
+const MAX_DROPPED_BYTES = 2 * RECEIVE_WINDOW.most;
 /** Runs ahead of gaps at most; every second packet of a full window lost makes half of this. */
 const MAX_GAP_RUNS = 1024;
 const MAX_DUPLICATES = 16;
@@ -58,14 +74,17 @@ const FULL_FLOW_PACKETS = 128;
 /** The receiving half of an association. */
 export class SctpReceiver {
   readonly #deliver: (message: ReceivedMessage) => void;
-  readonly #window: number;
+  readonly #window: ReceiveWindow;
+  readonly #options: SctpReceiverOptions;
+  readonly #maxMessageBytes: number;
   readonly #gaps = new GapRanges();
   /** What came ahead of a gap. */
   readonly #ahead = new Map<number, DataChunk>();
   /** The fragments so far of the message at the cumulative TSN. */
   readonly #partial = new Assembly();
   #cumulativeTsn: number;
-  #aheadBytes = 0;
+  #droppedBytes = 0;
+  #hasBreached = false;
   #duplicates: number[] = [];
   #packets = 0;
   /** Packets since the last gap. */
@@ -80,8 +99,10 @@ export class SctpReceiver {
    * @param options What it starts from.
    */
   constructor(options: SctpReceiverOptions) {
+    this.#options = options;
     this.#deliver = options.deliver;
-    this.#window = options.window ?? RECEIVE_WINDOW_BYTES;
+    this.#window = options.window ?? new ReceiveWindow();
+    this.#maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
     this.#cumulativeTsn = tsnAdd(options.initialTsn, -1);
   }
 
@@ -92,7 +113,7 @@ export class SctpReceiver {
 
   /** Bytes of user data held here: out of order, or of a message that is not whole. */
   get heldBytes(): number {
-    return this.#aheadBytes + this.#partial.length;
+    return this.#window.heldBytes;
   }
 
   /** Takes one DATA chunk; what it makes whole is delivered before this returns. */
@@ -102,11 +123,12 @@ export class SctpReceiver {
     const ahead = tsnDistance(this.#cumulativeTsn, chunk.tsn);
     if (ahead <= 0) return this.#onDuplicate(chunk.tsn);
     if (ahead > 1) return this.#onAhead(chunk, ahead);
-    const hasSpace = this.#hasSpaceFor(chunk, this.#partial.length);
+    const hasRoom = this.#window.hasRoomFor(chunk.payload.length);
+    if (hasRoom) this.#droppedBytes = 0;
     // A gap, a filled gap and a refused probe are acknowledged at once (RFC 9260 sections 6.2 and
     // 6.7).
-    if (!hasSpace || !this.#gaps.isEmpty) this.#sackNow = true;
-    if (!hasSpace) return;
+    if (!hasRoom || !this.#gaps.isEmpty) this.#sackNow = true;
+    if (!hasRoom) return;
     this.#cumulativeTsn = chunk.tsn;
     this.#append(chunk);
     if (!this.#gaps.isEmpty) this.#fillGap();
@@ -123,10 +145,10 @@ export class SctpReceiver {
       .filter((tsn) => !tsnAfter(tsn, newCumulativeTsn))
       .sort((a, b) => tsnDistance(b, a));
     for (const tsn of passed) {
-      if (tsn !== tsnNext(this.#cumulativeTsn)) this.#partial.clear();
+      if (tsn !== tsnNext(this.#cumulativeTsn)) this.#clearPartial();
       this.#appendAhead(tsn);
     }
-    if (this.#cumulativeTsn !== newCumulativeTsn) this.#partial.clear();
+    if (this.#cumulativeTsn !== newCumulativeTsn) this.#clearPartial();
     this.#cumulativeTsn = newCumulativeTsn;
     this.#fillGap();
   }
@@ -149,7 +171,7 @@ export class SctpReceiver {
     this.#sackNeeded = this.#sackNow = false;
     return {
       cumulativeTsn: this.#cumulativeTsn,
-      window: Math.max(0, this.#window - this.heldBytes),
+      window: this.#window.tell(),
       gaps: this.#gaps.isEmpty ? [] : this.#gaps.blocks(this.#cumulativeTsn),
       duplicates,
     };
@@ -162,17 +184,30 @@ export class SctpReceiver {
 
   #onAhead(chunk: DataChunk, ahead: number): void {
     this.#sackNow = true;
+    if (ahead > BURST_PACKETS && this.#gaps.isEmpty) this.#window.onBurstLoss(this.#options.now());
     if (ahead > MAX_TSN_AHEAD || this.#gaps.count >= MAX_GAP_RUNS) return;
-    if (this.#ahead.size >= MAX_CHUNKS_AHEAD) return;
-    if (!this.#hasSpaceFor(chunk, this.heldBytes)) return;
+    if (!this.#window.hasRoomAhead(chunk.payload.length)) {
+      return this.#onDropped(chunk.payload.length);
+    }
     if (!this.#gaps.add(chunk.tsn)) return this.#onDuplicate(chunk.tsn);
-    this.#ahead.set(chunk.tsn, chunk);
-    this.#aheadBytes += chunk.payload.length;
+    // A copy: the packet is not ours to keep.
+    this.#ahead.set(chunk.tsn, { ...chunk, payload: chunk.payload.slice() });
+    this.#window.addAhead(chunk.payload.length);
   }
 
-  /** What has no room is as if it were lost; the peer knows the window that was left. */
-  #hasSpaceFor(chunk: DataChunk, heldBytes: number): boolean {
-    return heldBytes + chunk.payload.length <= this.#window;
+  /**
+   * What has no room is as if it were lost; the peer knows the window that was left. Not the next
+   * chunk, with which a sender may ask whether there is room: one of many.
+   */
+  #onDropped(bytes: number): void {
+    this.#droppedBytes += bytes;
+    if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#breach("window");
+  }
+
+  #breach(breach: ReceiveBreach): void {
+    if (this.#hasBreached) return;
+    this.#hasBreached = true;
+    this.#options.onBreach(breach);
   }
 
   /** Takes what came ahead and is in order now. */
@@ -186,7 +221,7 @@ export class SctpReceiver {
     const chunk = this.#ahead.get(tsn);
     if (chunk === undefined) return;
     this.#ahead.delete(tsn);
-    this.#aheadBytes -= chunk.payload.length;
+    this.#window.removeAhead(chunk.payload.length);
     this.#append(chunk);
   }
 
@@ -194,12 +229,27 @@ export class SctpReceiver {
   #append(chunk: DataChunk): void {
     const isFirst = (chunk.flags & DataFlag.FIRST) !== 0;
     const isLast = (chunk.flags & DataFlag.LAST) !== 0;
-    // A message that began before the last one ended, or has no beginning: not a message.
-    if (isFirst) this.#partial.clear();
-    else if (this.#partial.length === 0) return;
     const { streamId, ppid, payload } = chunk;
+    const { now, roundTripMs } = this.#options;
+    this.#window.onArrived(payload.length, now(), roundTripMs?.());
+    // A message that began before the last one ended, or has no beginning: not a message.
+    if (isFirst) this.#clearPartial();
+    else if (this.#partial.length === 0) return;
+    if (this.#partial.length + payload.length > this.#maxMessageBytes) {
+      this.#clearPartial();
+      return this.#breach("message");
+    }
     if (isFirst && isLast) return this.#deliver({ streamId, ppid, bytes: payload });
     this.#partial.append(payload);
-    if (isLast) this.#deliver({ streamId, ppid, bytes: this.#partial.take() });
+    this.#window.setPartial(this.#partial.length);
+    if (!isLast) return;
+    const bytes = this.#partial.view();
+    this.#clearPartial();
+    this.#deliver({ streamId, ppid, bytes });
+  }
+
+  #clearPartial(): void {
+    this.#partial.clear();
+    this.#window.setPartial(0);
   }
 }

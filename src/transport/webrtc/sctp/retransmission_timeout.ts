@@ -6,6 +6,7 @@
 import {
   SCTP_DOUBLED_RTO_MS,
   SCTP_FIRST_RTO_MS,
+  SCTP_LEAST_RTO_MS,
   SCTP_LONGEST_RTO_MS,
 } from "../../../base/timing.ts";
 
@@ -17,15 +18,17 @@ const BETA = 1 / 4;
 export class RetransmissionTimeout {
   readonly #minMs: number;
   #smoothed: number | undefined;
+  #least: number | undefined;
   #variation = 0;
   #timeout = SCTP_FIRST_RTO_MS;
 
   /**
    * Begins without a measurement.
    *
-   * @param minMs The timeout never falls below this.
+   * @param minMs The timeout never falls below this. Peers delay a SACK by up to 200 ms; the RFC's
+   * second doubles what a lost tail costs and protects from nothing else here.
    */
-  constructor(minMs: number) {
+  constructor(minMs: number = SCTP_LEAST_RTO_MS) {
     this.#minMs = minMs;
   }
 
@@ -34,8 +37,19 @@ export class RetransmissionTimeout {
     return this.#timeout;
   }
 
+  /** The smoothed round trip; undefined as long as none was measured. */
+  get smoothedMs(): number | undefined {
+    return this.#smoothed;
+  }
+
+  /** The shortest round trip that was measured. */
+  get leastMs(): number | undefined {
+    return this.#least;
+  }
+
   /** A round trip was measured, on a chunk sent only once (Karn's rule). */
   onRoundTrip(ms: number): void {
+    this.#least = Math.min(ms, this.#least ?? ms);
     if (this.#smoothed === undefined) {
       this.#smoothed = ms;
       this.#variation = ms / 2;
@@ -49,7 +63,7 @@ export class RetransmissionTimeout {
 
   /** The timer ran out: wait twice as long for the next, within reason. */
   onTimeout(): void {
-    const roundTrips = MAX_DOUBLED_ROUND_TRIPS * (this.#smoothed ?? SCTP_FIRST_RTO_MS);
+    const roundTrips = MAX_DOUBLED_ROUND_TRIPS * (this.#smoothed ?? 0);
     const most = Math.min(Math.max(SCTP_DOUBLED_RTO_MS, roundTrips), SCTP_LONGEST_RTO_MS);
     this.#timeout = Math.max(this.#timeout, Math.min(this.#timeout * 2, most));
   }

@@ -1,37 +1,56 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { type DataChunk, DataFlag } from "./packet.ts";
+import { RetransmissionTimeout } from "./retransmission_timeout.ts";
 import { SctpSender } from "./sender.ts";
 import { seededRandom, VirtualLink } from "../../testing/virtual_link.ts";
 
 const MAX_PAYLOAD = 1160;
 
-function message(bytes: Uint8Array, onSent?: () => void) {
+function message(bytes: Uint8Array, onAcknowledged?: () => void) {
   const fields = { streamId: 1, ppid: 53, ssn: 0, unordered: false, bytes };
-  return onSent === undefined ? fields : { ...fields, onSent };
+  return onAcknowledged === undefined ? fields : { ...fields, onAcknowledged };
 }
 
 /** A sender whose packets go nowhere, with a clock that is set by hand. */
 function lonelySender(initialTsn = 1, peerWindow = 1024 * 1024) {
   const sent: { tsn: number; flags: number; length: number }[] = [];
   const clock = { now: 1000 };
+  const timeout = new RetransmissionTimeout();
   const sender = new SctpSender({
     initialTsn,
-    maxPayload: MAX_PAYLOAD,
+    packetPayload: MAX_PAYLOAD,
+    maxChunk: MAX_PAYLOAD,
     peerWindow,
     now: () => clock.now,
+    timeout,
     transmit: ({ tsn, payload }: DataChunk, flags) => {
       sent.push({ tsn, flags, length: payload.length });
     },
   });
-  const sack = (cumulativeTsn: number, gaps: [number, number][] = [], window = peerWindow) =>
+  const sack = (cumulativeTsn: number, gaps: [number, number][] = [], window = peerWindow) => {
     sender.onSack({
       cumulativeTsn,
       window,
       gaps: gaps.map(([start, end]) => ({ start, end })),
       duplicates: [],
     });
-  return { sender, sent, clock, sack };
+    sender.transmit();
+  };
+  const send = (bytes: number) => {
+    sender.send(message(new Uint8Array(bytes)));
+    sender.transmit();
+  };
+  /** Time passes until the retransmission timer has run out. */
+  const runOut = () => {
+    const { timeouts } = sender;
+    while (sender.timeouts === timeouts && sender.deadline !== undefined) {
+      clock.now = Math.max(clock.now, sender.deadline);
+      sender.onDeadline();
+      sender.transmit();
+    }
+  };
+  return { sender, sent, clock, timeout, sack, send, runOut };
 }
 
 Deno.test("whatever the link loses, delays and reorders, messages arrive once, whole and in order", () => {
@@ -47,11 +66,11 @@ Deno.test("whatever the link loses, delays and reorders, messages arrive once, w
       const link = new VirtualLink(options);
       const random = seededRandom(options.seed);
       const messages = sizes.map((size) => Uint8Array.from({ length: size }, () => random() * 256));
-      const sent: number[] = [];
-      messages.forEach((bytes, i) => link.sender.send(message(bytes, () => sent.push(i))));
+      const acked: number[] = [];
+      messages.forEach((bytes, i) => link.send(message(bytes, () => acked.push(i))));
       link.run();
       assertEquals(link.received.map(({ bytes }) => new Uint8Array(bytes)), messages);
-      assertEquals(sent, messages.map((_, i) => i));
+      assertEquals(acked, messages.map((_, i) => i));
       assert(link.sender.isIdle);
       assertEquals(link.sender.flightBytes, 0);
       assertEquals(link.sender.waitingBytes, 0);
@@ -71,7 +90,7 @@ Deno.test("a loss at every single chunk around 10^9 and 2^32 is repaired without
         initialTsn,
         isDown: () => count++ === lost,
       });
-      link.sender.send(message(new Uint8Array(24 * MAX_PAYLOAD)));
+      link.send(message(new Uint8Array(24 * MAX_PAYLOAD)));
       link.run(20_000);
       assertEquals(link.received.length, 1, `packet ${lost} before ${crossing}`);
     }
@@ -83,7 +102,7 @@ Deno.test("goodput under 1 % loss and 20 ms round trip is at least the library's
   const rates = [1, 2, 3].map((seed) => {
     const link = new VirtualLink({ seed, loss: 0.01, delayMs: 10 });
     for (let sent = 0; sent < total; sent += 65_536) {
-      link.sender.send(message(new Uint8Array(65_536)));
+      link.send(message(new Uint8Array(65_536)));
     }
     link.run();
     assertEquals(link.received.length, total / 65_536);
@@ -95,7 +114,7 @@ Deno.test("goodput under 1 % loss and 20 ms round trip is at least the library's
 Deno.test("retransmissions are about as many as losses, and the congestion window is kept", () => {
   for (const loss of [0.01, 0.05]) {
     const link = new VirtualLink({ seed: 7, loss });
-    for (let i = 0; i < 64; i++) link.sender.send(message(new Uint8Array(65_536)));
+    for (let i = 0; i < 64; i++) link.send(message(new Uint8Array(65_536)));
     link.run();
     const { data, retransmissions, mostOverWindow } = link.counts;
     assertGreater(retransmissions, 0);
@@ -111,7 +130,7 @@ Deno.test("a dead path sees rare probes of one packet, and a path that comes bac
     seed: 3,
     isDown: (now) => now > 200 && now < 10_200,
   });
-  for (let i = 0; i < 100; i++) link.sender.send(message(new Uint8Array(65_536)));
+  for (let i = 0; i < 100; i++) link.send(message(new Uint8Array(65_536)));
   link.run(200);
   link.run(300); // what was on its way
   const before = link.counts.data;
@@ -128,22 +147,21 @@ Deno.test("a path that is there for 2 s of every 6 s is used in time, whenever i
   for (let offset = 0; offset < 6000; offset += 500) {
     const isDown = (now: number) => now > 300 && (now + offset) % 6000 >= 2000;
     const link = new VirtualLink({ seed: 3, isDown, loss: 0.02 });
-    for (let i = 0; i < 20; i++) link.sender.send(message(new Uint8Array(65_536)));
+    for (let i = 0; i < 20; i++) link.send(message(new Uint8Array(65_536)));
     link.run(20_000);
     assertEquals(link.received.length, 20, `offset ${offset}`);
   }
 });
 
 Deno.test("nothing is sent beyond the peer's window but one chunk that probes it", () => {
-  const { sender, sent, clock, sack } = lonelySender(1, 2000);
-  sender.send(message(new Uint8Array(10_000)));
+  const { sent, sack, send, runOut } = lonelySender(1, 2000);
+  send(10_000);
   assertEquals(sent.map(({ length }) => length), [1160]);
   sack(1, [], 0);
   assertEquals(sent.length, 2, "the window is 0 and nothing is in flight: a probe");
   sack(1, [], 0);
   assertEquals(sent.length, 2);
-  clock.now = sender.deadline ?? 0;
-  sender.onTimeout();
+  runOut();
   assertEquals(sent.length, 3, "the probe again");
   assertEquals(sent[2]?.tsn, 2);
   sack(2, [], 10_000);
@@ -151,15 +169,14 @@ Deno.test("nothing is sent beyond the peer's window but one chunk that probes it
 });
 
 Deno.test("a probe that found no room goes again as soon as there is room, without a penalty", () => {
-  const { sender, sent, clock, sack } = lonelySender();
-  sender.send(message(new Uint8Array(100_000)));
+  const { sender, sent, sack, send, runOut } = lonelySender();
+  send(100_000);
   for (let acked = 2; acked <= 40; acked += 2) sack(acked, [], acked < 40 ? 1_000_000 : 0);
   const flight = Math.max(...sent.map(({ tsn }) => tsn));
   sack(flight, [], 0);
   assertEquals(sent.at(-1)?.tsn, flight + 1, "the probe");
   const before = sender.congestionWindow;
-  clock.now = sender.deadline ?? 0;
-  sender.onTimeout();
+  runOut();
   assertEquals(sender.congestionWindow, before);
   const count = sent.length;
   sack(flight, [], 1_000_000);
@@ -168,8 +185,8 @@ Deno.test("a probe that found no room goes again as soon as there is room, witho
 });
 
 Deno.test("slow start opens with what is acknowledged, a loss halves, a timeout leaves one packet", () => {
-  const { sender, sent, clock, sack } = lonelySender();
-  sender.send(message(new Uint8Array(2_000_000)));
+  const { sender, sent, clock, sack, send, runOut } = lonelySender();
+  send(2_000_000);
   assertEquals(sender.congestionWindow, 4404);
   let acked = 0;
   while (sender.congestionWindow < 50_000) {
@@ -188,13 +205,13 @@ Deno.test("slow start opens with what is acknowledged, a loss halves, a timeout 
   assertEquals(sent[count]?.tsn, acked + 1, "sent again at once");
   sack(acked, [[2, 10]]);
   assertEquals(sender.congestionWindow, Math.floor(before / 2), "once for one loss");
-  sender.onTimeout();
+  runOut();
   assertEquals(sender.congestionWindow, MAX_PAYLOAD);
 });
 
 Deno.test("a retransmission is not sent again before something sent after it is told of", () => {
-  const { sender, sent, sack } = lonelySender();
-  sender.send(message(new Uint8Array(2_000_000)));
+  const { sent, sack, send } = lonelySender();
+  send(2_000_000);
   for (let acked = 2; acked <= 40; acked += 2) sack(acked);
   const times = () => sent.filter(({ tsn }) => tsn === 41).length;
   for (let end = 2; times() < 2; end++) sack(40, [[2, end]]);
@@ -209,8 +226,8 @@ Deno.test("a retransmission is not sent again before something sent after it is 
 });
 
 Deno.test("after silence the window is as small as at the beginning of a transfer", () => {
-  const { sender, clock, sack } = lonelySender();
-  sender.send(message(new Uint8Array(120 * MAX_PAYLOAD)));
+  const { sender, clock, sack, send } = lonelySender();
+  send(120 * MAX_PAYLOAD);
   for (let acked = 2; acked <= 120; acked += 2) {
     clock.now += 1;
     sack(acked);
@@ -218,36 +235,36 @@ Deno.test("after silence the window is as small as at the beginning of a transfe
   assert(sender.isIdle);
   assertGreater(sender.congestionWindow, 20 * MAX_PAYLOAD);
   clock.now += 60_000;
-  sender.send(message(new Uint8Array(100 * MAX_PAYLOAD)));
+  send(100 * MAX_PAYLOAD);
   assertEquals(sender.congestionWindow, 4 * MAX_PAYLOAD);
 });
 
 Deno.test("the timeout follows the round trip, doubles to eight of them when it runs out, and has a floor", () => {
-  const { sender, clock, sack } = lonelySender();
-  assertEquals(sender.timeoutMs, 1000);
-  sender.send(message(new Uint8Array(1)));
+  const { timeout, clock, sack, send, runOut } = lonelySender();
+  assertEquals(timeout.ms, 1000);
+  send(1);
   clock.now += 500;
   sack(1);
-  assertEquals(sender.timeoutMs, 500 + 4 * 250);
-  sender.send(message(new Uint8Array(1)));
+  assertEquals(timeout.ms, 500 + 4 * 250);
+  send(1);
   for (const doubled of [3000, 4000, 4000]) {
-    sender.onTimeout();
-    assertEquals(sender.timeoutMs, doubled);
+    runOut();
+    assertEquals(timeout.ms, doubled);
   }
   clock.now += 10;
   sack(2);
-  assertEquals(sender.timeoutMs, 4000, "Karn: a retransmission measures nothing");
+  assertEquals(timeout.ms, 4000, "Karn: a retransmission measures nothing");
   for (let tsn = 3; tsn < 100; tsn++) {
-    sender.send(message(new Uint8Array(1)));
+    send(1);
     clock.now += 10;
     sack(tsn);
   }
-  assertEquals(sender.timeoutMs, 400);
+  assertEquals(timeout.ms, 400);
 });
 
 Deno.test("a SACK from before, or of what was never sent, changes nothing", () => {
-  const { sender, sent, sack } = lonelySender();
-  sender.send(message(new Uint8Array(100_000)));
+  const { sender, sent, sack, send } = lonelySender();
+  send(100_000);
   sack(2);
   const state = () => [sender.flightBytes, sender.congestionWindow, sent.length, sender.ackedTsn];
   const before = state();
@@ -258,19 +275,18 @@ Deno.test("a SACK from before, or of what was never sent, changes nothing", () =
 });
 
 Deno.test("a peer that drops what it told of gets it again", () => {
-  const { sender, sent, clock, sack } = lonelySender();
-  sender.send(message(new Uint8Array(3 * MAX_PAYLOAD)));
+  const { sender, sent, sack, send, runOut } = lonelySender();
+  send(3 * MAX_PAYLOAD);
   sack(0, [[2, 3]]);
   sack(1); // and 2, 3 are not told of any more
   assertEquals(sender.flightBytes, 0);
-  clock.now = sender.deadline ?? 0;
-  sender.onTimeout();
+  runOut();
   assertEquals(sent.at(-1)?.tsn, 2);
 });
 
 Deno.test("the peer is asked for a SACK where it might wait for more that can't come", () => {
-  const { sender, sent, sack } = lonelySender();
-  sender.send(message(new Uint8Array(20 * MAX_PAYLOAD)));
+  const { sent, sack, send } = lonelySender();
+  send(20 * MAX_PAYLOAD);
   const asks = () => sent.map(({ flags }) => (flags & DataFlag.IMMEDIATE) !== 0);
   assertEquals(asks(), [false, false, false, true], "the window is full");
   for (let acked = 2; acked <= 20; acked += 2) sack(acked);
@@ -286,11 +302,12 @@ Deno.test("no SACK whatever makes it throw or lose count", () => {
     timeout: fc.boolean(),
   });
   fc.assert(fc.property(fc.array(any, { maxLength: 60 }), (steps) => {
-    const { sender } = lonelySender(1);
-    sender.send(message(new Uint8Array(60 * MAX_PAYLOAD)));
+    const { sender, send, runOut } = lonelySender(1);
+    send(60 * MAX_PAYLOAD);
     for (const { timeout, ...sack } of steps) {
       sender.onSack({ ...sack, duplicates: [] });
-      if (timeout && sender.deadline !== undefined) sender.onTimeout();
+      sender.transmit();
+      if (timeout && sender.deadline !== undefined) runOut();
       assert(sender.flightBytes >= 0 && sender.flightBytes <= 60 * MAX_PAYLOAD);
       assert(sender.isIdle || sender.deadline !== undefined, "something is left and no timer runs");
     }
@@ -298,8 +315,8 @@ Deno.test("no SACK whatever makes it throw or lose count", () => {
 });
 
 Deno.test("clearing leaves nothing to do", () => {
-  const { sender, sent, sack } = lonelySender();
-  sender.send(message(new Uint8Array(100_000)));
+  const { sender, sent, sack, send } = lonelySender();
+  send(100_000);
   sender.clear();
   const count = sent.length;
   sack(2);
