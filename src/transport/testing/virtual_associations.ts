@@ -10,7 +10,7 @@ import { seededRandom } from "./virtual_link.ts";
 
 /** Options of {@linkcode VirtualAssociations}. */
 export interface VirtualAssociationsOptions {
-  /** @default {1} */
+  /** Seed of everything random: one seed, one course. @default {1} */
   readonly seed?: number;
   /** Probability that a packet is lost, each way. @default {0} */
   readonly loss?: number;

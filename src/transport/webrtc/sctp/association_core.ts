@@ -536,8 +536,8 @@ export class AssociationCore {
 
   // Heartbeats: of probes of the path, and of the ABORT, whose size is 0.
 
-  #heartbeat(size: number): ControlChunk {
-    const value = new Uint8Array(HEARTBEAT_BYTES);
+  #heartbeat(size: number, padding = 0): ControlChunk {
+    const value = new Uint8Array(HEARTBEAT_BYTES + padding);
     value.set(this.#nonce);
     viewOf(value).setUint32(NONCE_BYTES, size);
     const body = writeParameters([{ type: ParameterType.HEARTBEAT_INFO, value }]);
@@ -547,7 +547,7 @@ export class AssociationCore {
   /** What a heartbeat of ours said; undefined when it is none. */
   #sizeOfOurs(body: Uint8Array): number | undefined {
     const [info] = readParameters(body);
-    if (info?.value.length !== HEARTBEAT_BYTES) return undefined;
+    if (info === undefined || info.value.length < HEARTBEAT_BYTES) return undefined;
     if (this.#nonce.some((byte, i) => info.value[i] !== byte)) return undefined;
     return viewOf(info.value).getUint32(NONCE_BYTES);
   }
@@ -556,9 +556,14 @@ export class AssociationCore {
     this.#endPacket();
     const isFirst = this.#probe?.size !== size;
     this.#probe = { size, sentAt: this.#options.now(), isFirst };
-    this.#writer.control(this.#heartbeat(size));
-    const padding = new Uint8Array(size - this.#writer.length - CHUNK_HEADER_BYTES);
-    this.#writer.control({ type: ChunkType.PAD, flags: 0, body: padding });
+    const bare = this.#heartbeat(size);
+    const padding = size - COMMON_HEADER_BYTES - CHUNK_HEADER_BYTES - bare.body.length;
+    // Who does not say that it knows padding has it in the heartbeat, and sends as much back.
+    if (this.#handshake.peer?.canPad === true) {
+      this.#writer.control(bare);
+      const body = new Uint8Array(padding - CHUNK_HEADER_BYTES);
+      this.#writer.control({ type: ChunkType.PAD, flags: 0, body });
+    } else this.#writer.control(this.#heartbeat(size, padding));
     this.#endPacket();
   }
 

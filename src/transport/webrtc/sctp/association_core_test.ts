@@ -12,6 +12,7 @@ import {
   type VirtualEnd,
 } from "../../testing/virtual_associations.ts";
 import { seededRandom } from "../../testing/virtual_link.ts";
+import { packetChecksum } from "./crc32c.ts";
 import { ChunkType, DataFlag, REFLECTED_TAG } from "./packet.ts";
 import { MAX_HELD, RECEIVE_WINDOW } from "./receive_window.ts";
 import { tsnAdd } from "./tsn.ts";
@@ -560,6 +561,24 @@ Deno.test("packets grow to what the path takes, found by padded heartbeats", () 
     );
     assert(largest <= found && largest > found - 32, `${largest} of ${found}`);
   }
+});
+
+Deno.test("a peer that does not say that it knows padding is sent none: some break off where it comes", () => {
+  const strip: VirtualAssociationsOptions["passes"] = (packet) => {
+    const { control } = chunksOf(packet);
+    const init = control.find(({ type }) => type === INIT || type === INIT_ACK);
+    if (init === undefined) return true;
+    // In the list of what its sender knows.
+    const at = packet.findIndex((byte, i) => byte === RECONFIG && packet[i + 1] === ChunkType.PAD);
+    packet[at + 1] = RECONFIG;
+    new DataView(packet.buffer).setUint32(8, packetChecksum(packet), true);
+    return true;
+  };
+  const link = new VirtualAssociations({ passes: strip }).connect();
+  for (let i = 0; i < 8; i++) link.a.send(new Uint8Array(65_536));
+  link.run(link.now + 5000);
+  assertEquals(link.a.core.packetBytes, 1360);
+  assert(!link.a.sentTypes.flat().includes(ChunkType.PAD));
 });
 
 Deno.test("a path that begins to swallow large packets is survived: what was sent can go in small ones", () => {

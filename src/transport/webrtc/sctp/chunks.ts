@@ -73,11 +73,14 @@ export interface Init {
   readonly window: number;
   /** Its first TSN. */
   readonly initialTsn: number;
-  /** Streams that it wants to send on, and that it takes at most. */
+  /** Streams that it wants to send on. */
   readonly outboundStreams: number;
+  /** Streams that it takes at most. */
   readonly inboundStreams: number;
   /** Whether it can reset streams (RFC 6525). */
   readonly canReset: boolean;
+  /** Whether it says that it passes over padding (RFC 4820): some break off where it comes. */
+  readonly canPad: boolean;
   /** Of an INIT ACK: to be sent back. */
   readonly cookie?: Uint8Array;
   /** Parameters that it asks to be told are not known, as they came. */
@@ -89,13 +92,14 @@ export function readInit(body: Uint8Array): Init | undefined {
   if (body.length < INIT_BYTES) return undefined;
   const view = viewOf(body);
   let cookie: Uint8Array | undefined;
-  let canReset = false;
+  let [canReset, canPad] = [false, false];
   const unrecognized: Parameter[] = [];
   for (const parameter of readParameters(body.subarray(INIT_BYTES))) {
     const { type, value } = parameter;
     if (type === ParameterType.STATE_COOKIE) cookie = value.slice();
     else if (type === ParameterType.SUPPORTED_EXTENSIONS) {
       canReset = value.includes(ChunkType.RECONFIG);
+      canPad = value.includes(ChunkType.PAD);
     } else if (!KNOWN_PARAMETERS.has(type)) {
       if (type & REPORT_PARAMETER) unrecognized.push({ type, value: value.slice() });
       if (!(type & PASS_OVER_PARAMETER)) break;
@@ -108,6 +112,7 @@ export function readInit(body: Uint8Array): Init | undefined {
     inboundStreams: view.getUint16(10),
     initialTsn: view.getUint32(12),
     canReset,
+    canPad,
     ...(cookie === undefined ? {} : { cookie }),
     unrecognized,
   };
@@ -125,7 +130,7 @@ const KNOWN_PARAMETERS = new Set([5, 6, 8, 9, 11, 12, ParameterType.FORWARD_TSN_
 
 /** Writes the body of an INIT or INIT ACK. */
 export function writeInit(
-  init: Omit<Init, "canReset" | "unrecognized" | "cookie">,
+  init: Omit<Init, "canReset" | "canPad" | "unrecognized" | "cookie">,
   parameters: readonly Parameter[],
 ): Uint8Array {
   const bytes = new Uint8Array([...new Uint8Array(INIT_BYTES), ...writeParameters(parameters)]);
@@ -143,7 +148,7 @@ export const OUR_EXTENSIONS: readonly Parameter[] = [
   { type: ParameterType.FORWARD_TSN_SUPPORTED, value: new Uint8Array() },
   {
     type: ParameterType.SUPPORTED_EXTENSIONS,
-    value: Uint8Array.of(ChunkType.RECONFIG, ChunkType.FORWARD_TSN),
+    value: Uint8Array.of(ChunkType.RECONFIG, ChunkType.PAD, ChunkType.FORWARD_TSN),
   },
 ];
 

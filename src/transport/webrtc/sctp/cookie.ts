@@ -22,6 +22,8 @@ export interface Cookie {
   readonly peerWindow: number;
   /** Whether the peer can reset streams. */
   readonly canReset: boolean;
+  /** Whether it passes over padding. */
+  readonly canPad: boolean;
   /** Tags of the association that there was; 0 for none (section 5.2.2). */
   readonly localTieTag: number;
   /** See {@linkcode Cookie.localTieTag}. */
@@ -30,6 +32,8 @@ export interface Cookie {
 
 const STATE_BYTES = 36;
 const MAC_BYTES = 32;
+const CAN_RESET = 1;
+const CAN_PAD = 2;
 
 /** Makes cookies and knows its own again. */
 export class CookieJar {
@@ -53,7 +57,7 @@ export class CookieJar {
     view.setUint32(12, cookie.peerTag);
     view.setUint32(16, cookie.peerTsn);
     view.setUint32(20, cookie.peerWindow);
-    view.setUint32(24, cookie.canReset ? 1 : 0);
+    view.setUint32(24, (cookie.canReset ? CAN_RESET : 0) | (cookie.canPad ? CAN_PAD : 0));
     view.setUint32(28, cookie.localTieTag);
     view.setUint32(32, cookie.peerTieTag);
     bytes.set(this.#mac(bytes), STATE_BYTES);
@@ -71,7 +75,8 @@ export class CookieJar {
       peerTag: view.getUint32(12),
       peerTsn: view.getUint32(16),
       peerWindow: view.getUint32(20),
-      canReset: view.getUint32(24) === 1,
+      canReset: (view.getUint32(24) & CAN_RESET) !== 0,
+      canPad: (view.getUint32(24) & CAN_PAD) !== 0,
       localTieTag: view.getUint32(28),
       peerTieTag: view.getUint32(32),
     };

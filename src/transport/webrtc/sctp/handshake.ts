@@ -34,6 +34,8 @@ export interface PeerParameters {
   readonly window: number;
   /** Whether it can reset streams. */
   readonly canReset: boolean;
+  /** Whether it passes over padding. */
+  readonly canPad: boolean;
 }
 
 /** Options of a {@linkcode Handshake}. */
@@ -127,6 +129,7 @@ export class Handshake {
       peerTsn: init.initialTsn,
       peerWindow: init.window,
       canReset: init.canReset,
+      canPad: init.canPad,
       localTieTag: ours === undefined ? 0 : this.tag,
       peerTieTag: ours?.tag ?? 0,
     });
@@ -180,6 +183,7 @@ export class Handshake {
         initialTsn: cookie.peerTsn,
         window: cookie.peerWindow,
         canReset: cookie.canReset,
+        canPad: cookie.canPad,
       });
     }
     return true;
@@ -249,6 +253,6 @@ export class Handshake {
   }
 }
 
-function peerOf({ tag, initialTsn, window, canReset }: Init): PeerParameters {
-  return { tag, initialTsn, window, canReset };
+function peerOf({ tag, initialTsn, window, canReset, canPad }: Init): PeerParameters {
+  return { tag, initialTsn, window, canReset, canPad };
 }

@@ -28,7 +28,7 @@ const LEAST_COST = RECEIVE_WINDOW.most / MAX_HELD;
 export interface ReceiveWindowOptions {
   /** See {@linkcode RECEIVE_WINDOW}. @default {RECEIVE_WINDOW.first} */
   readonly first?: number;
-  /** @default {RECEIVE_WINDOW.most} */
+  /** See {@linkcode RECEIVE_WINDOW}. @default {RECEIVE_WINDOW.most} */
   readonly most?: number;
   /** Bytes that may wait to be read without counting: one message is always under way. */
   readonly unreadSlack?: number;
