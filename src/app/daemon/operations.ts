@@ -6,6 +6,7 @@
 import type {
   DaemonOperations,
   ListTransfersParameters,
+  PairParameters,
   SendParameters,
 } from "../../ipc/api/operations.ts";
 import { OperationError } from "../../ipc/api/problem.ts";
@@ -14,7 +15,6 @@ import {
   type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
-  type PairRequest,
   peerText,
   type PeerView,
   type SessionView,
@@ -76,7 +76,7 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairRequest): Promise<SessionView> {
+  pair(request: PairParameters): Promise<SessionView> {
     return Promise.try(() => this.#parts.sessions.pair(request));
   }
 

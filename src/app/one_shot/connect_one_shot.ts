@@ -54,12 +54,11 @@ export async function connectOneShot(
 }
 
 function byServer(options: RendezvousOptions, pace: Pace | undefined): Route<unknown, undefined> {
-  const { url, self, remote, room, session, scope, phaseTimeoutSecs } = options;
-  const context = { room, session, self, remote, scope };
+  const { url, self, remote, phaseTimeoutSecs } = options;
   const own = { deviceName: "bolt-daemon", log: rendezvousLog };
   return rendezvousRoute(
     { url, self, remote, ...own, ...(pace === undefined ? {} : { pace }) },
-    daemonV1({ context, phaseTimeoutSecs, log: rendezvousLog }),
+    daemonV1({ context: options, phaseTimeoutSecs, log: rendezvousLog }),
   );
 }
 

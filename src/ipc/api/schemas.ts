@@ -60,16 +60,18 @@ const numberOf = ({ min, max }: WholeNumber, description: string) =>
  * A text that is read by the parser of its kind: what that refuses is refused, and what the daemon
  * gets is the normal form. In requests only: see `parse` in `validate.ts`.
  */
-const written = (kind: ValueKind<string>, description: string) =>
-  Type.Unsafe<string>(
-    Type.Codec(
-      Type.Refine(
-        Type.String({ description }),
-        (text: string) => kind.parse(text) !== undefined,
-        () => `must be ${kind.expects}`,
-      ),
-    ).Decode((text: string) => kind.parse(text) ?? text).Encode((text: string) => text),
-  );
+const written = <T extends string>(kind: ValueKind<T>, description: string) =>
+  Type.Codec(
+    Type.Refine(
+      Type.String({ description }),
+      (text: string) => kind.parse(text) !== undefined,
+      () => `must be ${kind.expects}`,
+    ),
+  ).Decode((text: string): T => {
+    const value = kind.parse(text);
+    if (value === undefined) throw new TypeError("a text was decoded before it was checked");
+    return value;
+  }).Encode((value: T): string => value);
 const peerChosen = (description: string) =>
   Type.Unsafe<PeerText>(Type.String({
     description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,

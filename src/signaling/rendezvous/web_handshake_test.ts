@@ -2,20 +2,14 @@ import { assertEquals } from "@std/assert";
 import { startRendezvousServer } from "../../../scripts/rendezvous/server.ts";
 import type { Fields, Log } from "../../log/log.ts";
 import { KeyPair } from "../../protocol/crypto/keys.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { seededRandom } from "../../protocol/testing/seeded_random.ts";
 import { RendezvousClient } from "./rendezvous_client.ts";
 import { WebHandshake } from "./web_handshake.ts";
+import { code } from "../../protocol/testing/peer_codes.ts";
 
 const random = seededRandom("web handshake");
 const publicKey = KeyPair.generate("ephemeral", random).publicKey;
 const { signal } = new AbortController();
-
-function code(text: string): PeerCode {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error(`not a peer code: ${text}`);
-  return found;
-}
 
 /** A peer at the server, with its handshake towards another and what it logged. */
 class Peer implements AsyncDisposable {

@@ -6,8 +6,9 @@
 import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
+import { peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
 import { IdentityRefusedError } from "../../../protocol/identity/identity_handshake.ts";
@@ -97,7 +98,7 @@ export class Sessions {
    *
    * @throws {OperationError} LIMIT_EXCEEDED, STOPPING
    */
-  pair(request: PairRequest): SessionView {
+  pair(request: PairParameters): SessionView {
     const { maxPeers, events } = this.#options;
     if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
     if (this.open >= maxPeers) {
@@ -214,7 +215,7 @@ export class Sessions {
     }));
   }
 
-  async #run(entry: Entry, request: PairRequest): Promise<void> {
+  async #run(entry: Entry, request: PairParameters): Promise<void> {
     const { log, tally } = this.#options;
     try {
       const connection = await this.#connect(entry, request);
@@ -240,7 +241,7 @@ export class Sessions {
     }
   }
 
-  async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
+  async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random } = this.#options;
     const connector = await loadConnector();
     return await connectSession({
