@@ -29,6 +29,8 @@ import { RendezvousSocket } from "./rendezvous_socket.ts";
 
 /** Failed attempts to register again that are logged one by one; later ones only for debugging. */
 const MAX_FAILURES_LOGGED = 10;
+/** Ignored signals that are logged one by one; more are ignored in silence. */
+const MAX_IGNORED_LOGGED = 100;
 /** Repeated signals of the peer that are answered again: more do not come from an honest one. */
 const MAX_ANSWERED_AGAIN = 100;
 
@@ -95,6 +97,7 @@ export class RendezvousClient implements AsyncDisposable {
   readonly #losses: BackOff;
   readonly #answers: AnswerAgain[] = [];
   #answeredAgain = 0;
+  #ignored = 0;
   #connection: Connection | undefined;
   #steady = false;
   #stopSteady = () => {};
@@ -177,6 +180,12 @@ export class RendezvousClient implements AsyncDisposable {
           return message;
       }
     }
+  }
+
+  /** Logs that a received signal is of no use, and what was expected in its place. */
+  ignore({ from }: InboundSignal, reason: string, expected?: string): void {
+    if (++this.#ignored > MAX_IGNORED_LOGGED) return;
+    this.#options.log.info("ignoring signal", { reason, from: from.slice(0, 64), expected });
   }
 
   #hasAnsweredAgain(signal: InboundSignal): boolean {

@@ -79,9 +79,12 @@ function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDesc
   const { self, remote } = context;
   const who = { self, remote, log: rendezvousLog };
   const greeting = { context, phaseTimeoutSecs: phaseSecsOf(request), log: rendezvousLog };
+  const peer = request.web === true
+    ? { kind: "web" } as const
+    : { kind: "daemon", greeting } as const;
   return rendezvousRoute(
     { ...who, url: request.rendezvousUrl, deviceName, ...(pace === undefined ? {} : { pace }) },
-    webV1({ ...who, ...(request.web === true ? {} : { greeting }) }),
+    webV1({ ...who, peer }),
   );
 }
 
