@@ -69,10 +69,7 @@ export function statusOf(code: ProblemCode): number {
   return CODES[code][0];
 }
 
-/**
- * A member or parameter that broke the schema.
- * @internal
- */
+/** @internal */
 export const Violation = Type.Object({
   in: Type.Enum(["body", "path", "query"], { type: "string", description: "Where it is." }),
   name: Type.String({ description: "JSON Pointer in the body, or the parameter's name." }),
@@ -81,10 +78,7 @@ export const Violation = Type.Object({
 /** A member or parameter that broke the schema. */
 export type Violation = Static<typeof Violation>;
 
-/**
- * Problem details as of RFC 9457, with the extension members `code` and `errors`.
- * @internal
- */
+/** @internal */
 export const Problem = Type.Object({
   type: Type.String({ description: "Relative URI, `/problems/` and the code in kebab case." }),
   title: Type.String({ description: "The kind of problem, always the same for a code." }),
