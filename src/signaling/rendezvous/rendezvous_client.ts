@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import { BackOff } from "../../base/back_off.ts";
 import { DeadlineError, messageOf, SignalError } from "../../base/errors.ts";
 import { sleep } from "../../base/timer.ts";
@@ -53,9 +54,7 @@ export interface RegisterOptions {
 }
 
 /** A signal of anybody at the server: hostile. */
-export interface InboundSignal {
-  /** Tag of the union. */
-  readonly type: "signal";
+export interface InboundSignal extends Tagged<"signal"> {
   /** The sender's code as the server reports it. */
   readonly from: string;
   /** What it sent. */
