@@ -30,7 +30,7 @@ export interface RunParts {
   readonly connector: Connector;
   /** Ends the run with its reason, at any time. */
   readonly signal: AbortSignal;
-  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  /** Timers and randomness of the rendezvous client. @default {real ones} */
   readonly pace?: Pace;
 }
 

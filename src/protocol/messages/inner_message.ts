@@ -19,7 +19,7 @@ export const MAX_FILENAME_BYTES = 1024;
 /** Who cancelled a transfer; web clients say `sender` and `receiver`. */
 export type CancelledBy = "initiator" | "responder" | "sender" | "receiver";
 
-/** Is the other side there? */
+/** Asks the other side for a {@linkcode Pong}. */
 export interface Ping extends Tagged<"ping"> {
   /** The sender's clock, in ms. */
   readonly tsMs: number;

@@ -49,7 +49,7 @@ export interface RegisterOptions {
   readonly signal: AbortSignal;
   /** Told of what was ignored, lost and regained. */
   readonly log: Log;
-  /** Time and chance. @default {REAL_PACE} */
+  /** Timers and randomness. @default {REAL_PACE} */
   readonly pace?: Pace;
 }
 

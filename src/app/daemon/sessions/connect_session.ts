@@ -43,7 +43,7 @@ export interface ConnectSessionOptions {
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
-  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  /** Timers and randomness of the rendezvous client. @default {real ones} */
   readonly pace?: Pace;
 }
 

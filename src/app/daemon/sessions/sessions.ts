@@ -77,7 +77,7 @@ interface Entry {
   confirmed?: Promise<boolean>;
 }
 
-/** See the module's text. */
+/** The sessions of this run of the daemon, ended ones for a while. */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #entries = new Map<string, Entry>();
@@ -354,7 +354,7 @@ export class Sessions {
     transfers.start(entry.transfers);
   }
 
-  /** From here on it is no session to decide about, or to send over. */
+  /** The session is over: nothing is decided about it or sent over it any more. */
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
     if (end.by !== "local") entry.transfers?.markLost();
@@ -443,7 +443,7 @@ export class Sessions {
     })();
   }
 
-  /** Ends one, or the attempt at it, at once: its peer has a moment to take that. */
+  /** Ends one, or the attempt at it, without waiting for its transfers. */
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));
