@@ -104,10 +104,10 @@ Deno.test("Second HELLO: DUPLICATE_HELLO, also when it is the same one again", (
 
 Deno.test("a message of ours that is sent back to us is refused, of whatever kind it is", () => {
   const sent: readonly ((a: TestPeer, b: TestPeer) => void)[] = [
-    (a) => a.do(a.session.ping(0)),
+    (a) => a.do(a.session.ping(0).effects),
     (a) => a.do(a.session.sendAppMessage("hello")),
     (a, b) => {
-      b.do(b.session.ping(0));
+      b.do(b.session.ping(0).effects);
       deliver(b, a);
     },
     (a) => {
