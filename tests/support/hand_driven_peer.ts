@@ -96,11 +96,16 @@ export class HandDrivenPeer implements AsyncDisposable {
     });
   }
 
-  /** Offers itself to a daemon through files, and shakes hands. */
+  /**
+   * Offers itself to a daemon through files, and shakes hands.
+   *
+   * @param options `proves`: false for a peer that speaks the published protocol and nothing else.
+   */
   static async meet(
     network: MemoryNetwork,
     folder: TempFolder,
     daemon: DaemonUnderTest,
+    { proves = true }: { readonly proves?: boolean } = {},
   ): Promise<HandDrivenPeer> {
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
@@ -112,7 +117,8 @@ export class HandDrivenPeer implements AsyncDisposable {
     const offering = await network.connector.offer({ scope: "lan", signal });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const offer = { type: "offer", sdp, publicKey, commitment, ...route } as const;
+    const bound = proves ? { commitment } : {};
+    const offer = { type: "offer", sdp, publicKey, ...bound, ...route } as const;
     const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
@@ -128,18 +134,19 @@ export class HandDrivenPeer implements AsyncDisposable {
       signal,
     );
     const remoteEphemeral = answer.publicKey;
+    const proof = {
+      role: "offerer",
+      identitySecret: identity.secretKey,
+      nonce: secrets.nonce,
+      commitment,
+      remoteCommitment: answer.commitment,
+    } as const;
     return await new HandDrivenPeer("offerer", {
       path: lastOf(network),
       identity,
       ephemeral: secrets.ephemeral,
       remoteEphemeral,
-      proof: {
-        role: "offerer",
-        identitySecret: identity.secretKey,
-        nonce: secrets.nonce,
-        commitment,
-        remoteCommitment: answer.commitment,
-      },
+      ...(proves ? { proof } : {}),
       peerKind: "daemon",
     }).#shakeHands();
   }
@@ -232,6 +239,11 @@ export class HandDrivenPeer implements AsyncDisposable {
       transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
       return transfers.drain();
     });
+  }
+
+  /** Ends the session in order. */
+  close(): void {
+    this.#peer.close();
   }
 
   /** Ends the session with a code. */
