@@ -74,7 +74,7 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
     case "offered":
       return transfer.direction === "outgoing" ? "the peer is asked" : "offered";
     case "completed":
-      return `${formatBytes(transfer.size)}, ${isUnconfirmed(transfer) ? NOT_CONFIRMED : "done"}`;
+      return isUnconfirmed(transfer) ? NOT_CONFIRMED : `${formatBytes(transfer.size)}, done`;
     default:
       return transfer.state;
   }
