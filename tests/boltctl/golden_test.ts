@@ -417,7 +417,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     {
       about: "files that were sent",
       words: ["events", "--after", "run1-0", "--count", "2"],
-      stage: { before: [...UNCONFIRMED.slice(1), { type: "transfer-finished", transfer: CONFIRMED }] },
+      stage: {
+        before: [...UNCONFIRMED.slice(1), { type: "transfer-finished", transfer: CONFIRMED }],
+      },
     },
     { words: ["events", "--after", "yesterday"] },
     { about: "nothing happens", words: ["events", "--timeout", "1"] },

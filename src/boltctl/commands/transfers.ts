@@ -49,7 +49,10 @@ export async function transfers(context: Context): Promise<void> {
       ["name", transfer.name],
       ["way", transfer.direction],
       ["state", transfer.state],
-      ["confirmed", transfer.confirmed === undefined ? undefined : CONFIRMED[`${transfer.confirmed}`]],
+      [
+        "confirmed",
+        transfer.confirmed === undefined ? undefined : CONFIRMED[`${transfer.confirmed}`],
+      ],
       ["waits for", waitsFor(transfer)],
       ["failure", failure === undefined ? undefined : `${failure.message} (${failure.code})`],
       ["done", `${percentOf(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
