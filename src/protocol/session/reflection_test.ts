@@ -1,44 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
+import { conversation, type Setting, type World, worldOf } from "../testing/conversation.ts";
 import { memoisedX25519 } from "../testing/memoised_x25519.ts";
 import { closedWith } from "../testing/raw_peer.ts";
-import { seededRandom } from "../testing/seeded_random.ts";
-import {
-  deliver,
-  newSide,
-  openPair,
-  provingOptions,
-  settle,
-  TestPeer,
-} from "../testing/session_pair.ts";
+import { openPair, settle, type TestPeer } from "../testing/session_pair.ts";
 import type { SessionEffect } from "./effects.ts";
-import { EnvelopeCodec } from "./envelope_codec.ts";
-import type { SessionOptions } from "./session.ts";
 
 // Both sides seal with one key, so every seal of ours opens here too. Who owns the transport, or
 // relays between two DTLS sessions of his own, can send each of them back at any time.
 
 const HASH = "0".repeat(64);
 const FILE = { filename: "f", size: 12, chunkSize: 8, fileHash: HASH };
-const PIECES = [new Uint8Array(8), new Uint8Array(4)];
-/** What a web client takes: chunks of one size. */
-const LARGE = { filename: "f", size: 16_384 + 4, fileHash: HASH };
-const LARGE_PIECES = [new Uint8Array(16_384), new Uint8Array(4)];
 const NO_RATCHET = ["bolt.file-hash"] as const;
-
-/** The peer may offer more than is taken. */
-const UNBOUNDED = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
-
-/** A kind of session: the session that is attacked, and its honest peer. */
-interface Setting {
-  readonly name: string;
-  readonly both?: Partial<SessionOptions>;
-  /** Who the attacked session is where both prove their identities. */
-  readonly proves?: "offerer" | "answerer";
-}
 
 const DAEMONS: readonly Setting[] = [
   { name: "proven, as offerer", proves: "offerer" },
   { name: "proven, as answerer", proves: "answerer" },
+  { name: "with a published peer", proves: "offerer", isPeerPublished: true },
   { name: "not proven", both: {} },
   { name: "without the ratchet", both: { capabilities: NO_RATCHET } },
 ];
@@ -49,135 +26,6 @@ const BROWSERS: readonly Setting[] = [
     both: { peerKind: "web", capabilities: NO_RATCHET },
   },
 ];
-
-/** A frame of the attacked session, and what it says. */
-interface Sent {
-  readonly frame: string;
-  readonly kind: string;
-}
-
-/** Two sessions before their start. */
-function worldOf({ both = {}, proves }: Setting) {
-  const random = seededRandom("reflection");
-  const [ours, theirs] = [newSide(random), newSide(random)];
-  const role = proves ?? "offerer";
-  const other = role === "offerer" ? "answerer" : "offerer";
-  const options = [
-    provingOptions(role, ours, theirs, random),
-    provingOptions(other, theirs, ours, random),
-  ].map(({ proof, ...published }, i) => ({
-    ...published,
-    ...(i === 0 ? {} : { limits: UNBOUNDED }),
-    ...both,
-    ...(proves === undefined ? {} : { proof }),
-  }));
-  const [a, b] = options.map((side) => new TestPeer(side));
-  assert(a !== undefined && b !== undefined);
-  const codec = new EnvelopeCodec(
-    theirs.secrets.ephemeral,
-    ours.secrets.ephemeral.publicKey,
-    random,
-  );
-  const read = (frame: string): Sent => {
-    const { type, code, payload } = JSON.parse(frame);
-    if (type === "profile-envelope") return { frame, kind: codec.open(payload).type };
-    return { frame, kind: type === "error" ? `plaintext error ${code}` : type };
-  };
-  return { a, b, read };
-}
-
-type World = ReturnType<typeof worldOf>;
-
-/** Delivers what the peer has said; what that brings forth stays to be looked at. */
-function hear(from: TestPeer, to: TestPeer): void {
-  while (deliver(from, to));
-}
-
-/** All that a session says to a daemon; at each `yield` something was said. */
-function* toDaemon({ a, b }: World) {
-  a.do(a.session.start(0));
-  yield;
-  hear(b, a);
-  const tb = b.approve();
-  b.do(b.session.ping(0).effects);
-  hear(b, a);
-  yield; // the pong, undecided
-  const ta = a.approve();
-  a.do(a.session.ping(0).effects);
-  yield;
-  a.do(a.session.sendAppMessage("hello"));
-  yield;
-  const theirs = tb.offer(FILE, 0);
-  b.do(theirs.effects);
-  hear(b, a);
-  a.do(ta.accept(theirs.transferId, 0));
-  yield;
-  a.do(ta.pause(theirs.transferId, 0));
-  yield;
-  a.do(ta.resume(theirs.transferId, 0));
-  yield;
-  for (const piece of PIECES) b.do(tb.sendChunk(theirs.transferId, piece, 0));
-  hear(b, a);
-  const ours = ta.offer(FILE, 0);
-  a.do(ours.effects);
-  yield;
-  b.do(tb.accept(ours.transferId, 0));
-  hear(b, a);
-  for (const piece of PIECES) {
-    a.do(ta.sendChunk(ours.transferId, piece, 0));
-    yield; // the finish with the last
-  }
-  const dropped = ta.offer(FILE, 0);
-  a.do(dropped.effects);
-  yield;
-  a.do(ta.cancel(dropped.transferId, "enough"));
-  yield;
-  const huge = { ...FILE, size: 2 ** 40, chunkSize: 2 ** 16 };
-  b.do(tb.offer(huge, 0).effects);
-  hear(b, a);
-  yield; // the error that ends a transfer only
-}
-
-/** All that a session says to a web client. */
-function* toBrowser({ a, b }: World) {
-  a.do(a.session.start(0));
-  yield;
-  hear(b, a);
-  const [ta, tb] = [a.approve(), b.approve()];
-  a.do(a.session.sendAppMessage("hello"));
-  yield;
-  const theirs = tb.offer(LARGE, 0);
-  b.do(theirs.effects);
-  b.do(tb.sendChunk(theirs.transferId, LARGE_PIECES[0] ?? new Uint8Array(), 0));
-  hear(b, a);
-  a.do(ta.pause(theirs.transferId, 0));
-  yield;
-  a.do(ta.resume(theirs.transferId, 0));
-  yield;
-  a.do(ta.cancel(theirs.transferId, "enough"));
-  yield;
-  const ours = ta.offer(LARGE, 0);
-  a.do(ours.effects);
-  for (const piece of LARGE_PIECES) {
-    a.do(ta.sendChunk(ours.transferId, piece, 0));
-    yield;
-  }
-}
-
-/** Goes on with a conversation, giving each frame of the attacked session before it is delivered. */
-function* conversation(setting: Setting) {
-  const world = worldOf(setting);
-  const { a, b, read } = world;
-  const steps = setting.both?.peerKind === "web" ? toBrowser(world) : toDaemon(world);
-  for (const _ of steps) {
-    for (let frame = a.outbox.shift(); frame !== undefined; frame = a.outbox.shift()) {
-      yield { world, sent: read(frame) };
-      // b starts after a's HELLO is under way: it hears it then.
-      if (b.session.phase === "new") b.do(b.session.start(0));
-      b.do(b.session.receive(frame, 0));
-    }
-  }
-}
 
 /** What must never follow from a frame of our own. */
 const HARMLESS: readonly SessionEffect["type"][] = ["send", "closed", "transfer-ended"];
