@@ -119,27 +119,28 @@ Deno.test("a daemon without extensions and one with them get along as published,
 
 Deno.test("--extensions none: peers that were proven are refused, and the start says so", async () => {
   await using stack = new AsyncDisposableStack();
+  const network = new MemoryNetwork();
   const folder = stack.use(await TempFolder.make());
   const data = stack.use(await TempFolder.make());
   const dataDir = data.path("alice");
-  const bob = stack.use(await ServedDaemon.start());
+  const flags = ["--extensions", "none"];
+  const bob = stack.use(await LocalDaemon.start(network));
   {
-    await using alice = await ServedDaemon.start({ dataDir });
+    await using alice = await LocalDaemon.start(network, { dataDir });
     const sessions = await pairBy(meetingByFile(folder), alice, bob);
     assertEquals(sessions.alice.proven, true);
-    await alice.stop();
   }
-  const alice = stack.use(
-    await ServedDaemon.start({ dataDir, flags: ["--extensions", "none"] }),
-  );
-  const { offerer, answerer } = meetingByFile(folder);
-  const [forAlice, forBob] = [await alice.pair(offerer), await bob.pair(answerer)];
-  const ends = [await closedSession(alice, forAlice), await closedSession(bob, forBob)];
-  for (const { state, failure } of ends) {
-    assertEquals(state, "failed");
+  {
+    await using alice = await LocalDaemon.start(network, { dataDir, flags });
+    const { offerer, answerer } = meetingByFile(folder);
+    const [forAlice, forBob] = [await alice.pair(offerer), await bob.pair(answerer)];
     // HELLO is the first message of both, so each refuses the other before it hears of that.
-    assertEquals(failure?.code, "IDENTITY_REFUSED");
+    for (const [daemon, session] of [[alice, forAlice], [bob, forBob]] as const) {
+      const { state, failure } = await closedSession(daemon, session);
+      assertEquals([state, failure?.code], ["failed", "IDENTITY_REFUSED"]);
+    }
   }
+  await using alice = await ServedDaemon.start({ dataDir, flags });
   await alice.stop();
   const { stderr } = await alice.run.outcome();
   const warning = stderr.split("\n").find((line) => line.includes("no identity is proven"));

@@ -34,8 +34,9 @@ export interface SessionMaterial {
   readonly commitment: Commitment;
 }
 
-/** Whether our descriptions carry our commitment: not where only what is published is said. */
-interface Committing {
+/** What a description says beyond the published fields. */
+export interface Committing {
+  /** Whether it carries our commitment: not where only what is published is said. */
   readonly commits: boolean;
 }
 
