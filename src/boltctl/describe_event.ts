@@ -5,6 +5,7 @@
  */
 import type { ApiEvent } from "../ipc/api/events.ts";
 import type { SessionView, Transfer } from "../ipc/api/schemas.ts";
+import { isUnconfirmed } from "./output/confirmation.ts";
 import { formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
 import { fileLabel, peerLabel, shortId } from "./resolve.ts";
@@ -53,7 +54,7 @@ export function describeEvent(event: ApiEvent): string {
     case "transfer-resumed":
       return `Resumed: ${fileLabel(event.transfer)}`;
     case "transfer-finished":
-      return `Finished: ${fileLabel(event.transfer)}, hash verified`;
+      return finished(event.transfer);
     case "transfer-failed":
       return `Ended ${event.transfer.state}: ${fileLabel(event.transfer)}${
         because(event.transfer)
@@ -79,6 +80,13 @@ const DECIDED = {
   denied: "refused",
   expired: "refused: nobody decided in time",
 } as const;
+
+/** A received file is verified here; of one that was sent, the peer has to say that it has it. */
+function finished(transfer: Transfer): string {
+  if (transfer.direction === "incoming") return `Finished: ${fileLabel(transfer)}, hash verified`;
+  if (isUnconfirmed(transfer)) return `Sent, not confirmed: ${fileLabel(transfer)}`;
+  return `Finished: ${fileLabel(transfer)}${transfer.confirmed ? ", confirmed by the peer" : ""}`;
+}
 
 const peerOf = ({ identity, deviceName }: SessionView): string =>
   identity === undefined

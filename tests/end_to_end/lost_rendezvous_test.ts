@@ -62,6 +62,7 @@ const bySessions: Meet = (url, signal) => {
       request: parse(PairRequest, requests[role], "body"),
       freshSecrets: () =>
         new DescriptionSecrets(KeyPair.generate("identity", random).publicKey, random),
+      commits: true,
       selfCode: code("self"),
       deviceName: role,
       connector,

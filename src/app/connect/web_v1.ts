@@ -11,7 +11,7 @@ import type { Log } from "../../log/log.ts";
 import type { Commitment } from "../../protocol/identity/proven_identity.ts";
 import type { EphemeralPublicKey } from "../../protocol/crypto/keys.ts";
 import { parseJsonObject } from "../../protocol/json.ts";
-import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import type { PeerCode, PeerCodes } from "../../protocol/signal/peer_code.ts";
 import {
   encodeWebSignal,
   parseWebSignal,
@@ -31,22 +31,33 @@ import type { LocalDescription, RemoteDescription } from "./route.ts";
 export interface SessionMaterial {
   /** Our half of the connection's keys. */
   readonly publicKey: EphemeralPublicKey;
-  /** What binds us to our identity before HELLO. */
+  /** What binds us to our identity before HELLO; sent where identities are proven. */
   readonly commitment: Commitment;
 }
+
+/** What a description says beyond the published fields. */
+export interface Committing {
+  /** Whether it carries our commitment: not where only what is published is said. */
+  readonly commits: boolean;
+}
+
+const keysOf = ({ publicKey, commitment }: SessionMaterial, { commits }: Committing) =>
+  commits ? { publicKey, commitment } : { publicKey };
 
 /**
  * Descriptions as text, for files; they contain what no server adds: code and name of the sender.
  */
 export function webText(
-  { self, deviceName }: { readonly self: PeerCode; readonly deviceName: string },
+  { self, deviceName, commits }: Committing & {
+    readonly self: PeerCode;
+    readonly deviceName: string;
+  },
 ): TextSchema<SessionMaterial, WebDescription> {
   return {
     encode: ({ bundle, ours }, offer) => {
       const { sdpType: type, sdp } = bundle.description;
-      const { publicKey, commitment } = ours;
       const to = offer?.theirs.from ?? self;
-      const keys = { publicKey, commitment };
+      const keys = keysOf(ours, { commits });
       const signal = { type, sdp, ...keys, peerCode: self, from: self, to, deviceName };
       return JSON.stringify(encodeWebSignal(signal));
     },
@@ -72,11 +83,7 @@ export type SignalingPeer =
   | { readonly kind: "web" };
 
 /** Options of {@linkcode webV1}. */
-export interface WebV1Options {
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The only peer that is listened to. */
-  readonly remote: PeerCode;
+export interface WebV1Options extends Committing, Pick<PeerCodes, "self" | "remote"> {
   /** What the peer is. */
   readonly peer: SignalingPeer;
   /** Told of retries. */
@@ -85,7 +92,7 @@ export interface WebV1Options {
 
 /** Descriptions over a rendezvous server; between daemons hello and ack before them. */
 export function webV1(
-  { self, remote, peer, log }: WebV1Options,
+  { self, remote, peer, log, commits }: WebV1Options,
 ): RendezvousDialect<SessionMaterial, WebDescription> {
   return async (client, role, phases) => {
     if (peer.kind === "daemon") {
@@ -95,8 +102,7 @@ export function webV1(
     const offerAgain = peer.kind === "web" ? "reconnected" : RESEND_MS;
     const handshake = new WebHandshake(client, { self, remote, offerAgain, log });
     const own = ({ bundle, ours }: LocalDescription<SessionMaterial>) => ({
-      publicKey: ours.publicKey,
-      commitment: ours.commitment,
+      ...keysOf(ours, { commits }),
       peerCode: self,
       sdp: bundle.description.sdp,
     });

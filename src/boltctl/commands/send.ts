@@ -7,6 +7,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { Context } from "../context.ts";
 import { EventFeed } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
+import { isUnconfirmed } from "../output/confirmation.ts";
 import { fileLabel, peerLabel, resolveReceiver } from "../resolve.ts";
 
 /** Queues files and, with `--wait`, follows them to their end. */
@@ -39,5 +40,8 @@ export async function send(context: Context): Promise<void> {
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
-  for (const transfer of ended) output.line(`Sent to ${peerLabel(peer)}: ${fileLabel(transfer)}`);
+  for (const transfer of ended) {
+    const sent = isUnconfirmed(transfer) ? "Sent, not confirmed, to" : "Sent to";
+    output.line(`${sent} ${peerLabel(peer)}: ${fileLabel(transfer)}`);
+  }
 }

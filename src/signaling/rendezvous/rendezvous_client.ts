@@ -23,7 +23,7 @@ import {
   parseServerMessage,
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { normalizePeerCode, type PeerCodes } from "../../protocol/signal/peer_code.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type Pace, REAL_PACE } from "./pace.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
@@ -36,13 +36,9 @@ const MAX_IGNORED_LOGGED = 100;
 const MAX_ANSWERED_AGAIN = 100;
 
 /** What {@linkcode RendezvousClient.register} needs. */
-export interface RegisterOptions {
+export interface RegisterOptions extends Pick<PeerCodes, "self" | "remote"> {
   /** The server's WebSocket URL. */
   readonly url: string;
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The peer to talk to. */
-  readonly remote: PeerCode;
   /** Shown to others at the server. */
   readonly deviceName: string;
   /** Ends the registration with its reason. */

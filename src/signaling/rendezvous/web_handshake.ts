@@ -6,7 +6,7 @@
 import { messageOf, SignalError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { normalizePeerCode, type PeerCodes } from "../../protocol/signal/peer_code.ts";
 import {
   encodeWebSignal,
   parseWebSignal,
@@ -20,11 +20,7 @@ import { type Saying, sayUntil } from "./say_until.ts";
 const MAX_EARLY_CANDIDATES = 64;
 
 /** What the handshake needs to know. */
-export interface WebHandshakeOptions {
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The only peer that is listened to. */
-  readonly remote: PeerCode;
+export interface WebHandshakeOptions extends Pick<PeerCodes, "self" | "remote"> {
   /** When an offer is said again that is not answered. */
   readonly offerAgain: Saying["again"];
   /** Told of retries. */

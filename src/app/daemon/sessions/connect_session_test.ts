@@ -27,6 +27,7 @@ Deno.test("our own peer code is not taken for the other end's, and no server is 
         connector: new MemoryNetwork().connector,
         signal: new AbortController().signal,
         onConnecting: () => {},
+        commits: true,
       }),
     SignalError,
     "SELF23 is this daemon's own peer code",
