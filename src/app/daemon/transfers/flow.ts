@@ -191,8 +191,8 @@ export class Flow implements Disposable {
 
   /**
    * Two daemons that give each other way in step would go on with that forever: each has a slot for
-   * what the other has none for. So after turns in which nothing moved it waits for a moment with its slot,
-   * another each time, before it says so.
+   * what the other has none for. So after turns in which nothing moved it waits for a moment
+   * with its slot, another each time, before it says so.
    */
   #backOffAfterIdleTurns(): void {
     if (this.#idleTurns < IDLE_TURNS) return;

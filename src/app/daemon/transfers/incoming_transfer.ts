@@ -137,8 +137,8 @@ export class IncomingTransfer implements Work {
   }
 
   /**
-   * Accepts the offer of a peer whose files are accepted without asking. What can't be accepted is refused at once,
-   * and both sides get the reason: nobody is there to choose another name.
+   * Accepts the offer of a peer whose files are accepted without asking. What can't be accepted is
+   * refused at once, and both sides get the reason: nobody is there to choose another name.
    *
    * @returns Whether it is to be run.
    */
