@@ -40,8 +40,8 @@ export const REGISTER_MS = 10_000;
 export const REGISTER_RETRY = { firstMs: 250, longestMs: 8_000 } as const;
 /**
  * Before the first attempt after a lost connection. It grows while registrations are short: a
- * server that drops us again and again, or a program that claims our peer code, is not answered in
- * kind.
+ * server that drops us again and again, or a program that claims our peer code, is tried ever more
+ * slowly.
  */
 export const RECONNECT = { firstMs: 250, longestMs: 60_000 } as const;
 /**
@@ -138,9 +138,9 @@ export const TRANSFER_PAUSE_MS = 3_600_000;
 export const SESSION_CLOSE_MS = 3_000;
 /**
  * For the answer to the PING that asks whether the peer has read everything, once its transport has
- * acknowledged it. A peer that reads slowly, or answers no PINGs, is not waited for longer.
+ * acknowledged it: as long as its silence is borne at all. Then the file is told as interrupted.
  */
-export const READ_CONFIRM_MS = 5_000;
+export const READ_CONFIRM_MS = 45_000;
 /**
  * For a received file to get on disk before the peer's next message is read all the same. Less than
  * a sender waits for the confirmation, far less than the silence that ends a session.

@@ -9,7 +9,7 @@ import type { Channel } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
-import { PacketHand } from "./packet_hand.ts";
+import { PacketTap } from "./packet_tap.ts";
 
 /** Where a peer's bundles go to and come from: one line each. */
 export interface Lines {
@@ -23,7 +23,7 @@ export interface Lines {
 export interface ScriptedPeer extends AsyncDisposable {
   readonly channel: Channel;
   readonly target: FastPathTarget;
-  readonly packets: PacketHand;
+  readonly packets: PacketTap;
   /** From now on nothing goes in or out, as if the process were gone. */
   vanish(): void;
 }
@@ -37,7 +37,7 @@ export async function connectScripted(
   let isGone = false;
   let target: FastPathTarget | undefined;
   const fastPath = createFastPath();
-  const packets = new PacketHand();
+  const packets = new PacketTap();
   const connector = createConnector({
     tap: { inbound: () => !isGone, outbound: () => !isGone },
     packetTap: packets.tap,

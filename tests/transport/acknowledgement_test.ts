@@ -15,27 +15,27 @@ import {
 import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { catcher, connected } from "./harness.ts";
 import { closeNotify } from "../support/leaving.ts";
-import { PacketHand } from "../support/packet_hand.ts";
+import { PacketTap } from "../support/packet_tap.ts";
 
 interface End {
   readonly channel: Channel;
-  readonly packets: PacketHand;
+  readonly packets: PacketTap;
   readonly target: FastPathTarget;
 }
 
-/** Two peers, a hand on the packets of each, and the library's objects. */
+/** Two peers, a tap on the packets of each, and the library's objects. */
 function between(
   use: (offerer: End, answerer: End, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const [one, other] = [catcher(), catcher()];
-  const hands = [new PacketHand(), new PacketHand()] as const;
+  const taps = [new PacketTap(), new PacketTap()] as const;
   return connected(
-    { ...one.options, packetTap: hands[0].tap },
-    { ...other.options, packetTap: hands[1].tap },
+    { ...one.options, packetTap: taps[0].tap },
+    { ...other.options, packetTap: taps[1].tap },
     (a, b, signal) =>
       use(
-        { channel: a, packets: hands[0], target: one.get() },
-        { channel: b, packets: hands[1], target: other.get() },
+        { channel: a, packets: taps[0], target: one.get() },
+        { channel: b, packets: taps[1], target: other.get() },
         signal,
       ),
   );
@@ -43,8 +43,8 @@ function between(
 
 type Add = (writer: PacketWriter) => void;
 
-/** Chunks with which the deaf offerer might leave the answerer. */
-function chunksFor({ sentTsn, ackedTsn, peerFirstTsn }: PacketHand) {
+/** Chunks with which the offerer that acknowledges nothing might leave the answerer. */
+function chunksFor({ sentTsn, ackedTsn, peerFirstTsn }: PacketTap) {
   const sack = (cumulativeTsn: number): Add => (writer) =>
     writer.sack({ cumulativeTsn, window: 1024 * 1024, gaps: [], duplicates: [] });
   const control = (type: number, body: Uint8Array = new Uint8Array()): Add => (writer) =>
@@ -73,8 +73,8 @@ function chunksFor({ sentTsn, ackedTsn, peerFirstTsn }: PacketHand) {
 type Chunks = ReturnType<typeof chunksFor>;
 
 /** Has a packet of these chunks come in as if the peer had sent it. */
-function arrive(hand: PacketHand, chunks: readonly Add[]): void {
-  hand.arrive(packetWith(hand.address, (writer) => chunks.forEach((add) => add(writer))));
+function arrive(tap: PacketTap, chunks: readonly Add[]): void {
+  tap.arrive(packetWith(tap.address, (writer) => chunks.forEach((add) => add(writer))));
 }
 
 const COUNTS: Record<string, (chunks: Chunks) => readonly Add[]> = {
@@ -94,7 +94,7 @@ const COUNTS_NOT: typeof COUNTS = {
 for (const [name, make] of Object.entries(COUNTS)) {
   Deno.test(`${name} acknowledges what was sent, before it ends the channel`, async () => {
     await between(async (offerer, answerer, signal) => {
-      void offerer.packets.deafen();
+      void offerer.packets.dropUserData();
       await answerer.channel.send("echo", { signal });
       const drained = answerer.channel.drained({ signal });
       arrive(answerer.packets, make(chunksFor(answerer.packets)));
@@ -109,7 +109,7 @@ for (const [name, make] of Object.entries(COUNTS_NOT)) {
     await between(async (offerer, answerer, signal) => {
       await offerer.channel.send("hello", { signal });
       await answerer.channel.receive({ signal });
-      void offerer.packets.deafen();
+      void offerer.packets.dropUserData();
       await answerer.channel.send("echo", { signal });
       const drained = answerer.channel.drained({ signal });
       arrive(answerer.packets, make(chunksFor(answerer.packets)));
@@ -121,7 +121,7 @@ for (const [name, make] of Object.entries(COUNTS_NOT)) {
 
 Deno.test("a DTLS close_notify acknowledges nothing: the channel ends undrained", async () => {
   await between(async (offerer, answerer, signal) => {
-    void offerer.packets.deafen();
+    void offerer.packets.dropUserData();
     await answerer.channel.send("echo", { signal });
     const drained = answerer.channel.drained({ signal });
     await closeNotify(offerer.target);

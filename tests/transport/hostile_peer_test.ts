@@ -6,7 +6,7 @@ import { dataPacket } from "../../src/transport/testing/packets.ts";
 import { DataFlag, parsePacket, type Sack } from "../../src/transport/webrtc/sctp/packet.ts";
 import { RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.ts";
 import { tsnAdd } from "../../src/transport/webrtc/sctp/tsn.ts";
-import { PacketHand } from "../support/packet_hand.ts";
+import { PacketTap } from "../support/packet_tap.ts";
 import { assertAlive, connected, ended, meet } from "./harness.ts";
 
 /** A certificate of somebody's, with a key that is not its own. */
@@ -44,7 +44,7 @@ const WHOLE = DataFlag.FIRST | DataFlag.LAST;
 
 /** A message of the offerer's, the first after its OPEN, as it comes to the answerer. */
 function message(
-  to: PacketHand,
+  to: PacketTap,
   streamId: number,
   ppid: number,
   payload: Uint8Array,
@@ -57,7 +57,7 @@ function message(
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** What a peer can send once it is in, and no peer may. */
-const BREACHES: Record<string, (to: PacketHand) => Uint8Array> = {
+const BREACHES: Record<string, (to: PacketTap) => Uint8Array> = {
   "a message of an unknown kind": (to) => message(to, 0, 99, bytes("x")),
   "what is no SCTP": () => bytes("not sctp at all"),
   "a chunk that ends too early": () => new Uint8Array(14),
@@ -66,7 +66,7 @@ const BREACHES: Record<string, (to: PacketHand) => Uint8Array> = {
 
 for (const [name, breach] of Object.entries(BREACHES)) {
   Deno.test(`${name} ends the session it came in, and no other`, async () => {
-    const [a, b] = [new PacketHand(), new PacketHand()];
+    const [a, b] = [new PacketTap(), new PacketTap()];
     await connected({}, {}, async (otherOfferer, otherAnswerer, otherSignal) => {
       await connected(
         { packetTap: a.tap },
@@ -86,27 +86,27 @@ for (const [name, breach] of Object.entries(BREACHES)) {
 }
 
 Deno.test("a second channel of the peer's is not opened, and what comes on it is dropped", async () => {
-  const hands = [new PacketHand(), new PacketHand()] as const;
+  const taps = [new PacketTap(), new PacketTap()] as const;
   await connected(
-    { packetTap: hands[0].tap },
-    { packetTap: hands[1].tap },
+    { packetTap: taps[0].tap },
+    { packetTap: taps[1].tap },
     async (offerer, answerer, signal) => {
       // Numbered as the next message of each will be, which the peer then takes for seen.
       await assertAlive(offerer, answerer, signal);
       const open = Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 120);
-      for (const hand of hands) {
+      for (const tap of taps) {
         const sent: number[] = [];
-        hand.editSent((packet) => {
+        tap.editSent((packet) => {
           parsePacket(packet)?.visit({ data: ({ streamId }) => sent.push(streamId) });
           return packet;
         });
         const next = (offset: number) => ({ index: offset + 1 });
-        hand.arrive(message(hand, 21, 50, open, next(0)));
-        hand.arrive(message(hand, 21, 51, bytes("y"), next(1)));
+        tap.arrive(message(tap, 21, 50, open, next(0)));
+        tap.arrive(message(tap, 21, 51, bytes("y"), next(1)));
         assertEquals(sent, [], "no answer");
       }
       const waiting = [offerer, answerer].map((channel) => channel.receive({ signal }));
-      for (const hand of hands) hand.arrive(message(hand, 0, 51, bytes("z"), { index: 3 }));
+      for (const tap of taps) tap.arrive(message(tap, 0, 51, bytes("z"), { index: 3 }));
       assertEquals(await Promise.all(waiting), ["z", "z"]);
     },
   );
@@ -144,11 +144,11 @@ Deno.test("a peer that keeps to the window is held up by a reader that does not 
 const FRAGMENT_BYTES = 10_000;
 
 Deno.test("a peer that keeps to no window is refused, and what it has sent so far can be read", async () => {
-  const hand = new PacketHand();
-  await connected({}, { packetTap: hand.tap }, async (offerer, answerer, signal) => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
     const payload = new Uint8Array(FRAGMENT_BYTES);
     for (let index = 0; index < 400; index++) {
-      hand.arrive(message(hand, 0, 53, payload, { index }));
+      tap.arrive(message(tap, 0, 53, payload, { index }));
     }
     const { by, error } = await ended(answerer, signal);
     assertEquals([by, error?.code], ["failure", "RECEIVE_OVERFLOW"]);
@@ -160,17 +160,17 @@ Deno.test("a peer that keeps to no window is refused, and what it has sent so fa
 });
 
 Deno.test("a peer that leaves a gap open fills the window, and is given no more room", async () => {
-  const hand = new PacketHand();
-  await connected({}, { packetTap: hand.tap }, async (offerer, answerer, signal) => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
     const sacks: Sack[] = [];
-    hand.editSent((packet) => {
+    tap.editSent((packet) => {
       parsePacket(packet)?.visit({ sack: (sack) => sacks.push(sack) });
       return packet;
     });
     const payload = new Uint8Array(FRAGMENT_BYTES);
     const n = Math.ceil(RECEIVE_WINDOW.most / FRAGMENT_BYTES) + 10;
     for (let index = 1; index <= n; index++) {
-      hand.arrive(message(hand, 0, 53, payload, { index }));
+      tap.arrive(message(tap, 0, 53, payload, { index }));
     }
     const last = sacks.at(-1);
     assertEquals(last?.gaps, [{
@@ -184,12 +184,12 @@ Deno.test("a peer that leaves a gap open fills the window, and is given no more 
 });
 
 Deno.test("a peer whose message never ends is cut off at the longest there may be", async () => {
-  const hand = new PacketHand();
-  await connected({}, { packetTap: hand.tap }, async (offerer, answerer, signal) => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
     const payload = new Uint8Array(FRAGMENT_BYTES);
     for (let index = 0; index < 30; index++) {
       const flags = index === 0 ? DataFlag.FIRST : 0;
-      hand.arrive(message(hand, 0, 53, payload, { index, flags }));
+      tap.arrive(message(tap, 0, 53, payload, { index, flags }));
     }
     const { by, error } = await ended(answerer, signal);
     assertEquals([by, error?.code], ["failure", "CHANNEL_LOST"]);
@@ -198,7 +198,7 @@ Deno.test("a peer whose message never ends is cut off at the longest there may b
 });
 
 Deno.test("who closes at once after some hundreds of acknowledgements in one burst is noticed at once", async () => {
-  const [a, b] = [new PacketHand(), new PacketHand()];
+  const [a, b] = [new PacketTap(), new PacketTap()];
   await connected({ packetTap: a.tap }, { packetTap: b.tap }, async (offerer, answerer, signal) => {
     // In one turn, in which the other can read nothing: more than its system keeps for it.
     for (let index = 1; index <= 800; index++) {

@@ -1,5 +1,5 @@
 /**
- * A hand on the packets between a peer's SCTP and its DTLS.
+ * Watches and changes the packets between a peer's SCTP and its DTLS.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { tsnAdd, tsnAfter } from "../../src/transport/webrtc/sctp/tsn.ts";
 export type Edit = (packet: Uint8Array) => Uint8Array;
 
 /** Watches and changes the packets of one peer, from its first one on. */
-export class PacketHand {
+export class PacketTap {
   /** Tag that its peer's packets must have, its first TSN, and the peer's. */
   tag = 0;
-  /** See {@linkcode PacketHand.tag}. */
+  /** See {@linkcode PacketTap.tag}. */
   firstTsn = 0;
-  /** See {@linkcode PacketHand.tag}. */
+  /** See {@linkcode PacketTap.tag}. */
   peerFirstTsn = 0;
   /** The last TSN that it has sent; those up to which it and its peer have acknowledged. */
   sentTsn = 0;
-  /** See {@linkcode PacketHand.sentTsn}. */
+  /** See {@linkcode PacketTap.sentTsn}. */
   ackedTsn = 0;
   #link: PacketLink | undefined;
   #edit: Edit = (packet) => packet;
@@ -33,7 +33,7 @@ export class PacketHand {
   /** What a connector is given. */
   readonly tap = (link: PacketLink): PacketLink => {
     this.#link = link;
-    const hand: PacketLink = {
+    const tapped: PacketLink = {
       send: (packet) => {
         this.#learn(packet, true);
         link.send(this.#edit(packet));
@@ -43,13 +43,13 @@ export class PacketHand {
       maxPacket: link.maxPacket,
       overhead: link.overhead,
     };
-    link.onClosed = () => hand.onClosed();
+    link.onClosed = () => tapped.onClosed();
     link.onPacket = (packet) => {
       if (this.#onData !== undefined && holdsData(packet)) return this.#onData();
       this.#learn(packet, false);
-      hand.onPacket(packet);
+      tapped.onPacket(packet);
     };
-    return hand;
+    return tapped;
   };
 
   /** Where packets go that are to arrive here. */
@@ -77,7 +77,7 @@ export class PacketHand {
    *
    * @returns Resolves when the first has come and was not taken.
    */
-  deafen(): Promise<void> {
+  dropUserData(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onData = resolve;
     return promise;

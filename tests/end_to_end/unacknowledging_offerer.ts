@@ -12,7 +12,7 @@ const peer = await connectScripted("offerer", {
   put: (line) => writeSignalLine(line, "offer", signal),
   take: () => readSignalLine("answer", signal),
 }, signal);
-const echoed = peer.packets.deafen();
+const echoed = peer.packets.dropUserData();
 await peer.channel.send(GREETING);
 await echoed;
 await Deno.stderr.write(new TextEncoder().encode("the echo has come\n"));
