@@ -96,6 +96,8 @@ export const SCTP_DOUBLED_RTO_MS = 1_600;
  * trips; RFC 8985, section 7.2). A busy program needs that long to read what has come.
  */
 export const SCTP_LEAST_PROBE_MS = 10;
+/** What SCTP's timer may come early: the platform's count in whole milliseconds. */
+export const SCTP_TIMER_EARLY_MS = 1;
 /** What an SCTP state cookie may take to come back. RFC 9260, section 16: Valid.Cookie.Life. */
 export const SCTP_COOKIE_MS = 60_000;
 /** For the answer to a probe of the path's packet size. RFC 8899, section 5.1.1: PROBE_TIMER. */

@@ -8,7 +8,12 @@
  * @module
  */
 import { TransportError } from "../../../base/errors.ts";
-import { CHANNEL_ABORT_MS, CHANNEL_ABORT_RETRY, SACK_DELAY_MS } from "../../../base/timing.ts";
+import {
+  CHANNEL_ABORT_MS,
+  CHANNEL_ABORT_RETRY,
+  SACK_DELAY_MS,
+  SCTP_TIMER_EARLY_MS,
+} from "../../../base/timing.ts";
 import { type ChannelContent, ChannelStream } from "./channel_stream.ts";
 import {
   ErrorCause,
@@ -102,8 +107,6 @@ const MTU_WORTH_BYTES = 16 * 1024;
 const NONCE_BYTES = 8;
 const HEARTBEAT_BYTES = NONCE_BYTES + 4;
 const EMPTY = new Uint8Array();
-/** Timers count in whole milliseconds: less than one early is on time. */
-const TIMER_SLACK_MS = 1;
 
 /** The state machine of one association. */
 export class AssociationCore {
@@ -295,7 +298,7 @@ export class AssociationCore {
 
   /** Whatever is due by now is done. */
   onDeadline(): void {
-    const now = this.#options.now() + TIMER_SLACK_MS;
+    const now = this.#options.now() + SCTP_TIMER_EARLY_MS;
     const isDue = (at: number | undefined): boolean => at !== undefined && at <= now;
     if (this.#state === "aborting") {
       return isDue(this.#abort?.retryAt) ? this.#repeatAbort() : void 0;
@@ -644,7 +647,7 @@ export class AssociationCore {
   #repeatAbort(): void {
     const abort = this.#abort;
     const now = this.#options.now();
-    if (abort === undefined || now + TIMER_SLACK_MS >= abort.until) return this.#stop();
+    if (abort === undefined || now + SCTP_TIMER_EARLY_MS >= abort.until) return this.#stop();
     this.#sendAbort(true);
     abort.waitMs = Math.min(2 * abort.waitMs, CHANNEL_ABORT_RETRY.longestMs);
     abort.retryAt = Math.min(now + abort.waitMs, abort.until);

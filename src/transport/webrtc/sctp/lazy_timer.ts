@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SCTP_TIMER_EARLY_MS } from "../../../base/timing.ts";
 
 /** Calls back once its deadline, on the clock of `performance.now()`, has passed. */
 export class LazyTimer implements Disposable {
@@ -47,8 +48,7 @@ export class LazyTimer implements Disposable {
     this.#handleEndsAt = Infinity;
     const deadline = this.#deadline;
     if (deadline === undefined) return;
-    // Timers count in whole milliseconds: less than one early is on time.
-    if (deadline - performance.now() >= 1) return this.#start(deadline);
+    if (deadline - performance.now() >= SCTP_TIMER_EARLY_MS) return this.#start(deadline);
     this.#deadline = undefined;
     this.#callback();
   }

@@ -393,7 +393,8 @@ export class SctpSender {
       this.#timeout.onRoundTrip(now - chunk.sentAt);
     }
     // An answer that comes sooner than any did is one to what was sent before.
-    const isOfLast = chunk.sentOnce || now - chunk.sentAt >= (this.#timeout.leastMs ?? 0);
+    const { leastMs } = this.#timeout;
+    const isOfLast = chunk.sentOnce || leastMs === undefined || now - chunk.sentAt >= leastMs;
     if (isOfLast && chunk.sentAt > this.#newestAckedSentAt) this.#newestAckedSentAt = chunk.sentAt;
     if (this.#probe === chunk) {
       this.#probe = undefined;

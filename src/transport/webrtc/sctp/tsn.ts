@@ -1,6 +1,6 @@
 /**
  * SCTP transmission sequence numbers: 32 bits, compared as serial numbers (RFC 9260, section 1.6;
- * RFC 1982). The library sorts them as text, which is wrong where their digits grow or they wrap.
+ * RFC 1982).
  *
  * @module
  */
@@ -23,38 +23,6 @@ export function tsnDistance(from: number, to: number): number {
 /** Whether `a` comes after `b`. */
 export function tsnAfter(a: number, b: number): boolean {
   return tsnDistance(b, a) > 0;
-}
-
-/**
- * A gap acknowledgement block as the library writes it: first and last received TSN, as distances
- * from the cumulative one.
- */
-export type LibraryGapBlock = [first: number, last: number];
-
-/** The largest distance that a gap block can express (RFC 9260, section 3.3.4). */
-export const MAX_GAP_DISTANCE = 65535;
-
-/**
- * The gap blocks of what was received out of order, first things first.
- *
- * @param max Most blocks: they must fit in a packet.
- */
-export function gapBlocks(
-  received: Iterable<number>,
-  cumulative: number,
-  max: number,
-): LibraryGapBlock[] {
-  const distances = [...received].map((tsn) => tsnDistance(cumulative, tsn))
-    .filter((distance) => distance > 0 && distance <= MAX_GAP_DISTANCE)
-    .sort((a, b) => a - b);
-  const blocks: LibraryGapBlock[] = [];
-  for (const distance of distances) {
-    const last = blocks.at(-1);
-    if (last !== undefined && last[1] + 1 === distance) last[1] = distance;
-    else if (blocks.length < max) blocks.push([distance, distance]);
-    else break;
-  }
-  return blocks;
 }
 
 /**

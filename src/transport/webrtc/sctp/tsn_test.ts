@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { firstTsn, gapBlocks, tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
+import { firstTsn, tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
 
 const tsn = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const step = fc.integer({ min: 1, max: 2 ** 31 - 1 });
@@ -26,27 +26,6 @@ Deno.test("the number after 2^32 - 1 is 0 and after 999999999 comes 1000000000",
 
 Deno.test("a number does not come after itself", () => {
   fc.assert(fc.property(tsn, (a) => !tsnAfter(a, a)));
-});
-
-Deno.test("gap blocks tell exactly what was received, in order, wherever the numbers stand", () => {
-  const distances = fc.uniqueArray(fc.integer({ min: 1, max: 400 }), { maxLength: 60 });
-  fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), distances, (cumulative, gaps) => {
-    const blocks = gapBlocks(gaps.map((gap) => (cumulative + gap) >>> 0), cumulative, 1000);
-    const told = blocks.flatMap(([first, last]) =>
-      Array.from({ length: last - first + 1 }, (_, i) => first + i)
-    );
-    assertEquals(told, gaps.toSorted((a, b) => a - b));
-    // No two blocks could be one.
-    for (const [i, [first]] of blocks.entries()) {
-      assert(i === 0 || first > (blocks[i - 1]?.[1] ?? 0) + 1);
-    }
-  }));
-});
-
-Deno.test("gap blocks are bounded in number and in reach", () => {
-  const every2nd = Array.from({ length: 500 }, (_, i) => 2 * i + 2);
-  assertEquals(gapBlocks(every2nd, 0, 128).length, 128);
-  assertEquals(gapBlocks([70_000], 0, 128), []);
 });
 
 Deno.test("first numbers stay clear of 10^9 and of the wrap for 2 TB", () => {
