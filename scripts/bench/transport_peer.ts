@@ -8,7 +8,6 @@ import { RTCPeerConnection } from "werift";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { AnsweringPeer, OfferingPeer } from "../../src/transport/connector.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import { createFastPath, type FastPathOptions } from "../../src/transport/webrtc/fast/fast_path.ts";
 import { jsonLines } from "../interop/child.ts";
 import { type Command, converse } from "../interop/commands.ts";
 import type { Endpoint, Link } from "../interop/endpoint.ts";
@@ -16,19 +15,8 @@ import { w3cEndpoint } from "../interop/w3c_endpoint.ts";
 
 const ADDRESS = "127.0.0.1";
 
-const NO_LAYER = { association: false };
-
-/** Which layers of the fast path each variant of ours has. */
-const OURS: Readonly<Record<string, FastPathOptions>> = {
-  "ours": {},
-  "ours-without-fast-path": NO_LAYER,
-};
-
-function ours(layers: FastPathOptions): Endpoint {
-  const connector = createConnector({
-    interfaces: () => [{ address: ADDRESS }],
-    fastPath: createFastPath(layers),
-  });
+function ours(): Endpoint {
+  const connector = createConnector({ interfaces: () => [{ address: ADDRESS }] });
   const { signal } = new AbortController();
   const options = { scope: "lan", signal } as const;
   const opened = Promise.withResolvers<Link>();
@@ -87,8 +75,7 @@ const meter = {
 
 const encoder = new TextEncoder();
 const [variant = ""] = Deno.args;
-const layers = OURS[variant];
-await converse(layers === undefined ? stock() : ours(layers), meter, {
+await converse(variant === "ours" ? ours() : stock(), meter, {
   commands: jsonLines<Command>(Deno.stdin.readable),
   reply: (reply) => void Deno.stdout.writeSync(encoder.encode(JSON.stringify(reply) + "\n")),
 });

@@ -21,7 +21,7 @@ import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
+import { MAX_HELD, RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.ts";
 import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/ice/local_addresses.ts";
 
 const page = await Deno.readTextFile(new URL("../../docs/SECURITY.md", import.meta.url));
@@ -54,7 +54,11 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
-  "Received out of order / not yet whole": [mib(RECEIVE_WINDOW_BYTES)],
+  "Received and not yet read": [
+    kib(RECEIVE_WINDOW.first),
+    mib(RECEIVE_WINDOW.most),
+    count(MAX_HELD),
+  ],
   "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],
   "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_WAITING_CHARS)],
   "Signal bundle": [
@@ -92,5 +96,16 @@ for (const [what, values] of Object.entries(ROWS)) {
       assert(found >= 0, `"${cell.trim()}" lacks ${value}`);
       at = found + value.length;
     }
+  });
+}
+
+/** Numbers of the wire itself, which the page of the protocol says: how long both wait for a HELLO. */
+const WIRE_NUMBERS = { "PROTOCOL.md": ["5 s"], "IPC.md": [] };
+
+for (const [name, own] of Object.entries(WIRE_NUMBERS)) {
+  Deno.test(`${name} leaves durations and sizes to the tables of limits and timers`, async () => {
+    const text = await Deno.readTextFile(new URL(`../../docs/${name}`, import.meta.url));
+    const found = text.match(/\b\d[\d.,]* (?:ms|s|minutes?|hours?|KiB|MiB|GiB)\b/g) ?? [];
+    assertEquals(found, own);
   });
 }

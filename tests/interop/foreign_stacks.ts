@@ -16,8 +16,7 @@ import {
 import { Deadline } from "../../src/base/deadline.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 import { assertExchanged, byFile } from "../support/pairs.ts";
 import { DAEMON, Run } from "../support/program.ts";
 
@@ -55,15 +54,9 @@ async function connect(
   role: typeof ROLES[number],
   signal: AbortSignal,
 ): Promise<Connected> {
-  let target: FastPathTarget | undefined;
-  const fastPath = createFastPath();
-  const connector = createConnector({
-    fastPath: (parts) => {
-      target = parts;
-      fastPath(parts);
-    },
-  });
-  const connected = (channel: Channel) => ({ channel, suite: target?.dtls()?.suite });
+  let parts: PeerParts | undefined;
+  const connector = createConnector({ inspect: (ours) => parts = ours });
+  const connected = (channel: Channel) => ({ channel, suite: parts?.dtls()?.suite });
   const options = { scope: "global", signal } as const;
   if (role === "answers") {
     await using offering = await connector.offer(options);

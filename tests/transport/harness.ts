@@ -7,8 +7,7 @@ import { abortable, Deadline } from "../../src/base/deadline.ts";
 import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
 import type { Channel, ChannelEnd } from "../../src/transport/channel.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
-import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 
 /** Only IPv4 loopback, so that every path of a test is known. */
 export const LOOPBACK_ONLY: ConnectorOptions = { interfaces: () => [{ address: "127.0.0.1" }] };
@@ -68,17 +67,11 @@ export function connected(
   }, options);
 }
 
-/** Catches the library's objects of a connection, which is put together as the programs' are. */
-export function catcher(): { readonly options: ConnectorOptions; get(): FastPathTarget } {
-  let caught: FastPathTarget | undefined;
-  const fastPath = createFastPath();
+/** Catches the parts of a connection, which is put together as the programs' are. */
+export function catcher(): { readonly options: ConnectorOptions; get(): PeerParts } {
+  let caught: PeerParts | undefined;
   return {
-    options: {
-      fastPath: (target) => {
-        caught = target;
-        fastPath(target);
-      },
-    },
+    options: { inspect: (parts) => caught = parts },
     get() {
       if (caught === undefined) throw new Error("nothing has been caught yet");
       return caught;
@@ -88,7 +81,7 @@ export function catcher(): { readonly options: ConnectorOptions; get(): FastPath
 
 /** Has a datagram arrive at a peer's first socket, from wherever the test says. */
 export function inject(
-  target: FastPathTarget,
+  target: PeerParts,
   data: Uint8Array,
   [address, port]: readonly [string, number],
 ): void {
@@ -98,7 +91,7 @@ export function inject(
 }
 
 /** Where a peer's nominated pair ends. */
-export function remoteOf(target: FastPathTarget): readonly [string, number] {
+export function remoteOf(target: PeerParts): readonly [string, number] {
   const nominated = target.connection.nominated;
   if (nominated === undefined) throw new Error("no pair is nominated");
   return nominated.remoteAddr;

@@ -5,7 +5,7 @@ import dns from "node:dns";
 import { Message } from "werift";
 import { MAX_PAIRS } from "../../src/transport/webrtc/ice/pairing.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 import { assertAlive, catcher, connected, inject, meet, remoteOf } from "./harness.ts";
 
 /** `CandidatePairState.FAILED` of the library. */
@@ -89,12 +89,14 @@ Deno.test("a forged alert in the middle of the handshake does not end it", async
 });
 
 /** How many protected records have been obeyed since. */
-function countHandled({ link }: FastPathTarget): () => number {
+function countHandled({ dtls }: PeerParts): () => number {
+  const link = dtls();
+  if (link === undefined) throw new Error("there is no DTLS yet");
   let handled = 0;
-  const { dataReceiver } = link;
-  link.dataReceiver = (data) => {
+  const { onPacket } = link;
+  link.onPacket = (packet) => {
     handled++;
-    dataReceiver(data);
+    onPacket(packet);
   };
   return () => handled;
 }
@@ -267,7 +269,7 @@ Deno.test("in no scope is any server asked: nothing is looked up and only the pe
 });
 
 /** A check such as the peer sends, with a transaction of its own. */
-function authenticRequest({ connection }: FastPathTarget): Uint8Array {
+function authenticRequest({ connection }: PeerParts): Uint8Array {
   return new Message(1, 0)
     .setAttribute("USERNAME", `${connection.localUsername}:${connection.remoteUsername}`)
     .setAttribute("PRIORITY", 1)

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { abortable } from "../../src/base/deadline.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 import { assertAlive, catcher, connected, inject, remoteOf } from "./harness.ts";
 
 type Address = readonly [string, number];
@@ -18,7 +18,7 @@ const isNomination = (data: Uint8Array) =>
   data.some((_, i) => i % 4 === 0 && USE_CANDIDATE.every((byte, j) => data[i + j] === byte));
 
 /** As a network does: not before the sender has gone on. */
-function deliver(target: FastPathTarget, data: Uint8Array, from: Address): void {
+function deliver(target: PeerParts, data: Uint8Array, from: Address): void {
   const copy = data.slice();
   queueMicrotask(() => inject(target, copy, from));
 }

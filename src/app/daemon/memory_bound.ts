@@ -15,10 +15,9 @@ import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
-import { MAX_UNREAD_BYTES } from "../../transport/receive_buffer.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
-import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/fast/assembly.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.ts";
+import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/sctp/assembly.ts";
+import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
@@ -30,10 +29,10 @@ const MIB = 1024 * KIB;
 /** Program and engine before the first session: some 107 MiB were measured (BENCHMARKS.md). */
 const PROGRAM_BYTES = 128 * MIB;
 /**
- * The engine collects when its heap has grown by half (`--heap-growing-percent=50`), so what is dead
- * may stand beside what lives, half as much again.
+ * The engine collects garbage when its heap has grown by half (`--heap-growing-percent=50`), so there
+ * may be half as much garbage as there are live objects.
  */
-const DEAD_BESIDE_LIVING = 1.5;
+const GARBAGE_FACTOR = 1.5;
 /** Objects of a session, beside its messages: ICE, DTLS, SCTP, the protocol's state, generously. */
 const SESSION_OBJECTS_BYTES = MIB;
 /** A code with the name of its peer, in memory. */
@@ -41,13 +40,16 @@ const PIN_BYTES = 512;
 /** What a socket of the API takes of an event stream before its reader must read. */
 const STREAM_BYTES = 64 * KIB;
 
-/** What of the memory goes to what, in bytes; what is dead beside it is not in it. */
+/** What of the memory goes to what, in bytes; garbage is not counted. */
 export const MEMORY_PARTS = {
   session: {
-    /** Messages that wait to be read, and the one that is worked on. */
-    unread: MAX_UNREAD_BYTES + MAX_FRAME_BYTES,
-    /** What came out of order, and the array in which messages are put together. */
-    unordered: RECEIVE_WINDOW_BYTES + MAX_KEPT_ASSEMBLY_BYTES,
+    /**
+     * What came and was not read, out of order or whole: the window, one message beside it, and the
+     * one that is worked on.
+     */
+    unread: RECEIVE_WINDOW.most + 2 * MAX_FRAME_BYTES,
+    /** The array in which messages are put together. */
+    assembly: MAX_KEPT_ASSEMBLY_BYTES,
     /** Sent and not acknowledged: the window, which the last message may pass. */
     unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
     /** Memory of messages that is kept to be used again. */
@@ -83,14 +85,14 @@ const inMib = (bytes: number): number => Math.ceil(bytes / MIB);
 
 /** MiB that the daemon takes whatever its flags are. */
 export const FIXED_MIB: number = inMib(
-  PROGRAM_BYTES + DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.fixed),
+  PROGRAM_BYTES + GARBAGE_FACTOR * sum(MEMORY_PARTS.fixed),
 );
 /** MiB that each session adds. */
 export const SESSION_MIB: number = inMib(
-  DEAD_BESIDE_LIVING * Math.max(sum(MEMORY_PARTS.session), sum(MEMORY_PARTS.signaling)),
+  GARBAGE_FACTOR * Math.max(sum(MEMORY_PARTS.session), sum(MEMORY_PARTS.signaling)),
 );
 /** MiB that each transfer that flows adds to its session. */
-export const TRANSFER_MIB: number = inMib(DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.transfer));
+export const TRANSFER_MIB: number = inMib(GARBAGE_FACTOR * sum(MEMORY_PARTS.transfer));
 
 /** The flags that bound memory, and the total that they may have. */
 export type MemoryOptions = Pick<ServeOptions, "maxPeers" | "maxTransfers" | "maxMemory">;

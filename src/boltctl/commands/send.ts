@@ -4,12 +4,11 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
-import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { EventFeed } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
-import { formatBytes } from "../output/units.ts";
-import { peerLabel, resolveReceiver, shortId } from "../resolve.ts";
+import { isUnconfirmed } from "../output/confirmation.ts";
+import { fileLabel, peerLabel, resolveReceiver } from "../resolve.ts";
 
 /** Queues files and, with `--wait`, follows them to their end. */
 export async function send(context: Context): Promise<void> {
@@ -31,7 +30,7 @@ export async function send(context: Context): Promise<void> {
     for (const transfer of queued) {
       output.result(
         transfer,
-        () => output.line(`Queued for ${peerLabel(peer)}: ${described(transfer)}`),
+        () => output.line(`Queued for ${peerLabel(peer)}: ${fileLabel(transfer)}`),
       );
     }
     return;
@@ -41,8 +40,8 @@ export async function send(context: Context): Promise<void> {
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
-  for (const transfer of ended) output.line(`Sent to ${peerLabel(peer)}: ${described(transfer)}`);
+  for (const transfer of ended) {
+    const sent = isUnconfirmed(transfer) ? "Sent, not confirmed, to" : "Sent to";
+    output.line(`${sent} ${peerLabel(peer)}: ${fileLabel(transfer)}`);
+  }
 }
-
-const described = ({ transferId, name, size }: Transfer): string =>
-  `${name}, ${formatBytes(size)} (${shortId(transferId)})`;

@@ -1,11 +1,10 @@
 /**
- * One peer connection: ICE, DTLS and SCTP of the library put together by hand, without its session
- * descriptions, media, defaults and servers.
+ * One peer connection: ICE, DTLS and SCTP put together, without the library's session descriptions,
+ * media, defaults and servers.
  *
  * @module
  */
 import { Candidate as IceCandidate, CipherContext, Connection, RTCCertificate } from "werift";
-import type { RTCDataChannel } from "werift";
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
@@ -16,34 +15,44 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
 import { sha256 } from "../../protocol/crypto/sha256.ts";
 import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
-import type { ChannelEnd, ShownCertificates } from "../channel.ts";
-import type { ReceiveBufferOptions } from "../receive_buffer.ts";
+import type { ShownCertificates } from "../channel.ts";
 import type { SendWindowOptions } from "../send_window.ts";
-import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate } from "./ice/datagram_gate.ts";
 import { DtlsConnection } from "./dtls/dtls_connection.ts";
-import type { FastPath } from "./fast_path.ts";
+import type { PacketLink } from "./dtls/packet_link.ts";
 import { IceAgent } from "./ice/ice_agent.ts";
 import { LocalSockets } from "./ice/local_sockets.ts";
 import { NominatedPath } from "./ice/nominated_path.ts";
-import type { BindAddress, DatagramTap } from "./ice/udp_socket.ts";
+import type { BindAddress, DatagramTap, UdpSocket } from "./ice/udp_socket.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
 import type { LibraryConnection } from "./library.ts";
-import { LibraryLink } from "./library_link.ts";
+import { Association, type AssociationOptions, MAX_MESSAGE_SIZE } from "./sctp/association.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 const SECP256R1 = 23;
 
-/** Where tests and measurements, and a faster path, get at a connection. */
+/** The parts of one connection below SCTP. */
+export interface PeerParts {
+  /** The library's ICE agent. */
+  readonly connection: LibraryConnection;
+  /** Its sockets. */
+  readonly sockets: () => readonly UdpSocket[];
+  /** DTLS, as soon as there is a path. */
+  readonly dtls: () => DtlsConnection | undefined;
+}
+
+/** Where tests and measurements get at a connection. */
 export interface PeerHooks {
   /** Loses or watches datagrams. */
   readonly tap?: DatagramTap;
-  /** Put into each connection. */
-  readonly fastPath?: FastPath;
+  /** Watches or changes the packets between SCTP and DTLS. */
+  readonly packetTap?: (link: PacketLink) => PacketLink;
+  /** Told of each connection when its sockets are open, before anything is sent. */
+  readonly inspect?: (parts: PeerParts) => void;
   /** Bounds of the channel. */
-  readonly bounds?: ReceiveBufferOptions & SendWindowOptions;
+  readonly bounds?: SendWindowOptions & { readonly receive?: AssociationOptions["window"] };
   /** Our certificate. @default {a new one for each connection} */
   readonly certificate?: RTCCertificate;
   /** First SCTP sequence number. @default {a random one far from a wrap} */
@@ -86,10 +95,10 @@ export class Peer {
   readonly #connection: LibraryConnection;
   readonly #path: NominatedPath;
   readonly #sockets: LocalSockets;
-  readonly #link: LibraryLink;
   readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
-  readonly #association: Association;
+  /** From the DTLS handshake on. */
+  #association: Association | undefined;
   readonly #certificate: RTCCertificate;
   #dtls: DtlsConnection | undefined;
   readonly #failure = Promise.withResolvers<never>();
@@ -97,6 +106,8 @@ export class Peer {
   #maxMessageSize = MAX_MESSAGE_SIZE;
   #channel: DataChannel | undefined;
   #handedOut = false;
+  /** Whether the peer, as far as we know, still believes in the connection. */
+  #isAlive = true;
   #closing: Promise<void> | undefined;
 
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
@@ -122,14 +133,6 @@ export class Peer {
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
     this.#path = new NominatedPath(connection, (protocol) => this.#sockets.socketOf(protocol));
-    this.#link = new LibraryLink(() => connection.iceControlling);
-    this.#association = new Association(this.#link.asTransport, {
-      peerOpens: options.role === "answerer",
-      onFailure: (error) => this.#fail(error),
-      onChannel: (channel) => this.#adopt(channel),
-      onClosed: () => this.#onEnd({ by: "remote" }),
-      ...(options.firstTsn === undefined ? {} : { firstTsn: options.firstTsn }),
-    });
     this.#failure.promise.catch(() => {});
   }
 
@@ -138,13 +141,10 @@ export class Peer {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
       peer.#sockets.open(options.addresses());
-      options.fastPath?.({
+      options.inspect?.({
         connection: peer.#connection,
         sockets: () => peer.#sockets.all,
-        link: peer.#link,
         dtls: () => peer.#dtls,
-        sctpTransport: peer.#association.transport,
-        onFailure: (error) => peer.#fail(error),
       });
     } catch (error) {
       await peer.close();
@@ -215,11 +215,41 @@ export class Peer {
       onDoubt: () => this.#renewSockets(),
       onGone: () => this.#fail(lostError()),
     });
-    await this.#startDtls(dtlsRole, description);
-    this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
-    if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
-    await this.#association.transport.start(description.sctpPort);
+    const dtls = this.#secure(dtlsRole, description);
+    const association = this.#associate(this.#options.packetTap?.(dtls) ?? dtls, description);
+    await dtls.connect();
+    if (this.#options.role === "offerer") {
+      association.open(dtlsRole === "client" ? 0 : 1, label);
+      association.start();
+    }
     return await this.#opened.promise;
+  }
+
+  /** Puts DTLS on the path. */
+  #secure(role: "client" | "server", { fingerprints }: DataDescription): DtlsConnection {
+    const { certPem, privateKey } = this.#certificate;
+    return this.#dtls = new DtlsConnection(this.#path, {
+      role,
+      fingerprints,
+      certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
+    });
+  }
+
+  /** Puts SCTP on the link before anything can come from there. */
+  #associate(link: PacketLink, { sctpPort }: DataDescription): Association {
+    const { role, bounds, firstTsn } = this.#options;
+    const association = new Association(link, {
+      remotePort: sctpPort,
+      peerOpens: role === "answerer",
+      onOpen: (label) => this.#open(association, label),
+      onMessage: (content) => this.#channel?.take(content),
+      onChannelClosed: () => this.#onPeerClosed(),
+      onEnd: (error) => error === undefined ? this.#onPeerClosed() : this.#fail(error),
+      ...(bounds?.receive === undefined ? {} : { window: bounds.receive }),
+      ...(firstTsn === undefined ? {} : { firstTsn }),
+    });
+    this.#association = association;
+    return association;
   }
 
   /** This machine may have other addresses now than when the connection was made. */
@@ -233,32 +263,16 @@ export class Peer {
     }
   }
 
-  async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
-    const { certPem, privateKey } = this.#certificate;
-    const dtls = new DtlsConnection(this.#path, {
-      role,
-      fingerprints,
-      certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
-    });
-    this.#dtls = dtls;
-    dtls.onClosed = () => this.#onEnd({ by: "remote" });
-    this.#link.attach(dtls);
-    await dtls.connect();
-  }
-
-  /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
-  #adopt(inner: RTCDataChannel): void {
-    if (this.#channel !== undefined) return;
-    const channel = new DataChannel(inner, this.#association, {
+  /** The channel is there in the turn in which it opens: its first messages follow. */
+  #open(association: Association, label: string): void {
+    this.#channel = new DataChannel(association, {
       ...this.#options.bounds,
+      label,
       maxMessageSize: this.#maxMessageSize,
       certificates: this.#shownCertificates(),
       release: () => this.close(),
     });
-    this.#channel = channel;
-    inner.stateChanged.subscribe((state) => {
-      if (state === "open") this.#opened.resolve(channel);
-    });
+    this.#opened.resolve(this.#channel);
   }
 
   #shownCertificates(): ShownCertificates {
@@ -280,7 +294,7 @@ export class Peer {
   async #close(): Promise<void> {
     this.#channel?.end({ by: "local" });
     this.#agent[Symbol.dispose]();
-    await this.#association.stop();
+    await this.#association?.stop(this.#isAlive);
     this.#dtls?.close();
     await this.#connection.close();
   }
@@ -291,14 +305,15 @@ export class Peer {
       `the connection failed: ${messageOf(cause) || "the peer broke the protocol"}`,
       { cause },
     );
-    this.#onEnd({ by: "failure", error });
+    this.#isAlive = false;
+    this.#channel?.end({ by: "failure", error });
+    this.#failure.reject(error);
   }
 
-  #onEnd(end: ChannelEnd): void {
-    this.#channel?.end(end);
-    this.#failure.reject(
-      end.error ?? new TransportError("SETUP_FAILED", "the peer ended the connection"),
-    );
+  #onPeerClosed(): void {
+    this.#isAlive = false;
+    this.#channel?.onPeerClosed();
+    this.#failure.reject(new TransportError("SETUP_FAILED", "the peer ended the connection"));
   }
 }
 

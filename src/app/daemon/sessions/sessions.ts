@@ -6,14 +6,16 @@
 import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
+import { peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
 import { IdentityRefusedError } from "../../../protocol/identity/identity_handshake.ts";
 import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
+import type { ExtensionName } from "../../../protocol/extensions.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { Connector } from "../../../transport/connector.ts";
@@ -35,6 +37,8 @@ export interface SessionsOptions {
   readonly identity: IdentityKeyPair;
   /** Our code unless a request names one. */
   readonly selfCode: PeerCode;
+  /** What we say and hear beyond the published protocol. */
+  readonly extensions: ReadonlySet<ExtensionName>;
   /** Shown to others. */
   readonly deviceName: string;
   /** Most sessions at once, those being opened too. */
@@ -76,7 +80,7 @@ interface Entry {
   confirmed?: Promise<boolean>;
 }
 
-/** See the module's text. */
+/** The sessions of this run of the daemon, ended ones for a while. */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #entries = new Map<string, Entry>();
@@ -85,6 +89,10 @@ export class Sessions {
   /** Starts with none. */
   constructor(options: SessionsOptions) {
     this.#options = options;
+  }
+
+  get #proves(): boolean {
+    return this.#options.extensions.has("proven-identity");
   }
 
   /** Sessions that have not ended. */
@@ -97,7 +105,7 @@ export class Sessions {
    *
    * @throws {OperationError} LIMIT_EXCEEDED, STOPPING
    */
-  pair(request: PairRequest): SessionView {
+  pair(request: PairParameters): SessionView {
     const { maxPeers, events } = this.#options;
     if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
     if (this.open >= maxPeers) {
@@ -214,7 +222,7 @@ export class Sessions {
     }));
   }
 
-  async #run(entry: Entry, request: PairRequest): Promise<void> {
+  async #run(entry: Entry, request: PairParameters): Promise<void> {
     const { log, tally } = this.#options;
     try {
       const connection = await this.#connect(entry, request);
@@ -240,7 +248,7 @@ export class Sessions {
     }
   }
 
-  async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
+  async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random } = this.#options;
     const connector = await loadConnector();
     return await connectSession({
@@ -248,6 +256,7 @@ export class Sessions {
       connector,
       selfCode,
       deviceName,
+      commits: this.#proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
       onConnecting: () => this.#update(entry, { state: "connecting" }),
@@ -265,18 +274,19 @@ export class Sessions {
     });
     try {
       const peerKind = entry.view.web ? "web" : "daemon";
+      const proof = {
+        role: entry.view.role,
+        identitySecret: identity.secretKey,
+        nonce: ours.nonce,
+        commitment: ours.commitment,
+        remoteCommitment: theirs.commitment,
+        certificates: channel.certificates,
+      };
       const session = new Session({
         identity: identity.publicKey,
         ephemeral: ours.ephemeral,
         remoteEphemeral: theirs.publicKey,
-        proof: {
-          role: entry.view.role,
-          identitySecret: identity.secretKey,
-          nonce: ours.nonce,
-          commitment: ours.commitment,
-          remoteCommitment: theirs.commitment,
-          certificates: channel.certificates,
-        },
+        ...(this.#proves ? { proof } : {}),
         refuse: (claim) => this.#options.gatekeeper.refuses(claim),
         random,
         peerKind,
@@ -353,7 +363,7 @@ export class Sessions {
     transfers.start(entry.transfers);
   }
 
-  /** From here on it is no session to decide about, or to send over. */
+  /** The session is over: nothing is decided about it or sent over it any more. */
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
     if (end.by !== "local") entry.transfers?.markLost();
@@ -442,7 +452,7 @@ export class Sessions {
     })();
   }
 
-  /** Ends one, or the attempt at it, at once: its peer has a moment to take that. */
+  /** Ends one, or the attempt at it, without waiting for its transfers. */
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));

@@ -60,7 +60,7 @@ interface Rate {
   bytes: number;
 }
 
-/** See the module's text. */
+/** The transfers that are remembered, live and ended. */
 export class TransferRegistry {
   readonly #options: TransferRegistryOptions;
   /** By {@linkcode keyOf}, in the order of their beginning. */
@@ -281,6 +281,7 @@ export class TransferRegistry {
     this.#options.log.info("transfer ended", {
       ...loggedOf(transfer),
       state: transfer.state,
+      confirmed: transfer.confirmed,
       code: transfer.failure?.code,
       bytes: transfer.transferred,
       seconds,

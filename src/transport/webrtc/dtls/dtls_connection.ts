@@ -79,6 +79,10 @@ export class DtlsConnection implements PacketLink, Disposable {
     return this.#records.maxContent;
   }
 
+  get overhead(): number {
+    return this.#records.overhead;
+  }
+
   send(packet: Uint8Array): void {
     if (this.#state !== "open" || packet.length > MAX_CONTENT_BYTES) return;
     this.#records.add(CONTENT.data, true, packet);

@@ -1,22 +1,22 @@
 /**
- * What SCTP stands on.
+ * What SCTP stands on: packets under the protection of DTLS.
  *
  * @module
  */
 
-/** Packets to and from a peer that is proven, sealed on the way; any may be lost or late. */
+/** Carries packets to and from one proven peer, in no order; they may be lost or come twice. */
 export interface PacketLink {
   /**
-   * Seals and sends a packet before it returns: its array may be used again. What can't be sent is a
-   * loss.
-   *
-   * @param packet At least one byte, at most {@linkcode maxPacket} of them.
+   * Sends a packet. It is sealed before this returns, so its memory may be used again; what can't be
+   * sent is a loss. Packets larger than `maxPacket` may be given: they find out what the path takes.
    */
   send(packet: Uint8Array): void;
-  /** Set by the layer above. The packet is a view that is valid until it returns. */
+  /** Set by the layer above. The packet is a view that is valid until the call returns. */
   onPacket: (packet: Uint8Array) => void;
-  /** Set by the layer above: the peer has closed the link, or broken it off. Called once. */
+  /** Set by the layer above: the peer has closed DTLS, by close_notify or a fatal alert. */
   onClosed: () => void;
-  /** Bytes that one packet can hold. */
+  /** Bytes of the largest packet that is safe on every path. */
   readonly maxPacket: number;
+  /** Bytes that protection adds to a packet, so that it is a UDP datagram's payload. */
+  readonly overhead: number;
 }

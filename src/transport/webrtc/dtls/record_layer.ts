@@ -21,6 +21,8 @@ export const MAX_CONTENT_BYTES = 2 ** 14;
 const MAX_EARLY_RECORDS = 8;
 /** What a record can be numbered with at most. */
 const MAX_SEQUENCE = 2 ** 48 - 1;
+/** Header, explicit nonce and tag of AES-GCM (RFC 5288, section 3). */
+const MAX_OVERHEAD_BYTES = RECORD_HEADER_BYTES + 8 + 16;
 const PLAIN = 0;
 const PROTECTED = 1;
 
@@ -63,10 +65,14 @@ export class RecordLayer implements Disposable {
     path.onDatagram = (datagram) => this.#receive(datagram);
   }
 
+  /** Bytes that a protected record has more than what it carries; the most while no keys are known. */
+  get overhead(): number {
+    return this.#cipher?.overhead ?? MAX_OVERHEAD_BYTES;
+  }
+
   /** Bytes that a protected record can carry, so that its datagram fits the path. */
   get maxContent(): number {
-    const overhead = this.#cipher?.overhead ?? RECORD_HEADER_BYTES;
-    return Math.min(this.#path.maxDatagram - overhead, MAX_CONTENT_BYTES);
+    return Math.min(this.#path.maxDatagram - this.overhead, MAX_CONTENT_BYTES);
   }
 
   /** The keys are known: what waited for them is opened. */

@@ -7,8 +7,8 @@ import type { LibraryConnection, LibraryPair } from "../library.ts";
 import type { DatagramPath } from "./datagram_path.ts";
 import type { UdpSocket } from "./udp_socket.ts";
 
-/** The smallest MTU of an IPv6 link, less the headers of IPv6 and UDP (RFC 8200, section 5). */
-const MAX_DATAGRAM = 1280 - 40 - 8;
+/** Of a packet that every path carries, less the headers of IPv6 and UDP. */
+const MAX_DATAGRAM = 1200 - 40 - 8;
 
 /** Sends on the nominated pair; what comes in is handed to it by the datagram gate. */
 export class NominatedPath implements DatagramPath {
