@@ -47,6 +47,7 @@ const LAYER_MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
   tweetnacl: "protocol/crypto/",
+  libsodium: "protocol/crypto/sodium.ts",
   "@std/log": "log/",
   "@std/cli": "cli/",
   typebox: "ipc/",

@@ -25,6 +25,7 @@ import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
+import { prepareSealing } from "./prepare_sealing.ts";
 
 /** Ended sessions that can still be looked up. */
 const MAX_KEPT = 64;
@@ -249,9 +250,10 @@ export class Sessions {
   }
 
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
-    const { loadConnector, selfCode, deviceName, identity, random } = this.#options;
+    const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
     const connector = await loadConnector();
-    return await connectSession({
+    let sealing: Promise<void> | undefined;
+    const connection = await connectSession({
       request,
       connector,
       selfCode,
@@ -259,8 +261,13 @@ export class Sessions {
       commits: this.#proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
-      onConnecting: () => this.#update(entry, { state: "connecting" }),
+      onConnecting: () => {
+        this.#update(entry, { state: "connecting" });
+        sealing ??= prepareSealing(log);
+      },
     });
+    await (sealing ?? prepareSealing(log));
+    return connection;
   }
 
   /** Runs the protocol over the open channel, to its end. */
