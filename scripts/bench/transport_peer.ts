@@ -7,6 +7,7 @@ import process from "node:process";
 import { RTCPeerConnection } from "werift";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { AnsweringPeer, OfferingPeer } from "../../src/transport/connector.ts";
+import { loadSodium } from "../../src/protocol/crypto/sodium.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import { jsonLines } from "../interop/child.ts";
 import { type Command, converse } from "../interop/commands.ts";
@@ -75,6 +76,8 @@ const meter = {
 
 const encoder = new TextEncoder();
 const [variant = ""] = Deno.args;
+// As the daemon does before a session.
+if (variant === "ours") await loadSodium();
 await converse(variant === "ours" ? ours() : stock(), meter, {
   commands: jsonLines<Command>(Deno.stdin.readable),
   reply: (reply) => void Deno.stdout.writeSync(encoder.encode(JSON.stringify(reply) + "\n")),

@@ -1,13 +1,23 @@
 /**
  * ChaCha20-Poly1305 (RFC 8439), synchronous: the one place where its implementation is chosen.
  *
+ * libsodium's takes half the time for a small record, Node's for a large one. libsodium is loaded
+ * while a session is made; until it is, Node's does all.
+ *
  * @module
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { type Sodium, sodium } from "../../../protocol/crypto/sodium.ts";
 
+/** Up to here libsodium is the quicker one. Measured: 1,400 bytes take 6 µs against 8, 4,096 28 against 19. */
+const MAX_SMALL_BYTES = 1536;
 const ALGORITHM = "chacha20-poly1305";
 const TAG_BYTES = 16;
 const AUTH_TAG = { authTagLength: TAG_BYTES };
+
+function libraryFor(bytes: number): Sodium | undefined {
+  return bytes <= MAX_SMALL_BYTES ? sodium() : undefined;
+}
 
 /**
  * Seals.
@@ -24,6 +34,8 @@ export function sealChaCha(
   plaintext: Uint8Array,
   target: Uint8Array,
 ): void {
+  const library = libraryFor(plaintext.length);
+  if (library !== undefined) return library.sealRecord(key, nonce, additional, plaintext, target);
   const cipher = createCipheriv(ALGORITHM, key, nonce, AUTH_TAG);
   cipher.setAAD(additional, { plaintextLength: plaintext.length });
   target.set(cipher.update(plaintext));
@@ -47,6 +59,8 @@ export function openChaCha(
   target: Uint8Array,
 ): boolean {
   const length = sealed.length - TAG_BYTES;
+  const library = libraryFor(length);
+  if (library !== undefined) return library.openRecord(key, nonce, additional, sealed, target);
   const decipher = createDecipheriv(ALGORITHM, key, nonce, AUTH_TAG);
   decipher.setAAD(additional, { plaintextLength: length });
   decipher.setAuthTag(sealed.subarray(length));
