@@ -70,6 +70,8 @@ export const ICE_CHECK_MS = 3_000;
 export const CONSENT_MS = 2_000;
 /** Between two consent checks of a path that does not answer; 15 of them end the connection. */
 export const CONSENT_RETRY_MS = 500;
+/** Between two looks at the machine's addresses because the system refuses datagrams. */
+export const ADDRESS_LOOK_MS = 500;
 /** Before a DTLS flight is sent again. Setup must survive loss well within a phase. */
 export const DTLS_RETRANSMIT = { firstMs: 100, longestMs: 2_000 } as const;
 /** Between two answers to a repeated DTLS flight: a forger can't make us send without end. */

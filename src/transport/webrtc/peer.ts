@@ -8,6 +8,7 @@ import { Candidate as IceCandidate, CipherContext, Connection, RTCCertificate } 
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
+import { ADDRESS_LOOK_MS } from "../../base/timing.ts";
 import { logFor } from "../../log/log.ts";
 import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
@@ -109,6 +110,8 @@ export class Peer {
   /** Whether the peer, as far as we know, still believes in the connection. */
   #isAlive = true;
   #closing: Promise<void> | undefined;
+  /** When the machine's addresses were looked at for a refusal. */
+  #lookedAt = -Infinity;
 
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
@@ -130,6 +133,7 @@ export class Peer {
     this.#sockets = new LocalSockets(connection, {
       onSocket: (protocol, socket) => this.#gate.guard(protocol, socket),
       onFailure: (error) => this.#fail(error),
+      onRefused: () => this.#onRefused(),
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
     this.#path = new NominatedPath(connection, (protocol) => this.#sockets.socketOf(protocol));
@@ -252,14 +256,29 @@ export class Peer {
     return association;
   }
 
+  /** A datagram was refused: the address that it was to go out from may have gone. */
+  #onRefused(): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < ADDRESS_LOOK_MS || this.#closing !== undefined) return;
+    this.#lookedAt = now;
+    const addresses = this.#currentAddresses();
+    if (addresses !== undefined && this.#sockets.hasLost(addresses)) this.#agent.suspect();
+  }
+
   /** This machine may have other addresses now than when the connection was made. */
   #renewSockets(): void {
+    const addresses = this.#currentAddresses();
+    if (addresses !== undefined && this.#sockets.renew(addresses)) this.#agent.pair();
+  }
+
+  /** Undefined when the system does not tell them. */
+  #currentAddresses(): readonly BindAddress[] | undefined {
     try {
-      if (this.#sockets.renew(this.#options.addresses())) this.#agent.pair();
+      return this.#options.addresses();
     } catch (error) {
-      logFor("transport").debug("the machine's addresses can't be listed", {
-        reason: messageOf(error),
-      });
+      const reason = messageOf(error);
+      logFor("transport").debug("the machine's addresses can't be listed", { reason });
+      return undefined;
     }
   }
 

@@ -192,6 +192,11 @@ export class IceAgent implements Disposable {
     };
   }
 
+  /** What the nominated pair needs has gone: others are tried at once. */
+  suspect(): void {
+    this.#watch?.suspect();
+  }
+
   /** Stops checking and watching. */
   [Symbol.dispose](): void {
     this.#isOver = true;

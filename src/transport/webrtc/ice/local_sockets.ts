@@ -113,6 +113,13 @@ export class LocalSockets {
     if (this.#offered.length === 0 && refusal !== undefined) throw refusal;
   }
 
+  /** Whether the address that data is sent from is not one of these. */
+  hasLost(addresses: readonly BindAddress[]): boolean {
+    const { nominated } = this.#connection;
+    const boundTo = nominated && this.#sockets.get(nominated.protocol)?.boundTo;
+    return boundTo !== undefined && addresses.every(({ address }) => address !== boundTo);
+  }
+
   /**
    * Opens sockets for addresses that are new, and closes those whose address has gone, except the
    * one in use: its address may come back.

@@ -10,13 +10,26 @@ import { mayBind } from "./udp_socket.ts";
 function make() {
   const connection = new Connection(true, {});
   const guarded: string[] = [];
+  const protocols: object[] = [];
   const sockets = new LocalSockets(connection, {
-    onSocket: (_, socket) => void guarded.push(socket.address.address),
+    onSocket: (protocol, socket) => {
+      protocols.push(protocol);
+      guarded.push(socket.address.address);
+    },
     onFailure: (error) => {
       throw error;
     },
   });
-  return { connection, guarded, sockets, [Symbol.asyncDispose]: () => connection.close() };
+  /** Has data go by the nth socket. */
+  const nominate = (n: number) =>
+    Object.assign(connection, { nominated: { protocol: protocols[n] } });
+  return {
+    connection,
+    guarded,
+    nominate,
+    sockets,
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
 }
 
 const bound = (sockets: LocalSockets) => sockets.all.map(({ address }) => address.address);
@@ -65,6 +78,19 @@ Deno.test("an address that is new gets a socket, one that has gone loses it, aga
   assertEquals(one.connection.localCandidates.length, 0, "nothing is kept of those that have gone");
   assertEquals(one.sockets.renew(at("203.0.113.5", "127.0.0.49")), false);
   assertEquals(one.guarded.length, 2 + 1 + 46);
+});
+
+Deno.test("the socket in use stays when its address has gone, which is told", async () => {
+  await using one = make();
+  one.sockets.open(at("127.0.0.1", "127.0.0.2"));
+  assertEquals(one.sockets.hasLost(at("127.0.0.9")), false, "none is in use");
+  one.nominate(1);
+  assertEquals(one.sockets.hasLost(at("127.0.0.2")), false);
+  assertEquals(one.sockets.hasLost(at("127.0.0.1")), true);
+  one.sockets.renew(at("127.0.0.3"));
+  assertEquals(bound(one.sockets), ["127.0.0.2", "127.0.0.3"]);
+  // It came back: there is a socket already.
+  assertEquals(one.sockets.renew(at("127.0.0.2", "127.0.0.3")), false);
 });
 
 Deno.test("what the flags allow can be asked without anybody being asked", () => {

@@ -87,6 +87,13 @@ export class PathWatch<P> implements Disposable {
     if (pair !== this.#paths.nominated) void this.#follow(pair);
   }
 
+  /** Others are tried at once: what the nominated pair needs has gone. */
+  suspect(): void {
+    if (this.#isOver || this.#isDoubtful) return;
+    this.#unanswered = DOUBTFUL;
+    this.#step();
+  }
+
   /** Checks a pair on which a request came in, as ICE asks for (triggered checks). */
   async onRequest(pair: P): Promise<void> {
     if (!this.#isOver) await this.#try(pair);

@@ -199,3 +199,14 @@ Deno.test("a pair that is new when the path is in doubt is tried, and moved to",
   await paths.until(() => paths.nominated === "new");
   assert(doubts > 0);
 });
+
+Deno.test("who knows that the path can't work does not have to wait for three checks", async () => {
+  const paths = new FakePaths(["first", "second"]);
+  using watch = new PathWatch(paths, { onGone: () => {}, consentMs: 60_000, retryMs: 60_000 });
+  await paths.until(() => paths.countOf("first") === 1);
+  paths.answering.delete("first");
+  watch.suspect();
+  watch.suspect();
+  await paths.until(() => paths.nominated === "second");
+  assertEquals(paths.countOf("first"), 2, "it is asked once more, and no oftener");
+});

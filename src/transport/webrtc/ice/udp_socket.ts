@@ -42,6 +42,8 @@ export type DatagramConn = Pick<Deno.DatagramConn, "addr" | "receive" | "send" |
 export interface UdpSocketOptions {
   /** Told of what a handler of datagrams threw. */
   readonly onFailure: (error: unknown) => void;
+  /** Told when the system refuses a datagram: it may have taken the address away. */
+  readonly onRefused?: () => void;
   /** Sees each datagram first. */
   readonly tap?: DatagramTap;
 }
@@ -116,8 +118,13 @@ export class UdpSocket {
    */
   #sendFirst(): void {
     const [first] = this.#waiting;
-    if (first !== undefined) this.#hand(first).then(this.#onSent, this.#onSent);
+    if (first !== undefined) this.#hand(first).then(this.#onSent, this.#onRefused);
   }
+
+  readonly #onRefused = (): void => {
+    if (!this.#closed) this.#options.onRefused?.();
+    this.#onSent();
+  };
 
   readonly #onSent = (): void => {
     const sent = this.#waiting.shift();

@@ -77,6 +77,18 @@ Deno.test("a destination that the system refuses is a loss, and ends nothing", a
   await Promise.all([a.close(), b.close()]);
 });
 
+Deno.test("a refusal of the system is told, an acceptance is not", async () => {
+  const answers = [Promise.reject(new Error("EINVAL")), Promise.resolve(1)];
+  for (const answer of answers) answer.catch(() => {});
+  const { conn } = fake({ send: () => answers.shift() ?? Promise.resolve(1) });
+  let refused = 0;
+  const socket = new UdpSocket(conn, { onFailure, onRefused: () => refused++ });
+  for (let i = 0; i < 3; i++) socket.send(Uint8Array.of(i), ["127.0.0.1", 2]);
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  assertEquals([refused, answers.length], [1, 0]);
+  await socket.close();
+});
+
 const ADDRESS: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port: 1 };
 
 /** A socket of a system that does as the test says. */
