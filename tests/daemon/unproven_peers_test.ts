@@ -20,6 +20,7 @@ import {
   ServedDaemon,
 } from "../support/daemon.ts";
 import { HandDrivenPeer, newIdentity } from "../support/hand_driven_peer.ts";
+import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 /** Fails unless the daemon refuses with this code; gives its words. */
@@ -234,4 +235,27 @@ Deno.test("a peer that is silent after our nonce left counts as a wrong SAS, is 
   const identity = newIdentity();
   await meet({ identity, expectIdentity: identity.publicKey.hex });
   await openedSession(bob, await newest(bob));
+});
+
+Deno.test("pins of before are read, and the start says whose auto-accept rests until a first proof; not that of a typed key", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("data");
+  const [older, typed] = ["ab".repeat(32), "cd".repeat(32)];
+  {
+    await using daemon = await ServedDaemon.start({ dataDir });
+    await daemon.client.trust(typed, { decision: "allow_always", name: "typed" });
+    await daemon.client.setAutoAccept(typed, { enabled: true });
+    await daemon.stop();
+    assert(!daemon.run.stderr.includes("auto-accept rests"));
+  }
+  const write = (name: string, content: unknown) =>
+    Deno.writeTextFile(join(dataDir, "pins", name), JSON.stringify(content), { mode: 0o600 });
+  await write("trust.json", { version: 1, peers: { [older]: "allow_always" } });
+  const bob = { identity: older, deviceName: "bob", seenAt: 1 };
+  await write("peers.json", { version: 1, codes: { bob }, autoAccept: [older] });
+  await using daemon = await ServedDaemon.start({ dataDir });
+  await daemon.run.said("auto-accept rests");
+  await daemon.run.said(older.slice(0, 8));
+  const [peer] = await daemon.client.listPeers();
+  assertEquals([peer?.proven, peer?.trustedByKey, peer?.autoAccept], [false, false, true]);
 });
