@@ -148,6 +148,7 @@ export const TABLE = [
       ),
       { name: "no-wait", summary: "Return as soon as the session is begun" },
       sasFlag,
+      { name: "unproven", summary: "Let in a peer that has not proven its identity, too" },
       { name: "once", summary: "Let the peer in for this session only" },
       { name: "deny", summary: "Refuse the peer that asks" },
       text("pairing", "ID", "The request to answer, when several wait"),

@@ -4,9 +4,11 @@
  * @module
  */
 import type { ApiEvent } from "../ipc/api/events.ts";
-import type { SessionView, Transfer } from "../ipc/api/schemas.ts";
+import type { Pairing, SessionView, Transfer } from "../ipc/api/schemas.ts";
 import { formatBytes, formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
+import { FORGEABLE } from "./output/pairing_facts.ts";
+import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
 import { peerLabel, shortId } from "./resolve.ts";
 
 /** What happened, for people; without its time. */
@@ -15,15 +17,16 @@ export function describeEvent(event: ApiEvent): string {
     case "session-started":
       return `Session ${event.session.sessionId} is being opened`;
     case "session-opened":
-      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}`;
+      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}` +
+        provenOf(event.session);
     case "session-closed":
       return `Session ${event.session.sessionId} has ended${because(event.session)}`;
     case "pairing-requested":
-      return `${peerLabel(event.pairing)} asks to be let in: boltctl pair answers`;
+      return asksToBeLetIn(event.pairing);
     case "pairing-decided":
       return `${peerLabel(event.pairing)} was ${DECIDED[event.pairing.state]}`;
     case "key-mismatch":
-      return `WARNING: ${event.deviceName ?? event.peerCode ?? "a known peer"} came with another ` +
+      return `WARNING: ${namedOr("a known peer", event)} came with another ` +
         `key and was refused: pinned ${event.pinned}, presented ${event.presented}`;
     case "identity-refused":
       return `WARNING: ${
@@ -76,6 +79,25 @@ const DECIDED = {
   expired: "refused: nobody decided in time",
 } as const;
 
+/** The seconds are those that the daemon gives, not those that are left. */
+function asksToBeLetIn(pairing: Pairing): string {
+  const seconds = (Date.parse(pairing.expiresAt) - Date.parse(pairing.requestedAt)) / 1000;
+  const asks = `${peerLabel(pairing)} asks to be let in`;
+  return pairing.proven
+    ? `${asks}: boltctl pair answers, within ${seconds} s`
+    : `${asks}, not proven: boltctl pair --unproven answers, within ${seconds} s; WARNING: ` +
+      FORGEABLE;
+}
+
+const provenOf = ({ proven }: SessionView): string =>
+  proven === undefined ? "" : proven ? ", proven" : ", not proven: it only claims this identity";
+const namedOr = (
+  none: string,
+  { deviceName, peerCode }: Pick<SessionView, "deviceName" | "peerCode">,
+): string =>
+  deviceName === undefined || deviceName === ""
+    ? peerCode ?? none
+    : quotedName(deviceName, NAME_COLUMNS);
 const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
 const fileOf = (transfer: Transfer): string =>
   `${transfer.name}, ${formatBytes(transfer.size)} (${shortIdOf(transfer)})`;

@@ -8,6 +8,7 @@ import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import type { DaemonClient } from "../ipc/client/client.ts";
 import type { TransferState } from "../base/transfer_states.ts";
 import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
+import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
 import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */
@@ -24,10 +25,12 @@ const MOST_PAGES = 50;
 /** The first digits of an identity or a transfer id, as tables show them. */
 export const shortId = (id: string): string => id.slice(0, SHORT);
 
-/** How a peer is shown to people: its name, and the digits that are not chosen by it. */
+/** A peer in a sentence: its name between quotes, and the digits that are not chosen by it. */
 export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {
   const id = shortId(peer.identity);
-  return peer.deviceName === undefined ? id : `${peer.deviceName} (${id})`;
+  const { deviceName } = peer;
+  if (deviceName === undefined || deviceName === "") return id;
+  return `${quotedName(deviceName, NAME_COLUMNS)} (${id})`;
 }
 
 /**

@@ -84,6 +84,7 @@ const HASHED: DaemonEvent[] = [
   { type: "transfer-offered", transfer: transfer(1, { state: "offered" }) },
   { type: "transfer-finished", transfer: transfer(1, { state: "completed" }) },
 ];
+const UNPROVEN = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
   { type: "session-started", session: session({ state: "signaling" }) },
@@ -102,6 +103,8 @@ const ended = (code: string, message: string): DaemonEvent => ({
 const HAPPENING: DaemonEvent[] = [
   ...OPENING,
   ...OPENED,
+  { type: "pairing-requested", pairing: UNPROVEN },
+  { type: "session-opened", session: session({ proven: false }) },
   {
     type: "key-mismatch",
     sessionId: "s2",
@@ -168,7 +171,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: {
         onPair: [...OPENING, {
           type: "pairing-decided",
-          pairing: { ...PAIRING, state: "expired" },
+          pairing: { ...PAIRING, state: "expired", expiresAt: PAIRING.requestedAt },
         }],
       },
       terminal: { columns: 80 },
@@ -230,6 +233,17 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { pairings: [PAIRING, { ...PAIRING, pairingId: "p7" }] },
     },
     { words: ["pair", "--deny", "--pairing", "p9"], stage: { pairings: [PAIRING] } },
+    {
+      about: "a peer that has not proven its identity",
+      words: ["pair"],
+      stage: { pairings: [UNPROVEN] },
+      terminal: { columns: 80, types: ["yes"] },
+    },
+    {
+      words: ["pair", "--unproven"],
+      stage: { pairings: [UNPROVEN] },
+      terminal: { columns: 80, types: ["yes"] },
+    },
     { about: "no request comes", words: ["pair", "--deny", "--timeout", "1"] },
   ],
   trust: [

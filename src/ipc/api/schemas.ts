@@ -352,6 +352,9 @@ export const PairingDecision = strict(
       "`_always` is pinned; `_once` lives as long as the session.",
     ),
     sas: Type.Optional(writtenSas),
+    unproven: Type.Optional(
+      Type.Boolean({ description: "Lets in a peer that has proven nothing." }),
+    ),
   },
 );
 /** What a pairing decision takes. */

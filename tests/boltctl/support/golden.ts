@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import type { Clock } from "../../../src/base/timer.ts";
 import { escapeUnsafe } from "../../../src/base/text.ts";
 import { runBoltctl, type RunOptions } from "../../../src/boltctl/run.ts";
 import { VERSION } from "../../../src/boltctl/version.ts";
@@ -12,10 +13,13 @@ import {
   MemoryTerminal,
   type MemoryTerminalOptions,
 } from "../../../src/boltctl/testing/memory_terminal.ts";
-import { type Stage, Staged } from "./staged_daemon.ts";
+import { NOW, type Stage, Staged } from "./staged_daemon.ts";
 
 const FOLDER = new URL("../golden/", import.meta.url);
 const UPDATE = Deno.args.includes("--update-golden");
+
+/** Where nothing goes by, so that what is shown is the same each time. */
+const STOPPED_CLOCK: Clock = { now: () => Date.parse(NOW), after: () => () => {} };
 
 /** One command line and what surrounds it. */
 export interface Scene {
@@ -53,6 +57,7 @@ async function play(scene: Scene): Promise<string> {
     terminal,
     environment: { BOLT_SOCKET: socket },
     interruption: new AbortController().signal,
+    clock: STOPPED_CLOCK,
   };
   const code = await runBoltctl(scene.words, options);
   return transcript(scene.words, terminal, code, [staged.socket, scene.about]);
