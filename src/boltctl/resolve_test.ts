@@ -8,6 +8,7 @@ const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   identity: start.padEnd(64, "0"),
   trust: "none",
   autoAccept: false,
+  trustedByKey: false,
   connected: false,
   proven: false,
   ...parts,

@@ -191,7 +191,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       "pairing-requested",
       ({ pairing }) => pairing.identity === this.identity,
     );
-    await daemon.client.decidePairing(pairing.pairingId, { decision: "allow_always" });
+    const decision = { decision: "allow_always", unproven: !pairing.proven } as const;
+    await daemon.client.decidePairing(pairing.pairingId, decision);
     await daemon.event("session-opened", ({ session }) => session.identity === this.identity);
     this.#peer.approve({
       onTransferEvent: (event) => this.#hear(event),

@@ -414,16 +414,16 @@ Deno.test("an identity that the program refuses is told of to nobody, proven or 
   const asked: unknown[] = [];
   const refuse: NonNullable<SessionOptions["refuse"]> = ({ identity, proven }) => {
     asked.push([identity.hex, proven]);
-    return "another identity is expected";
+    return { step: "expected-identity", reason: "another identity is expected" };
   };
   const proven = new Claimant("offerer", { refuse });
-  assertEquals(refusedAt(proven.receive(proven.hello())), "expectation");
+  assertEquals(refusedAt(proven.receive(proven.hello())), "expected-identity");
   const claimed = new Claimant("offerer", { refuse, proof: { remoteCommitment: undefined } });
   const hello = claimed.hello({
     inner: { capabilities: ALL_CAPABILITIES, sessionNonce: undefined },
     frame: { identityProof: undefined },
   });
-  assertEquals(refusedAt(claimed.receive(hello)), "expectation");
+  assertEquals(refusedAt(claimed.receive(hello)), "expected-identity");
   assertEquals(asked, [
     [proven.us.identity.publicKey.hex, true],
     [claimed.us.identity.publicKey.hex, false],
