@@ -27,12 +27,10 @@ export function describeEvent(event: ApiEvent): string {
       return `${peerLabel(event.pairing)} was ${DECIDED[event.pairing.state]}`;
     case "key-mismatch":
       return `WARNING: ${namedOr("a known peer", event)} came with another ` +
-        `key and was refused: pinned ${event.pinned}, presented ${event.presented}`;
+        `key and was refused: pinned ${event.pinned}, presented ${event.presented}` +
+        (event.proven ? ", proven" : ", only claimed");
     case "identity-refused":
-      return `WARNING: ${
-        event.peerCode ?? "a peer"
-      } claimed the identity ${event.claimed} and did ` +
-        `not prove it (${event.step}): refused`;
+      return `WARNING: refused: ${event.message} (${event.step}, claimed ${event.claimed})`;
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");
@@ -101,10 +99,8 @@ const namedOr = (
 const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
 const fileOf = (transfer: Transfer): string =>
   `${transfer.name}, ${formatBytes(transfer.size)} (${shortIdOf(transfer)})`;
-const peerOf = ({ identity, deviceName }: SessionView): string =>
-  identity === undefined
-    ? "a peer"
-    : peerLabel({ identity, ...(deviceName === undefined ? {} : { deviceName }) });
+const peerOf = ({ identity, ...session }: SessionView): string =>
+  identity === undefined ? "a peer" : peerLabel({ ...session, identity });
 const waiting = (transfer: Transfer): string => {
   const what = waitsFor(transfer);
   return what === undefined ? "" : `, waits for ${what}`;

@@ -25,10 +25,15 @@ const MOST_PAGES = 50;
 /** The first digits of an identity or a transfer id, as tables show them. */
 export const shortId = (id: string): string => id.slice(0, SHORT);
 
-/** A peer in a sentence: its name between quotes, and the digits that are not chosen by it. */
-export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {
-  const id = shortId(peer.identity);
-  const { deviceName } = peer;
+/**
+ * A peer in a sentence: the name that people here gave it, or else between quotes what it calls
+ * itself; and the digits that are not chosen by it.
+ */
+export function peerLabel(
+  { identity, name, deviceName }: Pick<PeerView, "identity" | "name" | "deviceName">,
+): string {
+  const id = shortId(identity);
+  if (name !== undefined) return `${name} (${id})`;
   if (deviceName === undefined || deviceName === "") return id;
   return `${quotedName(deviceName, NAME_COLUMNS)} (${id})`;
 }

@@ -6,7 +6,7 @@
 import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
-import { peerText } from "../../src/ipc/api/schemas.ts";
+import { peerText, type PeerView } from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
@@ -84,6 +84,20 @@ const HASHED: DaemonEvent[] = [
   { type: "transfer-offered", transfer: transfer(1, { state: "offered" }) },
   { type: "transfer-finished", transfer: transfer(1, { state: "completed" }) },
 ];
+/** Trusted by key and named; pinned before identities were proven; and those of all scenes. */
+const KNOWN: readonly PeerView[] = [
+  {
+    identity: "c0de".padEnd(64, "3"),
+    ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: true },
+    ...{ connected: false, name: "store", peerCode: "ABCDEFGHJKMNPQRS" },
+  },
+  {
+    identity: "01d0".padEnd(64, "4"),
+    ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: false },
+    ...{ connected: false, deviceName: peerText("an old daemon") },
+  },
+  ...PEERS,
+];
 const UNPROVEN = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
@@ -145,6 +159,11 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
     { words: ["peers", "3f2b", "--json"] },
+    { about: "80 columns", words: ["peers"], stage: { peers: KNOWN }, terminal: { columns: 80 } },
+    ...KNOWN.slice(0, 2).map(({ identity }) => ({
+      words: ["peers", identity.slice(0, 8)],
+      stage: { peers: KNOWN },
+    })),
     { words: ["peers"], stage: { peers: [] } },
   ],
   pair: [
@@ -245,6 +264,12 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       words: ["pair", "--unproven"],
       stage: { pairings: [UNPROVEN] },
       terminal: { columns: 80, types: ["yes"] },
+    },
+    {
+      about: "a peer that is known comes under another peer code",
+      words: ["pair"],
+      stage: { pairings: [{ ...PAIRING, peerCode: "NEW1", knownAs: peerText("bea") }] },
+      terminal: { columns: 80, types: ["no"] },
     },
     { about: "no request comes", words: ["pair", "--deny", "--timeout", "1"] },
   ],

@@ -19,9 +19,10 @@ export const FORGEABLE = "whoever relays the signals (the server) can forge its 
 /** Names and what is said, for a terminal of so many columns. */
 export function pairingFacts(pairing: Pairing, columns: number): (readonly [string, string])[] {
   const width = Math.max(FEWEST, columns - BEFORE);
-  const { deviceName, identity, peerCode, proven } = pairing;
+  const { deviceName, knownAs, identity, peerCode, proven } = pairing;
   const facts: [string, string | undefined][] = [
     ["name", deviceName === "" ? undefined : quotedName(deviceName, width)],
+    ["known as", knownAs === undefined ? undefined : quotedName(knownAs, width)],
     ["peer code", peerCode],
     ["identity", cutTo(identity, width)],
     [
