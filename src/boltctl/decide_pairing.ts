@@ -26,8 +26,8 @@ export const notOpened = ({ failure }: SessionView): CommandError =>
  * Has the request decided: by `--deny`, `--sas` or `--unproven`, or by the person at the terminal. A
  * peer that has not proven its identity is let in with `--unproven` only, whatever is typed.
  *
- * @param session Whose session it is: a request of this command's own is refused when nothing here
- * can let the peer in, that of another waits on.
+ * @param session Whose session it is: a request of this command's own is refused where nobody can be
+ * asked, that of another waits on.
  * @throws {CommandError} PAIRING_REFUSED, PAIRING_EXPIRED, POLICY_REFUSED
  */
 export async function decidePairing(
@@ -47,19 +47,11 @@ export async function decidePairing(
   if (flags.has("deny")) {
     return await say(context, pairing, { decision: `deny_${lasting}` }, `${who} is refused`);
   }
-  const refuse = async (code: string, here: string, elsewhere: string): Promise<Pairing> => {
-    if (session === "of another") throw new CommandError(code, `${who} ${elsewhere}`);
-    const decided = await say(context, pairing, { decision: "deny_once" });
-    if (decided.state === "allowed") return decided;
-    throw new CommandError(code, `${who} ${here}`);
-  };
   if (!pairing.proven && !flags.has("unproven")) {
-    return await refuse(
+    throw new CommandError(
       "POLICY_REFUSED",
-      "has not proven its identity and is refused: to let it in all the same, pair again with " +
-        "--unproven",
-      "has not proven its identity: boltctl pair --unproven lets it in all the same, boltctl pair " +
-        "--deny refuses it",
+      `${who} has not proven its identity, and whoever relays the signals can forge its six ` +
+        "characters: boltctl pair --unproven lets it in all the same, while the request waits",
     );
   }
   if (given !== undefined) {
@@ -70,11 +62,19 @@ export async function decidePairing(
   if (!pairing.proven) {
     return await say(context, pairing, allow, `${who} is let in, not proven`);
   }
-  return await refuse(
+  if (session === "of another") {
+    throw new CommandError(
+      "PAIRING_REFUSED",
+      `${who} has proven its identity, so it is let in with --sas SAS, the six digits that the ` +
+        "other end shows: --unproven alone lets in peers that have not",
+    );
+  }
+  const decided = await say(context, pairing, { decision: "deny_once" });
+  if (decided.state === "allowed") return decided;
+  throw new CommandError(
     "PAIRING_REFUSED",
-    "asked to be let in and was refused: there is no terminal to ask on, and --sas did not " +
+    `${who} asked to be let in and was refused: there is no terminal to ask on, and --sas did not ` +
       "confirm the six digits that the other end shows",
-    "asks to be let in, and there is no terminal to ask on: confirm with --sas SAS",
   );
 }
 

@@ -196,13 +196,13 @@ Deno.test("a peer that proves nothing is asked about with --unproven only, under
 });
 
 Deno.test("without --unproven nothing that is typed lets such a peer in", async () => {
-  const ways: readonly (readonly [readonly string[], Stage, readonly string[]])[] = [
-    [["pair", ...ROLE], { onPair: [requested(UNPROVEN)] }, ["deny_once"]],
-    [["pair", ...ROLE, "--sas", "A1B2C3"], { onPair: [requested(UNPROVEN)] }, ["deny_once"]],
-    [["pair"], { pairings: [UNPROVEN] }, []],
-    [["pair", "--sas", "A1B2C3"], { pairings: [UNPROVEN] }, []],
+  const ways: readonly (readonly [readonly string[], Stage])[] = [
+    [["pair", ...ROLE], { onPair: [requested(UNPROVEN)] }],
+    [["pair", ...ROLE, "--sas", "A1B2C3"], { onPair: [requested(UNPROVEN)] }],
+    [["pair"], { pairings: [UNPROVEN] }],
+    [["pair", "--sas", "A1B2C3"], { pairings: [UNPROVEN] }],
   ];
-  for (const [words, stage, decisions] of ways) {
+  for (const [words, stage] of ways) {
     await using staged = await Staged.serve(stage);
     const terminal = new MemoryTerminal({ columns: 80, types: ["yes", "yes"] });
     const environment = { BOLT_SOCKET: staged.socket };
@@ -210,8 +210,7 @@ Deno.test("without --unproven nothing that is typed lets such a peer in", async 
     assertEquals(await runBoltctl(words, { terminal, environment, interruption }), 4);
     assertStringIncludes(terminal.stderr, "has not proven its identity");
     assertStringIncludes(terminal.stderr, "--unproven");
-    const calls = staged.daemon.calls.filter((call) => call.startsWith("decidePairing"));
-    assertEquals(calls, decisions.map((decision) => `decidePairing({"decision":"${decision}"})`));
+    assert(!staged.daemon.calls.some((call) => call.startsWith("decidePairing")));
   }
 });
 
