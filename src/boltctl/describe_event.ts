@@ -30,7 +30,8 @@ export function describeEvent(event: ApiEvent): string {
         `key and was refused: pinned ${event.pinned}, presented ${event.presented}` +
         (event.proven ? ", proven" : ", only claimed");
     case "identity-refused":
-      return `WARNING: refused: ${event.message} (${event.step}, claimed ${event.claimed})`;
+      return `WARNING: ${event.peerCode ?? "a peer"} was refused; it claimed the identity ` +
+        `${event.claimed} (${event.step}): ${event.message}`;
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");

@@ -9,6 +9,7 @@ import type { DaemonClient } from "../ipc/client/client.ts";
 import type { TransferState } from "../base/transfer_states.ts";
 import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
 import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
+import { givenName } from "../vocabulary/session_values.ts";
 import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */
@@ -39,11 +40,12 @@ export function peerLabel(
 }
 
 /**
- * The peer that `wanted` names: an identity, a peer code, a device name, or the first 4 digits or
- * more of an identity, in this order.
+ * The peer that `wanted` names: an identity, the name that people gave it, a peer code, a device
+ * name, or the first 4 digits or more of an identity, in this order.
  *
- * What two peers are called names neither. A name wins over the beginning of another's identity, but
- * not where it is as long as tables show one: nobody is called that by chance.
+ * A name that people gave is one peer's, whatever others call themselves. What two peers are called
+ * names neither. A name wins over the beginning of another's identity, but not where it is as long as
+ * tables show one: nobody is called that by chance.
  *
  * @throws {CommandError} PEER_NOT_FOUND
  * @throws {UsageError} When more than one is meant, or too few digits are given.
@@ -51,6 +53,9 @@ export function peerLabel(
 export function matchPeer(wanted: string, peers: readonly PeerView[]): PeerView {
   const whole = peers.find((peer) => peer.identity === wanted.toLowerCase());
   if (whole !== undefined) return whole;
+  const name = givenName.parse(wanted)?.toLowerCase();
+  const named = peers.find((peer) => name !== undefined && peer.name?.toLowerCase() === name);
+  if (named !== undefined) return named;
   const code = normalizePeerCode(wanted);
   const called = peers.filter((peer) =>
     (code !== undefined && peer.peerCode === code) || peer.deviceName === wanted

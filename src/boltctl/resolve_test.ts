@@ -70,3 +70,11 @@ Deno.test("a peer that is called as tables show another's identity can't be mean
   const coded = peer("77", { deviceName: peerText("bob") });
   assertThrows(() => matchPeer("bob", [BOB, coded]), UsageError, "give more of the identity");
 });
+
+Deno.test("a name that people gave is its peer's, whatever another calls itself or is called by a server", () => {
+  const named = peer("77aa", { name: "Bob" });
+  const posing = peer("88bb", { deviceName: peerText("Bob"), peerCode: "Bob" });
+  for (const wanted of ["bob", "Bob", "BOB"]) {
+    assertEquals(matchPeer(wanted, [posing, named, BOB]), named);
+  }
+});

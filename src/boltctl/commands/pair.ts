@@ -72,7 +72,9 @@ async function followSession(
     if (event.type === "session-opened" || event.type === "session-closed") {
       if (!ended(event.session)) continue;
       return output.line(describeEvent(event));
-    } else if (event.type === "key-mismatch") output.line(describeEvent(event));
+    } else if (event.type === "key-mismatch" || event.type === "identity-refused") {
+      output.line(describeEvent(event));
+    }
   }
 }
 
@@ -85,7 +87,7 @@ function ended(session: SessionView): boolean {
 function sessionOf(event: ApiEvent): string | undefined {
   if ("session" in event) return event.session.sessionId;
   if ("pairing" in event) return event.pairing.sessionId;
-  return event.type === "key-mismatch" ? event.sessionId : undefined;
+  return "sessionId" in event ? event.sessionId : undefined;
 }
 
 async function abandon({ client, terminal }: Context, sessionId: string): Promise<void> {

@@ -195,10 +195,13 @@ export class StagedDaemon extends FakeDaemon {
   override async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     await super.trust(identity, request);
     const known = PEERS.find((one) => one.identity === identity);
-    const fresh = {
-      ...{ identity, autoAccept: false, proven: false, trustedByKey: false, connected: false },
+    const fresh = { identity, autoAccept: false, proven: false, connected: false };
+    const { name } = request;
+    const marks = {
+      trustedByKey: name !== undefined && request.unproven !== true,
+      ...(name === undefined ? {} : { name }),
     };
-    return { ...known ?? fresh, trust: request.decision };
+    return { ...known ?? fresh, ...marks, trust: request.decision };
   }
 
   override async setAutoAccept(
