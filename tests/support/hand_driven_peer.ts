@@ -9,6 +9,7 @@ import {
   type EphemeralKeyPair,
   type EphemeralPublicKey,
   KeyPair,
+  readSecret,
 } from "../../src/protocol/crypto/keys.ts";
 import type { ProofOptions } from "../../src/protocol/identity/identity_handshake.ts";
 import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
@@ -22,10 +23,11 @@ import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
 import type { SessionView } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
-import type { Channel } from "../../src/transport/channel.ts";
+import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
+import { overriding } from "./overriding.ts";
 import { RelayPeer } from "./relay_peer.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
@@ -60,6 +62,18 @@ interface Parts {
   readonly proof?: Omit<ProofOptions, "certificates">;
   /** What it takes the daemon for: what web clients send is what they expect. */
   readonly peerKind: "daemon" | "web";
+  /** The daemon's offer or answer. */
+  readonly signal: unknown;
+}
+
+/** A channel whose messages are written down as they are received. */
+function tapped(channel: Channel, heard: ChannelMessage[]): Channel {
+  const receive: Channel["receive"] = async (options) => {
+    const message = await channel.receive(options);
+    if (message !== undefined) heard.push(message);
+    return message;
+  };
+  return overriding(channel, { receive });
 }
 
 function lastOf(network: MemoryNetwork): MemoryPair {
@@ -77,6 +91,12 @@ export class HandDrivenPeer implements AsyncDisposable {
   /** Identity key, 64 hex digits. */
   readonly identity: string;
   readonly #proves: boolean;
+  /** The daemon's offer or answer, as it came. */
+  readonly signal: unknown;
+  /** All that the daemon has said over the channel, as it came. */
+  readonly heard: ChannelMessage[] = [];
+  /** What opens that: its own secret half of the connection's keys, and the daemon's half. */
+  readonly keys: { readonly secretKey: Uint8Array; readonly remotePublicKey: Uint8Array };
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #events: TransferEvent[] = [];
@@ -86,6 +106,11 @@ export class HandDrivenPeer implements AsyncDisposable {
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
     const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
+    this.signal = parts.signal;
+    this.keys = {
+      secretKey: readSecret(ephemeral.secretKey).slice(), // the session zeroes its own
+      remotePublicKey: remoteEphemeral.bytes,
+    };
     const identity = parts.identity.publicKey;
     // What it may offer is not bounded on its side.
     const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
@@ -104,7 +129,7 @@ export class HandDrivenPeer implements AsyncDisposable {
         limits,
         peerKind,
       }),
-      channel: this.channel,
+      channel: tapped(this.channel, this.heard),
       listener: {
         established: (facts) => this.#established.resolve(facts),
         ending: () => {},
@@ -133,10 +158,14 @@ export class HandDrivenPeer implements AsyncDisposable {
     const proves = says !== "claim";
     const bound = proves ? { commitment } : {};
     const offer = { type: "offer", sdp, publicKey, ...bound, ...route } as const;
+    let said: unknown;
     const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
-      parse: (text) => parseWebSignal(JSON.parse(text)),
+      parse: (text) => {
+        said = JSON.parse(text);
+        return parseWebSignal(said);
+      },
     });
     await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)), {
       signal,
@@ -162,6 +191,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       remoteEphemeral,
       ...(proves ? { proof } : {}),
       peerKind: "daemon",
+      signal: said,
     });
     return says === "nothing" ? peer : await peer.#shakeHands();
   }
@@ -178,7 +208,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       throw new Error("unreachable");
     }
     await daemon.pair({ ...offerer, to: "web", web: true });
-    const offer = parseWebSignal(await relay.signal());
+    const said = await relay.signal();
+    const offer = parseWebSignal(said);
     if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
     const { signal } = new AbortController();
     const ephemeral = KeyPair.generate("ephemeral", random);
@@ -198,6 +229,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
+      signal: said,
     }).#shakeHands();
   }
 
@@ -267,6 +299,11 @@ export class HandDrivenPeer implements AsyncDisposable {
       transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
       return transfers.drain();
     });
+  }
+
+  /** Ends the session in order. */
+  close(): void {
+    this.#peer.close();
   }
 
   /** Ends the session with a code. */
