@@ -39,9 +39,7 @@ async function toldOf(
         stack.use(startRendezvousServer()).url,
         alice,
       )
-      : await HandDrivenPeer.meet(network, folder, alice, {
-        says: kind === "proven" ? "proof" : "claim",
-      }),
+      : await HandDrivenPeer.meet(network, folder, alice, { proves: kind === "proven" }),
   );
   await peer.befriend(alice);
   peer.onEvent = (event) => {

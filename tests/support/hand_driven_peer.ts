@@ -44,8 +44,10 @@ export interface Described {
 export interface MeetOptions {
   /** Who it is, or claims to be. @default {a fresh key} */
   readonly identity?: KeyPair<"identity">;
-  /** Whether it proves that, only claims it, or commits itself and then says no HELLO. */
-  readonly says?: "proof" | "claim" | "nothing";
+  /** Whether it proves that; else it only claims it. @default {true} */
+  readonly proves?: boolean;
+  /** Whether it says no HELLO, though it has committed itself. @default {false} */
+  readonly silent?: boolean;
   /** Whom the daemon expects. */
   readonly expectIdentity?: string;
 }
@@ -90,7 +92,6 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly path: MemoryPair;
   /** Identity key, 64 hex digits. */
   readonly identity: string;
-  readonly #proves: boolean;
   /** The daemon's offer or answer, as it came. */
   readonly signal: unknown;
   /** All that the daemon has said over the channel, as it came. */
@@ -117,7 +118,6 @@ export class HandDrivenPeer implements AsyncDisposable {
     this.channel = path[side];
     this.path = path;
     this.identity = identity.hex;
-    this.#proves = proof !== undefined;
     const { certificates } = this.channel;
     this.#peer = new PeerSession({
       session: new Session({
@@ -137,7 +137,11 @@ export class HandDrivenPeer implements AsyncDisposable {
     });
   }
 
-  /** Offers itself to a daemon through files, and shakes hands. */
+  /**
+   * Offers itself to a daemon through files, and shakes hands.
+   *
+   * @param options `proves`: false for a peer that speaks the published protocol and nothing else.
+   */
   static async meet(
     network: MemoryNetwork,
     folder: TempFolder,
@@ -146,7 +150,7 @@ export class HandDrivenPeer implements AsyncDisposable {
   ): Promise<HandDrivenPeer> {
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
-    const { expectIdentity, says = "proof" } = options;
+    const { expectIdentity, proves = true, silent = false } = options;
     await daemon.pair({ ...request, ...(expectIdentity === undefined ? {} : { expectIdentity }) });
     const { signal } = new AbortController();
     const { identity = newIdentity() } = options;
@@ -155,7 +159,6 @@ export class HandDrivenPeer implements AsyncDisposable {
     const offering = await network.connector.offer({ scope: "lan", signal });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const proves = says !== "claim";
     const bound = proves ? { commitment } : {};
     const offer = { type: "offer", sdp, publicKey, ...bound, ...route } as const;
     let said: unknown;
@@ -193,7 +196,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       peerKind: "daemon",
       signal: said,
     });
-    return says === "nothing" ? peer : await peer.#shakeHands();
+    return silent ? peer : await peer.#shakeHands();
   }
 
   /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
@@ -244,9 +247,11 @@ export class HandDrivenPeer implements AsyncDisposable {
     daemon: DaemonUnderTest,
     decision: "allow_always" | "allow_once" = "allow_always",
   ): Promise<SessionView> {
+    // Of the sessions in which this identity is proven or claimed, this one.
+    const { sas } = await this.#established.promise;
     const { pairing } = await daemon.event(
       "pairing-requested",
-      ({ pairing }) => pairing.identity === this.identity && pairing.proven === this.#proves,
+      ({ pairing }) => pairing.identity === this.identity && pairing.sas === sas,
     );
     const { pairingId, sessionId } = pairing;
     await daemon.client.decidePairing(pairingId, { decision, unproven: !pairing.proven });
