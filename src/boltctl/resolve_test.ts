@@ -43,7 +43,7 @@ Deno.test("what fits more than one peer is refused, whichever way it fits", () =
   assertThrows(
     () => matchPeer("3f2a", [BOB, peer("3f2ab")]),
     UsageError,
-    "laptop (3f2a0000), 3f2ab000",
+    '"laptop" (3f2a0000), 3f2ab000',
   );
   assertThrows(() =>
     matchPeer("phone", [BEA, { ...BOB, deviceName: BEA.deviceName ?? peerText("") }])

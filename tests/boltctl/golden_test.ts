@@ -90,6 +90,21 @@ const UNCONFIRMED: DaemonEvent[] = [
   { type: "transfer-queued", transfer: transfer(1) },
   { type: "transfer-finished", transfer: TO_BROWSER },
 ];
+/** Trusted by key and named; pinned before identities were proven; and those of all scenes. */
+const KNOWN: readonly PeerView[] = [
+  {
+    identity: "c0de".padEnd(64, "3"),
+    ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: true },
+    ...{ connected: false, name: "store", peerCode: "ABCDEFGHJKMNPQRS" },
+  },
+  {
+    identity: "01d0".padEnd(64, "4"),
+    ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: false },
+    ...{ connected: false, deviceName: peerText("an old daemon") },
+  },
+  ...PEERS,
+];
+const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
   { type: "session-started", session: session({ state: "signaling" }) },
@@ -108,6 +123,8 @@ const ended = (code: string, message: string): DaemonEvent => ({
 const HAPPENING: DaemonEvent[] = [
   ...OPENING,
   ...OPENED,
+  { type: "pairing-requested", pairing: UNPROVEN },
+  { type: "session-opened", session: session({ proven: false }) },
   {
     type: "key-mismatch",
     sessionId: "s2",
@@ -139,7 +156,6 @@ const NAMED: readonly PeerView[] = PEERS.map((peer, i) => {
   if (i === 0) return { ...peer, trustedByKey: true, name: "eve" };
   return i === 1 ? { ...peer, trustedByKey: true, name: "Bea" } : peer;
 });
-const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
   status: [
     ...threeWays(["status"]),
@@ -155,6 +171,11 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
     { words: ["peers", "3f2b", "--json"] },
+    { about: "80 columns", words: ["peers"], stage: { peers: KNOWN }, terminal: { columns: 80 } },
+    ...KNOWN.slice(0, 2).map(({ identity }) => ({
+      words: ["peers", identity.slice(0, 8)],
+      stage: { peers: KNOWN },
+    })),
     { words: ["peers"], stage: { peers: [] } },
     { words: ["peers"], stage: { peers: NAMED } },
     { words: ["peers", "Eve"], stage: { peers: NAMED } },
@@ -184,7 +205,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: {
         onPair: [...OPENING, {
           type: "pairing-decided",
-          pairing: { ...PAIRING, state: "expired" },
+          pairing: { ...PAIRING, state: "expired", expiresAt: PAIRING.requestedAt },
         }],
       },
       terminal: { columns: 80 },
@@ -248,16 +269,21 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     },
     { words: ["pair", "--deny", "--pairing", "p9"], stage: { pairings: [PAIRING] } },
     {
-      about: "a peer that has proven nothing is not asked about",
+      about: "a peer that has not proven its identity",
       words: ["pair"],
       stage: { pairings: [UNPROVEN] },
-      terminal: { columns: 80 },
+      terminal: { columns: 80, types: ["yes"] },
     },
     {
-      about: "a peer that has proven nothing, knowingly",
       words: ["pair", "--unproven"],
       stage: { pairings: [UNPROVEN] },
-      terminal: { columns: 80, types: ["y"] },
+      terminal: { columns: 80, types: ["yes"] },
+    },
+    {
+      about: "a peer that is known comes under another peer code",
+      words: ["pair"],
+      stage: { pairings: [{ ...PAIRING, peerCode: "NEW1", knownAs: peerText("bea") }] },
+      terminal: { columns: 80, types: ["no"] },
     },
     {
       words: ["pair", "--sas", "A1B2C3", "--unproven", "--once"],

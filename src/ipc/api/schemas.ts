@@ -85,7 +85,9 @@ const identity = Type.String({
   pattern: "^[0-9a-f]{64}$",
 });
 const sas = Type.String({
-  description: "The short authentication string that both people read, 6 hex digits.",
+  description:
+    "The short authentication string that both people read, 6 hex digits. Where `proven` is false, " +
+    "whoever relays the signals can forge it: no decision may rest on it.",
   pattern: "^[0-9A-Fa-f]{6}$",
 });
 const name = Type.String({

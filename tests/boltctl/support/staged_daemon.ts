@@ -106,6 +106,8 @@ export interface Stage {
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
   readonly pairings?: readonly Pairing[];
+  /** What another program has decided in the same moment. */
+  readonly decidedElsewhere?: Pairing["state"];
   /** What has happened already. */
   readonly before?: readonly DaemonEvent[];
   /** What happens once transfers were listed. */
@@ -160,11 +162,19 @@ export class StagedDaemon extends FakeDaemon {
     return Promise.resolve([...this.#stage.pairings ?? []]);
   }
 
+  override async getPairing(pairingId: string): Promise<Pairing> {
+    const { pairings = [], decidedElsewhere } = this.#stage;
+    const pairing = [PAIRING, ...pairings].findLast((one) => one.pairingId === pairingId);
+    if (pairing === undefined) return await super.getPairing(pairingId);
+    return { ...pairing, state: decidedElsewhere ?? pairing.state };
+  }
+
   override async decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
     this.calls.push(`decidePairing(${JSON.stringify(decision)})`);
-    const all = [PAIRING, ...this.#stage.pairings ?? []];
-    const pairing = all.find((one) => one.pairingId === pairingId);
-    if (pairing === undefined) return await super.decidePairing(pairingId, decision);
+    const pairing = await this.getPairing(pairingId);
+    if (pairing.state !== "pending") {
+      throw new OperationError("INVALID_STATE", `the pairing request is ${pairing.state} already`);
+    }
     if (decision.sas !== undefined && decision.sas !== pairing.sas) {
       throw new OperationError("SAS_MISMATCH", "That is not the SAS of this request");
     }
@@ -262,6 +272,7 @@ export function session(parts: Partial<SessionView> = {}): SessionView {
     createdAt: NOW,
     identity: BEA,
     deviceName: PAIRING.deviceName,
+    proven: true,
     ...parts,
   };
 }

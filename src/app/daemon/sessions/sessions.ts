@@ -343,6 +343,14 @@ export class Sessions {
       ...(name === undefined ? {} : { name }),
     });
     log.info("handshake done", { session: sessionId, identity, proven, sas, btr });
+    if (!proven) {
+      log.warn(
+        "the peer has not proven its identity, and who relays the signals can forge its SAS",
+        {
+          session: sessionId,
+        },
+      );
+    }
     const identified = {
       sessionId,
       identity,
