@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { screenAfter } from "../../src/boltctl/testing/screen.ts";
 import { connector } from "../../src/transport/webrtc/connector.ts";
-import { LyingPeer } from "../attacks/support/lying_peer.ts";
+import { LyingPeer } from "../attacks/support/hostile_peer.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
