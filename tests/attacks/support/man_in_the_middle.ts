@@ -18,6 +18,7 @@ import {
   proofOver,
   PROVEN_IDENTITY,
   type ShownByOneSide,
+  type Transcript,
   transcriptOf,
 } from "../../../src/protocol/identity/proven_identity.ts";
 import { encodeEnvelope } from "../../../src/protocol/messages/frame.ts";
@@ -212,22 +213,25 @@ export class MiddleEnd {
     }
   }
 
+  /** What both sides saw before HELLO; undefined without keys of his own, or a commitment. */
+  get transcript(): Transcript | undefined {
+    if (this.#shown === undefined) return undefined;
+    const { his, theirs } = this.#shown;
+    return transcriptOf(
+      this.#victim === "offerer"
+        ? { offerer: theirs, answerer: his }
+        : { offerer: his, answerer: theirs },
+    );
+  }
+
   #prove({ proof, provesOtherRole = false }: Forged, payload: string): string | undefined {
     if (proof === undefined || typeof proof === "string") return proof;
-    const shown = this.#shown;
-    if (shown === undefined) return undefined;
-    const { his, theirs } = shown;
+    const { transcript } = this;
+    if (transcript === undefined || this.#shown === undefined) return undefined;
     const victim = this.#victim;
     const role = victim === "offerer" ? "answerer" : "offerer";
-    const transcript = transcriptOf(
-      role === "offerer" ? { offerer: his, answerer: theirs } : { offerer: theirs, answerer: his },
-    );
-    const key = proofKey(
-      proof,
-      theirs.ephemeral,
-      transcript,
-      provesOtherRole ? victim : role,
-    );
+    const { ephemeral } = this.#shown.theirs;
+    const key = proofKey(proof, ephemeral, transcript, provesOtherRole ? victim : role);
     if (key === undefined) throw new Error("the test's keys are weak");
     return proofOver(key, payload).base64;
   }
