@@ -62,6 +62,11 @@ export class HostileRelay implements AsyncDisposable {
     this.#sockets.get(to)?.send(JSON.stringify({ type: "signal", from, payload }));
   }
 
+  /** Hangs up on everybody; they may register again. */
+  loseConnections(): void {
+    for (const socket of this.#open) socket.close();
+  }
+
   async #hear(socket: WebSocket, message: Payload): Promise<void> {
     if (message.type === "register") {
       this.#sockets.set(message.peer_code, socket);
