@@ -15,7 +15,8 @@ export function describeEvent(event: ApiEvent): string {
     case "session-started":
       return `Session ${event.session.sessionId} is being opened`;
     case "session-opened":
-      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}`;
+      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}` +
+        (event.session.proven === false ? ", who has not proven its identity" : "");
     case "session-closed":
       return `Session ${event.session.sessionId} has ended${because(event.session)}`;
     case "pairing-requested":
@@ -26,10 +27,8 @@ export function describeEvent(event: ApiEvent): string {
       return `WARNING: ${event.deviceName ?? event.peerCode ?? "a known peer"} came with another ` +
         `key and was refused: pinned ${event.pinned}, presented ${event.presented}`;
     case "identity-refused":
-      return `WARNING: ${
-        event.peerCode ?? "a peer"
-      } claimed the identity ${event.claimed} and did ` +
-        `not prove it (${event.step}): refused`;
+      return `WARNING: ${event.peerCode ?? "a peer"} was refused; it claimed the identity ` +
+        `${event.claimed} (${event.step}): ${event.message}`;
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");
@@ -79,10 +78,12 @@ const DECIDED = {
 const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
 const fileOf = (transfer: Transfer): string =>
   `${transfer.name}, ${formatBytes(transfer.size)} (${shortIdOf(transfer)})`;
-const peerOf = ({ identity, deviceName }: SessionView): string =>
-  identity === undefined
-    ? "a peer"
-    : peerLabel({ identity, ...(deviceName === undefined ? {} : { deviceName }) });
+const peerOf = ({ identity, deviceName, name }: SessionView): string =>
+  identity === undefined ? "a peer" : peerLabel({
+    identity,
+    ...(deviceName === undefined ? {} : { deviceName }),
+    ...(name === undefined ? {} : { name }),
+  });
 const waiting = (transfer: Transfer): string => {
   const what = waitsFor(transfer);
   return what === undefined ? "" : `, waits for ${what}`;

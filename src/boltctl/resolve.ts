@@ -8,6 +8,7 @@ import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import type { DaemonClient } from "../ipc/client/client.ts";
 import type { TransferState } from "../base/transfer_states.ts";
 import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
+import { givenName } from "../vocabulary/session_values.ts";
 import { CommandError } from "./exit_codes.ts";
 
 /** Digits of an identity or transfer that tables show. */
@@ -24,17 +25,21 @@ const MOST_PAGES = 50;
 /** The first digits of an identity or a transfer id, as tables show them. */
 export const shortId = (id: string): string => id.slice(0, SHORT);
 
-/** How a peer is shown to people: its name, and the digits that are not chosen by it. */
-export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {
+/**
+ * How a peer is shown to people: the name that they gave it, or what it calls itself, and the digits
+ * that are not chosen by it.
+ */
+export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName" | "name">): string {
   const id = shortId(peer.identity);
-  return peer.deviceName === undefined ? id : `${peer.deviceName} (${id})`;
+  const name = peer.name ?? peer.deviceName;
+  return name === undefined ? id : `${name} (${id})`;
 }
 
 /**
- * The peer that `wanted` names: an identity, a peer code, a device name, or the first 4 digits or
- * more of an identity, in this order.
+ * The peer that `wanted` names: an identity, the name that people gave it, a peer code, a device
+ * name, or the first 4 digits or more of an identity, in this order.
  *
- * What two peers are called names neither. A name wins over the beginning of another's identity, but
+ * A name that people gave is one peer's, whatever others call themselves. What two peers are called names neither. A name wins over the beginning of another's identity, but
  * not where it is as long as tables show one: nobody is called that by chance.
  *
  * @throws {CommandError} PEER_NOT_FOUND
@@ -43,6 +48,9 @@ export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): stri
 export function matchPeer(wanted: string, peers: readonly PeerView[]): PeerView {
   const whole = peers.find((peer) => peer.identity === wanted.toLowerCase());
   if (whole !== undefined) return whole;
+  const name = givenName.parse(wanted)?.toLowerCase();
+  const named = peers.find((peer) => name !== undefined && peer.name?.toLowerCase() === name);
+  if (named !== undefined) return named;
   const code = normalizePeerCode(wanted);
   const called = peers.filter((peer) =>
     (code !== undefined && peer.peerCode === code) || peer.deviceName === wanted

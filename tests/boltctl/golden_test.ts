@@ -6,7 +6,7 @@
 import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
-import { peerText } from "../../src/ipc/api/schemas.ts";
+import { type Pairing, peerText, type PeerView } from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
@@ -108,6 +108,7 @@ const HAPPENING: DaemonEvent[] = [
     deviceName: PAIRING.deviceName,
     pinned: BOB,
     presented: EVE,
+    proven: true,
   },
   ...PEERS.slice(0, 1).map((peer) => ({ type: "peer-changed", peer } as const)),
   ...sent("transfer-failed"),
@@ -127,6 +128,12 @@ const LEFT_BEHIND: readonly DaemonEvent[] = [
   { type: "daemon-stopping", reason: "api" },
   { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
 ];
+/** Peers whose keys people typed, and named. One calls itself as another was named. */
+const NAMED: readonly PeerView[] = PEERS.map((peer, i) => {
+  if (i === 0) return { ...peer, trustedByKey: true, name: "eve" };
+  return i === 1 ? { ...peer, trustedByKey: true, name: "Bea" } : peer;
+});
+const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
   status: [
     ...threeWays(["status"]),
@@ -137,11 +144,14 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       socket: "/nonexistent/bolt.sock",
     },
   ],
+  identity: [{ words: ["identity"] }, { words: ["identity", "--json"] }],
   peers: [
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
     { words: ["peers", "3f2b", "--json"] },
     { words: ["peers"], stage: { peers: [] } },
+    { words: ["peers"], stage: { peers: NAMED } },
+    { words: ["peers", "Eve"], stage: { peers: NAMED } },
   ],
   pair: [
     {
@@ -207,6 +217,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
           deviceName: PAIRING.deviceName,
           pinned: BOB,
           presented: EVE,
+          proven: true,
         }, ended("KEY_MISMATCH", "the peer came with another key than the pinned one")],
       },
     },
@@ -230,6 +241,36 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { pairings: [PAIRING, { ...PAIRING, pairingId: "p7" }] },
     },
     { words: ["pair", "--deny", "--pairing", "p9"], stage: { pairings: [PAIRING] } },
+    {
+      about: "a peer that has proven nothing is not asked about",
+      words: ["pair"],
+      stage: { pairings: [UNPROVEN] },
+      terminal: { columns: 80 },
+    },
+    {
+      about: "a peer that has proven nothing, knowingly",
+      words: ["pair", "--unproven"],
+      stage: { pairings: [UNPROVEN] },
+      terminal: { columns: 80, types: ["y"] },
+    },
+    {
+      words: ["pair", "--sas", "A1B2C3", "--unproven", "--once"],
+      stage: { pairings: [UNPROVEN] },
+    },
+    {
+      about: "somebody else than the key that was named",
+      words: ["pair", "--role", "answerer", ...FILES, "--identity", BOB],
+      stage: {
+        onPair: [{
+          type: "identity-refused",
+          sessionId: "s2",
+          claimed: EVE,
+          step: "expected-identity",
+          message: peerText("the peer has proven another identity"),
+        }, ended("IDENTITY_REFUSED", "the peer has proven another identity")],
+      },
+    },
+    { words: ["pair", "--role", "offerer", ...FILES, "--identity", "3f2a"] },
     { about: "no request comes", words: ["pair", "--deny", "--timeout", "1"] },
   ],
   trust: [
@@ -240,6 +281,13 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["trust", "c".repeat(64), "--replaces", BOB, "--sas", "A1B2C3"] },
     { words: ["trust", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--auto-accept", "on", "--deny"] },
+    { words: ["trust", "C".repeat(64), "--name", "carol"] },
+    { words: ["trust", "c".repeat(64), "--name", "carol", "--replaces", BOB] },
+    { words: ["trust", "bob", "--name", "bobby"] },
+    { words: ["trust", "3f2b", "--name", "bea"] },
+    { words: ["trust", "3f2b", "--name", "bea", "--unproven"] },
+    { words: ["trust", "3f2b", "--name", "bea "] },
+    { words: ["trust", "3f2b", "--deny", "--name", "bea"] },
   ],
   untrust: [{ words: ["untrust", "77aa"] }, { words: ["untrust", "eve", "--json"] }].map(
     (scene) => ({ ...scene, stage: { peers: PEERS } }),

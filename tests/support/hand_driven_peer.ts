@@ -19,6 +19,7 @@ import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import { ProtocolError, type WireErrorCode } from "../../src/protocol/errors.ts";
 import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
+import type { SessionView } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel } from "../../src/transport/channel.ts";
@@ -36,6 +37,19 @@ export interface Described {
   readonly size: number;
   readonly fileHash: string;
 }
+
+/** How a peer meets a daemon through files. */
+export interface MeetOptions {
+  /** Who it is, or claims to be. @default {a fresh key} */
+  readonly identity?: KeyPair<"identity">;
+  /** Whether it proves that, only claims it, or commits itself and then says no HELLO. */
+  readonly says?: "proof" | "claim" | "nothing";
+  /** Whom the daemon expects. */
+  readonly expectIdentity?: string;
+}
+
+/** A fresh identity. */
+export const newIdentity = (): KeyPair<"identity"> => KeyPair.generate("identity", random);
 
 interface Parts {
   readonly path: MemoryPair;
@@ -62,6 +76,7 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly path: MemoryPair;
   /** Identity key, 64 hex digits. */
   readonly identity: string;
+  readonly #proves: boolean;
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #events: TransferEvent[] = [];
@@ -77,6 +92,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     this.channel = path[side];
     this.path = path;
     this.identity = identity.hex;
+    this.#proves = proof !== undefined;
     const { certificates } = this.channel;
     this.#peer = new PeerSession({
       session: new Session({
@@ -101,18 +117,22 @@ export class HandDrivenPeer implements AsyncDisposable {
     network: MemoryNetwork,
     folder: TempFolder,
     daemon: DaemonUnderTest,
+    options: MeetOptions = {},
   ): Promise<HandDrivenPeer> {
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
-    await daemon.pair(request);
+    const { expectIdentity, says = "proof" } = options;
+    await daemon.pair({ ...request, ...(expectIdentity === undefined ? {} : { expectIdentity }) });
     const { signal } = new AbortController();
-    const identity = KeyPair.generate("identity", random);
+    const { identity = newIdentity() } = options;
     const secrets = new DescriptionSecrets(identity.publicKey, random);
     const { publicKey, commitment } = secrets;
     const offering = await network.connector.offer({ scope: "lan", signal });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const offer = { type: "offer", sdp, publicKey, commitment, ...route } as const;
+    const proves = says !== "claim";
+    const bound = proves ? { commitment } : {};
+    const offer = { type: "offer", sdp, publicKey, ...bound, ...route } as const;
     const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
@@ -128,20 +148,22 @@ export class HandDrivenPeer implements AsyncDisposable {
       signal,
     );
     const remoteEphemeral = answer.publicKey;
-    return await new HandDrivenPeer("offerer", {
+    const proof = {
+      role: "offerer",
+      identitySecret: identity.secretKey,
+      nonce: secrets.nonce,
+      commitment,
+      remoteCommitment: answer.commitment,
+    } as const;
+    const peer = new HandDrivenPeer("offerer", {
       path: lastOf(network),
       identity,
       ephemeral: secrets.ephemeral,
       remoteEphemeral,
-      proof: {
-        role: "offerer",
-        identitySecret: identity.secretKey,
-        nonce: secrets.nonce,
-        commitment,
-        remoteCommitment: answer.commitment,
-      },
+      ...(proves ? { proof } : {}),
       peerKind: "daemon",
-    }).#shakeHands();
+    });
+    return says === "nothing" ? peer : await peer.#shakeHands();
   }
 
   /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
@@ -172,7 +194,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     await answering.connect(signal);
     return await new HandDrivenPeer("answerer", {
       path: lastOf(network),
-      identity: KeyPair.generate("identity", random),
+      identity: newIdentity(),
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
@@ -186,13 +208,26 @@ export class HandDrivenPeer implements AsyncDisposable {
   }
 
   /** Is let in by the daemon, and lets it in. */
-  async befriend(daemon: DaemonUnderTest): Promise<void> {
+  async befriend(
+    daemon: DaemonUnderTest,
+    decision: "allow_always" | "allow_once" = "allow_always",
+  ): Promise<SessionView> {
     const { pairing } = await daemon.event(
       "pairing-requested",
-      ({ pairing }) => pairing.identity === this.identity,
+      ({ pairing }) => pairing.identity === this.identity && pairing.proven === this.#proves,
     );
-    await daemon.client.decidePairing(pairing.pairingId, { decision: "allow_always" });
-    await daemon.event("session-opened", ({ session }) => session.identity === this.identity);
+    const { pairingId, sessionId } = pairing;
+    await daemon.client.decidePairing(pairingId, { decision, unproven: !pairing.proven });
+    const { session } = await daemon.event(
+      "session-opened",
+      ({ session }) => session.sessionId === sessionId,
+    );
+    this.approve();
+    return session;
+  }
+
+  /** Lets the daemon in. */
+  approve(): void {
     this.#peer.approve({
       onTransferEvent: (event) => this.#hear(event),
       backpressure: () => undefined,

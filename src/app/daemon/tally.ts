@@ -40,6 +40,7 @@ export class Tally {
   readonly #transfers = new Map<string, Counter>();
   readonly #bytes = new Map<string, Counter>();
   readonly #sessions = new Map<string, Counter>();
+  readonly #opened = new Map<boolean, Counter>();
   readonly #refusals = new Map<string, Counter>();
 
   /** Registers all series with 0, so that a scrape sees them from the start. */
@@ -57,6 +58,14 @@ export class Tally {
         direction,
         metrics.counter("bolt_bytes_total", "Bytes of files that were sent or received.", {
           direction,
+        }),
+      );
+    }
+    for (const proven of [true, false]) {
+      this.#opened.set(
+        proven,
+        metrics.counter("bolt_sessions_opened_total", "Sessions that were opened.", {
+          proven: String(proven),
         }),
       );
     }
@@ -91,6 +100,11 @@ export class Tally {
     if (direction !== "incoming") return;
     if (failure !== undefined && this.#refusals.has(failure.code)) this.refused(failure.code);
     else if (state === "rejected") this.refused("TRANSFER_REJECTED");
+  }
+
+  /** A session was opened, with a peer that has proven its identity or not. */
+  sessionOpened(proven: boolean): void {
+    this.#opened.get(proven)?.add();
   }
 
   /** A session, or the attempt at one, has ended. */

@@ -71,7 +71,9 @@ async function followSession(
     else if (event.type === "session-opened" || event.type === "session-closed") {
       if (!ended(event.session)) continue;
       return output.line(describeEvent(event));
-    } else if (event.type === "key-mismatch") output.line(describeEvent(event));
+    } else if (event.type === "key-mismatch" || event.type === "identity-refused") {
+      output.line(describeEvent(event));
+    }
   }
 }
 
@@ -87,7 +89,7 @@ function ended({ state, failure }: SessionView): boolean {
 function sessionOf(event: ApiEvent): string | undefined {
   if ("session" in event) return event.session.sessionId;
   if ("pairing" in event) return event.pairing.sessionId;
-  return event.type === "key-mismatch" ? event.sessionId : undefined;
+  return "sessionId" in event ? event.sessionId : undefined;
 }
 
 async function abandon({ client, terminal }: Context, sessionId: string): Promise<void> {
@@ -144,9 +146,10 @@ async function nextRequest(context: Context, feed: EventFeed): Promise<Pairing> 
 
 /**
  * Has the request decided: by `--deny`, by `--sas`, or by the person at the terminal. Where none of
- * them is there, the peer is refused.
+ * them is there, the peer is refused. About one that has not proven its identity nobody is asked
+ * without `--unproven`: the request waits on.
  *
- * @throws {CommandError} PAIRING_REFUSED, PAIRING_EXPIRED
+ * @throws {CommandError} PAIRING_REFUSED, PAIRING_EXPIRED, POLICY_REFUSED
  */
 async function decide(context: Context, feed: EventFeed, pairing: Pairing): Promise<Pairing> {
   const { client, output, flags, signal } = context;
@@ -154,14 +157,19 @@ async function decide(context: Context, feed: EventFeed, pairing: Pairing): Prom
   const say = (decision: PairingDecision) =>
     client().decidePairing(pairing.pairingId, decision, signal);
   const given = flags.value("sas", sas);
+  const knowing = flags.has("unproven") ? { unproven: true } : {};
   if (flags.has("deny")) {
     const decided = await say({ decision: `deny_${lasting}` });
     output.line(`${who} is refused`);
     return decided;
   }
   if (given !== undefined) {
-    const decided = await say({ decision: `allow_${lasting}`, sas: given });
-    output.line(`${who} is let in: the SAS matches`);
+    const decided = await say({ decision: `allow_${lasting}`, sas: given, ...knowing });
+    output.line(
+      pairing.proven
+        ? `${who} is let in: the SAS matches`
+        : `${who} is let in: the SAS matches, but its identity is not proven`,
+    );
     return decided;
   }
   if (!mayAsk(context)) {
@@ -172,11 +180,23 @@ async function decide(context: Context, feed: EventFeed, pairing: Pairing): Prom
         "did not confirm the six digits that the other end shows",
     );
   }
+  if (!pairing.proven && !flags.has("unproven")) {
+    throw new CommandError(
+      "POLICY_REFUSED",
+      `${who} has not proven its identity, so its SAS can be forged by whoever relays the signals: ` +
+        `boltctl pair --pairing ${pairing.pairingId} --unproven lets it in all the same`,
+    );
+  }
   const yes = await askAboutPairing(context, feed, pairing);
   if (yes === undefined) {
     throw new CommandError("PAIRING_EXPIRED", `The request of ${who} ended before the answer`);
   }
-  const decided = await say({ decision: yes ? `allow_${lasting}` : "deny_once", sas: pairing.sas });
+  const { sas: shown } = pairing;
+  const decided = await say(
+    yes
+      ? { decision: `allow_${lasting}`, sas: shown, ...knowing }
+      : { decision: "deny_once", sas: shown },
+  );
   if (yes) output.line(`${who} is let in`);
   else throw new CommandError("PAIRING_REFUSED", `${who} is refused: the answer was not yes`);
   return decided;

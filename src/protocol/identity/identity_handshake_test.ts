@@ -531,16 +531,16 @@ Deno.test("an identity that the program refuses is told of to nobody, proven or 
   const asked: unknown[] = [];
   const refuse: NonNullable<SessionOptions["refuse"]> = ({ identity, proven }) => {
     asked.push([identity.hex, proven]);
-    return "another identity is expected";
+    return { step: "expected-identity", reason: "another identity is expected" };
   };
   const proven = new Claimant("offerer", { refuse });
-  assertEquals(refusedAt(proven.receive(proven.hello())), "expectation");
+  assertEquals(refusedAt(proven.receive(proven.hello())), "expected-identity");
   const claimed = new Claimant("offerer", { refuse, proof: { remoteCommitment: undefined } });
   const hello = claimed.hello({
     inner: { capabilities: ALL_CAPABILITIES, sessionNonce: undefined },
     frame: { identityProof: undefined },
   });
-  assertEquals(refusedAt(claimed.receive(hello)), "expectation");
+  assertEquals(refusedAt(claimed.receive(hello)), "expected-identity");
   assertEquals(asked, [
     [proven.us.identity.publicKey.hex, true],
     [claimed.us.identity.publicKey.hex, false],
@@ -572,5 +572,41 @@ Deno.test("the two sessions of a middleman with keys of his own show two codes",
       assertNotEquals(codeOf(a, toA), codeOf(toB, b));
     }),
     { numRuns: 30 },
+  );
+});
+
+/** How a session's end says that our nonce had left; undefined when it does not say so. */
+const nonceLeftIn = (effects: readonly SessionEffect[]) =>
+  effects.flatMap((effect) => effect.type === "closed" ? [effect.end.nonceLeft] : [])[0];
+
+Deno.test("an end before the peer has proven itself says that our nonce had left, whatever ended it", () => {
+  const ways: { readonly [way: string]: (claimant: Claimant) => readonly SessionEffect[] } = {
+    "the peer closes": ({ victim }) => victim.disconnected(),
+    "the path is lost": ({ victim }) => victim.disconnected("lost"),
+    "nothing comes": ({ victim }) => victim.tick(60_000),
+    "we close": ({ victim }) => victim.close(),
+    "an error comes": (claimant) =>
+      claimant.receive(JSON.stringify({ type: "error", code: "KEY_MISMATCH", message: "" })),
+    "garbage comes": (claimant) => claimant.receive("garbage"),
+    "the proof is wrong": (claimant) =>
+      claimant.receive(claimant.hello({ provenPayload: (payload) => `${payload}x` })),
+  };
+  for (const [way, end] of Object.entries(ways)) {
+    assertEquals(nonceLeftIn(end(new Claimant())), true, way);
+    // To a peer without the extension no nonce goes.
+    const published = new Claimant("offerer", { proof: { remoteCommitment: undefined } });
+    assertEquals(nonceLeftIn(end(published)), undefined, `${way}, as published`);
+  }
+  const proven = new Claimant();
+  proven.receive(proven.hello());
+  assertEquals(nonceLeftIn(proven.victim.close()), undefined);
+  const refused = new Claimant("offerer", {
+    refuse: () => ({ step: "expected-identity", reason: "another is expected" }),
+  });
+  assertEquals(nonceLeftIn(refused.receive(refused.hello())), true);
+  const [a, b] = [newSide(random), newSide(random)];
+  assertEquals(
+    nonceLeftIn(new Session(provingOptions("offerer", a, b, random)).close()),
+    undefined,
   );
 });

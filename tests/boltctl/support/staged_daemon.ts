@@ -42,6 +42,7 @@ export const PEERS: readonly PeerView[] = [
     trust: "allow_always",
     autoAccept: true,
     proven: true,
+    trustedByKey: false,
     connected: true,
     sessionId: "s1",
     peerCode: "bob",
@@ -52,6 +53,7 @@ export const PEERS: readonly PeerView[] = [
     trust: "none",
     autoAccept: false,
     proven: false,
+    trustedByKey: false,
     connected: false,
     deviceName: peerText("電話 phone\u202egnp\u001b[2J"),
   },
@@ -60,6 +62,7 @@ export const PEERS: readonly PeerView[] = [
     trust: "deny_always",
     autoAccept: false,
     proven: false,
+    trustedByKey: false,
     connected: false,
     peerCode: "eve",
   },
@@ -183,7 +186,12 @@ export class StagedDaemon extends FakeDaemon {
     await super.trust(identity, request);
     const known = PEERS.find((one) => one.identity === identity);
     const fresh = { identity, autoAccept: false, proven: false, connected: false };
-    return { ...known ?? fresh, trust: request.decision };
+    const { name } = request;
+    const marks = {
+      trustedByKey: name !== undefined && request.unproven !== true,
+      ...(name === undefined ? {} : { name }),
+    };
+    return { ...known ?? fresh, ...marks, trust: request.decision };
   }
 
   override async setAutoAccept(
