@@ -68,22 +68,32 @@ export async function attempt(
   const attacks = new Set<string>();
   for (let first = from; first < to; first += ATTEMPTS_A_PAIR) {
     await using stack = new AsyncDisposableStack();
-    const alice = stack.use(await ServedDaemon.start({ program: place.alice }));
-    const bob = stack.use(await ServedDaemon.start({ program: place.bob }));
+    // No person is there.
+    const flags = ["--pairing-policy", "deny", "--unproven-peers", "refuse"];
+    const alice = stack.use(await ServedDaemon.start({ program: place.alice, flags }));
+    const bob = stack.use(await ServedDaemon.start({ program: place.bob, flags }));
     const relay = stack.use(new HostileRelay("0.0.0.0"));
     const urls = {
       alice: relay.urlAt(place.attacker.alice),
       bob: relay.urlAt(place.attacker.bob),
     };
     const victims = stack.use(await Victims.of({ alice, bob, relay, urls }));
-    await victims.acquaint();
+    await victims.tellKeys();
     const recorded: Scene["recorded"] = { hellos: {} };
-    await victims.meet({ tamper: recording(recorded, (signal) => [signal]) });
     const { identities } = victims;
     for (let number = first; number < Math.min(to, first + ATTEMPTS_A_PAIR); number++) {
       const random = seededRandom(`${seed}/${number}`);
       const dice = diceOf(random);
-      const attack = chooseAttack(dice);
+      const chosen = chooseAttack(dice);
+      const attack = {
+        ...chosen,
+        // Before the first meeting no code belongs to anybody: what refuses then is another check.
+        by: undefined,
+        begin(scene: Scene) {
+          const begun = chosen.begin(scene);
+          return { ...begun, tamper: recording(recorded, begun.tamper) };
+        },
+      };
       const sender = dice(2) === 0 ? "alice" : "bob";
       const scene = { connector, random, identities, recorded };
       attacks.add(attack.what);
@@ -101,11 +111,11 @@ export async function attempt(
 /** A fifth is let through, two fifths are named attacks, two fifths any deceit. */
 function chooseAttack(dice: (below: number) => number): IdentityAttack {
   const which = dice(5);
-  if (which === 4) return chosen(HARMLESS, dice);
-  return which < 2 ? chosen(chosen(KINDS, dice), dice) : anyDeceit(dice);
+  if (which === 4) return oneOf(HARMLESS, dice);
+  return which < 2 ? oneOf(oneOf(KINDS, dice), dice) : anyDeceit(dice);
 }
 
-function chosen<T>(all: readonly T[], dice: (below: number) => number): T {
+function oneOf<T>(all: readonly T[], dice: (below: number) => number): T {
   const one = all[dice(all.length)];
   if (one === undefined) throw new Error("unreachable: there is something to choose from");
   return one;

@@ -63,7 +63,7 @@ export interface IdentityAttack {
    * The check, or the code, by which one victim at least refuses it.
    * @default {no session comes about, whatever the reason}
    */
-  readonly by?: string;
+  readonly by?: string | undefined;
   /** Means something over WebRTC only. @default {false} */
   readonly needsWebRtc?: boolean;
   /** Begins it, for one meeting. */

@@ -112,6 +112,20 @@ export class Victims implements AsyncDisposable {
     await this.#close(sessions);
   }
 
+  /** Tells each the other's key, and has it take the other's files; they need not have met. */
+  async tellKeys(): Promise<void> {
+    const { offerer: alice, answerer: bob } = this.identities;
+    for (
+      const [{ client }, { hex }, name] of [
+        [this.alice, bob, "bob"],
+        [this.bob, alice, "alice"],
+      ] as const
+    ) {
+      await client.trust(hex, { decision: "allow_always", name });
+      await client.setAutoAccept(hex, { enabled: true });
+    }
+  }
+
   /** Has them meet, one of them with a file for the other. What came of it. */
   async meet(options: MeetingOptions = {}): Promise<MeetingEnd> {
     const { tamper, sender = "alice", phaseTimeoutSecs = 30 } = options;
@@ -148,7 +162,7 @@ export class Victims implements AsyncDisposable {
     return { result: arrived ? "arrived" : "refused", ...ends };
   }
 
-  /** Where the two decide, without an end: sessions begun, and what each shows its person. */
+  /** Has them meet, and stops where a person would be asked: what each shows. */
   async begin(tamper: Tamper | undefined, phaseTimeoutSecs = 30): Promise<{
     readonly offerer: VictimEnd;
     readonly answerer: VictimEnd;
