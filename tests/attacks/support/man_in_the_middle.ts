@@ -92,7 +92,7 @@ export class MiddleEnd {
   readonly #shown: { readonly his: ShownByOneSide; readonly theirs: ShownByOneSide } | undefined;
   readonly #random: RandomSource;
   readonly #hello = Promise.withResolvers<string | undefined>();
-  #passedOn: ((frame: string) => Promise<void>) | undefined;
+  #onFrame: ((frame: string, inner: Payload) => Promise<void>) | undefined;
 
   /**
    * Listens to the victim from now on.
@@ -146,7 +146,15 @@ export class MiddleEnd {
 
   /** What the victim says after its HELLO goes on to the other one. */
   passOnTo(other: MiddleEnd): void {
-    this.#passedOn = (frame) => other.say(frame);
+    this.#onFrame = (frame) => other.say(frame);
+  }
+
+  /**
+   * Calls back with each frame that the victim says after its HELLO, and with what is in it:
+   * undefined where he can't open it.
+   */
+  onFrame(call: (frame: string, inner: Payload) => Promise<void>): void {
+    this.#onFrame = call;
   }
 
   /** A HELLO's plaintext, or undefined when it is none, or not sealed for him. */
@@ -201,9 +209,9 @@ export class MiddleEnd {
       for await (const message of this.channel) {
         const frame = message instanceof Uint8Array ? fromUtf8(message) ?? "" : message;
         if (!isHelloHeard) this.#hello.resolve(frame);
-        const type = this.#open(frame)?.type;
-        if (DECEIVED.includes(type)) this.deceived.push(type);
-        if (isHelloHeard) await this.#passedOn?.(frame);
+        const inner = this.#open(frame);
+        if (DECEIVED.includes(inner?.type)) this.deceived.push(inner.type);
+        if (isHelloHeard) await this.#onFrame?.(frame, inner);
         isHelloHeard = true;
       }
     } catch {
