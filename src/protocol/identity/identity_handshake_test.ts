@@ -22,6 +22,7 @@ import {
 } from "./identity_handshake.ts";
 import {
   commitmentTo,
+  committedCode,
   type DescriptionRole,
   proofKey,
   proofOver,
@@ -159,6 +160,18 @@ function refusedAt(effects: readonly SessionEffect[]): RefusedStep | undefined {
   return error.step;
 }
 
+/** The committed code of two sides. */
+function codeOf(offerer: Side, answerer: Side): string {
+  const shown = ({ secrets, certificate }: Side) => ({
+    ephemeral: secrets.ephemeral.publicKey,
+    certificate,
+    commitment: secrets.commitment,
+  });
+  const transcript = transcriptOf({ offerer: shown(offerer), answerer: shown(answerer) });
+  const [o, a] = [revealed(offerer.secrets.nonce), revealed(answerer.secrets.nonce)];
+  return committedCode(transcript, { offerer: o, answerer: a });
+}
+
 const ROLES = ["offerer", "answerer"] as const;
 
 Deno.test("two daemons prove their identities to each other and show people one code", () => {
@@ -174,6 +187,7 @@ Deno.test("two daemons prove their identities to each other and show people one 
     assert(seenByA.identity.equals(b.identity.publicKey));
     assert(seenByB.identity.equals(a.identity.publicKey));
     assertEquals(seenByA.sas, seenByB.sas);
+    assertEquals(seenByA.sas, codeOf(a, b));
     codes.add(seenByA.sas);
   }
   assertEquals(codes.size, 20);

@@ -222,9 +222,14 @@ Deno.test("with the proof, a nonce that was ground when both HELLOs were heard i
 Deno.test("with the proof, a man in the middle who keeps to his commitments is proven to be himself, and the two people read two codes", async () => {
   await using stage = await IdentityStage.set({ acquainted: false });
   const [toOfferer, toAnswerer] = [ownSide(), ownSide()];
-  const attack = committedToBoth(toOfferer, toAnswerer, () => toOfferer.nonce);
+  const expected: string[] = [];
+  const attack = committedToBoth(toOfferer, toAnswerer, ({ atOfferer, atAnswerer }) => {
+    expected.push(atOfferer(toOfferer.nonce), atAnswerer);
+    return toOfferer.nonce;
+  });
   const [alice, bob] = await readCodes(stage, attack);
   assertEquals([alice?.state, alice?.proven, bob?.proven], ["asked", true, true]);
+  assertEquals([alice?.sas, bob?.sas], expected);
   assertNotEquals(alice?.sas, bob?.sas);
 });
 

@@ -25,7 +25,7 @@ import {
   STRIPPED_FIELDS,
   TAKEN_FROM_ELSEWHERE,
 } from "./identity_attacks.ts";
-import { sufferOne } from "./identity_stage.ts";
+import { patience, sufferOne } from "./identity_stage.ts";
 import { Victims } from "./victims.ts";
 
 /** Where the daemons are, and where each finds the relay. */
@@ -98,7 +98,8 @@ export async function attempt(
       const scene = { connector, random, identities, recorded };
       attacks.add(attack.what);
       try {
-        const { result } = await sufferOne(victims, scene, attack, { sender, phaseTimeoutSecs: 2 });
+        const phaseTimeoutSecs = patience(chosen);
+        const { result } = await sufferOne(victims, scene, attack, { sender, phaseTimeoutSecs });
         made[result]++;
       } catch (error) {
         throw new Error(`attempt ${number} of seed ${seed}, ${attack.what}`, { cause: error });

@@ -60,7 +60,8 @@ export class IdentityStage implements AsyncDisposable {
     for (const attack of attacks) {
       await t.step(attack.what, async () => {
         for (const sender of ["alice", "bob"] as const) {
-          await sufferOne(this.victims, this.scene, attack, { sender, phaseTimeoutSecs: 2 });
+          const phaseTimeoutSecs = patience(attack);
+          await sufferOne(this.victims, this.scene, attack, { sender, phaseTimeoutSecs });
         }
       });
     }
@@ -72,6 +73,11 @@ export class IdentityStage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** Seconds for each phase: few only where the attack may well end with the time that there is. */
+export function patience({ result, by }: IdentityAttack): number {
+  return result === "refused" && by === undefined ? 2 : 30;
 }
 
 /**
