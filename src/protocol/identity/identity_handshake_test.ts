@@ -541,6 +541,17 @@ Deno.test("our own commitment, sent back, is a violation", () => {
   assert(a.secrets.nonce.spent && a.secrets.ephemeral.secretKey.spent);
 });
 
+Deno.test("our own identity, claimed by a peer, is a violation, proven or not", () => {
+  for (const isOffered of [true, false]) {
+    const proof = isOffered ? {} : { remoteCommitment: undefined };
+    const claimant = new Claimant("offerer", { proof });
+    const identityPublicKey = claimant.them.identity.publicKey.base64;
+    const capabilities = isOffered ? [...ALL_CAPABILITIES, PROVEN_IDENTITY] : ALL_CAPABILITIES;
+    const hello = claimant.hello({ inner: { identityPublicKey, capabilities } });
+    assertEquals(closedWith(claimant.receive(hello)), "PROTOCOL_VIOLATION");
+  }
+});
+
 Deno.test("an identity that the program refuses is told of to nobody, proven or not", () => {
   const asked: unknown[] = [];
   const refuse: NonNullable<SessionOptions["refuse"]> = ({ identity, proven }) => {
