@@ -254,22 +254,25 @@ const fingerprints =
     return his.replace(line, lines[which]);
   };
 
+const refused = (
+  what: string,
+  by: string | undefined,
+  begin: IdentityAttack["begin"],
+  needsWebRtc = false,
+): IdentityAttack => ({ what, result: "refused", by, needsWebRtc, begin });
+
+/** An attack by a man in the middle who deceives both victims in one way, or each in its own. */
 const middle = (
   what: string,
   by: string | undefined,
   deceits: Deceit | { readonly [victim in DescriptionRole]: Deceit },
   needsWebRtc = false,
-): IdentityAttack => ({
-  what,
-  result: "refused",
-  ...(by === undefined ? {} : { by }),
-  needsWebRtc,
-  begin(scene) {
+): IdentityAttack =>
+  refused(what, by, (scene) => {
     const both = "keys" in deceits ? { offerer: deceits, answerer: deceits } : deceits;
     const man = deceive(scene, both);
     return { tamper: man.tamper, middle: man };
-  },
-});
+  }, needsWebRtc);
 
 /** Impostors: against a sender, against auto-accept, and against a code that is known. */
 export const IMPOSTORS: readonly IdentityAttack[] = [
@@ -393,19 +396,6 @@ const changing = (
   },
 });
 
-const onTheWay = (
-  what: string,
-  by: string | undefined,
-  begin: IdentityAttack["begin"],
-  needsWebRtc = false,
-): IdentityAttack => ({
-  what,
-  result: "refused",
-  ...(by === undefined ? {} : { by }),
-  needsWebRtc,
-  begin,
-});
-
 /** He ends DTLS, and his SDP has the fingerprint of the other, or a second one beside it. */
 export const APPENDED_FINGERPRINTS: readonly IdentityAttack[] = [
   ...([
@@ -448,21 +438,21 @@ function flipFingerprint(sdp: string): string {
 /** What a relay does to the descriptions on their way. */
 export const CHANGED_SIGNALS: readonly IdentityAttack[] = [
   ...KINDS.flatMap(([which, kinds]) => [
-    onTheWay(
+    refused(
       `the commitment ${which} is stripped`,
       "extension",
       changing(kinds, (data) => {
         delete data.commitment;
       }),
     ),
-    onTheWay(
+    refused(
       `the commitment ${which} is exchanged`,
       "commitment",
       changing(kinds, (data, _, scene) => {
         data.commitment = random32(scene);
       }),
     ),
-    onTheWay(
+    refused(
       `the key ${which} is exchanged`,
       "HELLO_DECRYPT_FAIL",
       changing(kinds, (data, _, scene) => {
@@ -470,7 +460,7 @@ export const CHANGED_SIGNALS: readonly IdentityAttack[] = [
       }),
     ),
   ]),
-  onTheWay("the offer's commitment comes back in the answer", "PROTOCOL_VIOLATION", () => {
+  refused("the offer's commitment comes back in the answer", "PROTOCOL_VIOLATION", () => {
     let commitment: unknown;
     return {
       tamper: ({ payload, ...route }) => {
@@ -485,7 +475,7 @@ export const CHANGED_SIGNALS: readonly IdentityAttack[] = [
 /** Descriptions of an earlier meeting, sent again. */
 export const REPLAYED_SIGNALS: readonly IdentityAttack[] = [
   ...(["offer", "answer"] as const).map((kind) =>
-    onTheWay(
+    refused(
       `the ${kind} of an earlier meeting is replayed`,
       undefined,
       ({ recorded }) => ({
@@ -501,7 +491,7 @@ export const REPLAYED_SIGNALS: readonly IdentityAttack[] = [
 
 /** Fingerprints are exchanged on their way, without an end of his. */
 export const CHANGED_FINGERPRINTS: readonly IdentityAttack[] = KINDS.map(([which, kinds]) =>
-  onTheWay(
+  refused(
     `a byte of the fingerprint ${which} is exchanged`,
     undefined,
     changing(kinds, (data, kind) => {

@@ -7,7 +7,7 @@
  * @module
  */
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../../../src/protocol/crypto/encoding.ts";
-import { KeyPair, PublicKey, type SecretKey } from "../../../src/protocol/crypto/keys.ts";
+import { type KeyPair, PublicKey, type SecretKey } from "../../../src/protocol/crypto/keys.ts";
 import { PublicValue } from "../../../src/protocol/crypto/public_value.ts";
 import type { RandomSource } from "../../../src/protocol/crypto/random_source.ts";
 import { boxKey, open, seal } from "../../../src/protocol/crypto/sealing.ts";
