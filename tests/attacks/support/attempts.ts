@@ -85,13 +85,14 @@ export async function attempt(
       const random = seededRandom(`${seed}/${number}`);
       const dice = diceOf(random);
       const chosen = chooseAttack(dice);
+      const heard: Scene["recorded"] = { hellos: {} };
       const attack = {
         ...chosen,
         // Before the first meeting no code belongs to anybody: what refuses then is another check.
         by: undefined,
         begin(scene: Scene) {
           const begun = chosen.begin(scene);
-          return { ...begun, tamper: recording(recorded, begun.tamper) };
+          return { ...begun, tamper: recording(heard, begun.tamper) };
         },
       };
       const sender = dice(2) === 0 ? "alice" : "bob";
@@ -101,6 +102,9 @@ export async function attempt(
         const phaseTimeoutSecs = patience(chosen);
         const { result } = await sufferOne(victims, scene, attack, { sender, phaseTimeoutSecs });
         made[result]++;
+        // From now on it is an earlier meeting.
+        recorded.offer ??= heard.offer;
+        recorded.answer ??= heard.answer;
       } catch (error) {
         throw new Error(`attempt ${number} of seed ${seed}, ${attack.what}`, { cause: error });
       }
