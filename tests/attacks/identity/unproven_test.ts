@@ -196,5 +196,10 @@ Deno.test("a man in the middle who keeps his HELLO back when the codes do not su
 Deno.test("where the peer is known and must prove itself no code decides: his silence is not counted", async () => {
   await using stage = await IdentityStage.set();
   for (let attempt = 0; attempt < 11; attempt++) await attemptInSilence(stage);
-  assertEquals((await stage.victims.meet()).result, "arrived");
+  const { victims, scene: { identities } } = stage;
+  assertEquals((await victims.meet()).result, "arrived");
+  // Had it been counted, no code would let anybody in now.
+  await victims.alice.client.untrust(identities.answerer.hex);
+  await victims.bob.client.untrust(identities.offerer.hex);
+  assertEquals(await typeCode(stage), ["let in", "let in"]);
 });
