@@ -88,7 +88,7 @@ export const identityKey: ValueKind<string> = {
 };
 
 /** Longest name that people give a peer, in characters (code points of Unicode). */
-const MAX_GIVEN_NAME = 64;
+export const MAX_GIVEN_NAME = 64;
 
 /**
  * A name that people give a peer, in Unicode's form NFC: nothing in it is invisible, and it is no

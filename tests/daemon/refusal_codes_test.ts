@@ -138,7 +138,7 @@ async function provokeUnproven(refusals: Refusals): Promise<void> {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();
   await using bob = await LocalDaemon.start(network);
-  await using peer = await HandDrivenPeer.meet(network, folder, bob, { says: "claim" });
+  await using peer = await HandDrivenPeer.meet(network, folder, bob, { proves: false });
   const { pairing: { pairingId } } = await bob.event("pairing-requested");
   const { client } = bob;
   const decision = "allow_always";

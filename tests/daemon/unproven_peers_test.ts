@@ -20,6 +20,7 @@ import {
   ServedDaemon,
 } from "../support/daemon.ts";
 import { HandDrivenPeer, newIdentity } from "../support/hand_driven_peer.ts";
+import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 /** Fails unless the daemon refuses with this code; gives its words. */
@@ -53,7 +54,7 @@ Deno.test("a peer that proves nothing is asked about each time, and let in only 
   await using stack = new AsyncDisposableStack();
   const { bob, folder, meet } = await begin(stack);
   const identity = newIdentity();
-  const peer = await meet({ identity, says: "claim" });
+  const peer = await meet({ identity, proves: false });
   const { pairing } = await bob.event("pairing-requested");
   assertEquals([pairing.proven, pairing.knownAs], [false, undefined]);
   const { pairingId, sas } = pairing;
@@ -70,7 +71,7 @@ Deno.test("a peer that proves nothing is asked about each time, and let in only 
   await bob.client.send({ paths: [folder.path("file")], identity: peer.identity });
   await peer.event("transfer-offered");
 
-  const again = await meet({ identity, says: "claim" });
+  const again = await meet({ identity, proves: false });
   const fits = (asked: { pairing: { sessionId: string } }) =>
     asked.pairing.sessionId !== session.sessionId;
   const asked = (await bob.event("pairing-requested", fits)).pairing;
@@ -82,7 +83,7 @@ Deno.test("a peer that proves nothing is asked about each time, and let in only 
 Deno.test("--unproven-peers refuse refuses them, and the failure says so; the start of allow says what it means", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, meet } = await begin(stack, ["--unproven-peers", "refuse"]);
-  await (await meet({ says: "claim" })).ended;
+  await (await meet({ proves: false })).ended;
   const { failure } = await closedSession(bob, await newest(bob));
   assertEquals(failure?.code, "PEER_DENIED");
   assertMatch(String(failure?.message), /--unproven-peers refuse/);
@@ -129,7 +130,7 @@ Deno.test("a session that is asked for with an identity takes only who proves it
   const { bob, meet } = await begin(stack, ["--pairing-policy", "deny"]);
   const identity = newIdentity();
   const expectIdentity = identity.publicKey.hex;
-  for (const other of [{}, { says: "claim" }, { identity, says: "claim" }] as const) {
+  for (const other of [{}, { proves: false }, { identity, proves: false }] as const) {
     await (await meet({ ...other, expectIdentity })).ended;
     const session = await closedSession(bob, await newest(bob));
     assertEquals(session.failure?.code, "IDENTITY_REFUSED");
@@ -162,7 +163,7 @@ Deno.test("who only claims an identity ends no session in which it is proven, an
   const { hex } = identity.publicKey;
   const proven = await meet({ identity });
   const first = await proven.befriend(bob, "allow_once");
-  const claims = await meet({ identity, says: "claim" });
+  const claims = await meet({ identity, proves: false });
   const second = await claims.befriend(bob, "allow_once");
   assertEquals((await bob.client.getSession(first.sessionId)).state, "open");
   assertEquals((await bob.client.getPeer(hex)).sessionId, first.sessionId);
@@ -186,14 +187,14 @@ Deno.test("a pinned peer that has lost its proof is refused, and told as such; u
   const identity = newIdentity();
   const { hex } = identity.publicKey;
   await (await meet({ identity })).befriend(bob);
-  const older = await meet({ identity, says: "claim" });
+  const older = await meet({ identity, proves: false });
   const { claimed, step, message } = await bob.event("identity-refused");
   assertEquals([claimed, step], [hex, "expectation"]);
   assertMatch(String(message), /proven itself before.*untrust/);
   await older.ended;
   assertEquals((await bob.client.getPeer(hex)).connected, true);
   await bob.client.untrust(hex);
-  const open = await (await meet({ identity, says: "claim" })).befriend(bob);
+  const open = await (await meet({ identity, proves: false })).befriend(bob);
   assertEquals([open.identity, open.proven], [hex, false]);
   assertEquals((await bob.client.getPeer(hex)).proven, false);
 });
@@ -201,7 +202,7 @@ Deno.test("a pinned peer that has lost its proof is refused, and told as such; u
 Deno.test("trusting a key ends the sessions that only claim it", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, meet } = await begin(stack);
-  const peer = await meet({ says: "claim" });
+  const peer = await meet({ proves: false });
   const session = await peer.befriend(bob);
   await bob.client.trust(peer.identity, { decision: "allow_always", name: "bob" });
   assertEquals((await closedSession(bob, session)).state, "closed");
@@ -212,7 +213,7 @@ Deno.test("a peer that is silent after our nonce left counts as a wrong SAS, is 
   const { bob, network, meet } = await begin(stack);
   const silence = async (expectIdentity?: string) => {
     const more = expectIdentity === undefined ? {} : { expectIdentity };
-    const peer = await meet({ says: "nothing", ...more });
+    const peer = await meet({ silent: true, ...more });
     await peer.channel.receive(); // the daemon's HELLO
     await peer[Symbol.asyncDispose]();
     return await closedSession(bob, await newest(bob));
@@ -234,4 +235,27 @@ Deno.test("a peer that is silent after our nonce left counts as a wrong SAS, is 
   const identity = newIdentity();
   await meet({ identity, expectIdentity: identity.publicKey.hex });
   await openedSession(bob, await newest(bob));
+});
+
+Deno.test("pins of before are read, and the start says whose auto-accept rests until a first proof; not that of a typed key", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("data");
+  const [older, typed] = ["ab".repeat(32), "cd".repeat(32)];
+  {
+    await using daemon = await ServedDaemon.start({ dataDir });
+    await daemon.client.trust(typed, { decision: "allow_always", name: "typed" });
+    await daemon.client.setAutoAccept(typed, { enabled: true });
+    await daemon.stop();
+    assert(!daemon.run.stderr.includes("auto-accept rests"));
+  }
+  const write = (name: string, content: unknown) =>
+    Deno.writeTextFile(join(dataDir, "pins", name), JSON.stringify(content), { mode: 0o600 });
+  await write("trust.json", { version: 1, peers: { [older]: "allow_always" } });
+  const bob = { identity: older, deviceName: "bob", seenAt: 1 };
+  await write("peers.json", { version: 1, codes: { bob }, autoAccept: [older] });
+  await using daemon = await ServedDaemon.start({ dataDir });
+  await daemon.run.said("auto-accept rests");
+  await daemon.run.said(older.slice(0, 8));
+  const [peer] = await daemon.client.listPeers();
+  assertEquals([peer?.proven, peer?.trustedByKey, peer?.autoAccept], [false, false, true]);
 });

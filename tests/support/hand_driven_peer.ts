@@ -9,6 +9,7 @@ import {
   type EphemeralKeyPair,
   type EphemeralPublicKey,
   KeyPair,
+  readSecret,
 } from "../../src/protocol/crypto/keys.ts";
 import type { ProofOptions } from "../../src/protocol/identity/identity_handshake.ts";
 import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
@@ -22,10 +23,11 @@ import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
 import type { SessionView } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
-import type { Channel } from "../../src/transport/channel.ts";
+import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
+import { overriding } from "./overriding.ts";
 import { RelayPeer } from "./relay_peer.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
@@ -42,8 +44,10 @@ export interface Described {
 export interface MeetOptions {
   /** Who it is, or claims to be. @default {a fresh key} */
   readonly identity?: KeyPair<"identity">;
-  /** Whether it proves that, only claims it, or commits itself and then says no HELLO. */
-  readonly says?: "proof" | "claim" | "nothing";
+  /** Whether it proves that; else it only claims it. @default {true} */
+  readonly proves?: boolean;
+  /** Whether it says no HELLO, though it has committed itself. @default {false} */
+  readonly silent?: boolean;
   /** Whom the daemon expects. */
   readonly expectIdentity?: string;
 }
@@ -60,6 +64,18 @@ interface Parts {
   readonly proof?: Omit<ProofOptions, "certificates">;
   /** What it takes the daemon for: what web clients send is what they expect. */
   readonly peerKind: "daemon" | "web";
+  /** The daemon's offer or answer. */
+  readonly signal: unknown;
+}
+
+/** A channel whose messages are written down as they are received. */
+function tapped(channel: Channel, heard: ChannelMessage[]): Channel {
+  const receive: Channel["receive"] = async (options) => {
+    const message = await channel.receive(options);
+    if (message !== undefined) heard.push(message);
+    return message;
+  };
+  return overriding(channel, { receive });
 }
 
 function lastOf(network: MemoryNetwork): MemoryPair {
@@ -76,7 +92,12 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly path: MemoryPair;
   /** Identity key, 64 hex digits. */
   readonly identity: string;
-  readonly #proves: boolean;
+  /** The daemon's offer or answer, as it came. */
+  readonly signal: unknown;
+  /** All that the daemon has said over the channel, as it came. */
+  readonly heard: ChannelMessage[] = [];
+  /** What opens that: its own secret half of the connection's keys, and the daemon's half. */
+  readonly keys: { readonly secretKey: Uint8Array; readonly remotePublicKey: Uint8Array };
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #events: TransferEvent[] = [];
@@ -86,13 +107,17 @@ export class HandDrivenPeer implements AsyncDisposable {
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
     const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
+    this.signal = parts.signal;
+    this.keys = {
+      secretKey: readSecret(ephemeral.secretKey).slice(), // the session zeroes its own
+      remotePublicKey: remoteEphemeral.bytes,
+    };
     const identity = parts.identity.publicKey;
     // What it may offer is not bounded on its side.
     const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
     this.channel = path[side];
     this.path = path;
     this.identity = identity.hex;
-    this.#proves = proof !== undefined;
     const { certificates } = this.channel;
     this.#peer = new PeerSession({
       session: new Session({
@@ -104,7 +129,7 @@ export class HandDrivenPeer implements AsyncDisposable {
         limits,
         peerKind,
       }),
-      channel: this.channel,
+      channel: tapped(this.channel, this.heard),
       listener: {
         established: (facts) => this.#established.resolve(facts),
         ending: () => {},
@@ -112,7 +137,11 @@ export class HandDrivenPeer implements AsyncDisposable {
     });
   }
 
-  /** Offers itself to a daemon through files, and shakes hands. */
+  /**
+   * Offers itself to a daemon through files, and shakes hands.
+   *
+   * @param options `proves`: false for a peer that speaks the published protocol and nothing else.
+   */
   static async meet(
     network: MemoryNetwork,
     folder: TempFolder,
@@ -121,7 +150,7 @@ export class HandDrivenPeer implements AsyncDisposable {
   ): Promise<HandDrivenPeer> {
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
-    const { expectIdentity, says = "proof" } = options;
+    const { expectIdentity, proves = true, silent = false } = options;
     await daemon.pair({ ...request, ...(expectIdentity === undefined ? {} : { expectIdentity }) });
     const { signal } = new AbortController();
     const { identity = newIdentity() } = options;
@@ -130,13 +159,16 @@ export class HandDrivenPeer implements AsyncDisposable {
     const offering = await network.connector.offer({ scope: "lan", signal });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const proves = says !== "claim";
     const bound = proves ? { commitment } : {};
     const offer = { type: "offer", sdp, publicKey, ...bound, ...route } as const;
+    let said: unknown;
     const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
-      parse: (text) => parseWebSignal(JSON.parse(text)),
+      parse: (text) => {
+        said = JSON.parse(text);
+        return parseWebSignal(said);
+      },
     });
     await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)), {
       signal,
@@ -162,8 +194,9 @@ export class HandDrivenPeer implements AsyncDisposable {
       remoteEphemeral,
       ...(proves ? { proof } : {}),
       peerKind: "daemon",
+      signal: said,
     });
-    return says === "nothing" ? peer : await peer.#shakeHands();
+    return silent ? peer : await peer.#shakeHands();
   }
 
   /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
@@ -178,7 +211,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       throw new Error("unreachable");
     }
     await daemon.pair({ ...offerer, to: "web", web: true });
-    const offer = parseWebSignal(await relay.signal());
+    const said = await relay.signal();
+    const offer = parseWebSignal(said);
     if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
     const { signal } = new AbortController();
     const ephemeral = KeyPair.generate("ephemeral", random);
@@ -198,6 +232,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
+      signal: said,
     }).#shakeHands();
   }
 
@@ -212,9 +247,11 @@ export class HandDrivenPeer implements AsyncDisposable {
     daemon: DaemonUnderTest,
     decision: "allow_always" | "allow_once" = "allow_always",
   ): Promise<SessionView> {
+    // Of the sessions in which this identity is proven or claimed, this one.
+    const { sas } = await this.#established.promise;
     const { pairing } = await daemon.event(
       "pairing-requested",
-      ({ pairing }) => pairing.identity === this.identity && pairing.proven === this.#proves,
+      ({ pairing }) => pairing.identity === this.identity && pairing.sas === sas,
     );
     const { pairingId, sessionId } = pairing;
     await daemon.client.decidePairing(pairingId, { decision, unproven: !pairing.proven });
@@ -267,6 +304,11 @@ export class HandDrivenPeer implements AsyncDisposable {
       transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
       return transfers.drain();
     });
+  }
+
+  /** Ends the session in order. */
+  close(): void {
+    this.#peer.close();
   }
 
   /** Ends the session with a code. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The registered capabilities (the wire format, section 6). None of our own is ever sent. */
+/** The registered capabilities (the wire format, section 6). Our own are in `extensions.ts`. */
 export const CAPABILITIES = [
   "bolt.file-hash",
   "bolt.profile-envelope-v1",

@@ -127,6 +127,14 @@ export interface Approved {
   readonly effects: readonly SessionEffect[];
 }
 
+/** A ping, and what is to be carried out now. */
+export interface Asked {
+  /** The ping's moment, in ms; no other ping of the session has it. */
+  readonly askedMs: number;
+  /** What is to be carried out now. */
+  readonly effects: readonly SessionEffect[];
+}
+
 /** How much of a peer's error text is passed on. */
 const MAX_REASON_LENGTH = 200;
 
@@ -143,6 +151,7 @@ export class Session implements Disposable {
   #ratchet: SessionRatchet | undefined;
   #table: TransferTable | undefined;
   #keepAlive: KeepAlive | undefined;
+  #lastPingMs: number | undefined;
   /** The peer's first envelope opened, so it has concluded the handshake as well. */
   #peerConcluded = false;
   #effects: SessionEffect[] = [];
@@ -236,7 +245,7 @@ export class Session implements Disposable {
     this.#table?.tick(now);
     this.#collect();
     const due = this.#keepAlive?.due(now);
-    if (due === "ping") this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
+    if (due === "ping") this.#sendPing(now);
     if (due === "lost") this.#lose(`the peer was silent for ${this.#timing.lostMs / 1000} s`);
     return this.#drain();
   }
@@ -268,15 +277,15 @@ export class Session implements Disposable {
 
   /**
    * Asks the peer for an answer, which comes after all that it has to say to what it was sent
-   * before: a `round-trip` whose `askedMs` is `now` without its fraction.
+   * before: a `round-trip` with this `askedMs`.
    *
    * @throws {MisuseError} When the session is not open, or the peer answers no pings.
    */
-  ping(now: number): readonly SessionEffect[] {
+  ping(now: number): Asked {
     this.#expectPhase("open");
     if (this.#keepAlive === undefined) throw new MisuseError("the peer answers no pings");
-    this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
-    return this.#drain();
+    const askedMs = this.#sendPing(now);
+    return { askedMs, effects: this.#drain() };
   }
 
   /**
@@ -429,9 +438,9 @@ export class Session implements Disposable {
       case "ping":
         return this.#sendInner({ type: "pong", tsMs: Math.trunc(now), replyToMs: message.tsMs });
       case "pong":
-        if (message.replyToMs <= now) {
+        if (this.#lastPingMs !== undefined && message.replyToMs <= this.#lastPingMs) {
           const { replyToMs: askedMs } = message;
-          this.#effects.push({ type: "round-trip", askedMs, ms: now - askedMs });
+          this.#effects.push({ type: "round-trip", askedMs, ms: Math.max(0, now - askedMs) });
         }
         return;
       case "app_message": {
@@ -496,6 +505,13 @@ export class Session implements Disposable {
   #expectPhase(phase: SessionPhase): void {
     if (this.#phase === phase) return;
     throw new MisuseError(`the session is ${this.#phase}, and must be ${phase}`);
+  }
+
+  /** No two have the same moment: an answer to the one is none to the other. */
+  #sendPing(now: number): number {
+    this.#lastPingMs = Math.max(Math.trunc(now), (this.#lastPingMs ?? -1) + 1);
+    this.#sendInner({ type: "ping", tsMs: this.#lastPingMs });
+    return this.#lastPingMs;
   }
 
   #sendInner(message: InnerMessage): void {

@@ -182,7 +182,8 @@ export class PairingRequests {
     if (this.#attempts.isExhausted(now)) {
       throw new OperationError(
         "SAS_ATTEMPTS_EXHAUSTED",
-        "too many wrong SAS in the last hour: no SAS is checked until an hour has passed",
+        "too many wrong SAS, or sessions that broke off before theirs was shown, in the last hour: no " +
+          "SAS is checked until an hour has passed (a peer whose key you type needs none)",
       );
     }
     if (equalText(expected, typed.toUpperCase())) return;
