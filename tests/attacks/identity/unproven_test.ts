@@ -70,6 +70,21 @@ Deno.test("a SAS that people read of an old peer lets nobody in: only an explici
   assertEquals(await middle.leave(), []);
 });
 
+Deno.test("an identity that was let in for good though it proved nothing is asked about each time: whoever claims it next may be another", async () => {
+  await using stage = await IdentityStage.set({ acquainted: false });
+  const { alice } = stage.victims;
+  const first = await meetOldPeer(stage);
+  await using _first = first.middle;
+  const { pairingId } = await pairingOf(alice, first.alice.session);
+  await alice.client.decidePairing(pairingId, { decision: "allow_always", unproven: true });
+  await openedSession(alice, first.alice.session);
+  await close(stage, first);
+  const second = await meetOldPeer(stage);
+  await using _second = second.middle;
+  assertEquals([second.alice.state, second.alice.session.proven], ["asked", false]);
+  await close(stage, second);
+});
+
 Deno.test("with --unproven-peers refuse, and with --pairing-policy deny, nobody is asked about an old peer", async () => {
   for (const flags of [["--unproven-peers", "refuse"], ["--pairing-policy", "deny"]]) {
     await using stage = await IdentityStage.set({ acquainted: false, flags });
