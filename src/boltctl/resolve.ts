@@ -11,6 +11,7 @@ import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
 import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
 import { givenName } from "../vocabulary/session_values.ts";
 import { CommandError } from "./exit_codes.ts";
+import { formatBytes } from "./output/units.ts";
 
 /** Digits of an identity or transfer that tables show. */
 const SHORT = 8;
@@ -25,6 +26,11 @@ const MOST_PAGES = 50;
 
 /** The first digits of an identity or a transfer id, as tables show them. */
 export const shortId = (id: string): string => id.slice(0, SHORT);
+
+/** How a file is shown to people. */
+export function fileLabel({ name, size, transferId }: Transfer): string {
+  return `${name}, ${formatBytes(size)} (${shortId(transferId)})`;
+}
 
 /**
  * A peer in a sentence: the name that people here gave it, or else between quotes what it calls

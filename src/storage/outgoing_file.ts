@@ -141,7 +141,7 @@ export async function inspectSource(
   return source;
 }
 
-/** See the module's text. Disposing it closes the file. */
+/** A file that is being sent, open for reading. Disposing it closes it. */
 export class OutgoingFile implements Disposable {
   /** What is sent. */
   readonly source: SourceFile;

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { screenAfter } from "../../src/boltctl/testing/screen.ts";
 import { connector } from "../../src/transport/webrtc/connector.ts";
-import { LyingPeer } from "../attacks/support/lying_peer.ts";
+import { HostilePeer } from "../attacks/support/hostile_peer.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -21,7 +21,7 @@ Deno.test({
     await using daemon = await ServedDaemon.start();
     const program = boltctl(join(daemon.dataDir, "daemon.sock"));
     const meeting = { connector, folder, daemon };
-    await using peer = await LyingPeer.connect(meeting);
+    await using peer = await HostilePeer.connect(meeting);
     await peer.say(peer.hello());
     const { pairing } = await daemon.event("pairing-requested");
     assertEquals(pairing.proven, false);

@@ -96,3 +96,14 @@ for (const [what, values] of Object.entries(ROWS)) {
     }
   });
 }
+
+/** Numbers of the wire itself, which the page of the protocol says: how long both wait for a HELLO. */
+const WIRE_NUMBERS = { "PROTOCOL.md": ["5 s"], "IPC.md": [] };
+
+for (const [name, own] of Object.entries(WIRE_NUMBERS)) {
+  Deno.test(`${name} leaves durations and sizes to the tables of limits and timers`, async () => {
+    const text = await Deno.readTextFile(new URL(`../../docs/${name}`, import.meta.url));
+    const found = text.match(/\b\d[\d.,]* (?:ms|s|minutes?|hours?|KiB|MiB|GiB)\b/g) ?? [];
+    assertEquals(found, own);
+  });
+}

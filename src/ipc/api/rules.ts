@@ -3,20 +3,24 @@
  *
  * @module
  */
+import { distinctCodes } from "../../protocol/signal/peer_code.ts";
 import { CODES_MUST_DIFFER, NOT_WITH_WEB } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
+import type { Parsed } from "./schema.ts";
 import type { PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
 /** Two peers of one code can't meet, and a web client proves no identity. */
-export function canMeet(request: PairRequest): Violation | undefined {
+export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
   if (request.signal === "file") return undefined;
   if (request.web === true && request.expectIdentity !== undefined) {
     return wrong("/expectIdentity", NOT_WITH_WEB);
   }
-  const remote = "to" in request ? request.to : request.expectPeer;
-  return request.peerId === remote ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
+  if (request.peerId === undefined) return undefined;
+  const remote = request.role === "offerer" ? request.to : request.expectPeer;
+  const codes = distinctCodes(request.peerId, remote);
+  return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
 }
 
 /**
