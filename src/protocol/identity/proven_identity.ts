@@ -35,7 +35,7 @@ import { sha256 } from "../crypto/sha256.ts";
 import { SAS_LENGTH } from "./sas.ts";
 
 /** The capability's name, and the prefix of the labels. */
-export const PROVEN_IDENTITY = EXTENSIONS["proven-identity"];
+export const PROVEN_IDENTITY: typeof EXTENSIONS["proven-identity"] = EXTENSIONS["proven-identity"];
 
 /** Who wrote the offer, or who wrote the answer. */
 export type DescriptionRole = "offerer" | "answerer";
