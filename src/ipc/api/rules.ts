@@ -11,9 +11,7 @@ import type { PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
-/**
- * A code that the request gives us must not be the other end's, and a web client proves no identity.
- */
+/** Two peers of one code can't meet, and a web client proves no identity. */
 export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
   if (request.signal === "file") return undefined;
   if (request.web === true && request.expectIdentity !== undefined) {
