@@ -53,10 +53,10 @@ export class Tally {
     const ends = counted("bolt_sessions_ended_total", "Sessions, or attempts at one, that ended.");
     const refusals = counted("bolt_refusals_total", "Peers and incoming files that were refused.");
     for (const direction of DIRECTIONS) {
-      this.#bytes.set(direction, bytes({ direction }));
       for (const state of FINAL_STATES) {
         this.#transfers.set(`${direction} ${state}`, transfers({ direction, state }));
       }
+      this.#bytes.set(direction, bytes({ direction }));
     }
     for (const proven of [true, false]) {
       this.#opened.set(proven, opened({ proven: String(proven) }));
