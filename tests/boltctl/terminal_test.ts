@@ -20,6 +20,8 @@ const onTerminal = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name, ignore: !available, fn });
 
 const FILE = transfer(1, { name: peerText("a report with a rather long name.pdf") });
+/** The end of the prompt: the cursor is where somebody types. */
+const ASKED = "\x1b[10G";
 const FILES = ["--role", "offerer", "--offer", "/share/o.json", "--answer", "/share/a.json"];
 
 for (const columns of [44, 80, 160]) {
@@ -83,7 +85,7 @@ onTerminal("the time left goes by below the question, and leaves what is typed a
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
   await using staged = await Staged.serve({ pairings: [{ ...PAIRING, expiresAt }] });
   await using shown = new OnTerminal(boltctl(staged.socket), ["pair"], 80);
-  await shown.shows("[yes/no]");
+  await shown.shows(ASKED);
   await shown.type("ye");
   for (const drawn of [1, 2]) await shown.showsTimes("s left\x1b8", drawn);
   assertEquals(screenAfter(shown.screen, 80).slice(-2).map((row) => row.replace(/\d+/, "N")), [
@@ -103,7 +105,7 @@ onTerminal("Ctrl-C at the question gives the session up and ends with 130", asyn
     onPair: [{ type: "pairing-requested", pairing: PAIRING }],
   });
   await using shown = new OnTerminal(boltctl(staged.socket), ["pair", ...FILES], 80);
-  await shown.shows("[yes/no]");
+  await shown.shows(ASKED);
   await shown.type("\x03");
   assertEquals(await shown.ended(), 130, shown.screen);
   assertEquals(screenAfter(shown.screen, 80).slice(-3), [

@@ -11,7 +11,9 @@ import type { PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
-/** Two peers of one code can't meet, and a web client proves no identity. */
+/**
+ * A code that the request gives us must not be the other end's, and a web client proves no identity.
+ */
 export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
   if (request.signal === "file") return undefined;
   if (request.web === true && request.expectIdentity !== undefined) {
