@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { PROVEN_IDENTITY } from "./identity/proven_identity.ts";
 
 /** The capability of each extension, by the name that operators use. */
 export const EXTENSIONS = {
-  "proven-identity": PROVEN_IDENTITY,
+  "proven-identity": "x-bolt-daemon.proven-identity-v1",
 } as const satisfies { readonly [name: string]: `x-bolt-daemon.${string}` };
 
 /** An extension, as operators call it. */
