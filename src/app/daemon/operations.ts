@@ -117,6 +117,8 @@ class Operations implements DaemonOperations {
       sessions.closeAllOf(identity, "the identity was denied");
     } else if (replaces !== undefined && sas !== undefined) {
       await gatekeeper.replace(identity, replaces, sas);
+      sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
+      this.#untrusted(replaces);
     } else if (name !== undefined && unproven !== true) {
       await gatekeeper.trustByKey(identity, name, replaces);
       sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
