@@ -237,6 +237,34 @@ Deno.test("a peer that is silent after our nonce left counts as a wrong SAS, is 
   await openedSession(bob, await newest(bob));
 });
 
+Deno.test("a peer that proves itself and goes away before anybody has answered counts as a wrong SAS: it knew the code first", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { bob, meet } = await begin(stack);
+  const asked = async () => {
+    const peer = await meet();
+    return { peer, ...await pairingOf(bob, await newest(bob)) };
+  };
+  const decides = ({ pairingId, sas }: Awaited<ReturnType<typeof asked>>) =>
+    bob.client.decidePairing(pairingId, { decision: "allow_once", sas });
+  // Ended on this side, it is not counted.
+  for (let i = 0; i < 10; i++) {
+    const { sessionId, peer } = await asked();
+    await bob.client.closeSession(sessionId);
+    await peer.ended;
+  }
+  const goesAway = async () => {
+    const { peer } = await asked();
+    const session = await newest(bob);
+    await peer[Symbol.asyncDispose]();
+    await closedSession(bob, session);
+  };
+  for (let i = 0; i < 9; i++) await goesAway();
+  await decides(await asked());
+  await goesAway();
+  const last = await asked();
+  await refuses("SAS_ATTEMPTS_EXHAUSTED", () => decides(last));
+});
+
 Deno.test("pins of before are read, and the start says whose auto-accept rests until a first proof; not that of a typed key", async () => {
   await using folder = await TempFolder.make();
   const dataDir = folder.path("data");

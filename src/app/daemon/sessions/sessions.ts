@@ -72,8 +72,11 @@ interface Entry {
   /** The identity that it was asked for with. */
   readonly expects?: string;
   readonly abort: AbortController;
-  /** Resolved when the session is over, though its channel may take a while to close. */
-  readonly over: PromiseWithResolvers<void>;
+  /**
+   * Resolved when the session is over, with who ended it, though its channel may take a while to
+   * close.
+   */
+  readonly over: PromiseWithResolvers<SessionEnd["by"]>;
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
@@ -133,7 +136,7 @@ export class Sessions {
       view,
       ...(expectIdentity === undefined ? {} : { expects: expectIdentity }),
       abort: new AbortController(),
-      over: Promise.withResolvers<void>(),
+      over: Promise.withResolvers<SessionEnd["by"]>(),
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -406,7 +409,7 @@ export class Sessions {
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
     if (end.by !== "local") entry.transfers?.markLost();
-    entry.over.resolve();
+    entry.over.resolve(end.by);
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {

@@ -12,6 +12,7 @@ import { OperationError } from "../../../ipc/api/problem.ts";
 import { peerText, type TrustRequest } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
+import type { SessionEnd } from "../../../protocol/session/effects.ts";
 import type { IdentityClaim, RefusedClaim } from "../../../protocol/session/session.ts";
 import type { PinnedPeer, SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy, UnprovenPolicy } from "../../../vocabulary/policies.ts";
@@ -112,14 +113,14 @@ export class Gatekeeper {
    * Decides about a peer whose handshake is done.
    *
    * @param peer Who it is.
-   * @param ended Resolves when the session has ended.
+   * @param ended Resolves when the session has ended, with who ended it.
    * @param isExpected Whether it is the identity that the session was asked for with, proven: so
    * its key was typed for this session, and nobody is asked.
    * @throws {StorageError} When a decision can't be kept.
    */
   async judge(
     peer: IdentifiedPeer,
-    ended: Promise<unknown>,
+    ended: Promise<SessionEnd["by"]>,
     isExpected = false,
   ): Promise<Admission> {
     const { trust, policy, unproven, log } = this.#options;
@@ -153,12 +154,15 @@ export class Gatekeeper {
     return await this.#ask(peer, ended, known);
   }
 
-  /** A session ended before its peer had proven itself, though our nonce had left. */
+  /**
+   * A session ended before anybody could say what the code is worth, though our nonce had left: its
+   * peer may have known the code before us, and may not have liked it.
+   */
   countSilentAttempt(peerCode: string | undefined): void {
     if (this.expectsProof(peerCode)) return;
     this.#options.pairings.countSilentAttempt();
     this.#options.log.warn(
-      "a session ended after our half of its code was told: it counts as a wrong SAS",
+      "a session ended after our half of its code was told, and before an answer: it counts as a wrong SAS",
       { peer_code: peerCode },
     );
   }
@@ -312,7 +316,7 @@ export class Gatekeeper {
 
   async #ask(
     peer: IdentifiedPeer,
-    ended: Promise<unknown>,
+    ended: Promise<SessionEnd["by"]>,
     known: PinnedPeer | undefined,
   ): Promise<Admission> {
     const { pairings, log } = this.#options;
@@ -326,6 +330,9 @@ export class Gatekeeper {
       ...(knownAs === undefined ? {} : { knownAs }),
     });
     log.info("pairing decided", { identity, outcome });
+    if (outcome === "withdrawn" && proven && await ended !== "local") {
+      this.countSilentAttempt(peer.peerCode);
+    }
     switch (outcome) {
       case "allow_always":
       case "allow_once":
