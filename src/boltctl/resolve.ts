@@ -94,6 +94,24 @@ export async function resolvePeer(
 }
 
 /**
+ * The peer that `wanted` names for files to go to, as {@linkcode matchPeer} finds it: one with a
+ * session or a pin where there is one. So a stranger that was refused, whatever it called itself,
+ * takes nobody's name away.
+ *
+ * @throws {CommandError} PEER_NOT_FOUND
+ * @throws {UsageError} When more than one is meant, or too few digits are given.
+ */
+export function matchReceiver(wanted: string, peers: readonly PeerView[]): PeerView {
+  const within = peers.filter(({ connected, trust }) => connected || trust === "allow_always");
+  try {
+    return matchPeer(wanted, within);
+  } catch (error) {
+    if (error instanceof CommandError) return matchPeer(wanted, peers);
+    throw error;
+  }
+}
+
+/**
  * The peer that files go to: the one named, or the only one with an open session.
  *
  * @throws {CommandError} PEER_NOT_FOUND, PEER_NOT_CONNECTED
@@ -105,7 +123,7 @@ export async function resolveReceiver(
   signal: AbortSignal,
 ): Promise<PeerView> {
   const peers = await client.listPeers(signal);
-  if (wanted !== undefined) return matchPeer(wanted, peers);
+  if (wanted !== undefined) return matchReceiver(wanted, peers);
   const connected = peers.filter((peer) => peer.connected);
   const [only] = connected;
   if (only === undefined) {

@@ -189,7 +189,10 @@ Deno.test("a key that is replaced by SAS loses its sessions as one that is untru
   const { offering } = await begin(meeting(server.url), alice, other);
   const { presented } = await alice.event("key-mismatch");
   const { sas = "" } = await closedSession(alice, offering);
+  // The code is not the stranger's: what is sent to it goes to its owner.
+  assertEquals((await alice.client.getPeer(presented)).peerCode, undefined);
   await alice.client.trust(presented, { decision: "allow_always", replaces, sas });
+  assertEquals((await alice.client.getPeer(presented)).peerCode, "bob");
   const { state } = await alice.client.getSession(sessions.alice.sessionId);
   assert(["closing", "closed"].includes(state), state);
   await closedSession(bob, sessions.bob);

@@ -235,7 +235,10 @@ class Operations implements DaemonOperations {
     const pinned = trust.list().find((peer) => peer.identity === identity);
     const met = gatekeeper.met.get(identity);
     const session = sessions.transfersWith(identity);
-    const peerCode = met?.peerCode ?? pinned?.codes.at(-1);
+    const claimed = met?.peerCode;
+    const isOthers = claimed !== undefined &&
+      trust.checkCode(claimed, identity).verdict === "mismatch";
+    const peerCode = (isOthers ? undefined : claimed) ?? pinned?.codes.at(-1);
     const deviceName = met?.deviceName || pinned?.deviceName;
     return {
       identity,
