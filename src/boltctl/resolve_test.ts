@@ -90,3 +90,10 @@ Deno.test("files go to whom they can reach: a stranger that was refused takes a 
   assertEquals(matchReceiver("bob", [stranger]), stranger);
   assertThrows(() => matchReceiver("bea", [bob, stranger]), CommandError, "No peer is known as");
 });
+
+Deno.test("a key that lacks a digit, or has one too many, is told as such", () => {
+  for (const key of [BOB.identity.slice(1), `${BOB.identity}0`]) {
+    assertThrows(() => matchPeer(key, [BEA]), UsageError, `${key.length} digits, and a key has 64`);
+  }
+  assertThrows(() => matchPeer(BOB.identity, [BEA]), CommandError, "No peer is known as");
+});

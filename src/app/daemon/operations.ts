@@ -31,7 +31,7 @@ import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
 import type { TransferService } from "./transfers/transfer_service.ts";
-import type { Gatekeeper } from "./trust/gatekeeper.ts";
+import { type Gatekeeper, ownIdentityRefused } from "./trust/gatekeeper.ts";
 import type { PairingRequests } from "./trust/pairing_requests.ts";
 
 /** The parts that do the work. */
@@ -111,7 +111,8 @@ class Operations implements DaemonOperations {
 
   async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     const { decision, replaces, sas, name, unproven } = request;
-    const { trust, gatekeeper, sessions } = this.#parts;
+    const { status, trust, gatekeeper, sessions } = this.#parts;
+    if (identity === status().identity) throw ownIdentityRefused();
     if (decision === "deny_always") {
       await trust.deny(identity, gatekeeper.met.get(identity)?.proven);
       sessions.closeAllOf(identity, "the identity was denied");

@@ -131,7 +131,7 @@ export class Gatekeeper {
       if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
     }
     const decision = trust.decisionFor(identity);
-    if (decision === "deny_always") return denied("the identity is pinned as denied");
+    if (decision === "deny_always") return denied(PINNED_AS_DENIED);
     if (!proven && unproven === "refuse") return denied(UNPROVEN_REFUSED);
     const known = decision === undefined ? undefined : this.#pinOf(identity);
     const isForeign = known !== undefined && this.#isForeign(peer, known);
@@ -289,7 +289,8 @@ export class Gatekeeper {
       proven,
     });
     const message =
-      `peer code ${peerCode} is pinned to another identity key: the session was refused`;
+      `peer code ${peerCode} is pinned to another identity key, and the session was refused: if the ` +
+      "peer has a new key, type that (boltctl trust KEY --name NAME --replaces IDENTITY)";
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
@@ -417,6 +418,14 @@ function codeFor(identity: string): string {
   return identity.slice(0, 16);
 }
 
+/** Nobody else has our key: it was meant to be the other end's. */
+export function ownIdentityRefused(): OperationError {
+  return new OperationError(
+    "POLICY_REFUSED",
+    "that is this daemon's own identity: give the one that boltctl identity prints at the other end",
+  );
+}
+
 /** Has a name kept, and tells the application when another peer has it. */
 async function namesFree(keep: () => Promise<void>): Promise<void> {
   try {
@@ -431,6 +440,8 @@ async function namesFree(keep: () => Promise<void>): Promise<void> {
 function labelOf({ identity, name, deviceName, codes }: PinnedPeer): string {
   return name ?? (deviceName || (codes.at(-1) ?? identity.slice(0, 8)));
 }
+
+const PINNED_AS_DENIED = "the identity is pinned as denied: boltctl untrust forgets that";
 
 const UNPROVEN_REFUSED = "the peer does not prove its identity, and such peers are refused " +
   "(--unproven-peers refuse): it needs a program that does";
