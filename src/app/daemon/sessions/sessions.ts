@@ -26,7 +26,7 @@ import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { TransferService } from "../transfers/transfer_service.ts";
-import type { Gatekeeper } from "../trust/gatekeeper.ts";
+import { type Gatekeeper, ownIdentityRefused } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
 import { prepareSealing } from "./prepare_sealing.ts";
@@ -73,8 +73,11 @@ interface Entry {
   /** The identity that it was asked for with. */
   readonly expects?: string;
   readonly abort: AbortController;
-  /** Resolved when the session is over, though its channel may take a while to close. */
-  readonly over: PromiseWithResolvers<void>;
+  /**
+   * Resolved when the session is over, with who ended it, though its channel may take a while to
+   * close.
+   */
+  readonly over: PromiseWithResolvers<SessionEnd["by"]>;
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
@@ -110,11 +113,20 @@ export class Sessions {
   /**
    * Begins to open a session.
    *
-   * @throws {OperationError} LIMIT_EXCEEDED, STOPPING
+   * @throws {OperationError} LIMIT_EXCEEDED, POLICY_REFUSED, STOPPING
    */
   pair(request: PairParameters): SessionView {
-    const { maxPeers, events } = this.#options;
+    const { maxPeers, events, identity: { publicKey } } = this.#options;
+    const { expectIdentity } = request;
     if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
+    if (expectIdentity === publicKey.hex) throw ownIdentityRefused();
+    if (expectIdentity !== undefined && !this.#proves) {
+      throw new OperationError(
+        "POLICY_REFUSED",
+        "no identity can be expected while none is proven: start the daemon without --extensions " +
+          "none, or leave the identity out",
+      );
+    }
     if (this.open >= maxPeers) {
       throw new OperationError(
         "LIMIT_EXCEEDED",
@@ -129,12 +141,11 @@ export class Sessions {
       web: request.signal === "rendezvous" && request.web === true,
       createdAt: this.#time(),
     };
-    const { expectIdentity } = request;
     const entry: Entry = {
       view,
       ...(expectIdentity === undefined ? {} : { expects: expectIdentity }),
       abort: new AbortController(),
-      over: Promise.withResolvers<void>(),
+      over: Promise.withResolvers<SessionEnd["by"]>(),
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -413,7 +424,7 @@ export class Sessions {
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
     if (end.by !== "local") entry.transfers?.markLost();
-    entry.over.resolve();
+    entry.over.resolve(end.by);
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {

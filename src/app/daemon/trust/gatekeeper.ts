@@ -12,6 +12,7 @@ import { OperationError } from "../../../ipc/api/problem.ts";
 import { peerText, type TrustRequest } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
+import type { SessionEnd } from "../../../protocol/session/effects.ts";
 import type { IdentityClaim, RefusedClaim } from "../../../protocol/session/session.ts";
 import type { PinnedPeer, SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy, UnprovenPolicy } from "../../../vocabulary/policies.ts";
@@ -112,14 +113,14 @@ export class Gatekeeper {
    * Decides about a peer whose handshake is done.
    *
    * @param peer Who it is.
-   * @param ended Resolves when the session has ended.
+   * @param ended Resolves when the session has ended, with who ended it.
    * @param isExpected Whether it is the identity that the session was asked for with, proven: so
    * its key was typed for this session, and nobody is asked.
    * @throws {StorageError} When a decision can't be kept.
    */
   async judge(
     peer: IdentifiedPeer,
-    ended: Promise<unknown>,
+    ended: Promise<SessionEnd["by"]>,
     isExpected = false,
   ): Promise<Admission> {
     const { trust, policy, unproven, log } = this.#options;
@@ -130,7 +131,7 @@ export class Gatekeeper {
       if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
     }
     const decision = trust.decisionFor(identity);
-    if (decision === "deny_always") return denied("the identity is pinned as denied");
+    if (decision === "deny_always") return denied(PINNED_AS_DENIED);
     if (!proven && unproven === "refuse") return denied(UNPROVEN_REFUSED);
     const known = decision === undefined ? undefined : this.#pinOf(identity);
     const isForeign = known !== undefined && this.#isForeign(peer, known);
@@ -153,12 +154,15 @@ export class Gatekeeper {
     return await this.#ask(peer, ended, known);
   }
 
-  /** A session ended before its peer had proven itself, though our nonce had left. */
+  /**
+   * A session ended before anybody could say what the code is worth, though our nonce had left: its
+   * peer may have known the code before us, and may not have liked it.
+   */
   countSilentAttempt(peerCode: string | undefined): void {
     if (this.expectsProof(peerCode)) return;
     this.#options.pairings.countSilentAttempt();
     this.#options.log.warn(
-      "a session ended after our half of its code was told: it counts as a wrong SAS",
+      "a session ended after our half of its code was told, and before an answer: it counts as a wrong SAS",
       { peer_code: peerCode },
     );
   }
@@ -285,7 +289,8 @@ export class Gatekeeper {
       proven,
     });
     const message =
-      `peer code ${peerCode} is pinned to another identity key: the session was refused`;
+      `peer code ${peerCode} is pinned to another identity key, and the session was refused: if the ` +
+      "peer has a new key, type that (boltctl trust KEY --name NAME --replaces IDENTITY)";
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
@@ -312,7 +317,7 @@ export class Gatekeeper {
 
   async #ask(
     peer: IdentifiedPeer,
-    ended: Promise<unknown>,
+    ended: Promise<SessionEnd["by"]>,
     known: PinnedPeer | undefined,
   ): Promise<Admission> {
     const { pairings, log } = this.#options;
@@ -326,6 +331,9 @@ export class Gatekeeper {
       ...(knownAs === undefined ? {} : { knownAs }),
     });
     log.info("pairing decided", { identity, outcome });
+    if (outcome === "withdrawn" && proven && await ended !== "local") {
+      this.countSilentAttempt(peer.peerCode);
+    }
     switch (outcome) {
       case "allow_always":
       case "allow_once":
@@ -410,6 +418,14 @@ function codeFor(identity: string): string {
   return identity.slice(0, 16);
 }
 
+/** Nobody else has our key: it was meant to be the other end's. */
+export function ownIdentityRefused(): OperationError {
+  return new OperationError(
+    "POLICY_REFUSED",
+    "that is this daemon's own identity: give the one that boltctl identity prints at the other end",
+  );
+}
+
 /** Has a name kept, and tells the application when another peer has it. */
 async function namesFree(keep: () => Promise<void>): Promise<void> {
   try {
@@ -424,6 +440,8 @@ async function namesFree(keep: () => Promise<void>): Promise<void> {
 function labelOf({ identity, name, deviceName, codes }: PinnedPeer): string {
   return name ?? (deviceName || (codes.at(-1) ?? identity.slice(0, 8)));
 }
+
+const PINNED_AS_DENIED = "the identity is pinned as denied: boltctl untrust forgets that";
 
 const UNPROVEN_REFUSED = "the peer does not prove its identity, and such peers are refused " +
   "(--unproven-peers refuse): it needs a program that does";

@@ -163,7 +163,8 @@ Deno.test("KEY_MISMATCH: a known code with another key is refused under every po
       admitted: false,
       wireCode: "KEY_MISMATCH",
       code: "KEY_MISMATCH",
-      message: "peer code bob is pinned to another identity key: the session was refused",
+      message: "peer code bob is pinned to another identity key, and the session was refused: if " +
+        "the peer has a new key, type that (boltctl trust KEY --name NAME --replaces IDENTITY)",
     });
     const [event] = gate.events.published;
     if (event?.type !== "key-mismatch") throw new Error("no event told of it");

@@ -165,8 +165,8 @@ export class PairingRequests {
   }
 
   /**
-   * A session ended after we had told our half of the code, and before the peer had proven itself:
-   * who stands between may have seen that the code does not suit him, and tries in silence.
+   * A session ended after we had told our half of the code, and before anybody had answered: who
+   * stands between may have seen that the code does not suit him, and tries in silence.
    */
   countSilentAttempt(): void {
     this.#attempts.count(this.#options.now());
@@ -182,7 +182,7 @@ export class PairingRequests {
     if (this.#attempts.isExhausted(now)) {
       throw new OperationError(
         "SAS_ATTEMPTS_EXHAUSTED",
-        "too many wrong SAS, or sessions that broke off before theirs was shown, in the last hour: no " +
+        "too many wrong SAS, or sessions that broke off before theirs was compared, in the last hour: no " +
           "SAS is checked until an hour has passed (a peer whose key you type needs none)",
       );
     }
