@@ -8,6 +8,7 @@ import { KeyPair, PublicKey } from "../crypto/keys.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import { boxKey, open, seal } from "../crypto/sealing.ts";
 import { ProtocolError } from "../errors.ts";
+import { BINARY_ENCODING } from "../messages/capabilities.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import { ALL_CAPABILITIES, closedWith } from "../testing/raw_peer.ts";
@@ -175,7 +176,7 @@ Deno.test("HELLO reveals nonce and proof only to a peer that committed, and grow
   const [a, b] = [newSide(random), newSide(random)];
   const options = provingOptions("offerer", a, b, random);
   const frames = (session: Session) =>
-    session.start(0).flatMap((effect) => effect.type === "send" ? [effect.frame] : []);
+    session.start(0).flatMap((effect) => effect.type === "send" ? [String(effect.frame)] : []);
   const { proof: _, ...claiming } = options;
   const fresh = { ...claiming, ephemeral: KeyPair.generate("ephemeral", random) };
   const published = frames(new Session(fresh));
@@ -204,6 +205,7 @@ const ALL_CAPABILITIES_SENT = [
   "bolt.profile-envelope-v1",
   "bolt.file-hash",
   "bolt.transfer-ratchet-v1",
+  BINARY_ENCODING,
 ];
 
 Deno.test("the identity of a peer that knows nothing of proofs is claimed, not proven", () => {

@@ -4,11 +4,18 @@
  * @module
  */
 
-/** The registered capabilities (the wire format, section 6). None of our own is ever sent. */
+/** The binary encoding of messages, an extension of ours (`binary_envelope.ts`). */
+export const BINARY_ENCODING = "x-bolt-daemon.binary-encoding-v1";
+
+/**
+ * The registered capabilities (the wire format, section 6), and those of our extensions that are
+ * negotiated as they are.
+ */
 export const CAPABILITIES = [
   "bolt.file-hash",
   "bolt.profile-envelope-v1",
   "bolt.transfer-ratchet-v1",
+  BINARY_ENCODING,
 ] as const;
 
 /** A capability that this core knows. */

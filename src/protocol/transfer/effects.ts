@@ -5,6 +5,7 @@
  */
 import type { FinalState } from "../../base/transfer_states.ts";
 import type { ProtocolError } from "../errors.ts";
+import type { WireFrame } from "../messages/envelope.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { OfferedFile, ReceivedChunk } from "./file_receiver.ts";
 
@@ -36,8 +37,8 @@ export type CancelReason = "unanswered" | "crossed";
 export interface SendEffect {
   /** Tag of the union. */
   readonly type: "send";
-  /** A text message. */
-  readonly frame: string;
+  /** Text, or bytes. */
+  readonly frame: WireFrame;
 }
 
 /** A file is offered or, when `implied`, coming already: accept it, or cancel it. */

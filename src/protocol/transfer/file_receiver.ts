@@ -6,7 +6,7 @@
  */
 import type { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, ProtocolError } from "../errors.ts";
-import { chunkCount, type FileChunk } from "../messages/inner_message.ts";
+import { chunkCount, type ChunkHeader } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 
 /** A file that the peer offers. */
@@ -62,12 +62,12 @@ export class FileReceiver {
    *
    * @throws {ProtocolError} PROTOCOL_VIOLATION when it is at odds with the offer.
    */
-  checkHeader(chunk: FileChunk): void {
-    const { filename, size, totalChunks } = this.#file;
-    if (
-      chunk.filename !== filename || chunk.fileSize !== size || chunk.totalChunks !== totalChunks
-    ) {
-      throw this.#error("PROTOCOL_VIOLATION", `chunk ${chunk.chunkIndex} is of another file`);
+  checkHeader({ chunkIndex, totalChunks, file }: ChunkHeader): void {
+    const offered = this.#file;
+    const isOfAnother = file !== undefined &&
+      (file.filename !== offered.filename || file.fileSize !== offered.size);
+    if (isOfAnother || totalChunks !== offered.totalChunks) {
+      throw this.#error("PROTOCOL_VIOLATION", `chunk ${chunkIndex} is of another file`);
     }
   }
 

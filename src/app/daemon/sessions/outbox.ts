@@ -4,7 +4,7 @@
  * @module
  */
 import { abortable } from "../../../base/deadline.ts";
-import type { Channel } from "../../../transport/channel.ts";
+import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
 
 /** Most frames that may wait. A chunk waits alone; the rest are short answers to the peer. */
 export const MAX_WAITING_FRAMES = 256;
@@ -15,7 +15,7 @@ export const MAX_WAITING_CHARS = 4 * 1024 * 1024;
 export class Outbox {
   readonly #channel: Channel;
   readonly #onFailure: (error: unknown) => void;
-  readonly #frames: string[] = [];
+  readonly #frames: ChannelMessage[] = [];
   #chars = 0;
   #sending: Promise<void> | undefined;
   #stopped = false;
@@ -36,7 +36,7 @@ export class Outbox {
    *
    * @returns False when there is no room: the peer asks for answers that it does not take.
    */
-  push(frame: string): boolean {
+  push(frame: ChannelMessage): boolean {
     if (this.#stopped) return true;
     if (
       this.#frames.length >= MAX_WAITING_FRAMES || this.#chars + frame.length > MAX_WAITING_CHARS
