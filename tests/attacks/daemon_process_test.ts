@@ -43,7 +43,10 @@ Deno.test(`the real daemon answers ${TOLD.length} lies over WebRTC with the righ
   for (const lie of TOLD) {
     await using peer = lie.when === "before"
       ? await LyingPeer.connect(meeting)
-      : await openLyingSession(meeting, { ratchet: lie.when === "ratchet" });
+      : await openLyingSession(meeting, {
+        ratchet: lie.when === "ratchet",
+        binary: lie.only === "binary",
+      });
     await lie.tell(peer);
     assertEquals(await peer.verdict(), lie.code, lie.what);
     if (lie.survives !== true) await peer.hungUp();

@@ -11,7 +11,13 @@ import { closedSession, LocalDaemon, meetingByFile } from "../support/daemon.ts"
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn } from "../support/transfers.ts";
 import { IS_LONG } from "./support/form.ts";
-import { floodCancelledOffers, floodOffers, LIES, sayAfterCancel } from "./support/lies.ts";
+import {
+  floodCancelledOffers,
+  floodOffers,
+  type Lie,
+  LIES,
+  sayAfterCancel,
+} from "./support/lies.ts";
 import { LyingPeer, type Meeting, openLyingSession } from "./support/lying_peer.ts";
 
 /** What a flood may cost a daemon that shares the test's heap. */
@@ -36,22 +42,31 @@ async function metric({ daemon }: Meeting, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 
+/** The encodings in which a lie is told. */
+function encodingsOf({ when, only }: Lie): readonly ("json" | "binary")[] {
+  if (when === "before") return ["json"];
+  return only === undefined ? ["json", "binary"] : [only];
+}
+
 Deno.test("a peer that lies is answered the right code, and a good one is served meanwhile", async (t) => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
   const good = stack.use(await openLyingSession(meeting));
   for (const lie of LIES) {
     const when = lie.when === "before" ? "before HELLO" : "after HELLO";
-    await t.step(`${when}: ${lie.what}`, async () => {
-      await using peer = lie.when === "before"
-        ? await LyingPeer.connect(meeting)
-        : await openLyingSession(meeting, { ratchet: lie.when === "ratchet" });
-      await lie.tell(peer);
-      assertEquals(await peer.verdict(), lie.code);
-      if (lie.survives === true) assert(await peer.isServed(), "the session ended");
-      else await peer.hungUp();
-      assert(await good.isServed());
-    });
+    for (const encoding of encodingsOf(lie)) {
+      await t.step(`${when}: ${lie.what} (${encoding})`, async () => {
+        const options = { ratchet: lie.when === "ratchet", binary: encoding === "binary" };
+        await using peer = lie.when === "before"
+          ? await LyingPeer.connect(meeting)
+          : await openLyingSession(meeting, options);
+        await lie.tell(peer);
+        assertEquals(await peer.verdict(), lie.code);
+        if (lie.survives === true) assert(await peer.isServed(), "the session ended");
+        else await peer.hungUp();
+        assert(await good.isServed());
+      });
+    }
   }
   await meeting.daemon.stop();
   assertEquals(await namesIn(meeting.daemon.inbox), []);

@@ -18,9 +18,9 @@ import { MisuseError, ProtocolError } from "../errors.ts";
 import {
   type ChunkToSeal,
   type EnvelopeCodec,
+  frameTooLarge,
   NO_RATCHET_FIELDS,
   type OpenedEnvelope,
-  tooLarge,
   type WireFrame,
 } from "./envelope.ts";
 import { MAX_FRAME_BYTES, parseFrame, type PlainFrame, type RatchetFields } from "./frame.ts";
@@ -113,14 +113,7 @@ export class BinaryEnvelopeCodec implements EnvelopeCodec {
     if (plain === undefined) {
       throw new ProtocolError("ENVELOPE_DECRYPT_FAIL", "the peer's envelope can't be opened");
     }
-    switch (plain[0]) {
-      case KIND.json:
-        return parseJson(plain.subarray(1));
-      case KIND.chunk:
-        return parseChunk(plain);
-      default:
-        throw new ProtocolError("INVALID_MESSAGE", "the peer's envelope holds no known kind");
-    }
+    return parsePlain(plain);
   }
 
   /** An envelope around so many bytes, which are written and sealed in place. */
@@ -129,7 +122,7 @@ export class BinaryEnvelopeCodec implements EnvelopeCodec {
     write: (plain: Uint8Array<ArrayBuffer>) => void,
   ): Uint8Array<ArrayBuffer> {
     const bytes = ENVELOPE_OVERHEAD_BYTES + plainBytes;
-    if (bytes > MAX_FRAME_BYTES) throw tooLarge(bytes);
+    if (bytes > MAX_FRAME_BYTES) throw frameTooLarge(bytes);
     const frame = new Uint8Array(bytes);
     frame[0] = ENVELOPE;
     write(frame.subarray(ENVELOPE_OVERHEAD_BYTES));
@@ -165,6 +158,24 @@ function writeHeader(
   }
   view.setUint32(AT.generation, ratchet.generation);
   plain.set(publicKey, AT.publicKey);
+}
+
+/**
+ * Parses what was sealed.
+ *
+ * @param plain A chunk's bytes become a view of it.
+ * @throws {ProtocolError} INVALID_MESSAGE for what is no message, and the codes of
+ * `parseInnerMessage`.
+ */
+export function parsePlain(plain: Uint8Array<ArrayBuffer>): OpenedEnvelope {
+  switch (plain[0]) {
+    case KIND.json:
+      return parseJson(plain.subarray(1));
+    case KIND.chunk:
+      return parseChunk(plain);
+    default:
+      throw new ProtocolError("INVALID_MESSAGE", "the peer's envelope holds no known kind");
+  }
 }
 
 function parseJson(text: Uint8Array): OpenedEnvelope {

@@ -69,6 +69,6 @@ export const NO_RATCHET_FIELDS: RawRatchetFields = {
 };
 
 /** The error for a frame that no channel takes. */
-export function tooLarge(bytes: number): MisuseError {
+export function frameTooLarge(bytes: number): MisuseError {
   return new MisuseError(`a message may have ${MAX_FRAME_BYTES} bytes, not ${bytes}`);
 }

@@ -9,8 +9,8 @@ import { ProtocolError } from "../errors.ts";
 import {
   type ChunkToSeal,
   type EnvelopeCodec,
+  frameTooLarge,
   type OpenedEnvelope,
-  tooLarge,
   type WireFrame,
 } from "./envelope.ts";
 import {
@@ -42,7 +42,7 @@ export class JsonEnvelopeCodec implements EnvelopeCodec {
     const frame = encodeEnvelope(toBase64(sealed), ratchet);
     // All of a frame is ASCII, so its length is in bytes.
     if (frame.length <= MAX_FRAME_BYTES) return frame;
-    throw tooLarge(frame.length);
+    throw frameTooLarge(frame.length);
   }
 
   /** See {@linkcode EnvelopeCodec.sealChunk}. */
