@@ -119,9 +119,9 @@ export const TRANSFER_PAUSE_MS = 3_600_000;
 export const SESSION_CLOSE_MS = 3_000;
 /**
  * For the answer to the PING that asks whether the peer has read everything, once its transport has
- * acknowledged it. A peer that reads slowly, or answers no PINGs, is not waited for longer.
+ * acknowledged it: as long as its silence is borne at all. Then the file is told as interrupted.
  */
-export const READ_CONFIRM_MS = 5_000;
+export const READ_CONFIRM_MS = 45_000;
 /**
  * For a received file to get on disk before the peer's next message is read all the same. Less than
  * a sender waits for the confirmation, far less than the silence that ends a session.

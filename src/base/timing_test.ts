@@ -39,9 +39,9 @@ Deno.test("a silent side is asked more than once before it is given up", () => {
   assert(timing.API_HEARTBEAT_MS * 3 <= timing.EVENTS_SILENCE_MS);
 });
 
-Deno.test("a received file gets on disk before its sender stops waiting, and its session stays", () => {
+Deno.test("a received file gets on disk before its sender stops waiting, and that is no longer than silence is borne", () => {
   assert(timing.FILE_SAVE_MS < timing.READ_CONFIRM_MS);
-  assert(timing.READ_CONFIRM_MS < timing.PEER_LOST_MS - timing.PING_MS);
+  assert(timing.READ_CONFIRM_MS <= timing.PEER_LOST_MS);
 });
 
 Deno.test("a pause that waits for a slot is renewed well before the peer gives it up", () => {

@@ -5,6 +5,7 @@
  */
 import type { ApiEvent } from "../ipc/api/events.ts";
 import type { SessionView, Transfer } from "../ipc/api/schemas.ts";
+import { isUnconfirmed } from "./output/confirmation.ts";
 import { formatBytes, formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
 import { peerLabel, shortId } from "./resolve.ts";
@@ -51,7 +52,7 @@ export function describeEvent(event: ApiEvent): string {
     case "transfer-resumed":
       return `Resumed: ${fileOf(event.transfer)}`;
     case "transfer-finished":
-      return `Finished: ${fileOf(event.transfer)}, hash verified`;
+      return finished(event.transfer);
     case "transfer-failed":
       return `Ended ${event.transfer.state}: ${fileOf(event.transfer)}${because(event.transfer)}`;
     case "daemon-stopping":
@@ -75,6 +76,13 @@ const DECIDED = {
   denied: "refused",
   expired: "refused: nobody decided in time",
 } as const;
+
+/** A received file is verified here; of one that was sent, the peer has to say that it has it. */
+function finished(transfer: Transfer): string {
+  if (transfer.direction === "incoming") return `Finished: ${fileOf(transfer)}, hash verified`;
+  if (isUnconfirmed(transfer)) return `Sent, not confirmed: ${fileOf(transfer)}`;
+  return `Finished: ${fileOf(transfer)}${transfer.confirmed ? ", confirmed by the peer" : ""}`;
+}
 
 const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
 const fileOf = (transfer: Transfer): string =>

@@ -57,6 +57,8 @@ export interface TransferRecord {
   readonly hash: string | null;
   /** Its state, as the journal spells it. */
   readonly state: JournalState;
+  /** Outgoing and completed: whether the peer has confirmed it; absent in older records. */
+  readonly confirmed?: boolean;
   /** Bytes sent, or received and written. */
   readonly bytes: number;
   /** Whether a partial file of it is in the inbox. */
@@ -110,8 +112,13 @@ function isOneOf<T extends string>(all: readonly T[], value: unknown): value is 
   return all.some((one) => one === value);
 }
 
+function isOptionalBoolean(value: unknown): value is boolean | undefined {
+  return value === undefined || typeof value === "boolean";
+}
+
 function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord {
-  return hasExactly(value, KEYS, ["protocolTransferId"]) &&
+  return hasExactly(value, KEYS, ["protocolTransferId", "confirmed"]) &&
+    isOptionalBoolean(value["confirmed"]) &&
     (value["protocolTransferId"] === undefined || isTransferId(value["protocolTransferId"])) &&
     isTransferId(value["transferId"]) &&
     isOneOf(DIRECTIONS, value["direction"]) &&

@@ -82,7 +82,13 @@ const HASHED: DaemonEvent[] = [
     return { type: "transfer-hashing", transferId, hashed, size };
   }),
   { type: "transfer-offered", transfer: transfer(1, { state: "offered" }) },
-  { type: "transfer-finished", transfer: transfer(1, { state: "completed" }) },
+  { type: "transfer-finished", transfer: transfer(1, { state: "completed", confirmed: true }) },
+];
+const TO_BROWSER = transfer(1, { state: "completed", confirmed: false });
+const CONFIRMED = transfer(2, { state: "completed", confirmed: true });
+const UNCONFIRMED: DaemonEvent[] = [
+  { type: "transfer-queued", transfer: transfer(1) },
+  { type: "transfer-finished", transfer: TO_BROWSER },
 ];
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
@@ -278,6 +284,22 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       terminal: { columns: 72 },
     },
     {
+      about: "a peer that can't confirm",
+      words: ["send", "/files/report.pdf", "--wait"],
+      stage: { onSend: UNCONFIRMED },
+    },
+    {
+      about: "a peer that can't confirm, with a bar",
+      words: ["send", "/files/report.pdf", "--wait"],
+      stage: { onSend: UNCONFIRMED },
+      terminal: { columns: 72 },
+    },
+    {
+      about: "a peer that can't confirm, JSON",
+      words: ["send", "/files/report.pdf", "--wait", "--json"],
+      stage: { onSend: UNCONFIRMED },
+    },
+    {
       about: "it never begins",
       words: ["send", "/files/report.pdf", "--wait", "--timeout", "1"],
     },
@@ -364,6 +386,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     ...threeWays(["transfers"], LIST),
     { words: ["transfers", "8a8b"], stage: LIST },
     { words: ["transfers", "8a8b", "--json"], stage: LIST },
+    { words: ["transfers"], stage: { transfers: [TO_BROWSER, CONFIRMED] } },
+    { words: ["transfers", "1a1b"], stage: { transfers: [TO_BROWSER] } },
+    { words: ["transfers", "2a2b"], stage: { transfers: [CONFIRMED] } },
     { words: ["transfers", "--direction", "incoming", "--limit", "1"], stage: LIST },
     { words: ["transfers", "--state", "paused"], stage: LIST },
     { words: ["transfers", "--state", "stuck"], stage: LIST },
@@ -378,12 +403,24 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       terminal: { columns: 80 },
     },
     { words: ["watch"], stage: { onList: HAPPENING.slice(-1) } },
+    {
+      about: "a peer that can't confirm",
+      words: ["watch"],
+      stage: { onList: [...UNCONFIRMED, ...HAPPENING.slice(-1)] },
+    },
   ],
   events: [
     { words: ["events", "--after", "run1-0"], stage: { before: HAPPENING } },
     { words: ["events", "--after", "run1-0", "--json"], stage: { before: HAPPENING } },
     { words: ["events", "--after", "run1-2", "--count", "1"], stage: { before: HAPPENING } },
     { words: ["events", "--after", "run9-9", "--count", "1"], stage: { before: HAPPENING } },
+    {
+      about: "files that were sent",
+      words: ["events", "--after", "run1-0", "--count", "2"],
+      stage: {
+        before: [...UNCONFIRMED.slice(1), { type: "transfer-finished", transfer: CONFIRMED }],
+      },
+    },
     { words: ["events", "--after", "yesterday"] },
     { about: "nothing happens", words: ["events", "--timeout", "1"] },
   ],

@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import type { TransferEvent } from "../../src/app/daemon/sessions/peer_session.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
@@ -16,16 +17,30 @@ import { someBytes } from "../support/transfers.ts";
 type End = EventOf<"transfer-finished" | "transfer-failed">;
 type Ended = Extract<TransferEvent, { type: "transfer-ended" }>;
 
+/** What the peer is: a daemon that proves its identity, one that knows no such thing, a browser. */
+type PeerKind = "proven" | "published" | "web";
+
 /** What a daemon tells of a file, of which its peer said something when it had all of it. */
-async function toldOf(lastWord: (peer: HandDrivenPeer, ended: Ended) => void) {
+async function toldOf(
+  lastWord: (peer: HandDrivenPeer, ended: Ended) => void,
+  kind: PeerKind = "proven",
+) {
   await using stack = new AsyncDisposableStack();
   const network = new MemoryNetwork();
   const folder = stack.use(await TempFolder.make());
   const alice = stack.use(await LocalDaemon.start(network));
-  const peer = stack.use(await HandDrivenPeer.meet(network, folder, alice));
+  const peer = stack.use(
+    kind === "web"
+      ? await HandDrivenPeer.meetAsWebClient(
+        network,
+        stack.use(startRendezvousServer()).url,
+        alice,
+      )
+      : await HandDrivenPeer.meet(network, folder, alice, { proves: kind === "proven" }),
+  );
   await peer.befriend(alice);
   peer.onEvent = (event) => {
-    if (event.type === "transfer-offered") {
+    if (event.type === "transfer-offered" && !event.file.implied) {
       peer.act((transfers, now) => transfers.accept(event.file.transferId, now));
     }
     if (event.type === "transfer-ended") lastWord(peer, event);
@@ -40,31 +55,64 @@ async function toldOf(lastWord: (peer: HandDrivenPeer, ended: Ended) => void) {
       (event.type === "transfer-finished" || event.type === "transfer-failed") &&
       event.transfer.transferId === transferId,
   );
-  const { state, failure } = end.transfer;
-  return [state, failure?.code, failure?.message] as const;
+  const { state, failure, confirmed } = end.transfer;
+  await alice.stop();
+  const again = stack.use(await LocalDaemon.start(network, { dataDir: alice.dataDir }));
+  const kept = (await again.client.getTransfer(transferId)).confirmed;
+  return { state, code: failure?.code, message: failure?.message ?? "", confirmed, kept };
 }
 
-Deno.test("a file that the peer has taken to the end is completed", async () => {
-  assertEquals((await toldOf(() => {})).slice(0, 2), ["completed", undefined]);
+const NOTHING = () => {};
+
+Deno.test("a file that the peer has taken to the end is completed, and confirmed when it is proven who it is", async () => {
+  const proven = await toldOf(NOTHING);
+  assertEquals(proven, {
+    state: "completed",
+    code: undefined,
+    message: "",
+    confirmed: true,
+    kept: true,
+  });
+});
+
+Deno.test("an answer in a session that is not proven completes, and confirms nothing: who ends DTLS can let only the question pass", async () => {
+  const { state, confirmed, kept } = await toldOf(NOTHING, "published");
+  assertEquals([state, confirmed, kept], ["completed", false, false]);
+});
+
+Deno.test("a web client answers nothing: its file is completed and not confirmed", async () => {
+  const { state, confirmed, kept } = await toldOf(NOTHING, "web");
+  assertEquals([state, confirmed, kept], ["completed", false, false]);
 });
 
 Deno.test("a cancel that crossed the last chunk ends the sender's transfer too", async () => {
-  const cancelled = await toldOf((peer, { transferId }) => peer.refuse(transferId));
-  assertEquals(cancelled.slice(0, 2), ["cancelled", "CANCELLED_BY_PEER"]);
+  const { state, code } = await toldOf((peer, { transferId }) => peer.refuse(transferId));
+  assertEquals([state, code], ["cancelled", "CANCELLED_BY_PEER"]);
 });
 
 Deno.test("an error that crossed the last chunk is the sender's too", async () => {
-  const failed = await toldOf((peer, { transferId }) => peer.refuse(transferId, "LIMIT_EXCEEDED"));
-  assertEquals(failed.slice(0, 2), ["failed", "LIMIT_EXCEEDED"]);
+  const { state, code } = await toldOf((peer, { transferId }) =>
+    peer.refuse(transferId, "LIMIT_EXCEEDED")
+  );
+  assertEquals([state, code], ["failed", "LIMIT_EXCEEDED"]);
 });
 
 Deno.test("a file that the peer finds broken when all was sent has failed for the sender too", async () => {
-  const broken = await toldOf((peer) => peer.fail("INTEGRITY_FAILED"));
-  assertEquals(broken.slice(0, 2), ["failed", "INTEGRITY_FAILED"]);
+  const { state, code } = await toldOf((peer) => peer.fail("INTEGRITY_FAILED"));
+  assertEquals([state, code], ["failed", "INTEGRITY_FAILED"]);
 });
 
 Deno.test("a path that is lost before the peer's last word leaves the transfer interrupted, not completed", async () => {
-  const [state, code, message = ""] = await toldOf((peer) => peer.path.lose());
-  assertEquals([state, code], ["interrupted", "CONNECTION_LOST"]);
+  const { state, code, message, confirmed } = await toldOf((peer) => peer.path.lose());
+  assertEquals([state, code, confirmed], ["interrupted", "CONNECTION_LOST", undefined]);
   assertStringIncludes(message, "all was sent");
 });
+
+for (const kind of ["proven", "published"] as const) {
+  Deno.test(`a session that is closed in order before the last word of a ${kind} peer leaves the transfer interrupted`, async () => {
+    const { state, code, message } = await toldOf((peer) => peer.close(), kind);
+    assertEquals([state, code], ["interrupted", "CONNECTION_LOST"]);
+    assertStringIncludes(message, "the peer closed the session");
+    assertStringIncludes(message, "ask there whether the file has arrived, or send it again");
+  });
+}

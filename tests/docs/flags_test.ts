@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
 import { ONE_SHOT_FLAGS } from "../../src/app/one_shot/options.ts";
+import { EXTENSIONS } from "../../src/protocol/extensions.ts";
 import { type FlagEntry, flagName, type FlagTable } from "../../src/vocabulary/flag_table.ts";
 import { choicesOf } from "../../src/vocabulary/value_kind.ts";
 
@@ -61,6 +62,15 @@ Deno.test("the contract has every flag of the one-shot program, its default, and
 
 Deno.test("the contract has every flag of serve, its default, and what it takes", () => {
   checkTable("## serve", SERVE_FLAGS);
+});
+
+Deno.test("the documents name every extension, and its capability", async () => {
+  const protocol = await Deno.readTextFile(new URL("../../docs/PROTOCOL.md", import.meta.url));
+  const row = rowsAfter("## serve").find(({ flag }) => flag === "--extensions");
+  for (const [name, capability] of Object.entries(EXTENSIONS)) {
+    assertStringIncludes(protocol.replaceAll(/ +/g, " "), `| \`${name}\` | \`${capability}\` |`);
+    assertStringIncludes(row?.takes ?? "", `\`${name}\``);
+  }
 });
 
 Deno.test("every default of a flag is a value that the flag takes, in its normal form", () => {

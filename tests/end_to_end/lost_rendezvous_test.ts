@@ -67,6 +67,7 @@ const bySessions: Meet = (url, signal) => {
       request: requests[role],
       freshSecrets: () =>
         new DescriptionSecrets(KeyPair.generate("identity", random).publicKey, random),
+      commits: true,
       selfCode: code("self"),
       deviceName: role,
       connector,

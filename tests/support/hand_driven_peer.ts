@@ -9,6 +9,7 @@ import {
   type EphemeralKeyPair,
   type EphemeralPublicKey,
   KeyPair,
+  readSecret,
 } from "../../src/protocol/crypto/keys.ts";
 import type { ProofOptions } from "../../src/protocol/identity/identity_handshake.ts";
 import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
@@ -21,7 +22,7 @@ import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
-import type { Channel } from "../../src/transport/channel.ts";
+import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
@@ -46,6 +47,24 @@ interface Parts {
   readonly proof?: Omit<ProofOptions, "certificates">;
   /** What it takes the daemon for: what web clients send is what they expect. */
   readonly peerKind: "daemon" | "web";
+  /** The daemon's offer or answer. */
+  readonly signal: unknown;
+}
+
+/** A channel whose messages are written down as they are received. */
+function tapped(channel: Channel, heard: ChannelMessage[]): Channel {
+  const receive: Channel["receive"] = async (options) => {
+    const message = await channel.receive(options);
+    if (message !== undefined) heard.push(message);
+    return message;
+  };
+  return new Proxy(channel, {
+    get(target, name) {
+      if (name === "receive") return receive;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
 }
 
 function lastOf(network: MemoryNetwork): MemoryPair {
@@ -62,6 +81,12 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly path: MemoryPair;
   /** Identity key, 64 hex digits. */
   readonly identity: string;
+  /** The daemon's offer or answer, as it came. */
+  readonly signal: unknown;
+  /** All that the daemon has said over the channel, as it came. */
+  readonly heard: ChannelMessage[] = [];
+  /** What opens that: its own secret half of the connection's keys, and the daemon's half. */
+  readonly keys: { readonly secretKey: Uint8Array; readonly remotePublicKey: Uint8Array };
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #events: TransferEvent[] = [];
@@ -71,6 +96,11 @@ export class HandDrivenPeer implements AsyncDisposable {
 
   private constructor(side: "offerer" | "answerer", parts: Parts) {
     const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
+    this.signal = parts.signal;
+    this.keys = {
+      secretKey: readSecret(ephemeral.secretKey).slice(), // the session zeroes its own
+      remotePublicKey: remoteEphemeral.bytes,
+    };
     const identity = parts.identity.publicKey;
     // What it may offer is not bounded on its side.
     const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
@@ -88,7 +118,7 @@ export class HandDrivenPeer implements AsyncDisposable {
         limits,
         peerKind,
       }),
-      channel: this.channel,
+      channel: tapped(this.channel, this.heard),
       listener: {
         established: (facts) => this.#established.resolve(facts),
         ending: () => {},
@@ -96,11 +126,16 @@ export class HandDrivenPeer implements AsyncDisposable {
     });
   }
 
-  /** Offers itself to a daemon through files, and shakes hands. */
+  /**
+   * Offers itself to a daemon through files, and shakes hands.
+   *
+   * @param options `proves`: false for a peer that speaks the published protocol and nothing else.
+   */
   static async meet(
     network: MemoryNetwork,
     folder: TempFolder,
     daemon: DaemonUnderTest,
+    { proves = true }: { readonly proves?: boolean } = {},
   ): Promise<HandDrivenPeer> {
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
@@ -112,11 +147,16 @@ export class HandDrivenPeer implements AsyncDisposable {
     const offering = await network.connector.offer({ scope: "lan", signal });
     const { sdp } = offering.offer.description;
     const route = { from: "mallory", to: "bob", peerCode: "mallory" } as const;
-    const offer = { type: "offer", sdp, publicKey, commitment, ...route } as const;
+    const bound = proves ? { commitment } : {};
+    const offer = { type: "offer", sdp, publicKey, ...bound, ...route } as const;
+    let said: unknown;
     const answers = new SignalFileWatcher({
       path: request.answer,
       kind: "answer",
-      parse: (text) => parseWebSignal(JSON.parse(text)),
+      parse: (text) => {
+        said = JSON.parse(text);
+        return parseWebSignal(said);
+      },
     });
     await publishSignalFile(request.offer, "offer", JSON.stringify(encodeWebSignal(offer)), {
       signal,
@@ -128,19 +168,21 @@ export class HandDrivenPeer implements AsyncDisposable {
       signal,
     );
     const remoteEphemeral = answer.publicKey;
+    const proof = {
+      role: "offerer",
+      identitySecret: identity.secretKey,
+      nonce: secrets.nonce,
+      commitment,
+      remoteCommitment: answer.commitment,
+    } as const;
     return await new HandDrivenPeer("offerer", {
       path: lastOf(network),
       identity,
       ephemeral: secrets.ephemeral,
       remoteEphemeral,
-      proof: {
-        role: "offerer",
-        identitySecret: identity.secretKey,
-        nonce: secrets.nonce,
-        commitment,
-        remoteCommitment: answer.commitment,
-      },
+      ...(proves ? { proof } : {}),
       peerKind: "daemon",
+      signal: said,
     }).#shakeHands();
   }
 
@@ -156,7 +198,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       throw new Error("unreachable");
     }
     await daemon.pair({ ...offerer, to: "web", web: true });
-    const offer = parseWebSignal(await relay.signal());
+    const said = await relay.signal();
+    const offer = parseWebSignal(said);
     if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
     const { signal } = new AbortController();
     const ephemeral = KeyPair.generate("ephemeral", random);
@@ -176,6 +219,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
+      signal: said,
     }).#shakeHands();
   }
 
@@ -232,6 +276,11 @@ export class HandDrivenPeer implements AsyncDisposable {
       transfers.refuse(id, new ProtocolError(code ?? "CONNECTION_LOST", "refused by hand"));
       return transfers.drain();
     });
+  }
+
+  /** Ends the session in order. */
+  close(): void {
+    this.#peer.close();
   }
 
   /** Ends the session with a code. */

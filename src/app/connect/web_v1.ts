@@ -30,22 +30,33 @@ import type { LocalDescription, RemoteDescription } from "./route.ts";
 export interface SessionMaterial {
   /** Our half of the connection's keys. */
   readonly publicKey: EphemeralPublicKey;
-  /** What binds us to our identity before HELLO. */
+  /** What binds us to our identity before HELLO; sent where identities are proven. */
   readonly commitment: Commitment;
 }
+
+/** What a description says beyond the published fields. */
+export interface Committing {
+  /** Whether it carries our commitment: not where only what is published is said. */
+  readonly commits: boolean;
+}
+
+const keysOf = ({ publicKey, commitment }: SessionMaterial, { commits }: Committing) =>
+  commits ? { publicKey, commitment } : { publicKey };
 
 /**
  * Descriptions as text, for files; they contain what no server adds: code and name of the sender.
  */
 export function webText(
-  { self, deviceName }: { readonly self: PeerCode; readonly deviceName: string },
+  { self, deviceName, commits }: Committing & {
+    readonly self: PeerCode;
+    readonly deviceName: string;
+  },
 ): TextSchema<SessionMaterial, WebDescription> {
   return {
     encode: ({ bundle, ours }, offer) => {
       const { sdpType: type, sdp } = bundle.description;
-      const { publicKey, commitment } = ours;
       const to = offer?.theirs.from ?? self;
-      const keys = { publicKey, commitment };
+      const keys = keysOf(ours, { commits });
       const signal = { type, sdp, ...keys, peerCode: self, from: self, to, deviceName };
       return JSON.stringify(encodeWebSignal(signal));
     },
@@ -61,7 +72,7 @@ export function webText(
 }
 
 /** Options of {@linkcode webV1}. */
-export interface WebV1Options {
+export interface WebV1Options extends Committing {
   /** Our own peer code. */
   readonly self: PeerCode;
   /** The only peer that is listened to. */
@@ -74,7 +85,7 @@ export interface WebV1Options {
 
 /** Hello and ack unless the peer is a web client, then descriptions, over a rendezvous server. */
 export function webV1(
-  { self, remote, greeting, log }: WebV1Options,
+  { self, remote, greeting, log, commits }: WebV1Options,
 ): RendezvousDialect<SessionMaterial, WebDescription> {
   return async (client, role, phases) => {
     if (greeting !== undefined) {
@@ -84,8 +95,7 @@ export function webV1(
     const web = greeting === undefined;
     const handshake = new WebHandshake(client, { self, remote, web, log });
     const own = ({ bundle, ours }: LocalDescription<SessionMaterial>) => ({
-      publicKey: ours.publicKey,
-      commitment: ours.commitment,
+      ...keysOf(ours, { commits }),
       peerCode: self,
       sdp: bundle.description.sdp,
     });

@@ -19,6 +19,8 @@ import type { Connector } from "../../transport/connector.ts";
 import { checkMemory } from "./memory_bound.ts";
 import { registerMetrics } from "./metrics.ts";
 import { daemonOperations } from "./operations.ts";
+import type { ExtensionName } from "../../protocol/extensions.ts";
+import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
@@ -57,6 +59,7 @@ export type DaemonEnd =
 /** A running daemon. */
 export class Daemon {
   readonly #options: ServeOptions;
+  readonly #extensions: ReadonlySet<ExtensionName>;
   readonly #parts: DaemonParts;
   readonly #storage: Storage;
   readonly #events = new EventHub();
@@ -75,6 +78,7 @@ export class Daemon {
 
   private constructor(options: ServeOptions, parts: DaemonParts, storage: Storage) {
     this.#options = options;
+    this.#extensions = extensionsIn(options.extensions);
     this.#parts = parts;
     this.#storage = storage;
     const { journal, inbox, trust, fs } = storage;
@@ -122,6 +126,7 @@ export class Daemon {
     this.#sessions = new Sessions({
       identity: storage.identity,
       selfCode: generatePeerCode(random),
+      extensions: this.#extensions,
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
       confirmMs: options.shutdownTimeoutSecs * 1000,
@@ -195,6 +200,7 @@ export class Daemon {
       version: this.#parts.version,
     });
     this.#warnOfRestingAutoAccept();
+    this.#warnOfMissingProof();
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
     onReady(() => this.#stop("signal", false));
     const reason = await this.#stopping.promise;
@@ -211,6 +217,22 @@ export class Daemon {
       peers: resting.map(({ identity }) => identity.slice(0, 8)).slice(0, 8).join(","),
       count: resting.length,
     });
+  }
+
+  /** Without the extension nobody proves anything, and who was proven before is refused. */
+  #warnOfMissingProof(): void {
+    if (this.#extensions.has("proven-identity")) return;
+    const refused = this.#storage.trust.list().filter(({ proven }) => proven);
+    log.warn(
+      "no identity is proven (--extensions without proven-identity): who relays the signals can " +
+        "pose as any peer and forge the SAS, auto-accept rests, sent files are not confirmed, and " +
+        "peers that were proven before are refused",
+      {
+        extensions: this.#options.extensions,
+        refused: refused.map(({ identity }) => identity.slice(0, 8)).slice(0, 8).join(","),
+        count: refused.length,
+      },
+    );
   }
 
   #stop(reason: "signal" | "api", force: boolean): void {

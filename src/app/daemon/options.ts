@@ -6,6 +6,7 @@
  */
 import { LOG_FORMATS, LOG_LEVELS } from "../../log/log.ts";
 import type { FlagTable, OptionsOf } from "../../vocabulary/flag_table.ts";
+import { extensions } from "../../vocabulary/extensions.ts";
 import { collisionPolicy, interruptPolicy, pairingPolicy } from "../../vocabulary/policies.ts";
 import { oneOf, path, textThat, wholeNumber } from "../../vocabulary/value_kind.ts";
 
@@ -42,6 +43,8 @@ export const SERVE_FLAGS = {
   onCollision: { kind: collisionPolicy, default: "number" },
   /** What becomes of partial files. */
   onInterrupt: { kind: interruptPolicy, default: "remove" },
+  /** What is said and heard beyond the published protocol. */
+  extensions: { kind: extensions, default: "all" },
   /** How long a graceful shutdown may take, in seconds. */
   shutdownTimeoutSecs: { kind: wholeNumber(1, 3600, "seconds"), default: 5 },
   /** The name that peers are shown. */

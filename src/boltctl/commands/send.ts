@@ -8,6 +8,7 @@ import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { EventFeed } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
+import { isUnconfirmed } from "../output/confirmation.ts";
 import { formatBytes } from "../output/units.ts";
 import { peerLabel, resolveReceiver, shortId } from "../resolve.ts";
 
@@ -41,7 +42,10 @@ export async function send(context: Context): Promise<void> {
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
-  for (const transfer of ended) output.line(`Sent to ${peerLabel(peer)}: ${described(transfer)}`);
+  for (const transfer of ended) {
+    const sent = isUnconfirmed(transfer) ? "Sent, not confirmed, to" : "Sent to";
+    output.line(`${sent} ${peerLabel(peer)}: ${described(transfer)}`);
+  }
 }
 
 const described = ({ transferId, name, size }: Transfer): string =>

@@ -8,6 +8,7 @@ import { direction } from "../../vocabulary/transfer_values.ts";
 import { transferState } from "../command_table.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
+import { isUnconfirmed, NOT_CONFIRMED } from "../output/confirmation.ts";
 import { percentOf } from "../output/progress_line.ts";
 import { formatBytes } from "../output/units.ts";
 import { waitsFor } from "../output/waits_for.ts";
@@ -26,6 +27,12 @@ const COLUMNS: readonly Column<Transfer>[] = [
   { title: "NAME", cell: ({ name }) => name, shrinks: true },
 ];
 
+/** Whether the peer has confirmed a file that was sent. */
+const CONFIRMED = {
+  true: "yes: the peer has it",
+  false: "no: all was sent, and this peer could not confirm it",
+} as const;
+
 /** Lists transfers, or describes one. */
 export async function transfers(context: Context): Promise<void> {
   const { client, output, args, signal } = context;
@@ -42,6 +49,10 @@ export async function transfers(context: Context): Promise<void> {
       ["name", transfer.name],
       ["way", transfer.direction],
       ["state", transfer.state],
+      [
+        "confirmed",
+        transfer.confirmed === undefined ? undefined : CONFIRMED[`${transfer.confirmed}`],
+      ],
       ["waits for", waitsFor(transfer)],
       ["failure", failure === undefined ? undefined : `${failure.message} (${failure.code})`],
       ["done", `${percentOf(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
@@ -55,7 +66,9 @@ export async function transfers(context: Context): Promise<void> {
 }
 
 /** The state, and what it waits for where that does not follow from state and way. */
-function stateOf({ state, waitingFor }: Transfer): string {
+function stateOf(transfer: Transfer): string {
+  const { state, waitingFor } = transfer;
+  if (isUnconfirmed(transfer)) return NOT_CONFIRMED;
   return waitingFor === undefined || state === "offered" ? state : `${state} (${waitingFor})`;
 }
 

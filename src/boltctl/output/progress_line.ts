@@ -4,6 +4,7 @@
  * @module
  */
 import type { Transfer } from "../../ipc/api/schemas.ts";
+import { isUnconfirmed, NOT_CONFIRMED } from "./confirmation.ts";
 import { formatBytes, formatRate, formatSeconds, percent } from "./units.ts";
 import { waitsFor } from "./waits_for.ts";
 import { cutTo, fitTo } from "./width.ts";
@@ -73,7 +74,7 @@ function facts({ transfer, bytesPerSecond }: Progress): string {
     case "offered":
       return transfer.direction === "outgoing" ? "the peer is asked" : "offered";
     case "completed":
-      return `${formatBytes(transfer.size)}, done`;
+      return isUnconfirmed(transfer) ? NOT_CONFIRMED : `${formatBytes(transfer.size)}, done`;
     default:
       return transfer.state;
   }

@@ -418,6 +418,14 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   })),
   direction,
   state: transferState,
+  confirmed: Type.Optional(Type.Boolean({
+    description:
+      "Outgoing and completed: whether the peer has said, in a session in which it has " +
+      "proven its identity, that it has read all of it. False: all was sent and nothing was said " +
+      "against it; a peer that answers no such question (a web client), or that has not proven who " +
+      "it is, can't confirm. Absent for incoming files, which are verified here, and for files that " +
+      "were sent before this was kept.",
+  })),
   waitingFor: Type.Optional(WaitingFor),
   identity,
   sessionId: Type.Optional(sessionId),

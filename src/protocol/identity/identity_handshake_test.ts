@@ -8,7 +8,6 @@ import { KeyPair, PublicKey } from "../crypto/keys.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import { boxKey, open, seal } from "../crypto/sealing.ts";
 import { ProtocolError } from "../errors.ts";
-import { BINARY_ENCODING } from "../messages/capabilities.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import { ALL_CAPABILITIES, closedWith } from "../testing/raw_peer.ts";
@@ -205,7 +204,6 @@ const ALL_CAPABILITIES_SENT = [
   "bolt.profile-envelope-v1",
   "bolt.file-hash",
   "bolt.transfer-ratchet-v1",
-  BINARY_ENCODING,
 ];
 
 Deno.test("the identity of a peer that knows nothing of proofs is claimed, not proven", () => {

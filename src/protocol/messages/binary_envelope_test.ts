@@ -100,11 +100,11 @@ Deno.test("what a header can't say is our own misuse", () => {
   assertThrows(() => writer.sealChunk(HEADER, keyless), MisuseError);
 });
 
-const BINARY = [...CAPABILITIES];
+const BINARY = [...CAPABILITIES, BINARY_ENCODING] as const;
 
 /** What ends a session that gets those bytes, sealed, in hex. */
 function endedBy(hex: string): string | undefined {
-  const { peer } = RawPeer.open({}, BINARY);
+  const { peer } = RawPeer.open({ capabilities: BINARY }, BINARY);
   assert(peer.isBinary);
   return closedWith(peer.session.receive(peer.binaryEnvelope(Uint8Array.fromHex(hex)), 0));
 }
@@ -144,26 +144,14 @@ Deno.test("what is sealed and no message is INVALID_MESSAGE: of no kind, cut sho
 });
 
 Deno.test("both HELLOs must list the encoding, and a web client's session never has it", () => {
-  const published = CAPABILITIES.filter((one) => one !== BINARY_ENCODING);
-  assert(RawPeer.open({}, BINARY).peer.isBinary);
-  assert(!RawPeer.open({}, published).peer.isBinary);
-  assert(!RawPeer.open({ capabilities: published }, BINARY).peer.isBinary);
-  const web = RawPeer.open({ peerKind: "web" }, BINARY).peer;
-  assert(!web.isBinary);
-});
-
-Deno.test("to a web client goes the published HELLO, to a daemon's one capability more", () => {
-  const said = (peerKind: "daemon" | "web") => {
-    const peer = new RawPeer({ peerKind });
-    return peer.said(peer.session.start(0))[0]?.capabilities;
-  };
-  const published = ["bolt.profile-envelope-v1", "bolt.file-hash", "bolt.transfer-ratchet-v1"];
-  assertEquals(said("web"), published);
-  assertEquals(said("daemon"), [...published, "x-bolt-daemon.binary-encoding-v1"]);
+  assert(RawPeer.open({ capabilities: BINARY }, BINARY).peer.isBinary);
+  assert(!RawPeer.open({ capabilities: BINARY }, CAPABILITIES).peer.isBinary);
+  assert(!RawPeer.open({}, BINARY).peer.isBinary);
+  assert(!RawPeer.open({ capabilities: BINARY, peerKind: "web" }, BINARY).peer.isBinary);
 });
 
 Deno.test("with a peer that does not list it every frame is as published", () => {
-  const { peer, transfers } = RawPeer.open();
+  const { peer, transfers } = RawPeer.open({ capabilities: BINARY });
   const file = { filename: "f", size: 3, fileHash: "0".repeat(64) };
   const { transferId, effects } = transfers.offer(file, 0);
   const frames = [...effects, ...peer.send({ type: "ping", ts_ms: 1 })];
@@ -279,6 +267,7 @@ Deno.test("what the vectors say is refused ends the session with that code", () 
       ephemeral: ephemeralOf("receiver"),
       remoteEphemeral: ephemeralOf("sender").publicKey,
       random: seededRandom(2),
+      capabilities: BINARY,
     });
     session.start(0);
     const { publicKey } = ephemeralOf("receiver");

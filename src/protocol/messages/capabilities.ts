@@ -4,22 +4,18 @@
  * @module
  */
 
-/** The binary encoding of messages, an extension of ours (`binary_envelope.ts`). */
-export const BINARY_ENCODING = "x-bolt-daemon.binary-encoding-v1";
-
-/**
- * The registered capabilities (the wire format, section 6), and those of our extensions that are
- * negotiated as they are.
- */
+/** The registered capabilities (the wire format, section 6). Our own are in `extensions.ts`. */
 export const CAPABILITIES = [
   "bolt.file-hash",
   "bolt.profile-envelope-v1",
   "bolt.transfer-ratchet-v1",
-  BINARY_ENCODING,
 ] as const;
 
+/** The extension of ours that writes messages in binary (`binary_envelope.ts`). */
+export const BINARY_ENCODING = "x-bolt-daemon.binary-encoding-v1";
+
 /** A capability that this core knows. */
-export type Capability = typeof CAPABILITIES[number];
+export type Capability = typeof CAPABILITIES[number] | typeof BINARY_ENCODING;
 
 /** Most capabilities in one HELLO. */
 export const MAX_CAPABILITIES = 32;

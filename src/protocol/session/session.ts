@@ -120,6 +120,14 @@ export interface Approved {
   readonly effects: readonly SessionEffect[];
 }
 
+/** A ping, and what is to be carried out now. */
+export interface Asked {
+  /** The ping's moment, in ms; no other ping of the session has it. */
+  readonly askedMs: number;
+  /** What is to be carried out now. */
+  readonly effects: readonly SessionEffect[];
+}
+
 /** How much of a peer's error text is passed on. */
 const MAX_REASON_LENGTH = 200;
 
@@ -138,6 +146,7 @@ export class Session implements Disposable {
   #ratchet: SessionRatchet | undefined;
   #table: TransferTable | undefined;
   #keepAlive: KeepAlive | undefined;
+  #lastPingMs: number | undefined;
   /** The peer's first envelope opened, so it has concluded the handshake as well. */
   #peerConcluded = false;
   #effects: SessionEffect[] = [];
@@ -151,10 +160,7 @@ export class Session implements Disposable {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { capabilities = CAPABILITIES } = options;
-    const able = new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities]);
-    // A binary chunk leaves to the offer what a file without an offer says in its chunks.
-    if (!this.dialect.offersFiles) able.delete(BINARY_ENCODING);
-    this.#capabilities = [...able];
+    this.#capabilities = [...new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities])];
     this.#timing = { ...DEFAULT_SESSION_TIMING, ...options.timing };
     try {
       this.#box = new ConnectionBox(options.ephemeral, options.remoteEphemeral, options.random);
@@ -236,7 +242,7 @@ export class Session implements Disposable {
     this.#table?.tick(now);
     this.#collect();
     const due = this.#keepAlive?.due(now);
-    if (due === "ping") this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
+    if (due === "ping") this.#sendPing(now);
     if (due === "lost") this.#lose(`the peer was silent for ${this.#timing.lostMs / 1000} s`);
     return this.#drain();
   }
@@ -268,15 +274,15 @@ export class Session implements Disposable {
 
   /**
    * Asks the peer for an answer, which comes after all that it has to say to what it was sent
-   * before: a `round-trip` whose `askedMs` is `now` without its fraction.
+   * before: a `round-trip` with this `askedMs`.
    *
    * @throws {MisuseError} When the session is not open, or the peer answers no pings.
    */
-  ping(now: number): readonly SessionEffect[] {
+  ping(now: number): Asked {
     this.#expectPhase("open");
     if (this.#keepAlive === undefined) throw new MisuseError("the peer answers no pings");
-    this.#sendInner({ type: "ping", tsMs: Math.trunc(now) });
-    return this.#drain();
+    const askedMs = this.#sendPing(now);
+    return { askedMs, effects: this.#drain() };
   }
 
   /**
@@ -381,7 +387,11 @@ export class Session implements Disposable {
 
   #conclude(frame: HelloFrame, now: number): void {
     const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
-    const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
+    // A binary chunk leaves to the offer what a file without an offer says in its chunks.
+    const capabilities = this.dialect.offersFiles
+      ? this.#capabilities
+      : this.#capabilities.filter((one) => one !== BINARY_ENCODING);
+    const local = { identity, ephemeral: ephemeral.publicKey, capabilities };
     const peer = concludeHandshake(
       local,
       openHello(this.#box, frame.payload),
@@ -427,9 +437,9 @@ export class Session implements Disposable {
       case "ping":
         return this.#sendInner({ type: "pong", tsMs: Math.trunc(now), replyToMs: message.tsMs });
       case "pong":
-        if (message.replyToMs <= now) {
+        if (this.#lastPingMs !== undefined && message.replyToMs <= this.#lastPingMs) {
           const { replyToMs: askedMs } = message;
-          this.#effects.push({ type: "round-trip", askedMs, ms: now - askedMs });
+          this.#effects.push({ type: "round-trip", askedMs, ms: Math.max(0, now - askedMs) });
         }
         return;
       case "app_message": {
@@ -493,6 +503,13 @@ export class Session implements Disposable {
   #expectPhase(phase: SessionPhase): void {
     if (this.#phase === phase) return;
     throw new MisuseError(`the session is ${this.#phase}, and must be ${phase}`);
+  }
+
+  /** No two have the same moment: an answer to the one is none to the other. */
+  #sendPing(now: number): number {
+    this.#lastPingMs = Math.max(Math.trunc(now), (this.#lastPingMs ?? -1) + 1);
+    this.#sendInner({ type: "ping", tsMs: this.#lastPingMs });
+    return this.#lastPingMs;
   }
 
   #sendInner(message: Exclude<InnerMessage, FileChunk>): void {

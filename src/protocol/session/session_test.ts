@@ -6,7 +6,7 @@ import { BINARY_ENCODING } from "../messages/capabilities.ts";
 import { type Encoding, test } from "../testing/both_encodings.ts";
 import { ALL_CAPABILITIES, closedWith, RawPeer } from "../testing/raw_peer.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
-import { deliver, newPair, openPair, settle, type TestPeer } from "../testing/session_pair.ts";
+import { newPair, openPair, settle } from "../testing/session_pair.ts";
 import { Session } from "./session.ts";
 
 const started = (): RawPeer => {
@@ -108,41 +108,6 @@ test("Second HELLO: DUPLICATE_HELLO, also when it is the same one again", () => 
   const hello = a.outbox[0] ?? "";
   b.do(b.session.receive(hello, 0));
   assertEquals(closedWith(b.session.receive(hello, 0)), "DUPLICATE_HELLO");
-});
-
-test("a message of ours that is sent back to us is refused, of whatever kind it is", () => {
-  const sent: readonly ((a: TestPeer, b: TestPeer) => void)[] = [
-    (a) => a.do(a.session.ping(0)),
-    (a) => a.do(a.session.sendAppMessage("hello")),
-    (a, b) => {
-      b.do(b.session.ping(0));
-      deliver(b, a);
-    },
-    (a) => {
-      const file = { filename: "f", size: 9, chunkSize: 9, fileHash: "0".repeat(64) };
-      const { effects } = a.session.approve(0).transfers.offer(file, 0);
-      a.do(effects);
-    },
-  ];
-  for (const [i, send] of sent.entries()) {
-    const { a, b } = newPair();
-    for (const side of [a, b]) side.do(side.session.start(0));
-    settle(a, b);
-    if (i < 3) { for (const side of [a, b]) side.approve(); }
-    send(a, b);
-    const frame = a.outbox.pop();
-    assert(frame !== undefined);
-    assertEquals(closedWith(a.session.receive(frame, 0)), "PROTOCOL_VIOLATION", `message ${i}`);
-  }
-});
-
-test("a reflected HELLO, which would open, is refused", () => {
-  const { session } = started();
-  const peer = new RawPeer();
-  const [effect] = peer.session.start(0);
-  assert(effect?.type === "send");
-  assertEquals(closedWith(peer.session.receive(effect.frame, 0)), "PROTOCOL_VIOLATION");
-  assertEquals(session.phase, "hello");
 });
 
 test("an ephemeral key that is our own or of low order opens no session", () => {

@@ -31,9 +31,7 @@ export function test(title: string, body: (encoding: Encoding) => void): void {
 
 /** What a session of the running test is able to do, beside what it is given. */
 export function ableTo(capabilities: readonly Capability[] = CAPABILITIES): readonly Capability[] {
-  if (current === undefined) return capabilities;
-  const others = capabilities.filter((one) => one !== BINARY_ENCODING);
-  return current === "binary" ? [...others, BINARY_ENCODING] : others;
+  return current === "binary" ? [...capabilities, BINARY_ENCODING] : capabilities;
 }
 
 /** What a raw peer of the running test lists in its HELLO, whatever else that is. */

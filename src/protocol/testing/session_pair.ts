@@ -141,11 +141,15 @@ export function provingOptions(
   };
 }
 
+/** A frame that may be overwritten, as a channel gives it. */
+export const copyOf = (frame: WireFrame): WireFrame =>
+  typeof frame === "string" ? frame : new Uint8Array(frame);
+
 /** Delivers one frame. Says whether there was one. */
 export function deliver(from: TestPeer, to: TestPeer, now = 0): boolean {
   const frame = from.outbox.shift();
   if (frame === undefined) return false;
-  to.do(to.session.receive(frame, now));
+  to.do(to.session.receive(copyOf(frame), now));
   return true;
 }
 

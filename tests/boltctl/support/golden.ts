@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
 import { escapeUnsafe } from "../../../src/base/text.ts";
 import { runBoltctl, type RunOptions } from "../../../src/boltctl/run.ts";
 import { VERSION } from "../../../src/boltctl/version.ts";
@@ -12,10 +11,10 @@ import {
   MemoryTerminal,
   type MemoryTerminalOptions,
 } from "../../../src/boltctl/testing/memory_terminal.ts";
+import { compareWithFile } from "../../support/golden_file.ts";
 import { type Stage, Staged } from "./staged_daemon.ts";
 
 const FOLDER = new URL("../golden/", import.meta.url);
-const UPDATE = Deno.args.includes("--update-golden");
 
 /** One command line and what surrounds it. */
 export interface Scene {
@@ -40,9 +39,7 @@ export async function assertGolden(name: string, scenes: readonly Scene[]): Prom
 
 /** Compares a text with the golden file of this name. */
 export async function compare(name: string, text: string): Promise<void> {
-  const file = new URL(`${name}.txt`, FOLDER);
-  if (UPDATE) return await Deno.writeTextFile(file, text);
-  assertEquals(text, await Deno.readTextFile(file), `${name}.txt differs`);
+  await compareWithFile(new URL(`${name}.txt`, FOLDER), text);
 }
 
 async function play(scene: Scene): Promise<string> {

@@ -33,6 +33,8 @@ export interface ConnectSessionOptions {
   readonly request: PairRequest;
   /** Makes what is secret of one offer or answer: for one attempt to connect. */
   readonly freshSecrets: () => DescriptionSecrets;
+  /** Whether our offer or answer binds us to our identity, so that both sides can prove theirs. */
+  readonly commits: boolean;
   /** Our code unless the request names one. */
   readonly selfCode: PeerCode;
   /** Shown to others at the rendezvous server, and written in files. */
@@ -70,10 +72,11 @@ export async function connectSession(options: ConnectSessionOptions): Promise<Se
 }
 
 function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDescription> {
-  const { request, selfCode, deviceName, pace } = options;
+  const { request, selfCode, deviceName, commits, pace } = options;
   if (request.signal === "file") {
     const { offer, answer, signalOwner: owner = SESSION_DEFAULTS.signalOwner } = request;
-    return fileRoute({ offer, answer, owner, schema: webText({ self: selfCode, deviceName }) });
+    const schema = webText({ self: selfCode, deviceName, commits });
+    return fileRoute({ offer, answer, owner, schema });
   }
   const context = contextOf(request, selfCode);
   const { self, remote } = context;
@@ -81,7 +84,7 @@ function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDesc
   const greeting = { context, phaseTimeoutSecs: phaseSecsOf(request), log: rendezvousLog };
   return rendezvousRoute(
     { ...who, url: request.rendezvousUrl, deviceName, ...(pace === undefined ? {} : { pace }) },
-    webV1({ ...who, ...(request.web === true ? {} : { greeting }) }),
+    webV1({ ...who, commits, ...(request.web === true ? {} : { greeting }) }),
   );
 }
 

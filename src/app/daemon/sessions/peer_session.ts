@@ -5,7 +5,7 @@
  * @module
  */
 import { abortable, Deadline } from "../../../base/deadline.ts";
-import { messageOf, TransportError } from "../../../base/errors.ts";
+import { DeadlineError, messageOf, TransportError } from "../../../base/errors.ts";
 import { READ_CONFIRM_MS, SESSION_CLOSE_MS } from "../../../base/timing.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "../../../protocol/session/effects.ts";
@@ -25,6 +25,22 @@ export interface TransferHandler {
   onTransferEvent(event: TransferEvent): void;
   /** What to wait for before more of the peer's messages are read; undefined for nothing. */
   backpressure(): Promise<void> | undefined;
+}
+
+/**
+ * What shows that a peer has what it was sent: its `answer` to a ping that was sent last, sealed by
+ * it; or, of a peer that answers no pings, the `acknowledgement` of its transport, which whoever ends
+ * DTLS on the way can give as well.
+ */
+export type Receipt = "answer" | "acknowledgement";
+
+/** Who waits for the answer to a ping. */
+interface Asking {
+  /** The ping's moment. */
+  readonly askedMs: number;
+  readonly answered: () => void;
+  /** It will not come any more. */
+  readonly failed: (error: Error) => void;
 }
 
 /** Called with what happens in a session. */
@@ -58,8 +74,7 @@ export class PeerSession implements AsyncDisposable {
   readonly #listener: PeerSessionListener;
   readonly #now: () => number;
   readonly #confirmMs: number;
-  /** Who waits for the answer to a ping of which moment. */
-  readonly #asking = new Set<{ readonly askedMs: number; readonly done: () => void }>();
+  readonly #asking = new Set<Asking>();
   readonly #outbox: Outbox;
   readonly #end = Promise.withResolvers<SessionEnd>();
   #timer: { readonly id: ReturnType<typeof setTimeout>; readonly due: number } | undefined;
@@ -177,27 +192,34 @@ export class PeerSession implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the peer has read all that was sent and sent all its answers: it has answered a
-   * ping that was sent last. Where the dialect has no pings, or no answer comes in time, its
-   * transport's acknowledgement counts instead.
+   * Resolves when the peer has read all that was sent and sent all its answers, with what shows it.
+   * Neither an acknowledgement by the transport of a peer that ought to answer, nor an orderly close,
+   * is taken for its answer: both can be made on the way, without the session's keys.
    *
-   * @returns False when the session ended before.
-   * @throws {TransportError} When the channel ended before.
+   * @throws {TransportError} When session or channel ended before.
+   * @throws {DeadlineError} When the transport has taken all and no answer came.
    */
-  async confirmed(): Promise<boolean> {
-    if (!this.dialect.answersPings) return await this.drained().then(() => true);
-    if (this.#session.phase !== "open") return false;
-    const now = this.#now();
-    const { promise: answered, resolve } = Promise.withResolvers<void>();
-    const asking = { askedMs: Math.trunc(now), done: resolve };
+  async confirmed(): Promise<Receipt> {
+    if (!this.dialect.answersPings) return await this.drained().then(() => "acknowledgement");
+    if (this.#session.phase !== "open") throw endedBefore(this.#closedBy);
+    const { askedMs, effects } = this.#session.ping(this.#now());
+    const { promise: answer, resolve: answered, reject: failed } = Promise.withResolvers<void>();
+    const asking = { askedMs, answered, failed };
     this.#asking.add(asking);
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
-      this.#perform(this.#session.ping(now));
-      await Promise.race([answered, this.drained()]);
-      timer = setTimeout(resolve, this.#confirmMs);
-      await answered;
-      return this.#closedBy === undefined;
+      this.#perform(effects);
+      // Closed in order: the answer may have come before, and is read yet.
+      const taken = this.drained().catch((error) => {
+        if (!isClosedInOrder(error)) throw error;
+      });
+      await Promise.race([answer, taken]);
+      const silence = new DeadlineError(
+        `its transport has taken all, but it has not answered for ${this.#confirmMs / 1000} s`,
+      );
+      timer = setTimeout(failed, this.#confirmMs, silence);
+      await answer;
+      return "answer";
     } finally {
       clearTimeout(timer);
       this.#asking.delete(asking);
@@ -239,7 +261,7 @@ export class PeerSession implements AsyncDisposable {
     if (closed !== undefined) {
       this.#closedBy = closed.end;
       this.#listener.ending(closed.end);
-      for (const { done } of this.#asking) done();
+      for (const { failed } of this.#asking) failed(endedBefore(closed.end));
     }
     for (const effect of effects) {
       switch (effect.type) {
@@ -256,7 +278,9 @@ export class PeerSession implements AsyncDisposable {
           this.#closing ??= this.#closeChannel(effect.end);
           break;
         case "round-trip":
-          for (const { askedMs, done } of this.#asking) if (effect.askedMs >= askedMs) done();
+          for (const { askedMs, answered } of this.#asking) {
+            if (effect.askedMs >= askedMs) answered();
+          }
           break;
         case "app-message":
           break; // nobody asked for them
@@ -307,6 +331,13 @@ export class PeerSession implements AsyncDisposable {
       this.#end.resolve(end);
     }
   }
+}
+
+/** The session ended before the peer answered. */
+function endedBefore(end: SessionEnd | undefined): TransportError {
+  if (end?.error !== undefined) return new TransportError("CHANNEL_LOST", end.error.message);
+  const who = end?.by === "remote" ? "the peer closed the session" : "the session was closed here";
+  return new TransportError("CHANNEL_CLOSED", who);
 }
 
 function isClosedInOrder(error: unknown): boolean {

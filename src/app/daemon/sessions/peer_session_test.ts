@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DeadlineError, TransportError } from "../../../base/errors.ts";
 import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
@@ -29,7 +30,7 @@ class End implements PeerSessionListener, TransferHandler {
     session: Session,
     channel: MemoryPair["offerer"],
     pressure?: Promise<void>,
-    options: Pick<PeerSessionOptions, "confirmMs"> = {},
+    options: Pick<PeerSessionOptions, "confirmMs" | "now"> = {},
   ) {
     this.peer = new PeerSession({ session, channel, listener: this, ...options });
     this.backpressure = () => pressure;
@@ -163,15 +164,15 @@ Deno.test("the peer's answer comes after all that it has to say to what it was s
   offer(a);
   const answered = a.peer.confirmed();
   path.resume();
-  assertEquals(await answered, true);
+  assertEquals(await answered, "answer");
   assertEquals(b.events.map(({ type }) => type), ["transfer-offered"]);
   a.peer.close();
   await Promise.all([a.peer.ended, b.peer.ended]);
   assertEquals(a.peer.end, { by: "local" });
-  assertEquals(await a.peer.confirmed(), false);
+  await assertRejects(() => a.peer.confirmed(), TransportError, "the session was closed here");
 });
 
-Deno.test("a peer whose transport acknowledges all, and that never answers, is waited for no longer than its time", async () => {
+Deno.test("a transport that acknowledges all is no answer: a peer that ought to answer and is silent confirms nothing", async () => {
   const raw = new RawPeer();
   const { offerer, answerer } = memoryPair();
   const end = new End(raw.session, answerer, undefined, { confirmMs: 10 });
@@ -179,8 +180,56 @@ Deno.test("a peer whose transport acknowledges all, and that never answers, is w
   await offerer.send(raw.hello());
   await end.facts.promise;
   end.peer.approve(end);
-  assertEquals(await end.peer.confirmed(), true);
+  await assertRejects(() => end.peer.confirmed(), DeadlineError, "its transport has taken all");
   assertEquals(end.peer.end, undefined);
+  await offerer.close();
+  await end.peer.ended;
+});
+
+Deno.test("an orderly close after the last byte is no answer: whoever ends DTLS can close too", async () => {
+  const raw = new RawPeer();
+  const { offerer, answerer } = memoryPair();
+  const end = new End(raw.session, answerer, undefined, { confirmMs: 3_600_000 });
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  end.peer.approve(end);
+  const confirmed = assertRejects(() => end.peer.confirmed(), TransportError, "the peer closed");
+  await offerer.close();
+  await confirmed;
+  assertEquals(await end.peer.ended, { by: "remote" });
+});
+
+Deno.test("an answer to an earlier ping of the same millisecond is not the answer", async () => {
+  const raw = new RawPeer();
+  const { offerer, answerer } = memoryPair();
+  const end = new End(raw.session, answerer, undefined, { confirmMs: 20, now: () => 1_000.5 });
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  end.peer.approve(end);
+  const first = end.peer.confirmed();
+  await offerer.receive(); // our HELLO
+  const ping = raw.read(String(await offerer.receive()));
+  const pong = { type: "pong", ts_ms: 1, reply_to_ms: ping.ts_ms };
+  await offerer.send(raw.envelope(pong));
+  assertEquals(await first, "answer");
+  const second = assertRejects(() => end.peer.confirmed(), DeadlineError);
+  await offerer.send(raw.envelope(pong));
+  await second;
+  await offerer.close();
+  await end.peer.ended;
+});
+
+Deno.test("of a web client, which answers no pings, there is the acknowledgement of its transport only", async () => {
+  const raw = new RawPeer({ peerKind: "web" });
+  const { offerer, answerer } = memoryPair();
+  const end = new End(raw.session, answerer);
+  end.peer.start();
+  await offerer.send(raw.hello());
+  await end.facts.promise;
+  end.peer.approve(end);
+  assertEquals(await end.peer.confirmed(), "acknowledgement");
   await offerer.close();
   await end.peer.ended;
 });
@@ -193,7 +242,7 @@ Deno.test("the peer's answer is not waited for past the session's end", async ()
     if (how === "lost") path.lose();
     else a.peer.close();
     path.resume();
-    assert(await confirmed !== true);
+    assertEquals(await confirmed, how === "lost" ? "CHANNEL_LOST" : "CHANNEL_CLOSED");
     assertEquals(a.peer.end?.by, how === "lost" ? "failure" : "local");
     await Promise.all([a.peer.ended, b.peer.ended]);
   }

@@ -14,6 +14,8 @@ import { IdentityRefusedError } from "../../../protocol/identity/identity_handsh
 import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
+import type { ExtensionName } from "../../../protocol/extensions.ts";
+import { BINARY_ENCODING, CAPABILITIES } from "../../../protocol/messages/capabilities.ts";
 import { Session } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { Connector } from "../../../transport/connector.ts";
@@ -36,6 +38,8 @@ export interface SessionsOptions {
   readonly identity: IdentityKeyPair;
   /** Our code unless a request names one. */
   readonly selfCode: PeerCode;
+  /** What we say and hear beyond the published protocol. */
+  readonly extensions: ReadonlySet<ExtensionName>;
   /** Shown to others. */
   readonly deviceName: string;
   /** Most sessions at once, those being opened too. */
@@ -86,6 +90,10 @@ export class Sessions {
   /** Starts with none. */
   constructor(options: SessionsOptions) {
     this.#options = options;
+  }
+
+  get #proves(): boolean {
+    return this.#options.extensions.has("proven-identity");
   }
 
   /** Sessions that have not ended. */
@@ -250,6 +258,7 @@ export class Sessions {
       connector,
       selfCode,
       deviceName,
+      commits: this.#proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
       onConnecting: () => {
@@ -272,21 +281,25 @@ export class Sessions {
     });
     try {
       const peerKind = entry.view.web ? "web" : "daemon";
+      const proof = {
+        role: entry.view.role,
+        identitySecret: identity.secretKey,
+        nonce: ours.nonce,
+        commitment: ours.commitment,
+        remoteCommitment: theirs.commitment,
+        certificates: channel.certificates,
+      };
       const session = new Session({
         identity: identity.publicKey,
         ephemeral: ours.ephemeral,
         remoteEphemeral: theirs.publicKey,
-        proof: {
-          role: entry.view.role,
-          identitySecret: identity.secretKey,
-          nonce: ours.nonce,
-          commitment: ours.commitment,
-          remoteCommitment: theirs.commitment,
-          certificates: channel.certificates,
-        },
+        ...(this.#proves ? { proof } : {}),
         refuse: (claim) => this.#options.gatekeeper.refuses(claim),
         random,
         peerKind,
+        capabilities: this.#options.extensions.has("binary-encoding")
+          ? [...CAPABILITIES, BINARY_ENCODING]
+          : CAPABILITIES,
       });
       const peer: PeerSession = new PeerSession({
         session,

@@ -16,7 +16,7 @@ import type {
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
 import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
-import type { TransferEvent } from "../sessions/peer_session.ts";
+import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
@@ -263,22 +263,28 @@ export class OutgoingTransfer implements ScheduledWork {
   async #confirm({ session, id }: Attempt): Promise<void> {
     const { registry } = this.#options;
     this.entry.update({ waitingFor: "confirmation" });
-    const end = await this.#lastWord(session);
+    const word = await this.#lastWord(session);
     session.unroute(id);
-    if (end !== undefined) return await this.#end(end);
+    if ("state" in word) return await this.#end(word);
+    const { confirmed } = word;
     const transferred = this.entry.facts.size;
-    await registry.change(this.entry, { state: "completed", transferred }, "transfer-finished");
+    const completed = { state: "completed", transferred, confirmed } as const;
+    await registry.change(this.entry, completed, "transfer-finished");
   }
 
   /**
-   * How it ended when the peer has not taken it after all. The protocol has no receipt: it has when
-   * its transport has acknowledged all and it answers a ping that came after the last chunk, since
-   * a cancel or an error of its would have come before that answer.
+   * Whether the peer has confirmed it, or how it ended when it has not taken it after all. The
+   * protocol has no receipt: the peer has it when it answers a ping that came after the last chunk,
+   * since a cancel or an error of its would have come before that answer. Only in a session that is
+   * proven is nobody between the two who could let the ping pass and keep the file.
    */
-  async #lastWord({ peer }: SessionTransfers): Promise<TransferEnd | undefined> {
-    let lost: string | undefined;
+  async #lastWord(
+    { peer, proven }: SessionTransfers,
+  ): Promise<TransferEnd | { readonly confirmed: boolean }> {
+    let receipt: Receipt | undefined;
+    let lost = "";
     try {
-      if (!await peer.confirmed() && peer.end?.by === "local") lost = "the session was closed here";
+      receipt = await peer.confirmed();
     } catch (error) {
       lost = messageOf(error);
     }
@@ -291,8 +297,7 @@ export class OutgoingTransfer implements ScheduledWork {
     if (error !== undefined && error.code !== "CONNECTION_LOST") {
       return { state: "failed", failure: { code: error.code, message: error.message } };
     }
-    lost = error?.message ?? lost;
-    if (lost === undefined) return undefined;
+    if (receipt !== undefined) return { confirmed: proven && receipt === "answer" };
     const message = `all was sent, but the peer did not confirm it before the end (${lost}): ` +
       "ask there whether the file has arrived, or send it again";
     return { state: "interrupted", failure: { code: "CONNECTION_LOST", message } };

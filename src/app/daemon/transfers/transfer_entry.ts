@@ -72,6 +72,8 @@ export interface TransferProgress {
   readonly savedAs?: string;
   /** Incoming and completed: where the file is. */
   readonly savedPath?: string;
+  /** Outgoing and completed: whether the peer has confirmed it; not known of old ones. */
+  readonly confirmed?: boolean;
   /** Why it ended early. */
   readonly failure?: TransferFailure;
   /** Milliseconds since 1970. */
@@ -107,6 +109,7 @@ export class TransferEntry {
       ...(record.hash === null ? {} : { fileHash: record.hash }),
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
       ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
+      ...(record.confirmed === undefined ? {} : { confirmed: record.confirmed }),
       ...(record.error === null ? {} : {
         failure: { code: record.error, message: messageOfEarlier(record.error) },
       }),
@@ -145,6 +148,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
+    const { confirmed } = this.#progress;
     const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
@@ -153,6 +157,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction,
       state,
+      ...(confirmed === undefined ? {} : { confirmed }),
       ...(waitingFor === undefined ? {} : { waitingFor }),
       identity,
       name: peerText(name),
@@ -184,7 +189,7 @@ export class TransferEntry {
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
-    const { protocolTransferId } = this.#progress;
+    const { protocolTransferId, confirmed } = this.#progress;
     return {
       transferId,
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
@@ -195,6 +200,7 @@ export class TransferEntry {
       size,
       hash: fileHash ?? null,
       state: toJournalState(state),
+      ...(confirmed === undefined ? {} : { confirmed }),
       bytes: transferred,
       hasPart,
       error: failure === undefined ? null : failure.code,

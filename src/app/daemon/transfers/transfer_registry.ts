@@ -281,6 +281,7 @@ export class TransferRegistry {
     this.#options.log.info("transfer ended", {
       ...loggedOf(transfer),
       state: transfer.state,
+      confirmed: transfer.confirmed,
       code: transfer.failure?.code,
       bytes: transfer.transferred,
       seconds,
