@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { FileHash } from "../crypto/sha256.ts";
 import { ERROR_ACTIONS, isErrorCode, ProtocolError } from "../errors.ts";
-import { innerMessages, shown } from "../testing/inner_messages.ts";
+import { forMessages, shown } from "../testing/inner_messages.ts";
 import { runs } from "../testing/runs.ts";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../json.ts";
 import { chunkCount, encodeInnerMessage, parseInnerMessage } from "./inner_message.ts";
@@ -35,14 +35,11 @@ const CHUNK = {
 };
 
 Deno.test("any message is the same after encoding and parsing", () => {
-  fc.assert(
-    fc.property(innerMessages, (message) => {
-      const object = parseJsonObject(encodeInnerMessage(message));
-      assert(object !== undefined);
-      assertEquals(shown(parseInnerMessage(object)), shown(message));
-    }),
-    { numRuns: runs(2_000) },
-  );
+  forMessages(2_000, (message) => {
+    const object = parseJsonObject(encodeInnerMessage(message));
+    assert(object !== undefined);
+    assertEquals(shown(parseInnerMessage(object)), shown(message));
+  });
 });
 
 Deno.test("messages are encoded with exactly the wire's names", () => {

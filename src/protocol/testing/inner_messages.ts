@@ -8,6 +8,7 @@ import { FileHash } from "../crypto/sha256.ts";
 import { ERROR_ACTIONS, type ErrorCode, isErrorCode } from "../errors.ts";
 import { chunkCount, type InnerMessage } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
+import { runs } from "./runs.ts";
 
 /** Some 32 hex digits. */
 const transferIds: fc.Arbitrary<TransferId> = fc
@@ -36,7 +37,7 @@ const errorCodes: fc.Arbitrary<ErrorCode> = fc
 const maybeHash = fc.option(fileHashes.map((fileHash) => ({ fileHash })), { nil: {} });
 
 /** Any message that may travel inside an envelope. */
-export const innerMessages: fc.Arbitrary<InnerMessage> = fc.oneof(
+const innerMessages: fc.Arbitrary<InnerMessage> = fc.oneof(
   fc.record({ type: fc.constant("ping" as const), tsMs: counts }),
   fc.record({ type: fc.constant("pong" as const), tsMs: counts, replyToMs: counts }),
   fc.record({ type: fc.constant("app_message" as const), text: fc.string({ unit: "binary" }) }),
@@ -89,6 +90,11 @@ export const innerMessages: fc.Arbitrary<InnerMessage> = fc.oneof(
     id: fc.option(transferIds.map((transferId) => ({ transferId })), { nil: {} }),
   }).map(({ id, ...error }) => ({ ...error, ...id })),
 );
+
+/** Checks what holds of any message, for so many of them. */
+export function forMessages(usual: number, check: (message: InnerMessage) => void): void {
+  fc.assert(fc.property(innerMessages, check), { numRuns: runs(usual) });
+}
 
 /** A message as text, so that hashes and chunks compare by value. */
 export const shown = (value: unknown): unknown =>
