@@ -61,7 +61,7 @@ export const MEMORY_PARTS = {
   /** A session that is being opened holds these instead of messages. */
   signaling: { server: MAX_SERVER_BYTES, bundle: MAX_BUNDLE_BYTES, objects: SESSION_OBJECTS_BYTES },
   transfer: {
-    /** One chunk, as it is read and as the frame in which it is sent. */
+    /** One chunk as it is read and one that is read ahead, and the frame in which it is sent. */
     chunk: 2 * MAX_FRAME_BYTES,
     hash: HASH_BUFFER_BYTES,
   },
