@@ -9,6 +9,7 @@ import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
+import { bulkCipher } from "../../../protocol/crypto/bulk/bulk_cipher.ts";
 import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
 import { IdentityRefusedError } from "../../../protocol/identity/identity_handshake.ts";
 import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
@@ -25,7 +26,6 @@ import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
-import { prepareSealing } from "./prepare_sealing.ts";
 
 /** Ended sessions that can still be looked up. */
 const MAX_KEPT = 64;
@@ -252,7 +252,6 @@ export class Sessions {
   async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
     const connector = await loadConnector();
-    let sealing: Promise<void> | undefined;
     const connection = await connectSession({
       request,
       connector,
@@ -261,12 +260,11 @@ export class Sessions {
       commits: this.#proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
-      onConnecting: () => {
-        this.#update(entry, { state: "connecting" });
-        sealing ??= prepareSealing(log);
-      },
+      onConnecting: () => this.#update(entry, { state: "connecting" }),
     });
-    await (sealing ?? prepareSealing(log));
+    if (bulkCipher() === undefined) {
+      log.warn("files are sealed slowly: this machine can't run WebAssembly's vector instructions");
+    }
     return connection;
   }
 
