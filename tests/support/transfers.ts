@@ -11,7 +11,9 @@ import { TempFolder } from "./temp_folder.ts";
 
 /** Bytes that are not all alike, and can be made again. */
 export function someBytes(length: number, seed = 0): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, i) => ((i + seed) * 2654435761) >>> 13);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = ((i + seed) * 2654435761) >>> 13;
+  return bytes;
 }
 
 /** SHA-256 as hex. */
@@ -24,8 +26,8 @@ export async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
 
-/** Bytes of a file that flows until it is read: more than a channel takes at once. */
-export const LONG = 8_000_000;
+/** Bytes of a file that flows until it is read: some hundred times what a channel takes at once. */
+export const LONG = 50_000_000;
 /** Bytes of the file of {@linkcode Pair.heldMidway}. */
 export const HELD = 300_000_000;
 

@@ -39,7 +39,7 @@ import {
 import { openHello, type ReceivedHello, sealHello } from "../messages/hello.ts";
 import type { ErrorMessage, FileChunk, InnerMessage } from "../messages/inner_message.ts";
 import { JsonEnvelopeCodec } from "../messages/json_envelope.ts";
-import { DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
+import { BINARY_DAEMON_DIALECT, DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
 import type { Dialect } from "../transfer/dialect.ts";
 import {
   DEFAULT_LIMITS,
@@ -141,6 +141,7 @@ export class Session implements Disposable {
   #phase: SessionPhase = "new";
   #helloDeadline: number | undefined;
   #peer: PeerFacts | undefined;
+  #dialect: Dialect;
   /** How messages are written; chosen by the HELLOs. */
   #envelopes: EnvelopeCodec;
   #ratchet: SessionRatchet | undefined;
@@ -159,7 +160,8 @@ export class Session implements Disposable {
    */
   constructor(options: SessionOptions) {
     this.#options = options;
-    const { capabilities = CAPABILITIES } = options;
+    const { capabilities = CAPABILITIES, peerKind = "daemon" } = options;
+    this.#dialect = DIALECTS[peerKind];
     this.#capabilities = [...new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities])];
     this.#timing = { ...DEFAULT_SESSION_TIMING, ...options.timing };
     try {
@@ -173,9 +175,9 @@ export class Session implements Disposable {
     this.#envelopes = new JsonEnvelopeCodec(this.#box);
   }
 
-  /** How the peer speaks of transfers. */
+  /** How the peer speaks of transfers. The HELLOs may choose another of its kind. */
   get dialect(): Dialect {
-    return DIALECTS[this.#options.peerKind ?? "daemon"];
+    return this.#dialect;
   }
 
   /** Where the session is. */
@@ -400,6 +402,7 @@ export class Session implements Disposable {
     );
     if (peer.capabilities.has(BINARY_ENCODING)) {
       this.#envelopes = new BinaryEnvelopeCodec(this.#box);
+      this.#dialect = BINARY_DAEMON_DIALECT;
     }
     if (peer.btr === "FULL_BTR") this.#ratchet = new SessionRatchet(ephemeral, remoteEphemeral);
     this.#table = new TransferTable({
