@@ -5,6 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
+import { byteLength } from "../../src/transport/receive_buffer.ts";
+import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "./daemon.ts";
 import { TempFolder } from "./temp_folder.ts";
@@ -26,10 +28,28 @@ export async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
 
-/** Bytes of a file that flows until it is read: some hundred times what a channel takes at once. */
-export const LONG = 50_000_000;
+/** Bytes of a file that flows until it is read: many times what a channel takes at once. */
+export const LONG = 100_000_000;
 /** Bytes of the file of {@linkcode Pair.heldMidway}. */
 export const HELD = 300_000_000;
+
+/** Bytes of a file that more than fills a channel, and less than what waits for a disk. */
+export const SHORT = 3_000_000;
+
+/** A path that carries a first chunk of the offerer's, then nothing more until it is resumed. */
+export function stallAtFirstChunk(path: MemoryPair | undefined): void {
+  if (path === undefined) throw new Error("there is no such path");
+  const { offerer } = path;
+  const send = offerer.send.bind(offerer);
+  offerer.send = (message, options) => {
+    const sent = send(message, options);
+    if (byteLength(message) > 60_000) {
+      offerer.send = send;
+      path.stall();
+    }
+    return sent;
+  };
+}
 
 /** Options of {@linkcode Pair.make}. */
 export interface PairOptions {

@@ -41,7 +41,7 @@ const SIZE = 20 * 1024 * 1024;
 /** Chunks of the smaller kind. */
 const CHUNKS = SIZE / CHUNK_BYTES;
 /** The receive queue's high mark. */
-const HIGH_WATER = 1024 * 1024;
+const HIGH_WATER = 4 * 1024 * 1024;
 /** The chunk that passes the mark, one that was read meanwhile, and one on its way. */
 const SLACK_CHUNKS = 3;
 
