@@ -241,15 +241,15 @@ Deno.test("a client that does not read is dropped before its unsent messages exc
     onEvent: ({ kind, detail }) => kind === "closed" && dropped.resolve(detail),
   });
   await using alice = await Client.registered(server, "alice");
-  using deaf = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
-  await deaf.write(upgradeAndRegister("deaf"));
-  assertEquals(await alice.next(), { type: "peer_joined", peer: described("deaf") });
+  using unread = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await unread.write(upgradeAndRegister("unread"));
+  assertEquals(await alice.next(), { type: "peer_joined", peer: described("unread") });
   const payload = "x".repeat(64 * 1024);
   let sending = true;
   dropped.promise.then(() => sending = false);
   while (sending) {
     // Round trip through the server, so that it works on what was sent before.
-    alice.say({ type: "signal", to: "deaf", payload });
+    alice.say({ type: "signal", to: "unread", payload });
     alice.say({ type: "signal", to: "nobody", payload: 0 });
     await alice.next();
   }

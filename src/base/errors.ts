@@ -15,6 +15,20 @@ export abstract class DaemonError extends Error {
   }
 }
 
+/** An error of a class that has several codes. */
+export abstract class CodedError<Code extends string> extends DaemonError {
+  /**
+   * Makes an error.
+   *
+   * @param code Stable code.
+   * @param message What happened and what to do.
+   * @param options The cause.
+   */
+  constructor(readonly code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** The command line can't be obeyed. Found before any file or network is touched. */
 export class UsageError extends DaemonError {
   /** Stable, for programs; people read the message. */
@@ -48,18 +62,7 @@ export type SignalErrorCode =
   | "PEER_MISMATCH";
 
 /** Signaling failed: the offer or answer could not be had, or may not be used. */
-export class SignalError extends DaemonError {
-  /**
-   * Makes an error.
-   *
-   * @param code Stable code.
-   * @param message What happened and what to do.
-   * @param options The cause.
-   */
-  constructor(readonly code: SignalErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
+export class SignalError extends CodedError<SignalErrorCode> {}
 
 /** Why a peer connection could not be made or was lost. */
 export type TransportErrorCode =
@@ -73,18 +76,7 @@ export type TransportErrorCode =
   | "RECEIVE_OVERFLOW";
 
 /** The peer connection or its channel failed. */
-export class TransportError extends DaemonError {
-  /**
-   * Makes an error.
-   *
-   * @param code Stable code.
-   * @param message What happened and what to do.
-   * @param options The cause.
-   */
-  constructor(readonly code: TransportErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
+export class TransportError extends CodedError<TransportErrorCode> {}
 
 /** Why something on disk could not be used, written or trusted. */
 export type StorageErrorCode =
@@ -113,18 +105,7 @@ export type StorageErrorCode =
   | "TRUST_INVALID";
 
 /** A file or folder could not be used. Nothing is ever reset or replaced in answer to it. */
-export class StorageError extends DaemonError {
-  /**
-   * Makes an error.
-   *
-   * @param code Stable code.
-   * @param message What happened and what to do.
-   * @param options The cause.
-   */
-  constructor(readonly code: StorageErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
+export class StorageError extends CodedError<StorageErrorCode> {}
 
 /** The one-shot payload exchange went wrong. */
 export class PayloadError extends DaemonError {

@@ -40,8 +40,8 @@ export const REGISTER_MS = 10_000;
 export const REGISTER_RETRY = { firstMs: 250, longestMs: 8_000 } as const;
 /**
  * Before the first attempt after a lost connection. It grows while registrations are short: a
- * server that drops us again and again, or a program that claims our peer code, is not answered in
- * kind.
+ * server that drops us again and again, or a program that claims our peer code, is tried ever more
+ * slowly.
  */
 export const RECONNECT = { firstMs: 250, longestMs: 60_000 } as const;
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BackOff } from "./back_off.ts";
 import { abortable } from "./deadline.ts";
 import { sleep, systemTimer } from "./timer.ts";
 import { STREAM_RETRY } from "./timing.ts";
@@ -33,18 +34,17 @@ export async function writeAll(
   bytes: Uint8Array,
   { signal }: WriteOptions = {},
 ): Promise<void> {
-  let retryMs: number = STREAM_RETRY.firstMs;
+  const waits = new BackOff(STREAM_RETRY);
   for (let sent = 0; sent < bytes.length;) {
     signal?.throwIfAborted();
     try {
       const writing = stream.write(bytes.subarray(sent));
       sent += await (signal === undefined ? writing : abortable(writing, signal));
-      retryMs = STREAM_RETRY.firstMs;
+      waits.reset();
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await sleep(systemTimer, retryMs, signal);
-      retryMs = Math.min(2 * retryMs, STREAM_RETRY.longestMs);
+      await sleep(systemTimer, waits.next(), signal);
     }
   }
 }

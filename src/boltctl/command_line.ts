@@ -76,10 +76,7 @@ function special(name: string, flags: FlagValues, args: readonly string[]): Comm
   return { command, flags, args };
 }
 
-interface Read {
-  readonly flags: FlagValues;
-  readonly args: readonly string[];
-}
+type Read = Omit<CommandLine, "command">;
 
 function readWords(
   words: readonly string[],

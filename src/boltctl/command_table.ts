@@ -75,6 +75,17 @@ const TRANSFER_NOTE =
 const PEER_NOTE =
   "PEER is an identity, a peer code, a device name, or the first 4 digits or more of an identity.";
 
+/** A command that does one thing to each of some transfers. */
+const steering = <const Name extends string>(name: Name, summary: string) => ({
+  name,
+  summary,
+  details: [TRANSFER_NOTE],
+  argument: argument("TRANSFER", 1, 100),
+  flags: [],
+  examples: [`${name} 3f2a`],
+  needsDaemon: true,
+});
+
 /**
  * The table.
  * @internal
@@ -233,33 +244,9 @@ export const TABLE = [
     examples: ["reject", "reject 3f2a"],
     needsDaemon: true,
   },
-  {
-    name: "cancel",
-    summary: "End transfers, in either direction",
-    details: [TRANSFER_NOTE],
-    argument: argument("TRANSFER", 1, 100),
-    flags: [],
-    examples: ["cancel 3f2a"],
-    needsDaemon: true,
-  },
-  {
-    name: "pause",
-    summary: "Hold transfers",
-    details: [TRANSFER_NOTE],
-    argument: argument("TRANSFER", 1, 100),
-    flags: [],
-    examples: ["pause 3f2a"],
-    needsDaemon: true,
-  },
-  {
-    name: "resume",
-    summary: "Let held transfers go on",
-    details: [TRANSFER_NOTE],
-    argument: argument("TRANSFER", 1, 100),
-    flags: [],
-    examples: ["resume 3f2a"],
-    needsDaemon: true,
-  },
+  steering("cancel", "End transfers, in either direction"),
+  steering("pause", "Hold transfers"),
+  steering("resume", "Let held transfers go on"),
   {
     name: "transfers",
     summary: "List transfers, newest first",

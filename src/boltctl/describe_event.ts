@@ -6,9 +6,9 @@
 import type { ApiEvent } from "../ipc/api/events.ts";
 import type { SessionView, Transfer } from "../ipc/api/schemas.ts";
 import { isUnconfirmed } from "./output/confirmation.ts";
-import { formatBytes, formatRate, percent } from "./output/units.ts";
+import { formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
-import { peerLabel, shortId } from "./resolve.ts";
+import { fileLabel, peerLabel, shortId } from "./resolve.ts";
 
 /** What happened, for people; without its time. */
 export function describeEvent(event: ApiEvent): string {
@@ -35,26 +35,30 @@ export function describeEvent(event: ApiEvent): string {
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");
     case "transfer-queued":
-      return `Queued: ${fileOf(event.transfer)}`;
+      return `Queued: ${fileLabel(event.transfer)}`;
     case "transfer-offered":
       return event.transfer.direction === "incoming"
-        ? `Offered to us: ${fileOf(event.transfer)}: boltctl accept ${shortIdOf(event.transfer)}`
-        : `Offered: ${fileOf(event.transfer)}`;
+        ? `Offered to us: ${fileLabel(event.transfer)}: boltctl accept ${
+          shortId(event.transfer.transferId)
+        }`
+        : `Offered: ${fileLabel(event.transfer)}`;
     case "transfer-started":
-      return `Started: ${fileOf(event.transfer)}`;
+      return `Started: ${fileLabel(event.transfer)}`;
     case "transfer-progress":
       return `${shortId(event.transferId)}: ${percent(event.transferred, event.size)} %, ` +
         formatRate(event.bytesPerSecond);
     case "transfer-hashing":
       return `${shortId(event.transferId)}: hashing, ${percent(event.hashed, event.size)} %`;
     case "transfer-paused":
-      return `Paused: ${fileOf(event.transfer)}${waiting(event.transfer)}`;
+      return `Paused: ${fileLabel(event.transfer)}${waiting(event.transfer)}`;
     case "transfer-resumed":
-      return `Resumed: ${fileOf(event.transfer)}`;
+      return `Resumed: ${fileLabel(event.transfer)}`;
     case "transfer-finished":
       return finished(event.transfer);
     case "transfer-failed":
-      return `Ended ${event.transfer.state}: ${fileOf(event.transfer)}${because(event.transfer)}`;
+      return `Ended ${event.transfer.state}: ${fileLabel(event.transfer)}${
+        because(event.transfer)
+      }`;
     case "daemon-stopping":
       return `The daemon is stopping (${event.reason})`;
     case "daemon-stopped":
@@ -79,14 +83,11 @@ const DECIDED = {
 
 /** A received file is verified here; of one that was sent, the peer has to say that it has it. */
 function finished(transfer: Transfer): string {
-  if (transfer.direction === "incoming") return `Finished: ${fileOf(transfer)}, hash verified`;
-  if (isUnconfirmed(transfer)) return `Sent, not confirmed: ${fileOf(transfer)}`;
-  return `Finished: ${fileOf(transfer)}${transfer.confirmed ? ", confirmed by the peer" : ""}`;
+  if (transfer.direction === "incoming") return `Finished: ${fileLabel(transfer)}, hash verified`;
+  if (isUnconfirmed(transfer)) return `Sent, not confirmed: ${fileLabel(transfer)}`;
+  return `Finished: ${fileLabel(transfer)}${transfer.confirmed ? ", confirmed by the peer" : ""}`;
 }
 
-const shortIdOf = ({ transferId }: Transfer): string => shortId(transferId);
-const fileOf = (transfer: Transfer): string =>
-  `${transfer.name}, ${formatBytes(transfer.size)} (${shortIdOf(transfer)})`;
 const peerOf = ({ identity, deviceName }: SessionView): string =>
   identity === undefined
     ? "a peer"

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { DaemonError, DeadlineError, InterruptedError, UsageError } from "../base/errors.ts";
+import {
+  CodedError,
+  DaemonError,
+  DeadlineError,
+  InterruptedError,
+  UsageError,
+} from "../base/errors.ts";
 
 /** Exit codes by meaning. */
 export const EXIT = {
@@ -76,17 +82,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 }
 
 /** A command could not do what was asked: a code of the daemon's or of ours, and a sentence. */
-export class CommandError extends DaemonError {
-  /**
-   * Makes an error.
-   *
-   * @param code Stable; decides the exit code.
-   * @param message What happened and what to do.
-   */
-  constructor(readonly code: string, message: string) {
-    super(message);
-  }
-}
+export class CommandError extends CodedError<string> {}
 
 /** What was asked for has been printed, and it is a failure: nothing more is to be said. */
 export class ReportedFailure extends CommandError {

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import type { PairRequest } from "../ipc/api/schemas.ts";
-import type { PeerCode } from "../protocol/signal/peer_code.ts";
+import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
   CODES_MUST_DIFFER,
   networkScope,
@@ -120,6 +120,7 @@ function signalPath(flags: FlagValues, name: string): string {
 /** The peer's code; our own, where it is given, must be another. */
 function remoteCode(flags: FlagValues, name: "to" | "expect-peer"): PeerCode {
   const remote = required(flags, name, peerCode, "CODE");
-  if (flags.value("peer-id", peerCode) !== remote) return remote;
+  const self = flags.value("peer-id", peerCode);
+  if (self === undefined || distinctCodes(self, remote) !== undefined) return remote;
   throw new UsageError(`--peer-id ${remote} ${CODES_MUST_DIFFER}`);
 }

@@ -9,6 +9,7 @@ import type { DaemonClient } from "../ipc/client/client.ts";
 import type { TransferState } from "../base/transfer_states.ts";
 import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
+import { formatBytes } from "./output/units.ts";
 
 /** Digits of an identity or transfer that tables show. */
 const SHORT = 8;
@@ -23,6 +24,11 @@ const MOST_PAGES = 50;
 
 /** The first digits of an identity or a transfer id, as tables show them. */
 export const shortId = (id: string): string => id.slice(0, SHORT);
+
+/** How a file is shown to people. */
+export function fileLabel({ name, size, transferId }: Transfer): string {
+  return `${name}, ${formatBytes(size)} (${shortId(transferId)})`;
+}
 
 /** How a peer is shown to people: its name, and the digits that are not chosen by it. */
 export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {

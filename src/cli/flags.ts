@@ -10,9 +10,6 @@ import { shownUrl } from "../base/shown_url.ts";
 import { flagName, type FlagTable, type OptionsOf } from "../vocabulary/flag_table.ts";
 import type { ValueKind } from "../vocabulary/value_kind.ts";
 
-/** Values by flag, without the dashes. */
-export type Given<Flag extends string> = { readonly [flag in Flag]?: string };
-
 /** Which words of a command line are flags. */
 export interface WordSpec {
   /** Flags with a value, without the dashes. */
@@ -33,27 +30,6 @@ export interface SortedWords {
   readonly args: readonly string[];
 }
 
-/**
- * The flags by name, each at most once and each with a value that is not empty.
- *
- * @throws {UsageError} When one is unknown, given twice, or without a usable value.
- */
-export function readFlags<Flag extends string>(
-  args: readonly string[],
-  flags: readonly Flag[],
-): Given<Flag> {
-  const unknown = (word: string) => new UsageError(`Unknown argument: ${word}`);
-  if (args.includes("--")) throw unknown("--");
-  const { given, args: [stray] } = sortWords(args, { values: flags, unknown });
-  if (stray !== undefined) throw unknown(shownWord(stray));
-  const found: { [flag in Flag]?: string } = {};
-  for (const flag of flags) {
-    const value = given.get(flag);
-    if (value !== undefined) found[flag] = value;
-  }
-  return found;
-}
-
 /** The log format that a command line asks for, be the rest of it good or not. */
 export function askedLogFormat(words: readonly string[]): LogFormat {
   const asked = words.map((word, i) =>
@@ -63,7 +39,7 @@ export function askedLogFormat(words: readonly string[]): LogFormat {
 }
 
 /** A word that is no flag, without what it may hold of secrets: the query and the user of a URL. */
-export function shownWord(word: string): string {
+function shownWord(word: string): string {
   return word.includes("://") ? shownUrl(word) : word.split("=")[0] ?? "";
 }
 
@@ -152,12 +128,16 @@ export function readOptions<T extends FlagTable>(
   table: T,
 ): ReadOptions<T> {
   const names = Object.keys(table);
-  const words = readFlags(args, names.map(flagName));
+  const unknown = (word: string) => new UsageError(`Unknown argument: ${word}`);
+  if (args.includes("--")) throw unknown("--");
+  const words = sortWords(args, { values: names.map(flagName), unknown });
+  const [stray] = words.args;
+  if (stray !== undefined) throw unknown(shownWord(stray));
   const options: { [option: string]: unknown } = {};
   const given = new Set<keyof T>();
   for (const name of names) {
     const spec = table[name];
-    const text = words[flagName(name)];
+    const text = words.given.get(flagName(name));
     if (spec === undefined) continue;
     if (text !== undefined) {
       options[name] = parseValue(`--${flagName(name)}`, text, spec.kind);

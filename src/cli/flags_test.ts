@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { UsageError } from "../base/errors.ts";
-import { oneOf, wholeNumber } from "../vocabulary/value_kind.ts";
-import { parseValue, readFlags, readOptions } from "./flags.ts";
+import { anyText, oneOf, wholeNumber } from "../vocabulary/value_kind.ts";
+import { parseValue, readOptions } from "./flags.ts";
 
-const FLAGS = ["name", "size"] as const;
-const read = (...args: string[]) => readFlags(args, FLAGS);
+const FLAGS = { name: { kind: anyText }, size: { kind: anyText } } as const;
+const read = (...args: string[]) => readOptions(args, FLAGS).options;
 
 const GOOD: readonly (readonly [args: readonly string[], given: object])[] = [
   [[], {}],

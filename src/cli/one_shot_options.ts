@@ -10,7 +10,7 @@ import {
   type OneShotOptions,
 } from "../app/one_shot/options.ts";
 import { UsageError } from "../base/errors.ts";
-import type { PeerCode } from "../protocol/signal/peer_code.ts";
+import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
 import { flagName } from "../vocabulary/flag_table.ts";
 import { CODES_MUST_DIFFER } from "../vocabulary/session_values.ts";
 import { readOptions } from "./flags.ts";
@@ -65,9 +65,10 @@ export function parseOneShotOptions(
     throw missing(`--signal rendezvous with --role ${role} requires ${flag} PEER_CODE`);
   }
   const self = options.peerId ?? makePeerId();
-  if (self === remote) throw new UsageError(`--peer-id ${self} ${CODES_MUST_DIFFER}`);
+  const codes = distinctCodes(self, remote);
+  if (codes === undefined) throw new UsageError(`--peer-id ${self} ${CODES_MUST_DIFFER}`);
   const unused = present([...FILE_OPTIONS, role === "offerer" ? "expectPeer" : "to"]);
-  return { ...common, signal, url: options.rendezvousUrl, room, session, self, remote, unused };
+  return { ...common, signal, url: options.rendezvousUrl, room, session, ...codes, unused };
 }
 
 const missing = (message: string): UsageError => new UsageError(message);

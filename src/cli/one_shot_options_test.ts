@@ -2,14 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { OneShotOptions } from "../app/one_shot/options.ts";
 import { UsageError } from "../base/errors.ts";
-import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
 import { parseOneShotOptions } from "./one_shot_options.ts";
-
-function code(text: string): PeerCode {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error(`not a peer code: ${text}`);
-  return found;
-}
+import { code, codes } from "../protocol/testing/peer_codes.ts";
 
 const parse = (...args: string[]): OneShotOptions =>
   parseOneShotOptions(args, () => code("0a1b2c3d"));
@@ -45,8 +39,7 @@ Deno.test("rendezvous mode has the contract's defaults", () => {
     url: "ws://127.0.0.1:3001/",
     room: "r",
     session: "s",
-    self: code("0a1b2c3d"),
-    remote: code("bob"),
+    ...codes("0a1b2c3d", "bob"),
     logFormat: "text",
     logLevel: "info",
     unused: [],
@@ -75,8 +68,7 @@ Deno.test("every flag is read, in both spellings", () => {
     url: "wss://relay.example:8443/path?x=1",
     room: "living room",
     session: "a=b",
-    self: code("bob"),
-    remote: code("alice"),
+    ...codes("bob", "alice"),
     logFormat: "json",
     logLevel: "debug",
     unused: [],

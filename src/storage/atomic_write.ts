@@ -5,8 +5,9 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { type FileStatus, type FileSystem, joinPath } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { writeFully } from "./whole_file.ts";
 

@@ -15,10 +15,11 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { StorageError } from "../base/errors.ts";
 import { removeLeftovers } from "./atomic_write.ts";
 import { bareFolder, type FileSystem, joinPath } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import { KnownFolder } from "./known_folder.ts";
 import { LockFile } from "./lock_file.ts";
 import { checkPrivate, type OwnUid, ownUid } from "./private_path.ts";

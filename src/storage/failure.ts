@@ -6,13 +6,6 @@
 import { DaemonError, messageOf, StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { errnoOf, isNotPermitted } from "../base/system_error.ts";
 
-export { errnoOf };
-
-/** Whether the error says that the name does not exist. */
-export function isMissing(error: unknown): boolean {
-  return errnoOf(error) === "ENOENT";
-}
-
 /** Whether the error says that the name is taken. */
 export function isTaken(error: unknown): boolean {
   return errnoOf(error) === "EEXIST";
@@ -64,15 +57,5 @@ export async function withStorageErrors<T>(doing: string, work: () => Promise<T>
     return await work();
   } catch (error) {
     throw storageFailure(error, doing);
-  }
-}
-
-/** The value of `work`, or undefined when the name it looks for does not exist. */
-export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
   }
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { StorageError } from "../base/errors.ts";
 import { type IdentityKeyPair, KeyPair } from "../protocol/crypto/keys.ts";
 import type { RandomSource } from "../protocol/crypto/random_source.ts";
@@ -16,7 +17,7 @@ import {
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import { readPrivateFile } from "./private_path.ts";
 
 const ADVICE = "put back a copy of it. To become a new identity on purpose, which every peer has " +

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { StorageError } from "../base/errors.ts";
 import { isFinal } from "../base/transfer_states.ts";
 import { writeAtomically } from "./atomic_write.ts";
@@ -20,7 +21,7 @@ import {
   joinPath,
   type OpenFile,
 } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import {
   type ChainedLine,
   formatLine,
@@ -92,7 +93,7 @@ export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
   return lines === 0 ? undefined : { records, length: start, sum };
 }
 
-/** See the module's text. Disposing it closes the file; all recorded changes are on disk. */
+/** The open journal. Disposing it closes the file; all recorded changes are on disk. */
 export class Journal implements Disposable {
   readonly #fs: FileSystem;
   readonly #folder: KnownFolder;
@@ -157,11 +158,6 @@ export class Journal implements Disposable {
   /** All transfers, in the order of their last change. */
   list(): TransferRecord[] {
     return [...this.#records.values()];
-  }
-
-  /** The transfers with this id: more than one when several peers chose the same. */
-  find(transferId: string): TransferRecord[] {
-    return this.list().filter((record) => record.transferId === transferId);
   }
 
   /**

@@ -5,9 +5,9 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { StorageError } from "../base/errors.ts";
 import { type FileStatus, type FileSystem, isSameFile } from "./file_system.ts";
-import { unlessMissing } from "./failure.ts";
 
 /** A folder as it was when it was opened. */
 export class KnownFolder {

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { StorageError } from "../base/errors.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import { readFully, writeFully } from "./whole_file.ts";
 
 const HOLDER = /^([1-9]\d{0,9})\n$/;

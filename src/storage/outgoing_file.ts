@@ -150,7 +150,7 @@ interface ReadAhead {
   readonly chunk: Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** See the module's text. Disposing it closes the file. */
+/** A file that is being sent, open for reading. Disposing it closes it. */
 export class OutgoingFile implements AsyncDisposable {
   /** What is sent. */
   readonly source: SourceFile;

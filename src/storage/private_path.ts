@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { type FileStatus, type FileSystem, isSameFile, joinPath } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import { readBounded } from "./whole_file.ts";
 
 /** Who runs the daemon: the owner's number of what it makes; null where there are none. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { unlessMissing } from "../base/system_error.ts";
 import { isFinal } from "../base/transfer_states.ts";
 import { type FileSystem, isSameFile } from "./file_system.ts";
-import { unlessMissing, withStorageErrors } from "./failure.ts";
+import { withStorageErrors } from "./failure.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
 import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";

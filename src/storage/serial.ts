@@ -12,7 +12,7 @@ export class Serial {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * An idle one.
+   * Begins with nothing to do.
    *
    * @param limit How many may run and wait together.
    */

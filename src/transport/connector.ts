@@ -5,6 +5,7 @@
  * @module
  */
 import type { SignalBundle } from "../protocol/signal/bundle.ts";
+import type { JudgedCandidate } from "../protocol/network_scope/candidate.ts";
 import type { NetworkScope } from "../protocol/network_scope/scope.ts";
 import type { Channel } from "./channel.ts";
 
@@ -19,21 +20,22 @@ export interface ConnectOptions {
 }
 
 /** What the scope filter said of a candidate. */
-export interface CandidateVerdict {
+export interface CandidateVerdict extends Omit<JudgedCandidate, "candidate"> {
   /** Whose candidate it is. */
   readonly side: "local" | "remote";
-  /** Whether it may be used. */
-  readonly accepted: boolean;
-  /** Address or host name as it stood in the candidate; hostile text. */
-  readonly address: string;
-  /** Absent where the candidate could not be parsed. */
-  readonly port?: number;
-  /** Why it was rejected; empty when accepted. */
-  readonly reason: string;
 }
 
-/** A connection being made by the offerer. Disposing it releases whatever has no channel yet. */
-export interface OfferingPeer extends AsyncDisposable {
+/** A connection being made. Disposing it releases whatever has no channel yet. */
+export interface ConnectingPeer extends AsyncDisposable {
+  /**
+   * Takes a candidate of the peer that came after its description (trickle ICE), once `connect` has
+   * been called. Judged by the scope as the others are.
+   */
+  addCandidate(candidate: string): void;
+}
+
+/** A connection being made by the offerer. */
+export interface OfferingPeer extends ConnectingPeer {
   /** Our offer, candidates gathered to completion. */
   readonly offer: SignalBundle;
   /**
@@ -41,15 +43,10 @@ export interface OfferingPeer extends AsyncDisposable {
    * failure, or when `signal` aborts first, nothing is left open.
    */
   connect(answer: SignalBundle, signal: AbortSignal): Promise<Channel>;
-  /**
-   * Takes a candidate of the peer that came after its description (trickle ICE), once `connect` has
-   * been called. Judged by the scope as the others are.
-   */
-  addCandidate(candidate: string): void;
 }
 
-/** A connection being made by the answerer. Disposing it releases whatever has no channel yet. */
-export interface AnsweringPeer extends AsyncDisposable {
+/** A connection being made by the answerer. */
+export interface AnsweringPeer extends ConnectingPeer {
   /** Our answer, candidates gathered to completion. */
   readonly answer: SignalBundle;
   /**
@@ -57,11 +54,6 @@ export interface AnsweringPeer extends AsyncDisposable {
    * failure, or when `signal` aborts first, nothing is left open.
    */
   connect(signal: AbortSignal): Promise<Channel>;
-  /**
-   * Takes a candidate of the peer that came after its description (trickle ICE), once `connect` has
-   * been called. Judged by the scope as the others are.
-   */
-  addCandidate(candidate: string): void;
 }
 
 /** Makes peer connections. The WebRTC one is `webrtc/connector.ts`, loaded lazily. */

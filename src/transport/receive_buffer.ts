@@ -27,7 +27,7 @@ export function byteLength(message: ChannelMessage): number {
 export class ReceiveBuffer {
   readonly #maxMessages: number;
   readonly #maxBytes: number;
-  #queue: { readonly message: ChannelMessage; readonly bytes: number }[] = [];
+  readonly #queue: { readonly message: ChannelMessage; readonly bytes: number }[] = [];
   #bytes = 0;
   #end: ChannelEnd | undefined;
   #wake = Promise.withResolvers<void>();
@@ -60,12 +60,6 @@ export class ReceiveBuffer {
   end(end: ChannelEnd): void {
     this.#end ??= end;
     this.#wake.resolve();
-  }
-
-  /** Drops what waits: nobody will read it. */
-  discard(): void {
-    this.#queue = [];
-    this.#bytes = 0;
   }
 
   /** See {@linkcode Channel.receive}. */

@@ -14,8 +14,14 @@ import { HAS_PROC, memoryOf } from "../support/process_usage.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { Rng } from "./fuzz/rng.ts";
 import { IS_LONG } from "./support/form.ts";
-import { floodOffers, LIES, offerFile, sendFirst, sendRest } from "./support/lies.ts";
-import { LyingPeer, openLyingSession } from "./support/lying_peer.ts";
+import {
+  floodOffers,
+  offerFile,
+  sendFirst,
+  sendRest,
+  VIOLATIONS,
+} from "./support/protocol_violations.ts";
+import { HostilePeer, openHostileSession } from "./support/hostile_peer.ts";
 
 const LETS_EVERYONE_IN = { flags: ["--pairing-policy", "allow", "--max-peers", "16"] };
 /** What an attack may cost the daemon's process, in MiB. */
@@ -31,28 +37,28 @@ async function assertBounded(daemon: ServedDaemon, before: number | undefined): 
   if (before !== undefined && after !== undefined) assertLess(after - before, ATTACK_MIB);
 }
 
-/** One lie of each kind in the short form, for each costs a connection. */
-const TOLD = IS_LONG ? LIES : LIES.filter((_, number) => number % 8 === 3);
+/** One violation of each kind in the short form, for each costs a connection. */
+const COMMITTED = IS_LONG ? VIOLATIONS : VIOLATIONS.filter((_, number) => number % 8 === 3);
 
-Deno.test(`the real daemon answers ${TOLD.length} lies over WebRTC with the right code, and lives`, async () => {
+Deno.test(`the real daemon answers ${COMMITTED.length} violations over WebRTC with the right code, and lives`, async () => {
   await using folder = await TempFolder.make();
   await using daemon = await ServedDaemon.start(LETS_EVERYONE_IN);
   const meeting = { connector, folder, daemon };
-  await using good = await openLyingSession(meeting);
+  await using good = await openHostileSession(meeting);
   const before = await residentOf(daemon);
-  for (const lie of TOLD) {
-    await using peer = lie.when === "before"
-      ? await LyingPeer.connect(meeting)
-      : await openLyingSession(meeting, {
-        ratchet: lie.when === "ratchet",
-        binary: lie.only === "binary",
+  for (const violation of COMMITTED) {
+    await using peer = violation.when === "before"
+      ? await HostilePeer.connect(meeting)
+      : await openHostileSession(meeting, {
+        ratchet: violation.when === "ratchet",
+        binary: violation.only === "binary",
       });
-    await lie.tell(peer);
-    assertEquals(await peer.verdict(), lie.code, lie.what);
-    if (lie.survives !== true) await peer.hungUp();
+    await violation.commit(peer);
+    assertEquals(await peer.verdict(), violation.code, violation.what);
+    if (violation.survives !== true) await peer.hungUp();
     assert(await good.isServed());
   }
-  await using flooding = await openLyingSession(meeting);
+  await using flooding = await openHostileSession(meeting);
   const flood = floodOffers(flooding, 500);
   for (let refused = 0; refused < 499; refused++) {
     assertEquals(await flooding.verdict(), "LIMIT_EXCEEDED");
@@ -60,7 +66,7 @@ Deno.test(`the real daemon answers ${TOLD.length} lies over WebRTC with the righ
   await flood;
   await daemon.run.said("further ones of this session are not logged");
   const logged = daemon.run.stderr.split("\n").filter((line) => line.includes(" was refused "));
-  assert(logged.length <= 20 * TOLD.length);
+  assert(logged.length <= 20 * COMMITTED.length);
   assertMatch(logged.at(-1) ?? "", / peer=[0-9a-f]{64} .*code=LIMIT_EXCEEDED reason="one transfer/);
   assert(await good.isServed());
   await assertBounded(daemon, before);
@@ -84,7 +90,7 @@ function datagrams(rng: Rng): Uint8Array {
 Deno.test("a spray of datagrams at the daemon's ports during a transfer harms neither", async () => {
   await using folder = await TempFolder.make();
   await using daemon = await ServedDaemon.start(LETS_EVERYONE_IN);
-  await using peer = await openLyingSession({ connector, folder, daemon });
+  await using peer = await openHostileSession({ connector, folder, daemon });
   const places = [...peer.victimSdp.matchAll(/^a=candidate:\S+ 1 \S+ \d+ (\S+) (\d+) typ host/gm)];
   assert(places.length > 0, peer.victimSdp);
   const rng = new Rng(11);
@@ -194,18 +200,18 @@ Deno.test("hostile programs at the socket keep no good one from the real daemon,
   });
 
   await t.step("event streams that are never read, and one more", async () => {
-    const deaf: RawClient[] = [];
+    const unread: RawClient[] = [];
     try {
       for (let i = 0; i < 20; i++) {
         const client = await RawClient.connect(socketPath);
-        deaf.push(client);
+        unread.push(client);
         await client.write(`GET /v1/events HTTP/1.1\r\n${HEAD}\r\n`);
       }
-      const last = deaf.at(-1);
+      const last = unread.at(-1);
       assertStringIncludes(await last?.readUntil("\r\n\r\n") ?? "", "503");
       await isServed();
     } finally {
-      for (const client of deaf) client[Symbol.dispose]();
+      for (const client of unread) client[Symbol.dispose]();
     }
   });
 

@@ -16,8 +16,8 @@ import { namesIn } from "../support/transfers.ts";
 import { Rng } from "./fuzz/rng.ts";
 import { mutateText } from "./fuzz/mutations.ts";
 import { IS_LONG } from "./support/form.ts";
-import { offerFile, sendFirst, sendRest } from "./support/lies.ts";
-import { type LyingPeer, openLyingSession } from "./support/lying_peer.ts";
+import { offerFile, sendFirst, sendRest } from "./support/protocol_violations.ts";
+import { type HostilePeer, openHostileSession } from "./support/hostile_peer.ts";
 
 const CORPUS = [
   ...["../up", "../../../../etc/passwd", "..", ".", "a/../../b", "/etc/passwd", "/", "//x/y", "~"],
@@ -117,13 +117,13 @@ async function stage(stack: AsyncDisposableStack) {
   );
   const signals = stack.use(await TempFolder.make());
   const meeting = { connector: network.connector, folder: signals, daemon };
-  const peer = stack.use(await openLyingSession(meeting));
+  const peer = stack.use(await openHostileSession(meeting));
   return { folder, daemon, inbox, peer, meeting };
 }
 
 /** Sends a file under that name, if the daemon takes it. Gives where it went. */
 async function sendNamed(
-  peer: LyingPeer,
+  peer: HostilePeer,
   daemon: LocalDaemon,
   name: string,
 ): Promise<string | undefined> {
@@ -205,7 +205,7 @@ Deno.test("a link planted under the file's own name, or its partial file's, is n
   assertEquals([transfer.transferId, transfer.failure?.code], [id, "NAME_TAKEN"]);
   assertEquals(await Deno.readTextFile(precious), "precious");
   assertEquals(await namesIn(folder.path("outside")), ["precious"]);
-  const again = stack.use(await openLyingSession(meeting));
+  const again = stack.use(await openHostileSession(meeting));
   assertStringIncludes(await sendNamed(again, daemon, "c.bin") ?? "", inbox);
 });
 

@@ -1,6 +1,6 @@
 /**
- * A peer that lies in every field and order, floods, stalls and vanishes, at a whole daemon: the
- * right code is answered, nothing of it stays, and other peers are served meanwhile.
+ * A peer that violates the protocol in every field and order, floods, stalls and vanishes, at a whole
+ * daemon: the right code is answered, nothing of it stays, and other peers are served meanwhile.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import { IS_LONG } from "./support/form.ts";
 import {
   floodCancelledOffers,
   floodOffers,
-  type Lie,
-  LIES,
   sayAfterCancel,
-} from "./support/lies.ts";
-import { LyingPeer, type Meeting, openLyingSession } from "./support/lying_peer.ts";
+  type Violation,
+  VIOLATIONS,
+} from "./support/protocol_violations.ts";
+import { HostilePeer, type Meeting, openHostileSession } from "./support/hostile_peer.ts";
 
 /** What a flood may cost a daemon that shares the test's heap. */
 const FLOOD_BYTES = 192 * 2 ** 20;
@@ -42,27 +42,27 @@ async function metric({ daemon }: Meeting, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 
-/** The encodings in which a lie is told. */
-function encodingsOf({ when, only }: Lie): readonly ("json" | "binary")[] {
+/** The encodings in which a violation is committed. */
+function encodingsOf({ when, only }: Violation): readonly ("json" | "binary")[] {
   if (when === "before") return ["json"];
   return only === undefined ? ["json", "binary"] : [only];
 }
 
-Deno.test("a peer that lies is answered the right code, and a good one is served meanwhile", async (t) => {
+Deno.test("a peer that violates the protocol is answered the right code, and a good one is served meanwhile", async (t) => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
-  const good = stack.use(await openLyingSession(meeting));
-  for (const lie of LIES) {
-    const when = lie.when === "before" ? "before HELLO" : "after HELLO";
-    for (const encoding of encodingsOf(lie)) {
-      await t.step(`${when}: ${lie.what} (${encoding})`, async () => {
-        const options = { ratchet: lie.when === "ratchet", binary: encoding === "binary" };
-        await using peer = lie.when === "before"
-          ? await LyingPeer.connect(meeting)
-          : await openLyingSession(meeting, options);
-        await lie.tell(peer);
-        assertEquals(await peer.verdict(), lie.code);
-        if (lie.survives === true) assert(await peer.isServed(), "the session ended");
+  const good = stack.use(await openHostileSession(meeting));
+  for (const violation of VIOLATIONS) {
+    const when = violation.when === "before" ? "before HELLO" : "after HELLO";
+    for (const encoding of encodingsOf(violation)) {
+      await t.step(`${when}: ${violation.what} (${encoding})`, async () => {
+        const options = { ratchet: violation.when === "ratchet", binary: encoding === "binary" };
+        await using peer = violation.when === "before"
+          ? await HostilePeer.connect(meeting)
+          : await openHostileSession(meeting, options);
+        await violation.commit(peer);
+        assertEquals(await peer.verdict(), violation.code);
+        if (violation.survives === true) assert(await peer.isServed(), "the session ended");
         else await peer.hungUp();
         assert(await good.isServed());
       });
@@ -75,7 +75,7 @@ Deno.test("a peer that lies is answered the right code, and a good one is served
 Deno.test("chunks that come after a cancel are dropped, and leave nothing", async () => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
-  const peer = stack.use(await openLyingSession(meeting));
+  const peer = stack.use(await openHostileSession(meeting));
   await sayAfterCancel(peer);
   assert(await peer.isServed());
   await meeting.daemon.event("transfer-failed");
@@ -85,18 +85,18 @@ Deno.test("chunks that come after a cancel are dropped, and leave nothing", asyn
 Deno.test("a peer that vanishes in any phase leaves no session and no file", async () => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
-  const phases: ((peer: LyingPeer) => Promise<unknown>)[] = [
+  const phases: ((peer: HostilePeer) => Promise<unknown>)[] = [
     () => Promise.resolve(),
     (peer) => peer.say("{"),
     (peer) => peer.say(peer.hello()),
     (peer) => peer.say(peer.hello()).then(() => peer.hearOf("hello")),
   ];
   for (const phase of phases) {
-    await using peer = await LyingPeer.connect(meeting);
+    await using peer = await HostilePeer.connect(meeting);
     await phase(peer);
   }
   for (const flood of [floodOffers, floodCancelledOffers]) {
-    await using peer = await openLyingSession(meeting);
+    await using peer = await openHostileSession(meeting);
     await flood(peer, 3);
   }
   const { sessions } = await meeting.daemon.client.status();
@@ -113,8 +113,8 @@ Deno.test("a peer that vanishes in any phase leaves no session and no file", asy
 Deno.test("10,000 offers at once: one is taken, each other refused, memory bounded", async () => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
-  const good = stack.use(await openLyingSession(meeting));
-  const peer = stack.use(await openLyingSession(meeting));
+  const good = stack.use(await openHostileSession(meeting));
+  const peer = stack.use(await openHostileSession(meeting));
   const before = Deno.memoryUsage().rss;
   const flood = floodOffers(peer, 10_000);
   for (let refused = 0; refused < 9_999; refused++) {
@@ -133,8 +133,8 @@ const TAKEN_BACK = IS_LONG ? 10_000 : 500;
 Deno.test(`${TAKEN_BACK} offers that are taken back at once: no more of them wait for the disk than a few`, async () => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
-  const good = stack.use(await openLyingSession(meeting));
-  const peer = stack.use(await openLyingSession(meeting));
+  const good = stack.use(await openHostileSession(meeting));
+  const peer = stack.use(await openHostileSession(meeting));
   for (let sent = 0; sent < TAKEN_BACK; sent += 100) {
     await floodCancelledOffers(peer, 100);
     assert(await good.isServed());
@@ -148,7 +148,7 @@ Deno.test(`${TAKEN_BACK} offers that are taken back at once: no more of them wai
 Deno.test("pings without end are each answered, and cost nothing that stays", async () => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
-  const peer = stack.use(await openLyingSession(meeting));
+  const peer = stack.use(await openHostileSession(meeting));
   const before = Deno.memoryUsage().rss;
   for (let round = 0; round < 100; round++) {
     for (let i = 0; i < 100; i++) await peer.say(peer.envelope({ type: "ping", ts_ms: i }));
@@ -163,10 +163,10 @@ Deno.test(`${HALF_OPEN} sessions half open: no more than the bound, and each end
   await using stack = new AsyncDisposableStack();
   const flags = ["--max-peers", String(HALF_OPEN + 1), "--max-memory", "65536"];
   const meeting = await victim(stack, ...flags);
-  const good = stack.use(await openLyingSession(meeting));
+  const good = stack.use(await openHostileSession(meeting));
   const before = Deno.memoryUsage().rss;
-  const peers: LyingPeer[] = [];
-  for (let i = 0; i < HALF_OPEN; i++) peers.push(stack.use(await LyingPeer.connect(meeting)));
+  const peers: HostilePeer[] = [];
+  for (let i = 0; i < HALF_OPEN; i++) peers.push(stack.use(await HostilePeer.connect(meeting)));
   // The first may have reached their deadline while the last came.
   const { open } = (await meeting.daemon.client.status()).sessions;
   assertLess(open, HALF_OPEN + 2);
@@ -177,7 +177,7 @@ Deno.test(`${HALF_OPEN} sessions half open: no more than the bound, and each end
   assert(await good.isServed());
   await Promise.all(peers.map((peer) => peer.hungUp()));
   assertLess(Deno.memoryUsage().rss - before, FLOOD_BYTES + HALF_OPEN * 100_000);
-  const late = stack.use(await openLyingSession(meeting));
+  const late = stack.use(await openHostileSession(meeting));
   assert(await late.isServed() && await good.isServed());
 });
 
@@ -188,7 +188,7 @@ Deno.test("a peer that is slow in a phase is given up at its deadline, with the 
   // Neither offer nor answer; an answer to an offer that nobody takes up; a channel without HELLO.
   const noOffer = await daemon.pair({ ...meetingByFile(folder).answerer, ...timeout });
   const noAnswer = await daemon.pair({ ...meetingByFile(folder).offerer, ...timeout });
-  await using silent = await LyingPeer.connect({ daemon, folder, connector });
+  await using silent = await HostilePeer.connect({ daemon, folder, connector });
   for (const session of [noOffer, noAnswer]) {
     const { state, failure } = await closedSession(daemon, session);
     assertEquals([state, failure?.code], ["failed", "DEADLINE"]);

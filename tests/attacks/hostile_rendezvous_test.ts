@@ -15,7 +15,7 @@ import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { connector as webrtc } from "../../src/transport/webrtc/connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
 import { HostileRelay, type Payload, type Relayed, type Tamper } from "./support/hostile_relay.ts";
-import { LyingPeer } from "./support/lying_peer.ts";
+import { HostilePeer } from "./support/hostile_peer.ts";
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
 
@@ -259,8 +259,8 @@ Deno.test("an attacker who is the other end for both, as old peers, shows them d
   async function passIdentitiesOn(): Promise<void> {
     const [a, b] = await Promise.all(channels);
     assert(a !== undefined && b !== undefined && toAlice !== undefined && toBob !== undefined);
-    const alice = stack.use(LyingPeer.over(...a, toAlice));
-    const bob = stack.use(LyingPeer.over(...b, toBob));
+    const alice = stack.use(HostilePeer.over(...a, toAlice));
+    const bob = stack.use(HostilePeer.over(...b, toBob));
     const [fromAlice, fromBob] = [await alice.hearOf("hello"), await bob.hearOf("hello")];
     for (const [to, from] of [[alice, fromBob], [bob, fromAlice]] as const) {
       await to.say(to.hello({ identityPublicKey: from["identityPublicKey"] }));

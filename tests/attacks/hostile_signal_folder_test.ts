@@ -143,13 +143,13 @@ Deno.test("a share that never answers costs a daemon the sessions there, and not
 });
 
 Deno.test("without any file event two daemons exchange, as across a network share", async () => {
-  const deaf = await withoutFileEvents(DAEMON);
-  if (deaf === undefined) return skipped("no file events: needs user namespaces of Linux");
+  const withoutEvents = await withoutFileEvents(DAEMON);
+  if (withoutEvents === undefined) return skipped("no file events: needs user namespaces of Linux");
   await using folder = await TempFolder.make();
   const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
-  await using answerer = new Run(deaf, args.answerer);
+  await using answerer = new Run(withoutEvents, args.answerer);
   await answerer.said("role=Answerer");
-  await using offerer = new Run(deaf, args.offerer);
+  await using offerer = new Run(withoutEvents, args.offerer);
   assertExchanged("Offerer", await offerer.outcome());
   assertExchanged("Answerer", await answerer.outcome());
 });

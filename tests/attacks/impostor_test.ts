@@ -9,8 +9,8 @@ import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { closedSession, LocalDaemon } from "../support/daemon.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn } from "../support/transfers.ts";
-import { offerFile } from "./support/lies.ts";
-import { LyingPeer, type Meeting, openLyingSession } from "./support/lying_peer.ts";
+import { offerFile } from "./support/protocol_violations.ts";
+import { HostilePeer, type Meeting, openHostileSession } from "./support/hostile_peer.ts";
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
 
@@ -31,13 +31,13 @@ Deno.test("an identity that has proven itself is refused to whoever only claims 
   const meeting = await victim(stack);
   const { daemon } = meeting;
   const secret = random(32);
-  const owner = await openLyingSession(meeting, { identity: again(secret) });
+  const owner = await openHostileSession(meeting, { identity: again(secret) });
   const { hex } = owner.identity.publicKey;
   assertEquals((await daemon.client.getPeer(hex)).proven, true);
   await owner[Symbol.asyncDispose]();
   await daemon.event("session-closed", ({ session }) => session.identity === hex);
 
-  await using impostor = await LyingPeer.connect(meeting, again(secret));
+  await using impostor = await HostilePeer.connect(meeting, again(secret));
   await impostor.say(impostor.hello());
   assertEquals(await impostor.verdict(), "KEY_MISMATCH");
   const refused = await daemon.event("identity-refused");
@@ -48,7 +48,7 @@ Deno.test("an identity that has proven itself is refused to whoever only claims 
     "IDENTITY_REFUSED",
   );
 
-  await using _back = await openLyingSession(meeting, { identity: again(secret) });
+  await using _back = await openHostileSession(meeting, { identity: again(secret) });
   assertEquals((await daemon.client.getPeer(hex)).trust, "allow_always");
 });
 
@@ -56,7 +56,7 @@ Deno.test("a peer that proves nothing puts no file into an inbox with auto-accep
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
   const { daemon } = meeting;
-  await using peer = await LyingPeer.connect(meeting);
+  await using peer = await HostilePeer.connect(meeting);
   await peer.say(peer.hello());
   await peer.hearOf("hello");
   const { hex } = peer.identity.publicKey;

@@ -1,5 +1,5 @@
 /**
- * What a paired peer may try: names that lead elsewhere, floods, lies about a file.
+ * What a paired peer may try: names that lead elsewhere, floods, false claims about a file.
  *
  * @module
  */

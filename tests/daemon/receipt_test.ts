@@ -7,10 +7,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import type { TransferEvent } from "../../src/app/daemon/sessions/peer_session.ts";
+import type { Channel } from "../../src/transport/channel.ts";
+import type { Connector } from "../../src/transport/connector.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import type { EventOf } from "../support/heard_events.ts";
+import { overriding } from "../support/overriding.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { someBytes } from "../support/transfers.ts";
 
@@ -24,9 +27,9 @@ type PeerKind = "proven" | "published" | "web";
 async function toldOf(
   lastWord: (peer: HandDrivenPeer, ended: Ended) => void,
   kind: PeerKind = "proven",
+  network = new MemoryNetwork(),
 ) {
   await using stack = new AsyncDisposableStack();
-  const network = new MemoryNetwork();
   const folder = stack.use(await TempFolder.make());
   const alice = stack.use(await LocalDaemon.start(network));
   const peer = stack.use(
@@ -83,6 +86,45 @@ Deno.test("an answer in a session that is not proven completes, and confirms not
 Deno.test("a web client answers nothing: its file is completed and not confirmed", async () => {
   const { state, confirmed, kept } = await toldOf(NOTHING, "web");
   assertEquals([state, confirmed, kept], ["completed", false, false]);
+});
+
+/** A network with somebody on the way who ends DTLS on both sides, and has no key of theirs. */
+class KeepingNetwork extends MemoryNetwork {
+  /** Chunks that he has kept. */
+  kept = 0;
+
+  override get connector(): Connector {
+    const inner = super.connector;
+    return overriding(inner, {
+      answer: async (offer, options) => {
+        const answering = await inner.answer(offer, options);
+        const connect = async (signal: AbortSignal) =>
+          this.#onTheWay(await answering.connect(signal));
+        return overriding(answering, { connect });
+      },
+    });
+  }
+
+  /** Chunks show by their size; the frame behind the last of the two is the finish. */
+  #onTheWay(channel: Channel): Channel {
+    let isFinishNext = false;
+    const send: Channel["send"] = async (message, options) => {
+      const isChunk = message.length > 10_000;
+      if (isChunk) this.kept++;
+      const isKept = isChunk || isFinishNext;
+      isFinishNext = isChunk && this.kept === 2;
+      if (!isKept) await channel.send(message, options);
+    };
+    return overriding(channel, { send });
+  }
+}
+
+Deno.test("somebody on the way who keeps the file of a peer that proves nothing, and lets the question pass, makes it no confirmed one", async () => {
+  const network = new KeepingNetwork();
+  const taken: Ended[] = [];
+  const told = await toldOf((_, ended) => taken.push(ended), "published", network);
+  assertEquals([told.state, told.confirmed, network.kept], ["completed", false, 2]);
+  assertEquals(taken.map(({ outcome }) => outcome), ["cancelled"], "by the end of the session");
 });
 
 Deno.test("a cancel that crossed the last chunk ends the sender's transfer too", async () => {

@@ -18,6 +18,7 @@ import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
 import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
+import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
@@ -50,6 +51,7 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     `${count(DEFAULT_LIMITS.maxChunkBytes)} bytes`,
     kib(MAX_FRAME_BYTES),
   ],
+  "Sent of a file until": [mib(CHECKED_BYTES)],
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
@@ -92,5 +94,16 @@ for (const [what, values] of Object.entries(ROWS)) {
       assert(found >= 0, `"${cell.trim()}" lacks ${value}`);
       at = found + value.length;
     }
+  });
+}
+
+/** Numbers of the wire itself, which the page of the protocol says: how long both wait for a HELLO. */
+const WIRE_NUMBERS = { "PROTOCOL.md": ["5 s"], "IPC.md": [] };
+
+for (const [name, own] of Object.entries(WIRE_NUMBERS)) {
+  Deno.test(`${name} leaves durations and sizes to the tables of limits and timers`, async () => {
+    const text = await Deno.readTextFile(new URL(`../../docs/${name}`, import.meta.url));
+    const found = text.match(/\b\d[\d.,]* (?:ms|s|minutes?|hours?|KiB|MiB|GiB)\b/g) ?? [];
+    assertEquals(found, own);
   });
 }

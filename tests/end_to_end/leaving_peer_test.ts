@@ -7,7 +7,7 @@
 import { assertStringIncludes } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
-import { closeNotify, deafen } from "../support/leaving.ts";
+import { closeNotify, dropUserData } from "../support/leaving.ts";
 import { assertExchanged, assertFatal, byFile, having } from "../support/pairs.ts";
 import { fromFileUrl } from "../support/paths.ts";
 import { DAEMON, type Program, Run } from "../support/program.ts";
@@ -27,8 +27,8 @@ const hello = ({ channel }: ScriptedPeer, signal: AbortSignal) =>
 const abort = ({ channel }: ScriptedPeer) => channel.close({ graceful: false });
 
 /** Gives the payload, and has not acknowledged the echo when it has come. */
-async function deafHello(peer: ScriptedPeer, signal: AbortSignal): Promise<void> {
-  const echoed = deafen(peer.target);
+async function unacknowledgedHello(peer: ScriptedPeer, signal: AbortSignal): Promise<void> {
+  const echoed = dropUserData(peer.target);
   await hello(peer, signal);
   await echoed;
 }
@@ -57,7 +57,7 @@ const OFFERERS: Record<string, Case> = {
   },
   "breaks off right after the payload": {
     act: async (peer, signal) => {
-      void deafen(peer.target);
+      void dropUserData(peer.target);
       await hello(peer, signal);
       await abort(peer);
     },
@@ -65,21 +65,21 @@ const OFFERERS: Record<string, Case> = {
   },
   "closes without having acknowledged the echo": {
     act: async (peer, signal) => {
-      await deafHello(peer, signal);
+      await unacknowledgedHello(peer, signal);
       await peer.channel.close({ signal });
     },
     fatal: "left before it acknowledged the echo",
   },
   "breaks off without having acknowledged the echo": {
     act: async (peer, signal) => {
-      await deafHello(peer, signal);
+      await unacknowledgedHello(peer, signal);
       await abort(peer);
     },
     fatal: "left before it acknowledged the echo",
   },
   "closes DTLS without having acknowledged the echo": {
     act: async (peer, signal) => {
-      await deafHello(peer, signal);
+      await unacknowledgedHello(peer, signal);
       await closeNotify(peer.target);
       peer.vanish();
     },
@@ -87,14 +87,14 @@ const OFFERERS: Record<string, Case> = {
   },
   "is gone without having acknowledged the echo": {
     act: async (peer, signal) => {
-      await deafHello(peer, signal);
+      await unacknowledgedHello(peer, signal);
       peer.vanish();
     },
     fatal: "the peer has not acknowledged the echo",
     waits: true,
   },
   "stays, and never acknowledges the echo": {
-    act: deafHello,
+    act: unacknowledgedHello,
     fatal: "the peer has not acknowledged the echo",
     waits: true,
   },
@@ -172,7 +172,7 @@ const DEAF_OFFERER: Program = {
   command: Deno.execPath(),
   args: [
     ...["run", "--quiet", "--no-prompt", "-A"],
-    fromFileUrl(new URL("deaf_offerer.ts", import.meta.url)),
+    fromFileUrl(new URL("unacknowledging_offerer.ts", import.meta.url)),
   ],
   env: { DENO_NO_UPDATE_CHECK: "1" },
 };

@@ -8,13 +8,14 @@
 import { assert, assertStringIncludes } from "@std/assert";
 import { BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { type RendezvousServer, startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { PairRequest } from "../../src/ipc/api/schemas.ts";
+import { parse } from "../../src/ipc/api/validate.ts";
 import { connectSession } from "../../src/app/daemon/sessions/connect_session.ts";
 import { Phases } from "../../src/app/connect/phases.ts";
 import { connectOneShot } from "../../src/app/one_shot/connect_one_shot.ts";
 import { Deadline } from "../../src/base/deadline.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
-import { normalizePeerCode, type PeerCode } from "../../src/protocol/signal/peer_code.ts";
 import { fastPace } from "../../src/signaling/testing/manual_pace.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
@@ -22,16 +23,11 @@ import { meeting } from "../support/daemon.ts";
 import { assertExchanged, assertFatal, byRendezvous, having } from "../support/pairs.ts";
 import { DAEMON, Run } from "../support/program.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
+import { code, codes } from "../../src/protocol/testing/peer_codes.ts";
 
 const SECS = 60;
 /** Heartbeats each 0.5 s instead of each 10 s, and everything else as much faster. */
 const pace = fastPace(20);
-
-function code(text: string): PeerCode {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error(`not a peer code: ${text}`);
-  return found;
-}
 
 /** Both ends of a handshake. */
 type Meet = (url: string, signal: AbortSignal) => readonly [Promise<Channel>, Promise<Channel>];
@@ -50,10 +46,9 @@ const byOneShot: Meet = (url, signal) => {
     logLevel: "info",
     unused: [],
   } as const;
-  const [alice, bob] = [code("alice"), code("bob")];
   return [
-    connectOneShot({ ...common, role: "offerer", self: alice, remote: bob }, parts),
-    connectOneShot({ ...common, role: "answerer", self: bob, remote: alice }, parts),
+    connectOneShot({ ...common, role: "offerer", ...codes("alice", "bob") }, parts),
+    connectOneShot({ ...common, role: "answerer", ...codes("bob", "alice") }, parts),
   ];
 };
 
@@ -64,7 +59,7 @@ const bySessions: Meet = (url, signal) => {
   const requests = meeting(url);
   const open = async (role: "offerer" | "answerer"): Promise<Channel> => {
     const { channel } = await connectSession({
-      request: requests[role],
+      request: parse(PairRequest, requests[role], "body"),
       freshSecrets: () =>
         new DescriptionSecrets(KeyPair.generate("identity", random).publicKey, random),
       commits: true,

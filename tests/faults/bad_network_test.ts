@@ -1,15 +1,15 @@
 /**
- * Files across bad networks: the short form. The whole ladder is `deno task test:faults`.
+ * Files across bad networks: the short form. The whole matrix is `deno task test:faults`.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { Travellers } from "./crossing.ts";
+import { DaemonsOverRelay } from "./daemons_over_relay.ts";
 
 const BYTES = 200_000;
 
 Deno.test("files arrive across delay, bursty loss, reordering and duplication, by IPv4 and IPv6", async () => {
-  await using travellers = await Travellers.make();
+  await using daemons = await DaemonsOverRelay.make();
   for (
     const [family, conditions] of [
       ["IPv4", { delayMs: 20, jitterMs: 10, loss: 0.03, lossBurst: 4 }],
@@ -17,7 +17,7 @@ Deno.test("files arrive across delay, bursty loss, reordering and duplication, b
       ["IPv6", { reorder: 0.1, duplicate: 0.1 }],
     ] as const
   ) {
-    const { result } = await travellers.cross({
+    const { result } = await daemons.transfer({
       family,
       conditions,
       seed: 11,
@@ -29,8 +29,8 @@ Deno.test("files arrive across delay, bursty loss, reordering and duplication, b
 });
 
 Deno.test("one direction is cut while a file flows: both sides end with CONNECTION_LOST, and meet again", async () => {
-  await using travellers = await Travellers.make();
-  const cut = await travellers.cross({
+  await using daemons = await DaemonsOverRelay.make();
+  const cut = await daemons.transfer({
     conditions: { bytesPerSecond: 200_000 },
     bytes: 2_000_000,
     deadlineMs: 60_000,
@@ -38,6 +38,6 @@ Deno.test("one direction is cut while a file flows: both sides end with CONNECTI
   });
   assertEquals(cut.result, "ended");
   assertEquals([cut.sender.code, cut.receiver.code], ["CONNECTION_LOST", "CONNECTION_LOST"]);
-  const again = await travellers.cross({ bytes: BYTES, deadlineMs: 60_000 });
+  const again = await daemons.transfer({ bytes: BYTES, deadlineMs: 60_000 });
   assertEquals(again.result, "arrived");
 });

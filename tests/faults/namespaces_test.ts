@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { canMakeNamespaces, canShape, NetworkNamespace } from "../support/network_namespace.ts";
 import { DAEMON } from "../support/program.ts";
-import { type CrossingEnd, Travellers } from "./crossing.ts";
+import { DaemonsOverRelay, type TransferResult } from "./daemons_over_relay.ts";
 import { say } from "./results.ts";
 
 const canCut = await canMakeNamespaces();
@@ -26,10 +26,10 @@ async function hosts(stack: AsyncDisposableStack) {
   const two = stack.use(await NetworkNamespace.make());
   await one.connect("10.78.0.1/24", two, "10.78.0.2/24");
   const programs = { alice: one.inside(DAEMON), bob: two.inside(DAEMON) };
-  return { one, two, travellers: stack.use(await Travellers.make(programs)) };
+  return { one, two, daemons: stack.use(await DaemonsOverRelay.make(programs)) };
 }
 
-function assertLostByBoth({ result, sender, receiver }: CrossingEnd): void {
+function assertLostByBoth({ result, sender, receiver }: TransferResult): void {
   const lost = "CONNECTION_LOST";
   assertEquals([result, sender.code, receiver.code], ["ended", lost, lost]);
 }
@@ -39,14 +39,14 @@ Deno.test(
   { ignore: !canCut },
   async () => {
     await using stack = new AsyncDisposableStack();
-    const { two, travellers } = await hosts(stack);
-    const cut = await travellers.crossDirectly(
+    const { two, daemons } = await hosts(stack);
+    const cut = await daemons.transferDirectly(
       { bytes: 50_000_000, deadlineMs: 60_000 },
       () => two.ip("link", "set", "cable", "down"),
     );
     assertLostByBoth(cut);
     await two.ip("link", "set", "cable", "up");
-    const again = await travellers.crossDirectly({ bytes: 200_000, deadlineMs: 60_000 });
+    const again = await daemons.transferDirectly({ bytes: 200_000, deadlineMs: 60_000 });
     assertEquals(again.result, "arrived");
   },
 );
@@ -56,8 +56,8 @@ Deno.test(
   { ignore: !canCut },
   async () => {
     await using stack = new AsyncDisposableStack();
-    const { one, travellers } = await hosts(stack);
-    const forbidden = await travellers.crossDirectly(
+    const { one, daemons } = await hosts(stack);
+    const forbidden = await daemons.transferDirectly(
       { bytes: 50_000_000, deadlineMs: 60_000 },
       // Each datagram is now an error of the socket.
       () => one.ip("route", "add", "prohibit", "10.78.0.2/32"),
@@ -71,12 +71,12 @@ Deno.test(
   { ignore: !canNarrow },
   async () => {
     await using stack = new AsyncDisposableStack();
-    const { one, two, travellers } = await hosts(stack);
+    const { one, two, daemons } = await hosts(stack);
     for (const host of [one, two]) {
       await host.shape("cable", ...NARROW);
       await host.ip("link", "set", "cable", "mtu", "1280");
     }
-    const { result } = await travellers.crossDirectly({ bytes: 1_000_000, deadlineMs: 60_000 });
+    const { result } = await daemons.transferDirectly({ bytes: 1_000_000, deadlineMs: 60_000 });
     assertEquals(result, "arrived");
   },
 );
@@ -86,7 +86,7 @@ Deno.test(
   { ignore: !canEmulate },
   async () => {
     await using stack = new AsyncDisposableStack();
-    const { one, two, travellers } = await hosts(stack);
+    const { one, two, daemons } = await hosts(stack);
     for (
       const netem of [
         ["delay", "20ms", "5ms", "loss", "gemodel", "1%", "25%"],
@@ -94,7 +94,7 @@ Deno.test(
       ]
     ) {
       for (const host of [one, two]) await host.shape("cable", "netem", ...netem);
-      const { result } = await travellers.crossDirectly({ bytes: 200_000, deadlineMs: 60_000 });
+      const { result } = await daemons.transferDirectly({ bytes: 200_000, deadlineMs: 60_000 });
       assertEquals(result, "arrived", netem.join(" "));
     }
   },

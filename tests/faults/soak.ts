@@ -8,7 +8,7 @@
 import { fromFileUrl } from "../support/paths.ts";
 import { DAEMON, type Program, type Run } from "../support/program.ts";
 import { seededRandom } from "../transport/loss.ts";
-import { type CrossingOptions, Travellers } from "./crossing.ts";
+import { DaemonsOverRelay, type RelayedTransferOptions } from "./daemons_over_relay.ts";
 import { format, machine, publish, say, tableOf } from "./results.ts";
 import { drawSoak, type SoakSamples } from "./soak_picture.ts";
 import { probeLine, readProbe } from "./soak_probe.ts";
@@ -21,11 +21,14 @@ const SAMPLE_MS = 2000;
 const WARM_UP = 0.25;
 
 /** The work of one step: which conditions, and what happens on the way. */
-function plan(travellers: Travellers, random: () => number): CrossingOptions & { name: string } {
+function plan(
+  daemons: DaemonsOverRelay,
+  random: () => number,
+): RelayedTransferOptions & { name: string } {
   const pick = <T>(...all: readonly [T, ...T[]]): T =>
     all[Math.floor(random() * all.length)] ?? all[0];
   const receiver = pick("alice", "bob");
-  const { client } = travellers[receiver];
+  const { client } = daemons[receiver];
   const common = {
     sender: receiver === "alice" ? "bob" : "alice",
     family: pick("IPv4", "IPv6"),
@@ -97,18 +100,18 @@ async function work(minutes: number, seed: number) {
     bob: [],
   };
   const results = new Map<string, { tries: number; arrived: number; ended: number }>();
-  await using travellers = await Travellers.make({ alice: probed(DAEMON), bob: probed(DAEMON) });
+  await using daemons = await DaemonsOverRelay.make({ alice: probed(DAEMON), bob: probed(DAEMON) });
   const began = performance.now();
   const sample = async () => {
     const at = performance.now() - began;
     if (at - (samples.alice.at(-1)?.ms ?? -Infinity) < SAMPLE_MS) return;
     for (const who of ["alice", "bob"] as const) {
-      samples[who].push(await look(travellers[who].run, samples[who].length + 1, at));
+      samples[who].push(await look(daemons[who].run, samples[who].length + 1, at));
     }
   };
   while (performance.now() - began < minutes * 60_000) {
-    const step = plan(travellers, random);
-    const { result } = await travellers.cross(step);
+    const step = plan(daemons, random);
+    const { result } = await daemons.transfer(step);
     const counts = results.get(step.name) ?? { tries: 0, arrived: 0, ended: 0 };
     counts.tries++;
     counts[result]++;
@@ -116,8 +119,8 @@ async function work(minutes: number, seed: number) {
     await sample();
     await say(progress(step.name, result, samples));
   }
-  await travellers.alice.stop();
-  await travellers.bob.stop();
+  await daemons.alice.stop();
+  await daemons.bob.stop();
   return { samples, results };
 }
 

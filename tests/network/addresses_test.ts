@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { Travellers } from "../faults/crossing.ts";
+import { DaemonsOverRelay } from "../faults/daemons_over_relay.ts";
 import { canMakeNamespaces, NetworkNamespace } from "../support/network_namespace.ts";
 import { assertExchanged, byFile } from "../support/pairs.ts";
 import { DAEMON, Run } from "../support/program.ts";
@@ -79,8 +79,8 @@ for (
     async () => {
       await using stack = new AsyncDisposableStack();
       const { programs, ...made } = await hosts(stack);
-      const travellers = stack.use(await Travellers.make(programs));
-      const { result } = await travellers.crossDirectly(
+      const daemons = stack.use(await DaemonsOverRelay.make(programs));
+      const { result } = await daemons.transferDirectly(
         { bytes: 30_000_000, deadlineMs: 60_000 },
         () => readdress(made[host], from, "10.78.0.9/24"),
       );
@@ -96,8 +96,8 @@ Deno.test(
     await using stack = new AsyncDisposableStack();
     const { programs, one, two } = await hosts(stack);
     await one.lay("second", ["10.79.0.1/24"], two, ["10.79.0.2/24"]);
-    const travellers = stack.use(await Travellers.make(programs));
-    const { result } = await travellers.crossDirectly(
+    const daemons = stack.use(await DaemonsOverRelay.make(programs));
+    const { result } = await daemons.transferDirectly(
       { bytes: 30_000_000, deadlineMs: 60_000 },
       () => two.ip("link", "set", "cable", "down"),
     );
@@ -107,11 +107,11 @@ Deno.test(
 
 /** Has the network change while a file flows; both must end soon after, not at 45 s of silence. */
 async function assertLostInTime(
-  travellers: Travellers,
+  daemons: DaemonsOverRelay,
   change: () => Promise<unknown>,
 ): Promise<void> {
   let changedAt = 0;
-  const end = await travellers.crossDirectly({ bytes: 50_000_000, deadlineMs: 60_000 }, () => {
+  const end = await daemons.transferDirectly({ bytes: 50_000_000, deadlineMs: 60_000 }, () => {
     changedAt = performance.now();
     return change();
   });
@@ -127,8 +127,8 @@ Deno.test(
   async () => {
     await using stack = new AsyncDisposableStack();
     const { programs, one, two } = await hosts(stack);
-    const travellers = stack.use(await Travellers.make(programs));
-    await assertLostInTime(travellers, async () => {
+    const daemons = stack.use(await DaemonsOverRelay.make(programs));
+    await assertLostInTime(daemons, async () => {
       await one.ip("route", "add", "prohibit", "10.78.0.9/32");
       await readdress(two, "10.78.0.2/24", "10.78.0.9/24");
     });
@@ -141,8 +141,8 @@ Deno.test(
   async () => {
     await using stack = new AsyncDisposableStack();
     const { programs, two } = await hosts(stack);
-    const travellers = stack.use(await Travellers.make(programs));
-    await assertLostInTime(travellers, async () => {
+    const daemons = stack.use(await DaemonsOverRelay.make(programs));
+    await assertLostInTime(daemons, async () => {
       await readdress(two, "10.78.0.2/24", "203.0.113.9/24");
       await two.ip("route", "add", "default", "dev", "cable");
     });

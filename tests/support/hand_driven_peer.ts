@@ -26,6 +26,7 @@ import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
+import { overriding } from "./overriding.ts";
 import { RelayPeer } from "./relay_peer.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
@@ -58,13 +59,7 @@ function tapped(channel: Channel, heard: ChannelMessage[]): Channel {
     if (message !== undefined) heard.push(message);
     return message;
   };
-  return new Proxy(channel, {
-    get(target, name) {
-      if (name === "receive") return receive;
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
+  return overriding(channel, { receive });
 }
 
 function lastOf(network: MemoryNetwork): MemoryPair {

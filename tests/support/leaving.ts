@@ -38,7 +38,7 @@ export type Edit = (packet: Buffer) => Buffer;
  *
  * @returns Resolves when the first has come and was not taken.
  */
-export function deafen({ dtlsTransports: [dtls] }: FastPathTarget): Promise<void> {
+export function dropUserData({ dtlsTransports: [dtls] }: FastPathTarget): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const receive = dtls.dataReceiver;
   dtls.dataReceiver = (packet) => {

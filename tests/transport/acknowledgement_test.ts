@@ -14,7 +14,7 @@ import {
 } from "../../src/transport/webrtc/fast/sctp_packet.ts";
 import type { FastPath, FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
 import { connected } from "./harness.ts";
-import { closeNotify, deafen, editSent, sctpOf } from "../support/leaving.ts";
+import { closeNotify, dropUserData, editSent, sctpOf } from "../support/leaving.ts";
 
 const WAYS: Record<string, () => FastPath> = {
   "": createFastPath,
@@ -44,7 +44,7 @@ function between(
   });
 }
 
-/** Chunks with which the deaf offerer might leave the answerer. */
+/** Chunks with which the offerer that acknowledges nothing might leave the answerer. */
 function chunksFor(answerer: FastPathTarget) {
   const { localTsn, lastSackedTsn, lastReceivedTsn, outboundStreamSeq } = sctpOf(answerer);
   const chunk = (type: number, ...words: number[]): Uint8Array => {
@@ -114,7 +114,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
   ) {
     Deno.test(`${name} acknowledges what was sent, before it ends the channel${suffix}`, async () => {
       await between(way, async (offerer, answerer, signal) => {
-        void deafen(offerer.target);
+        void dropUserData(offerer.target);
         await answerer.channel.send("echo", { signal });
         const drained = answerer.channel.drained({ signal });
         arrive(answerer.target, make(chunksFor(answerer.target)));
@@ -128,7 +128,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
       await between(way, async (offerer, answerer, signal) => {
         await offerer.channel.send("hello", { signal });
         await answerer.channel.receive({ signal });
-        void deafen(offerer.target);
+        void dropUserData(offerer.target);
         await answerer.channel.send("echo", { signal });
         const drained = answerer.channel.drained({ signal });
         arrive(answerer.target, make(chunksFor(answerer.target)));
@@ -139,7 +139,7 @@ for (const [suffix, way] of Object.entries(WAYS)) {
   }
   Deno.test(`a DTLS close_notify acknowledges nothing: the channel ends undrained${suffix}`, async () => {
     await between(way, async (offerer, answerer, signal) => {
-      void deafen(offerer.target);
+      void dropUserData(offerer.target);
       await answerer.channel.send("echo", { signal });
       const drained = answerer.channel.drained({ signal });
       await closeNotify(offerer.target);

@@ -32,7 +32,7 @@ import {
   encodeHelloSignal,
 } from "../../src/protocol/signal/daemon_payload.ts";
 import type { SdpType } from "../../src/protocol/signal/bundle.ts";
-import { normalizePeerCode } from "../../src/protocol/signal/peer_code.ts";
+import { code, codes } from "../../src/protocol/testing/peer_codes.ts";
 import {
   conversation,
   type Sent,
@@ -177,9 +177,7 @@ for (const peer of PEERS) {
   });
 }
 
-const ALICE = normalizePeerCode("alice");
-const BOB = normalizePeerCode("bob");
-assert(ALICE !== undefined && BOB !== undefined);
+const ALICE = code("alice");
 
 const bundleOf = (sdpType: SdpType) => ({
   description: { sdpType, sdp: "v=0\r\ns=-\r\n" },
@@ -188,7 +186,7 @@ const bundleOf = (sdpType: SdpType) => ({
 
 Deno.test("what the one-shot program says is as published, byte for byte: nothing of it is an extension", async () => {
   const common = { room: "room", session: "session", scope: "lan" } as const;
-  const context = { ...common, self: ALICE, remote: BOB };
+  const context = { ...common, ...codes("alice", "bob") };
   const payloads = [
     encodeHelloSignal(context, 30),
     encodeAckSignal(context),
@@ -198,7 +196,7 @@ Deno.test("what the one-shot program says is as published, byte for byte: nothin
   const forServer = [
     encodeRegister(ALICE, "bolt-daemon"),
     encodePing(),
-    ...payloads.map((payload) => encodeSignal(BOB, payload)),
+    ...payloads.map((payload) => encodeSignal(code("bob"), payload)),
   ];
   const read = forServer.map(readForServer).filter((payload) => payload !== undefined);
   assertEquals(read.map(readDaemonPayload), ["hello", "ack", "offer", "answer"]);

@@ -121,14 +121,11 @@ class FileExchange<Ours, Theirs> implements Exchange<Ours, Theirs> {
       await this.#parts.discard(signal);
     }
     await this.#parts.publish(local, signal);
-    return await this.receiveOffer(signal);
+    return await this.#receive(signal);
   }
 
-  async receiveOffer(signal: AbortSignal) {
-    const { text, value } = this.#replacement ?? await this.#read(signal);
-    this.#replacement = undefined;
-    this.#previous = text;
-    return value;
+  receiveOffer(signal: AbortSignal) {
+    return this.#receive(signal);
   }
 
   answer(
@@ -141,6 +138,14 @@ class FileExchange<Ours, Theirs> implements Exchange<Ours, Theirs> {
 
   async replaced(_addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void> {
     this.#replacement = await this.#read(signal);
+  }
+
+  /** The peer's half, or the one that has replaced it. */
+  async #receive(signal: AbortSignal) {
+    const { text, value } = this.#replacement ?? await this.#read(signal);
+    this.#replacement = undefined;
+    this.#previous = text;
+    return value;
   }
 
   #read(signal: AbortSignal) {

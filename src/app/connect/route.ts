@@ -84,7 +84,7 @@ export interface Exchange<Ours, Theirs> {
    * Goes on while the channel is being made: passes candidates on that come late, sends again what
    * was lost. Resolves when the peer's half was replaced, so that this attempt leads nowhere.
    *
-   * @throws The signal's reason, when that ends it; what makes going on senseless.
+   * @throws The signal's reason, when that ends it; or the error after which no channel can come.
    */
   replaced(addCandidate: (candidate: string) => void, signal: AbortSignal): Promise<void>;
 }

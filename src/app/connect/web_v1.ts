@@ -6,11 +6,12 @@
  */
 import { abortable } from "../../base/deadline.ts";
 import { SignalError } from "../../base/errors.ts";
+import { RESEND_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import type { Commitment } from "../../protocol/identity/proven_identity.ts";
 import type { EphemeralPublicKey } from "../../protocol/crypto/keys.ts";
 import { parseJsonObject } from "../../protocol/json.ts";
-import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import type { PeerCode, PeerCodes } from "../../protocol/signal/peer_code.ts";
 import {
   encodeWebSignal,
   parseWebSignal,
@@ -71,42 +72,48 @@ export function webText(
   };
 }
 
+/** What the peer is: whether it is greeted, and what it makes of an offer that comes again. */
+export type SignalingPeer =
+  /** A daemon: hello and ack come first, and a repeated offer gets the same answer again. */
+  | { readonly kind: "daemon"; readonly greeting: DaemonHandshakeOptions }
+  /**
+   * A web client: it knows no hello, and takes a repeated offer for a new attempt, for which it
+   * gives the earlier one up. So an offer is repeated only when the first is surely lost.
+   */
+  | { readonly kind: "web" };
+
 /** Options of {@linkcode webV1}. */
-export interface WebV1Options extends Committing {
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The only peer that is listened to. */
-  readonly remote: PeerCode;
-  /** How daemons greet each other before the offer; absent when the peer is a web client. */
-  readonly greeting?: DaemonHandshakeOptions;
-  /** Told of retries and ignored signals. */
+export interface WebV1Options extends Committing, Pick<PeerCodes, "self" | "remote"> {
+  /** What the peer is. */
+  readonly peer: SignalingPeer;
+  /** Told of retries. */
   readonly log: Log;
 }
 
-/** Hello and ack unless the peer is a web client, then descriptions, over a rendezvous server. */
+/** Descriptions over a rendezvous server; between daemons hello and ack before them. */
 export function webV1(
-  { self, remote, greeting, log, commits }: WebV1Options,
+  { self, remote, peer, log, commits }: WebV1Options,
 ): RendezvousDialect<SessionMaterial, WebDescription> {
   return async (client, role, phases) => {
-    if (greeting !== undefined) {
+    if (peer.kind === "daemon") {
       using phase = phases.begin(`peer '${remote}' to shake hands`);
-      await shakeHands(new DaemonHandshake(client, greeting), role, phase.signal);
+      await shakeHands(new DaemonHandshake(client, peer.greeting), role, phase.signal);
     }
-    const web = greeting === undefined;
-    const handshake = new WebHandshake(client, { self, remote, web, log });
+    const offerAgain = peer.kind === "web" ? "reconnected" : RESEND_MS;
+    const handshake = new WebHandshake(client, { self, remote, offerAgain, log });
     const own = ({ bundle, ours }: LocalDescription<SessionMaterial>) => ({
       ...keysOf(ours, { commits }),
       peerCode: self,
       sdp: bundle.description.sdp,
     });
-    const come = (description: WebDescription) => ({
+    const received = (description: WebDescription) => ({
       ...described(description, client.remoteDeviceName, handshake.earlyCandidates),
       peerCode: remote,
     });
     return {
       awaited: `the ${role === "offerer" ? "answer" : "offer"} of peer '${remote}'`,
-      offer: async (local, signal) => come(await handshake.offer(own(local), signal)),
-      receiveOffer: async (signal) => come(await handshake.receiveOffer(signal)),
+      offer: async (local, signal) => received(await handshake.offer(own(local), signal)),
+      receiveOffer: async (signal) => received(await handshake.receiveOffer(signal)),
       answer: (local) => handshake.sendAnswer(own(local)),
       replaced: async (addCandidate, signal) => {
         await handshake.trickle(addCandidate, signal);

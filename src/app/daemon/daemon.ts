@@ -283,9 +283,9 @@ export class Daemon {
     );
     this.#scheduler.stop().catch(() => {}); // its work reports its failures itself
     const ended = (async () => {
-      const deaf = await this.#sessions.cancelTransfers(signal);
+      const unreachable = await this.#sessions.cancelTransfers(signal);
       await queuedEnded;
-      await this.#registry.allEnded(({ progress }) => !deaf.has(progress.sessionId ?? ""));
+      await this.#registry.allEnded(({ progress }) => !unreachable.has(progress.sessionId ?? ""));
       await this.#registry.settled();
     })();
     await abortable(ended, signal).catch(() => {}); // what is left says it

@@ -30,10 +30,10 @@ const MIB = 1024 * KIB;
 /** Program and engine before the first session: some 107 MiB were measured (BENCHMARKS.md). */
 const PROGRAM_BYTES = 128 * MIB;
 /**
- * The engine collects when its heap has grown by half (`--heap-growing-percent=50`), so what is dead
- * may stand beside what lives, half as much again.
+ * The engine collects garbage when its heap has grown by half (`--heap-growing-percent=50`), so there
+ * may be half as much garbage as there are live objects.
  */
-const DEAD_BESIDE_LIVING = 1.5;
+const GARBAGE_FACTOR = 1.5;
 /** Objects of a session, beside its messages: ICE, DTLS, SCTP, the protocol's state, generously. */
 const SESSION_OBJECTS_BYTES = MIB;
 /** A code with the name of its peer, in memory. */
@@ -41,7 +41,7 @@ const PIN_BYTES = 512;
 /** What a socket of the API takes of an event stream before its reader must read. */
 const STREAM_BYTES = 64 * KIB;
 
-/** What of the memory goes to what, in bytes; what is dead beside it is not in it. */
+/** What of the memory goes to what, in bytes; garbage is not counted. */
 export const MEMORY_PARTS = {
   session: {
     /** Messages that wait to be read, and the one that is worked on. */
@@ -83,14 +83,14 @@ const inMib = (bytes: number): number => Math.ceil(bytes / MIB);
 
 /** MiB that the daemon takes whatever its flags are. */
 export const FIXED_MIB: number = inMib(
-  PROGRAM_BYTES + DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.fixed),
+  PROGRAM_BYTES + GARBAGE_FACTOR * sum(MEMORY_PARTS.fixed),
 );
 /** MiB that each session adds. */
 export const SESSION_MIB: number = inMib(
-  DEAD_BESIDE_LIVING * Math.max(sum(MEMORY_PARTS.session), sum(MEMORY_PARTS.signaling)),
+  GARBAGE_FACTOR * Math.max(sum(MEMORY_PARTS.session), sum(MEMORY_PARTS.signaling)),
 );
 /** MiB that each transfer that flows adds to its session. */
-export const TRANSFER_MIB: number = inMib(DEAD_BESIDE_LIVING * sum(MEMORY_PARTS.transfer));
+export const TRANSFER_MIB: number = inMib(GARBAGE_FACTOR * sum(MEMORY_PARTS.transfer));
 
 /** The flags that bound memory, and the total that they may have. */
 export type MemoryOptions = Pick<ServeOptions, "maxPeers" | "maxTransfers" | "maxMemory">;

@@ -6,6 +6,7 @@
 import type {
   DaemonOperations,
   ListTransfersParameters,
+  PairParameters,
   SendParameters,
 } from "../../ipc/api/operations.ts";
 import { OperationError } from "../../ipc/api/problem.ts";
@@ -14,7 +15,6 @@ import {
   type AutoAcceptRequest,
   type Pairing,
   type PairingDecision,
-  type PairRequest,
   peerText,
   type PeerView,
   type SessionView,
@@ -28,6 +28,7 @@ import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
+import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
 import type { TransferService } from "./transfers/transfer_service.ts";
 import type { Gatekeeper } from "./trust/gatekeeper.ts";
@@ -76,7 +77,7 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairRequest): Promise<SessionView> {
+  pair(request: PairParameters): Promise<SessionView> {
     return Promise.try(() => this.#parts.sessions.pair(request));
   }
 
@@ -160,41 +161,33 @@ class Operations implements DaemonOperations {
   }
 
   acceptTransfer(transferId: string, { name }: AcceptRequest): Promise<Transfer> {
-    return Promise.try(() => {
-      const entry = this.#parts.registry.get(transferId);
-      this.#parts.transfers.accept(entry, name);
-      return entry.view();
-    });
+    return this.#steer(transferId, (entry) => this.#parts.transfers.accept(entry, name));
   }
 
   rejectTransfer(transferId: string): Promise<Transfer> {
-    return Promise.try(() => {
-      const entry = this.#parts.registry.get(transferId);
-      this.#parts.transfers.reject(entry);
-      return entry.view();
-    });
+    return this.#steer(transferId, (entry) => this.#parts.transfers.reject(entry));
   }
 
-  async cancelTransfer(transferId: string): Promise<Transfer> {
-    const entry = this.#parts.registry.get(transferId);
-    await this.#parts.transfers.cancel(entry);
-    return entry.view();
+  cancelTransfer(transferId: string): Promise<Transfer> {
+    return this.#steer(transferId, (entry) => this.#parts.transfers.cancel(entry));
   }
 
   pauseTransfer(transferId: string): Promise<Transfer> {
-    return Promise.try(() => {
-      const entry = this.#parts.registry.get(transferId);
-      this.#parts.transfers.setPaused(entry, true);
-      return entry.view();
-    });
+    return this.#steer(transferId, (entry) => this.#parts.transfers.setPaused(entry, true));
   }
 
   resumeTransfer(transferId: string): Promise<Transfer> {
-    return Promise.try(() => {
-      const entry = this.#parts.registry.get(transferId);
-      this.#parts.transfers.setPaused(entry, false);
-      return entry.view();
-    });
+    return this.#steer(transferId, (entry) => this.#parts.transfers.setPaused(entry, false));
+  }
+
+  /** Does something to a transfer; gives it as it is then. */
+  async #steer(
+    transferId: string,
+    act: (entry: TransferEntry) => Promise<void> | void,
+  ): Promise<Transfer> {
+    const entry = this.#parts.registry.get(transferId);
+    await act(entry);
+    return entry.view();
   }
 
   #sessionFor(parameters: SendParameters): SessionTransfers {

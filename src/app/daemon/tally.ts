@@ -7,7 +7,7 @@
  * @module
  */
 import { FINAL_STATES } from "../../base/transfer_states.ts";
-import type { Counter, MetricsRegistry } from "../../ipc/server/metrics.ts";
+import type { Counter, Labels, MetricsRegistry } from "../../ipc/server/metrics.ts";
 import type { Transfer } from "../../ipc/api/schemas.ts";
 
 const DIRECTIONS = ["outgoing", "incoming"] as const;
@@ -44,40 +44,20 @@ export class Tally {
 
   /** Registers all series with 0, so that a scrape sees them from the start. */
   constructor(metrics: MetricsRegistry) {
+    const counted = (name: string, help: string) => (labels: Labels) =>
+      metrics.counter(name, help, labels);
+    const transfers = counted("bolt_transfers_total", "Transfers that ended.");
+    const bytes = counted("bolt_bytes_total", "Bytes of files that were sent or received.");
+    const ends = counted("bolt_sessions_ended_total", "Sessions, or attempts at one, that ended.");
+    const refusals = counted("bolt_refusals_total", "Peers and incoming files that were refused.");
     for (const direction of DIRECTIONS) {
+      this.#bytes.set(direction, bytes({ direction }));
       for (const state of FINAL_STATES) {
-        this.#transfers.set(
-          `${direction} ${state}`,
-          metrics.counter("bolt_transfers_total", "Transfers that ended.", { direction, state }),
-        );
+        this.#transfers.set(`${direction} ${state}`, transfers({ direction, state }));
       }
     }
-    for (const direction of DIRECTIONS) {
-      this.#bytes.set(
-        direction,
-        metrics.counter("bolt_bytes_total", "Bytes of files that were sent or received.", {
-          direction,
-        }),
-      );
-    }
-    for (const end of SESSION_ENDS) {
-      this.#sessions.set(
-        end,
-        metrics.counter("bolt_sessions_ended_total", "Sessions, or attempts at one, that ended.", {
-          end,
-        }),
-      );
-    }
-    for (const code of REFUSAL_CODES) {
-      this.#refusals.set(
-        code,
-        metrics.counter(
-          "bolt_refusals_total",
-          "Peers and incoming files that were refused.",
-          { code },
-        ),
-      );
-    }
+    for (const end of SESSION_ENDS) this.#sessions.set(end, ends({ end }));
+    for (const code of REFUSAL_CODES) this.#refusals.set(code, refusals({ code }));
   }
 
   /** Bytes of a file were sent, or received and written. */

@@ -30,7 +30,7 @@ export interface RunParts {
   readonly connector: Connector;
   /** Ends the run with its reason, at any time. */
   readonly signal: AbortSignal;
-  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  /** Timers and randomness of the rendezvous client. @default {real ones} */
   readonly pace?: Pace;
 }
 
@@ -54,12 +54,11 @@ export async function connectOneShot(
 }
 
 function byServer(options: RendezvousOptions, pace: Pace | undefined): Route<unknown, undefined> {
-  const { url, self, remote, room, session, scope, phaseTimeoutSecs } = options;
-  const context = { room, session, self, remote, scope };
+  const { url, self, remote, phaseTimeoutSecs } = options;
   const own = { deviceName: "bolt-daemon", log: rendezvousLog };
   return rendezvousRoute(
     { url, self, remote, ...own, ...(pace === undefined ? {} : { pace }) },
-    daemonV1({ context, phaseTimeoutSecs, log: rendezvousLog }),
+    daemonV1({ context: options, phaseTimeoutSecs, log: rendezvousLog }),
   );
 }
 

@@ -6,7 +6,7 @@
  */
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../log/log.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
-import type { PeerCode } from "../../protocol/signal/peer_code.ts";
+import type { PeerCodes } from "../../protocol/signal/peer_code.ts";
 import type { FlagTable } from "../../vocabulary/flag_table.ts";
 import {
   networkScope,
@@ -90,7 +90,7 @@ export interface FileOptions extends CommonOptions {
 }
 
 /** Options of rendezvous mode (`--signal rendezvous`). */
-export interface RendezvousOptions extends CommonOptions {
+export interface RendezvousOptions extends CommonOptions, PeerCodes {
   /** Told apart by this. */
   readonly signal: "rendezvous";
   /** The server's WebSocket URL. */
@@ -99,10 +99,6 @@ export interface RendezvousOptions extends CommonOptions {
   readonly room: string;
   /** Session discriminator. */
   readonly session: string;
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** `--to` of the offerer, `--expect-peer` of the answerer. */
-  readonly remote: PeerCode;
 }
 
 /** Everything a run needs to know. */

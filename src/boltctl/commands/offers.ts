@@ -9,7 +9,7 @@ import type { Context } from "../context.ts";
 import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { formatBytes } from "../output/units.ts";
-import { onlyOffer, resolveOffer, shortId } from "../resolve.ts";
+import { fileLabel, onlyOffer, resolveOffer, shortId } from "../resolve.ts";
 
 /** Takes an offered file and, with `--wait`, follows it to its end. */
 export async function accept(context: Context): Promise<void> {
@@ -21,10 +21,7 @@ export async function accept(context: Context): Promise<void> {
   const request = name === undefined ? {} : { name };
   if (!flags.has("wait")) {
     const accepted = await client().acceptTransfer(offer.transferId, request, signal);
-    const what = `${accepted.name}, ${formatBytes(accepted.size)} (${
-      shortId(accepted.transferId)
-    })`;
-    return output.result(accepted, () => output.line(`Accepted: ${what}`));
+    return output.result(accepted, () => output.line(`Accepted: ${fileLabel(accepted)}`));
   }
   await using feed = await EventFeed.open(client(), { signal });
   const accepted = await client().acceptTransfer(offer.transferId, request);

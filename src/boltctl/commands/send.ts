@@ -4,13 +4,11 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
-import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { EventFeed } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { isUnconfirmed } from "../output/confirmation.ts";
-import { formatBytes } from "../output/units.ts";
-import { peerLabel, resolveReceiver, shortId } from "../resolve.ts";
+import { fileLabel, peerLabel, resolveReceiver } from "../resolve.ts";
 
 /** Queues files and, with `--wait`, follows them to their end. */
 export async function send(context: Context): Promise<void> {
@@ -32,7 +30,7 @@ export async function send(context: Context): Promise<void> {
     for (const transfer of queued) {
       output.result(
         transfer,
-        () => output.line(`Queued for ${peerLabel(peer)}: ${described(transfer)}`),
+        () => output.line(`Queued for ${peerLabel(peer)}: ${fileLabel(transfer)}`),
       );
     }
     return;
@@ -44,9 +42,6 @@ export async function send(context: Context): Promise<void> {
   requireCompleted(ended);
   for (const transfer of ended) {
     const sent = isUnconfirmed(transfer) ? "Sent, not confirmed, to" : "Sent to";
-    output.line(`${sent} ${peerLabel(peer)}: ${described(transfer)}`);
+    output.line(`${sent} ${peerLabel(peer)}: ${fileLabel(transfer)}`);
   }
 }
-
-const described = ({ transferId, name, size }: Transfer): string =>
-  `${name}, ${formatBytes(size)} (${shortId(transferId)})`;

@@ -6,6 +6,7 @@
 import { statfs } from "node:fs/promises";
 import { Deadline } from "../../base/deadline.ts";
 import { messageOf } from "../../base/errors.ts";
+import { unlessMissing } from "../../base/system_error.ts";
 import { RendezvousSocket } from "../../signaling/rendezvous/rendezvous_socket.ts";
 
 /** What is at a path. */
@@ -45,12 +46,8 @@ export const THIS_MACHINE: Machine = {
   may: async (permission) => (await Deno.permissions.query(permission)).state === "granted",
   look: (path) =>
     attempt(async () => {
-      try {
-        return factsOf(await Deno.lstat(path));
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
-      }
+      const found = await unlessMissing(Deno.lstat(path));
+      return found && factsOf(found);
     }),
   freeBytes: (path) =>
     attempt(async () => {

@@ -29,10 +29,7 @@ const session = { session: schemas.SessionView };
 const pairing = { pairing: schemas.Pairing };
 const transfer = { transfer: schemas.Transfer };
 
-/**
- * The events, distinguished by `type`.
- * @internal
- */
+/** @internal */
 export const ApiEvent = Type.Union([
   event("session-started", "A session is being opened.", session),
   event("session-opened", "A session is open: both sides have agreed.", session),

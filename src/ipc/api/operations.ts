@@ -10,7 +10,7 @@
  */
 import type { OperationCode, ProblemCode, Violation } from "./problem.ts";
 import { peersDiffer, replacesWithSas } from "./rules.ts";
-import type { ObjectSchema, Schema, Static } from "./schema.ts";
+import type { ObjectSchema, Parsed, Schema, Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
 
@@ -260,13 +260,16 @@ export type RequestOf<K extends OperationName> = SpecOf<K> extends
   { readonly body: infer S extends Schema } | { readonly query: infer S extends Schema } ? Static<S>
   : never;
 
+type ParsedOf<K extends OperationName> = SpecOf<K> extends
+  { readonly body: infer S extends Schema } | { readonly query: infer S extends Schema } ? Parsed<S>
+  : never;
 /**
- * The same with the defaults filled in, as the daemon gets it.
+ * The same parsed, with the defaults filled in, as the daemon gets it.
  * @internal
  */
 export type ParametersOf<K extends OperationName> = SpecOf<K> extends { readonly defaults: infer D }
-  ? RequestOf<K> & Required<Pick<RequestOf<K>, keyof D & keyof RequestOf<K>>>
-  : RequestOf<K>;
+  ? ParsedOf<K> & Required<Pick<ParsedOf<K>, keyof D & keyof ParsedOf<K>>>
+  : ParsedOf<K>;
 
 /**
  * What an operation gives.
@@ -313,6 +316,8 @@ export type CalledOperations = {
   ) => Promise<ResultOf<K>>;
 };
 
+/** How to open a session: its peer codes are such by type. */
+export type PairParameters = ParametersOf<"pair">;
 /** What to send, defaults filled in. */
 export type SendParameters = ParametersOf<"send">;
 /** Page and filter of the transfer list, defaults filled in. */

@@ -5,7 +5,7 @@
  * @module
  */
 import Type from "typebox";
-import { DaemonError } from "../../base/errors.ts";
+import { CodedError } from "../../base/errors.ts";
 import { escapeUnsafe } from "../../base/text.ts";
 import type { Static } from "./schema.ts";
 
@@ -69,10 +69,7 @@ export function statusOf(code: ProblemCode): number {
   return CODES[code][0];
 }
 
-/**
- * A member or parameter that broke the schema.
- * @internal
- */
+/** @internal */
 export const Violation = Type.Object({
   in: Type.Enum(["body", "path", "query"], { type: "string", description: "Where it is." }),
   name: Type.String({ description: "JSON Pointer in the body, or the parameter's name." }),
@@ -81,10 +78,7 @@ export const Violation = Type.Object({
 /** A member or parameter that broke the schema. */
 export type Violation = Static<typeof Violation>;
 
-/**
- * Problem details as of RFC 9457, with the extension members `code` and `errors`.
- * @internal
- */
+/** @internal */
 export const Problem = Type.Object({
   type: Type.String({ description: "Relative URI, `/problems/` and the code in kebab case." }),
   title: Type.String({ description: "The kind of problem, always the same for a code." }),
@@ -123,39 +117,25 @@ export function problem(
 }
 
 /** An operation can't be done; thrown by implementations of `DaemonOperations`. */
-export class OperationError extends DaemonError {
-  /**
-   * The operation failed.
-   *
-   * @param message What can't be done and what to do; sent to the application.
-   */
-  constructor(
-    /** Decides the HTTP status too. */
-    readonly code: OperationCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class OperationError extends CodedError<OperationCode> {}
 
 /** A request can't be served; never reaches an operation. */
-export class RequestError extends DaemonError {
+export class RequestError extends CodedError<RequestCode> {
   /**
    * The request is refused.
    *
+   * @param code Decides the HTTP status too.
    * @param message What is wrong and what to do; sent to the application.
+   * @param violations The members or parameters at fault.
+   * @param headers Headers of the answer, e.g. `allow`.
    */
   constructor(
-    /** Decides the HTTP status too. */
-    readonly code: RequestCode,
+    code: RequestCode,
     message: string,
-    /** The members or parameters at fault. */
     readonly violations?: readonly Violation[],
-    /** Headers of the answer, e.g. `allow`. */
     readonly headers: { readonly [name: string]: string } = {},
   ) {
-    super(message);
+    super(code, message);
   }
 }
 
@@ -167,18 +147,4 @@ export type IpcErrorCode =
   | "SOCKET_IN_USE";
 
 /** The local API can't be served; the message says what to do. */
-export class IpcError extends DaemonError {
-  /**
-   * The API is not served.
-   *
-   * @param message What is wrong and what to do.
-   */
-  constructor(
-    /** What is wrong, for programs. */
-    readonly code: IpcErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class IpcError extends CodedError<IpcErrorCode> {}

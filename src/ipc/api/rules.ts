@@ -3,17 +3,20 @@
  *
  * @module
  */
+import { distinctCodes } from "../../protocol/signal/peer_code.ts";
 import { CODES_MUST_DIFFER } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
+import type { Parsed } from "./schema.ts";
 import type { PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
-/** Two peers of one code can't meet. */
-export function peersDiffer(request: PairRequest): Violation | undefined {
-  if (request.signal === "file") return undefined;
-  const remote = "to" in request ? request.to : request.expectPeer;
-  return request.peerId === remote ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
+/** A code that the request gives us must not be the other end's. */
+export function peersDiffer(request: Parsed<typeof PairRequest>): Violation | undefined {
+  if (request.signal === "file" || request.peerId === undefined) return undefined;
+  const remote = request.role === "offerer" ? request.to : request.expectPeer;
+  const codes = distinctCodes(request.peerId, remote);
+  return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
 }
 
 /** A pinned key is replaced only by people who have compared the new one. */

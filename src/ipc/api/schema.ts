@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Static as StaticOf, TObject, TProperties, TSchema } from "typebox";
+import type { Static as StaticOf, StaticDecode, TObject, TProperties, TSchema } from "typebox";
 
 /**
  * A JSON Schema that is also known to the type checker.
@@ -19,7 +19,13 @@ export type Schema = TSchema;
 export type ObjectSchema = TObject<TProperties>;
 
 /**
- * The type of the values that a schema allows.
+ * The type of the values that a schema allows, as they are written.
  * @internal
  */
 export type Static<T extends Schema> = StaticOf<T>;
+
+/**
+ * The same once they are parsed: texts of a kind are that kind's values.
+ * @internal
+ */
+export type Parsed<T extends Schema> = StaticDecode<T>;

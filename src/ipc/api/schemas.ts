@@ -60,16 +60,18 @@ const numberOf = ({ min, max }: WholeNumber, description: string) =>
  * A text that is read by the parser of its kind: what that refuses is refused, and what the daemon
  * gets is the normal form. In requests only: see `parse` in `validate.ts`.
  */
-const written = (kind: ValueKind<string>, description: string) =>
-  Type.Unsafe<string>(
-    Type.Codec(
-      Type.Refine(
-        Type.String({ description }),
-        (text: string) => kind.parse(text) !== undefined,
-        () => `must be ${kind.expects}`,
-      ),
-    ).Decode((text: string) => kind.parse(text) ?? text).Encode((text: string) => text),
-  );
+const written = <T extends string>(kind: ValueKind<T>, description: string) =>
+  Type.Codec(
+    Type.Refine(
+      Type.String({ description }),
+      (text: string) => kind.parse(text) !== undefined,
+      () => `must be ${kind.expects}`,
+    ),
+  ).Decode((text: string): T => {
+    const value = kind.parse(text);
+    if (value === undefined) throw new TypeError("a text was decoded before it was checked");
+    return value;
+  }).Encode((value: T): string => value);
 const peerChosen = (description: string) =>
   Type.Unsafe<PeerText>(Type.String({
     description: `${description} A peer may have chosen it; unsafe characters are spelled out.`,
@@ -111,10 +113,7 @@ const localPath = (description: string) =>
 const discriminator = (description: string) =>
   written(asked.roomOrSession, `${description} ${asked.roomOrSession.expects}.`);
 
-/**
- * Why something failed: a stable code and a message for the operator.
- * @internal
- */
+/** @internal */
 export const Failure = answer("Failure", "Why something failed.", {
   code: text("Stable upper-case code, e.g. CONNECTION_LOST.", 64),
   message: peerChosen("What happened and what to do, for people."),
@@ -122,10 +121,7 @@ export const Failure = answer("Failure", "Why something failed.", {
 /** Why something failed: a stable code and a message for the operator. */
 export type Failure = Static<typeof Failure>;
 
-/**
- * The daemon at a glance.
- * @internal
- */
+/** @internal */
 export const Status = answer("Status", "The daemon at a glance.", {
   version: text("The daemon's version.", 64),
   state: choice(["running", "stopping"], "What the daemon is doing."),
@@ -188,10 +184,7 @@ const throughRendezvous = {
   ...sessionOptions,
 };
 
-/**
- * What `pair` takes; the members `signal` and `role` say which of the forms it is.
- * @internal
- */
+/** @internal */
 export const PairRequest = Type.Union([
   strict("PairFileOfferer", "Offer through files.", {
     role: Type.Literal("offerer"),
@@ -218,10 +211,7 @@ export const PairRequest = Type.Union([
 /** What `pair` takes; `signal` and `role` say which of the forms it is. */
 export type PairRequest = Static<typeof PairRequest>;
 
-/**
- * A session with a peer, from its first signal to its end.
- * @internal
- */
+/** @internal */
 export const SessionView = answer("Session", "A session with a peer, from first signal to end.", {
   sessionId,
   state: choice(
@@ -254,10 +244,7 @@ export const SessionList = answer("SessionList", "The sessions of this run of th
   sessions: Type.Array(SessionView),
 });
 
-/**
- * An identity that the daemon knows: pinned, or met in this run.
- * @internal
- */
+/** @internal */
 export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
@@ -284,10 +271,7 @@ export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
   peers: Type.Array(PeerView),
 });
 
-/**
- * What `trust` takes. To replace a pinned key, the SAS that the people compared is required.
- * @internal
- */
+/** @internal */
 export const TrustRequest = strict(
   "TrustRequest",
   "Pins a decision. `replaces` needs `sas`: a key is replaced only by people who compared it.",
@@ -300,10 +284,7 @@ export const TrustRequest = strict(
 /** What `trust` takes. */
 export type TrustRequest = Static<typeof TrustRequest>;
 
-/**
- * What `set auto-accept` takes.
- * @internal
- */
+/** @internal */
 export const AutoAcceptRequest = strict(
   "AutoAcceptRequest",
   "Whether a peer's offers are accepted without asking.",
@@ -312,10 +293,7 @@ export const AutoAcceptRequest = strict(
 /** What `set auto-accept` takes. */
 export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;
 
-/**
- * An unknown identity that waits for (or had) a decision.
- * @internal
- */
+/** @internal */
 export const Pairing = answer("Pairing", "An unknown identity that asks to be let in.", {
   pairingId,
   sessionId,
@@ -339,10 +317,7 @@ export const PairingList = answer("PairingList", "The requests that wait for a d
   pairings: Type.Array(Pairing),
 });
 
-/**
- * What a pairing decision takes; a `sas` that does not match refuses the decision.
- * @internal
- */
+/** @internal */
 export const PairingDecision = strict(
   "PairingDecision",
   "A decision. With `sas`, it counts only when that is the SAS of this request.",
@@ -370,10 +345,7 @@ const whatToSend = {
   )),
 };
 
-/**
- * What `send` expects: files of this machine, and either a peer or one of its sessions.
- * @internal
- */
+/** @internal */
 export const SendRequest = Type.Union([
   strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
   strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
@@ -386,10 +358,7 @@ const transferState = choice(
   "How far it is; the last five are final. `offered`: the receiver's decision is awaited. " +
     "`paused`: it was accepted and does not flow, see `waitingFor`.",
 );
-/**
- * What a transfer that has not ended waits for.
- * @internal
- */
+/** @internal */
 export const WaitingFor = choice(
   WAITING_FOR,
   "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
@@ -403,10 +372,7 @@ export type WaitingFor = Static<typeof WaitingFor>;
 
 const direction = wordOf(transferValues.direction, "Seen from this daemon.");
 
-/**
- * One file on its way, or that was.
- * @internal
- */
+/** @internal */
 export const Transfer = answer("Transfer", "One file on its way, or that was.", {
   transferId,
   protocolTransferId: Type.Optional(Type.String({
@@ -459,10 +425,7 @@ export const TransferList = answer("TransferList", "The queued transfers, in ord
   transfers: Type.Array(Transfer),
 });
 
-/**
- * A page of transfers, newest first.
- * @internal
- */
+/** @internal */
 export const TransferPage = answer("TransferPage", "A page of transfers, newest first.", {
   transfers: Type.Array(Transfer),
   nextCursor: Type.Optional(text("`cursor` of the next page; absent on the last.", 128)),
@@ -470,10 +433,7 @@ export const TransferPage = answer("TransferPage", "A page of transfers, newest 
 /** A page of transfers, newest first. */
 export type TransferPage = Static<typeof TransferPage>;
 
-/**
- * Query of the transfer list.
- * @internal
- */
+/** @internal */
 export const TransferQuery = strict("TransferQuery", "Which transfers to list.", {
   limit: Type.Optional(Type.Integer({
     description: "Most transfers in a page. Default: 50.",
@@ -490,10 +450,7 @@ export const TransferQuery = strict("TransferQuery", "Which transfers to list.",
 /** Query of the transfer list. */
 export type TransferQuery = Static<typeof TransferQuery>;
 
-/**
- * What `accept` takes.
- * @internal
- */
+/** @internal */
 export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
   name: Type.Optional(Type.String({
     description:
@@ -505,10 +462,7 @@ export const AcceptRequest = strict("AcceptRequest", "How to take an offered fil
 /** What `accept` takes. */
 export type AcceptRequest = Static<typeof AcceptRequest>;
 
-/**
- * What `shutdown` takes.
- * @internal
- */
+/** @internal */
 export const ShutdownRequest = strict("ShutdownRequest", "How to stop.", {
   force: Type.Optional(Type.Boolean({
     description: "Do not wait for transfers to be cancelled cleanly. Default: false.",

@@ -5,7 +5,7 @@
  */
 import Value, { DecodeUnsafe } from "typebox/value";
 import { RequestError, type Violation } from "./problem.ts";
-import type { Schema, Static } from "./schema.ts";
+import type { Parsed, Schema, Static } from "./schema.ts";
 
 /** Most violations that one answer names. */
 const MAX_VIOLATIONS = 8;
@@ -24,11 +24,9 @@ export function parse<T extends Schema>(
   schema: T,
   value: unknown,
   where: Violation["in"],
-): Static<T> {
-  if (Value.Check(schema, value)) {
-    // Texts become the normal form of their kind; the type stays what the schema says.
-    return DecodeUnsafe({}, schema, value) as Static<T>;
-  }
+): Parsed<T> {
+  // What was checked decodes to the type that its schema says.
+  if (Value.Check(schema, value)) return DecodeUnsafe({}, schema, value) as Parsed<T>;
   const violations = findings(schema, value).slice(0, MAX_VIOLATIONS)
     .map(({ pointer, detail }) => ({
       in: where,

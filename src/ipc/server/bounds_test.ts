@@ -47,10 +47,10 @@ Deno.test("a connection that stays idle after its answer is closed without a wor
 
 Deno.test("a client that does not read its answers is cut off, and holds no memory of them", async () => {
   await using served = await ServedFake.start({ limits: { readingMs: 100, pipelined: 10_000 } });
-  using deaf = await RawClient.connect(served.socketPath);
+  using unread = await RawClient.connect(served.socketPath);
   const document = `GET /v1/openapi.json HTTP/1.1\r\n${HEAD}\r\n`;
   // More than the socket's buffers take: one answer is some 20 KiB.
-  const writing = deaf.write(document.repeat(400)).catch(() => {});
+  const writing = unread.write(document.repeat(400)).catch(() => {});
   const gauge = new DaemonClient(served.socketPath);
   while (!(await gauge.metrics()).includes("bolt_api_connections 1\n")) {
     await new Promise((resolve) => setTimeout(resolve, 20));

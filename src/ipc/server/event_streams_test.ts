@@ -98,8 +98,8 @@ Deno.test("heartbeats show that a stream is alive", async () => {
 
 Deno.test("a reader that is too slow for the ring is dropped; publishing and other readers go on", async () => {
   await using served = await ServedFake.start({ events: { capacity: 50 } });
-  using deaf = await listen(served);
-  await deaf.readUntil("retry: 1000");
+  using unread = await listen(served);
+  await unread.readUntil("retry: 1000");
   const before = Deno.memoryUsage().rss;
   const client = new DaemonClient(served.socketPath);
   const stop = new AbortController();
@@ -125,8 +125,8 @@ Deno.test("a reader that is too slow for the ring is dropped; publishing and oth
 
 Deno.test("a reader that takes nothing for two heartbeats is dropped, without further events", async () => {
   await using served = await ServedFake.start({ limits: { heartbeatMs: 30 } });
-  using deaf = await listen(served);
-  await deaf.readUntil("retry: 1000");
+  using unread = await listen(served);
+  await unread.readUntil("retry: 1000");
   // Some 700 KiB: more than the socket takes, less than the ring's bound.
   for (let i = 0; i < 900; i++) served.events.publish(mismatch("n".repeat(500)));
   const client = new DaemonClient(served.socketPath);

@@ -12,43 +12,31 @@ import {
   API_READING_MS,
 } from "../../base/timing.ts";
 
-/** Bounds of the API. */
-export interface ApiLimits {
-  /** Most connections at once. @default {64} */
-  readonly connections: number;
-  /** Most event streams at once, of the connections. @default {16} */
-  readonly eventStreams: number;
-  /** Most requests that one connection may send ahead of their answers. @default {16} */
-  readonly pipelined: number;
-  /** Most bytes of a body. @default {65_536} */
-  readonly bodyBytes: number;
-  /** Most bytes of a request line and headers. @default {16_384} */
-  readonly headerBytes: number;
-  /** Milliseconds for headers, from the connect or the last answer. @default {API_HEADERS_MS} */
-  readonly headersMs: number;
-  /** Milliseconds for a body. @default {API_BODY_MS} */
-  readonly bodyMs: number;
-  /** Milliseconds in which a client must take its answer. @default {API_READING_MS} */
-  readonly readingMs: number;
-  /** Milliseconds for an operation. @default {API_OPERATION_MS} */
-  readonly operationMs: number;
-  /** Milliseconds between heartbeats of event streams. @default {API_HEARTBEAT_MS} */
-  readonly heartbeatMs: number;
-  /** Milliseconds that a close waits for answers under way. @default {API_CLOSE_MS} */
-  readonly closeMs: number;
-}
-
-/** The bounds unless others are given. */
-export const DEFAULT_API_LIMITS: ApiLimits = {
+/** The bounds of the API unless others are given. */
+export const DEFAULT_API_LIMITS = {
+  /** Most connections at once. */
   connections: 64,
+  /** Most event streams at once, of the connections. */
   eventStreams: 16,
+  /** Most requests that one connection may send ahead of their answers. */
   pipelined: 16,
+  /** Most bytes of a body. */
   bodyBytes: 65_536,
+  /** Most bytes of a request line and headers. */
   headerBytes: 16_384,
+  /** Milliseconds for headers, from the connect or the last answer. */
   headersMs: API_HEADERS_MS,
+  /** Milliseconds for a body. */
   bodyMs: API_BODY_MS,
+  /** Milliseconds in which a client must take its answer. */
   readingMs: API_READING_MS,
+  /** Milliseconds for an operation. */
   operationMs: API_OPERATION_MS,
+  /** Milliseconds between heartbeats of event streams. */
   heartbeatMs: API_HEARTBEAT_MS,
+  /** Milliseconds that a close waits for answers under way. */
   closeMs: API_CLOSE_MS,
-};
+} as const;
+
+/** Bounds of the API. */
+export type ApiLimits = { readonly [limit in keyof typeof DEFAULT_API_LIMITS]: number };

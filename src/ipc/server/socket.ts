@@ -6,6 +6,7 @@
  */
 import { basename, dirname } from "node:path";
 import { DaemonError, messageOf } from "../../base/errors.ts";
+import { unlessMissing } from "../../base/system_error.ts";
 import { IpcError } from "../api/problem.ts";
 
 /** Longest path of a Unix socket, in bytes: `sun_path` less its NUL, of macOS (Linux has 107). */
@@ -59,7 +60,7 @@ export async function claimSocket(path: string, options: ClaimOptions): Promise<
     async [Symbol.asyncDispose]() {
       try {
         // The server has removed its socket, unless it never came to listen or failed.
-        if ((await statOrNone(path))?.isSocket) await Deno.remove(path);
+        if ((await unlessMissing(Deno.lstat(path)))?.isSocket) await Deno.remove(path);
       } finally {
         lock.close();
       }
@@ -121,7 +122,7 @@ async function makePrivateFolder(folder: string): Promise<void> {
 }
 
 async function openLock(path: string): Promise<Deno.FsFile> {
-  if ((await statOrNone(path))?.isSymlink) {
+  if ((await unlessMissing(Deno.lstat(path)))?.isSymlink) {
     throw new IpcError("SOCKET_FOLDER", `${path} is a link; remove it`);
   }
   return await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
@@ -131,7 +132,7 @@ async function removeStale(
   path: string,
   describeOwner: ClaimOptions["describeOwner"],
 ): Promise<void> {
-  const present = await statOrNone(path);
+  const present = await unlessMissing(Deno.lstat(path));
   if (present === undefined) return;
   if (!present.isSocket) {
     throw new IpcError(
@@ -155,13 +156,4 @@ function inUse(path: string, why: string, cause?: unknown): IpcError {
     `The socket ${path} is in use: ${why}; stop it or choose another socket path`,
     { cause },
   );
-}
-
-async function statOrNone(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -8,8 +8,8 @@
  */
 import nacl from "tweetnacl";
 import { MisuseError } from "../errors.ts";
-import { equalBytes } from "./constant_time.ts";
-import { fromBase64, toBase64, toHex } from "./encoding.ts";
+import { toHex } from "./encoding.ts";
+import { parsePublicBytes, PublicBytes } from "./public_bytes.ts";
 import type { RandomSource } from "./random_source.ts";
 
 /** Length of every key of the protocol, in bytes. */
@@ -32,56 +32,23 @@ export type SecretPurpose =
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 /** A public X25519 key. */
-export class PublicKey<P extends KeyPairPurpose> {
-  /** What the key is for. */
-  readonly purpose: P;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-
-  /**
-   * Wraps the bytes of a public key.
-   *
-   * @param purpose What the key is for.
-   * @param bytes 32 bytes; copied.
-   * @throws {MisuseError} When there are not 32 bytes.
-   */
-  constructor(purpose: P, bytes: Uint8Array) {
-    if (bytes.length !== KEY_BYTES) {
-      throw new MisuseError(`a public key has ${KEY_BYTES} bytes, not ${bytes.length}`);
-    }
-    this.purpose = purpose;
-    this.#bytes = new Uint8Array(bytes);
-  }
-
+export class PublicKey<P extends KeyPairPurpose> extends PublicBytes<P> {
   /** The key of base64 text, or undefined when that is not base64 of 32 bytes. */
   static parse<P extends KeyPairPurpose>(purpose: P, text: unknown): PublicKey<P> | undefined {
-    const bytes = typeof text === "string" && text.length === 44 ? fromBase64(text) : undefined;
-    return bytes?.length === KEY_BYTES ? new PublicKey(purpose, bytes) : undefined;
-  }
-
-  /** A copy of the 32 bytes. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice();
+    const bytes = parsePublicBytes(text);
+    return bytes && new PublicKey(purpose, bytes);
   }
 
   /** 64 lower-case hex digits, as in the trust file. */
   get hex(): string {
-    return toHex(this.#bytes);
-  }
-
-  /** Base64, as on the wire. */
-  get base64(): string {
-    return toBase64(this.#bytes);
-  }
-
-  /** Whether both are the same key. */
-  equals(other: PublicKey<P>): boolean {
-    return equalBytes(this.#bytes, other.#bytes);
+    return toHex(this.bytes);
   }
 
   /** Byte order: negative when this key comes first, 0 when equal. */
   compare(other: PublicKey<P>): number {
-    for (const [i, byte] of this.#bytes.entries()) {
-      const difference = byte - (other.#bytes[i] ?? 0);
+    const theirs = other.bytes;
+    for (const [i, byte] of this.bytes.entries()) {
+      const difference = byte - (theirs[i] ?? 0);
       if (difference !== 0) return difference;
     }
     return 0;

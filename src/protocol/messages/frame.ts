@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import { fromUtf8 } from "../crypto/encoding.ts";
 import type { WireErrorCode } from "../errors.ts";
 import { field, type JsonObject, parseJsonObject, repeatsKeys, stringField } from "../json.ts";
@@ -40,9 +41,7 @@ export interface RatchetFields {
 }
 
 /** A HELLO's frame. */
-export interface HelloFrame {
-  /** Tag of the union. */
-  readonly type: "hello";
+export interface HelloFrame extends Tagged<"hello"> {
   /** Base64 of the sealed HELLO, as it came. */
   readonly payload: string;
   /** What shows that the sender holds its identity key, as it came; absent in the published frame. */

@@ -24,11 +24,7 @@ export interface Hello {
 }
 
 /** A HELLO as it came, opened; only its identity and capabilities are checked. */
-export interface ReceivedHello {
-  /** The identity that the sender claims. */
-  readonly identity: IdentityPublicKey;
-  /** What the sender can do; may name what we do not know. */
-  readonly capabilities: readonly string[];
+export interface ReceivedHello extends Omit<Hello, "sessionNonce"> {
   /** As it came. */
   readonly sessionNonce: unknown;
   /** Whether a key stands twice in it. */

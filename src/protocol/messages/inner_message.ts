@@ -6,11 +6,12 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../crypto/encoding.ts";
 import { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, isErrorCode, ProtocolError } from "../errors.ts";
 import { countField, field, type JsonObject, parseJsonObject, stringField } from "../json.ts";
-import { parseTransferId, type TransferId } from "./transfer_id.ts";
+import { type OfTransfer, parseTransferId, type TransferId } from "./transfer_id.ts";
 
 /** Longest file name, in UTF-8 bytes. */
 export const MAX_FILENAME_BYTES = 1024;
@@ -18,18 +19,14 @@ export const MAX_FILENAME_BYTES = 1024;
 /** Who cancelled a transfer; web clients say `sender` and `receiver`. */
 export type CancelledBy = "initiator" | "responder" | "sender" | "receiver";
 
-/** Is the other side there? */
-export interface Ping {
-  /** Tag of the union. */
-  readonly type: "ping";
+/** Asks the other side for a {@linkcode Pong}. */
+export interface Ping extends Tagged<"ping"> {
   /** The sender's clock, in ms. */
   readonly tsMs: number;
 }
 
 /** The answer to a ping. */
-export interface Pong {
-  /** Tag of the union. */
-  readonly type: "pong";
+export interface Pong extends Tagged<"pong"> {
   /** The sender's clock, in ms. */
   readonly tsMs: number;
   /** `tsMs` of the ping that is answered. */
@@ -37,19 +34,13 @@ export interface Pong {
 }
 
 /** A text from application to application. */
-export interface AppMessage {
-  /** Tag of the union. */
-  readonly type: "app_message";
+export interface AppMessage extends Tagged<"app_message"> {
   /** At most what fits a frame. */
   readonly text: string;
 }
 
 /** A file is offered. */
-export interface FileOffer {
-  /** Tag of the union. */
-  readonly type: "file-offer";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface FileOffer extends Tagged<"file-offer">, OfTransfer {
   /** As the peer has it: hostile text, not a path. At most {@linkcode MAX_FILENAME_BYTES}. */
   readonly filename: string;
   /** Length in bytes, from 0 up. */
@@ -58,17 +49,12 @@ export interface FileOffer {
   readonly totalChunks: number;
   /** Bytes of plaintext in every chunk but the last. At least 1. */
   readonly chunkSize: number;
-  /** SHA-256 of the file. */
+  /** SHA-256 that the file must have: INTEGRITY_FAILED ends the session when it has not. */
   readonly fileHash?: FileHash;
 }
 
 /** The offer is accepted. */
-export interface FileAccept {
-  /** Tag of the union. */
-  readonly type: "file-accept";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
-}
+export interface FileAccept extends Tagged<"file-accept">, OfTransfer {}
 
 /** What each chunk repeats of its file in the published encoding. */
 export interface ChunkedFile {
@@ -81,11 +67,7 @@ export interface ChunkedFile {
 }
 
 /** What a chunk's message says beside the chunk. */
-export interface ChunkHeader {
-  /** Tag of the union. */
-  readonly type: "file-chunk";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface ChunkHeader extends Tagged<"file-chunk">, OfTransfer {
   /** From 0, less than `totalChunks`. */
   readonly chunkIndex: number;
   /** ceil(size / chunk size); 0 for an empty file. */
@@ -101,45 +83,25 @@ export interface FileChunk extends ChunkHeader {
 }
 
 /** All chunks were sent. */
-export interface FileFinish {
-  /** Tag of the union. */
-  readonly type: "file-finish";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface FileFinish extends Tagged<"file-finish">, OfTransfer {
   /** An echo; the offer's hash is the one that is verified. */
   readonly fileHash?: FileHash;
 }
 
 /** Send nothing more for now. */
-export interface Pause {
-  /** Tag of the union. */
-  readonly type: "pause";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
-}
+export interface Pause extends Tagged<"pause">, OfTransfer {}
 
 /** Ends a pause that its sender asked for. */
-export interface Resume {
-  /** Tag of the union. */
-  readonly type: "resume";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
-}
+export interface Resume extends Tagged<"resume">, OfTransfer {}
 
 /** The transfer ends here. */
-export interface Cancel {
-  /** Tag of the union. */
-  readonly type: "cancel";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface Cancel extends Tagged<"cancel">, OfTransfer {
   /** Which side cancelled, as that side puts it. */
   readonly cancelledBy: CancelledBy;
 }
 
 /** The peer could not go on with a transfer, or with the session. */
-export interface ErrorMessage {
-  /** Tag of the union. */
-  readonly type: "error";
+export interface ErrorMessage extends Tagged<"error"> {
   /** The registered code. */
   readonly code: ErrorCode;
   /** For people; hostile text when it came from the peer. */

@@ -12,6 +12,12 @@ export const TRANSFER_ID_BYTES = 16;
 /** 32 hex digits that were checked: a string that only this module makes. */
 export type TransferId = string & { readonly __brand: "TransferId" };
 
+/** Something that is about one transfer. */
+export interface OfTransfer {
+  /** The transfer's id; its sender chose it. */
+  readonly transferId: TransferId;
+}
+
 const PATTERN = /^[0-9a-f]{32}$/i;
 
 /**

@@ -1,14 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { normalizePeerCode } from "../signal/peer_code.ts";
 import { judgeSignal } from "../signal/daemon_payload.ts";
 import { parseWebSignal } from "../signal/web_payload.ts";
 import { encodeProbe, parseProbe } from "./probe.ts";
-
-const code = (text: string) => {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error("not a peer code");
-  return found;
-};
+import { codes } from "../testing/peer_codes.ts";
 
 Deno.test("a probe is read back, anything else is none", () => {
   assertEquals(parseProbe(encodeProbe("a1")), "a1");
@@ -22,8 +16,7 @@ Deno.test("a probe that goes astray is ignored by daemons and web clients", () =
   const context = {
     room: "r",
     session: "s",
-    self: code("bob"),
-    remote: code("alice"),
+    ...codes("bob", "alice"),
     scope: "lan",
   } as const;
   assertEquals(judgeSignal("alice", encodeProbe("a1"), "hello", context), {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import type { BtrMode } from "../btr/negotiate.ts";
 import type { EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
 import type { ProtocolError } from "../errors.ts";
@@ -32,17 +33,13 @@ export interface PeerFacts {
 }
 
 /** Both HELLOs are done: decide on trust, then `approve` or `fail` the session. */
-export interface EstablishedEffect {
-  /** Tag of the union. */
-  readonly type: "established";
+export interface EstablishedEffect extends Tagged<"established"> {
   /** All that trust is decided on. */
   readonly peer: PeerFacts;
 }
 
 /** A text from the peer's application. */
-export interface AppMessageEffect {
-  /** Tag of the union. */
-  readonly type: "app-message";
+export interface AppMessageEffect extends Tagged<"app-message"> {
   /** As the peer wrote it: hostile until it is escaped. */
   readonly text: string;
   /** Whether the session was approved when it came. */
@@ -50,9 +47,7 @@ export interface AppMessageEffect {
 }
 
 /** A ping was answered. */
-export interface RoundTripEffect {
-  /** Tag of the union. */
-  readonly type: "round-trip";
+export interface RoundTripEffect extends Tagged<"round-trip"> {
   /** When it was asked, in ms. */
   readonly askedMs: number;
   /** How long it took, in ms. */
@@ -68,9 +63,7 @@ export interface SessionEnd {
 }
 
 /** The session is over and its keys are zeroed: let the last frames go, then close the channel. */
-export interface ClosedEffect {
-  /** Tag of the union. */
-  readonly type: "closed";
+export interface ClosedEffect extends Tagged<"closed"> {
   /** Which side ended it, and why. */
   readonly end: SessionEnd;
 }

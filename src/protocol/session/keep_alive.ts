@@ -1,5 +1,5 @@
 /**
- * Is the peer still there? Silence brings a ping, longer silence the end.
+ * Keep-alive: after some silence of the peer a ping is due, after longer silence the session's end.
  *
  * @module
  */

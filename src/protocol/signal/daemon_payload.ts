@@ -8,22 +8,18 @@ import { SignalError } from "../../base/errors.ts";
 import { isJsonObject } from "../json.ts";
 import type { NetworkScope } from "../network_scope/scope.ts";
 import { bundleFromJson, bundleToJson, type SdpType, type SignalBundle } from "./bundle.ts";
-import { normalizePeerCode, type PeerCode } from "./peer_code.ts";
+import { normalizePeerCode, type PeerCode, type PeerCodes } from "./peer_code.ts";
 
 /** The only payload version there is. */
 export const PAYLOAD_VERSION = 1;
 
 /** What two daemons have to agree on before a signal between them counts. */
-export interface SignalContext {
-  /** Has to be the same at both ends. */
+export interface SignalContext extends PeerCodes {
+  /** The room discriminator, the same at both ends. */
   readonly room: string;
-  /** Has to be the same at both ends. */
+  /** The session discriminator, the same at both ends. */
   readonly session: string;
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The peer that signals are taken from. */
-  readonly remote: PeerCode;
-  /** Has to be the same at both ends. */
+  /** The network scope, the same at both ends. */
   readonly scope: NetworkScope;
 }
 

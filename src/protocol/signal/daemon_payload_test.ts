@@ -8,22 +8,16 @@ import {
   judgeSignal,
   type SignalContext,
 } from "./daemon_payload.ts";
-import { normalizePeerCode, type PeerCode, peerCodeFromBytes } from "./peer_code.ts";
-
-function code(text: string): PeerCode {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error(`not a peer code: ${text}`);
-  return found;
-}
+import { normalizePeerCode, peerCodeFromBytes } from "./peer_code.ts";
+import { code, codes } from "../testing/peer_codes.ts";
 
 const alice: SignalContext = {
   room: "r",
   session: "s",
-  self: code("alice"),
-  remote: code("bob"),
+  ...codes("alice", "bob"),
   scope: "lan",
 };
-const bob: SignalContext = { ...alice, self: code("bob"), remote: code("alice") };
+const bob: SignalContext = { ...alice, ...codes("bob", "alice") };
 const hello = { payload_version: 1, session: "s", room: "r", msg_type: "hello" };
 const bundle = {
   description: { sdpType: "offer", sdp: "v=0" },

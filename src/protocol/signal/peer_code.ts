@@ -14,6 +14,26 @@ const FRESH_LENGTH = 6;
 /** 1 to 16 ASCII letters and digits: a peer code as the server writes it. */
 export type PeerCode = string & { readonly peerCode: true };
 
+/** The codes of a session's two ends, which differ: made by {@linkcode distinctCodes} alone. */
+export interface PeerCodes {
+  /** Our own peer code. */
+  readonly self: PeerCode;
+  /** The other end's. */
+  readonly remote: PeerCode;
+  /** Not a member: what keeps other pairs from being taken for one. */
+  readonly [peerCodesBrand]: true;
+}
+/**
+ * Brand of PeerCodes.
+ * @internal
+ */
+export declare const peerCodesBrand: unique symbol;
+
+/** Both ends' codes; undefined when they are the same: two peers of one code can't meet. */
+export function distinctCodes(self: PeerCode, remote: PeerCode): PeerCodes | undefined {
+  return self === remote ? undefined : { self, remote } as PeerCodes;
+}
+
 /**
  * Normalises a peer code as the server does: hyphens are removed.
  *

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import { SignalError } from "../../base/errors.ts";
 import { type EphemeralPublicKey, PublicKey } from "../crypto/keys.ts";
 import { PublicValue } from "../crypto/public_value.ts";
@@ -46,9 +47,7 @@ export interface WebDescription extends SignalRoute {
 }
 
 /** A candidate that trickles; it may come before the SDP that it belongs to. */
-export interface WebCandidate extends SignalRoute {
-  /** Tag of the union. */
-  readonly type: "ice-candidate";
+export interface WebCandidate extends Tagged<"ice-candidate">, SignalRoute {
   /** `candidate:...`; empty when there are no more. */
   readonly candidate: string;
   /** The media section's id. */

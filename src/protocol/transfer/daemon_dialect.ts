@@ -9,7 +9,7 @@ import { MAX_CHUNK_BYTES } from "./limits.ts";
 /** Bytes of a chunk between daemons: with both base64s its frame fits every peer's message. */
 export const CHUNK_BYTES = 64 * 1024;
 
-/** See the module's text. */
+/** How transfers are spoken of with a daemon. */
 export const DAEMON_DIALECT: Dialect = {
   offersFiles: true,
   answersPings: true,

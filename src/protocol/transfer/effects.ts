@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import type { FinalState } from "../../base/transfer_states.ts";
 import type { ProtocolError } from "../errors.ts";
 import type { WireFrame } from "../messages/envelope.ts";
-import type { TransferId } from "../messages/transfer_id.ts";
+import type { OfTransfer } from "../messages/transfer_id.ts";
 import type { OfferedFile, ReceivedChunk } from "./file_receiver.ts";
 
 /** Which side caused something. */
@@ -34,65 +35,40 @@ export type TransferOutcome = Extract<
 export type CancelReason = "unanswered" | "crossed";
 
 /** A frame to put on the channel, in order. */
-export interface SendEffect {
-  /** Tag of the union. */
-  readonly type: "send";
+export interface SendEffect extends Tagged<"send"> {
   /** Text, or bytes. */
   readonly frame: WireFrame;
 }
 
 /** A file is offered or, when `implied`, coming already: accept it, or cancel it. */
-export interface OfferedEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-offered";
+export interface OfferedEffect extends Tagged<"transfer-offered"> {
   /** What is offered. */
   readonly file: OfferedFile;
 }
 
 /** Chunks flow from here on: an accepted outgoing transfer wants its first piece. */
-export interface StartedEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-started";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface StartedEffect extends Tagged<"transfer-started">, OfTransfer {
   /** Which way the file goes. */
   readonly direction: Direction;
 }
 
 /** A piece of an incoming file, in order. */
-export interface ChunkEffect extends ReceivedChunk {
-  /** Tag of the union. */
-  readonly type: "transfer-chunk";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
-}
+export interface ChunkEffect extends Tagged<"transfer-chunk">, ReceivedChunk, OfTransfer {}
 
 /** A side paused. An outgoing transfer flows when neither side is pausing it. */
-export interface PausedEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-paused";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface PausedEffect extends Tagged<"transfer-paused">, OfTransfer {
   /** Which side caused it. */
   readonly by: Side;
 }
 
 /** A side ended its pause. */
-export interface ResumedEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-resumed";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface ResumedEffect extends Tagged<"transfer-resumed">, OfTransfer {
   /** Which side caused it. */
   readonly by: Side;
 }
 
 /** The transfer is over; release what belongs to it. Exactly once for each transfer reported. */
-export interface EndedEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-ended";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface EndedEffect extends Tagged<"transfer-ended">, OfTransfer {
   /** Which way the file goes. */
   readonly direction: Direction;
   /** Completed, cancelled or failed, and why. */
@@ -111,11 +87,7 @@ export interface EndedEffect {
  * The core refused, by its own rules, what the peer offered: no transfer began, and the peer was
  * told.
  */
-export interface RefusedEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-refused";
-  /** The peer's id for it. */
-  readonly transferId: TransferId;
+export interface RefusedEffect extends Tagged<"transfer-refused">, OfTransfer {
   /** The rule that was broken. */
   readonly error: ProtocolError;
 }
@@ -124,11 +96,7 @@ export interface RefusedEffect {
  * The peer ended, without its fault, a transfer that had ended here: of a file that was sent whole,
  * it did not take the rest.
  */
-export interface EndedLateEffect {
-  /** Tag of the union. */
-  readonly type: "transfer-ended-late";
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
+export interface EndedLateEffect extends Tagged<"transfer-ended-late">, OfTransfer {
   /** What the peer said was wrong; absent when it cancelled. */
   readonly error?: ProtocolError;
 }

@@ -4,25 +4,13 @@
  *
  * @module
  */
-import type { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, ProtocolError } from "../errors.ts";
-import { chunkCount, type ChunkHeader } from "../messages/inner_message.ts";
-import type { TransferId } from "../messages/transfer_id.ts";
+import { chunkCount, type ChunkHeader, type FileOffer } from "../messages/inner_message.ts";
 
 /** A file that the peer offers. */
-export interface OfferedFile {
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
-  /** Hostile text, not a path. */
-  readonly filename: string;
-  /** Length in bytes, from 0 up. */
-  readonly size: number;
-  /** ceil(size / chunk size); 0 for an empty file. */
-  readonly totalChunks: number;
+export interface OfferedFile extends Omit<FileOffer, "type" | "chunkSize"> {
   /** Bytes of plaintext in every chunk but the last; absent when the peer did not say. */
   readonly chunkSize?: number;
-  /** What the received file must hash to: INTEGRITY_FAILED ends the session when it does not. */
-  readonly fileHash?: FileHash;
   /** There was no offer: it started with its first chunk. */
   readonly implied: boolean;
 }

@@ -6,6 +6,7 @@
 import { OFFER_MS, STALL_MS, TRANSFER_PAUSE_MS } from "../../base/timing.ts";
 import { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
+import type { OfferedFile } from "./file_receiver.ts";
 
 /** Plaintext bytes in a chunk unless said otherwise (the wire format, section 6). */
 export const DEFAULT_CHUNK_BYTES = 16_384;
@@ -48,16 +49,7 @@ export const DEFAULT_TRANSFER_TIMING: TransferTiming = {
 };
 
 /** What of a file the limits are about. */
-export interface Measured {
-  /** The transfer's id; its sender chose it. */
-  readonly transferId: TransferId;
-  /** Length in bytes, from 0 up. */
-  readonly size: number;
-  /** ceil(size / chunk size); 0 for an empty file. */
-  readonly totalChunks: number;
-  /** Absent where the peer does not say. */
-  readonly chunkSize?: number;
-}
+export type Measured = Pick<OfferedFile, "transferId" | "size" | "totalChunks" | "chunkSize">;
 
 /**
  * Checks a transfer against the limits.

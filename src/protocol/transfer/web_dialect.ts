@@ -8,7 +8,7 @@
 import type { Dialect } from "./dialect.ts";
 import { DEFAULT_CHUNK_BYTES } from "./limits.ts";
 
-/** See the module's text. */
+/** How transfers are spoken of with the published web client. */
 export const WEB_DIALECT: Dialect = {
   offersFiles: false,
   answersPings: false,

@@ -5,7 +5,7 @@
  */
 import { constants, type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errnoOf } from "../../base/system_error.ts";
+import { errnoOf, unlessMissing } from "../../base/system_error.ts";
 import { MAX_BUNDLE_BYTES } from "../../protocol/signal/bundle.ts";
 
 /** What lies at a path. */
@@ -38,7 +38,7 @@ const READ_AT_ONCE = 64 * 1024;
  * @throws What the system says but for a missing file.
  */
 export async function lookAt(path: string): Promise<Found> {
-  const seen = await unlessGone(Deno.lstat(path));
+  const seen = await unlessMissing(Deno.lstat(path));
   if (seen === undefined) {
     await refreshFolder(dirname(path));
     return { kind: "nothing" };
@@ -63,7 +63,7 @@ export async function lookAt(path: string): Promise<Found> {
 /** The file, undefined when it is gone, or lent to another program that does not let go of it. */
 async function openRegular(path: string): Promise<FileHandle | undefined> {
   try {
-    return await unlessGone(open(path, READING));
+    return await unlessMissing(open(path, READING));
   } catch (error) {
     const errno = errnoOf(error) ?? "";
     // A link or a socket took the file's place: the next look finds its kind.
@@ -93,15 +93,6 @@ async function refreshFolder(folder: string): Promise<void> {
   const flags = READING | (constants.O_DIRECTORY ?? 0);
   const handle = await open(folder, flags).catch(() => undefined); // a hint is all that it is
   await handle?.close();
-}
-
-async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 function kindOf(info: Deno.FileInfo): string {

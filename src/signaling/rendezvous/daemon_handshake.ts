@@ -19,16 +19,13 @@ import {
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
 import { sayUntil } from "./say_until.ts";
 
-/** Ignored signals that are logged one by one; more are counted in silence. */
-const MAX_IGNORED_LOGGED = 100;
-
 /** What the handshake needs to know. */
 export interface DaemonHandshakeOptions {
   /** What both sides have to agree on. */
   readonly context: SignalContext;
   /** Told to the peer in the hello. */
   readonly phaseTimeoutSecs: number;
-  /** Told of retries and ignored signals. */
+  /** Told of retries. */
   readonly log: Log;
 }
 
@@ -36,7 +33,6 @@ export interface DaemonHandshakeOptions {
 export class DaemonHandshake {
   readonly #client: RendezvousClient;
   readonly #options: DaemonHandshakeOptions;
-  #ignored = 0;
   #offered: string | undefined;
   #answer: { readonly payload: unknown; readonly said: boolean } | undefined;
 
@@ -130,7 +126,7 @@ export class DaemonHandshake {
     const saying = { name: "answer", again: "undelivered", ...this.#answer } as const;
     try {
       await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
-        this.#ignore(inbound, "unexpected-msg-type", undefined);
+        this.#client.ignore(inbound, "unexpected-msg-type");
         return undefined;
       });
     } catch (error) {
@@ -165,12 +161,7 @@ export class DaemonHandshake {
   #judge(inbound: InboundSignal, expected: DaemonSignalType): DaemonSignal | undefined {
     const verdict = judgeSignal(inbound.from, inbound.payload, expected, this.#options.context);
     if (verdict.accepted) return verdict.signal;
-    this.#ignore(inbound, verdict.reason, expected);
+    this.#client.ignore(inbound, verdict.reason, expected);
     return undefined;
-  }
-
-  #ignore({ from }: InboundSignal, reason: string, expected: string | undefined): void {
-    if (++this.#ignored > MAX_IGNORED_LOGGED) return;
-    this.#options.log.info("ignoring signal", { reason, from: from.slice(0, 64), expected });
   }
 }

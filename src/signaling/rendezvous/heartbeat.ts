@@ -37,7 +37,7 @@ export interface HeartbeatListener {
   replaced(): void;
 }
 
-/** See the module's text. One for each connection; dispose it with that. */
+/** Checks one connection to the server, again and again. Dispose it with the connection. */
 export class Heartbeat implements Disposable {
   readonly #self: PeerCode;
   readonly #pace: Pace;

@@ -1,11 +1,11 @@
 /**
- * How fast a client of the rendezvous server goes about things.
+ * The timers and the randomness of a client of the rendezvous server.
  *
  * @module
  */
 import { systemTimer, type Timer } from "../../base/timer.ts";
 
-/** Time and chance, passed in so that a test can be both. */
+/** Timers and randomness, passed in so that a test can choose them. */
 export interface Pace {
   /** Starts timers. */
   readonly timer: Timer;
@@ -13,5 +13,5 @@ export interface Pace {
   readonly random: () => number;
 }
 
-/** Real time, real chance. */
+/** The system's timers and randomness. */
 export const REAL_PACE: Pace = { timer: systemTimer, random: Math.random };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Tagged } from "../../base/tagged.ts";
 import { BackOff } from "../../base/back_off.ts";
 import { DeadlineError, messageOf, SignalError } from "../../base/errors.ts";
 import { sleep } from "../../base/timer.ts";
@@ -22,38 +23,34 @@ import {
   parseServerMessage,
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { normalizePeerCode, type PeerCodes } from "../../protocol/signal/peer_code.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type Pace, REAL_PACE } from "./pace.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
 
 /** Failed attempts to register again that are logged one by one; later ones only for debugging. */
 const MAX_FAILURES_LOGGED = 10;
+/** Ignored signals that are logged one by one; more are ignored in silence. */
+const MAX_IGNORED_LOGGED = 100;
 /** Repeated signals of the peer that are answered again: more do not come from an honest one. */
 const MAX_ANSWERED_AGAIN = 100;
 
 /** What {@linkcode RendezvousClient.register} needs. */
-export interface RegisterOptions {
+export interface RegisterOptions extends Pick<PeerCodes, "self" | "remote"> {
   /** The server's WebSocket URL. */
   readonly url: string;
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The peer to talk to. */
-  readonly remote: PeerCode;
   /** Shown to others at the server. */
   readonly deviceName: string;
   /** Ends the registration with its reason. */
   readonly signal: AbortSignal;
   /** Told of what was ignored, lost and regained. */
   readonly log: Log;
-  /** Time and chance. @default {REAL_PACE} */
+  /** Timers and randomness. @default {REAL_PACE} */
   readonly pace?: Pace;
 }
 
 /** A signal of anybody at the server: hostile. */
-export interface InboundSignal {
-  /** Tag of the union. */
-  readonly type: "signal";
+export interface InboundSignal extends Tagged<"signal"> {
   /** The sender's code as the server reports it. */
   readonly from: string;
   /** What it sent. */
@@ -95,6 +92,7 @@ export class RendezvousClient implements AsyncDisposable {
   readonly #losses: BackOff;
   readonly #answers: AnswerAgain[] = [];
   #answeredAgain = 0;
+  #ignored = 0;
   #connection: Connection | undefined;
   #steady = false;
   #stopSteady = () => {};
@@ -177,6 +175,12 @@ export class RendezvousClient implements AsyncDisposable {
           return message;
       }
     }
+  }
+
+  /** Logs that a received signal is of no use, and what was expected in its place. */
+  ignore({ from }: InboundSignal, reason: string, expected?: string): void {
+    if (++this.#ignored > MAX_IGNORED_LOGGED) return;
+    this.#options.log.info("ignoring signal", { reason, from: from.slice(0, 64), expected });
   }
 
   #hasAnsweredAgain(signal: InboundSignal): boolean {

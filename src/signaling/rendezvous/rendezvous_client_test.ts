@@ -20,17 +20,11 @@ import {
   RESEND_MS,
 } from "../../base/timing.ts";
 import type { Fields, Log } from "../../log/log.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { DaemonHandshake } from "./daemon_handshake.ts";
 import { RendezvousClient } from "./rendezvous_client.ts";
 import { MAX_UNREAD_FRAMES, RendezvousSocket } from "./rendezvous_socket.ts";
 import { ManualPace } from "../testing/manual_pace.ts";
-
-function code(text: string): PeerCode {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error(`not a peer code: ${text}`);
-  return found;
-}
+import { codes } from "../../protocol/testing/peer_codes.ts";
 
 const { signal } = new AbortController();
 
@@ -72,8 +66,7 @@ const PEERS = JSON.stringify({ type: "peers", peers: [] });
 const register = (url: string, log = memoryLog(), ends = signal) =>
   RendezvousClient.register({
     url,
-    self: code("alice"),
-    remote: code("bob"),
+    ...codes("alice", "bob"),
     deviceName: "bolt-daemon",
     signal: ends,
     log,
@@ -84,8 +77,7 @@ const relayed = (payload: unknown, from = "bob") =>
 const context = {
   room: "r",
   session: "s",
-  self: code("alice"),
-  remote: code("bob"),
+  ...codes("alice", "bob"),
   scope: "lan",
 } as const;
 const payload = (msgType: string, more: object = {}) => ({
@@ -274,7 +266,7 @@ async function registerAt(
   pace: ManualPace,
   log: Log = memoryLog(),
 ): Promise<RendezvousClient> {
-  const options = { url, self: code("alice"), remote: code("bob"), deviceName: "x", signal, log };
+  const options = { url, ...codes("alice", "bob"), deviceName: "x", signal, log };
   return await RendezvousClient.register({ ...options, pace });
 }
 

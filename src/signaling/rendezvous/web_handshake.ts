@@ -4,10 +4,9 @@
  * @module
  */
 import { messageOf, SignalError } from "../../base/errors.ts";
-import { RESEND_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
+import { normalizePeerCode, type PeerCodes } from "../../protocol/signal/peer_code.ts";
 import {
   encodeWebSignal,
   parseWebSignal,
@@ -15,26 +14,16 @@ import {
   type WebSignal,
 } from "../../protocol/signal/web_payload.ts";
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
-import { sayUntil } from "./say_until.ts";
+import { type Saying, sayUntil } from "./say_until.ts";
 
 /** Candidates that may come before the connection can take them. */
 const MAX_EARLY_CANDIDATES = 64;
-/** Ignored signals that are logged one by one. */
-const MAX_IGNORED_LOGGED = 100;
 
 /** What the handshake needs to know. */
-export interface WebHandshakeOptions {
-  /** Our own peer code. */
-  readonly self: PeerCode;
-  /** The only peer that is listened to. */
-  readonly remote: PeerCode;
-  /**
-   * The peer is a web client: it takes an offer that is repeated for a new attempt, and gives the
-   * earlier one up, so that one is repeated only when the first is surely lost.
-   * @default {false}
-   */
-  readonly web?: boolean;
-  /** Told of retries and ignored signals. */
+export interface WebHandshakeOptions extends Pick<PeerCodes, "self" | "remote"> {
+  /** When an offer is said again that is not answered. */
+  readonly offerAgain: Saying["again"];
+  /** Told of retries. */
   readonly log: Log;
 }
 
@@ -48,7 +37,6 @@ export class WebHandshake {
   readonly #candidates: string[] = [];
   #answer: { readonly payload: unknown; said: boolean } | undefined;
   #offered: string | undefined;
-  #ignored = 0;
 
   /** Uses a client that is registered. */
   constructor(client: RendezvousClient, options: WebHandshakeOptions) {
@@ -63,17 +51,17 @@ export class WebHandshake {
 
   /**
    * Offerer: sends the offer until its answer; again while the peer is not registered, when the
-   * server's connection was lost, and, to a daemon, when there is no answer.
+   * server's connection was lost, and as the options say.
    *
    * @throws {SignalError} What the client throws; or the signal's reason.
    */
   async offer(description: OwnDescription, signal: AbortSignal): Promise<WebDescription> {
-    const { remote, log, web = false } = this.#options;
+    const { remote, log, offerAgain: again } = this.#options;
     const payload = this.#encode({ ...description, type: "offer" });
-    const saying = { name: "offer", payload, again: web ? "reconnected" : RESEND_MS } as const;
+    const saying = { name: "offer", payload, again };
     return await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
       const found = this.#read(inbound);
-      return found !== undefined && this.#isWanted(found, "answer") ? found : undefined;
+      return found !== undefined && this.#isWanted(found, "answer", inbound) ? found : undefined;
     });
   }
 
@@ -85,8 +73,9 @@ export class WebHandshake {
   async receiveOffer(signal: AbortSignal): Promise<WebDescription> {
     for (;;) {
       const inbound = await this.#client.receive(signal);
-      const found = inbound.type === "signal" ? this.#read(inbound) : undefined;
-      if (found === undefined || !this.#isWanted(found, "offer")) continue;
+      if (inbound.type !== "signal") continue;
+      const found = this.#read(inbound);
+      if (found === undefined || !this.#isWanted(found, "offer", inbound)) continue;
       this.#offered = identityOf(found);
       return found;
     }
@@ -114,7 +103,7 @@ export class WebHandshake {
     const hear = (inbound: InboundSignal) => {
       const found = this.#read(inbound);
       if (found === undefined) return;
-      if (found.type !== "ice-candidate") this.#ignore("unexpected-msg-type");
+      if (found.type !== "ice-candidate") this.#client.ignore(inbound, "unexpected-msg-type");
       else if (found.candidate !== "") onCandidate(found.candidate);
     };
     try {
@@ -138,11 +127,12 @@ export class WebHandshake {
     return encodeWebSignal({ ...description, from, to });
   }
 
-  #isWanted(inbound: WebSignal, kind: SdpType): inbound is WebDescription {
-    if (inbound.type === kind) return true;
-    if (inbound.type !== "ice-candidate") this.#ignore("unexpected-msg-type");
-    else if (this.#candidates.length >= MAX_EARLY_CANDIDATES) this.#ignore("too-many-candidates");
-    else if (inbound.candidate !== "") this.#candidates.push(inbound.candidate);
+  #isWanted(signal: WebSignal, kind: SdpType, inbound: InboundSignal): signal is WebDescription {
+    if (signal.type === kind) return true;
+    const isFull = this.#candidates.length >= MAX_EARLY_CANDIDATES;
+    if (signal.type !== "ice-candidate") this.#client.ignore(inbound, "unexpected-msg-type", kind);
+    else if (isFull) this.#client.ignore(inbound, "too-many-candidates");
+    else if (signal.candidate !== "") this.#candidates.push(signal.candidate);
     return false;
   }
 
@@ -150,7 +140,7 @@ export class WebHandshake {
   #read(inbound: InboundSignal): WebSignal | undefined {
     const found = this.#parse(inbound);
     if (typeof found === "object") return found;
-    this.#ignore(found);
+    this.#client.ignore(inbound, found);
     return undefined;
   }
 
@@ -168,12 +158,6 @@ export class WebHandshake {
     const senders = [signal.from, ...signal.type === "ice-candidate" ? [] : [signal.peerCode]];
     return senders.every((code) => normalizePeerCode(code) === remote) &&
       normalizePeerCode(signal.to) === self;
-  }
-
-  #ignore(reason: string): void {
-    if (++this.#ignored <= MAX_IGNORED_LOGGED) {
-      this.#options.log.info("ignoring signal", { reason });
-    }
   }
 }
 

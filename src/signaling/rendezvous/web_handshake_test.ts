@@ -1,48 +1,59 @@
 import { assertEquals } from "@std/assert";
 import { startRendezvousServer } from "../../../scripts/rendezvous/server.ts";
 import type { Fields, Log } from "../../log/log.ts";
+import { RESEND_MS } from "../../base/timing.ts";
 import { KeyPair } from "../../protocol/crypto/keys.ts";
-import { normalizePeerCode, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import { seededRandom } from "../../protocol/testing/seeded_random.ts";
 import { RendezvousClient } from "./rendezvous_client.ts";
 import { WebHandshake } from "./web_handshake.ts";
+import type { PeerCodes } from "../../protocol/signal/peer_code.ts";
+import { codes } from "../../protocol/testing/peer_codes.ts";
 
 const random = seededRandom("web handshake");
 const publicKey = KeyPair.generate("ephemeral", random).publicKey;
 const { signal } = new AbortController();
 
-function code(text: string): PeerCode {
-  const found = normalizePeerCode(text);
-  if (found === undefined) throw new Error(`not a peer code: ${text}`);
-  return found;
+/** A log that keeps its lines, and can be waited for. */
+class KeptLog implements Log {
+  readonly lines: string[] = [];
+  #wake = Promise.withResolvers<void>();
+
+  info = (message: string, fields?: Fields) => {
+    this.lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
+  };
+  error = this.info;
+  warn = this.info;
+  debug = this.info;
+
+  /** Resolves when it holds that text. */
+  async holds(text: string): Promise<void> {
+    while (!this.lines.some((line) => line.includes(text))) await this.#wake.promise;
+  }
 }
 
 /** A peer at the server, with its handshake towards another and what it logged. */
 class Peer implements AsyncDisposable {
-  readonly lines: string[] = [];
-  #wake = Promise.withResolvers<void>();
+  readonly lines: readonly string[];
   readonly handshake: WebHandshake;
+  readonly #log: KeptLog;
 
-  private constructor(readonly client: RendezvousClient, self: string, remote: string) {
-    const at = (message: string, fields?: Fields) => {
-      this.lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
-      this.#wake.resolve();
-      this.#wake = Promise.withResolvers<void>();
-    };
-    const log: Log = { error: at, warn: at, info: at, debug: at };
-    this.handshake = new WebHandshake(client, { self: code(self), remote: code(remote), log });
+  private constructor(readonly client: RendezvousClient, ends: PeerCodes, log: KeptLog) {
+    this.lines = log.lines;
+    this.#log = log;
+    this.handshake = new WebHandshake(client, { ...ends, offerAgain: RESEND_MS, log });
   }
 
   static async register(url: string, self: string, remote: string): Promise<Peer> {
-    const quiet = () => {};
-    const log = { error: quiet, warn: quiet, info: quiet, debug: quiet };
-    const options = { url, self: code(self), remote: code(remote), deviceName: self, signal, log };
-    return new Peer(await RendezvousClient.register(options), self, remote);
+    const [ends, log] = [codes(self, remote), new KeptLog()];
+    const options = { url, ...ends, deviceName: self, signal, log };
+    return new Peer(await RendezvousClient.register(options), ends, log);
   }
 
   /** Resolves when its log holds that text. */
-  async logged(text: string): Promise<void> {
-    while (!this.lines.some((line) => line.includes(text))) await this.#wake.promise;
+  logged(text: string): Promise<void> {
+    return this.#log.holds(text);
   }
 
   /** Says anything to its peer. */

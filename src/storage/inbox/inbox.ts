@@ -18,8 +18,8 @@ import {
   isSameFile,
   joinPath,
 } from "../file_system.ts";
-import { errnoOf } from "../../base/system_error.ts";
-import { isTaken, unlessMissing, withStorageErrors } from "../failure.ts";
+import { errnoOf, unlessMissing } from "../../base/system_error.ts";
+import { isTaken, withStorageErrors } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
 import { numberedName, TakenNumbers } from "./safe_name.ts";
@@ -61,7 +61,7 @@ export interface SpaceClaim extends Disposable {
   spend(bytes: number): void;
 }
 
-/** See the module's text. */
+/** The folder of received files, and the partial files in it. */
 export class Inbox {
   /** Absolute path of the folder. */
   readonly path: string;

@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { unlessMissing } from "../../base/system_error.ts";
 import { StorageError } from "../../base/errors.ts";
 import { Sha256 } from "../../protocol/crypto/sha256.ts";
 import type { FileStatus, OpenFile } from "../file_system.ts";
 import { isSameFile } from "../file_system.ts";
-import { isTaken, unlessMissing, withStorageErrors } from "../failure.ts";
+import { isTaken, withStorageErrors } from "../failure.ts";
 import { isTransferId } from "../journal_record.ts";
 import { writeFully } from "../whole_file.ts";
 import type { CollisionPolicy } from "../../vocabulary/policies.ts";
@@ -48,7 +49,7 @@ export interface ReceivedFile {
 }
 
 /**
- * See the module's text. Takes one write at a time: a queue before it is the caller's
+ * A partial file. Takes one write at a time: a queue before it is the caller's
  * (`ReceiveQueue`). Disposing it before {@linkcode IncomingFile.finish} has ended well aborts it.
  */
 export class IncomingFile implements AsyncDisposable {

@@ -31,7 +31,7 @@ export interface ReceiveQueueOptions {
   readonly limit?: number;
 }
 
-/** See the module's text. */
+/** Chunks of one file that wait for the disk. */
 export class ReceiveQueue {
   readonly #options: Required<ReceiveQueueOptions>;
   readonly #queue: Uint8Array[] = [];

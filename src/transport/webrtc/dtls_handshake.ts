@@ -14,6 +14,7 @@ import { Buffer } from "node:buffer";
 import { DtlsClient, DtlsServer } from "werift";
 import { messageOf, TransportError } from "../../base/errors.ts";
 import { DTLS_ANSWER_INTERVAL_MS, DTLS_RETRANSMIT } from "../../base/timing.ts";
+import { equalBytes } from "../../protocol/crypto/constant_time.ts";
 import type { Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import {
   isCertificateVerifyProven,
@@ -166,7 +167,7 @@ export class DtlsHandshake implements Disposable {
   #delivering = false;
   /** How many messages the library has taken. */
   #accepted = 0;
-  #firstHello: Uint8Array | undefined;
+  #firstHello: Uint8Array = new Uint8Array();
   #certificate: Uint8Array = new Uint8Array();
   #early: DtlsRecord[] = [];
   #falseProofs = 0;
@@ -496,10 +497,6 @@ function hasCookie(hello: Uint8Array, cookie: Uint8Array | undefined): boolean {
 function firstCertificate(body: Uint8Array): Uint8Array {
   const length = ((body[3] ?? 0) << 16) | ((body[4] ?? 0) << 8) | (body[5] ?? 0);
   return body.subarray(6, 6 + length);
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /**

@@ -54,7 +54,7 @@ Deno.test("messages come out whole, once and in order, however their fragments c
     fc.integer({ min: 1, max: 200 }),
     fc.infiniteStream(fc.nat()),
   );
-  fc.assert(fc.property(scenario, ([sent, size, dice]) => {
+  fc.assert(fc.property(scenario, ([sent, size, random]) => {
     const messages = sent.map(([type, body], sequence) => ({ type, sequence, body }));
     const fragments = messages.flatMap((m) =>
       Array.from(
@@ -63,8 +63,8 @@ Deno.test("messages come out whole, once and in order, however their fragments c
       )
     );
     // Each at least once, some twice, shuffled.
-    const onTheWay = [...fragments, ...fragments.filter(() => (dice.next().value ?? 0) % 2 === 0)]
-      .map((fragment) => ({ fragment, at: dice.next().value ?? 0 }))
+    const onTheWay = [...fragments, ...fragments.filter(() => (random.next().value ?? 0) % 2 === 0)]
+      .map((fragment) => ({ fragment, at: random.next().value ?? 0 }))
       .sort((a, b) => a.at - b.at);
     const assembler = new HandshakeAssembler();
     const out: HandshakeMessage[] = [];

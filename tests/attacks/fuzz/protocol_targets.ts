@@ -28,12 +28,13 @@ import { formatDescription, parseDescription } from "../../../src/protocol/netwo
 import { parseServerMessage } from "../../../src/protocol/rendezvous/server_message.ts";
 import { encodeBundle, parseBundle } from "../../../src/protocol/signal/bundle.ts";
 import { judgeSignal, type SignalContext } from "../../../src/protocol/signal/daemon_payload.ts";
-import { normalizePeerCode } from "../../../src/protocol/signal/peer_code.ts";
 import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
 import { rawPlain } from "../../../src/protocol/testing/raw_binary.ts";
 import { mayBeIncomplete } from "../../../src/signaling/file/incomplete_json.ts";
 import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./fuzz_target.ts";
 import { mutateBytes, mutateJsonText, mutateText } from "./mutations.ts";
+import { normalizePeerCode } from "../../../src/protocol/signal/peer_code.ts";
+import { codes } from "../../../src/protocol/testing/peer_codes.ts";
 
 const KEY = new Uint8Array(32).fill(7).toBase64();
 const HASH = "0f".repeat(32);
@@ -61,16 +62,10 @@ const ADDRESSES = [
   ...["2001:db8:0:0:1:0:0:1", "::ffff:10.0.0.1", "fd00::192.168.0.1", "1:2:3:4:5:6:7:8", "a.local"],
 ];
 
-const code = (text: string) => {
-  const known = normalizePeerCode(text);
-  assert(known !== undefined);
-  return known;
-};
 const CONTEXT: SignalContext = {
   room: "r",
   session: "s",
-  self: code("bob"),
-  remote: code("alice"),
+  ...codes("bob", "alice"),
   scope: "lan",
 };
 

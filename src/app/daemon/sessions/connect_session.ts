@@ -4,11 +4,11 @@
  * @module
  */
 import { SignalError } from "../../../base/errors.ts";
-import type { PairRequest } from "../../../ipc/api/schemas.ts";
+import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { logFor } from "../../../log/log.ts";
 import type { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
 import type { SignalContext } from "../../../protocol/signal/daemon_payload.ts";
-import { normalizePeerCode, type PeerCode } from "../../../protocol/signal/peer_code.ts";
+import { distinctCodes, type PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { WebDescription } from "../../../protocol/signal/web_payload.ts";
 import type { Pace } from "../../../signaling/rendezvous/pace.ts";
 import type { Connector } from "../../../transport/connector.ts";
@@ -30,7 +30,7 @@ const rendezvousLog = logFor("rendezvous");
 /** Options of {@linkcode connectSession}. */
 export interface ConnectSessionOptions {
   /** What the application asked for. */
-  readonly request: PairRequest;
+  readonly request: PairParameters;
   /** Makes what is secret of one offer or answer: for one attempt to connect. */
   readonly freshSecrets: () => DescriptionSecrets;
   /** Whether our offer or answer binds us to our identity, so that both sides can prove theirs. */
@@ -45,7 +45,7 @@ export interface ConnectSessionOptions {
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
-  /** Time and chance of what is done at the rendezvous server. @default {real ones} */
+  /** Timers and randomness of the rendezvous client. @default {real ones} */
   readonly pace?: Pace;
 }
 
@@ -82,29 +82,29 @@ function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDesc
   const { self, remote } = context;
   const who = { self, remote, log: rendezvousLog };
   const greeting = { context, phaseTimeoutSecs: phaseSecsOf(request), log: rendezvousLog };
+  const peer = request.web === true
+    ? { kind: "web" } as const
+    : { kind: "daemon", greeting } as const;
   return rendezvousRoute(
     { ...who, url: request.rendezvousUrl, deviceName, ...(pace === undefined ? {} : { pace }) },
-    webV1({ ...who, commits, ...(request.web === true ? {} : { greeting }) }),
+    webV1({ ...who, commits, peer }),
   );
 }
 
 function contextOf(
-  request: Extract<PairRequest, { signal: "rendezvous" }>,
+  request: Extract<PairParameters, { signal: "rendezvous" }>,
   selfCode: PeerCode,
 ): SignalContext {
-  const remoteText = request.role === "offerer" ? request.to : request.expectPeer;
-  const remote = normalizePeerCode(remoteText);
-  const self = request.peerId === undefined ? selfCode : normalizePeerCode(request.peerId);
-  if (remote === undefined || self === undefined || remote === self) {
-    throw new SignalError(
-      "PEER_MISMATCH",
-      "the peer codes must be two, of 1 to 16 letters and digits",
-    );
-  }
   const { room, session, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
-  return { room, session, scope, self, remote };
+  const remote = request.role === "offerer" ? request.to : request.expectPeer;
+  const codes = distinctCodes(request.peerId ?? selfCode, remote);
+  if (codes !== undefined) return { room, session, scope, ...codes };
+  throw new SignalError(
+    "PEER_MISMATCH",
+    `${remote} is this daemon's own peer code: name the other end's`,
+  );
 }
 
 const phaseSecsOf = (
-  { phaseTimeoutSecs = SESSION_DEFAULTS.phaseTimeoutSecs }: PairRequest,
+  { phaseTimeoutSecs = SESSION_DEFAULTS.phaseTimeoutSecs }: PairParameters,
 ): number => phaseTimeoutSecs;

@@ -6,8 +6,9 @@
 import { Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
+import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { type PairRequest, peerText, type SessionView } from "../../../ipc/api/schemas.ts";
+import { peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { bulkCipher } from "../../../protocol/crypto/bulk/bulk_cipher.ts";
 import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
@@ -81,7 +82,7 @@ interface Entry {
   confirmed?: Promise<boolean>;
 }
 
-/** See the module's text. */
+/** The sessions of this run of the daemon, ended ones for a while. */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #entries = new Map<string, Entry>();
@@ -106,7 +107,7 @@ export class Sessions {
    *
    * @throws {OperationError} LIMIT_EXCEEDED, STOPPING
    */
-  pair(request: PairRequest): SessionView {
+  pair(request: PairParameters): SessionView {
     const { maxPeers, events } = this.#options;
     if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
     if (this.open >= maxPeers) {
@@ -223,7 +224,7 @@ export class Sessions {
     }));
   }
 
-  async #run(entry: Entry, request: PairRequest): Promise<void> {
+  async #run(entry: Entry, request: PairParameters): Promise<void> {
     const { log, tally } = this.#options;
     try {
       const connection = await this.#connect(entry, request);
@@ -249,7 +250,7 @@ export class Sessions {
     }
   }
 
-  async #connect(entry: Entry, request: PairRequest): Promise<SessionConnection> {
+  async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
     const connector = await loadConnector();
     const connection = await connectSession({
@@ -371,7 +372,7 @@ export class Sessions {
     transfers.start(entry.transfers);
   }
 
-  /** From here on it is no session to decide about, or to send over. */
+  /** The session is over: nothing is decided about it or sent over it any more. */
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
     if (end.by !== "local") entry.transfers?.markLost();
@@ -460,7 +461,7 @@ export class Sessions {
     })();
   }
 
-  /** Ends one, or the attempt at it, at once: its peer has a moment to take that. */
+  /** Ends one, or the attempt at it, without waiting for its transfers. */
   #end(entry: Entry, message: string): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));

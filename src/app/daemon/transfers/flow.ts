@@ -16,7 +16,7 @@ import type { Slot, Slots } from "./slots.ts";
 export type Holder = "decision" | "user" | "disk" | "peer";
 
 /** Turns without a byte moved after which the next begins with a back-off. */
-const BARREN_TURNS = 2;
+const IDLE_TURNS = 2;
 
 /** Bytes that may still come in after we asked for a pause: what a sender may have under way. */
 export const MAX_AFTER_PAUSE = 32 * 1024 * 1024;
@@ -54,7 +54,7 @@ export interface FlowOptions {
   readonly jitter?: () => number;
 }
 
-/** See the module's text. Disposing it, at the transfer's end, gives the slot back. */
+/** Whether one transfer may flow. Disposing it, at the transfer's end, gives the slot back. */
 export class Flow implements Disposable {
   readonly #options: FlowOptions;
   readonly #holders = new Set<Holder>();
@@ -65,7 +65,7 @@ export class Flow implements Disposable {
   /** Bytes that moved since the slot was granted. */
   #movedInTurn = 0;
   /** Turns in a row in which nothing moved, as the peer had no turn of its own. */
-  #barrenTurns = 0;
+  #idleTurns = 0;
   #backOff: ReturnType<typeof setTimeout> | undefined;
   #hasFlowed = false;
   #reported: WaitingFor | "nothing" | undefined;
@@ -178,7 +178,7 @@ export class Flow implements Disposable {
       priority,
       onGranted: () => {
         this.#movedInTurn = 0;
-        this.#backOffIfInVain();
+        this.#backOffAfterIdleTurns();
         then();
         this.#update();
       },
@@ -191,15 +191,15 @@ export class Flow implements Disposable {
 
   /**
    * Two daemons that give each other way in step would go on with that forever: each has a slot for
-   * what the other has none for. So after turns without success one has its slot for a moment,
-   * another each time, before it says so.
+   * what the other has none for. So after turns in which nothing moved it waits for a moment
+   * with its slot, another each time, before it says so.
    */
-  #backOffIfInVain(): void {
-    if (this.#barrenTurns < BARREN_TURNS) return;
+  #backOffAfterIdleTurns(): void {
+    if (this.#idleTurns < IDLE_TURNS) return;
     const { jitter = Math.random } = this.#options;
     const longest = Math.min(
       TURN_BACK_OFF.longestMs,
-      2 ** this.#barrenTurns * TURN_BACK_OFF.firstMs,
+      2 ** this.#idleTurns * TURN_BACK_OFF.firstMs,
     );
     this.#backOff = setTimeout(() => {
       this.#backOff = undefined;
@@ -213,7 +213,7 @@ export class Flow implements Disposable {
     const slot = this.#slot;
     this.#slot = undefined;
     if (slot?.held === true) {
-      this.#barrenTurns = this.#movedInTurn > 0 ? 0 : this.#barrenTurns + 1;
+      this.#idleTurns = this.#movedInTurn > 0 ? 0 : this.#idleTurns + 1;
     }
     slot?.[Symbol.dispose]();
   }

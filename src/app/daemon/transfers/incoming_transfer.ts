@@ -72,7 +72,7 @@ type Stage =
   | { readonly name: "received"; readonly settled: PromiseWithResolvers<void> }
   /** It has its name in the inbox. */
   | { readonly name: "completed" }
-  /** It is over without. */
+  /** It ended before it had its name. */
   | { readonly name: "ended"; readonly end: TransferEnd; readonly partPolicy: PartPolicy };
 
 /** One file on its way in, from the offer to its end. */
@@ -137,8 +137,8 @@ export class IncomingTransfer implements Work {
   }
 
   /**
-   * Accepts it, as its peer's files are without asking. What can't be accepted is refused at once,
-   * and both sides get the reason: nobody is there to choose another name.
+   * Accepts the offer of a peer whose files are accepted without asking. What can't be accepted is
+   * refused at once, and both sides get the reason: nobody is there to choose another name.
    *
    * @returns Whether it is to be run.
    */
@@ -344,7 +344,7 @@ export class IncomingTransfer implements Work {
     if (name === "ended" || name === "completed") return false;
     this.#stage.enter({ name: "ended", end, partPolicy });
     this.#queue.stop();
-    // Else that follows when the partial file is dealt with.
+    // A transfer that was accepted is reported by `run`, once its partial file is removed or kept.
     if (name === "offered") this.#options.registry.change(this.entry, end, "transfer-failed");
     return true;
   }

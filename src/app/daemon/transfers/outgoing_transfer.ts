@@ -67,7 +67,7 @@ type Stage =
   | { readonly name: "sending"; readonly attempt: Attempt }
   /** All was sent: the peer's last word is awaited, and may have come early. */
   | { readonly name: "sent"; readonly attempt: Attempt; readonly late?: EndedLateEffect }
-  /** Over without; `isUnstarted`: with a cancel of what nobody had accepted. */
+  /** It ended early. `isUnstarted`: by a cancel before the peer had accepted. */
   | { readonly name: "ended"; readonly end: TransferEnd; readonly isUnstarted: boolean };
 
 /** Why it is not to be offered (again). */
@@ -149,7 +149,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const { peer } = session;
     this.#source ??= await this.#inspect();
     using flow = this.#newFlow();
-    // Neither an offer nor a pause can precede the first chunk then: its turn comes before.
+    // Such a peer can be sent nothing before the first chunk, so the slot is waited for first.
     if (!peer.dialect.offersFiles) {
       this.entry.update({ waitingFor: "slot" });
       await flow.slotFirst(this.#stopping.signal);

@@ -67,7 +67,7 @@ export class Scheduler {
     );
   }
 
-  /** Runs work that has its session's turn already: an offer of a peer that was accepted. */
+  /** Runs an accepted offer of a peer at once: its session is free for it. */
   begin(work: Work): void {
     this.#track(work.run());
   }

@@ -24,7 +24,7 @@ export interface SessionTransfersOptions
   readonly fileSaveMs?: number;
 }
 
-/** See the module's text. */
+/** The transfers of one open session. */
 export class SessionTransfers implements TransferHandler {
   /** Id of the session, as in the API. */
   readonly sessionId: string;
@@ -60,7 +60,7 @@ export class SessionTransfers implements TransferHandler {
     return !this.#isSending && (this.peer.transfers?.idle ?? false);
   }
 
-  /** A file of ours is prepared, offered and sent, one at a time, until what it gives is disposed. */
+  /** Keeps other files of ours from beginning until the returned value is disposed. */
   beginSending(): Disposable {
     this.#isSending = true;
     return {
@@ -113,14 +113,14 @@ export class SessionTransfers implements TransferHandler {
   }
 
   /**
-   * Says who hears of a transfer: until its end or, when a file was sent whole, until
-   * {@linkcode unroute}, as the peer may still say that it did not want it.
+   * Passes a transfer's events to a listener: until its end or, when a file was sent whole, until
+   * {@linkcode unroute}, as the peer may still cancel it or report an error.
    */
   route(id: TransferId, listener: (event: TransferEvent) => void): void {
     this.#routes.set(id, listener);
   }
 
-  /** Nobody hears of that transfer any more. */
+  /** Passes that transfer's events on no longer. */
   unroute(id: TransferId): void {
     this.#routes.delete(id);
   }

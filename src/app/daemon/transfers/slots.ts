@@ -68,10 +68,10 @@ class Claim implements Slot {
 /** The waiting claims of one priority: peers in the order of their turns, each with its own queue. */
 type Ring = Map<string, Claim[]>;
 
-/** See the module's text. */
+/** So many places to work, and the queue for them. */
 export class Slots {
   readonly #limit: number;
-  readonly #after: (ms: number, then: () => void) => () => void;
+  readonly #after: Timer;
   readonly #rings = new Map<number, Ring>();
   readonly #holders = new Set<Claim>();
   #waiting = 0;

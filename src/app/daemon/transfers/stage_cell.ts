@@ -5,7 +5,7 @@
  * @module
  */
 
-/** See the module's text. */
+/** Holds one stage at a time, and tells when it changes. */
 export class StageCell<S extends { readonly name: string }> {
   #current: S;
   #entered = Promise.withResolvers<void>();

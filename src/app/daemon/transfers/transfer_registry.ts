@@ -60,7 +60,7 @@ interface Rate {
   bytes: number;
 }
 
-/** See the module's text. */
+/** The transfers that are remembered, live and ended. */
 export class TransferRegistry {
   readonly #options: TransferRegistryOptions;
   /** By {@linkcode keyOf}, in the order of their beginning. */

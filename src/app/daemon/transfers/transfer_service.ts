@@ -40,7 +40,7 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   readonly now: () => number;
 }
 
-/** See the module's text. */
+/** Begins, ends and holds transfers, as applications and peers ask. */
 export class TransferService {
   readonly #options: TransferServiceOptions;
   readonly #transfers = new Map<TransferEntry, OutgoingTransfer | IncomingTransfer>();

@@ -35,7 +35,7 @@ const random = (length: number) => crypto.getRandomValues(new Uint8Array(length)
 /** How long a peer waits for what a daemon has to say. */
 const ANSWER_MS = 30_000;
 
-/** Where a lying peer meets its victim. */
+/** Where a hostile peer meets its victim. */
 export interface Meeting {
   /** Makes its end of the connection. */
   readonly connector: Connector;
@@ -49,7 +49,7 @@ export interface Meeting {
 export type Said = Readonly<Record<string, unknown>>;
 
 /** See the module's text. Disposing it hangs up. */
-export class LyingPeer implements AsyncDisposable {
+export class HostilePeer implements AsyncDisposable {
   /** Who it claims to be. */
   readonly identity: KeyPair<"identity">;
   /** Steps as the wire format has it, or not. */
@@ -83,7 +83,7 @@ export class LyingPeer implements AsyncDisposable {
     { connector, folder, daemon }: Meeting,
     identity: KeyPair<"identity"> = KeyPair.generate("identity", random),
     { proves = false }: { readonly proves?: boolean } = {},
-  ): Promise<LyingPeer> {
+  ): Promise<HostilePeer> {
     using deadline = new Deadline(ANSWER_MS, { what: "the connection" });
     const { signal } = deadline;
     const { answerer: request } = meetingByFile(folder);
@@ -116,7 +116,7 @@ export class LyingPeer implements AsyncDisposable {
       candidates: [],
     } as const;
     const channel = await offering.connect(bundle, signal);
-    const peer = new LyingPeer(channel, identity, ephemeral, answer.publicKey, answer.sdp);
+    const peer = new HostilePeer(channel, identity, ephemeral, answer.publicKey, answer.sdp);
     if (proves) {
       const { certificates } = channel;
       const { secretKey: identitySecret } = identity;
@@ -137,10 +137,10 @@ export class LyingPeer implements AsyncDisposable {
    * @param victim The victim's half of the connection's keys, in base64.
    * @param ephemeral The peer's keys.
    */
-  static over(channel: Channel, victim: string, ephemeral: KeyPair<"ephemeral">): LyingPeer {
+  static over(channel: Channel, victim: string, ephemeral: KeyPair<"ephemeral">): HostilePeer {
     const publicKey = PublicKey.parse("ephemeral", victim);
     if (publicKey === undefined) throw new Error("the victim's key is none");
-    return new LyingPeer(channel, KeyPair.generate("identity", random), ephemeral, publicKey);
+    return new HostilePeer(channel, KeyPair.generate("identity", random), ephemeral, publicKey);
   }
 
   /** Sends a frame, whatever it is; silently when the daemon has hung up. */
@@ -244,8 +244,8 @@ export class LyingPeer implements AsyncDisposable {
   }
 }
 
-/** Options of {@linkcode openLyingSession}. */
-export interface LyingSessionOptions {
+/** Options of {@linkcode openHostileSession}. */
+export interface HostileSessionOptions {
   /** Who it claims to be. @default {a fresh key} */
   readonly identity?: KeyPair<"identity">;
   /** Whether the transfer ratchet is negotiated. @default {false} */
@@ -254,13 +254,13 @@ export interface LyingSessionOptions {
   readonly binary?: boolean;
 }
 
-/** A lying peer that is past its HELLO, at a daemon that lets everyone in and accepts its offers. */
-export async function openLyingSession(
+/** A hostile peer that is past its HELLO, at a daemon that lets everyone in and accepts its offers. */
+export async function openHostileSession(
   meeting: Meeting,
-  { identity, ratchet = false, binary = false }: LyingSessionOptions = {},
-): Promise<LyingPeer> {
+  { identity, ratchet = false, binary = false }: HostileSessionOptions = {},
+): Promise<HostilePeer> {
   await using stack = new AsyncDisposableStack();
-  const peer = stack.use(await LyingPeer.connect(meeting, identity, { proves: true }));
+  const peer = stack.use(await HostilePeer.connect(meeting, identity, { proves: true }));
   const capabilities = ["bolt.file-hash", "bolt.profile-envelope-v1", PROVEN_IDENTITY];
   if (ratchet) capabilities.push("bolt.transfer-ratchet-v1");
   if (binary) capabilities.push(BINARY_ENCODING);
@@ -268,7 +268,7 @@ export async function openLyingSession(
   await peer.hearOf("hello");
   peer.isBinary = binary;
   // The daemon answers a ping when it has concluded the handshake.
-  if (!await peer.isServed()) throw new Error("the daemon refused the lying peer's HELLO");
+  if (!await peer.isServed()) throw new Error("the daemon refused the hostile peer's HELLO");
   const hex = peer.identity.publicKey.hex;
   await meeting.daemon.event("session-opened", ({ session }) => session.identity === hex);
   await meeting.daemon.client.setAutoAccept(hex, { enabled: true });

@@ -5,7 +5,7 @@
  */
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
 import { readSignalLine, writeSignalLine } from "../../src/signaling/file/standard_streams.ts";
-import { deafen } from "../support/leaving.ts";
+import { dropUserData } from "../support/leaving.ts";
 import { connectScripted } from "../support/scripted_peer.ts";
 
 const { signal } = new AbortController();
@@ -13,7 +13,7 @@ const peer = await connectScripted("offerer", {
   put: (line) => writeSignalLine(line, "offer", signal),
   take: () => readSignalLine("answer", signal),
 }, signal);
-const echoed = deafen(peer.target);
+const echoed = dropUserData(peer.target);
 await peer.channel.send(GREETING);
 await echoed;
 await Deno.stderr.write(new TextEncoder().encode("the echo has come\n"));

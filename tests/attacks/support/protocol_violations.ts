@@ -6,10 +6,10 @@
 import { createHash } from "node:crypto";
 import type { WireFrame } from "../../../src/protocol/messages/envelope.ts";
 import type { RatchetFields } from "../../../src/protocol/messages/frame.ts";
-import type { LyingPeer, Said } from "./lying_peer.ts";
+import type { HostilePeer, Said } from "./hostile_peer.ts";
 
-/** One lie. */
-export interface Lie {
+/** One violation of the protocol. */
+export interface Violation {
   /** What it is, as words. */
   readonly what: string;
   /** Before the HELLO, or after it; with the ratchet negotiated. */
@@ -18,10 +18,10 @@ export interface Lie {
   readonly code: string;
   /** Whether the session lives on. */
   readonly survives?: boolean;
-  /** The only encoding in which it can be told. @default {either} */
+  /** The only encoding in which it can be committed. @default {either} */
   readonly only?: "json" | "binary";
-  /** Tells it. */
-  readonly tell: (peer: LyingPeer) => Promise<void>;
+  /** Commits it. */
+  readonly commit: (peer: HostilePeer) => Promise<void>;
 }
 
 const FILE = new Uint8Array(40_000).map((_, i) => i * 7);
@@ -35,7 +35,7 @@ function offer(transferId: string, fields: Said = {}): Said {
   return {
     type: "file-offer",
     transferId,
-    filename: "lie.bin",
+    filename: "attack.bin",
     size: FILE.length,
     totalChunks: 3,
     chunkSize: CHUNK,
@@ -50,7 +50,7 @@ function chunk(transferId: string, index: number, fields: Said = {}): Said {
   return {
     type: "file-chunk",
     transferId,
-    filename: "lie.bin",
+    filename: "attack.bin",
     chunkIndex: index,
     totalChunks: 3,
     chunk: bytes.toBase64(),
@@ -59,12 +59,12 @@ function chunk(transferId: string, index: number, fields: Said = {}): Said {
   };
 }
 
-async function say(peer: LyingPeer, ...inners: readonly unknown[]): Promise<void> {
+async function say(peer: HostilePeer, ...inners: readonly unknown[]): Promise<void> {
   for (const inner of inners) await peer.say(peer.envelope(inner));
 }
 
 /** Offers the file and waits until it is accepted. */
-async function accepted(peer: LyingPeer, fields: Said = {}): Promise<string> {
+async function accepted(peer: HostilePeer, fields: Said = {}): Promise<string> {
   const id = freshId();
   await say(peer, offer(id, fields));
   await peer.hearOf("file-accept");
@@ -73,61 +73,61 @@ async function accepted(peer: LyingPeer, fields: Said = {}): Promise<string> {
 
 /** Says a frame. */
 const frame = (
-  when: Lie["when"],
+  when: Violation["when"],
   what: string,
   code: string,
-  make: (peer: LyingPeer) => WireFrame,
-): Lie => ({ what, when, code, tell: (peer) => peer.say(make(peer)) });
+  make: (peer: HostilePeer) => WireFrame,
+): Violation => ({ what, when, code, commit: (peer) => peer.say(make(peer)) });
 
-const inJson = (lie: Lie): Lie => ({ ...lie, only: "json" });
-const inBinary = (lie: Lie): Lie => ({ ...lie, only: "binary" });
+const inJson = (violation: Violation): Violation => ({ ...violation, only: "json" });
+const inBinary = (violation: Violation): Violation => ({ ...violation, only: "binary" });
 
 /** Says what is sealed. */
-const inner = (what: string, code: string, message: unknown, survives = false): Lie => ({
+const inner = (what: string, code: string, message: unknown, survives = false): Violation => ({
   what,
   when: "after",
   code,
   survives,
-  tell: (peer) => say(peer, message),
+  commit: (peer) => say(peer, message),
 });
 
-/** Makes an offer that is a lie. */
-const badOffer = (what: string, code: string, fields: Said, survives = false): Lie =>
+/** Makes a bad offer. */
+const badOffer = (what: string, code: string, fields: Said, survives = false): Violation =>
   inner(`an offer with ${what}`, code, offer(freshId(), fields), survives);
 
-/** Lies within a transfer that the daemon has accepted. */
+/** A violation within a transfer that the daemon has accepted. */
 const inTransfer = (
   what: string,
   code: string,
   messages: (id: string) => readonly unknown[],
   fields: Said = {},
-): Lie => ({
+): Violation => ({
   what,
   when: "after",
   code,
-  tell: async (peer) => {
+  commit: async (peer) => {
     const id = await accepted(peer, fields);
     await say(peer, ...messages(id));
   },
 });
 
-/** Lies in the ratchet's part of a chunk. */
+/** A violation in the ratchet's part of a chunk. */
 const ratcheted = (
   what: string,
   code: string,
   survives: boolean,
-  tell: (peer: LyingPeer, id: string) => Promise<void>,
-): Lie => ({
+  commit: (peer: HostilePeer, id: string) => Promise<void>,
+): Violation => ({
   what,
   when: "ratchet",
   code,
   survives,
-  tell: async (peer) => await tell(peer, await accepted(peer)),
+  commit: async (peer) => await commit(peer, await accepted(peer)),
 });
 
 /** A chunk in its ratchet, with the envelope's fields replaced. */
 async function sayRatcheted(
-  peer: LyingPeer,
+  peer: HostilePeer,
   id: string,
   index: number,
   change: (fields: RatchetFields) => RatchetFields = (fields) => fields,
@@ -138,7 +138,7 @@ async function sayRatcheted(
   await peer.say(peer.envelope(chunk(id, index, { chunk: sealed }), change(fields)));
 }
 
-const BEFORE: readonly Lie[] = [
+const BEFORE: readonly Violation[] = [
   frame("before", "an envelope", "INVALID_STATE", (p) => p.envelope({ type: "ping", ts_ms: 1 })),
   frame("before", "a plain ping", "INVALID_STATE", () => '{"type":"ping","ts_ms":1}'),
   frame("before", "no JSON", "HELLO_PARSE_ERROR", () => "hello"),
@@ -175,7 +175,7 @@ const BEFORE: readonly Lie[] = [
 
 const FORGED = '{"type":"profile-envelope","version":1,"encoding":"base64","payload":"AAAA"}';
 
-const FRAMES: readonly Lie[] = [
+const FRAMES: readonly Violation[] = [
   frame("after", "a second HELLO", "DUPLICATE_HELLO", (p) => p.hello()),
   frame("after", "plaintext", "ENVELOPE_REQUIRED", () => '{"type":"ping","ts_ms":1}'),
   frame(
@@ -221,7 +221,7 @@ const FRAMES: readonly Lie[] = [
   inner("an unregistered error", "PROTOCOL_VIOLATION", { type: "error", code: "X", message: "" }),
 ];
 
-const OFFERS: readonly Lie[] = [
+const OFFERS: readonly Violation[] = [
   badOffer("size -1", "INVALID_MESSAGE", { size: -1 }),
   badOffer("size 0.5", "INVALID_MESSAGE", { size: 0.5 }),
   badOffer("size 2^53", "INVALID_MESSAGE", { size: 2 ** 53 }),
@@ -248,7 +248,7 @@ const OFFERS: readonly Lie[] = [
   }, true),
 ];
 
-const TRANSFERS: readonly Lie[] = [
+const TRANSFERS: readonly Violation[] = [
   inner("a chunk of nothing", "INVALID_STATE", chunk(freshId(), 0)),
   inner("a finish of nothing", "INVALID_STATE", { type: "file-finish", transferId: freshId() }),
   inner("an accept of nothing", "INVALID_STATE", { type: "file-accept", transferId: freshId() }),
@@ -281,7 +281,7 @@ const TRANSFERS: readonly Lie[] = [
   ]),
 ];
 
-const RATCHET: readonly Lie[] = [
+const RATCHET: readonly Violation[] = [
   ratcheted(
     "a chunk without the ratchet",
     "RATCHET_DOWNGRADE_REJECTED",
@@ -333,10 +333,16 @@ const RATCHET: readonly Lie[] = [
 ];
 
 /** All of them. */
-export const LIES: readonly Lie[] = [...BEFORE, ...FRAMES, ...OFFERS, ...TRANSFERS, ...RATCHET];
+export const VIOLATIONS: readonly Violation[] = [
+  ...BEFORE,
+  ...FRAMES,
+  ...OFFERS,
+  ...TRANSFERS,
+  ...RATCHET,
+];
 
-/** Chunks and a finish for a transfer that was cancelled: late, and no lie. */
-export async function sayAfterCancel(peer: LyingPeer): Promise<void> {
+/** Chunks and a finish for a transfer that was cancelled: late, and no violation. */
+export async function sayAfterCancel(peer: HostilePeer): Promise<void> {
   const id = await accepted(peer);
   const cancel = { type: "cancel", transferId: id, cancelledBy: "initiator" };
   await say(peer, chunk(id, 0), cancel, chunk(id, 1), { type: "file-finish", transferId: id });
@@ -344,7 +350,7 @@ export async function sayAfterCancel(peer: LyingPeer): Promise<void> {
 
 /** Offers the file under this name. Gives the transfer's id. */
 export async function offerFile(
-  peer: LyingPeer,
+  peer: HostilePeer,
   filename: string,
   transferId: string = freshId(),
 ): Promise<string> {
@@ -354,7 +360,7 @@ export async function offerFile(
 
 /** Sends the chunks of the file from `start` on, truly, and the finish. */
 export async function sendRest(
-  peer: LyingPeer,
+  peer: HostilePeer,
   transferId: string,
   filename: string,
   start = 0,
@@ -367,7 +373,7 @@ export async function sendRest(
 
 /** Sends the first chunk of the file, truly. */
 export async function sendFirst(
-  peer: LyingPeer,
+  peer: HostilePeer,
   transferId: string,
   filename: string,
 ): Promise<void> {
@@ -375,12 +381,12 @@ export async function sendFirst(
 }
 
 /** Offers again and again, without waiting for an answer. */
-export async function floodOffers(peer: LyingPeer, count: number): Promise<void> {
+export async function floodOffers(peer: HostilePeer, count: number): Promise<void> {
   for (let left = count; left > 0; left--) await say(peer, offer(freshId()));
 }
 
 /** Offers and takes it back, again and again, without waiting for an answer. */
-export async function floodCancelledOffers(peer: LyingPeer, count: number): Promise<void> {
+export async function floodCancelledOffers(peer: HostilePeer, count: number): Promise<void> {
   for (let left = count; left > 0; left--) {
     const transferId = freshId();
     await say(peer, offer(transferId), { type: "cancel", transferId, cancelledBy: "initiator" });

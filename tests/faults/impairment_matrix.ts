@@ -1,9 +1,14 @@
 /**
- * The ladder: delays, losses, outages, flaps and cuts that a file has to cross, one after the other.
+ * The impaired networks that a file has to cross, one after the other: a matrix of delays and losses,
+ * then outages, flaps, cuts and queues.
  *
  * @module
  */
-import { type CrossingEnd, type CrossingOptions, Travellers } from "./crossing.ts";
+import {
+  DaemonsOverRelay,
+  type RelayedTransferOptions,
+  type TransferResult,
+} from "./daemons_over_relay.ts";
 import type { Family } from "./relay.ts";
 
 const DELAYS_MS = [0, 20, 100, 300];
@@ -11,14 +16,14 @@ const LOSSES = [0, 0.01, 0.03, 0.08];
 const BYTES = 200_000;
 const DEADLINE_MS = 240_000;
 
-/** One step of the ladder. */
-interface Rung {
+/** One impaired network. */
+interface ImpairmentCase {
   readonly name: string;
-  readonly options: Omit<CrossingOptions, "deadlineMs">;
+  readonly options: Omit<RelayedTransferOptions, "deadlineMs">;
 }
 
-/** What came of a rung; plain data, since another process may have climbed. */
-export interface Climbed {
+/** What came of a case; plain data, since it may have run in another process. */
+export interface CaseResult {
   readonly name: string;
   /** Seconds; absent when it was lost. */
   readonly seconds?: number;
@@ -30,7 +35,7 @@ export interface Climbed {
   readonly text: string;
 }
 
-const steps = (family: Family): Rung[] =>
+const matrix = (family: Family): ImpairmentCase[] =>
   DELAYS_MS.flatMap((delayMs) =>
     LOSSES.map((loss, at) => ({
       name: `${family}, ${delayMs} ms each way, ${loss * 100} % loss in bursts of 4`,
@@ -46,7 +51,7 @@ const steps = (family: Family): Rung[] =>
 /** A file that takes ten seconds, so that what happens to the network happens to the file. */
 const SLOW = { conditions: { bytesPerSecond: 200_000, delayMs: 10 }, bytes: 2_000_000 };
 
-const FAULTS: readonly Rung[] = [
+const FAULTS: readonly ImpairmentCase[] = [
   { name: "outage of 5 s", options: { ...SLOW, whenFlowing: (relay) => relay.outage(5000) } },
   { name: "outage of 10 s", options: { ...SLOW, whenFlowing: (relay) => relay.outage(10_000) } },
   { name: "outage of 40 s", options: { ...SLOW, whenFlowing: (relay) => relay.outage(40_000) } },
@@ -77,30 +82,30 @@ const FAULTS: readonly Rung[] = [
   },
 ];
 
-/** Climbs by both families at once, each with daemons of its own; tells on stderr how it goes. */
-export async function climbAll(
-  ...travellersOf: Parameters<typeof Travellers.make>
-): Promise<readonly Climbed[]> {
+/** Both address families at once, each with daemons of its own. Tells on stderr how it goes. */
+export async function runMatrix(
+  ...daemonsOf: Parameters<typeof DaemonsOverRelay.make>
+): Promise<readonly CaseResult[]> {
   const families = ["IPv4", "IPv6"] as const;
   const all = await Promise.all(families.map(async (family) => {
-    await using travellers = await Travellers.make(...travellersOf);
-    return await Array.fromAsync(climb(travellers, family), (climbed) => {
-      Deno.stderr.writeSync(new TextEncoder().encode(`${climbed.name}: ${climbed.text}\n`));
-      return climbed;
+    await using daemons = await DaemonsOverRelay.make(...daemonsOf);
+    return await Array.fromAsync(runCases(daemons, family), (result) => {
+      Deno.stderr.writeSync(new TextEncoder().encode(`${result.name}: ${result.text}\n`));
+      return result;
     });
   }));
   return all.flat();
 }
 
-/** Climbs with one pair of daemons: each rung finds them as the last left them. */
-async function* climb(travellers: Travellers, family: Family): AsyncGenerator<Climbed> {
+/** One pair of daemons for all: each case finds them as the last left them. */
+async function* runCases(daemons: DaemonsOverRelay, family: Family): AsyncGenerator<CaseResult> {
   const faults = FAULTS.map(({ name, options }) => ({
     name: `${family}, ${name}`,
     options: { family, ...options },
   }));
-  for (const { name, options } of [...steps(family), ...faults]) {
+  for (const { name, options } of [...matrix(family), ...faults]) {
     try {
-      const end = await travellers.cross({ ...options, deadlineMs: DEADLINE_MS });
+      const end = await daemons.transfer({ ...options, deadlineMs: DEADLINE_MS });
       const { result, ms, lost } = end;
       yield { name, seconds: ms / 1000, lostOnTheWay: lost, result, text: textOf(end) };
     } catch (error) {
@@ -110,7 +115,7 @@ async function* climb(travellers: Travellers, family: Family): AsyncGenerator<Cl
   }
 }
 
-function textOf({ result, sender, receiver }: CrossingEnd): string {
+function textOf({ result, sender, receiver }: TransferResult): string {
   if (result === "arrived" && sender.code === undefined) return "arrived";
   const [ours, theirs] = [sender, receiver].map(({ code, state }) => code ?? state);
   return ours === theirs

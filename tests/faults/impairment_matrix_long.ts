@@ -1,5 +1,5 @@
 /**
- * The whole ladder of bad networks, on loopback and, where a test may make network namespaces,
+ * The whole impairment matrix, on loopback and, where a test may make network namespaces,
  * between hosts. Part of `deno task test:faults`; `-- --write` puts the table into docs/TESTING.md.
  *
  * @module
@@ -7,43 +7,43 @@
 import { assertEquals } from "@std/assert";
 import { canMakeNamespaces } from "../support/network_namespace.ts";
 import { fromFileUrl } from "../support/paths.ts";
-import { climbAll, type Climbed } from "./ladder.ts";
+import { type CaseResult, runMatrix } from "./impairment_matrix.ts";
 import { machine, publish, tableOf } from "./results.ts";
 import { ThreeHosts } from "./three_hosts.ts";
 
 /** By a process in the host between the two. */
-async function climbBetweenHosts(): Promise<readonly Climbed[]> {
+async function runBetweenHosts(): Promise<readonly CaseResult[]> {
   await using hosts = await ThreeHosts.make();
-  const script = fromFileUrl(new URL("./ladder_between_hosts.ts", import.meta.url));
+  const script = fromFileUrl(new URL("./impairment_matrix_between_hosts.ts", import.meta.url));
   const { command, args } = hosts.middle.inside({
     command: Deno.execPath(),
     args: ["run", "--no-prompt", "-A", script, hosts.one.name, hosts.two.name],
   });
-  const climbing = new Deno.Command(command, { args: [...args], stderr: "inherit" });
-  const { code, stdout } = await climbing.output();
+  const running = new Deno.Command(command, { args: [...args], stderr: "inherit" });
+  const { code, stdout } = await running.output();
   assertEquals(code, 0);
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-const cells = (climbed: Climbed | undefined): string[] => {
-  if (climbed === undefined) return ["", "", ""];
-  const { seconds, lostOnTheWay, result, text } = climbed;
+const cells = (one: CaseResult | undefined): string[] => {
+  if (one === undefined) return ["", "", ""];
+  const { seconds, lostOnTheWay, result, text } = one;
   const lost = lostOnTheWay === undefined ? "" : (lostOnTheWay * 100).toFixed(1);
   return [seconds?.toFixed(1) ?? "", lost, result === "lost" ? "LOST" : text];
 };
 
-Deno.test("each transfer of the ladder arrives whole, or ends on both sides with a named error", async () => {
-  const onLoopback = await climbAll();
-  const betweenHosts = await canMakeNamespaces() ? await climbBetweenHosts() : [];
+Deno.test("each transfer of the impairment matrix arrives whole, or ends on both sides with a named error", async () => {
+  const onLoopback = await runMatrix();
+  const betweenHosts = await canMakeNamespaces() ? await runBetweenHosts() : [];
   const all = [...onLoopback, ...betweenHosts];
-  const count = (result: Climbed["result"]) => all.filter((one) => one.result === result).length;
+  const count = (result: CaseResult["result"]) => all.filter((one) => one.result === result).length;
   const figures = ["seconds", "lost, %", "result"];
-  const rows = onLoopback.map((climbed) => [
-    climbed.name,
-    ...cells(climbed),
-    ...cells(betweenHosts.find(({ name }) => name === climbed.name)),
+  const rows = onLoopback.map((one) => [
+    one.name,
+    ...cells(one),
+    ...cells(betweenHosts.find(({ name }) => name === one.name)),
   ]);
-  const text = `### The ladder
+  const text = `### Impaired networks
 
 ${machine()}. Two daemons, a relay between them, 200 kB a file (2 MB where the network changes
 under way). First both on loopback, then ("hosts") each in a network namespace of its own, the relay
@@ -51,6 +51,6 @@ in a third one with a cable to each. ${all.length} transfers: ${count("arrived")
 ${count("ended")} ended on both sides with a named error, ${count("lost")} lost.
 
 ${tableOf([["network", ...figures, ...figures.map((figure) => `hosts: ${figure}`)], ...rows])}`;
-  await publish({ mark: "ladder", document: "TESTING.md", title: "Testing" }, text);
+  await publish({ mark: "impairment matrix", document: "TESTING.md", title: "Testing" }, text);
   assertEquals(all.filter(({ result }) => result === "lost"), []);
 });

@@ -27,7 +27,7 @@ export interface SideEnd {
 }
 
 /** What came of a file. */
-export interface CrossingEnd {
+export interface TransferResult {
   /** `arrived`: whole, with the right hash. `ended`: not, and both sides say why. */
   readonly result: "arrived" | "ended";
   readonly sender: SideEnd;
@@ -43,8 +43,8 @@ export type StandingOf = (
   family: Family,
 ) => { readonly alice: Standing; readonly bob: Standing };
 
-/** Options of {@linkcode Travellers.cross}. */
-export interface CrossingOptions extends Omit<FaultRelayOptions, "standing"> {
+/** Options of {@linkcode DaemonsOverRelay.transfer}. */
+export interface RelayedTransferOptions extends Omit<FaultRelayOptions, "standing"> {
   /** Length of the file. */
   readonly bytes: number;
   /** By when both sides must have ended. */
@@ -62,7 +62,7 @@ const isTransferEnd = (event: ApiEvent): event is TransferEnd =>
   event.type === "transfer-finished" || event.type === "transfer-failed";
 
 /** Two daemons that trust each other and accept each other's files. */
-export class Travellers implements AsyncDisposable {
+export class DaemonsOverRelay implements AsyncDisposable {
   readonly alice: ServedDaemon;
   readonly bob: ServedDaemon;
   readonly folder: TempFolder;
@@ -71,7 +71,7 @@ export class Travellers implements AsyncDisposable {
   #count = 0;
 
   private constructor(
-    parts: Pick<Travellers, "alice" | "bob" | "folder">,
+    parts: Pick<DaemonsOverRelay, "alice" | "bob" | "folder">,
     standing: StandingOf | undefined,
     stack: AsyncDisposableStack,
   ) {
@@ -86,7 +86,7 @@ export class Travellers implements AsyncDisposable {
   static async make(
     programs: { readonly alice?: Program; readonly bob?: Program } = {},
     standing?: StandingOf,
-  ): Promise<Travellers> {
+  ): Promise<DaemonsOverRelay> {
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(await TempFolder.make());
     const start = async (program: Program | undefined) =>
@@ -96,9 +96,9 @@ export class Travellers implements AsyncDisposable {
     const sessions = await pairOver(standing, folder, alice, bob);
     await alice.client.setAutoAccept(sessions.alice.identity ?? "", { enabled: true });
     await bob.client.setAutoAccept(sessions.bob.identity ?? "", { enabled: true });
-    const travellers = new Travellers({ alice, bob, folder }, standing, stack.move());
+    const daemons = new DaemonsOverRelay({ alice, bob, folder }, standing, stack.move());
     await close([alice, sessions.alice], [bob, sessions.bob]);
-    return travellers;
+    return daemons;
   }
 
   /**
@@ -106,11 +106,11 @@ export class Travellers implements AsyncDisposable {
    *
    * @throws {Error} When it neither arrives nor ends on both sides, within the deadline.
    */
-  async cross(options: CrossingOptions): Promise<CrossingEnd> {
+  async transfer(options: RelayedTransferOptions): Promise<TransferResult> {
     const { whenFlowing, sender = "alice", family = "IPv4" } = options;
     const standing = standingOf(this.#standing?.(family), sender);
     await using relay = await FaultRelay.open({ ...options, ...standing });
-    const end = await this.#cross(
+    const end = await this.#transfer(
       relay.meeting(this.folder),
       options,
       (id) => whenFlowing?.(relay, id),
@@ -120,20 +120,20 @@ export class Travellers implements AsyncDisposable {
     return { ...end, lost: counts.lost / counts.received };
   }
 
-  /** As {@linkcode Travellers.cross}, without a relay: over whatever lies between the two. */
-  async crossDirectly(
-    options: Pick<CrossingOptions, "bytes" | "deadlineMs">,
+  /** As {@linkcode DaemonsOverRelay.transfer}, without a relay: over whatever lies between the two. */
+  async transferDirectly(
+    options: Pick<RelayedTransferOptions, "bytes" | "deadlineMs">,
     whenFlowing?: () => Promise<unknown>,
-  ): Promise<CrossingEnd> {
-    const end = await this.#cross(meetingByFile(this.folder), options, () => whenFlowing?.());
+  ): Promise<TransferResult> {
+    const end = await this.#transfer(meetingByFile(this.folder), options, () => whenFlowing?.());
     return { ...end, lost: 0 };
   }
 
-  async #cross(
+  async #transfer(
     { offerer, answerer }: RelayedMeeting,
-    options: Pick<CrossingOptions, "bytes" | "deadlineMs" | "seed" | "sender">,
+    options: Pick<RelayedTransferOptions, "bytes" | "deadlineMs" | "seed" | "sender">,
     whenFlowing: (transferId: string) => unknown,
-  ): Promise<Omit<CrossingEnd, "lost">> {
+  ): Promise<Omit<TransferResult, "lost">> {
     const began = performance.now();
     const left = () => Math.max(1, options.deadlineMs - (performance.now() - began));
     const [from, to] = options.sender === "bob" ? [this.bob, this.alice] : [this.alice, this.bob];
