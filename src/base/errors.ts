@@ -96,6 +96,7 @@ export type StorageErrorCode =
   | "NAME_TAKEN"
   | "OWNER_FOREIGN"
   | "PEERS_INVALID"
+  | "PEER_NAME_TAKEN"
   | "QUEUE_FULL"
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"

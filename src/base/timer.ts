@@ -14,6 +14,17 @@ export function systemTimer(ms: number, act: () => void): () => void {
   return () => clearTimeout(id);
 }
 
+/** The time of day and a timer that goes with it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls back later. */
+  readonly after: Timer;
+}
+
+/** The runtime's clock. */
+export const SYSTEM_CLOCK: Clock = { now: Date.now, after: systemTimer };
+
 /** Resolves when `ms` milliseconds have passed; rejects with the signal's reason before. */
 export async function sleep(timer: Timer, ms: number, signal?: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

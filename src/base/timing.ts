@@ -184,6 +184,8 @@ export const SOCKET_OWNER_MS = 2_000;
 
 /** For whatever a command waits for without `--timeout`. */
 export const COMMAND_WAIT_MS = 60_000;
+/** Between two drawings of the time that is left to answer a question. */
+export const COUNTDOWN_MS = 1_000;
 /** For the output to be read at exit. Nobody may be reading stdout. */
 export const OUTPUT_FLUSH_MS = 1_000;
 /** stderr waits so long for a stdout that nobody reads, to keep their order in a terminal. */

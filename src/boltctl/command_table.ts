@@ -5,6 +5,8 @@
  */
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import {
+  givenName,
+  identityKey,
   networkScope,
   peerCode,
   phaseTimeoutSecs,
@@ -62,6 +64,10 @@ const sasFlag = flag(
   sas,
   "Confirm without a question: the six digits of the other end",
 );
+const unprovenFlag: FlagSpec = {
+  name: "unproven",
+  summary: "Let it in though it has not proven its identity",
+};
 const waitFlag: FlagSpec = {
   name: "wait",
   summary: "Show progress and wait for the end; Ctrl-C cancels the transfer",
@@ -73,7 +79,8 @@ export const onOrOff: Choice<"on" | "off"> = oneOf(["on", "off"]);
 const TRANSFER_NOTE =
   "TRANSFER is an id or its first 4 digits or more, as boltctl transfers shows it.";
 const PEER_NOTE =
-  "PEER is an identity, a peer code, a device name, or the first 4 digits or more of an identity.";
+  "PEER is an identity, the name that you gave the peer, a peer code, a device name, or the first 4 " +
+  "digits or more of an identity.";
 
 /** A command that does one thing to each of some transfers. */
 const steering = <const Name extends string>(name: Name, summary: string) => ({
@@ -103,6 +110,17 @@ export const TABLE = [
     needsDaemon: true,
   },
   {
+    name: "identity",
+    summary: "Print this daemon's identity key",
+    details: [
+      "64 hexadecimal digits and nothing else: what boltctl trust and boltctl pair --identity take " +
+      "at the other end.",
+    ],
+    flags: [],
+    examples: ["identity"],
+    needsDaemon: true,
+  },
+  {
     name: "peers",
     summary: "List the peers that the daemon knows",
     details: [`With PEER, all that is known of one. ${PEER_NOTE}`],
@@ -123,6 +141,10 @@ export const TABLE = [
       "terminal it is shown in large and asked about; elsewhere the peer is refused, " +
       "unless --sas gives the six digits that the other end shows. With --json the " +
       "session's events are printed.",
+      "",
+      "With --identity only the peer that proves that key is let in, and nobody is asked. A peer " +
+      "that does not prove its identity, such as a web client, is let in only with --unproven: " +
+      "its SAS can be forged by whoever relays the signals.",
     ],
     flags: [
       choice("role", role, "Open a session in this role"),
@@ -157,8 +179,10 @@ export const TABLE = [
         phaseTimeoutSecs,
         `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
       ),
+      flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
       { name: "no-wait", summary: "Return as soon as the session is begun" },
       sasFlag,
+      unprovenFlag,
       { name: "once", summary: "Let the peer in for this session only" },
       { name: "deny", summary: "Refuse the peer that asks" },
       text("pairing", "ID", "The request to answer, when several wait"),
@@ -177,18 +201,29 @@ export const TABLE = [
     details: [
       `${PEER_NOTE} A full identity may be one that the daemon has not met.`,
       "",
-      "Without a flag the peer is let in from now on. A peer that came with another key " +
-      "than the pinned one is refused until --replaces and --sas say that its people " +
-      "confirmed the new key.",
+      "Without a flag the peer is let in from now on. With --name its key is trusted as you typed " +
+      "it: the peer need not have been met, is let in only with a proof that it holds the key, and " +
+      "is called so from now on. A peer that has not proven its identity is let in only with " +
+      "--unproven.",
+      "",
+      "A peer that came with another key than the pinned one is refused until --replaces and --sas " +
+      "say that its people confirmed the new key, or --replaces and --name that you typed it.",
     ],
     argument: argument("PEER", 1, 1),
     flags: [
       { name: "deny", summary: "Refuse the peer from now on" },
       choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
+      flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
+      unprovenFlag,
       text("replaces", "IDENTITY", "The pinned identity that it replaces"),
       flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
     ],
-    examples: ["trust bob", "trust bob --auto-accept on", "trust 3f2a --deny"],
+    examples: [
+      "trust bob",
+      `trust ${"3f2a".padEnd(64, "0")} --name bob`,
+      "trust bob --auto-accept on",
+      "trust 3f2a --deny",
+    ],
     needsDaemon: true,
   },
   {

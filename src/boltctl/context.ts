@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../base/timer.ts";
 import type { DaemonClient, DaemonClientOptions } from "../ipc/client/client.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { Output } from "./output/output.ts";
@@ -28,6 +29,8 @@ export interface Context {
   readonly output: Output;
   /** For questions and progress. */
   readonly terminal: Terminal;
+  /** For what is shown to go by. */
+  readonly clock: Clock;
   /** Aborts at Ctrl-C, and when `--timeout` is over. */
   readonly signal: AbortSignal;
   /** The daemon at the socket that was named. @throws {UsageError} When none was named. */

@@ -4,10 +4,12 @@
  * @module
  */
 import type { ApiEvent } from "../ipc/api/events.ts";
-import type { SessionView, Transfer } from "../ipc/api/schemas.ts";
+import type { Pairing, SessionView, Transfer } from "../ipc/api/schemas.ts";
 import { isUnconfirmed } from "./output/confirmation.ts";
 import { formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
+import { FORGEABLE } from "./output/pairing_facts.ts";
+import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
 import { fileLabel, peerLabel, shortId } from "./resolve.ts";
 
 /** What happened, for people; without its time. */
@@ -16,21 +18,21 @@ export function describeEvent(event: ApiEvent): string {
     case "session-started":
       return `Session ${event.session.sessionId} is being opened`;
     case "session-opened":
-      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}`;
+      return `Session ${event.session.sessionId} is open with ${peerOf(event.session)}` +
+        provenOf(event.session);
     case "session-closed":
       return `Session ${event.session.sessionId} has ended${because(event.session)}`;
     case "pairing-requested":
-      return `${peerLabel(event.pairing)} asks to be let in: boltctl pair answers`;
+      return asksToBeLetIn(event.pairing);
     case "pairing-decided":
       return `${peerLabel(event.pairing)} was ${DECIDED[event.pairing.state]}`;
     case "key-mismatch":
-      return `WARNING: ${event.deviceName ?? event.peerCode ?? "a known peer"} came with another ` +
-        `key and was refused: pinned ${event.pinned}, presented ${event.presented}`;
+      return `WARNING: ${namedOr("a known peer", event)} came with another ` +
+        `key and was refused: pinned ${event.pinned}, presented ${event.presented}` +
+        (event.proven ? ", proven" : ", only claimed");
     case "identity-refused":
-      return `WARNING: ${
-        event.peerCode ?? "a peer"
-      } claimed the identity ${event.claimed} and did ` +
-        `not prove it (${event.step}): refused`;
+      return `WARNING: ${event.peerCode ?? "a peer"} was refused; it claimed the identity ` +
+        `${event.claimed} (${event.step}): ${event.message}`;
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");
@@ -81,6 +83,25 @@ const DECIDED = {
   expired: "refused: nobody decided in time",
 } as const;
 
+/** The seconds are those that the daemon gives, not those that are left. */
+function asksToBeLetIn(pairing: Pairing): string {
+  const seconds = (Date.parse(pairing.expiresAt) - Date.parse(pairing.requestedAt)) / 1000;
+  const asks = `${peerLabel(pairing)} asks to be let in`;
+  return pairing.proven
+    ? `${asks}: boltctl pair answers, within ${seconds} s`
+    : `${asks}, not proven: boltctl pair --unproven answers, within ${seconds} s; WARNING: ` +
+      FORGEABLE;
+}
+
+const provenOf = ({ proven }: SessionView): string =>
+  proven === undefined ? "" : proven ? ", proven" : ", not proven: it only claims this identity";
+const namedOr = (
+  none: string,
+  { deviceName, peerCode }: Pick<SessionView, "deviceName" | "peerCode">,
+): string =>
+  deviceName === undefined || deviceName === ""
+    ? peerCode ?? none
+    : quotedName(deviceName, NAME_COLUMNS);
 /** A received file is verified here; of one that was sent, the peer has to say that it has it. */
 function finished(transfer: Transfer): string {
   if (transfer.direction === "incoming") return `Finished: ${fileLabel(transfer)}, hash verified`;
@@ -88,10 +109,8 @@ function finished(transfer: Transfer): string {
   return `Finished: ${fileLabel(transfer)}${transfer.confirmed ? ", confirmed by the peer" : ""}`;
 }
 
-const peerOf = ({ identity, deviceName }: SessionView): string =>
-  identity === undefined
-    ? "a peer"
-    : peerLabel({ identity, ...(deviceName === undefined ? {} : { deviceName }) });
+const peerOf = ({ identity, ...session }: SessionView): string =>
+  identity === undefined ? "a peer" : peerLabel({ ...session, identity });
 const waiting = (transfer: Transfer): string => {
   const what = waitsFor(transfer);
   return what === undefined ? "" : `, waits for ${what}`;

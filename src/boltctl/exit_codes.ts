@@ -45,6 +45,7 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
 /** Codes of the daemon (problems, and failures of sessions and transfers) that mean "refused". */
 const REFUSED: ReadonlySet<string> = new Set([
   "HOST_REFUSED",
+  "IDENTITY_REFUSED",
   "KEY_MISMATCH",
   "NAME_REFUSED",
   "ORIGIN_REFUSED",

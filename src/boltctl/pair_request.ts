@@ -8,7 +8,9 @@ import type { PairRequest } from "../ipc/api/schemas.ts";
 import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
   CODES_MUST_DIFFER,
+  identityKey,
   networkScope,
+  NOT_WITH_WEB,
   peerCode,
   phaseTimeoutSecs,
   rendezvousUrl,
@@ -37,6 +39,7 @@ const SESSION_FLAGS = [
   "network-scope",
   "phase-timeout-secs",
   "no-wait",
+  "identity",
   ...FILE_FLAGS,
   ...RENDEZVOUS_FLAGS,
 ] as const;
@@ -59,7 +62,9 @@ export function readPairRequest(
   refuse(flags, ["deny", "pairing"], "answers a request that waits: leave --role out");
   const scope = flags.value("network-scope", networkScope);
   const phase = flags.value("phase-timeout-secs", phaseTimeoutSecs);
+  const expected = flags.value("identity", identityKey);
   const common = {
+    ...(expected === undefined ? {} : { expectIdentity: expected }),
     ...(scope === undefined ? {} : { networkScope: scope }),
     ...(phase === undefined ? {} : { phaseTimeoutSecs: phase }),
   };
@@ -74,6 +79,7 @@ export function readPairRequest(
     };
   }
   refuse(flags, FILE_FLAGS, "needs --signal file");
+  if (flags.has("web")) refuse(flags, ["identity"], NOT_WITH_WEB);
   const peerId = flags.value("peer-id", peerCode);
   const rendezvous = {
     signal: "rendezvous",

@@ -32,6 +32,13 @@ Deno.test("flags become a request that the daemon's own schema takes", () => {
         phaseTimeoutSecs: 7,
       },
     ],
+    [`--role offerer --offer o --answer a --identity ${"AB".repeat(32)}`, {
+      role: "offerer",
+      signal: "file",
+      offer: "/cwd/o",
+      answer: "/cwd/a",
+      expectIdentity: "ab".repeat(32),
+    }],
     ["--role answerer --offer o --answer a --signal-owner own", {
       role: "answerer",
       signal: "file",
@@ -81,6 +88,10 @@ Deno.test("what has no meaning, is missing, or can't be right is refused by its 
     [`--role offerer ${MEET} --to bob --offer o`, "--offer needs --signal file"],
     [`--role offerer ${MEET} --to bob --signal-owner own`, "--signal-owner needs --signal file"],
     [`--role offerer ${MEET} --to bob --expect-peer a`, "--expect-peer is the answerer's"],
+    [
+      `--role offerer ${MEET} --to bob --web --identity ${"ab".repeat(32)}`,
+      "--identity does not go with a web client",
+    ],
     [`--role answerer ${MEET} --to bob`, "--to is the offerer's"],
     [`--role offerer ${MEET} --to b_b`, "--to takes 1 to 16 ASCII letters and digits"],
     [`--role offerer ${MEET.replace("ws:", "http:")} --to bob`, "ws:// or wss://"],

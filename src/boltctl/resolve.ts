@@ -8,6 +8,8 @@ import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import type { DaemonClient } from "../ipc/client/client.ts";
 import type { TransferState } from "../base/transfer_states.ts";
 import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
+import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
+import { givenName } from "../vocabulary/session_values.ts";
 import { CommandError } from "./exit_codes.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -30,18 +32,26 @@ export function fileLabel({ name, size, transferId }: Transfer): string {
   return `${name}, ${formatBytes(size)} (${shortId(transferId)})`;
 }
 
-/** How a peer is shown to people: its name, and the digits that are not chosen by it. */
-export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): string {
-  const id = shortId(peer.identity);
-  return peer.deviceName === undefined ? id : `${peer.deviceName} (${id})`;
+/**
+ * A peer in a sentence: the name that people here gave it, or else between quotes what it calls
+ * itself; and the digits that are not chosen by it.
+ */
+export function peerLabel(
+  { identity, name, deviceName }: Pick<PeerView, "identity" | "name" | "deviceName">,
+): string {
+  const id = shortId(identity);
+  if (name !== undefined) return `${name} (${id})`;
+  if (deviceName === undefined || deviceName === "") return id;
+  return `${quotedName(deviceName, NAME_COLUMNS)} (${id})`;
 }
 
 /**
- * The peer that `wanted` names: an identity, a peer code, a device name, or the first 4 digits or
- * more of an identity, in this order.
+ * The peer that `wanted` names: an identity, the name that people gave it, a peer code, a device
+ * name, or the first 4 digits or more of an identity, in this order.
  *
- * What two peers are called names neither. A name wins over the beginning of another's identity, but
- * not where it is as long as tables show one: nobody is called that by chance.
+ * A name that people gave is one peer's, whatever others call themselves. What two peers are called
+ * names neither. A name wins over the beginning of another's identity, but not where it is as long as
+ * tables show one: nobody is called that by chance.
  *
  * @throws {CommandError} PEER_NOT_FOUND
  * @throws {UsageError} When more than one is meant, or too few digits are given.
@@ -49,6 +59,9 @@ export function peerLabel(peer: Pick<PeerView, "identity" | "deviceName">): stri
 export function matchPeer(wanted: string, peers: readonly PeerView[]): PeerView {
   const whole = peers.find((peer) => peer.identity === wanted.toLowerCase());
   if (whole !== undefined) return whole;
+  const name = givenName.parse(wanted)?.toLowerCase();
+  const named = peers.find((peer) => name !== undefined && peer.name?.toLowerCase() === name);
+  if (named !== undefined) return named;
   const code = normalizePeerCode(wanted);
   const called = peers.filter((peer) =>
     (code !== undefined && peer.peerCode === code) || peer.deviceName === wanted

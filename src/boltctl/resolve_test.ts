@@ -8,6 +8,7 @@ const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   identity: start.padEnd(64, "0"),
   trust: "none",
   autoAccept: false,
+  trustedByKey: false,
   connected: false,
   proven: false,
   ...parts,
@@ -42,7 +43,7 @@ Deno.test("what fits more than one peer is refused, whichever way it fits", () =
   assertThrows(
     () => matchPeer("3f2a", [BOB, peer("3f2ab")]),
     UsageError,
-    "laptop (3f2a0000), 3f2ab000",
+    '"laptop" (3f2a0000), 3f2ab000',
   );
   assertThrows(() =>
     matchPeer("phone", [BEA, { ...BOB, deviceName: BEA.deviceName ?? peerText("") }])
@@ -68,4 +69,12 @@ Deno.test("a peer that is called as tables show another's identity can't be mean
   assertEquals(matchPeer(BOB.identity, [whole, BOB]), BOB);
   const coded = peer("77", { deviceName: peerText("bob") });
   assertThrows(() => matchPeer("bob", [BOB, coded]), UsageError, "give more of the identity");
+});
+
+Deno.test("a name that people gave is its peer's, whatever another calls itself or is called by a server", () => {
+  const named = peer("77aa", { name: "Bob" });
+  const posing = peer("88bb", { deviceName: peerText("Bob"), peerCode: "Bob" });
+  for (const wanted of ["bob", "Bob", "BOB"]) {
+    assertEquals(matchPeer(wanted, [posing, named, BOB]), named);
+  }
 });

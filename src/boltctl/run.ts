@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { Deadline } from "../base/deadline.ts";
 import { DaemonError, DeadlineError, messageOf } from "../base/errors.ts";
 import { escapeUnsafe, safeJson } from "../base/text.ts";
+import { type Clock, SYSTEM_CLOCK } from "../base/timer.ts";
 import { OUTPUT_FLUSH_MS } from "../base/timing.ts";
 import { type CommandLine, readCommandLine } from "./command_line.ts";
 import type { Context, Environment } from "./context.ts";
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly environment: Environment;
   /** Aborts with an `InterruptedError` at SIGINT and SIGTERM. */
   readonly interruption: AbortSignal;
+  /** The clock. @default {SYSTEM_CLOCK} */
+  readonly clock?: Clock;
 }
 
 /** Runs a command line. Never throws. All that was written is out, unless nobody reads it. */
@@ -63,6 +66,7 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
       environment,
       output: new Output(terminal, json),
       terminal,
+      clock: options.clock ?? SYSTEM_CLOCK,
       signal,
       client(options) {
         if (DaemonClient === undefined) throw new TypeError("This command knows no daemon");

@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { PROVEN_IDENTITY } from "./identity/proven_identity.ts";
-import { BINARY_ENCODING } from "./messages/capabilities.ts";
 
 /** The capability of each extension, by the name that operators use. */
 export const EXTENSIONS = {
-  "binary-encoding": BINARY_ENCODING,
-  "proven-identity": PROVEN_IDENTITY,
+  "binary-encoding": "x-bolt-daemon.binary-encoding-v1",
+  "proven-identity": "x-bolt-daemon.proven-identity-v1",
 } as const satisfies { readonly [name: string]: `x-bolt-daemon.${string}` };
 
 /** An extension, as operators call it. */

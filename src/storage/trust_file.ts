@@ -3,13 +3,15 @@
  *
  * `trust.json` (the wire format, identity): `{"version":1,"peers":{"<64 hex>":"allow_always"}}`.
  * `peers.json`, ours: `{"version":2,"codes":{"ALICE1":{"identity":"<64 hex>","deviceName":"...",
- * "seenAt":0}},"autoAccept":["<64 hex>"],"proven":["<64 hex>"]}`. Version 1 had no `proven`.
+ * "seenAt":0}},"autoAccept":["<64 hex>"],"proven":["<64 hex>"],"byKey":["<64 hex>"],
+ * "names":{"<64 hex>":"bob"}}`. Version 1 had no `proven`; `byKey` and `names` may be absent.
  *
  * @module
  */
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
+import { givenName } from "../vocabulary/session_values.ts";
 import { type PinnedDecision, pinnedDecision } from "../vocabulary/policies.ts";
-import { isCount, isJsonObject } from "../protocol/json.ts";
+import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
 import { hasExactly, parseJson } from "./strict_json.ts";
 
 /** Who was last seen behind a peer code. */
@@ -30,6 +32,10 @@ export interface KnownPeers {
   readonly autoAccept: ReadonlySet<string>;
   /** Allowed identities that have proven that they hold their key, and must do so ever after. */
   readonly proven: ReadonlySet<string>;
+  /** Identities whose keys people typed: they must prove that they hold them, from the start. */
+  readonly byKey: ReadonlySet<string>;
+  /** What people call identities, by identity; no name stands twice. */
+  readonly names: ReadonlyMap<string, string>;
 }
 
 /** When there is no file. */
@@ -37,6 +43,8 @@ export const NO_PEERS: KnownPeers = {
   codes: new Map(),
   autoAccept: new Set(),
   proven: new Set(),
+  byKey: new Set(),
+  names: new Map(),
 };
 
 /** Longest device name, in UTF-16 units; the rendezvous server allows 256 bytes. */
@@ -111,12 +119,13 @@ export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   if (!isJsonObject(value)) return "is not a JSON object";
   const { version } = value;
   if (version !== 1 && version !== 2) return "has an unknown version (1 and 2 are known)";
-  const members = ["version", "codes", "autoAccept", ...(version === 1 ? [] : ["proven"])];
-  const { codes, autoAccept, proven = [] } = value;
+  const required = ["version", "codes", "autoAccept", ...(version === 1 ? [] : ["proven"])];
+  const optional = version === 1 ? [] : ["byKey", "names"];
+  const { codes, autoAccept, proven = [], byKey = [], names = {} } = value;
   if (
-    !hasExactly(value, members) || !isJsonObject(codes) || !Array.isArray(autoAccept) ||
-    !Array.isArray(proven)
-  ) return `has members other than ${members.join(", ")}`;
+    !hasExactly(value, required, optional) || !isJsonObject(codes) || !Array.isArray(autoAccept) ||
+    !Array.isArray(proven) || !Array.isArray(byKey) || !isJsonObject(names)
+  ) return `has members other than ${[...required, ...optional].join(", ")}`;
   const known = new Map<string, KnownPeer>();
   for (const [code, peer] of Object.entries(codes)) {
     if (!isPeerCode(code) || !isKnownPeer(peer)) return "has an entry that is not a peer";
@@ -124,7 +133,33 @@ export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   }
   if (!autoAccept.every(isIdentity)) return "has an auto-accept that is not an identity";
   if (!proven.every(isIdentity)) return "has a proven peer that is not an identity";
-  return { codes: known, autoAccept: new Set(autoAccept), proven: new Set(proven) };
+  if (!byKey.every(isIdentity)) return "has a key that was typed and is not an identity";
+  const given = parseNames(names);
+  if (given === undefined) return "has a name that is none, or that stands twice";
+  return {
+    codes: known,
+    autoAccept: new Set(autoAccept),
+    proven: new Set(proven),
+    byKey: new Set(byKey),
+    names: given,
+  };
+}
+
+function parseNames(names: JsonObject): ReadonlyMap<string, string> | undefined {
+  const given = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const [identity, name] of Object.entries(names)) {
+    if (!isIdentity(identity) || typeof name !== "string") return undefined;
+    if (givenName.parse(name) !== name || taken.has(foldName(name))) return undefined;
+    taken.add(foldName(name));
+    given.set(identity, name);
+  }
+  return given;
+}
+
+/** What two names have in common that people would take for one. */
+export function foldName(name: string): string {
+  return name.toLowerCase();
 }
 
 /** The bytes of `peers.json`. */
@@ -134,5 +169,7 @@ export function formatPeers(peers: KnownPeers): Uint8Array {
     codes: Object.fromEntries(peers.codes),
     autoAccept: [...peers.autoAccept],
     proven: [...peers.proven],
+    byKey: [...peers.byKey],
+    names: Object.fromEntries(peers.names),
   });
 }

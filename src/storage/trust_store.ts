@@ -17,6 +17,7 @@ import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import type { PinnedDecision } from "../vocabulary/policies.ts";
 import {
+  foldName,
   formatPeers,
   formatTrust,
   isIdentity,
@@ -54,6 +55,10 @@ export interface PinnedPeer {
   readonly autoAccept: boolean;
   /** Whether it has ever proven who it is. */
   readonly proven: boolean;
+  /** Whether people typed its key, so that it must prove who it is from the start. */
+  readonly byKey: boolean;
+  /** What people call it, if they gave it a name. */
+  readonly name?: string;
 }
 
 /** What a peer code and the key behind it mean. */
@@ -171,6 +176,26 @@ export class TrustStore {
     return this.#peers.proven.has(identity);
   }
 
+  /** Whether people typed this identity's key, and it has not been forgotten since. */
+  isTrustedByKey(identity: string): boolean {
+    return this.#peers.byKey.has(identity);
+  }
+
+  /** Whether this identity is believed with a proof only: it was proven, or people typed its key. */
+  mustProve(identity: string): boolean {
+    return this.wasProven(identity) || this.isTrustedByKey(identity);
+  }
+
+  /** What people call this identity. */
+  nameOf(identity: string): string | undefined {
+    return this.#peers.names.get(identity);
+  }
+
+  /** The identity that a peer code is bound to. */
+  ownerOf(code: string): string | undefined {
+    return this.#peers.codes.get(code)?.identity;
+  }
+
   /** All pinned peers. */
   list(): PinnedPeer[] {
     const seen = new Map<string, { codes: string[]; last: KnownPeer }>();
@@ -190,20 +215,29 @@ export class TrustStore {
       seenAt: seen.get(identity)?.last.seenAt ?? 0,
       autoAccept: this.autoAccepts(identity),
       proven: this.wasProven(identity),
+      byKey: this.isTrustedByKey(identity),
+      ...this.#named(identity),
     }));
+  }
+
+  #named(identity: string): { readonly name?: string } {
+    const name = this.nameOf(identity);
+    return name === undefined ? {} : { name };
   }
 
   /**
    * Allows an identity for ever and binds its code to it.
    *
+   * @param name What people call it; absent: as before.
    * @throws {StorageError} `NAME_TAKEN` when the code is bound to another key, which only
-   * {@linkcode TrustStore.replace} may change; `STORE_FULL`; or a failure to write, after which
-   * the identity is not allowed, and its code may be bound (calling again, or forget, repairs
-   * that).
+   * {@linkcode TrustStore.replace} may change; `PEER_NAME_TAKEN` when another identity has the name;
+   * `STORE_FULL`; or a failure to write, after which the identity is not allowed, and its code may be bound
+   * (calling again, or forget, repairs that).
    */
-  allow(peer: SeenPeer): Promise<void> {
+  allow(peer: SeenPeer, name?: string): Promise<void> {
     return this.#serial.run(async () => {
       this.#checkSeen(peer);
+      if (name !== undefined) this.#checkName(peer.identity, name);
       if (this.checkCode(peer.code, peer.identity).verdict === "mismatch") {
         throw new StorageError(
           "NAME_TAKEN",
@@ -211,13 +245,37 @@ export class TrustStore {
             "or replace it after comparing the SAS",
         );
       }
-      await this.#allow(peer);
+      await this.#allow(peer, name);
+    });
+  }
+
+  /**
+   * Allows an identity for ever whose key people typed: it must prove that it holds it, from the
+   * start. No code is bound to it.
+   *
+   * @param name What people call it.
+   * @param replaced Another identity, which is forgotten first.
+   * @throws {StorageError} `PEER_NAME_TAKEN` when another identity has the name; `STORE_FULL`; or a
+   * failure to write, after which the identity is not allowed.
+   */
+  allowByKey(identity: string, name: string, replaced?: string): Promise<void> {
+    return this.#serial.run(async () => {
+      this.#checkIdentity(identity);
+      this.#checkName(identity, name, replaced);
+      if (replaced !== undefined) await this.#forget(replaced);
+      const pins = this.#withPin(identity, "allow_always");
+      const byKey = new Set(this.#peers.byKey).add(identity);
+      const names = new Map(this.#peers.names).set(identity, name);
+      // The marks first: a pin without them would be let in without proof.
+      await this.#writePeers({ ...this.#peers, byKey, names });
+      if (this.#pins.get(identity) !== "allow_always") await this.#writePins(pins);
     });
   }
 
   /**
    * Allows an identity for ever in place of the one that its code was bound to, which loses that
-   * code and its own pin. Only after the operator compared the SAS.
+   * code, its own pin, and the name that people gave it. Only after the operator compared the SAS of
+   * a session that is proven.
    *
    * @throws {StorageError} As for {@linkcode TrustStore.allow}.
    */
@@ -225,22 +283,28 @@ export class TrustStore {
     return this.#serial.run(async () => {
       this.#checkSeen(peer);
       const old = this.#peers.codes.get(peer.code);
-      if (old !== undefined && old.identity !== peer.identity) await this.#forget(old.identity);
-      await this.#allow(peer);
+      if (old === undefined || old.identity === peer.identity) return await this.#allow(peer);
+      const name = this.nameOf(peer.identity) ?? this.nameOf(old.identity);
+      await this.#forget(old.identity);
+      await this.#allow(peer, name);
     });
   }
 
   /**
    * Refuses an identity for ever. Its code is not bound: it may be someone else's. Codes that it
-   * was approved with before are freed, auto-accept ends.
+   * was approved with before are freed, auto-accept ends. That it must prove who it is stays: it may
+   * be allowed again.
    *
+   * @param proven Whether it has just proven who it is.
    * @throws {StorageError} `STORE_FULL`, or a failure to write, after which the old state stands.
    */
-  deny(identity: string): Promise<void> {
+  deny(identity: string, proven = false): Promise<void> {
     return this.#serial.run(async () => {
       this.#checkIdentity(identity);
       await this.#writePins(this.#withPin(identity, "deny_always"));
-      await this.#dropTraces(identity);
+      const { codes, autoAccept } = this.#without(identity);
+      const marked = proven ? new Set(this.#peers.proven).add(identity) : this.#peers.proven;
+      await this.#changePeers({ ...this.#peers, codes, autoAccept, proven: marked });
     });
   }
 
@@ -256,12 +320,15 @@ export class TrustStore {
   }
 
   /**
-   * Remembers that an allowed peer came again, under this code.
+   * Remembers that an allowed peer came again, under this code. What only claims an identity that
+   * must prove itself is not remembered.
    *
    * @throws {StorageError} As for {@linkcode TrustStore.allow}.
    */
   seen(peer: SeenPeer): Promise<void> {
-    if (this.#pins.get(peer.identity) !== "allow_always") return Promise.resolve();
+    const { identity, proven } = peer;
+    if (this.#pins.get(identity) !== "allow_always") return Promise.resolve();
+    if (!proven && this.mustProve(identity)) return Promise.resolve();
     return this.allow(peer);
   }
 
@@ -293,6 +360,17 @@ export class TrustStore {
     throw new StorageError("PEERS_INVALID", "a peer code is 1 to 16 ASCII letters and digits");
   }
 
+  #checkName(identity: string, name: string, replaced?: string): void {
+    for (const [other, taken] of this.#peers.names) {
+      if (other === identity || other === replaced || foldName(taken) !== foldName(name)) continue;
+      throw new StorageError(
+        "PEER_NAME_TAKEN",
+        `${taken} is the name of another peer (${other}): give this one another name, or untrust ` +
+          "that one first",
+      );
+    }
+  }
+
   #withPin(identity: string, decision: PinnedDecision): ReadonlyMap<string, PinnedDecision> {
     if (!this.#pins.has(identity) && this.#pins.size >= this.#maxPeers) {
       throw new StorageError(
@@ -303,7 +381,7 @@ export class TrustStore {
     return new Map(this.#pins).set(identity, decision);
   }
 
-  async #allow(peer: SeenPeer): Promise<void> {
+  async #allow(peer: SeenPeer, name?: string): Promise<void> {
     const pins = this.#withPin(peer.identity, "allow_always");
     const codes = new Map(this.#peers.codes);
     // Taken out and put back, so that the order is that of the last use.
@@ -318,7 +396,9 @@ export class TrustStore {
     // The binding first: a pin whose code is not bound yet would let another key take the code.
     const proven = new Set(this.#peers.proven);
     if (peer.proven) proven.add(peer.identity);
-    await this.#writePeers({ ...this.#peers, codes, proven });
+    const names = new Map(this.#peers.names);
+    if (name !== undefined) names.set(peer.identity, name);
+    await this.#writePeers({ ...this.#peers, codes, proven, names });
     if (this.#pins.get(peer.identity) !== "allow_always") await this.#writePins(pins);
   }
 
@@ -326,20 +406,29 @@ export class TrustStore {
     const pins = new Map(this.#pins);
     const had = pins.delete(identity);
     if (had) await this.#writePins(pins);
-    await this.#dropTraces(identity);
+    await this.#changePeers(this.#without(identity));
     return had;
   }
 
-  /** Frees the codes of an identity, ends its auto-accept, forgets that it was proven. */
-  async #dropTraces(identity: string): Promise<void> {
-    const codes = new Map(
-      [...this.#peers.codes].filter(([, peer]) => peer.identity !== identity),
-    );
-    const autoAccept = new Set(this.#peers.autoAccept);
-    const proven = new Set(this.#peers.proven);
-    const had = [autoAccept.delete(identity), proven.delete(identity)];
-    if (!had.includes(true) && codes.size === this.#peers.codes.size) return;
-    await this.#writePeers({ codes, autoAccept, proven });
+  /** What is known of all peers but this one. */
+  #without(identity: string): KnownPeers {
+    const { codes, autoAccept, proven, byKey, names } = this.#peers;
+    const others = (identities: ReadonlySet<string>) =>
+      new Set([...identities].filter((other) => other !== identity));
+    return {
+      codes: new Map([...codes].filter(([, peer]) => peer.identity !== identity)),
+      autoAccept: others(autoAccept),
+      proven: others(proven),
+      byKey: others(byKey),
+      names: new Map([...names].filter(([other]) => other !== identity)),
+    };
+  }
+
+  /** Writes only what has changed: it only ever takes away, or adds. */
+  async #changePeers(peers: KnownPeers): Promise<void> {
+    const sizes = ({ codes, autoAccept, proven, byKey, names }: KnownPeers) =>
+      [codes, autoAccept, proven, byKey, names].map(({ size }) => size).join();
+    if (sizes(peers) !== sizes(this.#peers)) await this.#writePeers(peers);
   }
 
   async #writePins(pins: ReadonlyMap<string, PinnedDecision>): Promise<void> {

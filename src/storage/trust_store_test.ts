@@ -59,6 +59,7 @@ Deno.test("decisions, codes and auto-accept are there after a restart", async ()
     seenAt: 7,
     autoAccept: true,
     proven: true,
+    byKey: false,
   });
 });
 
@@ -183,6 +184,18 @@ const CORRUPT: readonly (readonly [path: string, text: string])[] = [
     "",
     `{"version":2,"codes":{},"autoAccept":[]}`,
     `{"version":1,"codes":{}}`,
+    `{"version":1,"codes":{},"autoAccept":[],"names":{}}`,
+    ...[
+      `"byKey":{}`,
+      `"byKey":["${HEX}x"]`,
+      `"names":[]`,
+      `"names":{"x":"bob"}`,
+      `"names":{"${HEX}":1}`,
+      `"names":{"${HEX}":"bob "}`,
+      `"names":{"${HEX}":"\\u202ebob"}`,
+      `"names":{"${HEX}":"bob","${"b0".repeat(32)}":"BOB"}`,
+      `"other":[]`,
+    ].map((more) => `{"version":2,"codes":{},"autoAccept":[],"proven":[],${more}}`),
     `{"version":1,"codes":{},"autoAccept":["${HEX}x"]}`,
     `{"version":1,"codes":{},"autoAccept":{}}`,
     `{"version":1,"codes":{"A-B":{"identity":"${HEX}","deviceName":"","seenAt":0}},"autoAccept":[]}`,
@@ -315,8 +328,68 @@ Deno.test("a file of peers from before identities were proven is read, and prove
   const store = await open(folder);
   await store.allow(peer(ALICE, "ALICE1"));
   const path = `${dir.path}/${PEERS}`;
-  const { proven: _, ...old } = JSON.parse(await Deno.readTextFile(path));
+  const { proven: _, byKey: __, names: ___, ...old } = JSON.parse(await Deno.readTextFile(path));
   await Deno.writeTextFile(path, JSON.stringify({ ...old, version: 1 }));
   const after = await open(folder);
   assertEquals([after.wasProven(ALICE), after.list()[0]?.codes], [false, ["ALICE1"]]);
+});
+
+Deno.test("names and typed keys are there after a restart; a file without them is read; untrust forgets them, deny does not", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await open(folder);
+  await store.allow(peer(ALICE, "ALICE1"));
+  const path = `${dir.path}/${PEERS}`;
+  const { byKey: _, names: __, ...older } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify(older));
+  const now = await open(folder);
+  assertEquals([now.wasProven(ALICE), now.isTrustedByKey(ALICE)], [true, false]);
+  await now.allowByKey(BOB, "bob");
+  assertEquals(now.list().at(-1), {
+    identity: BOB,
+    decision: "allow_always",
+    codes: [],
+    deviceName: "",
+    seenAt: 0,
+    autoAccept: false,
+    proven: false,
+    byKey: true,
+    name: "bob",
+  });
+  assertEquals((await open(folder)).list(), now.list());
+  for (const identity of [ALICE, BOB]) {
+    await now.deny(identity);
+    assertEquals((await open(folder)).mustProve(identity), true);
+    await now.forget(identity);
+    assertEquals((await open(folder)).mustProve(identity), false);
+  }
+  assertEquals((await open(folder)).nameOf(BOB), undefined);
+});
+
+Deno.test("a name is one peer's: another that is to have it is refused, and nothing is kept", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await open(folder);
+  await store.allowByKey(BOB, "bob");
+  for (
+    const taking of [
+      () => store.allowByKey(EVE, "BOB"),
+      () => store.allow(peer(EVE, "EVE"), "bob"),
+    ]
+  ) {
+    const error = await assertRejects(taking, StorageError, BOB);
+    assertEquals(error.code, "PEER_NAME_TAKEN");
+  }
+  assertEquals([store.decisionFor(EVE), store.ownerOf("EVE")], [undefined, undefined]);
+  await store.allowByKey(EVE, "bob", BOB);
+  assertEquals([store.nameOf(EVE), store.decisionFor(BOB)], ["bob", undefined]);
+});
+
+Deno.test("who replaces a pin by its SAS has the name that people gave the other", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await open(folder);
+  await store.allow(peer(ALICE, "A"), "alice");
+  await store.replace(peer(BOB, "A"));
+  assertEquals((await open(folder)).nameOf(BOB), "alice");
 });

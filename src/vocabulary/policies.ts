@@ -13,6 +13,18 @@ export const pairingPolicy: Choice<"ask" | "deny" | "allow"> = oneOf(["ask", "de
 /** What happens to an identity that nobody has decided about. */
 export type PairingPolicy = ValueOf<typeof pairingPolicy>;
 
+/**
+ * What happens to a session whose peer proves nothing of its identity: somebody is asked, each time
+ * anew; it is refused; or it is treated as if it were proven, as the published protocol has it.
+ */
+export const unprovenPolicy: Choice<"ask" | "refuse" | "allow"> = oneOf([
+  "ask",
+  "refuse",
+  "allow",
+]);
+/** What happens to a session whose peer proves nothing of its identity. */
+export type UnprovenPolicy = ValueOf<typeof unprovenPolicy>;
+
 /** What happens when a received file's name is taken: it gets a number, or the file is refused. */
 export const collisionPolicy: Choice<"number" | "refuse"> = oneOf(["number", "refuse"]);
 /** What happens when a received file's name is taken. */

@@ -69,12 +69,41 @@ export const peerCode: ValueKind<PeerCode> = {
 /** What is said of a peer's own code that is the other peer's too. */
 export const CODES_MUST_DIFFER = "is also the other peer's code: they must differ";
 
+/** What is said of an identity that a web client is expected to have. */
+export const NOT_WITH_WEB = "does not go with a web client: it proves no identity";
+
 /** The short authentication string that people compare, in upper case; people write spaces in it. */
 export const sas: ValueKind<string> = {
   expects: "six hexadecimal digits, as in A1B2C3",
   parse(text) {
     const bare = text.replaceAll(" ", "").toUpperCase();
     return /^[0-9A-F]{6}$/.test(bare) ? bare : undefined;
+  },
+};
+
+/** The public half of an identity key, in lower case; what people copy may have capitals. */
+export const identityKey: ValueKind<string> = {
+  expects: "a whole identity key, 64 hexadecimal digits",
+  parse: (text) => /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : undefined,
+};
+
+/** Longest name that people give a peer, in characters (code points of Unicode). */
+export const MAX_GIVEN_NAME = 64;
+
+/**
+ * A name that people give a peer, in Unicode's form NFC: nothing in it is invisible, and it is no
+ * identity key.
+ */
+export const givenName: ValueKind<string> = {
+  expects:
+    `1 to ${MAX_GIVEN_NAME} letters, digits, dots, hyphens, underscores and single blanks, ` +
+    "with a letter or digit at either end",
+  parse(text) {
+    const name = text.normalize("NFC");
+    const fits = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._ -]*$/u.test(name) &&
+      /[\p{L}\p{M}\p{N}]$/u.test(name) &&
+      !name.includes("  ") && [...name].length <= MAX_GIVEN_NAME;
+    return fits && identityKey.parse(name) === undefined ? name : undefined;
   },
 };
 

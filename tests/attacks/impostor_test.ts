@@ -14,11 +14,11 @@ import { HostilePeer, type Meeting, openHostileSession } from "./support/hostile
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
 
-/** A daemon that lets everyone in, over a network in memory. */
+/** A daemon that lets everyone in, proven or not, over a network in memory. */
 async function victim(stack: AsyncDisposableStack): Promise<Meeting> {
   const folder = stack.use(await TempFolder.make());
   const network = new MemoryNetwork();
-  const flags = ["--pairing-policy", "allow"];
+  const flags = ["--pairing-policy", "allow", "--unproven-peers", "allow"];
   const daemon = stack.use(await LocalDaemon.start(network, { flags }));
   return { connector: network.connector, folder, daemon };
 }

@@ -6,7 +6,7 @@
 import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
-import { peerText } from "../../src/ipc/api/schemas.ts";
+import { type Pairing, peerText, type PeerView } from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
@@ -90,6 +90,21 @@ const UNCONFIRMED: DaemonEvent[] = [
   { type: "transfer-queued", transfer: transfer(1) },
   { type: "transfer-finished", transfer: TO_BROWSER },
 ];
+/** Trusted by key and named; pinned before identities were proven; and those of all scenes. */
+const KNOWN: readonly PeerView[] = [
+  {
+    identity: "c0de".padEnd(64, "3"),
+    ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: true },
+    ...{ connected: false, name: "store", peerCode: "ABCDEFGHJKMNPQRS" },
+  },
+  {
+    identity: "01d0".padEnd(64, "4"),
+    ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: false },
+    ...{ connected: false, deviceName: peerText("an old daemon") },
+  },
+  ...PEERS,
+];
+const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
   { type: "session-started", session: session({ state: "signaling" }) },
@@ -108,12 +123,15 @@ const ended = (code: string, message: string): DaemonEvent => ({
 const HAPPENING: DaemonEvent[] = [
   ...OPENING,
   ...OPENED,
+  { type: "pairing-requested", pairing: UNPROVEN },
+  { type: "session-opened", session: session({ proven: false }) },
   {
     type: "key-mismatch",
     sessionId: "s2",
     deviceName: PAIRING.deviceName,
     pinned: BOB,
     presented: EVE,
+    proven: true,
   },
   ...PEERS.slice(0, 1).map((peer) => ({ type: "peer-changed", peer } as const)),
   ...sent("transfer-failed"),
@@ -133,6 +151,11 @@ const LEFT_BEHIND: readonly DaemonEvent[] = [
   { type: "daemon-stopping", reason: "api" },
   { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
 ];
+/** Peers whose keys people typed, and named. One calls itself as another was named. */
+const NAMED: readonly PeerView[] = PEERS.map((peer, i) => {
+  if (i === 0) return { ...peer, trustedByKey: true, name: "eve" };
+  return i === 1 ? { ...peer, trustedByKey: true, name: "Bea" } : peer;
+});
 const SCENES: { readonly [name: string]: readonly Scene[] } = {
   status: [
     ...threeWays(["status"]),
@@ -143,11 +166,19 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       socket: "/nonexistent/bolt.sock",
     },
   ],
+  identity: [{ words: ["identity"] }, { words: ["identity", "--json"] }],
   peers: [
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
     { words: ["peers", "3f2b", "--json"] },
+    { about: "80 columns", words: ["peers"], stage: { peers: KNOWN }, terminal: { columns: 80 } },
+    ...KNOWN.slice(0, 2).map(({ identity }) => ({
+      words: ["peers", identity.slice(0, 8)],
+      stage: { peers: KNOWN },
+    })),
     { words: ["peers"], stage: { peers: [] } },
+    { words: ["peers"], stage: { peers: NAMED } },
+    { words: ["peers", "Eve"], stage: { peers: NAMED } },
   ],
   pair: [
     {
@@ -174,7 +205,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: {
         onPair: [...OPENING, {
           type: "pairing-decided",
-          pairing: { ...PAIRING, state: "expired" },
+          pairing: { ...PAIRING, state: "expired", expiresAt: PAIRING.requestedAt },
         }],
       },
       terminal: { columns: 80 },
@@ -213,6 +244,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
           deviceName: PAIRING.deviceName,
           pinned: BOB,
           presented: EVE,
+          proven: true,
         }, ended("KEY_MISMATCH", "the peer came with another key than the pinned one")],
       },
     },
@@ -236,6 +268,41 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { pairings: [PAIRING, { ...PAIRING, pairingId: "p7" }] },
     },
     { words: ["pair", "--deny", "--pairing", "p9"], stage: { pairings: [PAIRING] } },
+    {
+      about: "a peer that has not proven its identity",
+      words: ["pair"],
+      stage: { pairings: [UNPROVEN] },
+      terminal: { columns: 80, types: ["yes"] },
+    },
+    {
+      words: ["pair", "--unproven"],
+      stage: { pairings: [UNPROVEN] },
+      terminal: { columns: 80, types: ["yes"] },
+    },
+    {
+      about: "a peer that is known comes under another peer code",
+      words: ["pair"],
+      stage: { pairings: [{ ...PAIRING, peerCode: "NEW1", knownAs: peerText("bea") }] },
+      terminal: { columns: 80, types: ["no"] },
+    },
+    {
+      words: ["pair", "--sas", "A1B2C3", "--unproven", "--once"],
+      stage: { pairings: [UNPROVEN] },
+    },
+    {
+      about: "somebody else than the key that was named",
+      words: ["pair", "--role", "answerer", ...FILES, "--identity", BOB],
+      stage: {
+        onPair: [{
+          type: "identity-refused",
+          sessionId: "s2",
+          claimed: EVE,
+          step: "expected-identity",
+          message: peerText("the peer has proven another identity"),
+        }, ended("IDENTITY_REFUSED", "the peer has proven another identity")],
+      },
+    },
+    { words: ["pair", "--role", "offerer", ...FILES, "--identity", "3f2a"] },
     { about: "no request comes", words: ["pair", "--deny", "--timeout", "1"] },
   ],
   trust: [
@@ -246,6 +313,13 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["trust", "c".repeat(64), "--replaces", BOB, "--sas", "A1B2C3"] },
     { words: ["trust", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--auto-accept", "on", "--deny"] },
+    { words: ["trust", "C".repeat(64), "--name", "carol"] },
+    { words: ["trust", "c".repeat(64), "--name", "carol", "--replaces", BOB] },
+    { words: ["trust", "bob", "--name", "bobby"] },
+    { words: ["trust", "3f2b", "--name", "bea"] },
+    { words: ["trust", "3f2b", "--name", "bea", "--unproven"] },
+    { words: ["trust", "3f2b", "--name", "bea "] },
+    { words: ["trust", "3f2b", "--deny", "--name", "bea"] },
   ],
   untrust: [{ words: ["untrust", "77aa"] }, { words: ["untrust", "eve", "--json"] }].map(
     (scene) => ({ ...scene, stage: { peers: PEERS } }),

@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { widthOf } from "../../src/boltctl/output/width.ts";
+import { screenAfter } from "../../src/boltctl/testing/screen.ts";
 import { peerText } from "../../src/ipc/api/schemas.ts";
 import { boltctl } from "./support/boltctl.ts";
 import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
@@ -19,6 +20,8 @@ const onTerminal = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name, ignore: !available, fn });
 
 const FILE = transfer(1, { name: peerText("a report with a rather long name.pdf") });
+/** The end of the prompt: the cursor is where somebody types. */
+const ASKED = "\x1b[10G";
 const FILES = ["--role", "offerer", "--offer", "/share/o.json", "--answer", "/share/a.json"];
 
 for (const columns of [44, 80, 160]) {
@@ -78,14 +81,38 @@ onTerminal("a yes at the question lets the peer in", async () => {
   assert(staged.daemon.calls.includes(decided), staged.daemon.calls.join("\n"));
 });
 
+onTerminal("the time left goes by below the question, and leaves what is typed alone", async () => {
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+  await using staged = await Staged.serve({ pairings: [{ ...PAIRING, expiresAt }] });
+  await using shown = new OnTerminal(boltctl(staged.socket), ["pair"], 80);
+  await shown.shows(ASKED);
+  await shown.type("ye");
+  for (const drawn of [1, 2]) await shown.showsTimes("s left\x1b8", drawn);
+  assertEquals(screenAfter(shown.screen, 80).slice(-2).map((row) => row.replace(/\d+/, "N")), [
+    "[yes/no] ye",
+    "N s left",
+  ]);
+  await shown.type("s\n");
+  assertEquals(await shown.ended(), 0, shown.screen);
+  assertEquals(screenAfter(shown.screen, 80).slice(-2), [
+    "[yes/no] yes",
+    '"phone\\u{202e}gnp" (3f2b1111) is let in',
+  ]);
+});
+
 onTerminal("Ctrl-C at the question gives the session up and ends with 130", async () => {
   await using staged = await Staged.serve({
     onPair: [{ type: "pairing-requested", pairing: PAIRING }],
   });
   await using shown = new OnTerminal(boltctl(staged.socket), ["pair", ...FILES], 80);
-  await shown.shows("[yes/no]");
+  await shown.shows(ASKED);
   await shown.type("\x03");
   assertEquals(await shown.ended(), 130, shown.screen);
+  assertEquals(screenAfter(shown.screen, 80).slice(-3), [
+    "[yes/no] ^C",
+    "Session s2 is given up",
+    "boltctl: Interrupted by SIGINT",
+  ]);
   assertStringIncludes(shown.screen, "Session s2 is given up");
   assert(staged.daemon.calls.includes(`closeSession("s2")`));
 });

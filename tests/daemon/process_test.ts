@@ -140,7 +140,10 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
       const lines = alice.run.stderr.split("\n").filter((line) => line.includes("] transfer "));
       assertEquals(lines[0], `[bolt-daemon] transfer started ${ids} size=${content.length}`);
       const ended = ` transfer ended ${ids} state=completed bytes=${content.length} seconds=`;
-      assertMatch(lines[1]?.replace(`[bolt-daemon]${ended}`, "") ?? "", /^\d+(\.\d+)?$/);
+      assertMatch(
+        lines[1]?.replace(`[bolt-daemon]${ended}`, "") ?? "",
+        /^\d+(\.\d+)? confirmed=true$/,
+      );
       assertEquals(lines.length, 2);
       const told = bob.run.stderr.trim().split("\n").map((line) => JSON.parse(line));
       const end = told.find(({ message }) => message === "[bolt-daemon] transfer ended");

@@ -24,6 +24,7 @@ import {
   pairingOf,
 } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
+import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { Pair, someBytes } from "../support/transfers.ts";
 
@@ -132,6 +133,21 @@ async function provokeInPairing(refusals: Refusals): Promise<void> {
   await refusals.of("decidePairing", say);
 }
 
+/** What is refused because a peer has proven nothing, or another has its name. */
+async function provokeUnproven(refusals: Refusals): Promise<void> {
+  await using folder = await TempFolder.make();
+  const network = new MemoryNetwork();
+  await using bob = await LocalDaemon.start(network);
+  await using peer = await HandDrivenPeer.meet(network, folder, bob, { proves: false });
+  const { pairing: { pairingId } } = await bob.event("pairing-requested");
+  const { client } = bob;
+  const decision = "allow_always";
+  await refusals.of("decidePairing", () => client.decidePairing(pairingId, { decision }));
+  await refusals.of("trust", () => client.trust(peer.identity, { decision }));
+  await client.trust(NOBODY, { decision, name: "bob" });
+  await refusals.of("trust", () => client.trust(peer.identity, { decision, name: "bob" }));
+}
+
 /** What is refused because it can't be kept on disk. */
 async function provokeUnkept(refusals: Refusals): Promise<void> {
   await using pair = await Pair.make();
@@ -154,6 +170,7 @@ Deno.test("each operation is refused with the codes that its entry in the table 
   await provokeAbsent(refusals, alone);
   await provokeInTransfers(refusals);
   await provokeInPairing(refusals);
+  await provokeUnproven(refusals);
   await provokeUnkept(refusals);
   const listed = OPERATION_NAMES.map((name) => {
     const { codes = [] }: OperationSpec = OPERATIONS[name];

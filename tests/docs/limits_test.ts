@@ -20,6 +20,7 @@ import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
+import { MAX_GIVEN_NAME } from "../../src/vocabulary/session_values.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
 import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
@@ -55,6 +56,7 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
+  "A name that people give": [`${MAX_GIVEN_NAME} characters`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
   "Received out of order / not yet whole": [mib(RECEIVE_WINDOW_BYTES)],
   "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],

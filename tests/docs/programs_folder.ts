@@ -60,12 +60,12 @@ export async function fillProgramsFolder(folder: string): Promise<ProgramsFolder
 const exec = (words: string) => `exec ${words} "$@"\n`;
 
 /**
- * boltctl, and a person for it: `pair` that asks is run at a terminal (of util-linux's `script`), and
- * the person answers yes.
+ * boltctl, and a person for it: `pair` that may ask is run at a terminal (of util-linux's `script`),
+ * and the person answers yes. Where an identity is named nobody has to be there.
  */
 function withPerson(words: string): string {
   return `case " $* " in
-  *" --no-wait "* | *" --sas "* | *" --deny "*) ;;
+  *" --no-wait "* | *" --sas "* | *" --deny "* | *" --identity "*) ;;
   *" pair "*) echo yes | exec script -qec "${words.replaceAll('"', '\\"')} $*" /dev/null; exit ;;
 esac
 ${exec(words)}`;

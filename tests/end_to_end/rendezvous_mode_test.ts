@@ -12,6 +12,8 @@ import { RelayPeer } from "../support/relay_peer.ts";
 import { HostileRelay, type Relayed } from "../attacks/support/hostile_relay.ts";
 
 const short = (args: readonly string[]) => having(args, "--phase-timeout-secs", "2");
+/** Long enough for the other program to start meanwhile, and to be heard. */
+const outlasting = (args: readonly string[]) => having(args, "--phase-timeout-secs", "12");
 
 async function assertBothExchange(offerer: Run, answerer: Run): Promise<void> {
   const [offered, answered] = await Promise.all([offerer.outcome(), answerer.outcome()]);
@@ -51,26 +53,27 @@ Deno.test("rendezvous mode, both at once, and codes with hyphens", async () => {
 });
 
 Deno.test("Session mismatch is non-fatal: signals are ignored until the deadline", async () => {
-  for (const flag of ["--session", "--room"]) {
+  await Promise.all(["--session", "--room"].map(async (flag) => {
     await using server = startRendezvousServer();
     const args = byRendezvous(server.url);
-    await using answerer = new Run(DAEMON, short(args.answerer));
+    await using answerer = new Run(DAEMON, outlasting(args.answerer));
     await answerer.said("[rendezvous] registered");
-    await using offerer = new Run(DAEMON, having(short(args.offerer), flag, "other"));
+    await using offerer = new Run(DAEMON, having(outlasting(args.offerer), flag, "other"));
     const [offered, answered] = await Promise.all([offerer.outcome(), answerer.outcome()]);
     assertFatal(offered, "phase timeout expired");
     assertFatal(answered, "phase timeout expired");
     assertStringIncludes(answered.stderr, "[rendezvous] ignoring signal");
     assertStringIncludes(answered.stderr, `reason=${flag.slice(2)}-mismatch`);
-  }
+  }));
 });
 
 Deno.test("Signals from unexpected peers are ignored", async () => {
   await using server = startRendezvousServer();
   const args = byRendezvous(server.url);
-  await using answerer = new Run(DAEMON, having(short(args.answerer), "--expect-peer", "carol"));
+  const meantForCarol = having(outlasting(args.answerer), "--expect-peer", "carol");
+  await using answerer = new Run(DAEMON, meantForCarol);
   await answerer.said("[rendezvous] registered");
-  await using offerer = new Run(DAEMON, short(args.offerer));
+  await using offerer = new Run(DAEMON, outlasting(args.offerer));
   const [offered, answered] = await Promise.all([offerer.outcome(), answerer.outcome()]);
   assertFatal(offered, "phase timeout expired");
   assertFatal(answered, "phase timeout expired");

@@ -287,8 +287,8 @@ export async function pairBy(
   const forAlice = await alice.pair(requests.offerer);
   const forBob = await bob.pair(requests.answerer);
   for (const [daemon, session] of [[alice, forAlice], [bob, forBob]] as const) {
-    const { pairingId, sas } = await pairingOf(daemon, session);
-    await daemon.client.decidePairing(pairingId, { decision, sas });
+    const { pairingId, sas, proven } = await pairingOf(daemon, session);
+    await daemon.client.decidePairing(pairingId, { decision, sas, unproven: !proven });
   }
   const [a, b] = [await openedSession(alice, forAlice), await openedSession(bob, forBob)];
   return { alice: a, bob: b };

@@ -20,6 +20,7 @@ import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import { ProtocolError, type WireErrorCode } from "../../src/protocol/errors.ts";
 import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
+import type { SessionView } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
@@ -38,6 +39,21 @@ export interface Described {
   readonly size: number;
   readonly fileHash: string;
 }
+
+/** How a peer meets a daemon through files. */
+export interface MeetOptions {
+  /** Who it is, or claims to be. @default {a fresh key} */
+  readonly identity?: KeyPair<"identity">;
+  /** Whether it proves that; else it only claims it. @default {true} */
+  readonly proves?: boolean;
+  /** Whether it says no HELLO, though it has committed itself. @default {false} */
+  readonly silent?: boolean;
+  /** Whom the daemon expects. */
+  readonly expectIdentity?: string;
+}
+
+/** A fresh identity. */
+export const newIdentity = (): KeyPair<"identity"> => KeyPair.generate("identity", random);
 
 interface Parts {
   readonly path: MemoryPair;
@@ -130,13 +146,14 @@ export class HandDrivenPeer implements AsyncDisposable {
     network: MemoryNetwork,
     folder: TempFolder,
     daemon: DaemonUnderTest,
-    { proves = true }: { readonly proves?: boolean } = {},
+    options: MeetOptions = {},
   ): Promise<HandDrivenPeer> {
     const { answerer: request } = meetingByFile(folder);
     if (request.signal !== "file") throw new Error("unreachable");
-    await daemon.pair(request);
+    const { expectIdentity, proves = true, silent = false } = options;
+    await daemon.pair({ ...request, ...(expectIdentity === undefined ? {} : { expectIdentity }) });
     const { signal } = new AbortController();
-    const identity = KeyPair.generate("identity", random);
+    const { identity = newIdentity() } = options;
     const secrets = new DescriptionSecrets(identity.publicKey, random);
     const { publicKey, commitment } = secrets;
     const offering = await network.connector.offer({ scope: "lan", signal });
@@ -170,7 +187,7 @@ export class HandDrivenPeer implements AsyncDisposable {
       commitment,
       remoteCommitment: answer.commitment,
     } as const;
-    return await new HandDrivenPeer("offerer", {
+    const peer = new HandDrivenPeer("offerer", {
       path: lastOf(network),
       identity,
       ephemeral: secrets.ephemeral,
@@ -178,7 +195,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       ...(proves ? { proof } : {}),
       peerKind: "daemon",
       signal: said,
-    }).#shakeHands();
+    });
+    return silent ? peer : await peer.#shakeHands();
   }
 
   /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
@@ -210,7 +228,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     await answering.connect(signal);
     return await new HandDrivenPeer("answerer", {
       path: lastOf(network),
-      identity: KeyPair.generate("identity", random),
+      identity: newIdentity(),
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
@@ -225,13 +243,28 @@ export class HandDrivenPeer implements AsyncDisposable {
   }
 
   /** Is let in by the daemon, and lets it in. */
-  async befriend(daemon: DaemonUnderTest): Promise<void> {
+  async befriend(
+    daemon: DaemonUnderTest,
+    decision: "allow_always" | "allow_once" = "allow_always",
+  ): Promise<SessionView> {
+    // Of the sessions in which this identity is proven or claimed, this one.
+    const { sas } = await this.#established.promise;
     const { pairing } = await daemon.event(
       "pairing-requested",
-      ({ pairing }) => pairing.identity === this.identity,
+      ({ pairing }) => pairing.identity === this.identity && pairing.sas === sas,
     );
-    await daemon.client.decidePairing(pairing.pairingId, { decision: "allow_always" });
-    await daemon.event("session-opened", ({ session }) => session.identity === this.identity);
+    const { pairingId, sessionId } = pairing;
+    await daemon.client.decidePairing(pairingId, { decision, unproven: !pairing.proven });
+    const { session } = await daemon.event(
+      "session-opened",
+      ({ session }) => session.sessionId === sessionId,
+    );
+    this.approve();
+    return session;
+  }
+
+  /** Lets the daemon in. */
+  approve(): void {
     this.#peer.approve({
       onTransferEvent: (event) => this.#hear(event),
       backpressure: () => undefined,

@@ -109,6 +109,7 @@ export class Daemon {
       collision: options.onCollision,
       onAbort: options.onInterrupt,
       sessionWith: (identity) => this.#sessions.transfersWith(identity),
+      sessionOf: (sessionId) => this.#sessions.transfersOf(sessionId),
       autoAccepts: (identity) => trust.autoAccepts(identity),
       random,
       now,
@@ -119,6 +120,7 @@ export class Daemon {
       trust,
       pairings: this.#pairings,
       policy: options.pairingPolicy,
+      unproven: options.unprovenPeers,
       events,
       log,
       now,
@@ -200,6 +202,12 @@ export class Daemon {
       version: this.#parts.version,
     });
     this.#warnOfRestingAutoAccept();
+    if (this.#options.unprovenPeers === "allow") {
+      log.warn(
+        "peers that prove nothing are let in by the pairing policy alone (--unproven-peers allow): " +
+          "whoever relays the signals can be any peer that has never proven itself",
+      );
+    }
     this.#warnOfMissingProof();
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
     onReady(() => this.#stop("signal", false));
@@ -209,8 +217,8 @@ export class Daemon {
 
   /** Pins of before identities were proven: nobody's files are accepted on a mere claim. */
   #warnOfRestingAutoAccept(): void {
-    const resting = this.#storage.trust.list().filter(({ autoAccept, proven }) =>
-      autoAccept && !proven
+    const resting = this.#storage.trust.list().filter(({ autoAccept, proven, byKey }) =>
+      autoAccept && !proven && !byKey
     );
     if (resting.length === 0) return;
     log.warn("auto-accept rests until the peer has proven who it is", {
@@ -320,7 +328,7 @@ export class Daemon {
 
   #status(): Status {
     const { identity, folder, inbox } = this.#storage;
-    const { deviceName, pairingPolicy, maxPeers, maxTransfers } = this.#options;
+    const { deviceName, pairingPolicy, unprovenPeers, maxPeers, maxTransfers } = this.#options;
     const live = this.#registry.live();
     const active = this.#slots.held;
     return {
@@ -333,6 +341,7 @@ export class Daemon {
       dataDir: folder.path,
       inbox: inbox.path,
       pairingPolicy,
+      unprovenPeers,
       sessions: { open: this.#sessions.open, limit: maxPeers },
       pendingPairings: this.#pairings.pending().length,
       transfers: { active, waiting: Math.max(0, live.length - active), limit: maxTransfers },

@@ -109,21 +109,25 @@ class Operations implements DaemonOperations {
     });
   }
 
-  async trust(identity: string, { decision, replaces, sas }: TrustRequest): Promise<PeerView> {
+  async trust(identity: string, request: TrustRequest): Promise<PeerView> {
+    const { decision, replaces, sas, name, unproven } = request;
     const { trust, gatekeeper, sessions } = this.#parts;
     if (decision === "deny_always") {
-      await trust.deny(identity);
+      await trust.deny(identity, gatekeeper.met.get(identity)?.proven);
       sessions.closeAllOf(identity, "the identity was denied");
-    } else if (replaces === undefined || sas === undefined) await gatekeeper.allow(identity);
-    else await gatekeeper.replace(identity, replaces, sas);
+    } else if (replaces !== undefined && sas !== undefined) {
+      await gatekeeper.replace(identity, replaces, sas);
+    } else if (name !== undefined && unproven !== true) {
+      await gatekeeper.trustByKey(identity, name, replaces);
+      sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
+      if (replaces !== undefined) this.#untrusted(replaces);
+    } else await gatekeeper.allow(identity, request);
     return this.#changed(identity);
   }
 
   async untrust(identity: string): Promise<void> {
-    const { trust, sessions } = this.#parts;
-    if (!await trust.forget(identity)) throw peerNotFound();
-    sessions.closeAllOf(identity, "the identity is not trusted any more");
-    this.#changed(identity);
+    if (!await this.#parts.trust.forget(identity)) throw peerNotFound();
+    this.#untrusted(identity);
   }
 
   async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
@@ -198,9 +202,24 @@ class Operations implements DaemonOperations {
       const { state } = sessions.get(parameters.sessionId);
       throw new OperationError("PEER_NOT_CONNECTED", `the session is ${state}, not open`);
     }
-    const found = sessions.transfersWith(parameters.identity);
+    const { identity } = parameters;
+    const found = sessions.transfersWith(identity);
     if (found !== undefined) return found;
+    if (sessions.hasUnprovenWith(identity)) {
+      throw new OperationError(
+        "PEER_NOT_CONNECTED",
+        "a session only claims that identity, which proves itself: to send over it all the same, " +
+          "name the session",
+      );
+    }
     throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
+  }
+
+  #untrusted(identity: string): void {
+    const { gatekeeper, sessions } = this.#parts;
+    gatekeeper.forgetProof(identity);
+    sessions.closeAllOf(identity, "the identity is not trusted any more");
+    this.#changed(identity);
   }
 
   #changed(identity: string): PeerView {
@@ -221,6 +240,8 @@ class Operations implements DaemonOperations {
       trust: pinned?.decision ?? "none",
       autoAccept: pinned?.autoAccept ?? false,
       proven: pinned?.proven ?? false,
+      trustedByKey: pinned?.byKey ?? false,
+      ...(pinned?.name === undefined ? {} : { name: pinned.name }),
       connected: session !== undefined,
       ...(session === undefined ? {} : { sessionId: session.sessionId }),
       ...(peerCode === undefined ? {} : { peerCode }),

@@ -7,7 +7,12 @@
 import { LOG_FORMATS, LOG_LEVELS } from "../../log/log.ts";
 import type { FlagTable, OptionsOf } from "../../vocabulary/flag_table.ts";
 import { extensions } from "../../vocabulary/extensions.ts";
-import { collisionPolicy, interruptPolicy, pairingPolicy } from "../../vocabulary/policies.ts";
+import {
+  collisionPolicy,
+  interruptPolicy,
+  pairingPolicy,
+  unprovenPolicy,
+} from "../../vocabulary/policies.ts";
 import { oneOf, path, textThat, wholeNumber } from "../../vocabulary/value_kind.ts";
 
 /** Longest device name, in bytes of UTF-8: the rendezvous server's limit. */
@@ -39,6 +44,8 @@ export const SERVE_FLAGS = {
   maxMemory: { kind: wholeNumber(1, 1_048_576, "MiB"), default: 1024 },
   /** What happens to an unknown identity. */
   pairingPolicy: { kind: pairingPolicy, default: "ask" },
+  /** What happens to a session whose peer proves nothing of its identity. */
+  unprovenPeers: { kind: unprovenPolicy, default: "ask" },
   /** What happens when a received file's name is taken. */
   onCollision: { kind: collisionPolicy, default: "number" },
   /** What becomes of partial files. */

@@ -40,6 +40,7 @@ export class Tally {
   readonly #transfers = new Map<string, Counter>();
   readonly #bytes = new Map<string, Counter>();
   readonly #sessions = new Map<string, Counter>();
+  readonly #opened = new Map<boolean, Counter>();
   readonly #refusals = new Map<string, Counter>();
 
   /** Registers all series with 0, so that a scrape sees them from the start. */
@@ -48,13 +49,17 @@ export class Tally {
       metrics.counter(name, help, labels);
     const transfers = counted("bolt_transfers_total", "Transfers that ended.");
     const bytes = counted("bolt_bytes_total", "Bytes of files that were sent or received.");
+    const opened = counted("bolt_sessions_opened_total", "Sessions that were opened.");
     const ends = counted("bolt_sessions_ended_total", "Sessions, or attempts at one, that ended.");
     const refusals = counted("bolt_refusals_total", "Peers and incoming files that were refused.");
     for (const direction of DIRECTIONS) {
-      this.#bytes.set(direction, bytes({ direction }));
       for (const state of FINAL_STATES) {
         this.#transfers.set(`${direction} ${state}`, transfers({ direction, state }));
       }
+      this.#bytes.set(direction, bytes({ direction }));
+    }
+    for (const proven of [true, false]) {
+      this.#opened.set(proven, opened({ proven: String(proven) }));
     }
     for (const end of SESSION_ENDS) this.#sessions.set(end, ends({ end }));
     for (const code of REFUSAL_CODES) this.#refusals.set(code, refusals({ code }));
@@ -71,6 +76,11 @@ export class Tally {
     if (direction !== "incoming") return;
     if (failure !== undefined && this.#refusals.has(failure.code)) this.refused(failure.code);
     else if (state === "rejected") this.refused("TRANSFER_REJECTED");
+  }
+
+  /** A session was opened, with a peer that has proven its identity or not. */
+  sessionOpened(proven: boolean): void {
+    this.#opened.get(proven)?.add();
   }
 
   /** A session, or the attempt at one, has ended. */

@@ -8,6 +8,7 @@ import type { RunCommand } from "../context.ts";
 
 const LOADERS: { readonly [name in CommandName]: () => Promise<RunCommand> } = {
   status: async () => (await import("./status.ts")).status,
+  identity: async () => (await import("./identity.ts")).identity,
   peers: async () => (await import("./peers.ts")).peers,
   pair: async () => (await import("./pair.ts")).pair,
   trust: async () => (await import("./trust.ts")).trust,

@@ -7,10 +7,9 @@
 import { DeadlineError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
 import { ABANDONED_CLOSE_MS } from "../../base/timing.ts";
 import type { ApiEvent } from "../../ipc/api/events.ts";
-import type { Pairing, PairingDecision, PairRequest, SessionView } from "../../ipc/api/schemas.ts";
-import { sas } from "../../vocabulary/session_values.ts";
-import { askAboutPairing } from "../ask_about_pairing.ts";
+import type { Pairing, PairRequest, SessionView } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
+import { decidePairing, mayAsk, notOpened } from "../decide_pairing.ts";
 import { describeEvent } from "../describe_event.ts";
 import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { CommandError } from "../exit_codes.ts";
@@ -67,27 +66,28 @@ async function followSession(
     }
     if (sessionOf(event) !== sessionId) continue;
     if (output.json) output.object(event);
-    if (event.type === "pairing-requested") await decide(context, feed, event.pairing);
-    else if (event.type === "session-opened" || event.type === "session-closed") {
+    if (event.type === "pairing-requested") {
+      await decidePairing(context, feed, event.pairing, "of this command");
+    }
+    if (event.type === "session-opened" || event.type === "session-closed") {
       if (!ended(event.session)) continue;
       return output.line(describeEvent(event));
-    } else if (event.type === "key-mismatch") output.line(describeEvent(event));
+    } else if (event.type === "key-mismatch" || event.type === "identity-refused") {
+      output.line(describeEvent(event));
+    }
   }
 }
 
 /** Whether the session is open. @throws {CommandError} When it never will be. */
-function ended({ state, failure }: SessionView): boolean {
-  if (state !== "closed" && state !== "failed") return state === "open";
-  throw new CommandError(
-    failure?.code ?? "SESSION_FAILED",
-    `The session was not opened: ${failure?.message ?? "it was closed"}`,
-  );
+function ended(session: SessionView): boolean {
+  if (session.state !== "closed" && session.state !== "failed") return session.state === "open";
+  throw notOpened(session);
 }
 
 function sessionOf(event: ApiEvent): string | undefined {
   if ("session" in event) return event.session.sessionId;
   if ("pairing" in event) return event.pairing.sessionId;
-  return event.type === "key-mismatch" ? event.sessionId : undefined;
+  return "sessionId" in event ? event.sessionId : undefined;
 }
 
 async function abandon({ client, terminal }: Context, sessionId: string): Promise<void> {
@@ -101,7 +101,8 @@ async function abandon({ client, terminal }: Context, sessionId: string): Promis
 
 async function answerRequest(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
-  if (!flags.has("deny") && !flags.has("sas") && !mayAsk(context)) {
+  const isAnswered = ["deny", "sas", "unproven"].some((name) => flags.has(name));
+  if (!isAnswered && !mayAsk(context)) {
     throw new UsageError(
       "There is no terminal to ask on: confirm with --sas SAS, or refuse with --deny. boltctl " +
         "pair --role opens a session",
@@ -110,7 +111,7 @@ async function answerRequest(context: Context): Promise<void> {
   await using feed = await EventFeed.open(client(), { signal });
   const pending = await client().listPairings(signal);
   const pairing = choosePairing(pending, flags.text("pairing")) ?? await nextRequest(context, feed);
-  const decided = await decide(context, feed, pairing);
+  const decided = await decidePairing(context, feed, pairing, "of another");
   if (output.json) output.object(decided);
 }
 
@@ -141,45 +142,3 @@ async function nextRequest(context: Context, feed: EventFeed): Promise<Pairing> 
     return event.type === "pairing-requested" ? event.pairing : undefined;
   });
 }
-
-/**
- * Has the request decided: by `--deny`, by `--sas`, or by the person at the terminal. Where none of
- * them is there, the peer is refused.
- *
- * @throws {CommandError} PAIRING_REFUSED, PAIRING_EXPIRED
- */
-async function decide(context: Context, feed: EventFeed, pairing: Pairing): Promise<Pairing> {
-  const { client, output, flags, signal } = context;
-  const [who, lasting] = [peerLabel(pairing), flags.has("once") ? "once" : "always"] as const;
-  const say = (decision: PairingDecision) =>
-    client().decidePairing(pairing.pairingId, decision, signal);
-  const given = flags.value("sas", sas);
-  if (flags.has("deny")) {
-    const decided = await say({ decision: `deny_${lasting}` });
-    output.line(`${who} is refused`);
-    return decided;
-  }
-  if (given !== undefined) {
-    const decided = await say({ decision: `allow_${lasting}`, sas: given });
-    output.line(`${who} is let in: the SAS matches`);
-    return decided;
-  }
-  if (!mayAsk(context)) {
-    await say({ decision: "deny_once" });
-    throw new CommandError(
-      "PAIRING_REFUSED",
-      `${who} asked to be let in and was refused: there is no terminal to ask on, and --sas ` +
-        "did not confirm the six digits that the other end shows",
-    );
-  }
-  const yes = await askAboutPairing(context, feed, pairing);
-  if (yes === undefined) {
-    throw new CommandError("PAIRING_EXPIRED", `The request of ${who} ended before the answer`);
-  }
-  const decided = await say({ decision: yes ? `allow_${lasting}` : "deny_once", sas: pairing.sas });
-  if (yes) output.line(`${who} is let in`);
-  else throw new CommandError("PAIRING_REFUSED", `${who} is refused: the answer was not yes`);
-  return decided;
-}
-
-const mayAsk = ({ terminal, output }: Context): boolean => terminal.canAsk && !output.json;

@@ -6,17 +6,47 @@
 import type { PeerView } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
+import { plainName, quotedName } from "../output/peer_name.ts";
 import { resolvePeer, shortId } from "../resolve.ts";
 
+/** Columns of a name where no terminal cuts it. */
+const LONGEST_NAME = 64;
 const TRUST = { allow_always: "allowed", deny_always: "denied", none: "undecided" } as const;
+
+const PROVEN = {
+  proven: { short: "yes", long: "yes: without proof it is not let in" },
+  mustProve: {
+    short: "not yet",
+    long: "not yet: its key was typed, and without proof it is not let in",
+  },
+  claimed: { short: "no", long: "no: it may only claim this identity" },
+} as const;
+
+const provenState = ({ proven, trustedByKey }: PeerView): keyof typeof PROVEN =>
+  proven ? "proven" : trustedByKey ? "mustProve" : "claimed";
+
+const FILES = {
+  accepted: { short: "accepted", long: "accepted unasked" },
+  resting: { short: "asked", long: "asked about, until it has proven its identity" },
+  asked: { short: "asked", long: "asked about" },
+} as const;
+
+/** Auto-accept counts where the peer proves itself. */
+const filesOf = (peer: PeerView): keyof typeof FILES =>
+  !peer.autoAccept ? "asked" : provenState(peer) === "claimed" ? "resting" : "accepted";
+
+/** What people here call it, or else between quotes what it calls itself. */
+const nameOf = ({ name, deviceName }: PeerView): string =>
+  name ?? (deviceName === undefined ? "" : quotedName(deviceName, LONGEST_NAME));
 
 const COLUMNS: readonly Column<PeerView>[] = [
   { title: "PEER", cell: ({ identity }) => shortId(identity) },
   { title: "CODE", cell: ({ peerCode }) => peerCode ?? "" },
   { title: "TRUST", cell: ({ trust }) => TRUST[trust] },
-  { title: "FILES", cell: ({ autoAccept }) => autoAccept ? "accepted" : "asked" },
+  { title: "PROVEN", cell: (peer) => PROVEN[provenState(peer)].short },
+  { title: "FILES", cell: (peer) => FILES[filesOf(peer)].short },
   { title: "SESSION", cell: ({ connected }) => connected ? "open" : "" },
-  { title: "NAME", cell: ({ deviceName }) => deviceName ?? "", shrinks: true },
+  { title: "NAME", cell: nameOf, shrinks: true },
 ];
 
 /** Lists the peers, or describes one. */
@@ -30,10 +60,12 @@ export async function peers({ client, output, args, signal }: Context): Promise<
   output.result(peer, () =>
     output.pairs([
       ["identity", peer.identity],
-      ["device name", peer.deviceName],
+      ["name", peer.name],
+      ["device name", peer.deviceName && plainName(peer.deviceName)],
       ["peer code", peer.peerCode],
       ["trust", TRUST[peer.trust]],
-      ["files", peer.autoAccept ? "accepted unasked" : "asked about"],
+      ["proven", PROVEN[provenState(peer)].long],
+      ["files", FILES[filesOf(peer)].long],
       ["session", peer.connected ? peer.sessionId ?? "open" : "none"],
     ]));
 }

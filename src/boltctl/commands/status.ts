@@ -24,6 +24,7 @@ export async function status(context: Context): Promise<void> {
       ["data folder", found.dataDir],
       ["inbox", found.inbox],
       ["unknown peers", POLICIES[found.pairingPolicy]],
+      ["unproven peers", UNPROVEN[found.unprovenPeers]],
       ["sessions", `${found.sessions.open} of at most ${found.sessions.limit}`],
       ["pairing requests", waiting(found.pendingPairings)],
       [
@@ -55,6 +56,12 @@ const POLICIES = {
   ask: "are asked about (policy ask)",
   deny: "are refused (policy deny)",
   allow: "are let in (policy allow)",
+} as const;
+
+const UNPROVEN = {
+  ask: "are asked about each time (policy ask)",
+  refuse: "are refused (policy refuse)",
+  allow: "are treated as if they were proven (policy allow)",
 } as const;
 
 const waiting = (number: number): string => number === 0 ? "none waiting" : `${number} waiting`;

@@ -5,29 +5,35 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { TrustRequest } from "../../ipc/api/schemas.ts";
-import { sas } from "../../vocabulary/session_values.ts";
+import { givenName, identityKey, sas } from "../../vocabulary/session_values.ts";
 import { onOrOff } from "../command_table.ts";
 import type { Context } from "../context.ts";
 import { peerLabel, resolvePeer } from "../resolve.ts";
-
-const IDENTITY = /^[0-9a-f]{64}$/;
 
 /** Pins a decision, replaces a key, or sets auto-accept. */
 export async function trust(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
   const autoAccept = flags.value("auto-accept", onOrOff);
-  const replacing = readReplacing(context);
-  if (autoAccept !== undefined && (flags.has("deny") || replacing !== undefined)) {
-    throw new UsageError("--auto-accept stands alone: it does not go with --deny or --replaces");
+  const name = flags.value("name", givenName);
+  const replacing = readReplacing(context, name);
+  if (autoAccept !== undefined) {
+    refuseBeside(flags, "auto-accept", ["deny", "replaces", "name", "unproven"]);
   }
-  const identity = await readIdentity(context);
+  if (flags.has("deny")) refuseBeside(flags, "deny", ["name", "unproven"]);
+  const unproven = flags.has("unproven");
+  const identity = await readIdentity(context, name !== undefined && !unproven);
   if (autoAccept !== undefined) {
     const peer = await client().setAutoAccept(identity, { enabled: autoAccept === "on" }, signal);
     const what = peer.autoAccept ? "are accepted unasked from now on" : "are asked about again";
     return output.result(peer, () => output.line(`Files of ${peerLabel(peer)} ${what}`));
   }
   const decision = flags.has("deny") ? "deny_always" : "allow_always";
-  const peer = await client().trust(identity, { decision, ...replacing }, signal);
+  const more = {
+    ...replacing,
+    ...(name === undefined ? {} : { name }),
+    ...(unproven ? { unproven } : {}),
+  };
+  const peer = await client().trust(identity, { decision, ...more }, signal);
   const what = decision === "deny_always" ? "is refused" : "is let in";
   output.result(peer, () => output.line(`${peerLabel(peer)} ${what} from now on`));
 }
@@ -43,24 +49,47 @@ export async function untrust(context: Context): Promise<void> {
   );
 }
 
-/** A full identity may be one that the daemon has not met. */
-async function readIdentity({ client, args, signal }: Context): Promise<string> {
+function refuseBeside(flags: Context["flags"], alone: string, others: readonly string[]): void {
+  const given = others.find((name) => flags.has(name));
+  if (given !== undefined) throw new UsageError(`--${alone} does not go with --${given}`);
+}
+
+/**
+ * A full identity may be one that the daemon has not met. One that is to be trusted as it was typed
+ * has to be typed, unless the peer has proven it.
+ */
+async function readIdentity(
+  { client, args, signal }: Context,
+  trustsKey: boolean,
+): Promise<string> {
   const wanted = args[0] ?? "";
-  if (IDENTITY.test(wanted.toLowerCase())) return wanted.toLowerCase();
-  return (await resolvePeer(client(), wanted, signal)).identity;
+  const whole = identityKey.parse(wanted);
+  if (whole !== undefined) return whole;
+  const peer = await resolvePeer(client(), wanted, signal);
+  if (!trustsKey || peer.proven || peer.trustedByKey) return peer.identity;
+  throw new UsageError(
+    `${
+      peerLabel(peer)
+    } has not proven its identity: give the whole key, as boltctl identity prints ` +
+      "it at the other end",
+  );
 }
 
 function readReplacing(
   { flags }: Context,
-): Required<Pick<TrustRequest, "replaces" | "sas">> | undefined {
-  const identity = flags.text("replaces")?.toLowerCase();
+  name: string | undefined,
+): Pick<TrustRequest, "replaces" | "sas"> {
+  const replaces = flags.text("replaces");
   const confirmed = flags.value("sas", sas);
-  if (identity === undefined && confirmed === undefined) return undefined;
-  if (identity === undefined || confirmed === undefined) {
-    throw new UsageError("--replaces IDENTITY and --sas SAS go together");
+  if (replaces === undefined && confirmed === undefined) return {};
+  const identity = identityKey.parse(replaces ?? "");
+  if (replaces === undefined || (confirmed === undefined) === (name === undefined)) {
+    throw new UsageError("--replaces IDENTITY goes with either --sas SAS or --name NAME");
   }
-  if (!IDENTITY.test(identity)) {
-    throw new UsageError("--replaces takes a whole identity, 64 hexadecimal digits");
+  if (identity === undefined) throw new UsageError(`--replaces takes ${identityKey.expects}`);
+  if (confirmed === undefined) {
+    refuseBeside(flags, "replaces", ["unproven"]);
+    return { replaces: identity };
   }
   return { replaces: identity, sas: confirmed };
 }

@@ -21,14 +21,20 @@ export function widthOf(text: string): number {
 
 /** The text in at most `columns` columns; an ellipsis stands for what is cut off. */
 export function cutTo(text: string, columns: number): string {
+  return cutToPieces([...text], columns);
+}
+
+/** The same for a text in pieces, none of which is cut. */
+export function cutToPieces(pieces: readonly string[], columns: number): string {
+  const text = pieces.join("");
   if (widthOf(text) <= columns) return text;
   if (columns < 1) return "";
   let cut = "";
   let width = 0;
-  for (const c of text) {
-    if (width + widthOfCharacter(c) > columns - 1) break;
-    cut += c;
-    width += widthOfCharacter(c);
+  for (const piece of pieces) {
+    width += widthOf(piece);
+    if (width > columns - 1) break;
+    cut += piece;
   }
   return `${cut}…`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { abortable } from "../../base/deadline.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../base/timer.ts";
 import { DaemonClient } from "../../ipc/client/client.ts";
 import { readCommandLine } from "../command_line.ts";
 import type { Context } from "../context.ts";
@@ -37,6 +38,7 @@ export class MemoryTerminal implements Terminal {
   readonly #columns: number;
   readonly #typed: string[];
   readonly #endsInput: boolean;
+  #onTyped: ((line: string | undefined) => void) | undefined;
   readonly #waiting = new Set<{ text: string; found: () => void }>();
 
   /** A terminal, or a pipe. */
@@ -77,7 +79,20 @@ export class MemoryTerminal implements Terminal {
       return Promise.resolve(line);
     }
     if (this.#endsInput) return Promise.resolve(undefined);
-    return abortable(Promise.withResolvers<undefined>().promise, signal);
+    const typed = Promise.withResolvers<string | undefined>();
+    this.#onTyped = typed.resolve;
+    return abortable(typed.promise, signal);
+  }
+
+  /** Types a line where one is waited for. */
+  type(line: string): void {
+    this.write(`${line}\n`);
+    this.#onTyped?.(line);
+  }
+
+  /** Ends stdin where a line is waited for. */
+  endInput(): void {
+    this.#onTyped?.(undefined);
   }
 
   /** Resolves when stdout holds `text`. */
@@ -98,6 +113,7 @@ export function contextFor(
   words: readonly string[],
   terminal: Terminal,
   socket: string,
+  clock: Clock = SYSTEM_CLOCK,
 ): Context {
   const { flags, args } = readCommandLine(words);
   return {
@@ -106,6 +122,7 @@ export function contextFor(
     environment: { BOLT_SOCKET: socket },
     output: new Output(terminal, flags.has("json")),
     terminal,
+    clock,
     signal: new AbortController().signal,
     client: (options) => new DaemonClient(socket, options),
     absolutePath: (path) => path,

@@ -42,15 +42,21 @@ export const ApiEvent = Type.Union([
     deviceName: Type.Optional(schemas.PeerChosenName),
     pinned: identity,
     presented: identity,
+    proven: Type.Boolean({ description: "It has proven the key that it presented." }),
   }),
   event("identity-refused", "A peer claimed an identity that it did not prove; refused.", {
     sessionId,
     peerCode: Type.Optional(schemas.PeerCodeText),
     claimed: identity,
-    step: Type.Unsafe<RefusedStep>(Type.Enum([...REFUSED_STEPS], {
+    step: Type.Unsafe<RefusedStep | "peer-code">(Type.Enum([...REFUSED_STEPS, "peer-code"], {
       type: "string",
-      description: "The check that failed.",
+      description:
+        "The check that failed. `expectation`: it proved itself before, or its key was " +
+        "typed, and now it proves nothing. `expected-identity`: the session was asked for with an " +
+        "identity, and this is another or not proven. `peer-code`: it proves nothing, and the code " +
+        "is that of a peer that does. All others: its proof is wrong.",
     })),
+    message: schemas.PeerChosenText,
   }),
   event("peer-changed", "A pinned decision or auto-accept was set or forgotten.", {
     peer: schemas.PeerView,

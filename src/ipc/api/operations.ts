@@ -9,7 +9,7 @@
  * @module
  */
 import type { OperationCode, ProblemCode, Violation } from "./problem.ts";
-import { peersDiffer, replacesWithSas } from "./rules.ts";
+import { canMeet, trustsOneWay } from "./rules.ts";
 import type { ObjectSchema, Parsed, Schema, Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
@@ -83,7 +83,7 @@ export const OPERATIONS = {
     path: "/v1/pair",
     summary: "Begin a session with a peer",
     body: schemas.PairRequest,
-    rule: peersDiffer,
+    rule: canMeet,
     status: 202,
     response: schemas.SessionView,
     codes: ["LIMIT_EXCEEDED"],
@@ -131,14 +131,16 @@ export const OPERATIONS = {
   trust: {
     method: "PUT",
     path: "/v1/peers/{identity}/trust",
-    summary: "Pin a decision, or replace a pinned key with the SAS confirmed",
+    summary: "Pin a decision, trust a key by typing it, or replace a pinned one",
     body: schemas.TrustRequest,
-    rule: replacesWithSas,
+    rule: trustsOneWay,
     status: 200,
     response: schemas.PeerView,
     codes: [
       "PEER_NOT_FOUND",
       "KEY_MISMATCH",
+      "PEER_NAME_TAKEN",
+      "POLICY_REFUSED",
       "SAS_MISMATCH",
       "SAS_ATTEMPTS_EXHAUSTED",
       "STORAGE_FAILED",
@@ -186,6 +188,7 @@ export const OPERATIONS = {
     codes: [
       "PAIRING_NOT_FOUND",
       "INVALID_STATE",
+      "POLICY_REFUSED",
       "SAS_MISMATCH",
       "SAS_ATTEMPTS_EXHAUSTED",
       "STORAGE_FAILED",

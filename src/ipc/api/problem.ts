@@ -16,6 +16,7 @@ export const OPERATION_CODES = {
   PAIRING_NOT_FOUND: [404, "No such pairing request"],
   TRANSFER_NOT_FOUND: [404, "No such transfer"],
   INVALID_STATE: [409, "Not possible in the present state"],
+  PEER_NAME_TAKEN: [409, "Another peer has that name"],
   PEER_NOT_CONNECTED: [409, "No open session with that peer"],
   KEY_MISMATCH: [409, "Another key is pinned"],
   SAS_MISMATCH: [403, "The SAS does not match"],

@@ -4,31 +4,51 @@
  * @module
  */
 import { distinctCodes } from "../../protocol/signal/peer_code.ts";
-import { CODES_MUST_DIFFER } from "../../vocabulary/session_values.ts";
+import { CODES_MUST_DIFFER, NOT_WITH_WEB } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
 import type { PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
-/** A code that the request gives us must not be the other end's. */
-export function peersDiffer(request: Parsed<typeof PairRequest>): Violation | undefined {
-  if (request.signal === "file" || request.peerId === undefined) return undefined;
+/**
+ * A code that the request gives us must not be the other end's, and a web client proves no identity.
+ */
+export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
+  if (request.signal === "file") return undefined;
+  if (request.web === true && request.expectIdentity !== undefined) {
+    return wrong("/expectIdentity", NOT_WITH_WEB);
+  }
+  if (request.peerId === undefined) return undefined;
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
   const codes = distinctCodes(request.peerId, remote);
   return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
 }
 
-/** A pinned key is replaced only by people who have compared the new one. */
-export function replacesWithSas(
-  { decision, replaces, sas }: TrustRequest,
+/**
+ * A pinned key is replaced only by people who have compared the new one, or typed it and give it a
+ * name.
+ */
+export function trustsOneWay(
+  { decision, replaces, sas, name, unproven }: TrustRequest,
   identity: string,
 ): Violation | undefined {
+  const allows = decision === "allow_always";
+  if (!allows && name !== undefined) return wrong("/name", "is allowed only with allow_always");
+  if (!allows && unproven !== undefined) {
+    return wrong("/unproven", "is allowed only with allow_always");
+  }
   if (replaces === undefined) {
     return sas === undefined ? undefined : wrong("/sas", "is allowed only with replaces");
   }
-  if (sas === undefined) return wrong("/sas", "is required with replaces");
+  if (sas === undefined && name === undefined) {
+    return wrong("/sas", "is required with replaces, unless the key is trusted by a name");
+  }
+  if (sas !== undefined && name !== undefined) {
+    return wrong("/name", "is not allowed with sas: a key is confirmed or typed");
+  }
+  if (unproven !== undefined) return wrong("/unproven", "is not allowed with replaces");
   if (replaces === identity) return wrong("/replaces", "must be another identity");
-  if (decision !== "allow_always") return wrong("/decision", "must be allow_always with replaces");
+  if (!allows) return wrong("/decision", "must be allow_always with replaces");
   return undefined;
 }

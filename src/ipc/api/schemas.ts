@@ -10,7 +10,7 @@
 import Type, { type TProperties } from "typebox";
 import { escapeName } from "../../base/text.ts";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
-import { pairingPolicy, pinnedDecision } from "../../vocabulary/policies.ts";
+import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
 import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
@@ -85,8 +85,13 @@ const identity = Type.String({
   pattern: "^[0-9a-f]{64}$",
 });
 const sas = Type.String({
-  description: "The short authentication string that both people read, 6 hex digits.",
+  description:
+    "The short authentication string that both people read, 6 hex digits. Where `proven` is false, " +
+    "whoever relays the signals can forge it: no decision may rest on it.",
   pattern: "^[0-9A-Fa-f]{6}$",
+});
+const name = Type.String({
+  description: "The name that people gave the peer: no other peer has it.",
 });
 const opaqueId = (description: string) =>
   Type.String({ description, pattern: "^[A-Za-z0-9_-]{1,64}$" });
@@ -132,6 +137,7 @@ export const Status = answer("Status", "The daemon at a glance.", {
   dataDir: text("The data folder."),
   inbox: text("Where received files go."),
   pairingPolicy: wordOf(pairingPolicy, "What happens to an unknown identity."),
+  unprovenPeers: wordOf(unprovenPolicy, "What happens to a session that is not proven."),
   sessions: Type.Object({
     open: count("Sessions that are open or being opened."),
     limit: count("How many there may be."),
@@ -146,7 +152,13 @@ export const Status = answer("Status", "The daemon at a glance.", {
 /** The daemon at a glance. */
 export type Status = Static<typeof Status>;
 
+const expectIdentity = written(
+  asked.identityKey,
+  "The identity that the peer must prove, 64 hex digits: another is refused, and this one is let " +
+    "in for this session without a question.",
+);
 const sessionOptions = {
+  expectIdentity: Type.Optional(expectIdentity),
   networkScope: Type.Optional(
     wordOf(asked.networkScope, `Which addresses may be used. Default: ${DEFAULTS.networkScope}.`),
   ),
@@ -230,6 +242,7 @@ export const SessionView = answer("Session", "A session with a peer, from first 
   proven: Type.Optional(Type.Boolean({
     description: "The peer has proven that it holds the identity's key; false: it only claims it.",
   })),
+  name: Type.Optional(name),
   sas: Type.Optional(sas),
   failure: Type.Optional(Failure),
 });
@@ -255,6 +268,10 @@ export const PeerView = answer("Peer", "An identity that is pinned or was met in
   proven: Type.Boolean({
     description: "It has proven its identity before: without proof it is not let in any more.",
   }),
+  trustedByKey: Type.Boolean({
+    description: "Its key was typed: without proof it is not let in, from the start.",
+  }),
+  name: Type.Optional(name),
   connected: Type.Boolean({ description: "A session with it is open." }),
   sessionId: Type.Optional(sessionId),
   peerCode: Type.Optional(peerCode),
@@ -271,14 +288,26 @@ export const PeerList = answer("PeerList", "The peers that the daemon knows.", {
   peers: Type.Array(PeerView),
 });
 
+const unproven = Type.Boolean({
+  description:
+    "Let the peer in though it has not proven its identity: whoever relays the signals may be in " +
+    "its place. Default: false.",
+});
+
 /** @internal */
 export const TrustRequest = strict(
   "TrustRequest",
-  "Pins a decision. `replaces` needs `sas`: a key is replaced only by people who compared it.",
+  "Pins a decision. `name` trusts the identity by its key, which was typed: it need not have been " +
+    "met, and must always prove itself. `replaces` needs `sas`, which people compared in a proven " +
+    "session, or `name`.",
   {
     decision: wordOf(pinnedDecision, "A decision about an identity that is kept."),
     replaces: Type.Optional(identity),
     sas: Type.Optional(writtenSas),
+    name: Type.Optional(
+      written(asked.givenName, `What the peer is called: ${asked.givenName.expects}.`),
+    ),
+    unproven: Type.Optional(unproven),
   },
 );
 /** What `trust` takes. */
@@ -302,6 +331,10 @@ export const Pairing = answer("Pairing", "An unknown identity that asks to be le
   deviceName: peerChosen("Its device name."),
   peerCode: Type.Optional(peerCode),
   proven: Type.Boolean({ description: "It has proven that it holds the identity's key." }),
+  knownAs: Type.Optional(peerChosen(
+    "What the identity is known as, where it is pinned already: it comes under a peer code that is " +
+      "not its own, or is not proven and only claims to be that peer.",
+  )),
   sas,
   requestedAt: time("When it asked."),
   expiresAt: time("When it is refused if nobody decides."),
@@ -320,13 +353,15 @@ export const PairingList = answer("PairingList", "The requests that wait for a d
 /** @internal */
 export const PairingDecision = strict(
   "PairingDecision",
-  "A decision. With `sas`, it counts only when that is the SAS of this request.",
+  "A decision. With `sas`, it counts only when that is the SAS of this request. A peer that has not " +
+    "proven its identity is let in only with `unproven`.",
   {
     decision: choice(
       ["allow_once", "allow_always", "deny_once", "deny_always"],
       "`_always` is pinned; `_once` lives as long as the session.",
     ),
     sas: Type.Optional(writtenSas),
+    unproven: Type.Optional(unproven),
   },
 );
 /** What a pairing decision takes. */
@@ -487,6 +522,12 @@ export const PeerCodeText = peerCode;
  * @internal
  */
 export const PeerChosenName = peerChosen("The peer's device name.");
+
+/**
+ * What happened, for people; parts may be a peer's.
+ * @internal
+ */
+export const PeerChosenText = peerChosen("What happened and what to do, for people.");
 
 /**
  * Parameters in paths.

@@ -27,6 +27,7 @@ const mismatch = (deviceName: string): DaemonEvent => ({
   deviceName: peerText(deviceName),
   pinned: PEER_IDENTITY,
   presented: "ef".repeat(32),
+  proven: true,
 });
 
 async function listen(served: ServedFake, headers = ""): Promise<RawClient> {

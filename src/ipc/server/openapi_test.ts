@@ -120,7 +120,7 @@ Deno.test("each operation names its problems by status, as problem details, with
     .flatMap((described) => Object.values(codesIn((described as { responses: Json }).responses)))
     .flat();
   // No operation is refused for these: one has no resource, the other is no method of it.
-  const elsewhere = ["ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED", "POLICY_REFUSED"];
+  const elsewhere = ["ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED"];
   const every = [...Object.keys(OPERATION_CODES), ...Object.keys(REQUEST_CODES)];
   assertEquals(
     [...new Set(all)].toSorted(),

@@ -68,6 +68,7 @@ export class FakeDaemon implements DaemonOperations {
     trust: "none",
     autoAccept: false,
     proven: false,
+    trustedByKey: false,
     connected: true,
   };
   #pairing: Pairing = {
@@ -94,6 +95,7 @@ export class FakeDaemon implements DaemonOperations {
       dataDir: "/data",
       inbox: "/inbox",
       pairingPolicy: "ask",
+      unprovenPeers: "ask",
       sessions: { open: 1, limit: 8 },
       pendingPairings: 1,
       transfers: { active: 0, waiting: 1, limit: 1 },

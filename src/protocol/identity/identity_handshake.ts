@@ -36,6 +36,7 @@ export const REFUSED_STEPS = [
   "weak-key",
   "proof",
   "expectation",
+  "expected-identity",
 ] as const;
 /** Which check of a claimed identity failed. */
 export type RefusedStep = typeof REFUSED_STEPS[number];

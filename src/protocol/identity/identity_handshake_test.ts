@@ -14,9 +14,15 @@ import { ALL_CAPABILITIES, closedWith } from "../testing/raw_peer.ts";
 import { memoisedX25519 } from "../testing/memoised_x25519.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { newSide, provingOptions, settle, type Side, TestPeer } from "../testing/session_pair.ts";
-import { IdentityRefusedError, type ProofOptions, type RefusedStep } from "./identity_handshake.ts";
+import {
+  IdentityHandshake,
+  IdentityRefusedError,
+  type ProofOptions,
+  type RefusedStep,
+} from "./identity_handshake.ts";
 import {
   commitmentTo,
+  committedCode,
   type DescriptionRole,
   proofKey,
   proofOver,
@@ -40,6 +46,8 @@ const flipped = (bytes: Uint8Array, bit: number): Uint8Array<ArrayBuffer> => {
 /** A session that waits for the HELLO of a peer whose frames the test makes. */
 class Claimant {
   readonly victim: Session;
+  /** What the victim said first. */
+  readonly victimsHello: string;
   readonly #us: Side;
   readonly #them: Side;
   readonly #role: DescriptionRole;
@@ -60,7 +68,8 @@ class Claimant {
       ...provingOptions(their, this.#them, this.#us, random, proof),
       ...rest,
     });
-    this.victim.start(0);
+    const sent = this.victim.start(0).flatMap((e) => e.type === "send" ? [e.frame] : []);
+    this.victimsHello = sent.join();
   }
 
   get us(): Side {
@@ -151,6 +160,18 @@ function refusedAt(effects: readonly SessionEffect[]): RefusedStep | undefined {
   return error.step;
 }
 
+/** The committed code of two sides. */
+function codeOf(offerer: Side, answerer: Side): string {
+  const shown = ({ secrets, certificate }: Side) => ({
+    ephemeral: secrets.ephemeral.publicKey,
+    certificate,
+    commitment: secrets.commitment,
+  });
+  const transcript = transcriptOf({ offerer: shown(offerer), answerer: shown(answerer) });
+  const [o, a] = [revealed(offerer.secrets.nonce), revealed(answerer.secrets.nonce)];
+  return committedCode(transcript, { offerer: o, answerer: a });
+}
+
 const ROLES = ["offerer", "answerer"] as const;
 
 Deno.test("two daemons prove their identities to each other and show people one code", () => {
@@ -166,6 +187,7 @@ Deno.test("two daemons prove their identities to each other and show people one 
     assert(seenByA.identity.equals(b.identity.publicKey));
     assert(seenByB.identity.equals(a.identity.publicKey));
     assertEquals(seenByA.sas, seenByB.sas);
+    assertEquals(seenByA.sas, codeOf(a, b));
     codes.add(seenByA.sas);
   }
   assertEquals(codes.size, 20);
@@ -298,7 +320,7 @@ Deno.test("every bit of nonce, identity, proof and payload that is flipped is re
   }
   const { payload }: { payload: string } = JSON.parse(new Claimant().hello());
   const bits = Uint8Array.fromBase64(payload).length * 8;
-  for (let bit = 0; bit < bits; bit += 7) {
+  for (let bit = 0; bit < bits; bit++) {
     sameSides();
     const claimant = new Claimant();
     const frame = JSON.parse(claimant.hello());
@@ -339,6 +361,115 @@ Deno.test("every bit of what signaling and DTLS brought that is flipped is refus
       assertEquals(refusedAt(bob.session.receive(fromAlice, 0)), "proof");
       assertEquals(refusedAt(alice.session.receive(fromBob, 0)), "proof");
     }
+  }
+});
+
+Deno.test("every bit of a commitment that is flipped on its way is refused by both sides", () => {
+  using _ = memoisedX25519();
+  for (let bit = 0; bit < 256; bit++) {
+    sameSides();
+    const [a, b] = [newSide(random), newSide(random)];
+    const remoteCommitment = new PublicValue(
+      "commitment",
+      flipped(b.secrets.commitment.bytes, bit),
+    );
+    const alice = new TestPeer(provingOptions("offerer", a, b, random, { remoteCommitment }));
+    const bob = new TestPeer(provingOptions("answerer", b, a, random));
+    for (const side of [alice, bob]) side.do(side.session.start(0));
+    const [fromAlice = "", fromBob = ""] = [alice.outbox.shift(), bob.outbox.shift()];
+    assertEquals(refusedAt(alice.session.receive(fromBob, 0)), "commitment");
+    assertEquals(refusedAt(bob.session.receive(fromAlice, 0)), "proof");
+  }
+});
+
+Deno.test("every bit of an ephemeral key that is flipped on its way leaves nothing that can be opened", () => {
+  using _ = memoisedX25519();
+  for (let bit = 0; bit < 256; bit++) {
+    sameSides();
+    const [a, b] = [newSide(random), newSide(random)];
+    const key = flipped(b.secrets.ephemeral.publicKey.bytes, bit);
+    const alice = new TestPeer({
+      ...provingOptions("offerer", a, b, random),
+      remoteEphemeral: new PublicKey("ephemeral", key),
+    });
+    const bob = new TestPeer(provingOptions("answerer", b, a, random));
+    for (const side of [alice, bob]) side.do(side.session.start(0));
+    const [fromAlice = "", fromBob = ""] = [alice.outbox.shift(), bob.outbox.shift()];
+    // X25519 leaves the highest bit out; the commitment does not.
+    if (bit === 255) {
+      assertEquals(refusedAt(alice.session.receive(fromBob, 0)), "commitment");
+      assertEquals(refusedAt(bob.session.receive(fromAlice, 0)), "proof");
+    } else {
+      assertEquals(closedWith(alice.session.receive(fromBob, 0)), "HELLO_DECRYPT_FAIL");
+      assertEquals(closedWith(bob.session.receive(fromAlice, 0)), "HELLO_DECRYPT_FAIL");
+    }
+  }
+});
+
+Deno.test("every other field of HELLO that is absent, doubled or of another type is refused", () => {
+  const inner: readonly (readonly [string, string])[] = [
+    ["type", "HELLO_SCHEMA_ERROR"],
+    ["version", "HELLO_SCHEMA_ERROR"],
+    ["identityPublicKey", "HELLO_SCHEMA_ERROR"],
+    ["capabilities", "HELLO_SCHEMA_ERROR"],
+  ];
+  for (const role of ROLES) {
+    for (const [field, code] of inner) {
+      for (const value of [null, true, {}, -1, ""]) {
+        const claimant = new Claimant(role);
+        const effects = claimant.receive(claimant.hello({ inner: { [field]: value } }));
+        // Without capabilities a peer can't do envelopes.
+        const expected = field === "capabilities" && value === null ? "PROTOCOL_VIOLATION" : code;
+        assertEquals(closedWith(effects), expected, `${field}: ${JSON.stringify(value)}`);
+      }
+      const doubled = new Claimant(role);
+      const twice = (text: string) => text.replace("{", `{"${field}":[],`);
+      assertEquals(refusedAt(doubled.receive(doubled.hello({ innerText: twice }))), "encoding");
+    }
+    for (const value of [undefined, null, 7, {}]) {
+      const claimant = new Claimant(role);
+      const effects = claimant.receive(claimant.hello({ frame: { payload: value } }));
+      assertEquals(closedWith(effects), "HELLO_PARSE_ERROR");
+    }
+    const outer = new Claimant(role);
+    const frameText = (text: string) => text.replace("{", '{"type":"hello",');
+    assertEquals(refusedAt(outer.receive(outer.hello({ frameText }))), "encoding");
+  }
+});
+
+Deno.test("nonce and proof of the victim's own side, sent back to it, prove nothing", () => {
+  for (const role of ROLES) {
+    const nonce = new Claimant(role);
+    const sessionNonce = revealed(nonce.them.secrets.nonce).base64;
+    const effects = nonce.receive(nonce.hello({ inner: { sessionNonce } }));
+    assertEquals(refusedAt(effects), "commitment");
+    const proof = new Claimant(role);
+    const { identityProof }: { identityProof: string } = JSON.parse(proof.victimsHello);
+    assertEquals(refusedAt(proof.receive(proof.hello({ frame: { identityProof } }))), "proof");
+  }
+});
+
+Deno.test("a payload that is not canonical base64 is refused also where it could be opened", () => {
+  const [a, b] = [newSide(random), newSide(random)];
+  const { proof } = provingOptions("offerer", a, b, random);
+  const handshake = new IdentityHandshake(proof, {
+    identity: a.identity.publicKey,
+    ephemeral: a.secrets.ephemeral,
+    remoteEphemeral: b.secrets.ephemeral.publicKey,
+  });
+  const claim = {
+    identity: b.identity.publicKey,
+    capabilities: [PROVEN_IDENTITY],
+    sessionNonce: revealed(b.secrets.nonce).base64,
+    identityProof: new PublicValue("identity-proof", random(32)).base64,
+    repeatsKeys: false,
+  };
+  for (const [payload, step] of [["AAAA", "proof"], ["AA", "encoding"], ["AAA ", "encoding"]]) {
+    const error = assertThrows(
+      () => handshake.verify({ ...claim, payload: payload ?? "" }),
+      IdentityRefusedError,
+    );
+    assertEquals(error.step, step);
   }
 });
 
@@ -410,20 +541,31 @@ Deno.test("our own commitment, sent back, is a violation", () => {
   assert(a.secrets.nonce.spent && a.secrets.ephemeral.secretKey.spent);
 });
 
+Deno.test("our own identity, claimed by a peer, is a violation, proven or not", () => {
+  for (const isOffered of [true, false]) {
+    const proof = isOffered ? {} : { remoteCommitment: undefined };
+    const claimant = new Claimant("offerer", { proof });
+    const identityPublicKey = claimant.them.identity.publicKey.base64;
+    const capabilities = isOffered ? [...ALL_CAPABILITIES, PROVEN_IDENTITY] : ALL_CAPABILITIES;
+    const hello = claimant.hello({ inner: { identityPublicKey, capabilities } });
+    assertEquals(closedWith(claimant.receive(hello)), "PROTOCOL_VIOLATION");
+  }
+});
+
 Deno.test("an identity that the program refuses is told of to nobody, proven or not", () => {
   const asked: unknown[] = [];
   const refuse: NonNullable<SessionOptions["refuse"]> = ({ identity, proven }) => {
     asked.push([identity.hex, proven]);
-    return "another identity is expected";
+    return { step: "expected-identity", reason: "another identity is expected" };
   };
   const proven = new Claimant("offerer", { refuse });
-  assertEquals(refusedAt(proven.receive(proven.hello())), "expectation");
+  assertEquals(refusedAt(proven.receive(proven.hello())), "expected-identity");
   const claimed = new Claimant("offerer", { refuse, proof: { remoteCommitment: undefined } });
   const hello = claimed.hello({
     inner: { capabilities: ALL_CAPABILITIES, sessionNonce: undefined },
     frame: { identityProof: undefined },
   });
-  assertEquals(refusedAt(claimed.receive(hello)), "expectation");
+  assertEquals(refusedAt(claimed.receive(hello)), "expected-identity");
   assertEquals(asked, [
     [proven.us.identity.publicKey.hex, true],
     [claimed.us.identity.publicKey.hex, false],
@@ -455,5 +597,41 @@ Deno.test("the two sessions of a middleman with keys of his own show two codes",
       assertNotEquals(codeOf(a, toA), codeOf(toB, b));
     }),
     { numRuns: 30 },
+  );
+});
+
+/** How a session's end says that our nonce had left; undefined when it does not say so. */
+const nonceLeftIn = (effects: readonly SessionEffect[]) =>
+  effects.flatMap((effect) => effect.type === "closed" ? [effect.end.nonceLeft] : [])[0];
+
+Deno.test("an end before the peer has proven itself says that our nonce had left, whatever ended it", () => {
+  const ways: { readonly [way: string]: (claimant: Claimant) => readonly SessionEffect[] } = {
+    "the peer closes": ({ victim }) => victim.disconnected(),
+    "the path is lost": ({ victim }) => victim.disconnected("lost"),
+    "nothing comes": ({ victim }) => victim.tick(60_000),
+    "we close": ({ victim }) => victim.close(),
+    "an error comes": (claimant) =>
+      claimant.receive(JSON.stringify({ type: "error", code: "KEY_MISMATCH", message: "" })),
+    "garbage comes": (claimant) => claimant.receive("garbage"),
+    "the proof is wrong": (claimant) =>
+      claimant.receive(claimant.hello({ provenPayload: (payload) => `${payload}x` })),
+  };
+  for (const [way, end] of Object.entries(ways)) {
+    assertEquals(nonceLeftIn(end(new Claimant())), true, way);
+    // To a peer without the extension no nonce goes.
+    const published = new Claimant("offerer", { proof: { remoteCommitment: undefined } });
+    assertEquals(nonceLeftIn(end(published)), undefined, `${way}, as published`);
+  }
+  const proven = new Claimant();
+  proven.receive(proven.hello());
+  assertEquals(nonceLeftIn(proven.victim.close()), undefined);
+  const refused = new Claimant("offerer", {
+    refuse: () => ({ step: "expected-identity", reason: "another is expected" }),
+  });
+  assertEquals(nonceLeftIn(refused.receive(refused.hello())), true);
+  const [a, b] = [newSide(random), newSide(random)];
+  assertEquals(
+    nonceLeftIn(new Session(provingOptions("offerer", a, b, random)).close()),
+    undefined,
   );
 });

@@ -27,6 +27,7 @@ import {
   readSecret,
   SecretKey,
 } from "../crypto/keys.ts";
+import { EXTENSIONS } from "../extensions.ts";
 import { diffieHellman } from "../crypto/dh.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
@@ -34,7 +35,7 @@ import { sha256 } from "../crypto/sha256.ts";
 import { SAS_LENGTH } from "./sas.ts";
 
 /** The capability's name, and the prefix of the labels. */
-export const PROVEN_IDENTITY = "x-bolt-daemon.proven-identity-v1";
+export const PROVEN_IDENTITY: typeof EXTENSIONS["proven-identity"] = EXTENSIONS["proven-identity"];
 
 /** Who wrote the offer, or who wrote the answer. */
 export type DescriptionRole = "offerer" | "answerer";

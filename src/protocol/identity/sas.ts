@@ -1,5 +1,7 @@
 /**
- * The short authentication string that two people compare to find an interposer.
+ * The short authentication string of the published protocol. Nobody is bound to his keys before he
+ * knows the others', so whoever relays the signals can have two people read the same: proven sessions
+ * have the code of `proven_identity.ts` in its place.
  *
  * @module
  */
@@ -25,7 +27,7 @@ function sorted<P extends KeyPairPurpose>(a: PublicKey<P>, b: PublicKey<P>): Uin
 }
 
 /**
- * Six upper-case hex digits (24 bits) of SHA-256 over the sorted identity keys and the sorted
+ * Six upper-case hex digits of SHA-256 over the sorted identity keys and the sorted
  * ephemeral keys (the wire format, section 7). The same on both sides, whoever is `a`.
  */
 export function shortAuthenticationString(a: HandshakeKeys, b: HandshakeKeys): string {

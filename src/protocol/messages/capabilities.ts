@@ -4,6 +4,8 @@
  * @module
  */
 
+import { EXTENSIONS } from "../extensions.ts";
+
 /** The registered capabilities (the wire format, section 6). Our own are in `extensions.ts`. */
 export const CAPABILITIES = [
   "bolt.file-hash",
@@ -12,7 +14,7 @@ export const CAPABILITIES = [
 ] as const;
 
 /** The extension of ours that writes messages in binary (`binary_envelope.ts`). */
-export const BINARY_ENCODING = "x-bolt-daemon.binary-encoding-v1";
+export const BINARY_ENCODING: typeof EXTENSIONS["binary-encoding"] = EXTENSIONS["binary-encoding"];
 
 /** A capability that this core knows. */
 export type Capability = typeof CAPABILITIES[number] | typeof BINARY_ENCODING;

@@ -60,6 +60,11 @@ export interface SessionEnd {
   readonly by: "local" | "remote" | "failure";
   /** Absent when it was closed in order. */
   readonly error?: ProtocolError;
+  /**
+   * Our nonce had left in HELLO and the peer had not proven itself: who stands between may know what
+   * code we would have shown, so this was one of his tries. Absent otherwise.
+   */
+  readonly nonceLeft?: true;
 }
 
 /** The session is over and its keys are zeroed: let the last frames go, then close the channel. */

@@ -24,6 +24,7 @@ import {
   IdentityRefusedError,
   type IdentityVerdict,
   type ProofOptions,
+  type RefusedStep,
 } from "../identity/identity_handshake.ts";
 import { PROVEN_IDENTITY } from "../identity/proven_identity.ts";
 import { BinaryEnvelopeCodec } from "../messages/binary_envelope.ts";
@@ -81,6 +82,14 @@ export interface IdentityClaim {
   readonly proven: boolean;
 }
 
+/** Why a claimed identity is not to be talked to. */
+export interface RefusedClaim {
+  /** The check that failed. */
+  readonly step: RefusedStep;
+  /** For the operator. */
+  readonly reason: string;
+}
+
 /** What a session is made of. */
 export interface SessionOptions {
   /** Who we are. */
@@ -99,11 +108,11 @@ export interface SessionOptions {
    */
   readonly proof?: ProofOptions;
   /**
-   * Why a claimed identity is not to be talked to, for the operator; undefined when it may be. Asked
-   * before anything is told of the peer.
+   * Why a claimed identity is not to be talked to; undefined when it may be. Asked before anything
+   * is told of the peer.
    * @default {all may be}
    */
-  readonly refuse?: (claim: IdentityClaim) => string | undefined;
+  readonly refuse?: (claim: IdentityClaim) => RefusedClaim | undefined;
   /** What we can do besides envelopes. @default {all that is registered} */
   readonly capabilities?: readonly Capability[];
   /** Bounds of transfers. @default {DEFAULT_LIMITS} */
@@ -430,9 +439,9 @@ export class Session implements Disposable {
       repeatsKeys: frame.repeatsKeys || hello.repeatsKeys,
     }) ?? { proven: false };
     const { proven } = verdict;
-    const reason = this.#options.refuse?.({ identity, proven });
-    if (reason !== undefined) throw new IdentityRefusedError(identity, "expectation", reason);
-    return verdict;
+    const refused = this.#options.refuse?.({ identity, proven });
+    if (refused === undefined) return verdict;
+    throw new IdentityRefusedError(identity, refused.step, refused.reason);
   }
 
   #onInner(message: InnerMessage, ratchet: RawRatchetFields, now: number): void {
@@ -499,8 +508,9 @@ export class Session implements Disposable {
   #end(end: SessionEnd): void {
     this.#table?.close(end.by === "remote" ? "remote" : "local", end.error);
     this.#collect();
+    const nonceLeft = this.#phase === "hello" && this.#identity?.isOffered === true;
     this[Symbol.dispose]();
-    this.#effects.push({ type: "closed", end });
+    this.#effects.push({ type: "closed", end: nonceLeft ? { ...end, nonceLeft: true } : end });
   }
 
   #expectPhase(phase: SessionPhase): void {

@@ -28,20 +28,28 @@ export class HostileRelay implements AsyncDisposable {
   readonly #open = new Set<WebSocket>();
   readonly #tampers = new Map<string, Tamper>();
 
-  /** Begins to listen. */
-  constructor() {
-    this.#server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+  /** Begins to listen. @param hostname At which address. */
+  constructor(hostname = "127.0.0.1") {
+    this.#server = Deno.serve({ port: 0, hostname, onListen: () => {} }, (request) => {
       const { socket, response } = Deno.upgradeWebSocket(request);
       this.#open.add(socket);
       socket.onmessage = ({ data }) => this.#hear(socket, JSON.parse(String(data)));
-      socket.onclose = () => this.#open.delete(socket);
+      socket.onclose = () => {
+        this.#open.delete(socket);
+        for (const [code, one] of this.#sockets) if (one === socket) this.#sockets.delete(code);
+      };
       return response;
     });
   }
 
-  /** Where peers connect. */
+  /** Where peers connect, on this machine. */
   get url(): string {
-    return `ws://127.0.0.1:${this.#server.addr.port}`;
+    return this.urlAt("127.0.0.1");
+  }
+
+  /** Where peers connect who know this machine by another address. */
+  urlAt(hostname: string): string {
+    return `ws://${hostname}:${this.#server.addr.port}`;
   }
 
   /** What is done to signals between these two. */
@@ -52,6 +60,11 @@ export class HostileRelay implements AsyncDisposable {
   /** Delivers a signal that nobody may have sent. */
   deliver({ from, to, payload }: Relayed): void {
     this.#sockets.get(to)?.send(JSON.stringify({ type: "signal", from, payload }));
+  }
+
+  /** Hangs up on everybody; they may register again. */
+  loseConnections(): void {
+    for (const socket of this.#open) socket.close();
   }
 
   async #hear(socket: WebSocket, message: Payload): Promise<void> {

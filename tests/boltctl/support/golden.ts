@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "../../../src/base/timer.ts";
 import { escapeUnsafe } from "../../../src/base/text.ts";
 import { runBoltctl, type RunOptions } from "../../../src/boltctl/run.ts";
 import { VERSION } from "../../../src/boltctl/version.ts";
@@ -12,9 +13,12 @@ import {
   type MemoryTerminalOptions,
 } from "../../../src/boltctl/testing/memory_terminal.ts";
 import { compareWithFile } from "../../support/golden_file.ts";
-import { type Stage, Staged } from "./staged_daemon.ts";
+import { NOW, type Stage, Staged } from "./staged_daemon.ts";
 
 const FOLDER = new URL("../golden/", import.meta.url);
+
+/** Where nothing goes by, so that what is shown is the same each time. */
+const STOPPED_CLOCK: Clock = { now: () => Date.parse(NOW), after: () => () => {} };
 
 /** One command line and what surrounds it. */
 export interface Scene {
@@ -50,6 +54,7 @@ async function play(scene: Scene): Promise<string> {
     terminal,
     environment: { BOLT_SOCKET: socket },
     interruption: new AbortController().signal,
+    clock: STOPPED_CLOCK,
   };
   const code = await runBoltctl(scene.words, options);
   return transcript(scene.words, terminal, code, [staged.socket, scene.about]);

@@ -24,7 +24,7 @@ export class OnTerminal implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #keyboard: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<void>;
-  readonly #waiting = new Set<{ text: string; found: () => void }>();
+  readonly #waiting = new Set<{ holds: () => boolean; found: () => void }>();
   #screen = "";
 
   /** Starts it on a terminal of so many columns. */
@@ -49,12 +49,18 @@ export class OnTerminal implements AsyncDisposable {
 
   /** Resolves when `text` came out; rejects when the program ends without. */
   async shows(text: string): Promise<void> {
-    if (!this.#screen.includes(text)) {
+    await this.showsTimes(text, 1);
+  }
+
+  /** The same for a text that comes so many times. */
+  async showsTimes(text: string, times: number): Promise<void> {
+    const holds = () => this.#screen.split(text).length > times;
+    if (!holds()) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.add({ text, found: resolve });
+      this.#waiting.add({ holds, found: resolve });
       await Promise.race([promise, this.#reading]);
     }
-    if (this.#screen.includes(text)) return;
+    if (holds()) return;
     throw new Error(`the program ended without showing ${text}:\n${this.#screen}`);
   }
 
@@ -72,7 +78,7 @@ export class OnTerminal implements AsyncDisposable {
   async #read(): Promise<void> {
     for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
       this.#screen += text;
-      for (const wait of this.#waiting) if (this.#screen.includes(wait.text)) wait.found();
+      for (const wait of this.#waiting) if (wait.holds()) wait.found();
     }
   }
 

@@ -42,6 +42,7 @@ export const PEERS: readonly PeerView[] = [
     trust: "allow_always",
     autoAccept: true,
     proven: true,
+    trustedByKey: false,
     connected: true,
     sessionId: "s1",
     peerCode: "bob",
@@ -52,6 +53,7 @@ export const PEERS: readonly PeerView[] = [
     trust: "none",
     autoAccept: false,
     proven: false,
+    trustedByKey: false,
     connected: false,
     deviceName: peerText("電話 phone\u202egnp\u001b[2J"),
   },
@@ -60,6 +62,7 @@ export const PEERS: readonly PeerView[] = [
     trust: "deny_always",
     autoAccept: false,
     proven: false,
+    trustedByKey: false,
     connected: false,
     peerCode: "eve",
   },
@@ -103,6 +106,8 @@ export interface Stage {
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
   readonly pairings?: readonly Pairing[];
+  /** What another program has decided in the same moment. */
+  readonly decidedElsewhere?: Pairing["state"];
   /** What has happened already. */
   readonly before?: readonly DaemonEvent[];
   /** What happens once transfers were listed. */
@@ -157,11 +162,19 @@ export class StagedDaemon extends FakeDaemon {
     return Promise.resolve([...this.#stage.pairings ?? []]);
   }
 
+  override async getPairing(pairingId: string): Promise<Pairing> {
+    const { pairings = [], decidedElsewhere } = this.#stage;
+    const pairing = [PAIRING, ...pairings].findLast((one) => one.pairingId === pairingId);
+    if (pairing === undefined) return await super.getPairing(pairingId);
+    return { ...pairing, state: decidedElsewhere ?? pairing.state };
+  }
+
   override async decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
     this.calls.push(`decidePairing(${JSON.stringify(decision)})`);
-    const all = [PAIRING, ...this.#stage.pairings ?? []];
-    const pairing = all.find((one) => one.pairingId === pairingId);
-    if (pairing === undefined) return await super.decidePairing(pairingId, decision);
+    const pairing = await this.getPairing(pairingId);
+    if (pairing.state !== "pending") {
+      throw new OperationError("INVALID_STATE", `the pairing request is ${pairing.state} already`);
+    }
     if (decision.sas !== undefined && decision.sas !== pairing.sas) {
       throw new OperationError("SAS_MISMATCH", "That is not the SAS of this request");
     }
@@ -183,7 +196,12 @@ export class StagedDaemon extends FakeDaemon {
     await super.trust(identity, request);
     const known = PEERS.find((one) => one.identity === identity);
     const fresh = { identity, autoAccept: false, proven: false, connected: false };
-    return { ...known ?? fresh, trust: request.decision };
+    const { name } = request;
+    const marks = {
+      trustedByKey: name !== undefined && request.unproven !== true,
+      ...(name === undefined ? {} : { name }),
+    };
+    return { ...known ?? fresh, ...marks, trust: request.decision };
   }
 
   override async setAutoAccept(
@@ -254,6 +272,7 @@ export function session(parts: Partial<SessionView> = {}): SessionView {
     createdAt: NOW,
     identity: BEA,
     deviceName: PAIRING.deviceName,
+    proven: true,
     ...parts,
   };
 }

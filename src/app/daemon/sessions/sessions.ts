@@ -18,7 +18,11 @@ import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { ExtensionName } from "../../../protocol/extensions.ts";
 import { BINARY_ENCODING, CAPABILITIES } from "../../../protocol/messages/capabilities.ts";
-import { Session } from "../../../protocol/session/session.ts";
+import {
+  type IdentityClaim,
+  type RefusedClaim,
+  Session,
+} from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
@@ -67,6 +71,8 @@ export interface SessionsOptions {
 
 interface Entry {
   view: SessionView;
+  /** The identity that it was asked for with. */
+  readonly expects?: string;
   readonly abort: AbortController;
   /** Resolved when the session is over, though its channel may take a while to close. */
   readonly over: PromiseWithResolvers<void>;
@@ -124,8 +130,10 @@ export class Sessions {
       web: request.signal === "rendezvous" && request.web === true,
       createdAt: this.#time(),
     };
+    const { expectIdentity } = request;
     const entry: Entry = {
       view,
+      ...(expectIdentity === undefined ? {} : { expects: expectIdentity }),
       abort: new AbortController(),
       over: Promise.withResolvers<void>(),
     };
@@ -159,17 +167,32 @@ export class Sessions {
     return entry?.view.state === "open" ? entry.transfers : undefined;
   }
 
-  /** The transfers of the open session with a peer. */
+  /**
+   * The transfers of the open session with a peer: a proven one. One in which the identity is only
+   * claimed counts where it has never been proven, and is not trusted by key.
+   */
   transfersWith(identity: string): SessionTransfers | undefined {
-    const entry = [...this.#entries.values()].find(({ view }) =>
-      view.state === "open" && view.identity === identity
-    );
-    return entry?.transfers;
+    const open = this.#allOf(identity).filter(({ view }) => view.state === "open");
+    const proven = open.find(({ view }) => view.proven === true);
+    if (proven !== undefined) return proven.transfers;
+    return this.#options.gatekeeper.isProven(identity) ? undefined : open[0]?.transfers;
+  }
+
+  /** Whether a session that is open only claims this identity. */
+  hasUnprovenWith(identity: string): boolean {
+    return this.#allOf(identity).some(({ view }) => view.state === "open" && !view.proven);
   }
 
   /** Ends the sessions with an identity. */
   closeAllOf(identity: string, message: string): void {
     for (const entry of this.#allOf(identity)) this.#closeInOrder(entry, message);
+  }
+
+  /** Ends the sessions that only claim an identity. */
+  closeUnprovenOf(identity: string, message: string): void {
+    for (const entry of this.#allOf(identity)) {
+      if (entry.view.proven !== true) this.#closeInOrder(entry, message);
+    }
   }
 
   /**
@@ -271,7 +294,7 @@ export class Sessions {
 
   /** Runs the protocol over the open channel, to its end. */
   async #carry(entry: Entry, connection: SessionConnection): Promise<SessionEnd> {
-    const { identity, random } = this.#options;
+    const { identity, random, gatekeeper } = this.#options;
     const { channel, ours, theirs, peerCode, deviceName } = connection;
     this.#update(entry, {
       state: "handshaking",
@@ -293,7 +316,7 @@ export class Sessions {
         ephemeral: ours.ephemeral,
         remoteEphemeral: theirs.publicKey,
         ...(this.#proves ? { proof } : {}),
-        refuse: (claim) => this.#options.gatekeeper.refuses(claim),
+        refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
         random,
         peerKind,
         capabilities: this.#options.extensions.has("binary-encoding")
@@ -323,8 +346,20 @@ export class Sessions {
     if (facts.btrLogToken !== undefined) log.warn(facts.btrLogToken, { session: sessionId });
     const identity = facts.identity.hex;
     const { sas, proven, btr } = facts;
-    this.#update(entry, { state: "deciding", identity, proven, sas });
+    const name = proven ? this.#options.gatekeeper.nameOf(identity) : undefined;
+    this.#update(entry, {
+      ...{ state: "deciding", identity, proven, sas },
+      ...(name === undefined ? {} : { name }),
+    });
     log.info("handshake done", { session: sessionId, identity, proven, sas, btr });
+    if (!proven) {
+      log.warn(
+        "the peer has not proven its identity, and who relays the signals can forge its SAS",
+        {
+          session: sessionId,
+        },
+      );
+    }
     const identified = {
       sessionId,
       identity,
@@ -333,7 +368,9 @@ export class Sessions {
       sas,
       ...(peerCode === undefined ? {} : { peerCode }),
     };
-    this.#options.gatekeeper.judge(identified, entry.over.promise).then((admission) => {
+    const isExpected = entry.expects !== undefined;
+    const judged = this.#options.gatekeeper.judge(identified, entry.over.promise, isExpected);
+    judged.then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
       if (admission.admitted) return this.#admit(entry, peer, { identity, proven });
       const failure = { code: admission.code, message: peerText(admission.message) };
@@ -357,17 +394,19 @@ export class Sessions {
     peer: PeerSession,
     { identity, proven }: { readonly identity: string; readonly proven: boolean },
   ): void {
-    const { transfers, events, log } = this.#options;
+    const { transfers, events, log, tally } = this.#options;
     const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
-      if (older === entry) continue;
+      // Who only claims to be the peer ends no session in which it has proven who it is.
+      if (older === entry || (older.view.proven === true && !proven)) continue;
       // A peer that comes again has lost its session, though we may not know yet.
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
     entry.transfers = transfers.attach({ sessionId, identity, proven, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
-    log.info("session open", { session: sessionId, identity });
+    tally.sessionOpened(proven);
+    log.info("session open", { session: sessionId, identity, proven });
     events.publish({ type: "session-opened", session: entry.view });
     transfers.start(entry.transfers);
   }
@@ -382,6 +421,10 @@ export class Sessions {
   #conclude(entry: Entry, end: SessionEnd): void {
     const { transfers, events, log, tally } = this.#options;
     if (end.error instanceof IdentityRefusedError) this.#identityRefused(entry, end.error);
+    // Where an identity is expected, no code decides.
+    if (end.nonceLeft && entry.expects === undefined) {
+      this.#options.gatekeeper.countSilentAttempt(entry.view.peerCode);
+    }
     const { sessionId, failure: known } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -419,6 +462,7 @@ export class Sessions {
       sessionId,
       claimed: claimed.hex,
       step,
+      message: peerText(message),
       ...(peerCode === undefined ? {} : { peerCode }),
     });
   }
@@ -492,6 +536,19 @@ export class Sessions {
   #time(): string {
     return new Date(this.#options.now()).toISOString();
   }
+}
+
+/** Why a peer is not the one that a session was asked for with; undefined when it is, or none was. */
+function unexpected(
+  { identity, proven }: IdentityClaim,
+  expected: string | undefined,
+): RefusedClaim | undefined {
+  if (expected === undefined || (proven && identity.hex === expected)) return undefined;
+  const reason = proven
+    ? "the peer has proven another identity than the one that was asked for: somebody else came"
+    : "the session was asked for with an identity, and the peer proves none: it is not that peer, or " +
+      "an older program";
+  return { step: "expected-identity", reason };
 }
 
 function countedEnd({ by }: SessionEnd, code: string | undefined): CountedSessionEnd {

@@ -100,6 +100,11 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.entry.facts.priority;
   }
 
+  /** Whether there is a session for it to be sent over. */
+  get hasSession(): boolean {
+    return this.#options.session() !== undefined;
+  }
+
   /** Whether its peer is there and has no transfer under way. */
   ready(): boolean {
     return this.#options.session()?.isFree ?? false;

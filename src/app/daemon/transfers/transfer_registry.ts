@@ -281,10 +281,10 @@ export class TransferRegistry {
     this.#options.log.info("transfer ended", {
       ...loggedOf(transfer),
       state: transfer.state,
-      confirmed: transfer.confirmed,
       code: transfer.failure?.code,
       bytes: transfer.transferred,
       seconds,
+      confirmed: transfer.confirmed,
     });
   }
 

@@ -30,8 +30,10 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   readonly tally: Tally;
   /** When those to send begin. */
   readonly scheduler: Scheduler;
-  /** The open session with a peer. */
+  /** The open session with a peer: a proven one, where it has ever proven who it is. */
   readonly sessionWith: (identity: string) => SessionTransfers | undefined;
+  /** An open session, by its id. */
+  readonly sessionOf: (sessionId: string) => SessionTransfers | undefined;
   /** Whether a peer's offers are accepted without asking, once it has proven who it is. */
   readonly autoAccepts: (identity: string) => boolean;
   /** Fresh random bytes. */
@@ -60,8 +62,9 @@ export class TransferService {
     { paths, priority }: Pick<SendParameters, "paths" | "priority">,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
-    const { registry, scheduler, sessionWith } = this.#options;
+    const { registry, scheduler } = this.#options;
     const { identity, sessionId } = session;
+    const sessionNow = () => this.#successorOf(session);
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.#sizeOf(path));
     this.#expectRunning();
@@ -82,12 +85,25 @@ export class TransferService {
         "queued",
         { sessionId },
       );
-      const session = () => sessionWith(identity);
-      const transfer = new OutgoingTransfer({ ...this.#options, entry, path, session });
+      const transfer = new OutgoingTransfer({
+        ...this.#options,
+        ...{ entry, path, session: sessionNow },
+      });
       this.#transfers.set(entry, transfer);
       scheduler.add(transfer);
       return entry;
     });
+  }
+
+  /**
+   * Where what was queued in a session is sent now: over it, or over a newer one with its peer. What
+   * was meant for a peer that has proven itself goes to nobody who does not.
+   */
+  #successorOf({ identity, sessionId, proven }: SessionTransfers): SessionTransfers | undefined {
+    const { sessionWith, sessionOf } = this.#options;
+    const newest = sessionWith(identity);
+    if (newest !== undefined && (newest.proven || !proven)) return newest;
+    return sessionOf(sessionId);
   }
 
   /** The transfers of a session whose peer is about to be let in. */
@@ -198,9 +214,10 @@ export class TransferService {
   /** A session has ended: what waited for it can't begin any more. */
   sessionEnded({ identity }: SessionTransfers, message: string): void {
     this.#forgetEnded();
-    if (this.#options.sessionWith(identity) !== undefined) return;
     const failure = { code: "CONNECTION_LOST", message };
-    this.#interrupt(failure, ({ facts }) => facts.identity === identity).catch((error) => {
+    const isStranded = (transfer: OutgoingTransfer) =>
+      transfer.entry.facts.identity === identity && !transfer.hasSession;
+    this.#interrupt(failure, isStranded).catch((error) => {
       this.#options.log.error("transfers could not be ended", { reason: messageOf(error) });
     });
   }
@@ -213,11 +230,11 @@ export class TransferService {
 
   async #interrupt(
     failure: TransferFailure,
-    which: (entry: TransferEntry) => boolean,
+    which: (transfer: OutgoingTransfer) => boolean,
   ): Promise<void> {
     const waiting = [...this.#transfers.values()]
       .filter((transfer) => transfer instanceof OutgoingTransfer)
-      .filter(({ entry }) => which(entry));
+      .filter(which);
     for (const transfer of waiting) this.#options.scheduler.remove(transfer);
     await Promise.all(waiting.map((transfer) => transfer.interrupt(failure)));
   }

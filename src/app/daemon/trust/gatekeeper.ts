@@ -1,18 +1,26 @@
 /**
- * Who is let in: pins first, then the policy, then the application (trust on first use).
+ * Who is let in: pins first, then the policies, then the application (trust on first use).
+ *
+ * A session that is not proven names an identity and shows nothing of it. What it says changes
+ * nothing of an identity that must prove itself: no code, no pin, no decision, not what was seen.
  *
  * @module
  */
-import { messageOf } from "../../../base/errors.ts";
+import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { peerText } from "../../../ipc/api/schemas.ts";
+import { peerText, type TrustRequest } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
-import type { IdentityClaim } from "../../../protocol/session/session.ts";
-import type { SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
-import type { PairingPolicy } from "../../../vocabulary/policies.ts";
-import type { IdentifiedPeer, PairingOutcome, PairingRequests } from "./pairing_requests.ts";
+import type { IdentityClaim, RefusedClaim } from "../../../protocol/session/session.ts";
+import type { PinnedPeer, SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
+import type { PairingPolicy, UnprovenPolicy } from "../../../vocabulary/policies.ts";
+import {
+  type IdentifiedPeer,
+  type PairingOutcome,
+  type PairingRequests,
+  unprovenRefused,
+} from "./pairing_requests.ts";
 
 /** Identities whose last session is remembered, for `trust` by SAS. */
 const MAX_MET = 256;
@@ -25,7 +33,7 @@ export type Admission =
     /** The error that the peer is sent; absent when the session is closed without one. */
     readonly wireCode?: WireErrorCode;
     /** Stable code for the application. */
-    readonly code: "KEY_MISMATCH" | "PEER_DENIED" | "PAIRING_EXPIRED";
+    readonly code: "KEY_MISMATCH" | "IDENTITY_REFUSED" | "PEER_DENIED" | "PAIRING_EXPIRED";
     /** What happened and what to do, for people. */
     readonly message: string;
   };
@@ -38,6 +46,8 @@ export interface GatekeeperOptions {
   readonly pairings: PairingRequests;
   /** What happens to an unknown identity. */
   readonly policy: PairingPolicy;
+  /** What happens to a session that is not proven. */
+  readonly unproven: UnprovenPolicy;
   /** Where key mismatches are published. */
   readonly events: EventHub;
   /** Where decisions are logged. */
@@ -66,10 +76,36 @@ export class Gatekeeper {
    * Why a claimed identity is not let in whatever people decide; undefined when they may. Once it was
    * proven, it is never believed without proof: an older program has to be untrusted first.
    */
-  refuses({ identity, proven }: IdentityClaim): string | undefined {
-    if (proven || !this.#options.trust.wasProven(identity.hex)) return undefined;
-    return "a peer claims an identity that has proven itself before, and proves nothing: it is not " +
-      "that peer, or an older program (then untrust it first, and pair anew)";
+  refuses({ identity, proven }: IdentityClaim): RefusedClaim | undefined {
+    const { trust } = this.#options;
+    if (proven || !trust.mustProve(identity.hex)) return undefined;
+    const why = trust.wasProven(identity.hex)
+      ? "has proven itself before"
+      : "is trusted by its key, which was typed";
+    const reason =
+      `a peer claims an identity that ${why}, and proves nothing: it is not that peer, ` +
+      "or it went back to an older program (then untrust it first, and pair anew)";
+    return { step: "expectation", reason };
+  }
+
+  /**
+   * Whether nobody but one identity is let in under this code, and that with a proof only: no code
+   * of people decides there.
+   */
+  expectsProof(peerCode: string | undefined): boolean {
+    const { trust } = this.#options;
+    const owner = peerCode === undefined ? undefined : trust.ownerOf(peerCode);
+    return owner !== undefined && trust.mustProve(owner);
+  }
+
+  /** Whether this identity has proven itself in this run, or must. */
+  isProven(identity: string): boolean {
+    return this.#options.trust.mustProve(identity) || this.#met.get(identity)?.proven === true;
+  }
+
+  /** What people call this identity. */
+  nameOf(identity: string): string | undefined {
+    return this.#options.trust.nameOf(identity);
   }
 
   /**
@@ -77,63 +113,121 @@ export class Gatekeeper {
    *
    * @param peer Who it is.
    * @param ended Resolves when the session has ended.
+   * @param isExpected Whether it is the identity that the session was asked for with, proven: so
+   * its key was typed for this session, and nobody is asked.
    * @throws {StorageError} When a decision can't be kept.
    */
-  async judge(peer: IdentifiedPeer, ended: Promise<unknown>): Promise<Admission> {
-    const { trust, policy, log } = this.#options;
-    const { identity, peerCode } = peer;
+  async judge(
+    peer: IdentifiedPeer,
+    ended: Promise<unknown>,
+    isExpected = false,
+  ): Promise<Admission> {
+    const { trust, policy, unproven, log } = this.#options;
+    const { identity, peerCode, proven } = peer;
     this.#remember(peer);
     if (peerCode !== undefined) {
       const known = trust.checkCode(peerCode, identity);
       if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
     }
-    const pinned = trust.decisionFor(identity);
-    if (pinned === "allow_always") {
-      await this.#keepSeen(peer);
+    const decision = trust.decisionFor(identity);
+    if (decision === "deny_always") return denied("the identity is pinned as denied");
+    if (!proven && unproven === "refuse") return denied(UNPROVEN_REFUSED);
+    const known = decision === undefined ? undefined : this.#pinOf(identity);
+    const isForeign = known !== undefined && this.#isForeign(peer, known);
+    if (isExpected) {
+      if (known !== undefined) await this.#keepSeen(peer, isForeign ? undefined : peerCode);
       return { admitted: true };
     }
-    if (pinned === "deny_always") return denied("the identity is pinned as denied");
-    if (policy === "deny") return denied("unknown identities are refused (--pairing-policy deny)");
-    if (policy === "allow") {
+    const onlyClaims = !proven && unproven === "ask";
+    if (known !== undefined && !onlyClaims && !isForeign) {
+      await this.#keepSeen(peer, peerCode);
+      return { admitted: true };
+    }
+    if (policy === "deny") return denied(denial(onlyClaims, isForeign));
+    if (policy === "allow" && !onlyClaims) {
       await this.#pin(peer);
-      log.warn("an unknown identity was let in (--pairing-policy allow)", { identity });
+      const what = isForeign ? "a known identity under a new peer code" : "an unknown identity";
+      log.warn(`${what} was let in (--pairing-policy allow)`, { identity, peer_code: peerCode });
       return { admitted: true };
     }
-    return await this.#ask(peer, ended);
+    return await this.#ask(peer, ended, known);
+  }
+
+  /** A session ended before its peer had proven itself, though our nonce had left. */
+  countSilentAttempt(peerCode: string | undefined): void {
+    if (this.expectsProof(peerCode)) return;
+    this.#options.pairings.countSilentAttempt();
+    this.#options.log.warn(
+      "a session ended after our half of its code was told: it counts as a wrong SAS",
+      { peer_code: peerCode },
+    );
   }
 
   /**
    * Pins an identity on an application's word: one that was met in this run, or that is pinned as
-   * denied from an earlier one.
+   * denied from an earlier one. One that has proven nothing is pinned only where the application says
+   * that it knows.
    *
-   * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH
+   * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH, POLICY_REFUSED, PEER_NAME_TAKEN
    * @throws {StorageError} When it can't be kept.
    */
-  async allow(identity: string): Promise<void> {
-    const peer = this.#met.get(identity);
+  async allow(
+    identity: string,
+    { name, unproven = false }: Pick<TrustRequest, "name" | "unproven"> = {},
+  ): Promise<void> {
+    const met = this.#met.get(identity);
     const { trust } = this.#options;
+    const peer = met?.proven === false && trust.mustProve(identity) ? undefined : met;
     const { peerCode } = peer ?? {};
-    if (trust.decisionFor(identity) === "allow_always") return;
+    const pinned = trust.decisionFor(identity);
+    if (pinned === "allow_always" && name === undefined) return;
     if (peerCode !== undefined && trust.checkCode(peerCode, identity).verdict === "mismatch") {
       throw new OperationError(
         "KEY_MISMATCH",
         `peer code ${peerCode} is pinned to another key: untrust that one, or replace it by SAS`,
       );
     }
-    if (peer !== undefined) return await this.#pin(peer);
-    if (trust.decisionFor(identity) === undefined) {
+    if (peer === undefined && pinned === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity is not pinned, and has not connected in this run: pair with it, then decide",
+        "that identity is not pinned, and has not connected in this run: trust its key by giving it " +
+          "a name (boltctl trust KEY --name NAME), or pair with it, then decide",
       );
     }
-    await this.#pin({ identity, deviceName: "", proven: false });
+    if (!unproven && !this.isProven(identity)) throw unprovenRefused();
+    const proven = peer?.proven ?? trust.wasProven(identity);
+    await this.#pin(peer ?? { identity, deviceName: "", proven }, name);
   }
 
   /**
-   * Pins an identity in place of the one that its peer code is pinned to, by a SAS that people read.
+   * Trusts an identity by its key, which people typed, whether it was met or not: it must prove that
+   * it holds it from the start.
    *
-   * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   * @param name What people call it.
+   * @param replaced A pinned identity whose place it takes.
+   * @throws {OperationError} KEY_MISMATCH when the one to be replaced is not pinned; PEER_NAME_TAKEN
+   * @throws {StorageError} When it can't be kept.
+   */
+  async trustByKey(identity: string, name: string, replaced?: string): Promise<void> {
+    const { trust } = this.#options;
+    if (replaced !== undefined && trust.decisionFor(replaced) === undefined) {
+      throw new OperationError("KEY_MISMATCH", "the identity that is to be replaced is not pinned");
+    }
+    await namesFree(() => trust.allowByKey(identity, name, replaced));
+  }
+
+  /** What an identity has proven in this run counts no more: it was untrusted. */
+  forgetProof(identity: string): void {
+    const met = this.#met.get(identity);
+    if (met !== undefined) this.#met.set(identity, { ...met, proven: false });
+  }
+
+  /**
+   * Pins an identity in place of the one that its peer code is pinned to, by a SAS that people read
+   * in a proven session. Another one takes no pin's place: its SAS is worth nothing.
+   *
+   * @throws {OperationError} PEER_NOT_FOUND, KEY_MISMATCH, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED,
+   * POLICY_REFUSED
    */
   async replace(identity: string, replaced: string, sas: string): Promise<void> {
     const { trust, pairings } = this.#options;
@@ -152,10 +246,19 @@ export class Gatekeeper {
       );
     }
     pairings.checkTypedSas(peer.sas, sas);
+    if (!peer.proven) {
+      throw new OperationError(
+        "POLICY_REFUSED",
+        "the new key is claimed and not proven, so no SAS can confirm it: type it (boltctl trust " +
+          "KEY --name NAME --replaces IDENTITY), or untrust the pinned one and pair anew",
+      );
+    }
     await trust.replace(this.#seen(peer, peer.peerCode));
   }
 
+  /** Who only claims an identity takes no place of who has proven it. */
   #remember(peer: IdentifiedPeer): void {
+    if (!peer.proven && this.#met.get(peer.identity)?.proven === true) return;
     this.#met.delete(peer.identity);
     this.#met.set(peer.identity, peer);
     const [oldest] = this.#met.keys();
@@ -163,31 +266,65 @@ export class Gatekeeper {
   }
 
   #mismatch(peer: IdentifiedPeer, pinned: string): Admission {
-    const { events, log } = this.#options;
-    const { sessionId, peerCode, deviceName, identity: presented } = peer;
+    const { events, log, trust } = this.#options;
+    const { sessionId, peerCode, deviceName, proven, identity: presented } = peer;
+    if (!proven && trust.mustProve(pinned)) return this.#claimedUnderCode(peer);
     events.publish({
       type: "key-mismatch",
       sessionId,
       deviceName: peerText(deviceName),
       pinned,
       presented,
+      proven,
       ...(peerCode === undefined ? {} : { peerCode }),
     });
     log.error("KEY_MISMATCH: a known peer came with another key and was refused", {
       peer_code: peerCode,
       pinned,
       presented,
+      proven,
     });
     const message =
       `peer code ${peerCode} is pinned to another identity key: the session was refused`;
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
-  async #ask(peer: IdentifiedPeer, ended: Promise<unknown>): Promise<Admission> {
+  /** The one that the code belongs to always proves itself: that it came is not even claimed. */
+  #claimedUnderCode({ sessionId, peerCode, identity: claimed }: IdentifiedPeer): Admission {
+    const { events, log } = this.#options;
+    const message =
+      `a peer that proves nothing came under the peer code ${peerCode}, whose owner ` +
+      "proves itself: it is somebody else, and was refused";
+    const from = peerCode === undefined ? {} : { peerCode };
+    const step = "peer-code";
+    events.publish({
+      type: "identity-refused",
+      ...{ sessionId, claimed, step, message: peerText(message), ...from },
+    });
+    log.error("an identity that is claimed and not proven was refused under a known peer code", {
+      session: sessionId,
+      peer_code: peerCode,
+      claimed,
+      step,
+    });
+    return { admitted: false, wireCode: "KEY_MISMATCH", code: "IDENTITY_REFUSED", message };
+  }
+
+  async #ask(
+    peer: IdentifiedPeer,
+    ended: Promise<unknown>,
+    known: PinnedPeer | undefined,
+  ): Promise<Admission> {
     const { pairings, log } = this.#options;
-    const { identity } = peer;
-    log.info("an unknown identity asks to be let in", { identity, sas: peer.sas });
-    const outcome = await pairings.ask(peer, ended, (outcome) => this.#keep(peer, outcome));
+    const { identity, proven, sas } = peer;
+    const knownAs = known === undefined ? undefined : labelOf(known);
+    const who = known === undefined ? "an unknown identity" : "a known identity";
+    log.info(`${who} asks to be let in`, { identity, proven, sas, known_as: knownAs });
+    const outcome = await pairings.ask(peer, ended, {
+      keep: (outcome) => this.#keep(peer, outcome),
+      forbids: (decision) => this.#forbids(peer, decision),
+      ...(knownAs === undefined ? {} : { knownAs }),
+    });
     log.info("pairing decided", { identity, outcome });
     switch (outcome) {
       case "allow_always":
@@ -204,19 +341,36 @@ export class Gatekeeper {
     }
   }
 
-  async #keep(peer: IdentifiedPeer, outcome: PairingOutcome): Promise<void> {
-    if (outcome === "allow_always") await this.#pin(peer);
-    else if (outcome === "deny_always") await this.#options.trust.deny(peer.identity);
+  async #keep({ proven, ...peer }: IdentifiedPeer, outcome: PairingOutcome): Promise<void> {
+    if (outcome === "allow_always") await this.#pin({ ...peer, proven });
+    else if (outcome === "deny_always") await this.#options.trust.deny(peer.identity, proven);
+  }
+
+  /** The identity may have proven itself, or been trusted by key, since the request was made. */
+  #forbids({ identity, proven }: IdentifiedPeer, decision: PairingOutcome): string | undefined {
+    if (proven || decision === "deny_once" || !this.isProven(identity)) return undefined;
+    if (decision === "allow_once" && !this.#options.trust.mustProve(identity)) return undefined;
+    return "this session only claims the identity of a peer that proves itself: decide with deny_once";
+  }
+
+  #pinOf(identity: string): PinnedPeer | undefined {
+    return this.#options.trust.list().find((pinned) => pinned.identity === identity);
+  }
+
+  /** Whether a pinned peer comes under a code that is new for it, though it has one. */
+  #isForeign({ identity, peerCode }: IdentifiedPeer, { codes }: PinnedPeer): boolean {
+    if (peerCode === undefined || codes.includes(peerCode)) return false;
+    return codes.some((code) => code !== codeFor(identity));
   }
 
   /**
-   * Keeps what a pinned peer calls itself now, and that it has proven itself. That it can't be kept keeps no peer out, but for a
-   * new code, which is bound before the peer is let in under it.
+   * Keeps what a pinned peer calls itself now, and that it has proven itself. That it can't be kept
+   * keeps no peer out, but for a new code, which is bound before the peer is let in under it.
    */
-  async #keepSeen(peer: IdentifiedPeer): Promise<void> {
+  async #keepSeen(peer: IdentifiedPeer, peerCode: string | undefined): Promise<void> {
     const { trust, log } = this.#options;
-    const { identity, peerCode, proven } = peer;
-    const known = trust.list().find((pinned) => pinned.identity === identity);
+    const { identity, proven } = peer;
+    const known = this.#pinOf(identity);
     // Through files an older peer tells no name: only a first proof is worth keeping then.
     const isNameless = peerCode === undefined && peer.deviceName === "";
     if (isNameless && (!proven || known?.proven === true)) return;
@@ -234,9 +388,10 @@ export class Gatekeeper {
 
   async #pin(
     peer: Pick<IdentifiedPeer, "identity" | "deviceName" | "peerCode" | "proven">,
+    name?: string,
   ): Promise<void> {
-    const { trust } = this.#options;
-    await trust.allow(this.#seen(peer, peer.peerCode ?? codeFor(peer.identity)));
+    const seen = this.#seen(peer, peer.peerCode ?? codeFor(peer.identity));
+    await namesFree(() => this.#options.trust.allow(seen, name));
   }
 
   #seen(
@@ -253,6 +408,32 @@ export class Gatekeeper {
  */
 function codeFor(identity: string): string {
   return identity.slice(0, 16);
+}
+
+/** Has a name kept, and tells the application when another peer has it. */
+async function namesFree(keep: () => Promise<void>): Promise<void> {
+  try {
+    await keep();
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === "PEER_NAME_TAKEN")) throw error;
+    throw new OperationError("PEER_NAME_TAKEN", error.message, { cause: error });
+  }
+}
+
+/** What a pinned peer is known as: by the name that people gave it, where it has one. */
+function labelOf({ identity, name, deviceName, codes }: PinnedPeer): string {
+  return name ?? (deviceName || (codes.at(-1) ?? identity.slice(0, 8)));
+}
+
+const UNPROVEN_REFUSED = "the peer does not prove its identity, and such peers are refused " +
+  "(--unproven-peers refuse): it needs a program that does";
+
+function denial(onlyClaims: boolean, isForeign: boolean): string {
+  const nobody = "and nobody is asked (--pairing-policy deny)";
+  if (onlyClaims) return `the peer does not prove its identity, ${nobody}`;
+  if (!isForeign) return "unknown identities are refused (--pairing-policy deny)";
+  return `the peer is known under other peer codes, ${nobody}: pair with the code that is its own, ` +
+    "or name its identity (boltctl pair --identity KEY)";
 }
 
 function denied(message: string): Admission {

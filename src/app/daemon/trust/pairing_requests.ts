@@ -36,6 +36,7 @@ export type PairingOutcome = PairingDecision["decision"] | "expired" | "withdraw
 interface Request {
   pairing: Pairing;
   wrongSas: number;
+  readonly forbids: NonNullable<AskOptions["forbids"]>;
   readonly decided: PromiseWithResolvers<PairingOutcome>;
   /** Resolved when the decision is where no crash loses it. */
   readonly kept: PromiseWithResolvers<void>;
@@ -49,6 +50,19 @@ export interface PairingRequestsOptions {
   readonly now: () => number;
   /** Ends requests that nobody decides. @default {systemTimer} */
   readonly after?: Timer;
+}
+
+/** How an application is asked. */
+export interface AskOptions {
+  /**
+   * Makes the outcome last. Nothing is reported before; what it throws is thrown, by `ask` and by
+   * {@linkcode PairingRequests.decide}.
+   */
+  readonly keep: (outcome: PairingOutcome) => Promise<void>;
+  /** Why a decision may not be made, for people; undefined when it may. @default {all may} */
+  readonly forbids?: (decision: PairingDecision["decision"]) => string | undefined;
+  /** What the peer is known as already, where it is. */
+  readonly knownAs?: string;
 }
 
 /** Pairing requests and their decisions. */
@@ -68,13 +82,11 @@ export class PairingRequests {
    *
    * @param peer Whose identity is unknown.
    * @param ended Resolves when there is no session any more.
-   * @param keep Makes the outcome last. Nothing is reported before; what it throws is thrown, here
-   * and by {@linkcode PairingRequests.decide}.
    */
   async ask(
     peer: IdentifiedPeer,
     ended: Promise<unknown>,
-    keep: (outcome: PairingOutcome) => Promise<void>,
+    { keep, forbids = () => undefined, knownAs }: AskOptions,
   ): Promise<PairingOutcome> {
     const { events, now: clock, after = systemTimer } = this.#options;
     const now = clock();
@@ -84,6 +96,7 @@ export class PairingRequests {
       pairingId: crypto.randomUUID(),
       state: "pending",
       deviceName: peerText(deviceName),
+      ...(knownAs === undefined ? {} : { knownAs: peerText(knownAs) }),
       requestedAt: new Date(now).toISOString(),
       expiresAt: new Date(now + PAIRING_DECISION_MS).toISOString(),
     };
@@ -91,7 +104,7 @@ export class PairingRequests {
     const stopClock = after(PAIRING_DECISION_MS, () => decided.resolve("expired"));
     const kept = Promise.withResolvers<void>();
     kept.promise.catch(() => {}); // nobody may have asked; it is thrown below
-    const request: Request = { pairing, wrongSas: 0, decided, kept };
+    const request: Request = { pairing, wrongSas: 0, forbids, decided, kept };
     this.#requests.set(pairing.pairingId, request);
     events.publish({ type: "pairing-requested", pairing });
     ended.then(() => decided.resolve("withdrawn"));
@@ -126,23 +139,37 @@ export class PairingRequests {
 
   /**
    * Takes a decision, and resolves when it is kept. With a SAS it counts only when that is the
-   * request's.
+   * request's. A peer that proves nothing is let in only where the decision says that it is: its SAS
+   * is worth nothing.
    *
-   * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
+   * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH,
+   * SAS_ATTEMPTS_EXHAUSTED, POLICY_REFUSED
    * @throws {StorageError} When it can't be kept.
    */
-  async decide(pairingId: string, { decision, sas }: PairingDecision): Promise<Pairing> {
+  async decide(pairingId: string, { decision, sas, unproven }: PairingDecision): Promise<Pairing> {
     const request = this.#find(pairingId);
     if (request.pairing.state !== "pending") {
       const message = `the pairing request is ${request.pairing.state} already`;
       throw new OperationError("INVALID_STATE", message);
     }
     if (sas !== undefined) this.#checkSas(request, sas);
-    const state = decision.startsWith("allow") ? "allowed" : "denied";
+    const allows = decision.startsWith("allow");
+    if (allows && !request.pairing.proven && unproven !== true) throw unprovenRefused();
+    const forbidden = request.forbids(decision);
+    if (forbidden !== undefined) throw new OperationError("POLICY_REFUSED", forbidden);
+    const state = allows ? "allowed" : "denied";
     request.pairing = { ...request.pairing, state };
     request.decided.resolve(decision);
     await request.kept.promise;
     return request.pairing;
+  }
+
+  /**
+   * A session ended after we had told our half of the code, and before the peer had proven itself:
+   * who stands between may have seen that the code does not suit him, and tries in silence.
+   */
+  countSilentAttempt(): void {
+    this.#attempts.count(this.#options.now());
   }
 
   /**
@@ -155,7 +182,8 @@ export class PairingRequests {
     if (this.#attempts.isExhausted(now)) {
       throw new OperationError(
         "SAS_ATTEMPTS_EXHAUSTED",
-        "too many wrong SAS in the last hour: no SAS is checked until an hour has passed",
+        "too many wrong SAS, or sessions that broke off before theirs was shown, in the last hour: no " +
+          "SAS is checked until an hour has passed (a peer whose key you type needs none)",
       );
     }
     if (equalText(expected, typed.toUpperCase())) return;
@@ -187,4 +215,14 @@ export class PairingRequests {
       if (pairing.state !== "pending") this.#requests.delete(id);
     }
   }
+}
+
+/** What is not proven is let in only by who says so: it can't be done by mistake. */
+export function unprovenRefused(): OperationError {
+  return new OperationError(
+    "POLICY_REFUSED",
+    "the peer has not proven its identity: whoever relays the signals may stand in its place, and " +
+      "the SAS does not show that. Let it in all the same with `unproven` (boltctl: --unproven), or " +
+      "trust its key by typing it (boltctl trust KEY --name NAME)",
+  );
 }

@@ -12,17 +12,17 @@ function pairings() {
   const events = new MemoryEvents();
   const made = new PairingRequests({ events, now: clock.now, after: clock.after });
   const keep = () => Promise.resolve();
-  const ask = (n = 1, ended: Promise<unknown> = never) =>
+  const ask = (n = 1, ended: Promise<unknown> = never, proven = true) =>
     made.ask(
       {
         sessionId: `session-${n}`,
         identity: "ab".repeat(32),
         deviceName: "phone\u202e",
-        proven: true,
+        proven,
         sas: "A1B2C3",
       },
       ended,
-      keep,
+      { keep },
     );
   /** Id of the newest request. */
   const latest = () => made.pending().at(-1)?.pairingId ?? "";
@@ -128,4 +128,23 @@ Deno.test("ended requests are remembered up to a bound, pending ones always", as
   assertEquals(made.get(pending).state, "pending");
   await made.decide(pending, { decision: "deny_once" });
   await first;
+});
+
+Deno.test("a peer that has proven nothing is let in only by a decision that says unproven; its SAS is checked, counted, and never suffices", async () => {
+  const { pairings: made, ask, latest } = pairings();
+  for (const decision of ["allow_once", "allow_always"] as const) {
+    const outcome = ask(1, never, false);
+    const decide = (more: object) => () => made.decide(latest(), { decision, ...more });
+    assertEquals(await refusal(decide({})), "POLICY_REFUSED");
+    assertEquals(await refusal(decide({ unproven: false })), "POLICY_REFUSED");
+    assertEquals(await refusal(decide({ sas: "A1B2C3" })), "POLICY_REFUSED");
+    assertEquals(await refusal(decide({ sas: "000000", unproven: true })), "SAS_MISMATCH");
+    assertEquals(await refusal(decide({ sas: "000000" })), "SAS_MISMATCH");
+    assertEquals(made.get(latest()).state, "pending");
+    await decide({ sas: "A1B2C3", unproven: true })();
+    assertEquals(await outcome, decision);
+  }
+  const denied = ask(1, never, false);
+  await made.decide(latest(), { decision: "deny_once" });
+  assertEquals(await denied, "deny_once");
 });

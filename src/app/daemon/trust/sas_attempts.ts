@@ -1,5 +1,6 @@
 /**
- * Limits guessing of the SAS: 24 bits are enough only when few wrong ones are heard.
+ * Limits guessing of the SAS: the 24 bits of a proven session's are enough only when
+ * few wrong ones are heard.
  *
  * @module
  */
