@@ -36,6 +36,7 @@ const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
   tweetnacl: "protocol/crypto/",
+  libsodium: "protocol/crypto/sodium.ts",
   "@std/log": "log/",
   "@std/cli": "cli/",
   typebox: "ipc/",

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
-import { MAX_OUTBOX_BYTES, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
+import { MAX_WAITING_BYTES, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
 import { MAX_AFTER_PAUSE } from "../../src/app/daemon/transfers/flow.ts";
 import { MAX_WAITING } from "../../src/app/daemon/transfers/scheduler.ts";
 import { MAX_ENTRIES } from "../../src/app/daemon/transfers/transfer_registry.ts";
@@ -60,7 +60,7 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
   "Received out of order / not yet whole": [mib(RECEIVE_WINDOW_BYTES)],
   "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],
-  "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_OUTBOX_BYTES)],
+  "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_WAITING_BYTES)],
   "Signal bundle": [
     mib(MAX_BUNDLE_BYTES),
     `${MAX_BUNDLE_CANDIDATES} (${MAX_REMOTE_CANDIDATES} are used)`,

@@ -21,7 +21,7 @@ import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/fast/assembly.ts
 import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
-import { MAX_OUTBOX_BYTES } from "./sessions/outbox.ts";
+import { MAX_WAITING_BYTES } from "./sessions/outbox.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
@@ -53,7 +53,7 @@ export const MEMORY_PARTS = {
     /** Memory of messages that is kept to be used again. */
     spare: MAX_SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
-    unsent: MAX_OUTBOX_BYTES,
+    unsent: MAX_WAITING_BYTES,
     /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */
     queue: MAX_QUEUED_BYTES,
     objects: SESSION_OBJECTS_BYTES,

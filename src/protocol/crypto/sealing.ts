@@ -1,8 +1,8 @@
 /**
  * Sealing: `nonce(24) || NaCl ciphertext`, with a fresh random nonce each time.
  *
- * `bulk/` does it; where its WebAssembly can't be used, tweetnacl does the same at a fifth of the
- * speed.
+ * libsodium does it once it is loaded, which the program sees to before a session; until then, and
+ * where it can't be loaded, tweetnacl does the same at a third of the speed.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import nacl from "tweetnacl";
 import { equalBytes } from "./constant_time.ts";
 import { type EphemeralKeyPair, type EphemeralPublicKey, readSecret, SecretKey } from "./keys.ts";
 import type { RandomSource } from "./random_source.ts";
-import { bulkCipher, TAG_BYTES } from "./bulk/bulk_cipher.ts";
+import { sodium, TAG_BYTES } from "./sodium.ts";
 
 /** Length of a nonce, in bytes. */
 export const NONCE_BYTES = 24;
@@ -70,8 +70,8 @@ export function sealInto(
   nonce: Uint8Array,
 ): void {
   const box = target.subarray(NONCE_BYTES);
-  const cipher = bulkCipher();
-  if (cipher !== undefined) cipher.sealBox(readSecret(key), nonce, plaintext, box);
+  const library = sodium();
+  if (library !== undefined) library.sealBox(readSecret(key), nonce, plaintext, box);
   else box.set(nacl.secretbox(plaintext, nonce, readSecret(key)));
   target.set(nonce);
 }
@@ -98,9 +98,9 @@ export function openInPlace(
   if (sealed.length < SEAL_OVERHEAD_BYTES) return undefined;
   const [nonce, box] = [sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES)];
   const target = sealed.subarray(SEAL_OVERHEAD_BYTES);
-  const cipher = bulkCipher();
-  if (cipher !== undefined) {
-    return cipher.openBox(readSecret(key), nonce, box, target) ? target : undefined;
+  const library = sodium();
+  if (library !== undefined) {
+    return library.openBox(readSecret(key), nonce, box, target) ? target : undefined;
   }
   const plaintext = nacl.secretbox.open(box, nonce, readSecret(key));
   if (plaintext === null) return undefined;

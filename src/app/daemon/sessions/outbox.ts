@@ -9,7 +9,7 @@ import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
 /** Most frames that may wait. A chunk waits alone; the rest are short answers to the peer. */
 export const MAX_WAITING_FRAMES = 256;
 /** Most bytes of frames that may wait; a text frame is ASCII. */
-export const MAX_OUTBOX_BYTES = 4 * 1024 * 1024;
+export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /** Sends frames in order, waiting for the channel to take each. */
 export class Outbox {
@@ -39,7 +39,7 @@ export class Outbox {
   push(frame: ChannelMessage): boolean {
     if (this.#stopped) return true;
     if (
-      this.#frames.length >= MAX_WAITING_FRAMES || this.#bytes + frame.length > MAX_OUTBOX_BYTES
+      this.#frames.length >= MAX_WAITING_FRAMES || this.#bytes + frame.length > MAX_WAITING_BYTES
     ) return false;
     this.#frames.push(frame);
     this.#bytes += frame.length;

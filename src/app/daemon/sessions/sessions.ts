@@ -10,7 +10,6 @@ import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { peerText, type SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
-import { bulkCipher } from "../../../protocol/crypto/bulk/bulk_cipher.ts";
 import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
 import { IdentityRefusedError } from "../../../protocol/identity/identity_handshake.ts";
 import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.ts";
@@ -31,6 +30,7 @@ import type { TransferService } from "../transfers/transfer_service.ts";
 import type { Gatekeeper } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
+import { prepareSealing } from "./prepare_sealing.ts";
 
 /** Ended sessions that can still be looked up. */
 const MAX_KEPT = 64;
@@ -276,6 +276,7 @@ export class Sessions {
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
     const connector = await loadConnector();
+    let sealing: Promise<void> | undefined;
     const connection = await connectSession({
       request,
       connector,
@@ -284,11 +285,12 @@ export class Sessions {
       commits: this.#proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
-      onConnecting: () => this.#update(entry, { state: "connecting" }),
+      onConnecting: () => {
+        this.#update(entry, { state: "connecting" });
+        sealing ??= prepareSealing(log);
+      },
     });
-    if (bulkCipher() === undefined) {
-      log.warn("files are sealed slowly: this machine can't run WebAssembly's vector instructions");
-    }
+    await (sealing ?? prepareSealing(log));
     return connection;
   }
 
