@@ -20,7 +20,7 @@ import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/sctp/assembly.ts
 import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
-import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
+import { MAX_OUTBOX_BYTES } from "./sessions/outbox.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
@@ -55,7 +55,7 @@ export const MEMORY_PARTS = {
     /** Memory of messages that is kept to be used again. */
     spare: MAX_SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
-    unsent: MAX_WAITING_CHARS,
+    unsent: MAX_OUTBOX_BYTES,
     /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */
     queue: MAX_QUEUED_BYTES,
     objects: SESSION_OBJECTS_BYTES,
@@ -63,7 +63,7 @@ export const MEMORY_PARTS = {
   /** A session that is being opened holds these instead of messages. */
   signaling: { server: MAX_SERVER_BYTES, bundle: MAX_BUNDLE_BYTES, objects: SESSION_OBJECTS_BYTES },
   transfer: {
-    /** One chunk, as it is read and as the frame in which it is sent. */
+    /** One chunk as it is read and one that is read ahead, and the frame in which it is sent. */
     chunk: 2 * MAX_FRAME_BYTES,
     hash: HASH_BUFFER_BYTES,
   },

@@ -81,23 +81,29 @@ export function open(
   key: SealingKey,
   sealed: Uint8Array,
 ): Uint8Array<ArrayBuffer> | undefined {
-  if (sealed.length < SEAL_OVERHEAD_BYTES) return undefined;
-  const target = new Uint8Array(sealed.length - SEAL_OVERHEAD_BYTES);
-  return openInto(target, key, sealed) ? target : undefined;
+  return openInPlace(key, new Uint8Array(sealed));
 }
 
 /**
- * Opens bytes into memory of the caller's, which may be where they stand.
+ * Opens bytes where they stand.
  *
- * @param target Gets the plaintext: {@linkcode SEAL_OVERHEAD_BYTES} less than what is sealed.
- * @returns Whether the tag fits; if not, the target is untouched.
+ * @param sealed Nonce and ciphertext; overwritten when its tag fits, else untouched.
+ * @returns The plaintext, a view of what was sealed; undefined when that is too short or its tag does
+ * not fit.
  */
-export function openInto(target: Uint8Array, key: SealingKey, sealed: Uint8Array): boolean {
+export function openInPlace(
+  key: SealingKey,
+  sealed: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> | undefined {
+  if (sealed.length < SEAL_OVERHEAD_BYTES) return undefined;
   const [nonce, box] = [sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES)];
+  const target = sealed.subarray(SEAL_OVERHEAD_BYTES);
   const library = sodium();
-  if (library !== undefined) return library.openBox(readSecret(key), nonce, box, target);
+  if (library !== undefined) {
+    return library.openBox(readSecret(key), nonce, box, target) ? target : undefined;
+  }
   const plaintext = nacl.secretbox.open(box, nonce, readSecret(key));
-  if (plaintext === null) return false;
+  if (plaintext === null) return undefined;
   target.set(plaintext);
-  return true;
+  return target;
 }

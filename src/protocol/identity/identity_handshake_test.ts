@@ -197,7 +197,7 @@ Deno.test("HELLO reveals nonce and proof only to a peer that committed, and grow
   const [a, b] = [newSide(random), newSide(random)];
   const options = provingOptions("offerer", a, b, random);
   const frames = (session: Session) =>
-    session.start(0).flatMap((effect) => effect.type === "send" ? [effect.frame] : []);
+    session.start(0).flatMap((effect) => effect.type === "send" ? [String(effect.frame)] : []);
   const { proof: _, ...claiming } = options;
   const fresh = { ...claiming, ephemeral: KeyPair.generate("ephemeral", random) };
   const published = frames(new Session(fresh));

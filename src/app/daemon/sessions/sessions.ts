@@ -16,6 +16,7 @@ import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.t
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { ExtensionName } from "../../../protocol/extensions.ts";
+import { BINARY_ENCODING, CAPABILITIES } from "../../../protocol/messages/capabilities.ts";
 import {
   type IdentityClaim,
   type RefusedClaim,
@@ -331,6 +332,9 @@ export class Sessions {
         refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
         random,
         peerKind,
+        capabilities: this.#options.extensions.has("binary-encoding")
+          ? [...CAPABILITIES, BINARY_ENCODING]
+          : CAPABILITIES,
       });
       const peer: PeerSession = new PeerSession({
         session,

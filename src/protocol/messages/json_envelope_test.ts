@@ -1,11 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { ConnectionBox } from "../crypto/connection_box.ts";
 import { fromHex } from "../crypto/encoding.ts";
 import { KeyPair, PublicKey } from "../crypto/keys.ts";
-import { parseFrame } from "../messages/frame.ts";
-import { encodeInnerMessage } from "../messages/inner_message.ts";
+import { openHello } from "./hello.ts";
+import { encodeInnerMessage } from "./inner_message.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { vectorTest } from "../testing/vectors.ts";
-import { EnvelopeCodec } from "./envelope_codec.ts";
+import { JsonEnvelopeCodec } from "./json_envelope.ts";
 
 interface Receiver {
   readonly name: string;
@@ -30,11 +31,11 @@ interface HelloVectors {
   })[];
 }
 
-function codecOf(vector: Receiver): EnvelopeCodec {
+function boxOf(vector: Receiver): ConnectionBox {
   const bytes = (hex: string) => fromHex(hex) ?? new Uint8Array();
   const ours = new KeyPair("ephemeral", bytes(vector.receiver_secret_hex));
   const theirs = new PublicKey("ephemeral", bytes(vector.sender_public_hex));
-  return new EnvelopeCodec(ours, theirs, seededRandom(vector.name));
+  return new ConnectionBox(ours, theirs, seededRandom(vector.name));
 }
 
 vectorTest<EnvelopeVectors>(
@@ -42,11 +43,14 @@ vectorTest<EnvelopeVectors>(
   "envelope-open.json",
   ({ cases }) => {
     for (const vector of cases) {
-      using codec = codecOf(vector);
-      const frame = parseFrame(JSON.stringify(vector.envelope_json));
-      assert(frame.type === "envelope", vector.name);
-      const message = codec.open(frame.payload);
-      assertEquals(JSON.parse(encodeInnerMessage(message)), vector.expected_inner, vector.name);
+      using box = boxOf(vector);
+      const read = new JsonEnvelopeCodec(box).read(JSON.stringify(vector.envelope_json));
+      assert(read.type === "opened", vector.name);
+      assertEquals(
+        JSON.parse(encodeInnerMessage(read.message)),
+        vector.expected_inner,
+        vector.name,
+      );
     }
   },
 );
@@ -56,8 +60,8 @@ vectorTest<HelloVectors>(
   "web-hello-open.json",
   ({ cases }) => {
     for (const vector of cases) {
-      using codec = codecOf(vector);
-      const { identity, capabilities } = codec.openHello(vector.sealed_payload_base64);
+      using box = boxOf(vector);
+      const { identity, capabilities } = openHello(box, vector.sealed_payload_base64);
       const { identityPublicKey, capabilities: expected } = vector.expected_inner;
       assertEquals([identity.base64, capabilities], [identityPublicKey, expected], vector.name);
     }
