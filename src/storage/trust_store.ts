@@ -104,7 +104,10 @@ async function load<T extends object>(
   throw new StorageError(rules.invalid, `${path} ${parsed}: ${advice}`);
 }
 
-/** See the module's text. What a method promised is on disk when its promise resolves. */
+/**
+ * The pins of a data folder, and what is known of the peers behind them. What a method promised is on
+ * disk when its promise resolves.
+ */
 export class TrustStore {
   readonly #fs: FileSystem;
   readonly #folder: KnownFolder;

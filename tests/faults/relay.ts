@@ -58,7 +58,10 @@ export interface RelayCounts {
   readonly delivered: number;
 }
 
-/** See the module's text. Disposing it closes its ports and drops what is under way. */
+/**
+ * Carries signals and datagrams between two peers, each direction over a {@linkcode BadLink} of its
+ * own. Disposing it closes its ports and drops what is under way.
+ */
 export class FaultRelay implements AsyncDisposable {
   /** From the offerer to the answerer. */
   readonly forth: BadLink;

@@ -125,7 +125,7 @@ export type IdentityVerdict =
   | { readonly proven: false }
   | { readonly proven: true; readonly code: string };
 
-/** See the module's text. */
+/** What one side says of its identity in HELLO, and what it makes of the peer's. One for each connection. */
 export class IdentityHandshake {
   readonly #options: ProofOptions;
   readonly #sides: HandshakeSides;
