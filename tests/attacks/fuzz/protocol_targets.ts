@@ -140,7 +140,7 @@ const HELLO = [{
 const BYTES_OF = (values: readonly unknown[]) =>
   values.map((value) => toUtf8(JSON.stringify(value)));
 
-/** See the module's text. */
+/** What reads frames, messages and signals. */
 export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   textTarget({
     name: "bundle",

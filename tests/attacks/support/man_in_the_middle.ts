@@ -267,7 +267,7 @@ export interface ManInTheMiddleOptions {
   readonly random: RandomSource;
 }
 
-/** See the module's text. Of one meeting. Disposing it hangs up. */
+/** Stands between the two victims of one meeting, and carries out one attack. Disposing it hangs up. */
 export class ManInTheMiddle implements AsyncDisposable {
   readonly #options: ManInTheMiddleOptions;
   readonly #stack = new AsyncDisposableStack();
