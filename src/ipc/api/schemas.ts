@@ -86,9 +86,9 @@ const identity = Type.String({
 });
 const sas = Type.String({
   description:
-    "The short authentication string that both people read, 6 hex digits. Where `proven` is false, " +
+    "The short authentication string that both people read, 6 upper-case hex digits. Where `proven` is false, " +
     "whoever relays the signals can forge it: no decision may rest on it.",
-  pattern: "^[0-9A-Fa-f]{6}$",
+  pattern: "^[0-9A-F]{6}$",
 });
 const name = Type.String({
   description: "The name that people gave the peer: no other peer has it.",

@@ -208,7 +208,7 @@ Deno.test("a pinned key is replaced only by the right SAS of who came under its 
   assertEquals(await codeOf(() => gate.keeper.replace(OTHER, OTHER, "A1B2C3")), "KEY_MISMATCH");
   assertEquals(await codeOf(() => gate.keeper.replace(OTHER, KEY, "000000")), "SAS_MISMATCH");
   assertEquals(gate.trust.decisionFor(KEY), "allow_always");
-  await gate.keeper.replace(OTHER, KEY, "a1b2c3");
+  await gate.keeper.replace(OTHER, KEY, "A1B2C3");
   assertEquals(gate.trust.decisionFor(KEY), undefined);
   assertEquals(gate.trust.decisionFor(OTHER), "allow_always");
   assertEquals((await gate.keeper.judge(bob(KEY), never)).admitted, false);

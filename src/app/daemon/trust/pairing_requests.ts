@@ -175,6 +175,8 @@ export class PairingRequests {
   /**
    * Checks a SAS that somebody typed, counting wrong ones over all requests.
    *
+   * @param expected The session's.
+   * @param typed What was typed, in the normal form of its kind: the API parses it.
    * @throws {OperationError} SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
    */
   checkTypedSas(expected: string, typed: string): void {
@@ -186,7 +188,7 @@ export class PairingRequests {
           "SAS is checked until an hour has passed (a peer whose key you type needs none)",
       );
     }
-    if (equalText(expected, typed.toUpperCase())) return;
+    if (equalText(expected, typed)) return;
     this.#attempts.count(now);
     throw new OperationError(
       "SAS_MISMATCH",
