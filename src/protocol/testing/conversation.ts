@@ -5,11 +5,11 @@
  * @module
  */
 import type { EphemeralKeyPair, EphemeralPublicKey } from "../crypto/keys.ts";
-import type { DescriptionRole } from "../identity/proven_identity.ts";
 import { EnvelopeCodec } from "../session/envelope_codec.ts";
 import type { SessionOptions } from "../session/session.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { deliver, newSide, provingOptions, TestPeer } from "./session_pair.ts";
+import type { Role } from "../signal/bundle.ts";
 
 const HASH = "0".repeat(64);
 const FILE = { filename: "f", size: 12, chunkSize: 8, fileHash: HASH };
@@ -27,7 +27,7 @@ export interface Setting {
   /** Options of both sides. @default {{}} */
   readonly both?: Partial<SessionOptions>;
   /** Who the session is that can prove its identity. @default {none: it speaks as published} */
-  readonly proves?: DescriptionRole;
+  readonly proves?: Role;
   /** Its peer speaks as published, and proves nothing. @default {false} */
   readonly isPeerPublished?: boolean;
 }
