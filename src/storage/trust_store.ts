@@ -15,6 +15,7 @@ import { type FileSystem, joinPath } from "./file_system.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
+import { cutDeviceName } from "../protocol/signal/device_name.ts";
 import type { PinnedDecision } from "../vocabulary/policies.ts";
 import {
   foldName,
@@ -24,7 +25,6 @@ import {
   isPeerCode,
   type KnownPeer,
   type KnownPeers,
-  MAX_DEVICE_NAME,
   NO_PEERS,
   parsePeers,
   parseTrust,
@@ -234,8 +234,8 @@ export class TrustStore {
    * @param name What people call it; absent: as before.
    * @throws {StorageError} `NAME_TAKEN` when the code is bound to another key, which only
    * {@linkcode TrustStore.replace} may change; `PEER_NAME_TAKEN` when another identity has the name;
-   * `STORE_FULL`; or a failure to write, after which the identity is not allowed, and its code may be bound
-   * (calling again, or forget, repairs that).
+   * `STORE_FULL`; or a failure to write, after which the identity is not allowed, and its code may be
+   * bound (calling again, or forget, repairs that).
    */
   allow(peer: SeenPeer, name?: string): Promise<void> {
     return this.#serial.run(async () => {
@@ -391,7 +391,7 @@ export class TrustStore {
     codes.delete(peer.code);
     codes.set(peer.code, {
       identity: peer.identity,
-      deviceName: peer.deviceName.slice(0, MAX_DEVICE_NAME).toWellFormed(),
+      deviceName: cutDeviceName(peer.deviceName).toWellFormed(),
       seenAt: peer.seenAt,
     });
     const own = [...codes].filter(([, { identity }]) => identity === peer.identity);

@@ -5,8 +5,8 @@
  *
  * Each peer keeps one candidate, at the address where the relay knows it (its loopback one, unless
  * the relay stands between hosts), and the relay has a port for it: what comes in there from the
- * other peer's candidate goes on to it, from the port that stands for the sender. So the pair of candidates has its own pair of ports, and no other path
- * between the two exists.
+ * other peer's candidate goes on to it, from the port that stands for the sender. So the pair of
+ * candidates has its own pair of ports, and no other path between the two exists.
  *
  * @module
  */

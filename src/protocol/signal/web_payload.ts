@@ -14,13 +14,12 @@ import { PublicValue } from "../crypto/public_value.ts";
 import type { Commitment } from "../identity/proven_identity.ts";
 import { field, isCount, isJsonObject, type JsonObject, stringField } from "../json.ts";
 import type { SdpType } from "./bundle.ts";
+import { cutDeviceName } from "./device_name.ts";
 
 /** Longest SDP that is taken, in UTF-16 units. */
 export const MAX_SDP_LENGTH = 65_536;
 /** Longest candidate, media id or user name fragment that is taken, in UTF-16 units. */
 export const MAX_CANDIDATE_LENGTH = 2_048;
-/** Longest device name that is kept, in UTF-16 units. */
-const MAX_DEVICE_NAME = 256;
 
 /** Who a signal is from and for. Peer codes route; they prove nothing. */
 export interface SignalRoute {
@@ -97,14 +96,14 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
   const publicKey = PublicKey.parse("ephemeral", field(data, "publicKey"));
   if (publicKey === undefined) throw invalid("publicKey");
   const commitment = optionalCommitment(data);
-  const deviceName = stringField(data, "deviceName")?.slice(0, MAX_DEVICE_NAME);
+  const deviceName = stringField(data, "deviceName");
   return {
     type,
     ...route,
     sdp,
     publicKey,
     peerCode: peerCode(data, "peerCode"),
-    ...(deviceName === undefined ? {} : { deviceName }),
+    ...(deviceName === undefined ? {} : { deviceName: cutDeviceName(deviceName) }),
     ...(commitment === undefined ? {} : { commitment }),
   };
 }
