@@ -67,8 +67,8 @@ export type CodeVerdict =
   | { readonly verdict: "unknown" }
   /** The key is the one that the code was approved with. */
   | { readonly verdict: "same" }
-  /** KEY_MISMATCH: the code was approved with this other key. */
-  | { readonly verdict: "mismatch"; readonly known: KnownPeer };
+  /** KEY_MISMATCH: the code was approved with this other identity. */
+  | { readonly verdict: "mismatch"; readonly owner: string };
 
 /** Options of {@linkcode TrustStore.open}. */
 export interface TrustStoreOptions {
@@ -164,9 +164,9 @@ export class TrustStore {
 
   /** Whether this key may be the one behind this code. To be asked before anything else. */
   checkCode(code: string, identity: string): CodeVerdict {
-    const known = this.#peers.codes.get(code);
-    if (known === undefined) return { verdict: "unknown" };
-    return known.identity === identity ? { verdict: "same" } : { verdict: "mismatch", known };
+    const owner = this.ownerOf(code);
+    if (owner === undefined) return { verdict: "unknown" };
+    return owner === identity ? { verdict: "same" } : { verdict: "mismatch", owner };
   }
 
   /** Whether offers of this identity need no `accept`: set for it, and it is still allowed. */

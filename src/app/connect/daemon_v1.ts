@@ -19,7 +19,7 @@ import type { TextSchema } from "./file_route.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
 import type { RemoteDescription } from "./route.ts";
 
-/** A bundle has nothing beside the connection: what is ours is nothing. */
+/** What we add to a bundle, which has room for the connection alone: nothing. */
 export const nothing = (): Disposable => ({ [Symbol.dispose]: () => {} });
 
 /** Bundles as text, for files and standard streams. */

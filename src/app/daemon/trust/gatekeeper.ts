@@ -62,7 +62,7 @@ export class Gatekeeper {
   /** Peers by identity, the last met last. */
   readonly #met = new Map<string, IdentifiedPeer>();
 
-  /** Starts knowing the pins. */
+  /** Nobody is met yet; what is pinned is known. */
   constructor(options: GatekeeperOptions) {
     this.#options = options;
   }
@@ -89,8 +89,8 @@ export class Gatekeeper {
   }
 
   /**
-   * Whether nobody but one identity is let in under this code, and that with a proof only: no code
-   * of people decides there.
+   * Whether this peer code is bound to an identity that must prove itself: then nobody is let in
+   * under it by comparing a SAS.
    */
   expectsProof(peerCode: string | undefined): boolean {
     const { trust } = this.#options;
@@ -126,8 +126,8 @@ export class Gatekeeper {
     const { identity, peerCode, proven } = peer;
     this.#remember(peer);
     if (peerCode !== undefined) {
-      const known = trust.checkCode(peerCode, identity);
-      if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
+      const bound = trust.checkCode(peerCode, identity);
+      if (bound.verdict === "mismatch") return this.#mismatch(peer, bound.owner);
     }
     const decision = trust.decisionFor(identity);
     if (decision === "deny_always") return denied("the identity is pinned as denied");
@@ -153,12 +153,12 @@ export class Gatekeeper {
     return await this.#ask(peer, ended, known);
   }
 
-  /** A session ended before its peer had proven itself, though our nonce had left. */
+  /** A session ended before its peer had proven itself, though our nonce, half of its SAS, was sent. */
   countSilentAttempt(peerCode: string | undefined): void {
     if (this.expectsProof(peerCode)) return;
     this.#options.pairings.countSilentAttempt();
     this.#options.log.warn(
-      "a session ended after our half of its code was told: it counts as a wrong SAS",
+      "a session ended after our half of its SAS was told: it counts as a wrong SAS",
       { peer_code: peerCode },
     );
   }
@@ -238,8 +238,8 @@ export class Gatekeeper {
         "that identity has not used a peer code in this run: pair with it first",
       );
     }
-    const known = trust.checkCode(peer.peerCode, identity);
-    if (known.verdict !== "mismatch" || known.known.identity !== replaced) {
+    const bound = trust.checkCode(peer.peerCode, identity);
+    if (bound.verdict !== "mismatch" || bound.owner !== replaced) {
       throw new OperationError(
         "KEY_MISMATCH",
         `peer code ${peer.peerCode} is not pinned to the identity that is to be replaced`,
@@ -256,7 +256,7 @@ export class Gatekeeper {
     await trust.replace(this.#seen(peer, peer.peerCode));
   }
 
-  /** Who only claims an identity takes no place of who has proven it. */
+  /** A peer that has proven its identity is not forgotten for one that only claims the same. */
   #remember(peer: IdentifiedPeer): void {
     if (!peer.proven && this.#met.get(peer.identity)?.proven === true) return;
     this.#met.delete(peer.identity);
@@ -289,7 +289,10 @@ export class Gatekeeper {
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
-  /** The one that the code belongs to always proves itself: that it came is not even claimed. */
+  /**
+   * A session that proves nothing, under the code of a peer that always proves itself: it is another
+   * peer. No key has changed, so this is no key mismatch.
+   */
   #claimedUnderCode({ sessionId, peerCode, identity: claimed }: IdentifiedPeer): Admission {
     const { events, log } = this.#options;
     const message =
@@ -371,7 +374,7 @@ export class Gatekeeper {
     const { trust, log } = this.#options;
     const { identity, proven } = peer;
     const known = this.#pinOf(identity);
-    // Through files an older peer tells no name: only a first proof is worth keeping then.
+    // Through files, older peers tell neither code nor name: then only a first proof is worth keeping.
     const isNameless = peerCode === undefined && peer.deviceName === "";
     if (isNameless && (!proven || known?.proven === true)) return;
     const deviceName = isNameless ? known?.deviceName ?? "" : peer.deviceName;
