@@ -45,9 +45,9 @@ export interface GatekeeperOptions {
   /** Where applications are asked. */
   readonly pairings: PairingRequests;
   /** What happens to an unknown identity. */
-  readonly policy: PairingPolicy;
+  readonly pairingPolicy: PairingPolicy;
   /** What happens to a session that is not proven. */
-  readonly unproven: UnprovenPolicy;
+  readonly unprovenPeers: UnprovenPolicy;
   /** Where key mismatches are published. */
   readonly events: EventHub;
   /** Where decisions are logged. */
@@ -122,7 +122,7 @@ export class Gatekeeper {
     ended: Promise<unknown>,
     isExpected = false,
   ): Promise<Admission> {
-    const { trust, policy, unproven, log } = this.#options;
+    const { trust, pairingPolicy, unprovenPeers, log } = this.#options;
     const { identity, peerCode, proven } = peer;
     this.#remember(peer);
     if (peerCode !== undefined) {
@@ -131,20 +131,20 @@ export class Gatekeeper {
     }
     const decision = trust.decisionFor(identity);
     if (decision === "deny_always") return denied("the identity is pinned as denied");
-    if (!proven && unproven === "refuse") return denied(UNPROVEN_REFUSED);
+    if (!proven && unprovenPeers === "refuse") return denied(UNPROVEN_REFUSED);
     const known = decision === undefined ? undefined : this.#pinOf(identity);
     const isForeign = known !== undefined && this.#isForeign(peer, known);
     if (isExpected) {
       if (known !== undefined) await this.#keepSeen(peer, isForeign ? undefined : peerCode);
       return { admitted: true };
     }
-    const onlyClaims = !proven && unproven === "ask";
+    const onlyClaims = !proven && unprovenPeers === "ask";
     if (known !== undefined && !onlyClaims && !isForeign) {
       await this.#keepSeen(peer, peerCode);
       return { admitted: true };
     }
-    if (policy === "deny") return denied(denial(onlyClaims, isForeign));
-    if (policy === "allow" && !onlyClaims) {
+    if (pairingPolicy === "deny") return denied(denial(onlyClaims, isForeign));
+    if (pairingPolicy === "allow" && !onlyClaims) {
       await this.#pin(peer);
       const what = isForeign ? "a known identity under a new peer code" : "an unknown identity";
       log.warn(`${what} was let in (--pairing-policy allow)`, { identity, peer_code: peerCode });

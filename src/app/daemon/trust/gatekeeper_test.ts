@@ -27,8 +27,8 @@ const bob = (identity: string, more: Partial<IdentifiedPeer> = {}): IdentifiedPe
 });
 
 interface Policies {
-  readonly policy: PairingPolicy;
-  readonly unproven: UnprovenPolicy;
+  readonly pairingPolicy: PairingPolicy;
+  readonly unprovenPeers: UnprovenPolicy;
 }
 
 /** A gatekeeper with pins on a disk, for one test. */
@@ -58,12 +58,15 @@ class Gate implements AsyncDisposable {
   }
 
   static async open(
-    policy: PairingPolicy = "ask",
-    unproven: UnprovenPolicy = "ask",
+    pairingPolicy: PairingPolicy = "ask",
+    unprovenPeers: UnprovenPolicy = "ask",
   ): Promise<Gate> {
     const folder = await TemporaryFolder.make();
     const data = await folder.dataFolder();
-    return new Gate(folder, await TrustStore.open(folder.fs, data), data, { policy, unproven });
+    return new Gate(folder, await TrustStore.open(folder.fs, data), data, {
+      pairingPolicy,
+      unprovenPeers,
+    });
   }
 
   /** What becomes of a peer about whom the application says that. */
