@@ -15,6 +15,7 @@ import type { Commitment } from "../identity/proven_identity.ts";
 import { field, isCount, isJsonObject, type JsonObject, stringField } from "../json.ts";
 import type { SdpType } from "./bundle.ts";
 import { cutDeviceName } from "./device_name.ts";
+import { normalizePeerCode } from "./peer_code.ts";
 
 /** Longest SDP that is taken, in UTF-16 units. */
 export const MAX_SDP_LENGTH = 65_536;
@@ -60,15 +61,14 @@ export interface WebCandidate extends Tagged<"ice-candidate">, SignalRoute {
 /** One signal of the schema. */
 export type WebSignal = WebDescription | WebCandidate;
 
-const PEER_CODE = /^[A-Za-z0-9-]{1,32}$/;
-
 function invalid(what: string): SignalError {
   return new SignalError("BUNDLE_INVALID", `the peer's session signal has no valid ${what}`);
 }
 
+/** A peer code as its sender spells it. */
 function peerCode(object: JsonObject, key: string): string {
   const code = stringField(object, key);
-  if (code === undefined || !PEER_CODE.test(code)) throw invalid(key);
+  if (code === undefined || normalizePeerCode(code) === undefined) throw invalid(key);
   return code;
 }
 
