@@ -216,3 +216,15 @@ Deno.test("no exported name of src means two things: a wrong import does not com
   const twice = [...homes].filter(([, files]) => files.size > 1);
   assertEquals(twice.map(([name, files]) => `${name}: ${[...files].join(", ")}`), []);
 });
+
+Deno.test("what is documented says so itself: nobody is sent to the module's text", () => {
+  const empty: string[] = [];
+  for (const folder of [SRC, fromFileUrl(new URL(".", import.meta.url))]) {
+    for (const path of sourceFiles(folder)) {
+      if (/\/\*\*[\s*]*See the module/.test(Deno.readTextFileSync(path))) {
+        empty.push(posix(relative(folder, path)));
+      }
+    }
+  }
+  assertEquals(empty, []);
+});

@@ -119,8 +119,8 @@ export class Daemon {
     this.#gatekeeper = new Gatekeeper({
       trust,
       pairings: this.#pairings,
-      policy: options.pairingPolicy,
-      unproven: options.unprovenPeers,
+      pairingPolicy: options.pairingPolicy,
+      unprovenPeers: options.unprovenPeers,
       events,
       log,
       now,

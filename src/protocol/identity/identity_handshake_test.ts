@@ -23,13 +23,13 @@ import {
 import {
   commitmentTo,
   committedCode,
-  type DescriptionRole,
   proofKey,
   proofOver,
   PROVEN_IDENTITY,
   revealed,
   transcriptOf,
 } from "./proven_identity.ts";
+import type { Role } from "../signal/bundle.ts";
 
 let random = seededRandom("identity handshake");
 
@@ -50,11 +50,11 @@ class Claimant {
   readonly victimsHello: string;
   readonly #us: Side;
   readonly #them: Side;
-  readonly #role: DescriptionRole;
+  readonly #role: Role;
   readonly #shown: { readonly us: PublicValue<"certificate-digest"> };
 
   constructor(
-    role: DescriptionRole = "offerer",
+    role: Role = "offerer",
     options: { readonly proof?: Partial<ProofOptions> } & Partial<Omit<SessionOptions, "proof">> =
       {},
   ) {
@@ -88,7 +88,7 @@ class Claimant {
       readonly frame?: Readonly<Record<string, unknown>>;
       readonly frameText?: (text: string) => string;
       readonly provenBy?: Side;
-      readonly provenAs?: DescriptionRole;
+      readonly provenAs?: Role;
       readonly provenPayload?: (payload: string) => string;
     } = {},
   ): string {

@@ -5,13 +5,13 @@
  * @module
  */
 import type { EphemeralKeyPair, EphemeralPublicKey } from "../crypto/keys.ts";
-import type { DescriptionRole } from "../identity/proven_identity.ts";
 import { ConnectionBox } from "../crypto/connection_box.ts";
 import { BinaryEnvelopeCodec } from "../messages/binary_envelope.ts";
 import { BINARY_ENCODING, CAPABILITIES, type Capability } from "../messages/capabilities.ts";
 import type { WireFrame } from "../messages/envelope.ts";
 import { JsonEnvelopeCodec } from "../messages/json_envelope.ts";
 import type { SessionOptions } from "../session/session.ts";
+import type { Role } from "../signal/bundle.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { copyOf, deliver, newSide, provingOptions, TestPeer } from "./session_pair.ts";
 
@@ -31,7 +31,7 @@ export interface Setting {
   /** Options of both sides. @default {{}} */
   readonly both?: Partial<SessionOptions>;
   /** Who the session is that can prove its identity. @default {none: it speaks as published} */
-  readonly proves?: DescriptionRole;
+  readonly proves?: Role;
   /** Its peer speaks as published, and proves nothing. @default {false} */
   readonly isPeerPublished?: boolean;
 }

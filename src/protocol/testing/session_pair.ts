@@ -8,13 +8,14 @@ import { KeyPair, type PublicKey } from "../crypto/keys.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import type { ProofOptions } from "../identity/identity_handshake.ts";
-import { type DescriptionRole, DescriptionSecrets } from "../identity/proven_identity.ts";
+import { DescriptionSecrets } from "../identity/proven_identity.ts";
 import type { WireFrame } from "../messages/envelope.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Transfers } from "../transfer/transfers.ts";
 import { ableTo } from "./both_encodings.ts";
 import { seededRandom } from "./seeded_random.ts";
+import type { Role } from "../signal/bundle.ts";
 
 /** The effects of one type. */
 export type EffectOf<T extends SessionEffect["type"]> = Extract<SessionEffect, { type: T }>;
@@ -118,7 +119,7 @@ export function newSide(
 
 /** Session options of a side that can prove its identity to another, which committed too. */
 export function provingOptions(
-  role: DescriptionRole,
+  role: Role,
   ours: Side,
   theirs: Side,
   random: RandomSource,

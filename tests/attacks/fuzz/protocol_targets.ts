@@ -162,7 +162,7 @@ const firstOf = (publicKey: unknown, generation: unknown) => ({
   generation: Number(generation),
 });
 
-/** See the module's text. */
+/** What reads frames, messages and signals. */
 export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   textTarget({
     name: "bundle",

@@ -114,7 +114,7 @@ const sctpInput = (rng: Rng) => {
   return bytes;
 };
 
-/** See the module's text. */
+/** What reads datagrams: STUN, DTLS, SCTP, and what is in them. */
 export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
   bytesTarget({
     name: "stun",

@@ -48,7 +48,7 @@ export interface Meeting {
 /** What a daemon said, opened. */
 export type Said = Readonly<Record<string, unknown>>;
 
-/** See the module's text. Disposing it hangs up. */
+/** A channel to a daemon, its keys, and whatever is to be said over it. Disposing it hangs up. */
 export class HostilePeer implements AsyncDisposable {
   /** Who it claims to be. */
   readonly identity: KeyPair<"identity">;

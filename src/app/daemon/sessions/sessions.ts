@@ -393,7 +393,7 @@ export class Sessions {
       if (admission.wireCode === undefined) peer.close(admission.message);
       else peer.fail(admission.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
-      // A decision that can't be kept is none.
+      // A decision that can't be kept lets nobody in.
       log.error("the decision about a peer failed", { reason: messageOf(error) });
       this.#update(entry, {
         failure: { code: "STORAGE_FAILED", message: peerText(messageOf(error)) },
@@ -434,7 +434,7 @@ export class Sessions {
   #conclude(entry: Entry, end: SessionEnd): void {
     const { transfers, events, log, tally } = this.#options;
     if (end.error instanceof IdentityRefusedError) this.#identityRefused(entry, end.error);
-    // Where an identity is expected, no code decides.
+    // Where an identity is expected, no SAS is asked for, and none can be guessed.
     if (end.nonceLeft && entry.expects === undefined) {
       this.#options.gatekeeper.countSilentAttempt(entry.view.peerCode);
     }

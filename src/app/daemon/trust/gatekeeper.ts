@@ -46,9 +46,9 @@ export interface GatekeeperOptions {
   /** Where applications are asked. */
   readonly pairings: PairingRequests;
   /** What happens to an unknown identity. */
-  readonly policy: PairingPolicy;
+  readonly pairingPolicy: PairingPolicy;
   /** What happens to a session that is not proven. */
-  readonly unproven: UnprovenPolicy;
+  readonly unprovenPeers: UnprovenPolicy;
   /** Where key mismatches are published. */
   readonly events: EventHub;
   /** Where decisions are logged. */
@@ -63,7 +63,7 @@ export class Gatekeeper {
   /** Peers by identity, the last met last. */
   readonly #met = new Map<string, IdentifiedPeer>();
 
-  /** Starts knowing the pins. */
+  /** Nobody is met yet; what is pinned is known. */
   constructor(options: GatekeeperOptions) {
     this.#options = options;
   }
@@ -90,8 +90,8 @@ export class Gatekeeper {
   }
 
   /**
-   * Whether nobody but one identity is let in under this code, and that with a proof only: no code
-   * of people decides there.
+   * Whether this peer code is bound to an identity that must prove itself: then nobody is let in
+   * under it by comparing a SAS.
    */
   expectsProof(peerCode: string | undefined): boolean {
     const { trust } = this.#options;
@@ -123,29 +123,29 @@ export class Gatekeeper {
     ended: Promise<SessionEnd["by"]>,
     isExpected = false,
   ): Promise<Admission> {
-    const { trust, policy, unproven, log } = this.#options;
+    const { trust, pairingPolicy, unprovenPeers, log } = this.#options;
     const { identity, peerCode, proven } = peer;
     this.#remember(peer);
     if (peerCode !== undefined) {
-      const known = trust.checkCode(peerCode, identity);
-      if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
+      const bound = trust.checkCode(peerCode, identity);
+      if (bound.verdict === "mismatch") return this.#mismatch(peer, bound.owner);
     }
     const decision = trust.decisionFor(identity);
     if (decision === "deny_always") return denied(PINNED_AS_DENIED);
-    if (!proven && unproven === "refuse") return denied(UNPROVEN_REFUSED);
+    if (!proven && unprovenPeers === "refuse") return denied(UNPROVEN_REFUSED);
     const known = decision === undefined ? undefined : this.#pinOf(identity);
     const isForeign = known !== undefined && this.#isForeign(peer, known);
     if (isExpected) {
       if (known !== undefined) await this.#keepSeen(peer, isForeign ? undefined : peerCode);
       return { admitted: true };
     }
-    const onlyClaims = !proven && unproven === "ask";
+    const onlyClaims = !proven && unprovenPeers === "ask";
     if (known !== undefined && !onlyClaims && !isForeign) {
       await this.#keepSeen(peer, peerCode);
       return { admitted: true };
     }
-    if (policy === "deny") return denied(denial(onlyClaims, isForeign));
-    if (policy === "allow" && !onlyClaims) {
+    if (pairingPolicy === "deny") return denied(denial(onlyClaims, isForeign));
+    if (pairingPolicy === "allow" && !onlyClaims) {
       await this.#pin(peer);
       const what = isForeign ? "a known identity under a new peer code" : "an unknown identity";
       log.warn(`${what} was let in (--pairing-policy allow)`, { identity, peer_code: peerCode });
@@ -155,14 +155,14 @@ export class Gatekeeper {
   }
 
   /**
-   * A session ended before anybody could say what the code is worth, though our nonce had left: its
-   * peer may have known the code before us, and may not have liked it.
+   * A session ended before anybody had answered about it, though our nonce, half of its SAS, was
+   * sent: its peer may have known the SAS before us, and may not have liked it.
    */
   countSilentAttempt(peerCode: string | undefined): void {
     if (this.expectsProof(peerCode)) return;
     this.#options.pairings.countSilentAttempt();
     this.#options.log.warn(
-      "a session ended after our half of its code was told, and before an answer: it counts as a wrong SAS",
+      "a session ended after our half of its SAS was told, and before an answer: it counts as a wrong SAS",
       { peer_code: peerCode },
     );
   }
@@ -242,8 +242,8 @@ export class Gatekeeper {
         "that identity has not used a peer code in this run: pair with it first",
       );
     }
-    const known = trust.checkCode(peer.peerCode, identity);
-    if (known.verdict !== "mismatch" || known.known.identity !== replaced) {
+    const bound = trust.checkCode(peer.peerCode, identity);
+    if (bound.verdict !== "mismatch" || bound.owner !== replaced) {
       throw new OperationError(
         "KEY_MISMATCH",
         `peer code ${peer.peerCode} is not pinned to the identity that is to be replaced`,
@@ -260,7 +260,7 @@ export class Gatekeeper {
     await trust.replace(this.#seen(peer, peer.peerCode));
   }
 
-  /** Who only claims an identity takes no place of who has proven it. */
+  /** A peer that has proven its identity is not forgotten for one that only claims the same. */
   #remember(peer: IdentifiedPeer): void {
     if (!peer.proven && this.#met.get(peer.identity)?.proven === true) return;
     this.#met.delete(peer.identity);
@@ -294,7 +294,10 @@ export class Gatekeeper {
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
-  /** The one that the code belongs to always proves itself: that it came is not even claimed. */
+  /**
+   * A session that proves nothing, under the code of a peer that always proves itself: it is another
+   * peer. No key has changed, so this is no key mismatch.
+   */
   #claimedUnderCode({ sessionId, peerCode, identity: claimed }: IdentifiedPeer): Admission {
     const { events, log } = this.#options;
     const message =
@@ -379,7 +382,7 @@ export class Gatekeeper {
     const { trust, log } = this.#options;
     const { identity, proven } = peer;
     const known = this.#pinOf(identity);
-    // Through files an older peer tells no name: only a first proof is worth keeping then.
+    // Through files, older peers tell neither code nor name: then only a first proof is worth keeping.
     const isNameless = peerCode === undefined && peer.deviceName === "";
     if (isNameless && (!proven || known?.proven === true)) return;
     const deviceName = isNameless ? known?.deviceName ?? "" : peer.deviceName;
