@@ -71,7 +71,7 @@ const HEADER_BYTES: ReadonlyMap<number, number> = new Map([
   [FLAGS.ratcheted | FLAGS.first, AT.publicKey + KEY_BYTES],
 ]);
 
-/** See the module's text. */
+/** Envelopes in the binary encoding, sealed and opened in place. */
 export class BinaryEnvelopeCodec implements EnvelopeCodec {
   readonly #box: ConnectionBox;
 

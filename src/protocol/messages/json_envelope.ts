@@ -27,7 +27,7 @@ import {
   parseInnerText,
 } from "./inner_message.ts";
 
-/** See the module's text. */
+/** Envelopes in the published encoding: JSON, sealed, in JSON. */
 export class JsonEnvelopeCodec implements EnvelopeCodec {
   readonly #box: ConnectionBox;
 
