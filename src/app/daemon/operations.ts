@@ -114,7 +114,7 @@ class Operations implements DaemonOperations {
     const { status, trust, gatekeeper, sessions } = this.#parts;
     if (identity === status().identity) throw ownIdentityRefused();
     if (decision === "deny_always") {
-      await trust.deny(identity, gatekeeper.met.get(identity)?.proven);
+      await trust.deny(identity, gatekeeper.met.get(identity)?.proven ? "proven" : undefined);
       sessions.closeAllOf(identity, "the identity was denied");
     } else if (replaces !== undefined && sas !== undefined) {
       await gatekeeper.replace(identity, replaces, sas);

@@ -118,6 +118,7 @@ export class PairingRequests {
       events.publish({ type: "pairing-decided", pairing: request.pairing });
       return outcome;
     } catch (error) {
+      request.pairing = { ...pairing, state: "denied" };
       kept.reject(error);
       throw error;
     } finally {
