@@ -258,6 +258,11 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     },
     { words: ["pair", "--sas=A1B2C3", "--json"], stage: { pairings: [PAIRING] } },
     { words: ["pair", "--deny"], stage: { pairings: [PAIRING] } },
+    {
+      about: "a peer that has not proven its identity",
+      words: ["pair", "--deny"],
+      stage: { pairings: [UNPROVEN] },
+    },
     { words: ["pair"], stage: { pairings: [PAIRING] } },
     {
       words: ["pair", "--deny"],

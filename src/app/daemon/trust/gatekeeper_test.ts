@@ -443,7 +443,8 @@ Deno.test("an identity that has proven itself in this run is not framed by who o
   const waiting = gate.keeper.judge(claimant(KEY, { deviceName: "eve", sas: "FFFFFF" }), never);
   assertEquals(gate.keeper.met.get(KEY)?.deviceName, "bob");
   const pairingId = gate.pairings.pending()[0]?.pairingId ?? "";
-  const framing = () => gate.pairings.decide(pairingId, { decision: "deny_always" });
+  const framing = () =>
+    gate.pairings.decide(pairingId, { decision: "deny_always", unproven: true });
   assertEquals(await codeOf(framing), "POLICY_REFUSED");
   assertEquals(gate.trust.list(), []);
   await gate.pairings.decide(pairingId, { decision: "deny_once" });
