@@ -223,8 +223,11 @@ export class Gatekeeper {
     if (peer === undefined && pinned === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity is not pinned, and has not connected in this run: trust its key by giving it " +
-          "a name (boltctl trust KEY --name NAME), or pair with it, then decide",
+        "that identity is not pinned, and has not connected in this run: " +
+          (name === undefined
+            ? "trust its key by giving it a name (boltctl trust KEY --name NAME)"
+            : "trust its key as it is typed, without `unproven` (boltctl: without --unproven)") +
+          ", or pair with it, then decide",
       );
     }
     if (!unproven && !this.isProven(identity)) throw unprovenRefused();
@@ -244,7 +247,11 @@ export class Gatekeeper {
   async trustByKey(identity: string, name: string, replaced?: string): Promise<void> {
     const { trust } = this.#options;
     if (replaced !== undefined && trust.decisionFor(replaced) === undefined) {
-      throw new OperationError("KEY_MISMATCH", "the identity that is to be replaced is not pinned");
+      throw new OperationError(
+        "KEY_MISMATCH",
+        "the identity that is to be replaced is not pinned: boltctl peers lists those that are; to " +
+          "trust a key beside them, leave `replaces` out (boltctl: --replaces)",
+      );
     }
     await kept(() => trust.allowByKey(identity, name, replaced));
   }

@@ -489,6 +489,19 @@ Deno.test("trust by key takes an identity that was never met, and it must prove 
   assertEquals(await gate.codeFor(bob(KEY)), "admitted");
 });
 
+Deno.test("what is refused about a key that was typed says what to do next", async () => {
+  await using gate = await Gate.open();
+  const unmet = () => gate.keeper.allow(KEY, { name: "bob", unproven: true });
+  const { message } = await assertRejects(unmet, DaemonError);
+  assertMatch(message, /without --unproven/);
+  assertEquals(message.includes("--name"), false);
+  await assertRejects(
+    () => gate.keeper.trustByKey(KEY, "bob", OTHER),
+    DaemonError,
+    "boltctl peers",
+  );
+});
+
 Deno.test("no two peers have one name, whatever its capitals; a name may be changed", async () => {
   await using gate = await Gate.open();
   await gate.keeper.trustByKey(KEY, "bob");
