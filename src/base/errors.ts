@@ -88,6 +88,7 @@ export type StorageErrorCode =
   | "HASH_MISMATCH"
   | "IDENTITY_INVALID"
   | "IDENTITY_MISSING"
+  | "IDENTITY_UNPROVEN"
   | "INBOX_CHANGED"
   | "IO_FAILED"
   | "JOURNAL_INVALID"

@@ -10,7 +10,7 @@ import { askAboutPairing } from "./ask_about_pairing.ts";
 import type { Context } from "./context.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { CommandError } from "./exit_codes.ts";
-import { peerLabel } from "./resolve.ts";
+import { peerLabel, shortId } from "./resolve.ts";
 
 /** Whether a person can be asked. */
 export const mayAsk = ({ terminal, output }: Context): boolean => terminal.canAsk && !output.json;
@@ -48,6 +48,13 @@ export async function decidePairing(
     decision: `allow_${lasting}`,
     ...(pairing.proven ? {} : { unproven: true }),
   };
+  if (flags.has("deny") && !pairing.proven) {
+    const advice = `boltctl trust ${
+      shortId(pairing.identity)
+    } --deny refuses that identity for ever`;
+    const said = `${who} is refused this once: it has not proven its identity (${advice})`;
+    return await say(context, pairing, { decision: "deny_once" }, said);
+  }
   if (flags.has("deny")) {
     return await say(context, pairing, { decision: `deny_${lasting}` }, `${who} is refused`);
   }

@@ -64,10 +64,7 @@ export function matchPeer(wanted: string, peers: readonly PeerView[]): PeerView 
   const name = givenName.parse(wanted)?.toLowerCase();
   const named = peers.find((peer) => name !== undefined && peer.name?.toLowerCase() === name);
   if (named !== undefined) return named;
-  const code = normalizePeerCode(wanted);
-  const called = peers.filter((peer) =>
-    (code !== undefined && peer.peerCode === code) || peer.deviceName === wanted
-  );
+  const called = peers.filter((peer) => isCalled(wanted, peer));
   const begun = peers.filter((peer) => isPrefix(wanted, peer.identity));
   const isName = called.length > 0;
   const found = isName && wanted.length < SHORT ? called : [...new Set([...called, ...begun])];
@@ -96,6 +93,46 @@ export async function resolvePeer(
   signal: AbortSignal,
 ): Promise<PeerView> {
   return matchPeer(wanted, await client.listPeers(signal));
+}
+
+/**
+ * The peer that `wanted` names for a decision about it. One that nothing was decided about is named by
+ * 8 digits of its identity or more only: anybody can call himself bob, or come under that code.
+ *
+ * @throws {CommandError} PEER_NOT_FOUND
+ * @throws {UsageError} When more than one is meant, or a stranger by anything but enough digits.
+ */
+export function matchForTrust(wanted: string, peers: readonly PeerView[]): PeerView {
+  const pinned = peers.filter(({ trust }) => trust !== "none");
+  const strangers = peers.filter(({ trust }) => trust === "none");
+  const meant = strangers.filter(({ identity }) =>
+    wanted.length >= SHORT && isPrefix(wanted, identity)
+  );
+  try {
+    return matchPeer(wanted, [...pinned, ...meant]);
+  } catch (error) {
+    const called = strangers.filter((peer) =>
+      isCalled(wanted, peer) || isPrefix(wanted, peer.identity)
+    );
+    if (!(error instanceof CommandError) || called.length === 0) throw error;
+    throw new UsageError(
+      `Nothing was decided about ${
+        listed(called.map(peerLabel))
+      } yet, and anybody can call himself ` +
+        `so: type ${SHORT} digits of its identity or more (${
+          listed(called.map(({ identity }) => shortId(identity)))
+        }), once you know whose it is`,
+    );
+  }
+}
+
+/** The peer that `wanted` names for a decision, among those that the daemon knows. */
+export async function resolveForTrust(
+  client: DaemonClient,
+  wanted: string,
+  signal: AbortSignal,
+): Promise<PeerView> {
+  return matchForTrust(wanted, await client.listPeers(signal));
 }
 
 /**
@@ -232,6 +269,11 @@ export async function* allTransfers(
     if (nextCursor === undefined) return;
     cursor = nextCursor;
   }
+}
+
+function isCalled(wanted: string, { peerCode, deviceName }: PeerView): boolean {
+  const code = normalizePeerCode(wanted);
+  return (code !== undefined && peerCode === code) || deviceName === wanted;
 }
 
 const isHex = (text: string): boolean => /^[0-9a-f]+$/i.test(text);

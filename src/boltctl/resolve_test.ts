@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../base/errors.ts";
 import { peerText, type PeerView } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
-import { matchPeer, matchReceiver } from "./resolve.ts";
+import { matchForTrust, matchPeer, matchReceiver } from "./resolve.ts";
 
 const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   identity: start.padEnd(64, "0"),
@@ -96,4 +96,21 @@ Deno.test("a key that lacks a digit, or has one too many, is told as such", () =
     assertThrows(() => matchPeer(key, [BEA]), UsageError, `${key.length} digits, and a key has 64`);
   }
   assertThrows(() => matchPeer(BOB.identity, [BEA]), CommandError, "No peer is known as");
+});
+
+Deno.test("a decision is about who is pinned, or about digits: what a stranger calls itself, or came under, names nobody", () => {
+  const bob = { ...BOB, trust: "allow_always" } as const;
+  const stranger = peer("77aa00001", { peerCode: "eve", deviceName: peerText("alice") });
+  const posing = peer("88", { peerCode: "bob", deviceName: peerText("laptop") });
+  for (const wanted of ["bob", "laptop", "3f2a", bob.identity]) {
+    assertEquals(matchForTrust(wanted, [bob, stranger, posing]), bob, wanted);
+  }
+  for (const wanted of ["alice", "eve", "77aa", "77aa000"]) {
+    const error = assertThrows(() => matchForTrust(wanted, [bob, stranger]), UsageError);
+    assertEquals(error.message.includes("77aa0000"), true, error.message);
+  }
+  for (const wanted of ["77aa0000", "77AA00001", stranger.identity]) {
+    assertEquals(matchForTrust(wanted, [bob, stranger]), stranger, wanted);
+  }
+  assertThrows(() => matchForTrust("carol", [bob, stranger]), CommandError, "No peer is known as");
 });

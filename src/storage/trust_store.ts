@@ -232,23 +232,34 @@ export class TrustStore {
    * Allows an identity for ever and binds its code to it.
    *
    * @param name What people call it; absent: as before.
-   * @throws {StorageError} `NAME_TAKEN` when the code is bound to another key, which only
+   * @throws {StorageError} `IDENTITY_UNPROVEN` when the peer only claims an identity that must prove
+   * itself; `NAME_TAKEN` when the code is bound to another key, which only
    * {@linkcode TrustStore.replace} may change; `PEER_NAME_TAKEN` when another identity has the name;
    * `STORE_FULL`; or a failure to write, after which the identity is not allowed, and its code may be
    * bound (calling again, or forget, repairs that).
    */
   allow(peer: SeenPeer, name?: string): Promise<void> {
+    return this.#serial.run(() => this.#allowSeen(peer, name));
+  }
+
+  /**
+   * Allows an identity for ever on the word of people about it, whoever came: no code is bound, no
+   * mark changes.
+   *
+   * @param name What people call it; absent: as before.
+   * @throws {StorageError} `PEER_NAME_TAKEN`, `STORE_FULL`, or a failure to write, after which the
+   * identity is not allowed.
+   */
+  allowIdentity(identity: string, name?: string): Promise<void> {
     return this.#serial.run(async () => {
-      this.#checkSeen(peer);
-      if (name !== undefined) this.#checkName(peer.identity, name);
-      if (this.checkCode(peer.code, peer.identity).verdict === "mismatch") {
-        throw new StorageError(
-          "NAME_TAKEN",
-          `peer code ${peer.code} is known with another identity key: untrust that peer first, ` +
-            "or replace it after comparing the SAS",
-        );
+      this.#checkIdentity(identity);
+      if (name !== undefined) this.#checkName(identity, name);
+      const pins = this.#withPin(identity, "allow_always");
+      if (name !== undefined) {
+        const names = new Map(this.#peers.names).set(identity, name);
+        await this.#writePeers({ ...this.#peers, names });
       }
-      await this.#allow(peer, name);
+      if (this.#pins.get(identity) !== "allow_always") await this.#writePins(pins);
     });
   }
 
@@ -298,15 +309,20 @@ export class TrustStore {
    * was approved with before are freed, auto-accept ends. That it must prove who it is stays: it may
    * be allowed again.
    *
-   * @param proven Whether it has just proven who it is.
-   * @throws {StorageError} `STORE_FULL`, or a failure to write, after which the old state stands.
+   * @param session How the session showed the identity in which that was decided; absent: people
+   * decided about the identity itself.
+   * @throws {StorageError} `IDENTITY_UNPROVEN` when the session only claims an identity that must
+   * prove itself; `STORE_FULL`; or a failure to write, after which the old state stands.
    */
-  deny(identity: string, proven = false): Promise<void> {
+  deny(identity: string, session?: "proven" | "unproven"): Promise<void> {
     return this.#serial.run(async () => {
       this.#checkIdentity(identity);
+      if (session === "unproven") this.#checkClaim(identity);
       await this.#writePins(this.#withPin(identity, "deny_always"));
       const { codes, autoAccept } = this.#without(identity);
-      const marked = proven ? new Set(this.#peers.proven).add(identity) : this.#peers.proven;
+      const marked = session === "proven"
+        ? new Set(this.#peers.proven).add(identity)
+        : this.#peers.proven;
       await this.#changePeers({ ...this.#peers, codes, autoAccept, proven: marked });
     });
   }
@@ -329,10 +345,12 @@ export class TrustStore {
    * @throws {StorageError} As for {@linkcode TrustStore.allow}.
    */
   seen(peer: SeenPeer): Promise<void> {
-    const { identity, proven } = peer;
-    if (this.#pins.get(identity) !== "allow_always") return Promise.resolve();
-    if (!proven && this.mustProve(identity)) return Promise.resolve();
-    return this.allow(peer);
+    return this.#serial.run(async () => {
+      const { identity, proven } = peer;
+      if (this.#pins.get(identity) !== "allow_always") return;
+      if (!proven && this.mustProve(identity)) return;
+      await this.#allowSeen(peer);
+    });
   }
 
   /**
@@ -359,8 +377,20 @@ export class TrustStore {
 
   #checkSeen(peer: SeenPeer): void {
     this.#checkIdentity(peer.identity);
-    if (isPeerCode(peer.code)) return;
-    throw new StorageError("PEERS_INVALID", "a peer code is 1 to 16 ASCII letters and digits");
+    if (!isPeerCode(peer.code)) {
+      throw new StorageError("PEERS_INVALID", "a peer code is 1 to 16 ASCII letters and digits");
+    }
+    if (!peer.proven) this.#checkClaim(peer.identity);
+  }
+
+  /** To be asked where changes are made one after the other: the mark may have come meanwhile. */
+  #checkClaim(identity: string): void {
+    if (!this.mustProve(identity)) return;
+    throw new StorageError(
+      "IDENTITY_UNPROVEN",
+      "the session only claims the identity of a peer that must prove itself, and changes nothing " +
+        "of it: decide with deny_once, or untrust the peer first if it went back to an older program",
+    );
   }
 
   #checkName(identity: string, name: string, replaced?: string): void {
@@ -382,6 +412,19 @@ export class TrustStore {
       );
     }
     return new Map(this.#pins).set(identity, decision);
+  }
+
+  async #allowSeen(peer: SeenPeer, name?: string): Promise<void> {
+    this.#checkSeen(peer);
+    if (name !== undefined) this.#checkName(peer.identity, name);
+    if (this.checkCode(peer.code, peer.identity).verdict === "mismatch") {
+      throw new StorageError(
+        "NAME_TAKEN",
+        `peer code ${peer.code} is known with another identity key: untrust that peer first, ` +
+          "or replace it after comparing the SAS",
+      );
+    }
+    await this.#allow(peer, name);
   }
 
   async #allow(peer: SeenPeer, name?: string): Promise<void> {

@@ -393,3 +393,59 @@ Deno.test("who replaces a pin by its SAS has the name that people gave the other
   await store.replace(peer(BOB, "A"));
   assertEquals((await open(folder)).nameOf(BOB), "alice");
 });
+
+for (const mark of ["proven", "by key"] as const) {
+  Deno.test(`what an unproven session brings while an identity is being marked (${mark}) changes nothing of it`, async () => {
+    await using dir = await TemporaryFolder.make();
+    using folder = await dir.dataFolder();
+    const store = await TrustStore.open(dir.fs, folder);
+    const claim: SeenPeer = { ...peer(BOB, "EVE"), deviceName: "eve", proven: false };
+    // So that what is seen is looked at.
+    await store.allow({ ...peer(BOB, "BOB"), proven: false });
+    const gate = Promise.withResolvers<void>();
+    dir.fs.inject({ on: "sync", times: 1, action: { before: () => gate.promise } });
+    const marking = mark === "proven"
+      ? store.allow(peer(BOB, "BOB"), "bob")
+      : store.allowByKey(BOB, "bob");
+    assertEquals(store.mustProve(BOB), false);
+    const refused = [
+      store.allow(claim, "eve"),
+      store.replace(claim),
+      store.deny(BOB, "unproven"),
+    ].map((change) => assertRejects(() => change, StorageError));
+    const seen = store.seen(claim);
+    gate.resolve();
+    await marking;
+    for (const { code } of await Promise.all(refused)) assertEquals(code, "IDENTITY_UNPROVEN");
+    await seen;
+    for (const now of [store, await open(folder)]) {
+      const [pin] = now.list();
+      assertEquals([pin?.decision, pin?.codes, pin?.name, pin?.deviceName], [
+        "allow_always",
+        ["BOB"],
+        "bob",
+        "device of BOB",
+      ]);
+    }
+  });
+}
+
+Deno.test("a denied identity that must prove itself is allowed again by people, without a session", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const store = await open(folder);
+  await store.allowByKey(BOB, "bob");
+  await store.deny(BOB);
+  await store.allowIdentity(BOB, "robert");
+  const [pin] = (await open(folder)).list();
+  assertEquals([pin?.decision, pin?.codes, pin?.name, pin?.proven, pin?.byKey], [
+    "allow_always",
+    [],
+    "robert",
+    false,
+    true,
+  ]);
+  await store.allow(peer(EVE, "EVE"));
+  const taken = await assertRejects(() => store.allowIdentity(EVE, "Robert"), StorageError);
+  assertEquals(taken.code, "PEER_NAME_TAKEN");
+});

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { HandClock } from "../../src/app/testing/fixtures.ts";
 import { InterruptedError } from "../../src/base/errors.ts";
 import { widthOf } from "../../src/boltctl/output/width.ts";
@@ -230,5 +230,27 @@ Deno.test("where nobody can be asked, --unproven alone decides, and says nothing
     assertEquals(staged.daemon.calls.filter((call) => call.startsWith("decidePairing")), [
       ...calls,
     ]);
+  }
+});
+
+Deno.test("--deny refuses for ever who has proven its identity; who only claims one, this once, and in one line", async () => {
+  for (
+    const [pairing, decision, said] of [
+      [PAIRING, "deny_always", /^"phone.*" \(3f2b1111\) is refused\n$/],
+      [
+        UNPROVEN,
+        "deny_once",
+        /^"phone.*" \(3f2b1111\) is refused this once.*boltctl trust 3f2b1111 --deny.*\n$/,
+      ],
+    ] as const
+  ) {
+    await using staged = await Staged.serve({ pairings: [pairing] });
+    const terminal = new MemoryTerminal();
+    const environment = { BOLT_SOCKET: staged.socket };
+    const interruption = new AbortController().signal;
+    assertEquals(await runBoltctl(["pair", "--deny"], { terminal, environment, interruption }), 0);
+    assertMatch(terminal.stdout, said);
+    const calls = staged.daemon.calls.filter((call) => call.startsWith("decidePairing"));
+    assertEquals(calls, [`decidePairing({"decision":"${decision}"})`]);
   }
 });

@@ -208,6 +208,38 @@ Deno.test("who only claims an identity ends no session in which it is proven, an
   await claims.event("transfer-offered");
 });
 
+Deno.test("who claims an identity that we have not met yet gets it denied for ever by nobody's mistake", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { bob, meet } = await begin(stack);
+  const peer = await meet({ proves: false });
+  const session = await newest(bob);
+  const { pairingId } = await pairingOf(bob, session);
+  const decision = "deny_always";
+  const mistake = () => bob.client.decidePairing(pairingId, { decision });
+  assertMatch(await refuses("POLICY_REFUSED", mistake), /deny_once/);
+  assertEquals((await bob.client.getPeer(peer.identity)).trust, "none");
+  await bob.client.decidePairing(pairingId, { decision, unproven: true });
+  await peer.ended;
+  assertEquals((await closedSession(bob, session)).failure?.code, "PEER_DENIED");
+  assertEquals((await bob.client.getPeer(peer.identity)).trust, decision);
+});
+
+Deno.test("an identity that is denied for ever when it comes again loses its open session too", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { bob, meet } = await begin(stack);
+  const identity = newIdentity();
+  const first = await meet({ identity });
+  const open = await first.befriend(bob, "allow_once");
+  const second = await meet({ identity });
+  const asking = await newest(bob);
+  const { pairingId } = await pairingOf(bob, asking);
+  await bob.client.decidePairing(pairingId, { decision: "deny_always" });
+  assertEquals((await closedSession(bob, open)).state, "closed");
+  await first.ended;
+  await second.ended;
+  assertEquals((await closedSession(bob, asking)).failure?.code, "PEER_DENIED");
+});
+
 Deno.test("a pinned peer that has lost its proof is refused, and told as such; untrusted, it is paired anew", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, meet } = await begin(stack, ["--unproven-peers", "allow"]);

@@ -9,6 +9,9 @@ import { fromFileUrl } from "./paths.ts";
 const MAIN = fromFileUrl(new URL("../../src/main.ts", import.meta.url));
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
 
+/** Longest wait for a line of the log: beyond any start on a machine with much to do. */
+const SAID_MS = 60_000;
+
 /** How the program under test is started; the packed file takes the place of `deno run`. */
 export interface Program {
   readonly command: string;
@@ -69,15 +72,21 @@ export class Run implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Resolves when stderr holds `text`; rejects when the program ends without. */
+  /** Resolves when stderr holds `text`; rejects when the program ends without, or is silent too long. */
   async said(text: string): Promise<void> {
     if (this.#stderr.includes(text)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const wait = { text, found: resolve };
+    const tooLong = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const what = `the program has not said ${JSON.stringify(text)} in ${SAID_MS} ms`;
+      tooLong.reject(new Error(`${what}:\n${this.#stderr}`));
+    }, SAID_MS);
     this.#waiting.add(wait);
     try {
-      await Promise.race([promise, this.#reading]);
+      await Promise.race([promise, this.#reading, tooLong.promise]);
     } finally {
+      clearTimeout(timer);
       this.#waiting.delete(wait);
     }
     if (this.#stderr.includes(text)) return;

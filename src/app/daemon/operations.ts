@@ -114,7 +114,7 @@ class Operations implements DaemonOperations {
     const { status, trust, gatekeeper, sessions } = this.#parts;
     if (identity === status().identity) throw ownIdentityRefused();
     if (decision === "deny_always") {
-      await trust.deny(identity, gatekeeper.met.get(identity)?.proven);
+      await trust.deny(identity, gatekeeper.met.get(identity)?.proven ? "proven" : undefined);
       sessions.closeAllOf(identity, "the identity was denied");
     } else if (replaces !== undefined && sas !== undefined) {
       await gatekeeper.replace(identity, replaces, sas);
@@ -149,8 +149,14 @@ class Operations implements DaemonOperations {
     return Promise.try(() => this.#parts.pairings.get(pairingId));
   }
 
-  decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
-    return this.#parts.pairings.decide(pairingId, decision);
+  async decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
+    const { pairings, sessions } = this.#parts;
+    const pairing = await pairings.decide(pairingId, decision);
+    if (decision.decision === "deny_always") {
+      // The session that asks is refused by itself.
+      sessions.closeAllOf(pairing.identity, "the identity was denied", pairing.sessionId);
+    }
+    return pairing;
   }
 
   async send(parameters: SendParameters): Promise<Transfer[]> {

@@ -8,7 +8,7 @@ import type { TrustRequest } from "../../ipc/api/schemas.ts";
 import { givenName, identityKey, sas } from "../../vocabulary/session_values.ts";
 import { onOrOff } from "../command_table.ts";
 import type { Context } from "../context.ts";
-import { peerLabel, resolvePeer } from "../resolve.ts";
+import { peerLabel, resolveForTrust } from "../resolve.ts";
 
 /** Pins a decision, replaces a key, or sets auto-accept. */
 export async function trust(context: Context): Promise<void> {
@@ -22,6 +22,11 @@ export async function trust(context: Context): Promise<void> {
   if (flags.has("deny")) refuseBeside(flags, "deny", ["name", "unproven"]);
   const unproven = flags.has("unproven");
   const identity = await readIdentity(context, name !== undefined && !unproven);
+  if (replacing.replaces === identity) {
+    throw new UsageError(
+      "--replaces takes the key that goes, not the one that is trusted in its place",
+    );
+  }
   if (autoAccept !== undefined) {
     const peer = await client().setAutoAccept(identity, { enabled: autoAccept === "on" }, signal);
     const what = peer.autoAccept ? "are accepted unasked from now on" : "are asked about again";
@@ -41,7 +46,7 @@ export async function trust(context: Context): Promise<void> {
 /** Forgets the pinned decision. */
 export async function untrust(context: Context): Promise<void> {
   const { client, output, args, signal } = context;
-  const peer = await resolvePeer(client(), args[0] ?? "", signal);
+  const peer = await resolveForTrust(client(), args[0] ?? "", signal);
   await client().untrust(peer.identity, signal);
   output.result(
     { identity: peer.identity, trust: "none" },
@@ -65,13 +70,13 @@ async function readIdentity(
   const wanted = args[0] ?? "";
   const whole = identityKey.parse(wanted);
   if (whole !== undefined) return whole;
-  const peer = await resolvePeer(client(), wanted, signal);
+  const peer = await resolveForTrust(client(), wanted, signal);
   if (!trustsKey || peer.proven || peer.trustedByKey) return peer.identity;
   throw new UsageError(
-    `${
+    `With --name a key is trusted as it is typed: give the whole key of ${
       peerLabel(peer)
-    } has not proven its identity: give the whole key, as boltctl identity prints ` +
-      "it at the other end",
+    }, as boltctl ` +
+      "identity prints it at the other end",
   );
 }
 

@@ -4,7 +4,12 @@
  * @module
  */
 import { distinctCodes } from "../../protocol/signal/peer_code.ts";
-import { CODES_MUST_DIFFER, NOT_WITH_WEB } from "../../vocabulary/session_values.ts";
+import {
+  canBeHeld,
+  CODES_MUST_DIFFER,
+  HELD_BY_NOBODY,
+  NOT_WITH_WEB,
+} from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
 import type { PairRequest, TrustRequest } from "./schemas.ts";
@@ -15,6 +20,9 @@ const wrong = (name: string, detail: string): Violation => ({ in: "body", name, 
  * A code that the request gives us must not be the other end's, and a web client proves no identity.
  */
 export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
+  if (request.expectIdentity !== undefined && !canBeHeld(request.expectIdentity)) {
+    return wrong("/expectIdentity", HELD_BY_NOBODY);
+  }
   if (request.signal === "file") return undefined;
   if (request.web === true && request.expectIdentity !== undefined) {
     return wrong("/expectIdentity", NOT_WITH_WEB);
@@ -34,6 +42,9 @@ export function trustsOneWay(
   identity: string,
 ): Violation | undefined {
   const allows = decision === "allow_always";
+  if (allows && !canBeHeld(identity)) {
+    return { in: "path", name: "identity", detail: HELD_BY_NOBODY };
+  }
   if (!allows && name !== undefined) return wrong("/name", "is allowed only with allow_always");
   if (!allows && unproven !== undefined) {
     return wrong("/unproven", "is allowed only with allow_always");

@@ -358,7 +358,7 @@ export const PairingList = answer("PairingList", "The requests that wait for a d
 export const PairingDecision = strict(
   "PairingDecision",
   "A decision. With `sas`, it counts only when that is the SAS of this request. A peer that has not " +
-    "proven its identity is let in only with `unproven`.",
+    "proven its identity is let in, or denied always, only with `unproven`.",
   {
     decision: choice(
       ["allow_once", "allow_always", "deny_once", "deny_always"],

@@ -127,6 +127,33 @@ function request(method: string, path: string, body: string, headers = ""): stri
     `Content-Length: ${new TextEncoder().encode(body).length}\r\n${headers}\r\n${body}`;
 }
 
+Deno.test("a key of low order, which nobody can hold, is neither trusted nor expected", async () => {
+  await using served = await ServedFake.start();
+  const weak = [
+    "00".repeat(32),
+    "01".padEnd(64, "0"),
+    "ec".padEnd(62, "f") + "7f",
+    "ec".padEnd(64, "f"),
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+  ];
+  const files = { signal: "file", role: "offerer", offer: "/o", answer: "/a" };
+  for (const key of weak) {
+    const trust = JSON.stringify({ decision: "allow_always", name: "bob" });
+    const pair = JSON.stringify({ ...files, expectIdentity: key.toUpperCase() });
+    for (
+      const asked of [
+        request("PUT", `/v1/peers/${key}/trust`, trust),
+        request("POST", "/v1/pair", pair),
+      ]
+    ) {
+      const answer = await raw(served, asked);
+      assertEquals([answer.status, codeOf(answer)], [422, "INVALID_PARAMETERS"]);
+      assertStringIncludes(JSON.stringify(answer), "is no key that anybody can hold");
+    }
+  }
+  assertEquals(served.daemon.calls, []);
+});
+
 Deno.test("requests with an Origin header or a foreign Host are refused", async () => {
   await using served = await ServedFake.start();
   for (const origin of ["null", "http://localhost", "https://evil.example"]) {

@@ -194,9 +194,11 @@ export class Sessions {
     return this.#allOf(identity).some(({ view }) => view.state === "open" && !view.proven);
   }
 
-  /** Ends the sessions with an identity. */
-  closeAllOf(identity: string, message: string): void {
-    for (const entry of this.#allOf(identity)) this.#closeInOrder(entry, message);
+  /** Ends the sessions with an identity; `but` one, where it is given. */
+  closeAllOf(identity: string, message: string, but?: string): void {
+    for (const entry of this.#allOf(identity)) {
+      if (entry.view.sessionId !== but) this.#closeInOrder(entry, message);
+    }
   }
 
   /** Ends the sessions that only claim an identity. */

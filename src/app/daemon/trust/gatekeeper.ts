@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { messageOf, StorageError } from "../../../base/errors.ts";
+import { messageOf, StorageError, type StorageErrorCode } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { peerText, type TrustRequest } from "../../../ipc/api/schemas.ts";
@@ -38,6 +38,14 @@ export type Admission =
     /** What happened and what to do, for people. */
     readonly message: string;
   };
+
+/** Why a session that only claims its identity is refused. */
+interface ClaimRefusal {
+  readonly step: "expectation" | "peer-code";
+  readonly message: string;
+  /** The line of the log. */
+  readonly logged: string;
+}
 
 /** Options of a {@linkcode Gatekeeper}. */
 export interface GatekeeperOptions {
@@ -123,9 +131,30 @@ export class Gatekeeper {
     ended: Promise<SessionEnd["by"]>,
     isExpected = false,
   ): Promise<Admission> {
+    this.#remember(peer);
+    // The identity may have proven itself, or been trusted by key, since the HELLO, and again while
+    // this is decided and kept.
+    if (this.#onlyClaims(peer)) return this.#claimRefused(peer, MUST_PROVE);
+    try {
+      const admission = await this.#decide(peer, ended, isExpected);
+      if (!admission.admitted || !this.#onlyClaims(peer)) return admission;
+    } catch (error) {
+      if (!this.#onlyClaims(peer)) throw error;
+    }
+    return this.#claimRefused(peer, MUST_PROVE);
+  }
+
+  #onlyClaims({ identity, proven }: IdentifiedPeer): boolean {
+    return !proven && this.#options.trust.mustProve(identity);
+  }
+
+  async #decide(
+    peer: IdentifiedPeer,
+    ended: Promise<SessionEnd["by"]>,
+    isExpected: boolean,
+  ): Promise<Admission> {
     const { trust, pairingPolicy, unprovenPeers, log } = this.#options;
     const { identity, peerCode, proven } = peer;
-    this.#remember(peer);
     if (peerCode !== undefined) {
       const bound = trust.checkCode(peerCode, identity);
       if (bound.verdict === "mismatch") return this.#mismatch(peer, bound.owner);
@@ -194,13 +223,16 @@ export class Gatekeeper {
     if (peer === undefined && pinned === undefined) {
       throw new OperationError(
         "PEER_NOT_FOUND",
-        "that identity is not pinned, and has not connected in this run: trust its key by giving it " +
-          "a name (boltctl trust KEY --name NAME), or pair with it, then decide",
+        "that identity is not pinned, and has not connected in this run: " +
+          (name === undefined
+            ? "trust its key by giving it a name (boltctl trust KEY --name NAME)"
+            : "trust its key as it is typed, without `unproven` (boltctl: without --unproven)") +
+          ", or pair with it, then decide",
       );
     }
     if (!unproven && !this.isProven(identity)) throw unprovenRefused();
-    const proven = peer?.proven ?? trust.wasProven(identity);
-    await this.#pin(peer ?? { identity, deviceName: "", proven }, name);
+    if (peer !== undefined) await this.#pin(peer, name);
+    else await kept(() => trust.allowIdentity(identity, name));
   }
 
   /**
@@ -215,9 +247,13 @@ export class Gatekeeper {
   async trustByKey(identity: string, name: string, replaced?: string): Promise<void> {
     const { trust } = this.#options;
     if (replaced !== undefined && trust.decisionFor(replaced) === undefined) {
-      throw new OperationError("KEY_MISMATCH", "the identity that is to be replaced is not pinned");
+      throw new OperationError(
+        "KEY_MISMATCH",
+        "the identity that is to be replaced is not pinned: boltctl peers lists those that are; to " +
+          "trust a key beside them, leave `replaces` out (boltctl: --replaces)",
+      );
     }
-    await namesFree(() => trust.allowByKey(identity, name, replaced));
+    await kept(() => trust.allowByKey(identity, name, replaced));
   }
 
   /** What an identity has proven in this run counts no more: it was untrusted. */
@@ -298,23 +334,25 @@ export class Gatekeeper {
    * A session that proves nothing, under the code of a peer that always proves itself: it is another
    * peer. No key has changed, so this is no key mismatch.
    */
-  #claimedUnderCode({ sessionId, peerCode, identity: claimed }: IdentifiedPeer): Admission {
+  #claimedUnderCode(peer: IdentifiedPeer): Admission {
+    return this.#claimRefused(peer, {
+      step: "peer-code",
+      message:
+        `a peer that proves nothing came under the peer code ${peer.peerCode}, whose owner ` +
+        "proves itself: it is somebody else, and was refused",
+      logged: "an identity that is claimed and not proven was refused under a known peer code",
+    });
+  }
+
+  #claimRefused(peer: IdentifiedPeer, { step, message, logged }: ClaimRefusal): Admission {
     const { events, log } = this.#options;
-    const message =
-      `a peer that proves nothing came under the peer code ${peerCode}, whose owner ` +
-      "proves itself: it is somebody else, and was refused";
+    const { sessionId, peerCode, identity: claimed } = peer;
     const from = peerCode === undefined ? {} : { peerCode };
-    const step = "peer-code";
     events.publish({
       type: "identity-refused",
       ...{ sessionId, claimed, step, message: peerText(message), ...from },
     });
-    log.error("an identity that is claimed and not proven was refused under a known peer code", {
-      session: sessionId,
-      peer_code: peerCode,
-      claimed,
-      step,
-    });
+    log.error(logged, { session: sessionId, peer_code: peerCode, claimed, step });
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "IDENTITY_REFUSED", message };
   }
 
@@ -354,7 +392,9 @@ export class Gatekeeper {
 
   async #keep({ proven, ...peer }: IdentifiedPeer, outcome: PairingOutcome): Promise<void> {
     if (outcome === "allow_always") await this.#pin({ ...peer, proven });
-    else if (outcome === "deny_always") await this.#options.trust.deny(peer.identity, proven);
+    else if (outcome === "deny_always") {
+      await kept(() => this.#options.trust.deny(peer.identity, proven ? "proven" : "unproven"));
+    }
   }
 
   /** The identity may have proven itself, or been trusted by key, since the request was made. */
@@ -402,7 +442,7 @@ export class Gatekeeper {
     name?: string,
   ): Promise<void> {
     const seen = this.#seen(peer, peer.peerCode ?? codeFor(peer.identity));
-    await namesFree(() => this.#options.trust.allow(seen, name));
+    await kept(() => this.#options.trust.allow(seen, name));
   }
 
   #seen(
@@ -429,13 +469,20 @@ export function ownIdentityRefused(): OperationError {
   );
 }
 
-/** Has a name kept, and tells the application when another peer has it. */
-async function namesFree(keep: () => Promise<void>): Promise<void> {
+/** Refusals of the pins that are the application's to mend, by the problem that tells it. */
+const REFUSALS: Partial<Record<StorageErrorCode, "PEER_NAME_TAKEN" | "POLICY_REFUSED">> = {
+  PEER_NAME_TAKEN: "PEER_NAME_TAKEN",
+  IDENTITY_UNPROVEN: "POLICY_REFUSED",
+};
+
+/** Has a decision kept, and tells the application why the pins refuse it. */
+async function kept(keep: () => Promise<void>): Promise<void> {
   try {
     await keep();
   } catch (error) {
-    if (!(error instanceof StorageError && error.code === "PEER_NAME_TAKEN")) throw error;
-    throw new OperationError("PEER_NAME_TAKEN", error.message, { cause: error });
+    const problem = error instanceof StorageError ? REFUSALS[error.code] : undefined;
+    if (problem === undefined) throw error;
+    throw new OperationError(problem, messageOf(error), { cause: error });
   }
 }
 
@@ -443,6 +490,14 @@ async function namesFree(keep: () => Promise<void>): Promise<void> {
 function labelOf({ identity, name, deviceName, codes }: PinnedPeer): string {
   return name ?? (deviceName || (codes.at(-1) ?? identity.slice(0, 8)));
 }
+
+const MUST_PROVE: ClaimRefusal = {
+  step: "expectation",
+  message:
+    "a peer claims an identity that must prove itself by now, and proves nothing: it is not " +
+    "that peer, or it went back to an older program (then untrust it first, and pair anew)",
+  logged: "an identity that must prove itself by now was claimed and refused",
+};
 
 const PINNED_AS_DENIED = "the identity is pinned as denied: boltctl untrust forgets that";
 

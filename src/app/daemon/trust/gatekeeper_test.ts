@@ -245,7 +245,7 @@ Deno.test("an identity that is pinned from an earlier run can be allowed without
   assertEquals(await codeOf(() => gate.keeper.allow(OTHER)), "POLICY_REFUSED");
   await gate.keeper.allow(OTHER, { unproven: true });
   assertEquals(gate.trust.decisionFor(OTHER), "allow_always");
-  await gate.trust.deny(KEY, true);
+  await gate.trust.deny(KEY, "proven");
   await gate.keeper.allow(KEY);
   assertEquals(gate.trust.decisionFor(KEY), "allow_always");
   assertEquals(await gate.keeper.judge(bob(KEY), never), { admitted: true });
@@ -257,7 +257,7 @@ Deno.test("what a pinned peer calls itself is kept, also when it comes without a
   await using gate = await Gate.open();
   const { peerCode: _, ...uncoded } = bob(KEY);
   // Denied, then allowed by an identity alone: no name, until it comes.
-  await gate.trust.deny(KEY, true);
+  await gate.trust.deny(KEY, "proven");
   await gate.keeper.allow(KEY);
   await gate.keeper.judge({ ...uncoded, deviceName: "bob's laptop" }, never);
   assertEquals(gate.trust.list()[0]?.deviceName, "bob's laptop");
@@ -395,13 +395,59 @@ Deno.test("what an unproven session says changes nothing of an identity that pro
   }
 });
 
+Deno.test("a decision about an unproven session that is made while the identity's key is being trusted is refused, and the session with it", async () => {
+  for (const decision of ["allow_always", "deny_always"] as const) {
+    await using gate = await Gate.open("ask", "allow");
+    const waiting = gate.keeper.judge(claimant(KEY, { peerCode: "eve" }), never);
+    const pairingId = gate.pairings.pending()[0]?.pairingId ?? "";
+    const disk = Promise.withResolvers<void>();
+    gate.folder.fs.inject({ on: "sync", times: 1, action: { before: () => disk.promise } });
+    const trusting = gate.keeper.trustByKey(KEY, "bob");
+    const deciding = codeOf(() => gate.pairings.decide(pairingId, { decision, unproven: true }));
+    disk.resolve();
+    await trusting;
+    assertEquals(await deciding, "POLICY_REFUSED");
+    assertEquals(gate.pairings.get(pairingId).state, "denied");
+    const admission = await waiting;
+    assertEquals(!admission.admitted && admission.code, "IDENTITY_REFUSED");
+    const [pin] = gate.trust.list();
+    assertEquals([pin?.decision, pin?.name, pin?.codes], ["allow_always", "bob", []]);
+  }
+});
+
+for (const policy of ["ask", "allow"] as const) {
+  Deno.test(`--unproven-peers allow, --pairing-policy ${policy}: who claims an identity that must prove itself since its HELLO is refused at its admission, and told of`, async () => {
+    await using gate = await Gate.open(policy, "allow");
+    await gate.trust.allow({ ...PIN, proven: false });
+    const refusal = async (judged: ReturnType<Gatekeeper["judge"]>) => {
+      const admission = await judged;
+      const event = gate.events.published.at(-1);
+      assertEquals(event?.type === "identity-refused" && event.claimed, KEY);
+      return admission.admitted ? [] : [admission.code, admission.wireCode ?? "none"] as const;
+    };
+    // While what was seen waits to be kept, and before it is looked at.
+    const disk = Promise.withResolvers<void>();
+    gate.folder.fs.inject({ on: "sync", times: 1, action: { before: () => disk.promise } });
+    const trusting = gate.keeper.trustByKey(KEY, "bob");
+    const during = gate.keeper.judge(claimant(KEY), never);
+    disk.resolve();
+    await trusting;
+    const refused = ["IDENTITY_REFUSED", "KEY_MISMATCH"] as const;
+    assertEquals(await refusal(during), refused);
+    assertEquals(await refusal(gate.keeper.judge(claimant(KEY), never)), refused);
+    assertEquals(gate.pairings.pending(), []);
+    assertEquals(gate.trust.list()[0]?.deviceName, "");
+  });
+}
+
 Deno.test("an identity that has proven itself in this run is not framed by who only claims it", async () => {
   await using gate = await Gate.open();
   await gate.decided(bob(KEY, { deviceName: "bob" }), "allow_once");
   const waiting = gate.keeper.judge(claimant(KEY, { deviceName: "eve", sas: "FFFFFF" }), never);
   assertEquals(gate.keeper.met.get(KEY)?.deviceName, "bob");
   const pairingId = gate.pairings.pending()[0]?.pairingId ?? "";
-  const framing = () => gate.pairings.decide(pairingId, { decision: "deny_always" });
+  const framing = () =>
+    gate.pairings.decide(pairingId, { decision: "deny_always", unproven: true });
   assertEquals(await codeOf(framing), "POLICY_REFUSED");
   assertEquals(gate.trust.list(), []);
   await gate.pairings.decide(pairingId, { decision: "deny_once" });
@@ -417,8 +463,8 @@ Deno.test("under the code of a peer that proves itself, who proves nothing is re
     await using gate = await Gate.open();
     if (mark === "proven") await gate.trust.allow(PIN);
     else {
-      await gate.keeper.trustByKey(KEY, "bob");
       await gate.trust.allow({ ...PIN, proven: false });
+      await gate.keeper.trustByKey(KEY, "bob");
     }
     const before = kept(gate);
     assertEquals(await gate.codeFor(claimant(OTHER)), "IDENTITY_REFUSED");
@@ -444,6 +490,19 @@ Deno.test("trust by key takes an identity that was never met, and it must prove 
   assertEquals(gate.keeper.refuses({ identity, proven: false })?.step, "expectation");
   assertEquals(gate.keeper.refuses({ identity, proven: true }), undefined);
   assertEquals(await gate.codeFor(bob(KEY)), "admitted");
+});
+
+Deno.test("what is refused about a key that was typed says what to do next", async () => {
+  await using gate = await Gate.open();
+  const unmet = () => gate.keeper.allow(KEY, { name: "bob", unproven: true });
+  const { message } = await assertRejects(unmet, DaemonError);
+  assertMatch(message, /without --unproven/);
+  assertEquals(message.includes("--name"), false);
+  await assertRejects(
+    () => gate.keeper.trustByKey(KEY, "bob", OTHER),
+    DaemonError,
+    "boltctl peers",
+  );
 });
 
 Deno.test("no two peers have one name, whatever its capitals; a name may be changed", async () => {

@@ -118,6 +118,7 @@ export class PairingRequests {
       events.publish({ type: "pairing-decided", pairing: request.pairing });
       return outcome;
     } catch (error) {
+      request.pairing = { ...pairing, state: "denied" };
       kept.reject(error);
       throw error;
     } finally {
@@ -139,8 +140,8 @@ export class PairingRequests {
 
   /**
    * Takes a decision, and resolves when it is kept. With a SAS it counts only when that is the
-   * request's. A peer that proves nothing is let in only where the decision says `unproven`: its SAS
-   * can be forged.
+   * request's. A peer that proves nothing is let in, and the identity that it claims denied for ever,
+   * only where the decision says that it is unproven: its SAS is worth nothing.
    *
    * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH,
    * SAS_ATTEMPTS_EXHAUSTED, POLICY_REFUSED
@@ -154,7 +155,10 @@ export class PairingRequests {
     }
     if (sas !== undefined) this.#checkSas(request, sas);
     const allows = decision.startsWith("allow");
-    if (allows && !request.pairing.proven && unproven !== true) throw unprovenRefused();
+    if (!request.pairing.proven && unproven !== true) {
+      if (allows) throw unprovenRefused();
+      if (decision === "deny_always") throw claimDenialRefused();
+    }
     const forbidden = request.forbids(decision);
     if (forbidden !== undefined) throw new OperationError("POLICY_REFUSED", forbidden);
     const state = allows ? "allowed" : "denied";
@@ -226,5 +230,14 @@ export function unprovenRefused(): OperationError {
     "the peer has not proven its identity: whoever relays the signals may stand in its place, and " +
       "the SAS does not show that. Let it in all the same with `unproven` (boltctl: --unproven), or " +
       "trust its key by typing it (boltctl trust KEY --name NAME)",
+  );
+}
+
+/** Whoever claims an identity could else get it denied before its owner comes. */
+function claimDenialRefused(): OperationError {
+  return new OperationError(
+    "POLICY_REFUSED",
+    "the peer only claims that identity, and to deny it for ever denies whoever it really is: decide " +
+      "with deny_once, or say `unproven` to deny it all the same",
   );
 }

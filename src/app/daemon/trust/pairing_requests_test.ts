@@ -148,3 +148,17 @@ Deno.test("a peer that has proven nothing is let in only by a decision that says
   await made.decide(latest(), { decision: "deny_once" });
   assertEquals(await denied, "deny_once");
 });
+
+Deno.test("an identity that is only claimed is denied for ever by a decision that says unproven, and not by mistake", async () => {
+  const { pairings: made, ask, latest } = pairings();
+  const outcome = ask(1, never, false);
+  const decision = "deny_always";
+  for (const more of [{}, { unproven: false }, { sas: "A1B2C3" }]) {
+    const decide = () => made.decide(latest(), { decision, ...more });
+    const { code, message } = await assertRejects(decide, OperationError, "deny_once");
+    assertEquals([code, message.includes("unproven")], ["POLICY_REFUSED", true]);
+  }
+  assertEquals(made.get(latest()).state, "pending");
+  await made.decide(latest(), { decision, unproven: true });
+  assertEquals(await outcome, decision);
+});
