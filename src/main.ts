@@ -15,6 +15,7 @@ import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
 import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
 import { flushLog, logFor, setupLog, writeStderrLine } from "./log/log.ts";
 import { peerCodeFromBytes } from "./protocol/signal/peer_code.ts";
+import { requireUdpSockets } from "./transport/udp_support.ts";
 
 const log = logFor("bolt-daemon");
 
@@ -43,8 +44,15 @@ async function run(args: readonly string[]): Promise<0 | 1> {
     return 1;
   }
   try {
-    if (command === "serve") await serve(parseServeOptions(rest));
-    else await runUntilSignal(parseOneShotOptions(args, randomPeerCode));
+    if (command === "serve") {
+      const options = parseServeOptions(rest);
+      requireUdpSockets();
+      await serve(options);
+    } else {
+      const options = parseOneShotOptions(args, randomPeerCode);
+      requireUdpSockets();
+      await runUntilSignal(options);
+    }
     log.info("exit 0");
     return 0;
   } catch (error) {

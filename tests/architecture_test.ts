@@ -32,10 +32,22 @@ const MAY_IMPORT_INSIDE: { readonly [folder: string]: readonly string[] } = {
   "app/daemon": ["app/connect"],
 };
 
+/**
+ * The layers of a connection, and what each may import of the others: the interface that it stands
+ * on. `peer.ts` puts them together.
+ */
+const WEBRTC = "transport/webrtc/";
+const LAYER_MAY_IMPORT: { readonly [layer: string]: readonly string[] } = {
+  ice: [],
+  dtls: ["ice/datagram_path.ts"],
+  sctp: ["dtls/packet_link.ts"],
+};
+
 /** Libraries and the only place that may import each, beside its layer's `testing` folder. */
 const ONLY_IN: { readonly [library: string]: string } = {
   werift: "transport/webrtc/",
   tweetnacl: "protocol/crypto/",
+  libsodium: "protocol/crypto/sodium.ts",
   "@std/log": "log/",
   "@std/cli": "cli/",
   typebox: "ipc/",
@@ -103,6 +115,19 @@ Deno.test("the two programs know nothing of each other, nor what they share of t
     const allowed = MAY_IMPORT_INSIDE[importer];
     return allowed !== undefined && imported !== importer && layerOf(imported) === "app" &&
       !allowed.includes(imported);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("each layer of a connection knows of the layer below no more than the interface it stands on", () => {
+  const inside = (path: string) => path.startsWith(WEBRTC) ? path.slice(WEBRTC.length) : "";
+  const wrong = imports().filter((one) => {
+    const [importer, imported] = [inside(one.file), inside(target(one))];
+    const allowed = LAYER_MAY_IMPORT[layerOf(importer)];
+    const [layer, file] = imported.split("/");
+    if (allowed === undefined || imported === "" || layer === layerOf(importer)) return false;
+    const isShared = file === undefined && imported === "library.ts";
+    return !isShared && !allowed.includes(imported);
   });
   assertEquals(wrong, []);
 });
@@ -190,4 +215,16 @@ Deno.test("no exported name of src means two things: a wrong import does not com
   }
   const twice = [...homes].filter(([, files]) => files.size > 1);
   assertEquals(twice.map(([name, files]) => `${name}: ${[...files].join(", ")}`), []);
+});
+
+Deno.test("what is documented says so itself: nobody is sent to the module's text", () => {
+  const empty: string[] = [];
+  for (const folder of [SRC, fromFileUrl(new URL(".", import.meta.url))]) {
+    for (const path of sourceFiles(folder)) {
+      if (/\/\*\*[\s*]*See the module/.test(Deno.readTextFileSync(path))) {
+        empty.push(posix(relative(folder, path)));
+      }
+    }
+  }
+  assertEquals(empty, []);
 });

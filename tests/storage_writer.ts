@@ -69,7 +69,7 @@ async function receive(storage: Storage): Promise<string> {
 /** Reads a received file again as one to send. */
 async function readBack(storage: Storage, savedAs: string): Promise<void> {
   const source = await inspectSource(storage.fs, storage.inbox.pathOf(savedAs));
-  using file = await OutgoingFile.open(storage.fs, source, CHUNK);
+  await using file = await OutgoingFile.open(storage.fs, source, CHUNK);
   for (let i = 0; i < file.totalChunks; i++) await file.readChunk(i);
 }
 

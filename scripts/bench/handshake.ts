@@ -13,12 +13,10 @@
 import process from "node:process";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { PublicValue } from "../../src/protocol/crypto/public_value.ts";
-import {
-  type DescriptionRole,
-  DescriptionSecrets,
-} from "../../src/protocol/identity/proven_identity.ts";
+import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
 import type { SessionEffect } from "../../src/protocol/session/effects.ts";
 import { Session } from "../../src/protocol/session/session.ts";
+import type { Role } from "../../src/protocol/signal/bundle.ts";
 
 /** The most that a session's set-up may be longer, in milliseconds. */
 const ALLOWED_MS = 5;
@@ -48,7 +46,7 @@ function handshakeMs(proves: boolean): number {
     offerer: new DescriptionSecrets(identities.offerer.publicKey, random),
     answerer: new DescriptionSecrets(identities.answerer.publicKey, random),
   };
-  const sessionOf = (role: DescriptionRole, other: DescriptionRole) => {
+  const sessionOf = (role: Role, other: Role) => {
     const { ephemeral, nonce, commitment } = made[role];
     const proof = {
       role,

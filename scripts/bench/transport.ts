@@ -44,7 +44,6 @@ async function variants(): Promise<{ list: readonly Variant[]; close: () => void
   const list = [
     denoVariant("stock werift", "stock", true),
     denoVariant("ours", "ours", true),
-    denoVariant("ours, no fast path", "ours-without-fast-path", false),
   ];
   if (!await hasNode()) return { list, close: () => {} };
   const program = await installForeignStacks();

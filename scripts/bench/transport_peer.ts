@@ -7,8 +7,8 @@ import process from "node:process";
 import { RTCPeerConnection } from "werift";
 import type { Channel } from "../../src/transport/channel.ts";
 import type { AnsweringPeer, OfferingPeer } from "../../src/transport/connector.ts";
+import { loadSodium } from "../../src/protocol/crypto/sodium.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import { createFastPath, type FastPathOptions } from "../../src/transport/webrtc/fast/fast_path.ts";
 import { jsonLines } from "../interop/child.ts";
 import { type Command, converse } from "../interop/commands.ts";
 import type { Endpoint, Link } from "../interop/endpoint.ts";
@@ -16,22 +16,8 @@ import { w3cEndpoint } from "../interop/w3c_endpoint.ts";
 
 const ADDRESS = "127.0.0.1";
 
-const NO_LAYER = { sockets: false, records: false, association: false };
-
-/** Which layers of the fast path each variant of ours has. */
-const OURS: Readonly<Record<string, FastPathOptions>> = {
-  "ours": {},
-  "ours-without-fast-path": NO_LAYER,
-  "ours-sockets-only": { ...NO_LAYER, sockets: true },
-  "ours-records-only": { ...NO_LAYER, records: true },
-  "ours-association-only": { ...NO_LAYER, association: true },
-};
-
-function ours(layers: FastPathOptions): Endpoint {
-  const connector = createConnector({
-    interfaces: () => [{ address: ADDRESS }],
-    fastPath: createFastPath(layers),
-  });
+function ours(): Endpoint {
+  const connector = createConnector({ interfaces: () => [{ address: ADDRESS }] });
   const { signal } = new AbortController();
   const options = { scope: "lan", signal } as const;
   const opened = Promise.withResolvers<Link>();
@@ -90,8 +76,9 @@ const meter = {
 
 const encoder = new TextEncoder();
 const [variant = ""] = Deno.args;
-const layers = OURS[variant];
-await converse(layers === undefined ? stock() : ours(layers), meter, {
+// As the daemon does before a session.
+if (variant === "ours") await loadSodium();
+await converse(variant === "ours" ? ours() : stock(), meter, {
   commands: jsonLines<Command>(Deno.stdin.readable),
   reply: (reply) => void Deno.stdout.writeSync(encoder.encode(JSON.stringify(reply) + "\n")),
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import type { FirstStart, Program } from "./programs.ts";
 
 /** How long a start may take, in ms; a packed file unpacks itself in that time. */
@@ -47,7 +48,8 @@ async function start(
   args: FirstStart["args"],
   folder: string,
 ): Promise<{ readonly code: number; readonly text: string }> {
-  const command = new Deno.Command(path, {
+  // It is started in another folder, from which a relative path would lead elsewhere.
+  const command = new Deno.Command(resolve(path), {
     args: [...args],
     cwd: folder,
     env: { HOME: folder, XDG_CACHE_HOME: folder, DENO_DIR: folder, DENO_NO_UPDATE_CHECK: "1" },

@@ -3,10 +3,10 @@ import { FirstStartError, requireStarts } from "./first_start.ts";
 import { PROGRAMS } from "./programs.ts";
 
 /** Starts a shell script in place of each program that is built. */
-async function startsAs(name: string, script: string): Promise<void> {
+async function startsAs(name: string, script: string, dir?: string): Promise<void> {
   const program = PROGRAMS.find((one) => one.name === name);
   if (program === undefined) throw new Error(`no program ${name}`);
-  const path = await Deno.makeTempFile();
+  const path = await Deno.makeTempFile(dir === undefined ? {} : { dir, prefix: ".first-start-" });
   try {
     await Deno.writeTextFile(path, `#!/bin/sh\n${script}\n`);
     await Deno.chmod(path, 0o755);
@@ -23,6 +23,10 @@ function test(name: string, body: () => Promise<void>): void {
 test("a file that answers as the program does was made", async () => {
   await startsAs("bolt-daemon", "echo 'Usage: bolt-daemon --role offerer|answerer' >&2; exit 1");
   await startsAs("boltctl", "[ $1 = version ] && echo 'boltctl 1.2.3'");
+});
+
+test("a file that is named by a relative path is started too", async () => {
+  await startsAs("boltctl", "echo 'boltctl 1.2.3'", ".");
 });
 
 test("a file that answers otherwise was not made, whatever its exit code", async () => {

@@ -21,6 +21,12 @@ export const DAEMON_PERMISSIONS: readonly string[] = [
 ];
 
 /**
+ * What the daemon uses of the runtime that is not stable yet: its UDP sockets. From source it is
+ * `deno.json` that says so; a build has none.
+ */
+export const DAEMON_UNSTABLE: readonly string[] = ["--unstable-net"];
+
+/**
  * How the daemon's engine collects garbage. A transfer makes some 15 bytes of it for each byte of
  * the file, nearly all short-lived; left to itself the engine lets it grow to what serves a web page.
  *

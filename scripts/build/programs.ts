@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "./permissions.ts";
+import {
+  BOLTCTL_PERMISSIONS,
+  DAEMON_PERMISSIONS,
+  DAEMON_UNSTABLE,
+  DAEMON_V8_FLAGS,
+} from "./permissions.ts";
 
 /** Arguments whose answer shows that a program is itself; it touches nothing by them. */
 export interface FirstStart {
@@ -23,6 +28,8 @@ export interface Program {
   readonly entry: URL;
   /** Permission flags: all that it may do. */
   readonly permissions: readonly string[];
+  /** Flags for what it uses of the runtime that is not stable yet. @default {none} */
+  readonly unstable?: readonly string[];
   /** How its engine keeps memory: a flag of the runtime. @default {as the engine sees fit} */
   readonly v8Flags?: string;
   /** What a build of it is tried with. */
@@ -30,8 +37,8 @@ export interface Program {
 }
 
 /** The flags of the runtime that a program is started with. */
-export function runtimeFlags({ permissions, v8Flags }: Program): readonly string[] {
-  return v8Flags === undefined ? permissions : [...permissions, v8Flags];
+export function runtimeFlags({ permissions, unstable = [], v8Flags }: Program): readonly string[] {
+  return [...unstable, ...permissions, ...(v8Flags === undefined ? [] : [v8Flags])];
 }
 
 /** The folder of the repository. */
@@ -43,6 +50,7 @@ export const PROGRAMS: readonly Program[] = [
     name: "bolt-daemon",
     entry: new URL("src/main.ts", REPOSITORY),
     permissions: DAEMON_PERMISSIONS,
+    unstable: DAEMON_UNSTABLE,
     v8Flags: DAEMON_V8_FLAGS,
     firstStart: { args: [], code: 1, says: "Usage: bolt-daemon " },
   },

@@ -1,6 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
-import { BOLTCTL_PERMISSIONS, DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "./permissions.ts";
+import {
+  BOLTCTL_PERMISSIONS,
+  DAEMON_PERMISSIONS,
+  DAEMON_UNSTABLE,
+  DAEMON_V8_FLAGS,
+} from "./permissions.ts";
 import { REPOSITORY } from "./programs.ts";
 import { DENO_VERSION } from "./targets.ts";
 
@@ -10,6 +15,10 @@ Deno.test("the task runs the daemon with the flags that it is built with", () =>
     manifest.tasks.daemon,
     `DENO_NO_UPDATE_CHECK=1 deno run ${flags.join(" ")} src/main.ts`,
   );
+});
+
+Deno.test("what is not stable yet is named to the tasks and tests as it is to the builds", () => {
+  assertEquals(manifest.unstable.map((name) => `--unstable-${name}`), DAEMON_UNSTABLE);
 });
 
 Deno.test("the task runs boltctl under the permissions that it is built with", () => {

@@ -78,9 +78,21 @@ export async function openChromiumPeer(program: string): Promise<RemotePeer> {
       child.kill("SIGTERM");
       await child.status;
       await server.shutdown();
-      await Deno.remove(folder, { recursive: true });
+      await removeOnceLeft(folder);
     },
   });
+}
+
+/** The browser's helper processes outlive it by a moment, and still write to its profile. */
+async function removeOnceLeft(folder: string): Promise<void> {
+  for (let left = 100;; left--) {
+    try {
+      return await Deno.remove(folder, { recursive: true });
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 function repliesOf(socket: WebSocket): ReadableStream<Reply> {

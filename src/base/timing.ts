@@ -60,8 +60,6 @@ export const SOCKET_CLOSE_MS = 500;
 
 // Transport.
 
-/** For a UDP socket to open. It takes no time, or the system says nothing at all. */
-export const UDP_OPEN_MS = 5_000;
 /** Between two ICE checks that are started. RFC 8445, section 14.2: 5 ms at least. */
 export const ICE_PACE_MS = 20;
 /** Before ICE checks begin anew after all failed. The peer may not have had our description yet. */
@@ -72,12 +70,14 @@ export const ICE_CHECK_MS = 3_000;
 export const CONSENT_MS = 2_000;
 /** Between two consent checks of a path that does not answer; 15 of them end the connection. */
 export const CONSENT_RETRY_MS = 500;
+/** Between two looks at the machine's addresses because the system refuses datagrams. */
+export const ADDRESS_LOOK_MS = 500;
 /** Before a DTLS flight is sent again. Setup must survive loss well within a phase. */
 export const DTLS_RETRANSMIT = { firstMs: 100, longestMs: 2_000 } as const;
 /** Between two answers to a repeated DTLS flight: a forger can't make us send without end. */
 export const DTLS_ANSWER_INTERVAL_MS = 50;
 /**
- * SCTP's first retransmission timeout. RFC 9260, section 16: RTO.Initial; the library waits 3 s.
+ * SCTP's first retransmission timeout. RFC 9260, section 16: RTO.Initial.
  */
 export const SCTP_FIRST_RTO_MS = 1_000;
 /**
@@ -91,10 +91,31 @@ export const SCTP_LONGEST_RTO_MS = 60_000;
  * 9.5 s ends the connection, so longer waits would miss the moments at which a bad path works.
  */
 export const SCTP_DOUBLED_RTO_MS = 1_600;
+/**
+ * Least silence after which SCTP sends its last packet again to learn of a loss (else two round
+ * trips; RFC 8985, section 7.2). A busy program needs that long to read what has come.
+ */
+export const SCTP_LEAST_PROBE_MS = 10;
+/** What SCTP's timer may come early: the platform's count in whole milliseconds. */
+export const SCTP_TIMER_EARLY_MS = 1;
+/** What an SCTP state cookie may take to come back. RFC 9260, section 16: Valid.Cookie.Life. */
+export const SCTP_COOKIE_MS = 60_000;
+/** For the answer to a probe of the path's packet size. RFC 8899, section 5.1.1: PROBE_TIMER. */
+export const MTU_PROBE_MS = 1_000;
+/** Before larger packets are tried again after all in flight was lost: the path may have changed. */
+export const MTU_FALLBACK_MS = 10_000;
+/** Before larger packets are tried again. RFC 8899, section 5.1.1: PMTU_RAISE_TIMER. */
+export const MTU_RAISE_MS = 600_000;
+/** After a lost burst, before the receive window may grow again: the program may be busy still. */
+export const WINDOW_HOLD_MS = 30_000;
 /** A SACK may wait so long for a second packet. RFC 9260, section 6.2: 200 ms at most. */
 export const SACK_DELAY_MS = 20;
 /** For the peer to confirm an orderly close of a channel. */
 export const CHANNEL_CLOSE_MS = 3_000;
+/** For the peer's transport to answer the ABORT with which a channel is closed at once. */
+export const CHANNEL_ABORT_MS = 500;
+/** Before an ABORT that was not answered goes again. */
+export const CHANNEL_ABORT_RETRY = { firstMs: 20, longestMs: 160 } as const;
 
 // Protocol.
 

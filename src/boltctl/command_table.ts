@@ -215,7 +215,7 @@ export const TABLE = [
       choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
-      text("replaces", "IDENTITY", "The pinned identity that it replaces"),
+      flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
       flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
     ],
     examples: [

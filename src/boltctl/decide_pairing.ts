@@ -15,11 +15,15 @@ import { peerLabel } from "./resolve.ts";
 /** Whether a person can be asked. */
 export const mayAsk = ({ terminal, output }: Context): boolean => terminal.canAsk && !output.json;
 
+const CLOSED =
+  "it was closed, by the other end unless by another program here: the other end says " +
+  "no, or has not been told this side's key (boltctl identity)";
+
 /** That a session has ended before it was open. */
 export const notOpened = ({ failure }: SessionView): CommandError =>
   new CommandError(
-    failure?.code ?? "SESSION_FAILED",
-    `The session was not opened: ${failure?.message ?? "it was closed"}`,
+    failure?.code ?? "PAIRING_REFUSED",
+    `The session was not opened: ${failure?.message ?? CLOSED}`,
   );
 
 /**

@@ -9,12 +9,14 @@ import type { DaemonClient } from "../ipc/client/client.ts";
 import type { TransferState } from "../base/transfer_states.ts";
 import type { PeerView, Transfer } from "../ipc/api/schemas.ts";
 import { NAME_COLUMNS, quotedName } from "./output/peer_name.ts";
-import { givenName } from "../vocabulary/session_values.ts";
+import { givenName, identityKey } from "../vocabulary/session_values.ts";
 import { CommandError } from "./exit_codes.ts";
 import { formatBytes } from "./output/units.ts";
 
 /** Digits of an identity or transfer that tables show. */
 const SHORT = 8;
+/** Digits that are more than a peer code has: what is longer is meant to be an identity. */
+const LONGEST_CODE = 16;
 /** Fewest characters that stand for an id: fewer fit by chance. */
 export const FEWEST = 4;
 /** Most entries that a message lists. */
@@ -75,6 +77,9 @@ export function matchPeer(wanted: string, peers: readonly PeerView[]): PeerView 
   }
   const [only] = found;
   if (only === undefined) {
+    if (isHex(wanted) && wanted.length > LONGEST_CODE && identityKey.parse(wanted) === undefined) {
+      throw new UsageError(`${wanted} has ${wanted.length} digits, and a key has 64`);
+    }
     throw new CommandError(
       "PEER_NOT_FOUND",
       `No peer is known as ${wanted}; boltctl peers lists them`,
@@ -94,6 +99,24 @@ export async function resolvePeer(
 }
 
 /**
+ * The peer that `wanted` names for files to go to, as {@linkcode matchPeer} finds it: one with a
+ * session or a pin where there is one. So a stranger that was refused, whatever it called itself,
+ * takes nobody's name away.
+ *
+ * @throws {CommandError} PEER_NOT_FOUND
+ * @throws {UsageError} When more than one is meant, or too few digits are given.
+ */
+export function matchReceiver(wanted: string, peers: readonly PeerView[]): PeerView {
+  const within = peers.filter(({ connected, trust }) => connected || trust === "allow_always");
+  try {
+    return matchPeer(wanted, within);
+  } catch (error) {
+    if (error instanceof CommandError) return matchPeer(wanted, peers);
+    throw error;
+  }
+}
+
+/**
  * The peer that files go to: the one named, or the only one with an open session.
  *
  * @throws {CommandError} PEER_NOT_FOUND, PEER_NOT_CONNECTED
@@ -105,7 +128,7 @@ export async function resolveReceiver(
   signal: AbortSignal,
 ): Promise<PeerView> {
   const peers = await client.listPeers(signal);
-  if (wanted !== undefined) return matchPeer(wanted, peers);
+  if (wanted !== undefined) return matchReceiver(wanted, peers);
   const connected = peers.filter((peer) => peer.connected);
   const [only] = connected;
   if (only === undefined) {

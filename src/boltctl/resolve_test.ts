@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { peerText } from "../ipc/api/peer_text.ts";
 import type { PeerView } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
-import { matchPeer } from "./resolve.ts";
+import { matchPeer, matchReceiver } from "./resolve.ts";
 
 const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   identity: start.padEnd(64, "0"),
@@ -78,4 +78,23 @@ Deno.test("a name that people gave is its peer's, whatever another calls itself 
   for (const wanted of ["bob", "Bob", "BOB"]) {
     assertEquals(matchPeer(wanted, [posing, named, BOB]), named);
   }
+});
+
+Deno.test("files go to whom they can reach: a stranger that was refused takes a peer's name or code away from nobody", () => {
+  const bob = { ...BOB, trust: "allow_always" } as const;
+  const stranger = peer("77", { peerCode: "bob", deviceName: peerText("laptop") });
+  for (const wanted of ["bob", "laptop"]) {
+    assertEquals(matchReceiver(wanted, [bob, stranger]), bob, wanted);
+    assertEquals(matchReceiver(wanted, [bob, { ...stranger, trust: "deny_always" }]), bob, wanted);
+    assertThrows(() => matchReceiver(wanted, [bob, { ...stranger, connected: true }]), UsageError);
+  }
+  assertEquals(matchReceiver("bob", [stranger]), stranger);
+  assertThrows(() => matchReceiver("bea", [bob, stranger]), CommandError, "No peer is known as");
+});
+
+Deno.test("a key that lacks a digit, or has one too many, is told as such", () => {
+  for (const key of [BOB.identity.slice(1), `${BOB.identity}0`]) {
+    assertThrows(() => matchPeer(key, [BEA]), UsageError, `${key.length} digits, and a key has 64`);
+  }
+  assertThrows(() => matchPeer(BOB.identity, [BEA]), CommandError, "No peer is known as");
 });

@@ -7,6 +7,7 @@
 
 /** The capability of each extension, by the name that operators use. */
 export const EXTENSIONS = {
+  "binary-encoding": "x-bolt-daemon.binary-encoding-v1",
   "proven-identity": "x-bolt-daemon.proven-identity-v1",
 } as const satisfies { readonly [name: string]: `x-bolt-daemon.${string}` };
 

@@ -1,6 +1,7 @@
 /**
- * A file to send: looked at once for the offer, opened again when the peer has accepted, read one
- * chunk at a time, and refused as soon as it is not what was offered.
+ * A file to send: looked at once for the offer, opened again when the peer has accepted, read chunk
+ * by chunk, one ahead, and refused when it is not what was offered, before its last chunk is given
+ * out.
  *
  * @module
  */
@@ -18,6 +19,8 @@ import { readFully } from "./whole_file.ts";
 
 /** Most bytes of a file: the wire format's bound (`protocol/transfer/limits.ts`). */
 const MAX_BYTES = 10 * 1024 ** 3;
+/** After so many bytes at most a file that is being sent is looked at again. */
+export const CHECKED_BYTES: number = 16 * 1024 ** 2;
 /** Bytes read at a time for the hash. */
 export const HASH_BUFFER_BYTES: number = 256 * 1024;
 
@@ -141,27 +144,39 @@ export async function inspectSource(
   return source;
 }
 
+/** A chunk that is being read before it is asked for. */
+interface ReadAhead {
+  readonly index: number;
+  readonly chunk: Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /** A file that is being sent, open for reading. Disposing it closes it. */
-export class OutgoingFile implements Disposable {
+export class OutgoingFile implements AsyncDisposable {
   /** What is sent. */
   readonly source: SourceFile;
   /** Chunks that the file has; 0 when it is empty. */
   readonly totalChunks: number;
   readonly #file: OpenFile;
   readonly #chunkSize: number;
-  readonly #buffer: Uint8Array<ArrayBuffer>;
+  /** One for the chunk that was given out, one for the next. */
+  readonly #buffers: [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
   readonly #hash = new Sha256();
+  #ahead: ReadAhead | undefined;
   /** Where the file's position is. */
   #position = 0;
   /** Bytes from the start that the hash has seen. */
   #hashed = 0;
+  /** Bytes read since its status was looked at. */
+  #unchecked = 0;
 
   private constructor(source: SourceFile, file: OpenFile, chunkSize: number) {
+    const { size } = source.status;
     this.source = source;
-    this.totalChunks = Math.ceil(source.status.size / chunkSize);
+    this.totalChunks = Math.ceil(size / chunkSize);
     this.#file = file;
     this.#chunkSize = chunkSize;
-    this.#buffer = new Uint8Array(Math.min(chunkSize, source.status.size));
+    const room = Math.min(chunkSize, size);
+    this.#buffers = [new Uint8Array(room), new Uint8Array(this.totalChunks > 1 ? room : 0)];
   }
 
   /**
@@ -186,38 +201,73 @@ export class OutgoingFile implements Disposable {
   }
 
   /**
-   * Reads one chunk; the next call reuses its memory. When all were read in order, the last one is
-   * only given out if the content has the offered hash.
+   * Reads one chunk, and begins to read the one after it; the next call reuses the memory. When all
+   * were read in order, the last one is only given out if the file is as it was when it was offered
+   * and the content has the offered hash. Its status is looked at every {@linkcode CHECKED_BYTES} as
+   * well.
    *
    * @param index 0 to `totalChunks` - 1.
    * @throws {StorageError} `SOURCE_CHANGED` or `IO_FAILED`.
    */
   async readChunk(index: number): Promise<Uint8Array<ArrayBuffer>> {
-    const { path, status, hash } = this.source;
+    const { path } = this.source;
     if (!Number.isInteger(index) || index < 0 || index >= this.totalChunks) {
       throw new StorageError("SOURCE_UNUSABLE", `${path} has no chunk ${index}`);
     }
-    const offset = index * this.#chunkSize;
-    const chunk = this.#buffer.subarray(0, Math.min(this.#chunkSize, status.size - offset));
     return await withStorageErrors(`read ${path}`, async () => {
-      if (this.#position !== offset) await this.#file.seek(offset);
-      // Unknown until the read has ended well.
-      this.#position = -1;
-      const count = await readFully(this.#file, chunk);
-      if (count !== chunk.length || differs(status, await this.#file.status())) throw changed(path);
-      this.#position = offset + count;
-      if (this.#hashed === offset) {
-        this.#hash.update(chunk);
-        this.#hashed += count;
-        const isWhole = this.#hashed === status.size;
-        if (isWhole && this.#hash.digest().hex !== hash) throw changed(path);
-      }
+      const ahead = this.#ahead;
+      this.#ahead = undefined;
+      // Only one read at a time: they share the file's position.
+      if (ahead?.index !== index) await ahead?.chunk.catch(() => {});
+      const chunk = await (ahead?.index === index ? ahead.chunk : this.#read(index));
+      this.#buffers.reverse();
+      const isLast = index === this.totalChunks - 1;
+      this.#unchecked += chunk.length;
+      if (isLast || this.#unchecked >= CHECKED_BYTES) await this.#checkStatus();
+      this.#checkHash(index, chunk);
+      if (!isLast) this.#readAhead(index + 1);
       return chunk;
     });
   }
 
-  /** Closes the file. */
-  [Symbol.dispose](): void {
+  /** Closes the file, once no read is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ahead?.chunk.catch(() => {});
     this.#file[Symbol.dispose]();
+  }
+
+  #readAhead(index: number): void {
+    const chunk = this.#read(index);
+    // What went wrong is for who asks for the chunk, if anybody does.
+    chunk.catch(() => {});
+    this.#ahead = { index, chunk };
+  }
+
+  /** Reads a chunk into the buffer that holds no chunk given out. */
+  async #read(index: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { path, status } = this.source;
+    const offset = index * this.#chunkSize;
+    const chunk = this.#buffers[0].subarray(0, Math.min(this.#chunkSize, status.size - offset));
+    if (this.#position !== offset) await this.#file.seek(offset);
+    // Unknown until the read has ended well.
+    this.#position = -1;
+    if (await readFully(this.#file, chunk) !== chunk.length) throw changed(path);
+    this.#position = offset + chunk.length;
+    return chunk;
+  }
+
+  async #checkStatus(): Promise<void> {
+    this.#unchecked = 0;
+    const { path, status } = this.source;
+    if (differs(status, await this.#file.status())) throw changed(path);
+  }
+
+  /** Takes a chunk that comes next into the hash; the last one completes it. */
+  #checkHash(index: number, chunk: Uint8Array): void {
+    if (this.#hashed !== index * this.#chunkSize) return;
+    const { path, status, hash } = this.source;
+    this.#hash.update(chunk);
+    this.#hashed += chunk.length;
+    if (this.#hashed === status.size && this.#hash.digest().hex !== hash) throw changed(path);
   }
 }

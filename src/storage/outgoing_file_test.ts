@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { StorageError } from "../base/errors.ts";
 import { denoFileSystem } from "./file_system.ts";
-import { checkSource, inspectSource, OutgoingFile, type SourceFile } from "./outgoing_file.ts";
+import {
+  CHECKED_BYTES,
+  checkSource,
+  inspectSource,
+  OutgoingFile,
+  type SourceFile,
+} from "./outgoing_file.ts";
 import { sha256 } from "./testing/inbox_fixture.ts";
 import { TemporaryFolder } from "./testing/temporary_folder.ts";
 
@@ -31,23 +37,23 @@ Deno.test("a file is offered with its size and hash, and read in chunks of which
   const { dir, source } = await offered();
   await using _ = dir;
   assertEquals([source.status.size, source.hash], [4500, sha256(CONTENT)]);
-  using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
   assertEquals(file.totalChunks, 5);
   dir.fs.inject({ on: "read", action: { shortRead: 300 } });
   assertEquals(await readAll(file), CONTENT);
 });
 
-Deno.test("chunks may be read again and out of order, into one buffer", async () => {
+Deno.test("chunks may be read again and out of order, into two buffers", async () => {
   const { dir, source } = await offered();
   await using _ = dir;
-  using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
   const buffers = new Set<ArrayBuffer>();
   for (const index of [0, 0, 3, 1, 4, 2, 0, 4]) {
     const chunk = await file.readChunk(index);
     assertEquals(chunk, CONTENT.slice(index * CHUNK, (index + 1) * CHUNK));
     buffers.add(chunk.buffer);
   }
-  assertEquals(buffers.size, 1);
+  assertEquals(buffers.size, 2);
   for (const index of [-1, 5, 0.5]) {
     assertEquals(await codeOf(() => file.readChunk(index)), "SOURCE_UNUSABLE");
   }
@@ -57,7 +63,7 @@ Deno.test("an empty file has no chunks", async () => {
   await using dir = await TemporaryFolder.make();
   await Deno.writeFile(dir.at("f"), new Uint8Array());
   const source = await inspectSource(denoFileSystem, dir.at("f"));
-  using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+  await using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
   assertEquals([file.totalChunks, source.hash], [0, sha256(new Uint8Array())]);
 });
 
@@ -140,15 +146,77 @@ for (const [what, change] of Object.entries(CHANGES)) {
 }
 
 for (const what of ["is cut", "grows", "is written over"]) {
-  Deno.test(`"A file that changes while it is sent": one that ${what} between chunks is an error`, async () => {
+  Deno.test(`"A file that changes while it is sent": of one that ${what} between chunks the last is not given out`, async () => {
     const { dir, source } = await offered();
     await using _ = dir;
-    using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+    await using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
     await file.readChunk(0);
     await CHANGES[what]?.(source.path);
-    assertEquals(await codeOf(() => file.readChunk(1)), "SOURCE_CHANGED");
+    const code = await codeOf(async () => {
+      for (let i = 1; i < file.totalChunks; i++) await file.readChunk(i);
+    });
+    assertEquals(code, "SOURCE_CHANGED");
   });
 }
+
+Deno.test("a long file that changes while it is sent is refused before it has been read in vain", async () => {
+  await using dir = await TemporaryFolder.make();
+  await Deno.writeFile(dir.at("f"), new Uint8Array());
+  await Deno.truncate(dir.at("f"), 4 * CHECKED_BYTES);
+  await Deno.utime(dir.at("f"), 1000, 1000);
+  const source = await inspectSource(denoFileSystem, dir.at("f"));
+  const chunkBytes = CHECKED_BYTES / 4;
+  await using file = await OutgoingFile.open(denoFileSystem, source, chunkBytes);
+  await file.readChunk(0);
+  await CHANGES["grows"]?.(source.path);
+  await file.readChunk(1);
+  await file.readChunk(2);
+  assertEquals(await codeOf(() => file.readChunk(3)), "SOURCE_CHANGED");
+});
+
+Deno.test("the file's status is looked at when it is opened and at its end, not for each chunk", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  const looks = () => dir.fs.calls.filter((call) => /^l?stat/.test(call)).length;
+  const opened = looks();
+  for (let i = 0; i < 4; i++) await file.readChunk(i);
+  assertEquals(looks(), opened);
+  await file.readChunk(4);
+  assertEquals(looks(), opened + 1);
+});
+
+Deno.test("one chunk is read ahead and no more, while the one before it is in use", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  const reads = () => dir.fs.calls.filter((call) => call.startsWith("read")).length;
+  const first = await file.readChunk(0);
+  const { promise: read, resolve } = Promise.withResolvers<void>();
+  dir.fs.inject({ on: "read", action: { before: () => Promise.resolve(resolve()) } });
+  await file.readChunk(1);
+  await read;
+  assertEquals(first.buffer === (await file.readChunk(2)).buffer, true);
+  assertEquals(reads(), 4);
+  assertEquals(await file.readChunk(3), CONTENT.slice(3 * CHUNK, 4 * CHUNK));
+});
+
+Deno.test("a read ahead that fails is told to who asks for the chunk, and to nobody else", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  {
+    await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+    dir.fs.inject({ on: "read", skip: 1, times: 1, action: { fail: "EIO" } });
+    assertEquals(await file.readChunk(0), CONTENT.slice(0, CHUNK));
+    // Nobody asks: closing it says nothing.
+  }
+  dir.fs.heal();
+  await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  dir.fs.inject({ on: "read", skip: 1, times: 1, action: { fail: "EIO" } });
+  await file.readChunk(0);
+  assertEquals(await codeOf(() => file.readChunk(1)), "IO_FAILED");
+  assertEquals(await file.readChunk(1), CONTENT.slice(CHUNK, 2 * CHUNK));
+});
 
 Deno.test("a link put in place of the file between the look and the opening is not read", async () => {
   const { dir } = await offered();
@@ -166,7 +234,7 @@ Deno.test("a link put in place of the file between the look and the opening is n
 Deno.test("a file replaced while it is open is sent as it was offered", async () => {
   const { dir, source } = await offered();
   await using _ = dir;
-  using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+  await using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
   await CHANGES["is replaced"]?.(source.path);
   assertEquals(await readAll(file), CONTENT);
 });
@@ -174,7 +242,7 @@ Deno.test("a file replaced while it is open is sent as it was offered", async ()
 Deno.test("a change that hides its time stamp is found by the hash: the last chunk is not given out", async () => {
   const { dir, source } = await offered();
   await using _ = dir;
-  using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
+  await using file = await OutgoingFile.open(denoFileSystem, source, CHUNK);
   await Deno.writeFile(source.path, CONTENT.slice().fill(0, 4400));
   await Deno.utime(source.path, 1000, 1000);
   for (let i = 0; i < 4; i++) await file.readChunk(i);
@@ -199,12 +267,13 @@ Deno.test("a file that changes while it is hashed is not offered", async () => {
 Deno.test("read errors are told, and a read may be tried again", async () => {
   const { dir, source } = await offered();
   await using _ = dir;
-  using file = await OutgoingFile.open(dir.fs, source, CHUNK);
+  await using file = await OutgoingFile.open(dir.fs, source, CHUNK);
   await file.readChunk(0);
   dir.fs.inject({ on: "read", times: 1, action: { shortRead: 10 } });
   dir.fs.inject({ on: "read", times: 1, action: { fail: "EIO" } });
-  assertEquals(await codeOf(() => file.readChunk(1)), "IO_FAILED");
-  assertEquals((await file.readChunk(1)).slice(), CONTENT.slice(CHUNK, 2 * CHUNK));
+  // Another than the one that is read ahead.
+  assertEquals(await codeOf(() => file.readChunk(3)), "IO_FAILED");
+  assertEquals((await file.readChunk(3)).slice(), CONTENT.slice(3 * CHUNK, 4 * CHUNK));
 });
 
 Deno.test("hashing ends with the signal's reason, and the file is closed", async () => {

@@ -8,8 +8,9 @@
  *
  * @module
  */
+import { MAX_DEVICE_NAME } from "../protocol/signal/device_name.ts";
 import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
-import { givenName } from "../vocabulary/session_values.ts";
+import { givenName, identityKey } from "../vocabulary/session_values.ts";
 import { type PinnedDecision, pinnedDecision } from "../vocabulary/policies.ts";
 import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
 import { hasExactly, parseJson } from "./strict_json.ts";
@@ -47,14 +48,9 @@ export const NO_PEERS: KnownPeers = {
   names: new Map(),
 };
 
-/** Longest device name, in UTF-16 units; the rendezvous server allows 256 bytes. */
-export const MAX_DEVICE_NAME = 256;
-
-const IDENTITY = /^[0-9a-f]{64}$/;
-
 /** Whether this is an identity key as it is written here. */
 export function isIdentity(value: unknown): value is string {
-  return typeof value === "string" && IDENTITY.test(value);
+  return typeof value === "string" && identityKey.parse(value) === value;
 }
 
 /** Whether this is a peer code without hyphens. */

@@ -15,6 +15,7 @@ import { type FileSystem, joinPath } from "./file_system.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
+import { cutDeviceName } from "../protocol/signal/device_name.ts";
 import type { PinnedDecision } from "../vocabulary/policies.ts";
 import {
   foldName,
@@ -24,7 +25,6 @@ import {
   isPeerCode,
   type KnownPeer,
   type KnownPeers,
-  MAX_DEVICE_NAME,
   NO_PEERS,
   parsePeers,
   parseTrust,
@@ -67,8 +67,8 @@ export type CodeVerdict =
   | { readonly verdict: "unknown" }
   /** The key is the one that the code was approved with. */
   | { readonly verdict: "same" }
-  /** KEY_MISMATCH: the code was approved with this other key. */
-  | { readonly verdict: "mismatch"; readonly known: KnownPeer };
+  /** KEY_MISMATCH: the code was approved with this other identity. */
+  | { readonly verdict: "mismatch"; readonly owner: string };
 
 /** Options of {@linkcode TrustStore.open}. */
 export interface TrustStoreOptions {
@@ -104,7 +104,10 @@ async function load<T extends object>(
   throw new StorageError(rules.invalid, `${path} ${parsed}: ${advice}`);
 }
 
-/** See the module's text. What a method promised is on disk when its promise resolves. */
+/**
+ * The pins of a data folder, and what is known of the peers behind them. What a method promised is on
+ * disk when its promise resolves.
+ */
 export class TrustStore {
   readonly #fs: FileSystem;
   readonly #folder: KnownFolder;
@@ -161,9 +164,9 @@ export class TrustStore {
 
   /** Whether this key may be the one behind this code. To be asked before anything else. */
   checkCode(code: string, identity: string): CodeVerdict {
-    const known = this.#peers.codes.get(code);
-    if (known === undefined) return { verdict: "unknown" };
-    return known.identity === identity ? { verdict: "same" } : { verdict: "mismatch", known };
+    const owner = this.ownerOf(code);
+    if (owner === undefined) return { verdict: "unknown" };
+    return owner === identity ? { verdict: "same" } : { verdict: "mismatch", owner };
   }
 
   /** Whether offers of this identity need no `accept`: set for it, and it is still allowed. */
@@ -231,8 +234,8 @@ export class TrustStore {
    * @param name What people call it; absent: as before.
    * @throws {StorageError} `NAME_TAKEN` when the code is bound to another key, which only
    * {@linkcode TrustStore.replace} may change; `PEER_NAME_TAKEN` when another identity has the name;
-   * `STORE_FULL`; or a failure to write, after which the identity is not allowed, and its code may be bound
-   * (calling again, or forget, repairs that).
+   * `STORE_FULL`; or a failure to write, after which the identity is not allowed, and its code may be
+   * bound (calling again, or forget, repairs that).
    */
   allow(peer: SeenPeer, name?: string): Promise<void> {
     return this.#serial.run(async () => {
@@ -388,7 +391,7 @@ export class TrustStore {
     codes.delete(peer.code);
     codes.set(peer.code, {
       identity: peer.identity,
-      deviceName: peer.deviceName.slice(0, MAX_DEVICE_NAME).toWellFormed(),
+      deviceName: cutDeviceName(peer.deviceName).toWellFormed(),
       seenAt: peer.seenAt,
     });
     const own = [...codes].filter(([, { identity }]) => identity === peer.identity);

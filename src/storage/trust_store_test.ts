@@ -70,7 +70,7 @@ Deno.test('"Known peer code with another key: KEY_MISMATCH": the known key is to
   await trust.allow(peer(ALICE, "ALICE1"));
   const verdict = trust.checkCode("ALICE1", EVE);
   assert(verdict.verdict === "mismatch");
-  assertEquals(verdict.known.identity, ALICE);
+  assertEquals(verdict.owner, ALICE);
   assertEquals(trust.checkCode("OTHER", EVE), { verdict: "unknown" });
   const error = await assertRejects(() => trust.allow(peer(EVE, "ALICE1")), StorageError);
   assertEquals(error.code, "NAME_TAKEN");

@@ -7,6 +7,7 @@
 import { shownUrl } from "../base/shown_url.ts";
 import { PHASE_MS } from "../base/timing.ts";
 import { NETWORK_SCOPES, type NetworkScope } from "../protocol/network_scope/scope.ts";
+import { type Role, ROLES } from "../protocol/signal/bundle.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
   type Choice,
@@ -24,9 +25,7 @@ const MAX_NAME_LENGTH = 256;
 const MAX_TIMEOUT_SECS = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
 
 /** Which side makes the offer. */
-export const role: Choice<"offerer" | "answerer"> = oneOf(["offerer", "answerer"]);
-/** Which side makes the offer. */
-export type Role = ValueOf<typeof role>;
+export const role: Choice<Role> = oneOf(ROLES);
 
 /** How offer and answer travel. */
 export const signalMode: Choice<"file" | "rendezvous"> = oneOf(["file", "rendezvous"]);

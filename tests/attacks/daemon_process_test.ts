@@ -49,7 +49,10 @@ Deno.test(`the real daemon answers ${COMMITTED.length} violations over WebRTC wi
   for (const violation of COMMITTED) {
     await using peer = violation.when === "before"
       ? await HostilePeer.connect(meeting)
-      : await openHostileSession(meeting, { ratchet: violation.when === "ratchet" });
+      : await openHostileSession(meeting, {
+        ratchet: violation.when === "ratchet",
+        binary: violation.only === "binary",
+      });
     await violation.commit(peer);
     assertEquals(await peer.verdict(), violation.code, violation.what);
     if (violation.survives !== true) await peer.hungUp();

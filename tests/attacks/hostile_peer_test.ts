@@ -15,6 +15,7 @@ import {
   floodCancelledOffers,
   floodOffers,
   sayAfterCancel,
+  type Violation,
   VIOLATIONS,
 } from "./support/protocol_violations.ts";
 import { HostilePeer, type Meeting, openHostileSession } from "./support/hostile_peer.ts";
@@ -41,22 +42,31 @@ async function metric({ daemon }: Meeting, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 
+/** The encodings in which a violation is committed. */
+function encodingsOf({ when, only }: Violation): readonly ("json" | "binary")[] {
+  if (when === "before") return ["json"];
+  return only === undefined ? ["json", "binary"] : [only];
+}
+
 Deno.test("a peer that violates the protocol is answered the right code, and a good one is served meanwhile", async (t) => {
   await using stack = new AsyncDisposableStack();
   const meeting = await victim(stack);
   const good = stack.use(await openHostileSession(meeting));
   for (const violation of VIOLATIONS) {
     const when = violation.when === "before" ? "before HELLO" : "after HELLO";
-    await t.step(`${when}: ${violation.what}`, async () => {
-      await using peer = violation.when === "before"
-        ? await HostilePeer.connect(meeting)
-        : await openHostileSession(meeting, { ratchet: violation.when === "ratchet" });
-      await violation.commit(peer);
-      assertEquals(await peer.verdict(), violation.code);
-      if (violation.survives === true) assert(await peer.isServed(), "the session ended");
-      else await peer.hungUp();
-      assert(await good.isServed());
-    });
+    for (const encoding of encodingsOf(violation)) {
+      await t.step(`${when}: ${violation.what} (${encoding})`, async () => {
+        const options = { ratchet: violation.when === "ratchet", binary: encoding === "binary" };
+        await using peer = violation.when === "before"
+          ? await HostilePeer.connect(meeting)
+          : await openHostileSession(meeting, options);
+        await violation.commit(peer);
+        assertEquals(await peer.verdict(), violation.code);
+        if (violation.survives === true) assert(await peer.isServed(), "the session ended");
+        else await peer.hungUp();
+        assert(await good.isServed());
+      });
+    }
   }
   await meeting.daemon.stop();
   assertEquals(await namesIn(meeting.daemon.inbox), []);

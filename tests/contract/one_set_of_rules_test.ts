@@ -13,7 +13,7 @@ import { callOperation, type OperationRequest } from "../../src/ipc/server/call_
 import { RequestError } from "../../src/ipc/api/problem.ts";
 import { FakeDaemon, OFFER_ID, PEER_IDENTITY } from "../../src/ipc/testing/served_fake.ts";
 import { normalizePeerCode } from "../../src/protocol/signal/peer_code.ts";
-import { sas } from "../../src/vocabulary/session_values.ts";
+import { givenName, identityKey, sas } from "../../src/vocabulary/session_values.ts";
 
 /** What becomes of a value: it is refused, or taken as this. */
 type Outcome = "refused" | { readonly taken: unknown };
@@ -32,10 +32,14 @@ async function outcomeOf(read: () => unknown): Promise<Outcome> {
 }
 
 /** What the daemon is asked for by a request to the API. */
-async function asked(request: Pick<OperationRequest, "name" | "body">): Promise<unknown> {
+async function asked(
+  { identity = PEER_IDENTITY, ...request }: Pick<OperationRequest, "name" | "body"> & {
+    readonly identity?: string;
+  },
+): Promise<unknown> {
   const daemon = new FakeDaemon();
   const { signal } = new AbortController();
-  const parameters = { pairingId: "p1", identity: PEER_IDENTITY, transferId: OFFER_ID };
+  const parameters = { pairingId: "p1", identity, transferId: OFFER_ID };
   await callOperation(daemon, { ...request, parameters, query: "", signal });
   const call = daemon.calls.at(-1) ?? "";
   return JSON.parse(call.slice(call.indexOf("(") + 1, -1));
@@ -231,6 +235,72 @@ Deno.test("a SAS is read by the API as by boltctl", async () => {
       }),
       boltctl: await outcomeOf(() =>
         readCommandLine(["pair", `--sas=${text}`]).flags.value("sas", sas)
+      ),
+    };
+    assertEquals(found, { api: outcome, boltctl: outcome }, text);
+  }
+});
+
+const KEY = "0123456789abcdef".repeat(4);
+const KEYS: readonly [string, Outcome][] = [
+  [KEY, taken(KEY)],
+  [KEY.toUpperCase(), taken(KEY)],
+  [KEY.slice(1), REFUSED],
+  [`${KEY}0`, REFUSED],
+  [` ${KEY}`, REFUSED],
+  [`g${KEY.slice(1)}`, REFUSED],
+  ["", REFUSED],
+];
+
+Deno.test("an identity key is read by each operation of the API that takes one, and by boltctl", async () => {
+  const decision = "allow_always";
+  const trusting = { decision, name: "carol" };
+  for (const [text, outcome] of KEYS) {
+    const called = async (request: Parameters<typeof asked>[0], name: string) =>
+      await outcomeOf(async () => member(await asked(request), name));
+    const found = {
+      expectIdentity: await called(
+        { name: "pair", body: { ...FILES, expectIdentity: text } },
+        "expectIdentity",
+      ),
+      replaces: await called({ name: "trust", body: { ...trusting, replaces: text } }, "replaces"),
+      path: await called({ name: "trust", body: trusting, identity: text }, "identity"),
+      receiver: await called({ name: "send", body: { identity: text, paths: ["/f"] } }, "identity"),
+      "boltctl pair": await outcomeOf(() =>
+        readCommandLine(["pair", `--identity=${text}`]).flags.value("identity", identityKey)
+      ),
+      "boltctl trust": await outcomeOf(() =>
+        readCommandLine(["trust", "bob", `--replaces=${text}`]).flags.value("replaces", identityKey)
+      ),
+    };
+    const everywhere = Object.fromEntries(Object.keys(found).map((where) => [where, outcome]));
+    assertEquals<unknown>(found, everywhere, text);
+  }
+});
+
+const NAMES_GIVEN: readonly [string, Outcome][] = [
+  ["carol", taken("carol")],
+  ["Carol's", REFUSED],
+  ["e\u0301va", taken("\u00e9va")],
+  ["carol 2", taken("carol 2")],
+  ["carol  2", REFUSED],
+  [" carol", REFUSED],
+  ["carol ", REFUSED],
+  ["x".repeat(64), taken("x".repeat(64))],
+  ["x".repeat(65), REFUSED],
+  [KEY, REFUSED],
+  [KEY.toUpperCase(), REFUSED],
+  ["a\u200bb", REFUSED],
+  ["", REFUSED],
+];
+
+Deno.test("a name that people give is read by the API as by boltctl", async () => {
+  for (const [text, outcome] of NAMES_GIVEN) {
+    const body = { decision: "allow_always", name: text };
+    const found = {
+      api: await outcomeOf(async () => member(await asked({ name: "trust", body }), "name")),
+      boltctl: await outcomeOf(() =>
+        readCommandLine(["trust", "bob", `--name=${text}`]).flags.value("name", givenName)
       ),
     };
     assertEquals(found, { api: outcome, boltctl: outcome }, text);

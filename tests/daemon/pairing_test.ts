@@ -178,6 +178,30 @@ Deno.test("a known peer code with another key is refused: KEY_MISMATCH, with bot
   await refuses("PEER_NOT_FOUND", () => alice.client.untrust(pinned));
 });
 
+Deno.test("a key that is replaced by SAS loses its sessions as one that is untrusted", async () => {
+  await using server = startRendezvousServer();
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  await using bob = await LocalDaemon.start(network);
+  await using other = await LocalDaemon.start(network);
+  const sessions = await pairDaemons(server.url, alice, bob);
+  const replaces = await identityOf(bob);
+  const { offering } = await begin(meeting(server.url), alice, other);
+  const { presented } = await alice.event("key-mismatch");
+  const { sas = "" } = await closedSession(alice, offering);
+  // The code is not the stranger's: what is sent to it goes to its owner.
+  assertEquals((await alice.client.getPeer(presented)).peerCode, undefined);
+  await alice.client.trust(presented, { decision: "allow_always", replaces, sas });
+  assertEquals((await alice.client.getPeer(presented)).peerCode, "bob");
+  const { state } = await alice.client.getSession(sessions.alice.sessionId);
+  assert(["closing", "closed"].includes(state), state);
+  await closedSession(bob, sessions.bob);
+  await alice.event(
+    "peer-changed",
+    ({ peer }) => peer.identity === replaces && peer.trust === "none",
+  );
+});
+
 Deno.test("untrust ends the peer's sessions and forgets its code, so that another key may come under it", async () => {
   await using server = startRendezvousServer();
   const network = new MemoryNetwork();

@@ -123,6 +123,8 @@ async function provokeInPairing(refusals: Refusals): Promise<void> {
   await using carol = await LocalDaemon.start(network, { flags: ["--max-peers", "1"] });
   await carol.pair(asking.answerer);
   await refusals.of("pair", () => carol.pair(asking.answerer));
+  const expectIdentity = (await carol.client.status()).identity;
+  await refusals.of("pair", () => carol.pair({ ...asking.answerer, expectIdentity }));
   const { pairingId } = await pairingOf(alice, session);
   const say = () => client.decidePairing(pairingId, { decision: "allow_once", ...wrong });
   await refusals.of("decidePairing", say);

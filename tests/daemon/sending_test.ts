@@ -19,7 +19,9 @@ import {
   offerOf,
   Pair,
   sha256,
+  SHORT,
   someBytes,
+  stallAtFirstChunk,
   transferIn,
 } from "../support/transfers.ts";
 
@@ -136,12 +138,14 @@ Deno.test("--max-transfers lets transfers with several peers run at once, and no
     const { alice } = await pairBy(meetingByFile(pair.folder), pair.alice, peer);
     peers.push(alice.identity ?? "");
   }
-  const paths = [await pair.file("to all", someBytes(LONG))];
+  const paths = [await pair.file("to all", someBytes(SHORT))];
   const sent = [];
   for (const identity of peers) {
     sent.push(...await pair.alice.client.send({ paths, identity, priority: 0 }));
   }
   for (const [i, peer] of [pair.bob, carol, dave].entries()) {
+    // The two can't end before the third was asked.
+    if (i < 2) stallAtFirstChunk(pair.network.paths[i]);
     await peer.client.acceptTransfer((await offerOf(peer, "to all")).transferId, {});
     const [transfer] = sent.slice(i);
     const { waitingFor } = await transferIn(
@@ -150,8 +154,6 @@ Deno.test("--max-transfers lets transfers with several peers run at once, and no
       i < 2 ? "active" : "paused",
     );
     assertEquals(waitingFor, i < 2 ? undefined : "slot");
-    // More than the channel takes at once: it can't end before the others were asked.
-    pair.network.paths[i]?.stall();
   }
   assertEquals((await pair.alice.client.status()).transfers, { active: 2, waiting: 1, limit: 2 });
   for (const path of pair.network.paths) path.resume();

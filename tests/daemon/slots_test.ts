@@ -18,7 +18,9 @@ import {
   offerOf,
   Pair,
   sha256,
+  SHORT,
   someBytes,
+  stallAtFirstChunk,
   transferIn,
 } from "../support/transfers.ts";
 
@@ -164,14 +166,14 @@ Deno.test("among what could flow the highest priority goes first, whoever was ac
     others.push({ daemon, priority, identity: alice.identity ?? "" });
   }
   // Bob's holds the slot: his path takes no more than its window.
-  const held = await pair.send("held", someBytes(LONG));
+  const held = await pair.send("held", someBytes(SHORT));
+  stallAtFirstChunk(pair.network.paths[0]);
   await pair.bob.client.acceptTransfer((await offerOf(pair.bob, "held")).transferId, {});
   await transferIn(pair.alice, held, "active");
-  pair.network.paths[0]?.stall();
   const waiting: Transfer[] = [];
   for (const { daemon, priority, identity } of others) {
     const name = `priority ${priority}`;
-    const paths = [await pair.file(name, someBytes(LONG))];
+    const paths = [await pair.file(name, someBytes(SHORT))];
     waiting.push(...await pair.alice.client.send({ paths, identity, priority }));
     await daemon.client.acceptTransfer((await offerOf(daemon, name)).transferId, {});
   }

@@ -147,6 +147,33 @@ Deno.test("a session that is asked for with an identity takes only who proves it
   assert(!bob.events.some(({ type }) => type === "pairing-requested"));
 });
 
+Deno.test("our own key is nobody else's: it is neither trusted nor expected, and the refusal says whose is", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { bob, folder } = await begin(stack);
+  const own = await identityOf(bob);
+  const trust = () => bob.client.trust(own, { decision: "allow_always", name: "me" });
+  assertMatch(await refuses("POLICY_REFUSED", trust), /boltctl identity.*other end/);
+  const { answerer } = meetingByFile(folder);
+  const pair = () => bob.pair({ ...answerer, expectIdentity: own });
+  assertMatch(await refuses("POLICY_REFUSED", pair), /boltctl identity.*other end/);
+  assertEquals([await bob.client.listPeers(), await bob.client.listSessions()], [[], []]);
+});
+
+Deno.test("without proven identity no session is begun that expects one, and the start counts those whose keys were typed among the refused", async () => {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("data");
+  {
+    await using daemon = await ServedDaemon.start({ dataDir });
+    await daemon.client.trust("cd".repeat(32), { decision: "allow_always", name: "typed" });
+    await daemon.stop();
+  }
+  await using daemon = await ServedDaemon.start({ dataDir, flags: ["--extensions", "none"] });
+  await daemon.run.said("refused=cdcdcdcd");
+  const { answerer } = meetingByFile(folder);
+  const pair = () => daemon.pair({ ...answerer, expectIdentity: "cd".repeat(32) });
+  assertMatch(await refuses("POLICY_REFUSED", pair), /--extensions/);
+});
+
 Deno.test("an identity is not expected of a web client", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob } = await begin(stack);
@@ -235,6 +262,34 @@ Deno.test("a peer that is silent after our nonce left counts as a wrong SAS, is 
   const identity = newIdentity();
   await meet({ identity, expectIdentity: identity.publicKey.hex });
   await openedSession(bob, await newest(bob));
+});
+
+Deno.test("a peer that proves itself and goes away before anybody has answered counts as a wrong SAS: it knew the code first", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { bob, meet } = await begin(stack);
+  const asked = async () => {
+    const peer = await meet();
+    return { peer, ...await pairingOf(bob, await newest(bob)) };
+  };
+  const decides = ({ pairingId, sas }: Awaited<ReturnType<typeof asked>>) =>
+    bob.client.decidePairing(pairingId, { decision: "allow_once", sas });
+  // Ended on this side, it is not counted.
+  for (let i = 0; i < 10; i++) {
+    const { sessionId, peer } = await asked();
+    await bob.client.closeSession(sessionId);
+    await peer.ended;
+  }
+  const goesAway = async () => {
+    const { peer } = await asked();
+    const session = await newest(bob);
+    await peer[Symbol.asyncDispose]();
+    await closedSession(bob, session);
+  };
+  for (let i = 0; i < 9; i++) await goesAway();
+  await decides(await asked());
+  await goesAway();
+  const last = await asked();
+  await refuses("SAS_ATTEMPTS_EXHAUSTED", () => decides(last));
 });
 
 Deno.test("pins of before are read, and the start says whose auto-accept rests until a first proof; not that of a typed key", async () => {

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
-import { MAX_WAITING_CHARS, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
+import { MAX_OUTBOX_BYTES, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
 import { MAX_AFTER_PAUSE } from "../../src/app/daemon/transfers/flow.ts";
 import { MAX_WAITING } from "../../src/app/daemon/transfers/scheduler.ts";
 import { MAX_ENTRIES } from "../../src/app/daemon/transfers/transfer_registry.ts";
@@ -18,12 +18,13 @@ import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
 import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
+import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { MAX_GIVEN_NAME } from "../../src/vocabulary/session_values.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
-import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/local_addresses.ts";
+import { MAX_HELD, RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.ts";
+import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/ice/local_addresses.ts";
 
 const page = await Deno.readTextFile(new URL("../../docs/SECURITY.md", import.meta.url));
 const table = page.slice(page.indexOf("\n## Limits\n"), page.indexOf("\n## Not protected\n"));
@@ -51,14 +52,19 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     `${count(DEFAULT_LIMITS.maxChunkBytes)} bytes`,
     kib(MAX_FRAME_BYTES),
   ],
+  "Sent of a file until": [mib(CHECKED_BYTES)],
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
   "A name that people give": [`${MAX_GIVEN_NAME} characters`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
-  "Received out of order / not yet whole": [mib(RECEIVE_WINDOW_BYTES)],
+  "Received and not yet read": [
+    kib(RECEIVE_WINDOW.first),
+    mib(RECEIVE_WINDOW.most),
+    count(MAX_HELD),
+  ],
   "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],
-  "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_WAITING_CHARS)],
+  "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_OUTBOX_BYTES)],
   "Signal bundle": [
     mib(MAX_BUNDLE_BYTES),
     `${MAX_BUNDLE_CANDIDATES} (${MAX_REMOTE_CANDIDATES} are used)`,

@@ -19,7 +19,7 @@ export interface MachineOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** See the module's text. Disposing it ends what it runs, and waits for that. */
+/** Runs blocks one by one in its shell, and gives what each printed. Disposing it ends what it runs, and waits for that. */
 export class Machine implements AsyncDisposable {
   readonly #options: MachineOptions;
   readonly #shell: Deno.ChildProcess;

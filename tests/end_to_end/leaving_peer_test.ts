@@ -7,7 +7,7 @@
 import { assertStringIncludes } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
-import { closeNotify, dropUserData } from "../support/leaving.ts";
+import { closeNotify } from "../support/leaving.ts";
 import { assertExchanged, assertFatal, byFile, having } from "../support/pairs.ts";
 import { fromFileUrl } from "../support/paths.ts";
 import { DAEMON, type Program, Run } from "../support/program.ts";
@@ -28,7 +28,7 @@ const abort = ({ channel }: ScriptedPeer) => channel.close({ graceful: false });
 
 /** Gives the payload, and has not acknowledged the echo when it has come. */
 async function unacknowledgedHello(peer: ScriptedPeer, signal: AbortSignal): Promise<void> {
-  const echoed = dropUserData(peer.target);
+  const echoed = peer.packets.dropUserData();
   await hello(peer, signal);
   await echoed;
 }
@@ -57,7 +57,7 @@ const OFFERERS: Record<string, Case> = {
   },
   "breaks off right after the payload": {
     act: async (peer, signal) => {
-      void dropUserData(peer.target);
+      void peer.packets.dropUserData();
       await hello(peer, signal);
       await abort(peer);
     },
@@ -80,7 +80,7 @@ const OFFERERS: Record<string, Case> = {
   "closes DTLS without having acknowledged the echo": {
     act: async (peer, signal) => {
       await unacknowledgedHello(peer, signal);
-      await closeNotify(peer.target);
+      closeNotify(peer.target);
       peer.vanish();
     },
     fatal: "left before it acknowledged the echo",

@@ -5,7 +5,6 @@
  */
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
 import { readSignalLine, writeSignalLine } from "../../src/signaling/file/standard_streams.ts";
-import { dropUserData } from "../support/leaving.ts";
 import { connectScripted } from "../support/scripted_peer.ts";
 
 const { signal } = new AbortController();
@@ -13,7 +12,7 @@ const peer = await connectScripted("offerer", {
   put: (line) => writeSignalLine(line, "offer", signal),
   take: () => readSignalLine("answer", signal),
 }, signal);
-const echoed = dropUserData(peer.target);
+const echoed = peer.packets.dropUserData();
 await peer.channel.send(GREETING);
 await echoed;
 await Deno.stderr.write(new TextEncoder().encode("the echo has come\n"));

@@ -35,7 +35,7 @@ export interface LinkConditions {
   readonly cut?: boolean;
 }
 
-/** See the module's text. */
+/** Decides for each datagram of one direction when it arrives, by conditions that may change. */
 export class BadLink {
   /** May be changed at any time. */
   conditions: LinkConditions;

@@ -5,8 +5,8 @@
  *
  * Each peer keeps one candidate, at the address where the relay knows it (its loopback one, unless
  * the relay stands between hosts), and the relay has a port for it: what comes in there from the
- * other peer's candidate goes on to it, from the port that stands for the sender. So the pair of candidates has its own pair of ports, and no other path
- * between the two exists.
+ * other peer's candidate goes on to it, from the port that stands for the sender. So the pair of
+ * candidates has its own pair of ports, and no other path between the two exists.
  *
  * @module
  */
@@ -58,7 +58,10 @@ export interface RelayCounts {
   readonly delivered: number;
 }
 
-/** See the module's text. Disposing it closes its ports and drops what is under way. */
+/**
+ * Carries signals and datagrams between two peers, each direction over a {@linkcode BadLink} of its
+ * own. Disposing it closes its ports and drops what is under way.
+ */
 export class FaultRelay implements AsyncDisposable {
   /** From the offerer to the answerer. */
   readonly forth: BadLink;

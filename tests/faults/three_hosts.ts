@@ -18,7 +18,7 @@ const PREFIX = { IPv4: 24, IPv6: 64 } as const;
 const addressesAt = (cable: keyof typeof CABLES, end: 0 | 1): string[] =>
   (["IPv4", "IPv6"] as const).map((family) => `${CABLES[cable][family][end]}/${PREFIX[family]}`);
 
-/** See the module's text. Disposing it removes them. */
+/** The network namespaces of the three, with their cables. Disposing it removes them. */
 export class ThreeHosts implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
 

@@ -53,6 +53,24 @@ for (const [bridges, leftOut] of [[20, false], [40, true]] as const) {
   );
 }
 
+Deno.test(
+  "two hosts meet that have nothing but link-local addresses of IPv6",
+  options,
+  async () => {
+    await using folder = await TempFolder.make();
+    await using one = await NetworkNamespace.make();
+    await using two = await NetworkNamespace.make();
+    await one.lay("cable", ["fe80::1/64"], two, ["fe80::2/64"]);
+    const args = byFile(folder.path("offer.json"), folder.path("answer.json"));
+    await using offerer = new Run(one.inside(DAEMON), args.offerer);
+    await using answerer = new Run(two.inside(DAEMON), args.answerer);
+    const outcomes = await Promise.all([offerer.outcome(), answerer.outcome()]);
+    assertExchanged("Offerer", outcomes[0]);
+    assertExchanged("Answerer", outcomes[1]);
+    assertStringIncludes(await Deno.readTextFile(folder.path("offer.json")), "fe80::1");
+  },
+);
+
 /** Two hosts, a cable, and a daemon on each; alice, who offers and so controls ICE, is on the first. */
 async function hosts(stack: AsyncDisposableStack) {
   const one = stack.use(await NetworkNamespace.make());

@@ -7,8 +7,8 @@
 import { encodeBundle, parseBundle } from "../../src/protocol/signal/bundle.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
+import { PacketTap } from "./packet_tap.ts";
 
 /** Where a peer's bundles go to and come from: one line each. */
 export interface Lines {
@@ -21,7 +21,8 @@ export interface Lines {
 /** A scripted peer that has its channel. Disposing it leaves nothing. */
 export interface ScriptedPeer extends AsyncDisposable {
   readonly channel: Channel;
-  readonly target: FastPathTarget;
+  readonly target: PeerParts;
+  readonly packets: PacketTap;
   /** From now on nothing goes in or out, as if the process were gone. */
   vanish(): void;
 }
@@ -33,20 +34,19 @@ export async function connectScripted(
   signal: AbortSignal,
 ): Promise<ScriptedPeer> {
   let isGone = false;
-  let target: FastPathTarget | undefined;
-  const fastPath = createFastPath();
+  let target: PeerParts | undefined;
+  const packets = new PacketTap();
   const connector = createConnector({
     tap: { inbound: () => !isGone, outbound: () => !isGone },
-    fastPath: (caught) => {
-      target = caught;
-      fastPath(caught);
-    },
+    packetTap: packets.tap,
+    inspect: (parts) => target = parts,
   });
   const channel = await (role === "offerer" ? offer() : answer());
   if (target === undefined) throw new Error("unreachable: a connection has a target");
   return {
     channel,
     target,
+    packets,
     vanish: () => isGone = true,
     [Symbol.asyncDispose]: () => channel.close({ graceful: false }),
   };

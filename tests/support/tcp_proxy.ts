@@ -22,7 +22,7 @@ interface Link {
   frozen: boolean;
 }
 
-/** See the module's text. Dispose it to end all. */
+/** Passes bytes on, both ways, until connections are cut or frozen. Dispose it to end all. */
 export class TcpProxy implements AsyncDisposable {
   /** The port of the server that new connections go to; undefined ends them at once. */
   target: number | undefined;

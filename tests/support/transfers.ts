@@ -5,13 +5,17 @@
  */
 import { createHash } from "node:crypto";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
+import { byteLength } from "../../src/transport/receive_buffer.ts";
+import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "./daemon.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** Bytes that are not all alike, and can be made again. */
 export function someBytes(length: number, seed = 0): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, i) => ((i + seed) * 2654435761) >>> 13);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = ((i + seed) * 2654435761) >>> 13;
+  return bytes;
 }
 
 /** SHA-256 as hex. */
@@ -24,10 +28,28 @@ export async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
 
-/** Bytes of a file that flows until it is read: more than a channel takes at once. */
-export const LONG = 8_000_000;
+/** Bytes of a file that flows until it is read: many times what a channel takes at once. */
+export const LONG = 100_000_000;
 /** Bytes of the file of {@linkcode Pair.heldMidway}. */
 export const HELD = 300_000_000;
+
+/** Bytes of a file that more than fills a channel, and less than what waits for a disk. */
+export const SHORT = 3_000_000;
+
+/** A path that carries a first chunk of the offerer's, then nothing more until it is resumed. */
+export function stallAtFirstChunk(path: MemoryPair | undefined): void {
+  if (path === undefined) throw new Error("there is no such path");
+  const { offerer } = path;
+  const send = offerer.send.bind(offerer);
+  offerer.send = (message, options) => {
+    const sent = send(message, options);
+    if (byteLength(message) > 60_000) {
+      offerer.send = send;
+      path.stall();
+    }
+    return sent;
+  };
+}
 
 /** Options of {@linkcode Pair.make}. */
 export interface PairOptions {

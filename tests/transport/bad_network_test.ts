@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Deadline } from "../../src/base/deadline.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
+import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { LibraryPair } from "../../src/transport/webrtc/library.ts";
 import { assertAlive, catcher, connected, ended, inject, LOOPBACK_ONLY } from "./harness.ts";
 import { lossyTap, seededRandom, setupUnderLoss } from "./loss.ts";
@@ -50,7 +50,7 @@ Deno.test("when all checks have failed they begin anew: the peer may just be lat
   const stop = new AbortController();
   const connecting = late.connect(stop.signal).catch(() => {});
   await began[0]?.promise;
-  const { connection } = caught.get().iceTransports[0];
+  const { connection } = caught.get();
   const insides = connection as unknown as { checkComplete(pair: LibraryPair): void };
   for (const pair of connection.checkList) {
     pair.updateState(4);

@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import type { EventEmitter } from "node:events";
 import { abortable, Deadline } from "../../src/base/deadline.ts";
 import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
 import type { Channel, ChannelEnd } from "../../src/transport/channel.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
-import { createFastPath } from "../../src/transport/webrtc/fast/fast_path.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 
 /** Only IPv4 loopback, so that every path of a test is known. */
 export const LOOPBACK_ONLY: ConnectorOptions = { interfaces: () => [{ address: "127.0.0.1" }] };
@@ -70,17 +67,11 @@ export function connected(
   }, options);
 }
 
-/** Catches the library's objects of a connection, which is put together as the programs' are. */
-export function catcher(): { readonly options: ConnectorOptions; get(): FastPathTarget } {
-  let caught: FastPathTarget | undefined;
-  const fastPath = createFastPath();
+/** Catches the parts of a connection, which is put together as the programs' are. */
+export function catcher(): { readonly options: ConnectorOptions; get(): PeerParts } {
+  let caught: PeerParts | undefined;
   return {
-    options: {
-      fastPath: (target) => {
-        caught = target;
-        fastPath(target);
-      },
-    },
+    options: { inspect: (parts) => caught = parts },
     get() {
       if (caught === undefined) throw new Error("nothing has been caught yet");
       return caught;
@@ -90,21 +81,18 @@ export function catcher(): { readonly options: ConnectorOptions; get(): FastPath
 
 /** Has a datagram arrive at a peer's first socket, from wherever the test says. */
 export function inject(
-  target: FastPathTarget,
+  target: PeerParts,
   data: Uint8Array,
   [address, port]: readonly [string, number],
 ): void {
-  const [ice] = target.iceTransports;
-  const { protocols } = ice.connection as unknown as {
-    protocols: { transport: { socket: EventEmitter } }[];
-  };
-  const info = { address, port, family: "IPv4", size: data.length };
-  protocols[0]?.transport.socket.emit("message", Buffer.from(data), info);
+  const [socket] = target.sockets();
+  if (socket === undefined) throw new Error("there is no socket");
+  socket.receive(data, [address, port]);
 }
 
 /** Where a peer's nominated pair ends. */
-export function remoteOf(target: FastPathTarget): readonly [string, number] {
-  const nominated = target.iceTransports[0].connection.nominated;
+export function remoteOf(target: PeerParts): readonly [string, number] {
+  const nominated = target.connection.nominated;
   if (nominated === undefined) throw new Error("no pair is nominated");
   return nominated.remoteAddr;
 }

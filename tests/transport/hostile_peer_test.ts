@@ -1,19 +1,13 @@
 /** A peer that was let in, or wants to be, and breaks the rules. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { Buffer } from "node:buffer";
 import { CipherContext, RTCCertificate } from "werift";
 import { TransportError } from "../../src/base/errors.ts";
-import type { Channel } from "../../src/transport/channel.ts";
-import {
-  DataFlag,
-  PacketWriter,
-  parsePacket,
-  type Sack,
-} from "../../src/transport/webrtc/fast/sctp_packet.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../src/transport/webrtc/fast/sctp_receiver.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
-import { editSent, sctpOf } from "../support/leaving.ts";
-import { assertAlive, catcher, connected, ended, meet } from "./harness.ts";
+import { dataPacket } from "../../src/transport/testing/packets.ts";
+import { DataFlag, parsePacket, type Sack } from "../../src/transport/webrtc/sctp/packet.ts";
+import { RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.ts";
+import { tsnAdd } from "../../src/transport/webrtc/sctp/tsn.ts";
+import { PacketTap } from "../support/packet_tap.ts";
+import { assertAlive, connected, ended, meet } from "./harness.ts";
 
 /** A certificate of somebody's, with a key that is not its own. */
 async function stolenCertificate(): Promise<RTCCertificate> {
@@ -46,125 +40,174 @@ Deno.test("a DTLS server that does not own the key of its certificate is refused
   }, { ms: 3000 });
 });
 
-/** What a peer can send once it is in, that the library answers with an unhandled rejection. */
-const BREACHES: Record<string, (peer: FastPathTarget, streamId: number) => Promise<unknown>> = {
-  "a message of an unknown kind": ({ sctpTransport }, streamId) =>
-    sctpTransport.sctp.send(streamId, 99, Buffer.from("x")),
-  "what is no SCTP": ({ dtlsTransports: [dtls] }) => dtls.sendData(Buffer.from("not sctp at all")),
-  "a chunk that ends too early": ({ dtlsTransports: [dtls] }) => dtls.sendData(Buffer.alloc(14)),
-  "an acknowledgement of a channel that is none": ({ sctpTransport }) =>
-    sctpTransport.sctp.send(77, 50, Buffer.of(2)),
+const WHOLE = DataFlag.FIRST | DataFlag.LAST;
+
+/** A message of the offerer's, the first after its OPEN, as it comes to the answerer. */
+function message(
+  to: PacketTap,
+  streamId: number,
+  ppid: number,
+  payload: Uint8Array,
+  { flags = WHOLE, index = 0 } = {},
+): Uint8Array {
+  const tsn = tsnAdd(to.peerFirstTsn, 1 + index);
+  return dataPacket(to.address, { tsn, flags, streamId, ssn: 1, ppid, payload });
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** What a peer can send once it is in, and no peer may. */
+const BREACHES: Record<string, (to: PacketTap) => Uint8Array> = {
+  "a message of an unknown kind": (to) => message(to, 0, 99, bytes("x")),
+  "what is no SCTP": () => bytes("not sctp at all"),
+  "a chunk that ends too early": () => new Uint8Array(14),
+  "an acknowledgement of a channel that is none": (to) => message(to, 77, 50, Uint8Array.of(2)),
 };
 
 for (const [name, breach] of Object.entries(BREACHES)) {
   Deno.test(`${name} ends the session it came in, and no other`, async () => {
-    const a = catcher();
+    const [a, b] = [new PacketTap(), new PacketTap()];
     await connected({}, {}, async (otherOfferer, otherAnswerer, otherSignal) => {
-      await connected(a.options, {}, async (offerer, answerer, signal) => {
-        await breach(a.get(), 1);
-        const { by, error } = await ended(answerer, signal);
-        assertEquals(by, "failure");
-        assertEquals(error?.code, "CHANNEL_LOST");
-        await assertRejects(() => answerer.receive(), TransportError);
-        await offerer.close({ graceful: false });
-      });
+      await connected(
+        { packetTap: a.tap },
+        { packetTap: b.tap },
+        async (offerer, answerer, signal) => {
+          a.send(breach(b));
+          const { by, error } = await ended(answerer, signal);
+          assertEquals(by, "failure");
+          assertEquals(error?.code, "CHANNEL_LOST");
+          await assertRejects(() => answerer.receive(), TransportError);
+          await offerer.close({ graceful: false });
+        },
+      );
       await assertAlive(otherOfferer, otherAnswerer, otherSignal);
     });
   });
 }
 
-Deno.test("a second channel of the peer's is not opened", async () => {
-  const [a, b] = [catcher(), catcher()];
-  await connected(a.options, b.options, async (offerer, answerer, signal) => {
-    const open = Buffer.concat([Buffer.of(3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0), Buffer.from("x")]);
-    for (const { get } of [a, b]) await get().sctpTransport.sctp.send(21, 50, open);
-    await assertAlive(offerer, answerer, signal);
-    for (const { get } of [a, b]) {
-      assertEquals(Object.keys(get().sctpTransport.dataChannels).length, 1);
+Deno.test("a second channel of the peer's is not opened, and what comes on it is dropped", async () => {
+  const taps = [new PacketTap(), new PacketTap()] as const;
+  await connected(
+    { packetTap: taps[0].tap },
+    { packetTap: taps[1].tap },
+    async (offerer, answerer, signal) => {
+      // Numbered as the next message of each will be, which the peer then takes for seen.
+      await assertAlive(offerer, answerer, signal);
+      const open = Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 120);
+      for (const tap of taps) {
+        const sent: number[] = [];
+        tap.editSent((packet) => {
+          parsePacket(packet)?.visit({ data: ({ streamId }) => sent.push(streamId) });
+          return packet;
+        });
+        const next = (offset: number) => ({ index: offset + 1 });
+        tap.arrive(message(tap, 21, 50, open, next(0)));
+        tap.arrive(message(tap, 21, 51, bytes("y"), next(1)));
+        assertEquals(sent, [], "no answer");
+      }
+      const waiting = [offerer, answerer].map((channel) => channel.receive({ signal }));
+      for (const tap of taps) tap.arrive(message(tap, 0, 51, bytes("z"), { index: 3 }));
+      assertEquals(await Promise.all(waiting), ["z", "z"]);
+    },
+  );
+});
+
+Deno.test("a peer that keeps to the window is held up by a reader that does not read, and loses nothing", async () => {
+  await connected({}, {}, async (offerer, answerer, signal) => {
+    const messages = Array.from({ length: 48 }, (_, i) => new Uint8Array(65_536).fill(i));
+    let sent = 0;
+    const sending = (async () => {
+      for (const message of messages) {
+        await offerer.send(message, { signal });
+        sent++;
+      }
+    })();
+    // The first message tells that the others are on their way.
+    assertEquals(await answerer.receive({ signal }), messages[0]);
+    const stopped = Promise.withResolvers<void>();
+    const look = (before: number) => {
+      if (sent === before) stopped.resolve();
+      else setTimeout(look, 300, sent);
+    };
+    look(-1);
+    await stopped.promise;
+    assert(sent < messages.length, "all was taken, although nobody reads");
+    for (const message of messages.slice(1)) {
+      assertEquals(await answerer.receive({ signal }), message);
     }
-  });
+    await sending;
+    await offerer.drained({ signal });
+  }, { ms: 60_000 });
 });
-
-Deno.test("a peer that sends faster than it is read meets a bound, in messages", async () => {
-  const bounds = { maxMessages: 10 };
-  await connected({}, { bounds }, async (offerer, answerer, signal) => {
-    await overflow(offerer, answerer, new Uint8Array(10), 11, signal);
-  });
-});
-
-Deno.test("a peer that sends faster than it is read meets a bound, in bytes", async () => {
-  const bounds = { maxBytes: 100_000 };
-  await connected({}, { bounds }, async (offerer, answerer, signal) => {
-    await overflow(offerer, answerer, new Uint8Array(60_000), 2, signal);
-  });
-});
-
-async function overflow(
-  from: Channel,
-  to: Channel,
-  message: Uint8Array<ArrayBuffer>,
-  n: number,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let i = 0; i < n; i++) await from.send(message);
-  const { by, error } = await ended(to, signal);
-  assertEquals([by, error?.code], ["failure", "RECEIVE_OVERFLOW"]);
-  // What there was room for can still be read.
-  for (let i = 0; i < n - 1; i++) assertEquals(await to.receive(), message);
-  await assertRejects(() => to.receive(), TransportError, "faster than its messages were read");
-}
 
 /** Bytes of user data in each of its packets: many, so that it needs few packets. */
 const FRAGMENT_BYTES = 10_000;
 
-Deno.test("a peer that fills the window with a message that never ends is given no more room for it", async () => {
-  const [a, b] = [catcher(), catcher()];
-  await connected(a.options, b.options, async (offerer, answerer, signal) => {
+Deno.test("a peer that keeps to no window is refused, and what it has sent so far can be read", async () => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
+    const payload = new Uint8Array(FRAGMENT_BYTES);
+    for (let index = 0; index < 400; index++) {
+      tap.arrive(message(tap, 0, 53, payload, { index }));
+    }
+    const { by, error } = await ended(answerer, signal);
+    assertEquals([by, error?.code], ["failure", "RECEIVE_OVERFLOW"]);
+    let read = 0;
+    while (await answerer.receive({ signal }).then(() => true, () => false)) read++;
+    assert(read > 100 && read * FRAGMENT_BYTES <= RECEIVE_WINDOW.most + 256 * 1024);
+    await offerer.close({ graceful: false });
+  });
+});
+
+Deno.test("a peer that leaves a gap open fills the window, and is given no more room", async () => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
     const sacks: Sack[] = [];
-    editSent(b.get(), (packet) => {
+    tap.editSent((packet) => {
       parsePacket(packet)?.visit({ sack: (sack) => sacks.push(sack) });
       return packet;
     });
-    const to = {
-      sourcePort: 5000,
-      destinationPort: 5000,
-      tag: sctpOf(b.get()).localVerificationTag,
-    };
-    const firstTsn = sctpOf(a.get()).localTsn;
-    const writer = new PacketWriter(FRAGMENT_BYTES + 100);
-    const chunk = { streamId: 1, ssn: 0, ppid: 53, payload: new Uint8Array(FRAGMENT_BYTES) };
-    // Keeps to no window, and waits for no acknowledgement.
-    const arrive = (index: number, flags: number): void => {
-      const data = { ...chunk, flags, tsn: (firstTsn + index) >>> 0 };
-      b.get().dtlsTransports[0].dataReceiver(Buffer.from(writer.data(to, data, flags)));
-    };
-    const n = Math.ceil(RECEIVE_WINDOW_BYTES / FRAGMENT_BYTES) + 10;
-    for (let i = 0; i < n; i++) arrive(i, i === 0 ? DataFlag.FIRST : 0);
-    arrive(n, DataFlag.LAST);
+    const payload = new Uint8Array(FRAGMENT_BYTES);
+    const n = Math.ceil(RECEIVE_WINDOW.most / FRAGMENT_BYTES) + 10;
+    for (let index = 1; index <= n; index++) {
+      tap.arrive(message(tap, 0, 53, payload, { index }));
+    }
     const last = sacks.at(-1);
-    assert(last !== undefined);
-    const taken = (last.cumulativeTsn - firstTsn + 1) >>> 0;
-    assertEquals(taken, Math.floor(RECEIVE_WINDOW_BYTES / FRAGMENT_BYTES));
-    assertEquals(last.gaps, []);
-    assertEquals(last.window, RECEIVE_WINDOW_BYTES - taken * FRAGMENT_BYTES);
+    assertEquals(last?.gaps, [{
+      start: 2,
+      end: 1 + Math.floor(RECEIVE_WINDOW.most / FRAGMENT_BYTES),
+    }]);
+    assertEquals(last?.window, 0);
     await offerer.close({ graceful: false });
     assertEquals(await answerer.receive({ signal }), undefined);
   });
 });
 
-// Of the library's own receiver, which the programs do not use: goes when that path does.
-Deno.test("a peer that fills the window with a message that never ends is cut off, without the fast path", async () => {
-  let target: FastPathTarget | undefined;
-  const caught = { fastPath: (offering: FastPathTarget) => target = offering };
-  await connected(caught, { fastPath: () => {} }, async (offerer, answerer, signal) => {
-    assert(target !== undefined);
-    const { sctp } = target.sctpTransport;
-    // A sender that keeps to no window.
-    Object.defineProperty(sctp, "peerRwnd", { get: () => 1e9 });
-    Object.assign(sctp, { cwnd: 1e9 });
-    void sctp.send(1, 53, Buffer.alloc(1_500_000)).catch(() => {});
+Deno.test("a peer whose message never ends is cut off at the longest there may be", async () => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
+    const payload = new Uint8Array(FRAGMENT_BYTES);
+    for (let index = 0; index < 30; index++) {
+      const flags = index === 0 ? DataFlag.FIRST : 0;
+      tap.arrive(message(tap, 0, 53, payload, { index, flags }));
+    }
     const { by, error } = await ended(answerer, signal);
-    assertEquals([by, error?.code], ["failure", "RECEIVE_OVERFLOW"]);
+    assertEquals([by, error?.code], ["failure", "CHANNEL_LOST"]);
     await offerer.close({ graceful: false });
+  });
+});
+
+Deno.test("who closes at once after some hundreds of acknowledgements in one burst is noticed at once", async () => {
+  const [a, b] = [new PacketTap(), new PacketTap()];
+  await connected({ packetTap: a.tap }, { packetTap: b.tap }, async (offerer, answerer, signal) => {
+    // In one turn, in which the other can read nothing: more than its system keeps for it.
+    for (let index = 1; index <= 800; index++) {
+      b.arrive(message(b, 0, 53, Uint8Array.of(1), { index }));
+    }
+    const closing = answerer.close({ graceful: false });
+    const began = performance.now();
+    assertEquals((await ended(offerer, signal)).by, "remote");
+    await closing;
+    assert(performance.now() - began < 3000, "by the ABORT, not by silence");
   });
 });

@@ -6,7 +6,7 @@
 import { Deadline } from "../../src/base/deadline.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
-import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
+import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 
 /** Numbers between 0 and 1 that are the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {

@@ -1,8 +1,8 @@
 /** A peer whose address changes, and strangers who would have one moved. */
 import { assert, assertEquals } from "@std/assert";
 import { abortable } from "../../src/base/deadline.ts";
-import type { DatagramTap } from "../../src/transport/webrtc/datagram_gate.ts";
-import type { FastPathTarget } from "../../src/transport/webrtc/fast_path.ts";
+import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
+import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 import { assertAlive, catcher, connected, inject, remoteOf } from "./harness.ts";
 
 type Address = readonly [string, number];
@@ -18,7 +18,7 @@ const isNomination = (data: Uint8Array) =>
   data.some((_, i) => i % 4 === 0 && USE_CANDIDATE.every((byte, j) => data[i + j] === byte));
 
 /** As a network does: not before the sender has gone on. */
-function deliver(target: FastPathTarget, data: Uint8Array, from: Address): void {
+function deliver(target: PeerParts, data: Uint8Array, from: Address): void {
   const copy = data.slice();
   queueMicrotask(() => inject(target, copy, from));
 }
@@ -81,7 +81,7 @@ Deno.test("a nomination that was recorded and is sent from another address is no
     },
   };
   await connected({}, { ...b.options, tap }, async (offerer, answerer, signal) => {
-    const { connection } = b.get().iceTransports[0];
+    const { connection } = b.get();
     const before = [connection.checkList.length, ...remoteOf(b.get())];
     inject(b.get(), await abortable(recorded.promise, signal), STRANGER);
     assertEquals([connection.checkList.length, ...remoteOf(b.get())], before);
@@ -95,7 +95,7 @@ Deno.test("a nomination that was withheld and is sent by a stranger moves nobody
   const { sent, tap: { outbound = () => true } } = toStranger();
   const failed = Promise.withResolvers<void>();
   const pairOfStranger = () => {
-    const { checkList } = b.get().iceTransports[0].connection;
+    const { checkList } = b.get().connection;
     return checkList.find(({ remoteAddr }) => remoteAddr[1] === STRANGER[1]);
   };
   let isWithholding = false;

@@ -117,7 +117,7 @@ interface Incoming {
   readonly bytes: number[];
 }
 
-/** See the module's text. */
+/** Reads the frames of one session, in order; what a published peer would refuse is thrown. */
 export class PublishedReader {
   readonly #options: ReaderOptions;
   readonly #negotiated = new Set<string>();

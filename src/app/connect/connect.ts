@@ -12,7 +12,7 @@ import type { Channel } from "../../transport/channel.ts";
 import type { ConnectOptions, Connector } from "../../transport/connector.ts";
 import type { Phases } from "./phases.ts";
 import type { ConnectObserver, Exchange, RemoteDescription, Route } from "./route.ts";
-import type { Role } from "../../vocabulary/session_values.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 
 /** What {@linkcode connect} needs. */
 export interface ConnectParts<Ours extends Disposable, Theirs> {

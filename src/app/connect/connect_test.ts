@@ -7,7 +7,7 @@ import { memoryPair } from "../../transport/testing/memory_channel.ts";
 import { connect } from "./connect.ts";
 import { Phases } from "./phases.ts";
 import type { Exchange, LocalDescription, RemoteDescription, Route } from "./route.ts";
-import type { Role } from "../../vocabulary/session_values.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 
 const never = (signal: AbortSignal) => abortable(new Promise<never>(() => {}), signal);
 const bundle = (sdpType: "offer" | "answer", sdp: string): SignalBundle => ({

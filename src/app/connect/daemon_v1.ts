@@ -4,7 +4,12 @@
  * @module
  */
 import { abortable } from "../../base/deadline.ts";
-import { encodeBundle, parseBundle, type SignalBundle } from "../../protocol/signal/bundle.ts";
+import {
+  encodeBundle,
+  parseBundle,
+  type Role,
+  type SignalBundle,
+} from "../../protocol/signal/bundle.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
 import {
   DaemonHandshake,
@@ -13,9 +18,8 @@ import {
 import type { TextSchema } from "./file_route.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
 import type { RemoteDescription } from "./route.ts";
-import type { Role } from "../../vocabulary/session_values.ts";
 
-/** A bundle has nothing beside the connection: what is ours is nothing. */
+/** What we add to a bundle, which has room for the connection alone: nothing. */
 export const nothing = (): Disposable => ({ [Symbol.dispose]: () => {} });
 
 /** Bundles as text, for files and standard streams. */

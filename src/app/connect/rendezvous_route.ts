@@ -9,7 +9,7 @@ import {
 } from "../../signaling/rendezvous/rendezvous_client.ts";
 import type { Phases } from "./phases.ts";
 import type { Exchange, Route } from "./route.ts";
-import type { Role } from "../../vocabulary/session_values.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 
 /**
  * What is said once we are registered: all that comes before the offer, then the descriptions. It

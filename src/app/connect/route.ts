@@ -4,10 +4,9 @@
  *
  * @module
  */
-import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
+import type { Role, SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { PeerCode } from "../../protocol/signal/peer_code.ts";
 import type { Phases } from "./phases.ts";
-import type { Role } from "../../vocabulary/session_values.ts";
 
 /** Our offer or answer. */
 export interface LocalDescription<Ours> {

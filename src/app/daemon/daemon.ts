@@ -118,8 +118,8 @@ export class Daemon {
     this.#gatekeeper = new Gatekeeper({
       trust,
       pairings: this.#pairings,
-      policy: options.pairingPolicy,
-      unproven: options.unprovenPeers,
+      pairingPolicy: options.pairingPolicy,
+      unprovenPeers: options.unprovenPeers,
       events,
       log,
       now,
@@ -231,11 +231,11 @@ export class Daemon {
   /** Without the extension nobody proves anything, and who was proven before is refused. */
   #warnOfMissingProof(): void {
     if (this.#extensions.has("proven-identity")) return;
-    const refused = this.#storage.trust.list().filter(({ proven }) => proven);
+    const refused = this.#storage.trust.list().filter(({ proven, byKey }) => proven || byKey);
     log.warn(
       "no identity is proven (--extensions without proven-identity): who relays the signals can " +
         "pose as any peer and forge the SAS, auto-accept rests, sent files are not confirmed, and " +
-        "peers that were proven before are refused",
+        "peers that were proven before or are trusted by key are refused",
       {
         extensions: this.#options.extensions,
         refused: refused.map(({ identity }) => identity.slice(0, 8)).slice(0, 8).join(","),

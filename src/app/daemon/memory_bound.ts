@@ -15,13 +15,12 @@ import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
-import { MAX_UNREAD_BYTES } from "../../transport/receive_buffer.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
-import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/fast/assembly.ts";
-import { RECEIVE_WINDOW_BYTES } from "../../transport/webrtc/fast/sctp_receiver.ts";
+import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/sctp/assembly.ts";
+import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
-import { MAX_WAITING_CHARS } from "./sessions/outbox.ts";
+import { MAX_OUTBOX_BYTES } from "./sessions/outbox.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
@@ -44,16 +43,19 @@ const STREAM_BYTES = 64 * KIB;
 /** What of the memory goes to what, in bytes; garbage is not counted. */
 export const MEMORY_PARTS = {
   session: {
-    /** Messages that wait to be read, and the one that is worked on. */
-    unread: MAX_UNREAD_BYTES + MAX_FRAME_BYTES,
-    /** What came out of order, and the array in which messages are put together. */
-    unordered: RECEIVE_WINDOW_BYTES + MAX_KEPT_ASSEMBLY_BYTES,
+    /**
+     * What came and was not read, out of order or whole: the window, one message beside it, and the
+     * one that is worked on.
+     */
+    unread: RECEIVE_WINDOW.most + 2 * MAX_FRAME_BYTES,
+    /** The array in which messages are put together. */
+    assembly: MAX_KEPT_ASSEMBLY_BYTES,
     /** Sent and not acknowledged: the window, which the last message may pass. */
     unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
     /** Memory of messages that is kept to be used again. */
     spare: MAX_SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
-    unsent: MAX_WAITING_CHARS,
+    unsent: MAX_OUTBOX_BYTES,
     /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */
     queue: MAX_QUEUED_BYTES,
     objects: SESSION_OBJECTS_BYTES,
@@ -61,7 +63,7 @@ export const MEMORY_PARTS = {
   /** A session that is being opened holds these instead of messages. */
   signaling: { server: MAX_SERVER_BYTES, bundle: MAX_BUNDLE_BYTES, objects: SESSION_OBJECTS_BYTES },
   transfer: {
-    /** One chunk, as it is read and as the frame in which it is sent. */
+    /** One chunk as it is read and one that is read ahead, and the frame in which it is sent. */
     chunk: 2 * MAX_FRAME_BYTES,
     hash: HASH_BUFFER_BYTES,
   },

@@ -49,10 +49,11 @@ Deno.test("bounds that pass the total are refused with what to lower, and how fa
     `allows 100: raise --max-memory to ${memoryBoundMib({ maxPeers: 1, maxTransfers: 1 })}`,
   );
   const least = memoryBoundMib({ maxPeers: 1, maxTransfers: 1 });
+  const defaults = memoryBoundMib({ maxPeers: 8, maxTransfers: 1 });
   assertThrows(
     () => checkMemory(optionsOf(`--max-memory=${least - 1}`)),
     UsageError,
-    `allows ${least - 1}: raise --max-memory to 593, or to ${least} with --max-peers 1`,
+    `allows ${least - 1}: raise --max-memory to ${defaults}, or to ${least} with --max-peers 1`,
   );
 });
 

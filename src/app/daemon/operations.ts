@@ -31,7 +31,7 @@ import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
 import type { TransferService } from "./transfers/transfer_service.ts";
-import type { Gatekeeper } from "./trust/gatekeeper.ts";
+import { type Gatekeeper, ownIdentityRefused } from "./trust/gatekeeper.ts";
 import type { PairingRequests } from "./trust/pairing_requests.ts";
 
 /** The parts that do the work. */
@@ -111,12 +111,15 @@ class Operations implements DaemonOperations {
 
   async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     const { decision, replaces, sas, name, unproven } = request;
-    const { trust, gatekeeper, sessions } = this.#parts;
+    const { status, trust, gatekeeper, sessions } = this.#parts;
+    if (identity === status().identity) throw ownIdentityRefused();
     if (decision === "deny_always") {
       await trust.deny(identity, gatekeeper.met.get(identity)?.proven);
       sessions.closeAllOf(identity, "the identity was denied");
     } else if (replaces !== undefined && sas !== undefined) {
       await gatekeeper.replace(identity, replaces, sas);
+      sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
+      this.#untrusted(replaces);
     } else if (name !== undefined && unproven !== true) {
       await gatekeeper.trustByKey(identity, name, replaces);
       sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
@@ -233,7 +236,10 @@ class Operations implements DaemonOperations {
     const pinned = trust.list().find((peer) => peer.identity === identity);
     const met = gatekeeper.met.get(identity);
     const session = sessions.transfersWith(identity);
-    const peerCode = met?.peerCode ?? pinned?.codes.at(-1);
+    const claimed = met?.peerCode;
+    const isOthers = claimed !== undefined &&
+      trust.checkCode(claimed, identity).verdict === "mismatch";
+    const peerCode = (isOthers ? undefined : claimed) ?? pinned?.codes.at(-1);
     const deviceName = met?.deviceName || pinned?.deviceName;
     return {
       identity,

@@ -9,7 +9,7 @@ import { LINGER_MS } from "../../base/timing.ts";
 import { logFor } from "../../log/log.ts";
 import { checkGreeting, GREETING } from "../../protocol/payload_exchange.ts";
 import type { Channel } from "../../transport/channel.ts";
-import type { Role } from "../../vocabulary/session_values.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 
 const log = logFor("bolt-daemon");
 

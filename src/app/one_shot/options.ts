@@ -6,6 +6,7 @@
  */
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../log/log.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 import type { PeerCodes } from "../../protocol/signal/peer_code.ts";
 import type { FlagTable } from "../../vocabulary/flag_table.ts";
 import {
@@ -13,7 +14,6 @@ import {
   peerCode,
   phaseTimeoutSecs,
   rendezvousUrl,
-  type Role,
   role,
   roomOrSession,
   SESSION_DEFAULTS,

@@ -79,17 +79,15 @@ function readReplacing(
   { flags }: Context,
   name: string | undefined,
 ): Pick<TrustRequest, "replaces" | "sas"> {
-  const replaces = flags.text("replaces");
+  const replaces = flags.value("replaces", identityKey);
   const confirmed = flags.value("sas", sas);
   if (replaces === undefined && confirmed === undefined) return {};
-  const identity = identityKey.parse(replaces ?? "");
   if (replaces === undefined || (confirmed === undefined) === (name === undefined)) {
     throw new UsageError("--replaces IDENTITY goes with either --sas SAS or --name NAME");
   }
-  if (identity === undefined) throw new UsageError(`--replaces takes ${identityKey.expects}`);
   if (confirmed === undefined) {
     refuseBeside(flags, "replaces", ["unproven"]);
-    return { replaces: identity };
+    return { replaces };
   }
-  return { replaces: identity, sas: confirmed };
+  return { replaces, sas: confirmed };
 }

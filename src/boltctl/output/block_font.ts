@@ -29,11 +29,11 @@ const ROWS = 5;
  * The SAS in block letters, a line each; in plain letters with spaces where the terminal is too
  * narrow for blocks. The plain SAS follows, for whoever can't see the blocks.
  *
- * @param sas Six hexadecimal digits.
+ * @param sas Six hexadecimal digits, in upper case.
  * @param columns Width of the terminal.
  */
 export function largeSas(sas: string, columns: number): string[] {
-  const digits = [...sas.toUpperCase()];
+  const digits = [...sas];
   for (const scale of [2, 1]) {
     // A point is `scale` columns wide, and so is the gap between letters, doubled.
     const width = digits.length * 3 * scale + (digits.length - 1) * 2 * scale;

@@ -12,8 +12,9 @@ import { widthOf } from "./width.ts";
 const WIDEST = "no time left".length;
 
 /**
- * See the module's text. The time stands below the prompt, so that the line feed that ends what was
- * typed comes down on it, and all from the cursor on can be cleared, however long that was.
+ * Draws the time that is left, again and again while somebody types. It stands below the prompt, so
+ * that the line feed that ends what was typed comes down on it, and all from the cursor on can be
+ * cleared, however long that was.
  * Disposing it clears it.
  */
 export class Countdown implements Disposable {

@@ -115,7 +115,7 @@ Deno.test("without a terminal a transfer gets a line every ten percent, not one 
 
 Deno.test("a SAS in large fits the terminal, and the plain one is always there", () => {
   for (const columns of [10, 30, 60, 200]) {
-    const rows = largeSas("a1b2c3", columns);
+    const rows = largeSas("A1B2C3", columns);
     assertEquals(rows.at(-1), "  A 1 B 2 C 3");
     if (columns > 20) { for (const row of rows) assert(widthOf(row) <= columns, row); }
   }

@@ -9,7 +9,8 @@ import { REFUSED_STEPS, type RefusedStep } from "../../protocol/identity/identit
 import type { Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 
-const { identity, sessionId, transferId } = schemas.PATH_PARAMETERS;
+const { sessionId, transferId } = schemas.PATH_PARAMETERS;
+const identity = schemas.IdentityText;
 
 const event = <const Name extends string, T extends TProperties>(
   type: Name,

@@ -86,7 +86,7 @@ export const OPERATIONS = {
     rule: canMeet,
     status: 202,
     response: schemas.SessionView,
-    codes: ["LIMIT_EXCEEDED"],
+    codes: ["LIMIT_EXCEEDED", "POLICY_REFUSED"],
   },
   listSessions: {
     method: "GET",

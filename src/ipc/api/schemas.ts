@@ -64,9 +64,9 @@ const identity = Type.String({
 });
 const sas = Type.String({
   description:
-    "The short authentication string that both people read, 6 hex digits. Where `proven` is false, " +
+    "The short authentication string that both people read, 6 upper-case hex digits. Where `proven` is false, " +
     "whoever relays the signals can forge it: no decision may rest on it.",
-  pattern: "^[0-9A-Fa-f]{6}$",
+  pattern: "^[0-9A-F]{6}$",
 });
 const name = Type.String({
   description: "The name that people gave the peer: no other peer has it.",
@@ -83,6 +83,10 @@ const peerCode = Type.String({
   description: "A rendezvous peer code: 1 to 16 ASCII letters and digits.",
   pattern: "^[A-Za-z0-9]{1,16}$",
 });
+const writtenIdentity = written(
+  asked.identityKey,
+  "An identity key's public half, 64 hex digits, capital or not.",
+);
 const writtenCode = written(
   asked.peerCode,
   "A rendezvous peer code: 1 to 16 ASCII letters and digits, hyphens ignored.",
@@ -280,7 +284,7 @@ export const TrustRequest = strict(
     "session, or `name`.",
   {
     decision: wordOf(pinnedDecision, "A decision about an identity that is kept."),
-    replaces: Type.Optional(identity),
+    replaces: Type.Optional(writtenIdentity),
     sas: Type.Optional(writtenSas),
     name: Type.Optional(
       written(asked.givenName, `What the peer is called: ${asked.givenName.expects}.`),
@@ -360,7 +364,10 @@ const whatToSend = {
 
 /** @internal */
 export const SendRequest = Type.Union([
-  strict("SendToPeer", "To a peer with an open session.", { ...whatToSend, identity }),
+  strict("SendToPeer", "To a peer with an open session.", {
+    ...whatToSend,
+    identity: writtenIdentity,
+  }),
   strict("SendToSession", "To the peer of a session.", { ...whatToSend, sessionId }),
 ], { title: "SendRequest", description: "Files of this machine, and who gets them." });
 /** What `send` expects: files of this machine, and either a peer or one of its sessions. */
@@ -496,6 +503,11 @@ export const Health = answer("Health", "The daemon answers.", { status: Type.Lit
  */
 export const PeerCodeText = peerCode;
 /**
+ * An identity as the daemon tells it, in lower-case digits.
+ * @internal
+ */
+export const IdentityText = identity;
+/**
  * A device name that a peer chose.
  * @internal
  */
@@ -511,6 +523,11 @@ export const PeerChosenText = peerChosen("What happened and what to do, for peop
  * Parameters in paths.
  * @internal
  */
-export const PATH_PARAMETERS = { identity, sessionId, pairingId, transferId } as const;
+export const PATH_PARAMETERS = {
+  identity: writtenIdentity,
+  sessionId,
+  pairingId,
+  transferId,
+} as const;
 /** The name of a parameter in a path. */
 export type PathParameter = keyof typeof PATH_PARAMETERS;

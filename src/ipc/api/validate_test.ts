@@ -15,7 +15,7 @@ Deno.test("each violation names the member at fault", () => {
   assertEquals(violationsOf(TrustRequest, { decision: "maybe", replaces: "k", "a/b~": 1 }), [
     "/a~1b~0 is unknown",
     "/decision must be one of allow_always, deny_always",
-    "/replaces must be an identity key's public half, 64 lower-case hex digits",
+    "/replaces must be a whole identity key, 64 hexadecimal digits",
   ]);
   assertEquals(violationsOf(TrustRequest, {}), ["/decision is required"]);
   assertEquals(violationsOf(TrustRequest, []), [" must be object"]);

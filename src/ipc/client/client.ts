@@ -109,9 +109,8 @@ export class DaemonClient {
     let { lastEventId } = options;
     let stream = await this.#openEvents(lastEventId, signal);
     while (true) {
-      // Where the stream begins: a loss before its first event is then reported by a gap too. An id
-      // of
-      // ours is kept: the stream may begin with a gap, and be lost before that has come.
+      // Where the stream begins: a loss before its first event is then reported by a gap too. The id
+      // that we asked with is kept: the stream may begin with a gap, and be lost before that has come.
       const position = stream.headers["last-event-id"];
       if (typeof position === "string") lastEventId ??= position;
       options.onOpen?.();

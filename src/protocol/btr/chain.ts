@@ -5,7 +5,7 @@
  */
 import type { SecretKey } from "../crypto/keys.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
-import { open, seal } from "../crypto/sealing.ts";
+import { NONCE_BYTES, openInPlace, SEAL_OVERHEAD_BYTES, sealInto } from "../crypto/sealing.ts";
 import { type ErrorCode, ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import { advanceChain, deriveMessageKey } from "./key_schedule.ts";
@@ -74,19 +74,27 @@ export class TransferChain implements Disposable {
 
   /** Seals the next chunk; its index is {@linkcode nextIndex} before the call. */
   seal(plaintext: Uint8Array, random: RandomSource): Uint8Array<ArrayBuffer> {
+    const sealed = new Uint8Array(SEAL_OVERHEAD_BYTES + plaintext.length);
+    this.sealInto(sealed, plaintext, random);
+    return sealed;
+  }
+
+  /** Like {@linkcode seal}, where it is to stand: `SEAL_OVERHEAD_BYTES` more than the plaintext. */
+  sealInto(target: Uint8Array, plaintext: Uint8Array, random: RandomSource): void {
     using key = this.#step(this.#guard.next);
-    return seal(key, plaintext, random);
+    sealInto(target, key, plaintext, random(NONCE_BYTES));
   }
 
   /**
-   * Opens the chunk at an index.
+   * Opens the chunk at an index, where it stands.
    *
+   * @returns The plaintext, a view of what was sealed.
    * @throws {ProtocolError} RATCHET_CHAIN_ERROR when another index comes next, RATCHET_DECRYPT_FAIL
    * when the seal does not fit. Both cancel the transfer: the chain is not to be used again.
    */
-  open(chainIndex: number, sealed: Uint8Array): Uint8Array<ArrayBuffer> {
+  open(chainIndex: number, sealed: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     using key = this.#step(chainIndex);
-    const plaintext = open(key, sealed);
+    const plaintext = openInPlace(key, sealed);
     if (plaintext !== undefined) return plaintext;
     throw this.#error("RATCHET_DECRYPT_FAIL", `chunk ${chainIndex} can't be opened`);
   }

@@ -12,12 +12,12 @@ import type {
 } from "../crypto/keys.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import { ProtocolError } from "../errors.ts";
+import type { Role } from "../signal/bundle.ts";
 import {
   type CertificateDigest,
   type Commitment,
   commitmentTo,
   committedCode,
-  type DescriptionRole,
   type IdentityProof,
   proofKey,
   proofOver,
@@ -76,7 +76,7 @@ export class IdentityRefusedError extends ProtocolError {
 /** What a session needs to prove who we are, and to check who the peer is. */
 export interface ProofOptions {
   /** Whether we wrote the offer or the answer. */
-  readonly role: DescriptionRole;
+  readonly role: Role;
   /** The secret half of our identity. It stays the caller's. */
   readonly identitySecret: SecretKey<"identity">;
   /** Of the offer or answer that led to this connection; zeroed with the session. */
@@ -125,7 +125,7 @@ export type IdentityVerdict =
   | { readonly proven: false }
   | { readonly proven: true; readonly code: string };
 
-/** See the module's text. */
+/** What one side says of its identity in HELLO, and what it makes of the peer's. One for each connection. */
 export class IdentityHandshake {
   readonly #options: ProofOptions;
   readonly #sides: HandshakeSides;
@@ -217,13 +217,13 @@ export class IdentityHandshake {
     return { proven: true, code: committedCode(transcript, nonces) };
   }
 
-  get #remoteRole(): DescriptionRole {
+  get #remoteRole(): Role {
     return this.#options.role === "offerer" ? "answerer" : "offerer";
   }
 }
 
 /** What both sides have, by who wrote the offer and who the answer. */
-function byRole<T>(role: DescriptionRole, ours: T, theirs: T): { [role in DescriptionRole]: T } {
+function byRole<T>(role: Role, ours: T, theirs: T): { [role in Role]: T } {
   return role === "offerer"
     ? { offerer: ours, answerer: theirs }
     : { offerer: theirs, answerer: ours };

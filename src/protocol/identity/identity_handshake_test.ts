@@ -23,13 +23,13 @@ import {
 import {
   commitmentTo,
   committedCode,
-  type DescriptionRole,
   proofKey,
   proofOver,
   PROVEN_IDENTITY,
   revealed,
   transcriptOf,
 } from "./proven_identity.ts";
+import type { Role } from "../signal/bundle.ts";
 
 let random = seededRandom("identity handshake");
 
@@ -50,11 +50,11 @@ class Claimant {
   readonly victimsHello: string;
   readonly #us: Side;
   readonly #them: Side;
-  readonly #role: DescriptionRole;
+  readonly #role: Role;
   readonly #shown: { readonly us: PublicValue<"certificate-digest"> };
 
   constructor(
-    role: DescriptionRole = "offerer",
+    role: Role = "offerer",
     options: { readonly proof?: Partial<ProofOptions> } & Partial<Omit<SessionOptions, "proof">> =
       {},
   ) {
@@ -88,7 +88,7 @@ class Claimant {
       readonly frame?: Readonly<Record<string, unknown>>;
       readonly frameText?: (text: string) => string;
       readonly provenBy?: Side;
-      readonly provenAs?: DescriptionRole;
+      readonly provenAs?: Role;
       readonly provenPayload?: (payload: string) => string;
     } = {},
   ): string {
@@ -197,7 +197,7 @@ Deno.test("HELLO reveals nonce and proof only to a peer that committed, and grow
   const [a, b] = [newSide(random), newSide(random)];
   const options = provingOptions("offerer", a, b, random);
   const frames = (session: Session) =>
-    session.start(0).flatMap((effect) => effect.type === "send" ? [effect.frame] : []);
+    session.start(0).flatMap((effect) => effect.type === "send" ? [String(effect.frame)] : []);
   const { proof: _, ...claiming } = options;
   const fresh = { ...claiming, ephemeral: KeyPair.generate("ephemeral", random) };
   const published = frames(new Session(fresh));

@@ -28,6 +28,7 @@ import {
   SecretKey,
 } from "../crypto/keys.ts";
 import { EXTENSIONS } from "../extensions.ts";
+import type { Role } from "../signal/bundle.ts";
 import { diffieHellman } from "../crypto/dh.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
@@ -36,9 +37,6 @@ import { SAS_LENGTH } from "./sas.ts";
 
 /** The capability's name, and the prefix of the labels. */
 export const PROVEN_IDENTITY: typeof EXTENSIONS["proven-identity"] = EXTENSIONS["proven-identity"];
-
-/** Who wrote the offer, or who wrote the answer. */
-export type DescriptionRole = "offerer" | "answerer";
 
 /** What one side binds itself to before it has seen the other's nonce. */
 export type Commitment = PublicValue<"commitment">;
@@ -114,7 +112,7 @@ export interface ShownByOneSide {
 
 /** T: all that both sides saw before HELLO. */
 export function transcriptOf(
-  { offerer: o, answerer: a }: { readonly [role in DescriptionRole]: ShownByOneSide },
+  { offerer: o, answerer: a }: { readonly [role in Role]: ShownByOneSide },
 ): Transcript {
   const fields = [o.ephemeral, a.ephemeral, o.certificate, a.certificate, o.commitment];
   return new PublicValue("transcript", digest("transcript", [...fields, a.commitment]));
@@ -131,7 +129,7 @@ export function proofKey(
   secret: SecretKey<"identity"> | SecretKey<"ephemeral">,
   publicKey: EphemeralPublicKey | IdentityPublicKey,
   transcript: Transcript,
-  prover: DescriptionRole,
+  prover: Role,
 ): SecretKey<"identity-proof"> | undefined {
   using shared = diffieHellman(secret, publicKey);
   if (shared === undefined) return undefined;
@@ -146,7 +144,7 @@ export function proofOver(key: SecretKey<"identity-proof">, payload: string): Id
 /** The code for people: six upper-case hex digits. Both sides were bound before a nonce left. */
 export function committedCode(
   transcript: Transcript,
-  nonces: { readonly [role in DescriptionRole]: SessionNonce },
+  nonces: { readonly [role in Role]: SessionNonce },
 ): string {
   const hash = digest("code", [transcript, nonces.offerer, nonces.answerer]);
   return toHex(hash).slice(0, SAS_LENGTH).toUpperCase();

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { EXTENSIONS } from "../extensions.ts";
+
 /** The registered capabilities (the wire format, section 6). Our own are in `extensions.ts`. */
 export const CAPABILITIES = [
   "bolt.file-hash",
@@ -11,8 +13,11 @@ export const CAPABILITIES = [
   "bolt.transfer-ratchet-v1",
 ] as const;
 
+/** The extension of ours that writes messages in binary (`binary_envelope.ts`). */
+export const BINARY_ENCODING: typeof EXTENSIONS["binary-encoding"] = EXTENSIONS["binary-encoding"];
+
 /** A capability that this core knows. */
-export type Capability = typeof CAPABILITIES[number];
+export type Capability = typeof CAPABILITIES[number] | typeof BINARY_ENCODING;
 
 /** Most capabilities in one HELLO. */
 export const MAX_CAPABILITIES = 32;

@@ -14,7 +14,7 @@ import { field, type JsonObject, parseJsonObject, repeatsKeys, stringField } fro
 /** The version of the profile envelope. */
 export const ENVELOPE_VERSION = 1;
 
-/** Largest frame that is read or written, in UTF-8 bytes: what every implementation's channel takes. */
+/** Largest frame that is read or written, in bytes: what every implementation's channel takes. */
 export const MAX_FRAME_BYTES = 262_144;
 
 /**
@@ -50,14 +50,26 @@ export interface HelloFrame extends Tagged<"hello"> {
   readonly repeatsKeys: boolean;
 }
 
-/** A frame whose outer shape is known; what is sealed in it is not yet opened. */
-export type Frame =
+/** An envelope of the published encoding; what is sealed in it is not yet opened. */
+export interface EnvelopeFrame {
+  /** Tag of the union. */
+  readonly type: "envelope";
+  /** Base64 of the sealed message, as it came. */
+  readonly payload: string;
+  /** What stands beside it. */
+  readonly ratchet: RawRatchetFields;
+}
+
+/** A frame that is no envelope as it must be. */
+export type PlainFrame =
   | HelloFrame
-  | { readonly type: "envelope"; readonly payload: string; readonly ratchet: RawRatchetFields }
   | { readonly type: "bad-envelope" }
   | { readonly type: "error"; readonly code: unknown; readonly message: unknown }
   | { readonly type: "other" }
   | { readonly type: "unreadable" };
+
+/** A frame whose outer shape is known. */
+export type Frame = PlainFrame | EnvelopeFrame;
 
 /**
  * Reads a frame's outer shape. Never throws: what it is not, it says, and the session knows which

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { fromUtf8, toUtf8 } from "../crypto/encoding.ts";
+import type { ConnectionBox } from "../crypto/connection_box.ts";
+import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../crypto/encoding.ts";
 import { type IdentityPublicKey, PublicKey } from "../crypto/keys.ts";
 import { ProtocolError } from "../errors.ts";
 import { MAX_CAPABILITIES, MAX_CAPABILITY_BYTES } from "./capabilities.ts";
@@ -75,6 +76,24 @@ export function parseHello(plaintext: Uint8Array): ReceivedHello {
     sessionNonce: field(object, "sessionNonce"),
     repeatsKeys: repeatsKeys(text),
   };
+}
+
+/** The payload of our HELLO's frame. */
+export function sealHello(box: ConnectionBox, hello: Hello): string {
+  return toBase64(box.seal(encodeHello(hello)));
+}
+
+/**
+ * Opens the payload of the peer's HELLO.
+ *
+ * @throws {ProtocolError} HELLO_DECRYPT_FAIL, PROTOCOL_VIOLATION when it is our own, sent back, and
+ * the codes of {@linkcode parseHello}.
+ */
+export function openHello(box: ConnectionBox, payload: string): ReceivedHello {
+  const sealed = fromBase64(payload);
+  const plaintext = sealed && box.openInPlace(sealed);
+  if (plaintext !== undefined) return parseHello(plaintext);
+  throw new ProtocolError("HELLO_DECRYPT_FAIL", "the peer's HELLO can't be opened");
 }
 
 function parseCapabilities(value: unknown): readonly string[] {

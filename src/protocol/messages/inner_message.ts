@@ -7,10 +7,10 @@
  * @module
  */
 import type { Tagged } from "../../base/tagged.ts";
-import { toUtf8 } from "../crypto/encoding.ts";
+import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../crypto/encoding.ts";
 import { FileHash } from "../crypto/sha256.ts";
 import { type ErrorCode, isErrorCode, ProtocolError } from "../errors.ts";
-import { countField, field, type JsonObject, stringField } from "../json.ts";
+import { countField, field, type JsonObject, parseJsonObject, stringField } from "../json.ts";
 import { type OfTransfer, parseTransferId, type TransferId } from "./transfer_id.ts";
 
 /** Longest file name, in UTF-8 bytes. */
@@ -56,20 +56,30 @@ export interface FileOffer extends Tagged<"file-offer">, OfTransfer {
 /** The offer is accepted. */
 export interface FileAccept extends Tagged<"file-accept">, OfTransfer {}
 
-/** A piece of a file. */
-export interface FileChunk extends Tagged<"file-chunk">, OfTransfer {
+/** What each chunk repeats of its file in the published encoding. */
+export interface ChunkedFile {
   /** The same as in the offer. */
   readonly filename: string;
-  /** From 0, less than `totalChunks`. */
-  readonly chunkIndex: number;
-  /** ceil(size / chunk size); 0 for an empty file. */
-  readonly totalChunks: number;
-  /** Base64; of what depends on the session (the wire format, section 6). */
-  readonly chunk: string;
   /** Bytes of the whole file. */
   readonly fileSize: number;
   /** On the first chunk, from web clients. */
   readonly fileHash?: FileHash;
+}
+
+/** What a chunk's message says beside the chunk. */
+export interface ChunkHeader extends Tagged<"file-chunk">, OfTransfer {
+  /** From 0, less than `totalChunks`. */
+  readonly chunkIndex: number;
+  /** ceil(size / chunk size); 0 for an empty file. */
+  readonly totalChunks: number;
+  /** Absent in the binary encoding, which leaves it to the offer. */
+  readonly file?: ChunkedFile;
+}
+
+/** A piece of a file. */
+export interface FileChunk extends ChunkHeader {
+  /** Of what depends on the session (the wire format, section 6). May be overwritten. */
+  readonly chunk: Uint8Array<ArrayBuffer>;
 }
 
 /** All chunks were sent. */
@@ -116,18 +126,35 @@ export type InnerMessage = Ping | Pong | AppMessage | TransferMessage | ErrorMes
 /** The JSON text of an inner message, with exactly the wire's names. */
 export function encodeInnerMessage(message: InnerMessage): string {
   switch (message.type) {
+    case "file-chunk":
+      return encodeChunk(message);
     case "ping":
       return JSON.stringify({ type: "ping", ts_ms: message.tsMs });
     case "pong":
       return JSON.stringify({ type: "pong", ts_ms: message.tsMs, reply_to_ms: message.replyToMs });
     case "file-offer":
-    case "file-chunk":
     case "file-finish":
       return JSON.stringify({ ...message, fileHash: message.fileHash?.hex });
     default:
       // These have the wire's names already.
       return JSON.stringify(message);
   }
+}
+
+function encodeChunk(
+  { type, transferId, file, chunkIndex, totalChunks, chunk }: FileChunk,
+): string {
+  return JSON.stringify({
+    type,
+    transferId,
+    filename: file?.filename,
+    chunkIndex,
+    totalChunks,
+    chunk: toBase64(chunk),
+    fileSize: file?.fileSize,
+    // JSON leaves out what is undefined.
+    fileHash: file?.fileHash?.hex,
+  });
 }
 
 function invalid(type: string, what: string): ProtocolError {
@@ -194,20 +221,34 @@ function fileOffer(object: JsonObject): FileOffer {
 
 function fileChunk(object: JsonObject): FileChunk {
   const type = "file-chunk";
-  const chunk: FileChunk = {
-    type,
-    transferId: requiredId(object, type),
+  const transferId = requiredId(object, type);
+  const file: ChunkedFile = {
     filename: filename(object, type),
-    chunkIndex: requiredCount(object, type, "chunkIndex"),
-    totalChunks: requiredCount(object, type, "totalChunks"),
-    chunk: required(stringField(object, "chunk"), type, "chunk"),
     fileSize: requiredCount(object, type, "fileSize"),
     ...optionalHash(object, type),
   };
-  if (chunk.chunkIndex >= chunk.totalChunks) throw invalid(type, "chunkIndex");
+  const base64 = required(stringField(object, "chunk"), type, "chunk");
+  const chunk: FileChunk = {
+    type,
+    transferId,
+    chunkIndex: requiredCount(object, type, "chunkIndex"),
+    totalChunks: requiredCount(object, type, "totalChunks"),
+    file,
+    chunk: required(fromBase64(base64), type, "chunk"),
+  };
+  checkPlace(chunk);
   // No chunk is empty, so there are never more of them than bytes.
-  if (chunk.totalChunks > chunk.fileSize) throw invalid(type, "totalChunks");
+  if (chunk.totalChunks > file.fileSize) throw invalid(type, "totalChunks");
   return chunk;
+}
+
+/**
+ * Checks a chunk's place in its file.
+ *
+ * @throws {ProtocolError} INVALID_MESSAGE when it is not before the end.
+ */
+export function checkPlace({ type, chunkIndex, totalChunks }: ChunkHeader): void {
+  if (chunkIndex >= totalChunks) throw invalid(type, "chunkIndex");
 }
 
 const CANCELLED_BY: ReadonlySet<unknown> = new Set<CancelledBy>([
@@ -288,4 +329,17 @@ export function parseInnerMessage(object: JsonObject): InnerMessage {
     default:
       throw new ProtocolError("UNKNOWN_MESSAGE_TYPE", "the peer's message has an unknown type");
   }
+}
+
+/**
+ * Parses the text that was sealed.
+ *
+ * @throws {ProtocolError} INVALID_MESSAGE when it is not the UTF-8 of a JSON object, and the codes of
+ * {@linkcode parseInnerMessage}.
+ */
+export function parseInnerText(plaintext: Uint8Array): InnerMessage {
+  const text = fromUtf8(plaintext);
+  const object = text === undefined ? undefined : parseJsonObject(text);
+  if (object !== undefined) return parseInnerMessage(object);
+  throw new ProtocolError("INVALID_MESSAGE", "the peer's envelope holds no JSON object");
 }

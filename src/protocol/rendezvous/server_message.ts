@@ -4,12 +4,11 @@
  * @module
  */
 import { isJsonObject, parseJsonObject } from "../json.ts";
+import { cutDeviceName } from "../signal/device_name.ts";
 import type { PeerCode } from "../signal/peer_code.ts";
 
 /** The largest message the server takes or sends, in bytes. */
 export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
-/** The longest device name that is kept, in UTF-16 units; the server's limit is 256 bytes. */
-const MAX_DEVICE_NAME = 256;
 
 /** A peer as the server describes it. */
 export interface RegisteredPeer {
@@ -66,7 +65,7 @@ export function parseServerMessage(text: string): ServerMessage | "unknown" | un
 function registeredPeer(value: unknown): RegisteredPeer | undefined {
   if (!isJsonObject(value) || typeof value.peer_code !== "string") return undefined;
   const { peer_code: peerCode, device_name: name } = value;
-  return { peerCode, deviceName: typeof name === "string" ? name.slice(0, MAX_DEVICE_NAME) : "" };
+  return { peerCode, deviceName: typeof name === "string" ? cutDeviceName(name) : "" };
 }
 
 /** The first message of a client. */

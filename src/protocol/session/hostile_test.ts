@@ -2,6 +2,8 @@ import { assert } from "@std/assert";
 import fc from "fast-check";
 import { MisuseError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
+import type { WireFrame } from "../messages/envelope.ts";
+import { test } from "../testing/both_encodings.ts";
 import { memoisedX25519 } from "../testing/memoised_x25519.ts";
 import { ALL_CAPABILITIES, RawPeer } from "../testing/raw_peer.ts";
 import { RawRatchet } from "../testing/raw_ratchet.ts";
@@ -24,7 +26,7 @@ interface World {
   readonly peer: RawPeer;
   readonly model: SessionModel;
   readonly ratchet: RawRatchet;
-  readonly encoding: "ratchet" | "plain" | "box";
+  readonly chunks: "ratchet" | "plain" | "box";
   transfers: Transfers | undefined;
   now: number;
   /** The transfer that the peer carries on with when it behaves. */
@@ -43,7 +45,7 @@ interface Step {
 const EARLY = ["INVALID_STATE", "HELLO_PARSE_ERROR", "HELLO_DECRYPT_FAIL"];
 
 /** Hears a frame; like the program, ends the session when a whole file has another hash. */
-function hear({ peer, model, now }: World, frame: string): void {
+function hear({ peer, model, now }: World, frame: WireFrame): void {
   const effects = peer.session.receive(frame, now);
   const isOther = effects.some((effect) => {
     if (effect.type !== "transfer-ended" || effect.outcome !== "completed") return false;
@@ -54,7 +56,7 @@ function hear({ peer, model, now }: World, frame: string): void {
   if (isOther) model.step(peer.session.fail("INTEGRITY_FAILED", "it is another file"));
 }
 
-function frame(does: string, codes: readonly string[], make: (world: World) => string): Step {
+function frame(does: string, codes: readonly string[], make: (world: World) => WireFrame): Step {
   const run = (world: World) => hear(world, make(world));
   return { does, codes: [...codes, ...EARLY], run };
 }
@@ -103,12 +105,12 @@ const chunks = fc.record({
       totalChunks: 3,
       fileSize: 10,
     };
-    const { peer, ratchet, encoding } = world;
-    if (encoding === "ratchet" && sealing === "right") {
+    const { peer, ratchet } = world;
+    if (world.chunks === "ratchet" && sealing === "right") {
       const { chunk, fields } = ratchet.chunk(transferId, index, plaintext);
       return peer.envelope({ ...message, chunk }, fields);
     }
-    const boxed = (encoding === "box") === (sealing === "right");
+    const boxed = (world.chunks === "box") === (sealing === "right");
     const chunk = boxed ? peer.seal(plaintext) : plaintext.toBase64();
     return peer.envelope({ ...message, chunk: sealing === "none" ? undefined : chunk });
   });
@@ -130,7 +132,7 @@ const onwards = fc.record({
   codes: STRAYED,
   run: (world) => {
     const { peer, model, now } = world;
-    const say = (text: string) => hear(world, text);
+    const say = (frame: WireFrame) => hear(world, frame);
     const shape = { filename: "f", totalChunks: 3 };
     world.course ??= {
       id: world.courses.toString(16).padStart(32, "e") as TransferId,
@@ -148,7 +150,7 @@ const onwards = fc.record({
         chunkSize: CHUNK,
         fileHash,
       };
-      if (world.encoding !== "box") say(peer.envelope(offer));
+      if (world.chunks !== "box") say(peer.envelope(offer));
       if (model.live.get(transferId)?.started === false) {
         model.step(world.transfers?.accept(transferId, now) ?? []);
       }
@@ -164,12 +166,12 @@ const onwards = fc.record({
         fileSize: 10,
         ...hash,
       };
-      if (world.encoding === "ratchet" && slip !== "downgrade") {
+      if (world.chunks === "ratchet" && slip !== "downgrade") {
         const ahead = slip === "generation" ? 1 : 0;
         const { chunk, fields } = world.ratchet.chunk(transferId, index, plaintext, ahead);
         say(peer.envelope({ ...message, chunk }, fields));
       } else {
-        const chunk = world.encoding === "box" ? peer.seal(plaintext) : plaintext.toBase64();
+        const chunk = world.chunks === "box" ? peer.seal(plaintext) : plaintext.toBase64();
         say(peer.envelope({ ...message, chunk }));
       }
     } else {
@@ -230,8 +232,22 @@ const fatal = fc.oneof(
   fc.base64String().map((payload) =>
     frame(
       "forged envelope",
-      ["ENVELOPE_DECRYPT_FAIL"],
+      ["ENVELOPE_DECRYPT_FAIL", "ENVELOPE_INVALID"],
       () => JSON.stringify({ type: "profile-envelope", version: 1, encoding: "base64", payload }),
+    )
+  ),
+  fc.uint8Array({ maxLength: 80 }).map((bytes) =>
+    frame(
+      "forged bytes",
+      ["ENVELOPE_DECRYPT_FAIL", "ENVELOPE_INVALID"],
+      () => new Uint8Array([1, ...bytes]),
+    )
+  ),
+  fc.uint8Array({ maxLength: 80 }).map((plain) =>
+    frame(
+      "sealed bytes",
+      ["INVALID_MESSAGE", "ENVELOPE_INVALID", "INVALID_STATE", "UNKNOWN_MESSAGE_TYPE"],
+      ({ peer }) => peer.binaryEnvelope(plain),
     )
   ),
 );
@@ -280,7 +296,7 @@ const locals = fc.oneof(
       world.model.step(effects);
       // The peer it is offered to takes it, so that the sending side is reached as well.
       const accept = world.peer.envelope({ type: "file-accept", transferId });
-      if (world.now % 2 === 0 && world.encoding !== "box") {
+      if (world.now % 2 === 0 && world.chunks !== "box") {
         world.model.step(world.peer.session.receive(accept, world.now));
       }
     }),
@@ -322,7 +338,7 @@ const steps = fc.array(
 const beginnings = fc.record({
   hello: fc.constantFrom(true, true, true, true, true, false),
   approve: fc.constantFrom(true, true, true, false),
-  encoding: fc.constantFrom("ratchet" as const, "plain" as const, "box" as const),
+  chunks: fc.constantFrom("ratchet" as const, "plain" as const, "box" as const),
 });
 
 const keysOf = ({ ephemeral, victimEphemeral }: RawPeer) => ({
@@ -331,17 +347,17 @@ const keysOf = ({ ephemeral, victimEphemeral }: RawPeer) => ({
 });
 
 function begin(
-  { hello, approve, encoding }: { hello: boolean; approve: boolean; encoding: World["encoding"] },
+  { hello, approve, chunks }: { hello: boolean; approve: boolean; chunks: World["chunks"] },
 ): World {
   const capabilities = ALL_CAPABILITIES
-    .filter((capability) => encoding === "ratchet" || !capability.includes("ratchet"));
-  const peer = new RawPeer({ peerKind: encoding === "box" ? "web" : "daemon" });
-  const model = new SessionModel((text) => peer.read(text));
+    .filter((capability) => chunks === "ratchet" || !capability.includes("ratchet"));
+  const peer = new RawPeer({ peerKind: chunks === "box" ? "web" : "daemon" });
+  const model = new SessionModel((frame) => peer.read(frame));
   const world: World = {
     peer,
     model,
     ratchet: new RawRatchet({ ...keysOf(peer), random: peer.random }),
-    encoding,
+    chunks,
     transfers: undefined,
     now: 0,
     course: undefined,
@@ -358,7 +374,7 @@ function begin(
   return world;
 }
 
-Deno.test("any sequence of a hostile peer leaves a legal state, bounded, and the right code", () => {
+test("any sequence of a hostile peer leaves a legal state, bounded, and the right code", () => {
   using _ = memoisedX25519();
   const reached = new Map<string, number>();
   fc.assert(

@@ -1,8 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { toUtf8 } from "../crypto/encoding.ts";
+import { BINARY_ENCODING, CAPABILITIES } from "../messages/capabilities.ts";
+import type { WireFrame } from "../messages/envelope.ts";
 import { conversation, type Setting, type World, worldOf } from "../testing/conversation.ts";
 import { memoisedX25519 } from "../testing/memoised_x25519.ts";
 import { closedWith } from "../testing/raw_peer.ts";
-import { openPair, settle, type TestPeer } from "../testing/session_pair.ts";
+import { copyOf, openPair, settle, type TestPeer } from "../testing/session_pair.ts";
 import type { SessionEffect } from "./effects.ts";
 
 // Both sides seal with one key, so every seal of ours opens here too. Who owns the transport, or
@@ -12,12 +15,20 @@ const HASH = "0".repeat(64);
 const FILE = { filename: "f", size: 12, chunkSize: 8, fileHash: HASH };
 const NO_RATCHET = ["bolt.file-hash"] as const;
 
+const BINARY = [...CAPABILITIES, BINARY_ENCODING] as const;
+
 const DAEMONS: readonly Setting[] = [
   { name: "proven, as offerer", proves: "offerer" },
   { name: "proven, as answerer", proves: "answerer" },
   { name: "with a published peer", proves: "offerer", isPeerPublished: true },
   { name: "not proven", both: {} },
   { name: "without the ratchet", both: { capabilities: NO_RATCHET } },
+  { name: "in binary", both: { capabilities: BINARY } },
+  { name: "in binary, proven", proves: "offerer", both: { capabilities: BINARY } },
+  {
+    name: "in binary, without the ratchet",
+    both: { capabilities: [...NO_RATCHET, BINARY_ENCODING] },
+  },
 ];
 const BROWSERS: readonly Setting[] = [
   { name: "with a web client", both: { peerKind: "web" } },
@@ -38,11 +49,20 @@ function assertRefused(effects: readonly SessionEffect[], code: string, what: st
   }
 }
 
-/** The code that a frame of ours has when it comes back: a HELLO after the peer's is a second one. */
-const codeOf = (frame: string, { a }: World): string => {
-  const isHello = JSON.parse(frame).type === "hello";
-  return isHello && a.session.phase !== "hello" ? "DUPLICATE_HELLO" : "PROTOCOL_VIOLATION";
+/**
+ * The code that a frame of ours has when it comes back: a HELLO after the peer's is a second one, or
+ * no envelope where bytes must be one.
+ */
+const codeOf = (frame: WireFrame, back: WireFrame, { a: { session } }: World): string => {
+  const isHello = typeof frame === "string" && JSON.parse(frame).type === "hello";
+  if (!isHello || session.phase === "hello") return "PROTOCOL_VIOLATION";
+  const isBinary = session.peer?.capabilities.has(BINARY_ENCODING) === true;
+  return isBinary && typeof back !== "string" ? "ENVELOPE_INVALID" : "DUPLICATE_HELLO";
 };
+
+/** A text may come back as the bytes of its UTF-8. */
+const formsOf = (frame: WireFrame): readonly WireFrame[] =>
+  typeof frame === "string" ? [frame, toUtf8(frame)] : [copyOf(frame)];
 
 const TO_DAEMON = [
   ...["app_message", "cancel", "error", "file-accept", "file-chunk", "file-finish", "file-offer"],
@@ -58,14 +78,15 @@ for (const setting of [...DAEMONS, ...BROWSERS]) {
     const kinds = new Set<string>();
     const { length } = [...conversation(setting)];
     for (let at = 0; at < length; at++) {
-      for (const form of ["text", "bytes"] as const) {
+      for (let form = 0; form < 2; form++) {
         const said = [...take(conversation(setting), at + 1)].at(-1);
         assert(said !== undefined);
         const { world, sent: { frame, kind } } = said;
         kinds.add(kind);
-        const code = codeOf(frame, world);
-        const back = form === "text" ? frame : new TextEncoder().encode(frame);
-        assertRefused(world.a.session.receive(back, 0), code, `${kind}, as ${form}`);
+        const back = formsOf(frame)[form];
+        if (back === undefined) continue;
+        const code = codeOf(frame, back, world);
+        assertRefused(world.a.session.receive(back, 0), code, `${kind}, form ${form}`);
       }
     }
     assertEquals([...kinds].sort(), expected);
@@ -79,7 +100,7 @@ for (const setting of [...DAEMONS, ...BROWSERS]) {
       const said = all[at];
       assert(said !== undefined);
       const { world, sent: { frame, kind } } = said;
-      assertRefused(world.a.session.receive(frame, 0), codeOf(frame, world), kind);
+      assertRefused(world.a.session.receive(frame, 0), codeOf(frame, frame, world), kind);
     }
   });
 }
@@ -109,15 +130,25 @@ Deno.test("a seal of ours is known in whatever frame it comes back", () => {
     assert(first !== undefined);
     for (const _ of take(hello, 1));
     const { world: { a }, sent } = first;
-    const back = wrapped(JSON.parse(sent.frame).payload, fields);
+    const back = wrapped(JSON.parse(String(sent.frame)).payload, fields);
     assertRefused(a.session.receive(back, 0), "PROTOCOL_VIOLATION", "our HELLO in an envelope");
   }
   for (const { world, sent } of conversation({ name: "ratchet" })) {
     if (sent.kind !== "file-chunk") continue;
-    const back = wrapped(JSON.parse(sent.frame).payload, {});
+    const back = wrapped(JSON.parse(String(sent.frame)).payload, {});
     assertRefused(world.a.session.receive(back, 0), "PROTOCOL_VIOLATION", "a chunk laid bare");
     break;
   }
+  const binary = conversation({ name: "binary", both: { capabilities: BINARY } });
+  const [hello] = [...take(binary, 2)];
+  assert(hello !== undefined);
+  const sealed = Uint8Array.fromBase64(JSON.parse(String(hello.sent.frame)).payload);
+  const back = new Uint8Array([1, ...sealed]);
+  assertRefused(
+    hello.world.a.session.receive(back, 0),
+    "PROTOCOL_VIOLATION",
+    "our HELLO in binary",
+  );
 });
 
 Deno.test("an error that ends the session, sealed or plain, finds nothing to end when it is sent back", () => {
@@ -147,7 +178,7 @@ Deno.test("a plaintext error of ours, sent into another session of ours, ends it
   const first = openPair().a;
   first.do(first.session.receive("{", 0));
   const frame = first.outbox.at(-1) ?? "";
-  assertEquals(JSON.parse(frame).type, "error");
+  assertEquals(JSON.parse(String(frame)).type, "error");
   const { a, ta } = openPair({ seed: "another" });
   const { effects } = ta.offer(FILE, 0);
   a.do(effects);

@@ -15,6 +15,7 @@
 import { HELLO_MS, PEER_LOST_MS, PING_MS } from "../../base/timing.ts";
 import { SessionRatchet } from "../btr/session_ratchet.ts";
 import { messageOf } from "../../base/errors.ts";
+import { ConnectionBox } from "../crypto/connection_box.ts";
 import type { EphemeralKeyPair, EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import { isErrorCode, MisuseError, ProtocolError, type WireErrorCode } from "../errors.ts";
@@ -26,18 +27,20 @@ import {
   type RefusedStep,
 } from "../identity/identity_handshake.ts";
 import { PROVEN_IDENTITY } from "../identity/proven_identity.ts";
-import { CAPABILITIES, type Capability } from "../messages/capabilities.ts";
+import { BinaryEnvelopeCodec } from "../messages/binary_envelope.ts";
+import { BINARY_ENCODING, CAPABILITIES, type Capability } from "../messages/capabilities.ts";
+import type { EnvelopeCodec, WireFrame } from "../messages/envelope.ts";
 import {
   encodeErrorFrame,
   encodeHelloFrame,
-  type Frame,
   type HelloFrame,
   parseFrame,
   type RawRatchetFields,
 } from "../messages/frame.ts";
-import type { ReceivedHello } from "../messages/hello.ts";
-import type { ErrorMessage, InnerMessage } from "../messages/inner_message.ts";
-import { DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
+import { openHello, type ReceivedHello, sealHello } from "../messages/hello.ts";
+import type { ErrorMessage, FileChunk, InnerMessage } from "../messages/inner_message.ts";
+import { JsonEnvelopeCodec } from "../messages/json_envelope.ts";
+import { BINARY_DAEMON_DIALECT, DAEMON_DIALECT } from "../transfer/daemon_dialect.ts";
 import type { Dialect } from "../transfer/dialect.ts";
 import {
   DEFAULT_LIMITS,
@@ -49,7 +52,6 @@ import { TransferTable } from "../transfer/transfer_table.ts";
 import type { Transfers } from "../transfer/transfers.ts";
 import { WEB_DIALECT } from "../transfer/web_dialect.ts";
 import type { PeerFacts, SessionEffect, SessionEnd } from "./effects.ts";
-import { EnvelopeCodec } from "./envelope_codec.ts";
 import { concludeHandshake } from "./handshake.ts";
 import { KeepAlive, type KeepAliveTiming } from "./keep_alive.ts";
 
@@ -143,11 +145,14 @@ export class Session implements Disposable {
   readonly #options: SessionOptions;
   readonly #capabilities: readonly Capability[];
   readonly #timing: SessionTiming;
-  readonly #codec: EnvelopeCodec;
+  readonly #box: ConnectionBox;
   readonly #identity: IdentityHandshake | undefined;
   #phase: SessionPhase = "new";
   #helloDeadline: number | undefined;
   #peer: PeerFacts | undefined;
+  #dialect: Dialect;
+  /** How messages are written; chosen by the HELLOs. */
+  #envelopes: EnvelopeCodec;
   #ratchet: SessionRatchet | undefined;
   #table: TransferTable | undefined;
   #keepAlive: KeepAlive | undefined;
@@ -164,22 +169,24 @@ export class Session implements Disposable {
    */
   constructor(options: SessionOptions) {
     this.#options = options;
-    const { capabilities = CAPABILITIES } = options;
+    const { capabilities = CAPABILITIES, peerKind = "daemon" } = options;
+    this.#dialect = DIALECTS[peerKind];
     this.#capabilities = [...new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities])];
     this.#timing = { ...DEFAULT_SESSION_TIMING, ...options.timing };
     try {
-      this.#codec = new EnvelopeCodec(options.ephemeral, options.remoteEphemeral, options.random);
+      this.#box = new ConnectionBox(options.ephemeral, options.remoteEphemeral, options.random);
       this.#identity = options.proof && new IdentityHandshake(options.proof, options);
     } catch (error) {
       options.ephemeral[Symbol.dispose]();
       options.proof?.nonce[Symbol.dispose]();
       throw error;
     }
+    this.#envelopes = new JsonEnvelopeCodec(this.#box);
   }
 
-  /** How the peer speaks of transfers. */
+  /** How the peer speaks of transfers. The HELLOs may choose another of its kind. */
   get dialect(): Dialect {
-    return DIALECTS[this.#options.peerKind ?? "daemon"];
+    return this.#dialect;
   }
 
   /** Where the session is. */
@@ -219,14 +226,15 @@ export class Session implements Disposable {
    * A message came. Whatever the peer sent, this gives effects and does not throw; after the end it
    * gives none.
    *
-   * @param message A text frame, or a binary one that should hold UTF-8.
+   * @param message A text frame, or a binary one, which may be overwritten.
    * @throws {MisuseError} When the session was not started.
    */
-  receive(message: string | Uint8Array, now: number): readonly SessionEffect[] {
+  receive(message: WireFrame, now: number): readonly SessionEffect[] {
     if (this.#phase === "closed") return [];
     if (this.#phase === "new") throw new MisuseError("start the session before it receives");
     try {
-      this.#onFrame(parseFrame(message), now);
+      if (this.#phase === "hello") this.#beforeHello(message, now);
+      else this.#afterHello(message, now);
     } catch (error) {
       this.#collect();
       if (error instanceof ProtocolError) this.#onError(error);
@@ -331,7 +339,7 @@ export class Session implements Disposable {
     this.#keepAlive = undefined;
     this.#table = undefined;
     this.#ratchet?.[Symbol.dispose]();
-    this.#codec[Symbol.dispose]();
+    this.#box[Symbol.dispose]();
     this.#options.ephemeral[Symbol.dispose]();
     this.#options.proof?.nonce[Symbol.dispose]();
   }
@@ -340,7 +348,7 @@ export class Session implements Disposable {
   #sendHello(): void {
     const { identity } = this.#options;
     const nonce = this.#identity?.nonce;
-    const payload = this.#codec.sealHello({
+    const payload = sealHello(this.#box, {
       identity,
       capabilities: this.#identity === undefined
         ? this.#capabilities
@@ -350,12 +358,8 @@ export class Session implements Disposable {
     this.#send(encodeHelloFrame(payload, this.#identity?.prove(payload)?.base64));
   }
 
-  #onFrame(frame: Frame, now: number): void {
-    if (this.#phase === "hello") this.#beforeHello(frame, now);
-    else this.#afterHello(frame, now);
-  }
-
-  #beforeHello(frame: Frame, now: number): void {
+  #beforeHello(message: WireFrame, now: number): void {
+    const frame = parseFrame(message);
     switch (frame.type) {
       case "hello":
         return this.#conclude(frame, now);
@@ -368,14 +372,13 @@ export class Session implements Disposable {
     }
   }
 
-  #afterHello(frame: Frame, now: number): void {
+  #afterHello(message: WireFrame, now: number): void {
+    const frame = this.#envelopes.read(message);
     switch (frame.type) {
-      case "envelope": {
-        const message = this.#codec.open(frame.payload);
+      case "opened":
         this.#peerConcluded = true;
         this.#keepAlive?.heard(now);
-        return this.#onInner(message, frame.ratchet, now);
-      }
+        return this.#onInner(frame.message, frame.ratchet, now);
       case "hello":
         throw new ProtocolError("DUPLICATE_HELLO", "the peer sent a second HELLO");
       case "error":
@@ -395,17 +398,25 @@ export class Session implements Disposable {
 
   #conclude(frame: HelloFrame, now: number): void {
     const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
-    const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
+    // A binary chunk leaves to the offer what a file without an offer says in its chunks.
+    const capabilities = this.dialect.offersFiles
+      ? this.#capabilities
+      : this.#capabilities.filter((one) => one !== BINARY_ENCODING);
+    const local = { identity, ephemeral: ephemeral.publicKey, capabilities };
     const peer = concludeHandshake(
       local,
-      this.#codec.openHello(frame.payload),
+      openHello(this.#box, frame.payload),
       remoteEphemeral,
       (hello) => this.#verify(frame, hello),
     );
+    if (peer.capabilities.has(BINARY_ENCODING)) {
+      this.#envelopes = new BinaryEnvelopeCodec(this.#box);
+      this.#dialect = BINARY_DAEMON_DIALECT;
+    }
     if (peer.btr === "FULL_BTR") this.#ratchet = new SessionRatchet(ephemeral, remoteEphemeral);
     this.#table = new TransferTable({
-      frameOf: (message, ratchet) => this.#codec.seal(message, ratchet),
-      keys: { ratchet: this.#ratchet, box: this.#codec.key, random },
+      envelopes: this.#envelopes,
+      keys: { ratchet: this.#ratchet, box: this.#box.key, random },
       dialect: this.dialect,
       fileHash: peer.capabilities.has("bolt.file-hash"),
       yields: ephemeral.publicKey.compare(remoteEphemeral) < 0,
@@ -514,11 +525,11 @@ export class Session implements Disposable {
     return this.#lastPingMs;
   }
 
-  #sendInner(message: InnerMessage): void {
-    this.#send(this.#codec.seal(message));
+  #sendInner(message: Exclude<InnerMessage, FileChunk>): void {
+    this.#send(this.#envelopes.seal(message));
   }
 
-  #send(frame: string): void {
+  #send(frame: WireFrame): void {
     this.#effects.push({ type: "send", frame });
   }
 

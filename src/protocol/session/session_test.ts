@@ -2,10 +2,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KeyPair, PublicKey } from "../crypto/keys.ts";
 import { MisuseError, ProtocolError } from "../errors.ts";
 import { shortAuthenticationString } from "../identity/sas.ts";
+import { BINARY_ENCODING } from "../messages/capabilities.ts";
+import { type Encoding, test } from "../testing/both_encodings.ts";
 import { ALL_CAPABILITIES, closedWith, RawPeer } from "../testing/raw_peer.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { newPair, openPair, settle } from "../testing/session_pair.ts";
-import { EnvelopeCodec } from "./envelope_codec.ts";
 import { Session } from "./session.ts";
 
 const started = (): RawPeer => {
@@ -14,7 +15,10 @@ const started = (): RawPeer => {
   return peer;
 };
 
-Deno.test("after both HELLOs each side knows the other's identity and both have one SAS", () => {
+/** What both of a pair are able to do besides what is registered. */
+const extended = (encoding: Encoding) => encoding === "binary" ? [BINARY_ENCODING] : [];
+
+test("after both HELLOs each side knows the other's identity and both have one SAS", (encoding) => {
   const { a, b } = newPair();
   const [ka, kb] = [a.session, b.session];
   a.do(a.session.start(0));
@@ -33,27 +37,31 @@ Deno.test("after both HELLOs each side knows the other's identity and both have 
     ),
   );
   assertEquals(seenByA.btr, "FULL_BTR");
-  assertEquals([...seenByA.capabilities].sort(), ALL_CAPABILITIES);
+  assertEquals([...seenByA.capabilities].sort(), [...ALL_CAPABILITIES, ...extended(encoding)]);
 });
 
-Deno.test("capabilities are what both have, and a one-sided ratchet is a logged downgrade", () => {
+test("capabilities are what both have, and a one-sided ratchet is a logged downgrade", (encoding) => {
   const { a, b } = openPair({ a: { capabilities: ["bolt.file-hash"] } });
   for (const side of [a, b]) {
     const { peer } = side.last("established");
-    assertEquals([...peer.capabilities].sort(), ["bolt.file-hash", "bolt.profile-envelope-v1"]);
+    assertEquals([...peer.capabilities].sort(), [
+      "bolt.file-hash",
+      "bolt.profile-envelope-v1",
+      ...extended(encoding),
+    ]);
     assertEquals([peer.btr, peer.btrLogToken], ["DOWNGRADE", "[BTR_DOWNGRADE]"]);
   }
 });
 
-Deno.test("a peer without bolt.profile-envelope-v1 is refused, in plaintext", () => {
+test("a peer without bolt.profile-envelope-v1 is refused, in plaintext", () => {
   const peer = started();
   const effects = peer.session.receive(peer.hello({ capabilities: ["bolt.file-hash"] }), 0);
   assertEquals(closedWith(effects), "PROTOCOL_VIOLATION");
   assert(effects[0]?.type === "send");
-  assertEquals(JSON.parse(effects[0].frame).code, "PROTOCOL_VIOLATION");
+  assertEquals(JSON.parse(String(effects[0].frame)).code, "PROTOCOL_VIOLATION");
 });
 
-Deno.test("HELLO not complete in 5 s: fail closed", () => {
+test("HELLO not complete in 5 s: fail closed", () => {
   const { session } = started();
   assertEquals(session.nextDeadline, 5_000);
   assertEquals(session.tick(4_999), []);
@@ -61,7 +69,7 @@ Deno.test("HELLO not complete in 5 s: fail closed", () => {
   assertEquals([session.phase, session.nextDeadline], ["closed", undefined]);
 });
 
-Deno.test("anything else before HELLO is complete is refused with the registered code", () => {
+test("anything else before HELLO is complete is refused with the registered code", () => {
   const frames = {
     INVALID_STATE: [
       '{"type":"ping","ts_ms":1}',
@@ -84,12 +92,12 @@ Deno.test("anything else before HELLO is complete is refused with the registered
       const effects = started().session.receive(frame, 0);
       assertEquals(closedWith(effects), code, String(frame));
       assert(effects[0]?.type === "send");
-      assertEquals(JSON.parse(effects[0].frame).code, code);
+      assertEquals(JSON.parse(String(effects[0].frame)).code, code);
     }
   }
 });
 
-Deno.test("Second HELLO: DUPLICATE_HELLO, also when it is the same one again", () => {
+test("Second HELLO: DUPLICATE_HELLO, also when it is the same one again", () => {
   const { peer } = RawPeer.open();
   const effects = peer.session.receive(peer.hello(), 0);
   assertEquals(closedWith(effects), "DUPLICATE_HELLO");
@@ -102,7 +110,7 @@ Deno.test("Second HELLO: DUPLICATE_HELLO, also when it is the same one again", (
   assertEquals(closedWith(b.session.receive(hello, 0)), "DUPLICATE_HELLO");
 });
 
-Deno.test("an ephemeral key that is our own or of low order opens no session", () => {
+test("an ephemeral key that is our own or of low order opens no session", () => {
   for (const bytes of [undefined, new Uint8Array(32)]) {
     const ephemeral = KeyPair.generate("ephemeral", seededRandom(1));
     const error = assertThrows(() =>
@@ -117,9 +125,22 @@ Deno.test("an ephemeral key that is our own or of low order opens no session", (
   }
 });
 
-Deno.test("after HELLO plaintext is ENVELOPE_REQUIRED, and bad envelopes have their codes", () => {
+test("after HELLO plaintext is ENVELOPE_REQUIRED, and bad envelopes have their codes", (encoding) => {
   const envelope = { type: "profile-envelope", version: 1, encoding: "base64", payload: "" };
-  const frames: Record<string, unknown[]> = {
+  const unopened = [
+    envelope,
+    { ...envelope, payload: "*" },
+    { ...envelope, payload: new Uint8Array(99).toBase64() },
+  ];
+  const bytes = [[1], [1, ...new Uint8Array(39)], [0, ...new Uint8Array(90)], [2], [0x7b, 0x7d]]
+    .map((list) => new Uint8Array(list));
+  const inJson: Record<string, unknown[]> = { ENVELOPE_DECRYPT_FAIL: unopened };
+  // Text is no envelope any more, nor is what is too short, too long, or begins otherwise.
+  const inBinary: Record<string, unknown[]> = {
+    ENVELOPE_DECRYPT_FAIL: [new Uint8Array([1, ...new Uint8Array(40)])],
+    ENVELOPE_INVALID: [...unopened, ...bytes, new Uint8Array(262_145).fill(1)],
+  };
+  const inBoth: Record<string, unknown[]> = {
     ENVELOPE_REQUIRED: [{ type: "ping", ts_ms: 1 }, { type: "file-accept" }, {}],
     ENVELOPE_INVALID: [
       { ...envelope, version: 2 },
@@ -128,25 +149,26 @@ Deno.test("after HELLO plaintext is ENVELOPE_REQUIRED, and bad envelopes have th
       "bolt-hello-v1",
       [],
     ],
-    ENVELOPE_DECRYPT_FAIL: [
-      envelope,
-      { ...envelope, payload: "*" },
-      { ...envelope, payload: new Uint8Array(99).toBase64() },
-    ],
   };
-  for (const [code, list] of Object.entries(frames)) {
+  const cases = [inBoth, encoding === "binary" ? inBinary : inJson];
+  for (const [code, list] of cases.flatMap((one) => Object.entries(one))) {
     for (const value of list) {
       const { peer } = RawPeer.open();
-      const frame = typeof value === "string" ? value : JSON.stringify(value);
+      const frame = typeof value === "string"
+        ? value
+        : value instanceof Uint8Array
+        ? new Uint8Array(value)
+        : JSON.stringify(value);
       const effects = peer.session.receive(frame, 0);
-      assertEquals(closedWith(effects), code, frame);
+      assertEquals(closedWith(effects), code, String(frame).slice(0, 100));
       assert(effects[0]?.type === "send");
-      assertEquals(JSON.parse(effects[0].frame).code, code, "terminal ENVELOPE_* are plaintext");
+      assert(typeof effects[0].frame === "string", "terminal ENVELOPE_* are plaintext");
+      assertEquals(JSON.parse(effects[0].frame).code, code);
     }
   }
 });
 
-Deno.test("inside an envelope: unknown types, bad JSON and bad fields have their codes", () => {
+test("inside an envelope: unknown types, bad JSON and bad fields have their codes", () => {
   const inner: Record<string, unknown[]> = {
     UNKNOWN_MESSAGE_TYPE: [{ type: "file-request" }],
     INVALID_MESSAGE: ["not json", [], { type: "pause" }, { type: "ping", ts_ms: -1 }],
@@ -168,27 +190,25 @@ Deno.test("inside an envelope: unknown types, bad JSON and bad fields have their
   }
 });
 
-Deno.test("every bit flip in a sealed envelope is refused", () => {
-  const random = seededRandom("flips");
-  const [ours, theirs] = [
-    KeyPair.generate("ephemeral", random),
-    KeyPair.generate("ephemeral", random),
-  ];
-  const sending = new EnvelopeCodec(ours, theirs.publicKey, random);
-  const receiving = new EnvelopeCodec(theirs, ours.publicKey, random);
-  const payload: unknown = JSON.parse(sending.seal({ type: "ping", tsMs: 5 })).payload;
-  assert(typeof payload === "string");
-  assertEquals(receiving.open(payload), { type: "ping", tsMs: 5 });
-  const sealed = Uint8Array.fromBase64(payload);
+test("every bit flip in a sealed envelope is refused", () => {
+  const { peer } = RawPeer.open();
+  const ping = peer.envelope({ type: "ping", ts_ms: 5 });
+  const sealed = typeof ping === "string"
+    ? Uint8Array.fromBase64(JSON.parse(ping).payload)
+    : ping.slice(1);
   for (let bit = 0; bit < sealed.length * 8; bit++) {
     const flipped = sealed.slice();
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    const error = assertThrows(() => receiving.open(flipped.toBase64()), ProtocolError);
-    assertEquals(error.code, "ENVELOPE_DECRYPT_FAIL");
+    const { session } = RawPeer.open().peer;
+    const frame = typeof ping === "string"
+      ? JSON.stringify({ ...JSON.parse(ping), payload: flipped.toBase64() })
+      : new Uint8Array([1, ...flipped]);
+    assertEquals(closedWith(session.receive(frame, 0)), "ENVELOPE_DECRYPT_FAIL", `bit ${bit}`);
   }
+  assertEquals(peer.said(peer.session.receive(ping, 0))[0]?.type, "pong");
 });
 
-Deno.test("the peer's error ends the session and is not answered", () => {
+test("the peer's error ends the session and is not answered", () => {
   const { peer } = RawPeer.open();
   const effects = peer.send({ type: "error", code: "KEY_MISMATCH", message: "who are you?" });
   assertEquals(effects.map((effect) => effect.type), ["closed"]);
@@ -196,7 +216,7 @@ Deno.test("the peer's error ends the session and is not answered", () => {
   assertEquals([effects[0].end.by, effects[0].end.error?.code], ["remote", "KEY_MISMATCH"]);
 });
 
-Deno.test("plaintext errors end a session until the peer's first envelope, ENVELOPE_* ever after", () => {
+test("plaintext errors end a session until the peer's first envelope, ENVELOPE_* ever after", () => {
   const error = (code: string) => JSON.stringify({ type: "error", code, message: "m" });
   const fresh = RawPeer.open().peer;
   assertEquals(
@@ -213,7 +233,7 @@ Deno.test("plaintext errors end a session until the peer's first envelope, ENVEL
   assertEquals(terminal.map((effect) => effect.type), ["closed"]);
 });
 
-Deno.test("a ping is answered with its time; silence brings pings, then the end", () => {
+test("a ping is answered with its time; silence brings pings, then the end", () => {
   const { peer } = RawPeer.open();
   const { session } = peer;
   assertEquals(peer.said(peer.send({ type: "ping", ts_ms: 77 }, 1_000)), [
@@ -230,12 +250,12 @@ Deno.test("a ping is answered with its time; silence brings pings, then the end"
   assertEquals(closedWith(session.tick(61_020)), "CONNECTION_LOST");
 });
 
-Deno.test("a web client is not pinged, since it takes a ping for a violation", () => {
+test("a web client is not pinged, since it takes a ping for a violation", () => {
   const { peer } = RawPeer.open({ peerKind: "web" });
   assertEquals(peer.session.nextDeadline, undefined);
 });
 
-Deno.test("disconnect zeroes everything: no key of the session can be used after any end", () => {
+test("disconnect zeroes everything: no key of the session can be used after any end", () => {
   const ends: ((peer: RawPeer) => unknown)[] = [
     (peer) => peer.session.close(),
     (peer) => peer.session.disconnected(),
@@ -256,14 +276,14 @@ Deno.test("disconnect zeroes everything: no key of the session can be used after
   }
 });
 
-Deno.test("KEY_MISMATCH is told to the peer inside an envelope", () => {
+test("KEY_MISMATCH is told to the peer inside an envelope", () => {
   const { peer } = RawPeer.open();
   const effects = peer.session.fail("KEY_MISMATCH", "another identity is pinned");
   assertEquals(peer.said(effects)[0]?.code, "KEY_MISMATCH");
   assertEquals(closedWith(effects), "KEY_MISMATCH");
 });
 
-Deno.test("MUST NOT log secret keys: a session shows none of its keys", () => {
+test("MUST NOT log secret keys: a session shows none of its keys", () => {
   const secret = seededRandom("session secret")(32);
   const shown = [secret.toHex(), secret.toBase64(), [...secret].join(", ")];
   const { a } = openPair({ a: { ephemeral: new KeyPair("ephemeral", secret) } });
@@ -276,7 +296,7 @@ Deno.test("MUST NOT log secret keys: a session shows none of its keys", () => {
   for (const text of texts) for (const key of shown) assert(!text.includes(key));
 });
 
-Deno.test("moves that the phase does not allow are our own misuse and send nothing", () => {
+test("moves that the phase does not allow are our own misuse and send nothing", () => {
   const { session } = new RawPeer();
   assertThrows(() => session.receive("{}", 0), MisuseError);
   assertThrows(() => session.approve(0), MisuseError);
@@ -286,7 +306,7 @@ Deno.test("moves that the phase does not allow are our own misuse and send nothi
   assertThrows(() => session.sendAppMessage("x"), MisuseError);
 });
 
-Deno.test("texts travel between applications, and one too large for a frame is refused here", () => {
+test("texts travel between applications, and one too large for a frame is refused here", (encoding) => {
   const { a, b } = openPair();
   a.do(a.session.sendAppMessage("hello, ünïcode"));
   settle(a, b);
@@ -295,10 +315,16 @@ Deno.test("texts travel between applications, and one too large for a frame is r
     text: "hello, ünïcode",
     approved: true,
   });
-  assertThrows(() => a.session.sendAppMessage("x".repeat(200_000)), MisuseError);
+  // Base64 takes a third of the published frame.
+  const most = encoding === "binary" ? 262_070 : 196_482;
+  b.told.length = 0;
+  a.do(a.session.sendAppMessage("x".repeat(most)));
+  settle(a, b);
+  assertEquals(b.last("app-message").text.length, most);
+  assertThrows(() => a.session.sendAppMessage("x".repeat(most + 3)), MisuseError);
 });
 
-Deno.test("a text before the decision is marked as such", () => {
+test("a text before the decision is marked as such", () => {
   const peer = started();
   peer.session.receive(peer.hello(), 0);
   const [effect] = peer.send({ type: "app_message", text: "hi" });

@@ -16,6 +16,11 @@ export const MAX_BUNDLE_BYTES = 1024 * 1024;
 /** The most candidates that a bundle may list. */
 export const MAX_BUNDLE_CANDIDATES = 256;
 
+/** The two sides of an exchange: who writes the offer, and who the answer. */
+export const ROLES = ["offerer", "answerer"] as const;
+/** Which of them a side is. */
+export type Role = typeof ROLES[number];
+
 /** Which half of the exchange a description is. */
 export type SdpType = "offer" | "answer";
 

@@ -14,13 +14,13 @@ import { PublicValue } from "../crypto/public_value.ts";
 import type { Commitment } from "../identity/proven_identity.ts";
 import { field, isCount, isJsonObject, type JsonObject, stringField } from "../json.ts";
 import type { SdpType } from "./bundle.ts";
+import { cutDeviceName } from "./device_name.ts";
+import { normalizePeerCode } from "./peer_code.ts";
 
 /** Longest SDP that is taken, in UTF-16 units. */
 export const MAX_SDP_LENGTH = 65_536;
 /** Longest candidate, media id or user name fragment that is taken, in UTF-16 units. */
 export const MAX_CANDIDATE_LENGTH = 2_048;
-/** Longest device name that is kept, in UTF-16 units. */
-const MAX_DEVICE_NAME = 256;
 
 /** Who a signal is from and for. Peer codes route; they prove nothing. */
 export interface SignalRoute {
@@ -61,15 +61,14 @@ export interface WebCandidate extends Tagged<"ice-candidate">, SignalRoute {
 /** One signal of the schema. */
 export type WebSignal = WebDescription | WebCandidate;
 
-const PEER_CODE = /^[A-Za-z0-9-]{1,32}$/;
-
 function invalid(what: string): SignalError {
   return new SignalError("BUNDLE_INVALID", `the peer's session signal has no valid ${what}`);
 }
 
+/** A peer code as its sender spells it. */
 function peerCode(object: JsonObject, key: string): string {
   const code = stringField(object, key);
-  if (code === undefined || !PEER_CODE.test(code)) throw invalid(key);
+  if (code === undefined || normalizePeerCode(code) === undefined) throw invalid(key);
   return code;
 }
 
@@ -97,14 +96,14 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
   const publicKey = PublicKey.parse("ephemeral", field(data, "publicKey"));
   if (publicKey === undefined) throw invalid("publicKey");
   const commitment = optionalCommitment(data);
-  const deviceName = stringField(data, "deviceName")?.slice(0, MAX_DEVICE_NAME);
+  const deviceName = stringField(data, "deviceName");
   return {
     type,
     ...route,
     sdp,
     publicKey,
     peerCode: peerCode(data, "peerCode"),
-    ...(deviceName === undefined ? {} : { deviceName }),
+    ...(deviceName === undefined ? {} : { deviceName: cutDeviceName(deviceName) }),
     ...(commitment === undefined ? {} : { commitment }),
   };
 }

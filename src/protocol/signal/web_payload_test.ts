@@ -143,3 +143,22 @@ Deno.test("any JSON gives a signal or a signal error, never another throw", () =
     { numRuns: 2_000 },
   );
 });
+
+Deno.test("peer codes in a signal are those of the server: their spelling is kept, others are refused", () => {
+  const signal = (code: string) => ({
+    type: "offer",
+    data: {
+      offer: { type: "offer", sdp: "v=0" },
+      publicKey: KEY.base64,
+      peerCode: code,
+    },
+    from: code,
+    to: "bob",
+  });
+  for (const code of ["alice", "b-o-b-2", "A".repeat(16), `a${"-".repeat(40)}`]) {
+    assertEquals(parseWebSignal(signal(code)).from, code);
+  }
+  for (const code of ["", "-", "--------", "A".repeat(17), "a b", "a_b", "\u00e9"]) {
+    assertThrows(() => parseWebSignal(signal(code)), SignalError, "valid", code);
+  }
+});

@@ -5,11 +5,15 @@
  * @module
  */
 import type { EphemeralKeyPair, EphemeralPublicKey } from "../crypto/keys.ts";
-import type { DescriptionRole } from "../identity/proven_identity.ts";
-import { EnvelopeCodec } from "../session/envelope_codec.ts";
+import { ConnectionBox } from "../crypto/connection_box.ts";
+import { BinaryEnvelopeCodec } from "../messages/binary_envelope.ts";
+import { BINARY_ENCODING, CAPABILITIES, type Capability } from "../messages/capabilities.ts";
+import type { WireFrame } from "../messages/envelope.ts";
+import { JsonEnvelopeCodec } from "../messages/json_envelope.ts";
 import type { SessionOptions } from "../session/session.ts";
+import type { Role } from "../signal/bundle.ts";
 import { seededRandom } from "./seeded_random.ts";
-import { deliver, newSide, provingOptions, TestPeer } from "./session_pair.ts";
+import { copyOf, deliver, newSide, provingOptions, TestPeer } from "./session_pair.ts";
 
 const HASH = "0".repeat(64);
 const FILE = { filename: "f", size: 12, chunkSize: 8, fileHash: HASH };
@@ -27,7 +31,7 @@ export interface Setting {
   /** Options of both sides. @default {{}} */
   readonly both?: Partial<SessionOptions>;
   /** Who the session is that can prove its identity. @default {none: it speaks as published} */
-  readonly proves?: DescriptionRole;
+  readonly proves?: Role;
   /** Its peer speaks as published, and proves nothing. @default {false} */
   readonly isPeerPublished?: boolean;
 }
@@ -35,7 +39,7 @@ export interface Setting {
 /** A frame of the session, and what it says. */
 export interface Sent {
   /** As it is on the channel. */
-  readonly frame: string;
+  readonly frame: WireFrame;
   /** `hello`, the type of the inner message, or `plaintext error CODE`. */
   readonly kind: string;
 }
@@ -53,7 +57,7 @@ export interface World {
   /** Ids of what the peer has offered so far. */
   readonly offered: string[];
   /** What a frame of the session says. */
-  readonly read: (frame: string) => Sent;
+  readonly read: (frame: WireFrame) => Sent;
 }
 
 /** A session and its peer before their start; the same for the same setting. */
@@ -66,19 +70,26 @@ export function worldOf({ both = {}, proves, isPeerPublished = false }: Setting)
   const { proof, ...published } = provingOptions(role, ours, theirs, random, heard);
   const { proof: proofOfPeer, ...publishedOfPeer } = provingOptions(other, theirs, ours, random);
   const a = new TestPeer({ ...published, ...both, ...(proves === undefined ? {} : { proof }) });
+  const able: readonly Capability[] = both.capabilities ?? CAPABILITIES;
   const b = new TestPeer({
     ...publishedOfPeer,
     limits: UNBOUNDED,
     ...both,
+    capabilities: isPeerPublished ? able.filter((one) => one !== BINARY_ENCODING) : able,
     ...(proves === undefined || isPeerPublished ? {} : { proof: proofOfPeer }),
   });
   const { publicKey } = ours.secrets;
   const { ephemeral: peerKeys } = theirs.secrets;
-  const codec = new EnvelopeCodec(peerKeys, publicKey, random);
-  const read = (frame: string): Sent => {
-    const { type, code, payload } = JSON.parse(frame);
-    if (type === "profile-envelope") return { frame, kind: codec.open(payload).type };
-    return { frame, kind: type === "error" ? `plaintext error ${code}` : type };
+  const box = new ConnectionBox(peerKeys, publicKey, random);
+  const isBinary = able.includes(BINARY_ENCODING) && !isPeerPublished;
+  const codec = isBinary ? new BinaryEnvelopeCodec(box) : new JsonEnvelopeCodec(box);
+  const read = (frame: WireFrame): Sent => {
+    const opened = codec.read(copyOf(frame));
+    if (opened.type === "opened") return { frame, kind: opened.message.type };
+    return {
+      frame,
+      kind: opened.type === "error" ? `plaintext error ${opened.code}` : opened.type,
+    };
   };
   return { a, b, publicKey, peerKeys, offered: [], read };
 }
@@ -178,7 +189,7 @@ export function* conversation(
       yield { world, sent: read(frame) };
       // b starts after a's HELLO is under way: it hears it then.
       if (b.session.phase === "new") b.do(b.session.start(0));
-      b.do(b.session.receive(frame, 0));
+      b.do(b.session.receive(copyOf(frame), 0));
     }
   }
 }

@@ -7,13 +7,17 @@ import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../crypto/encoding.ts";
 import { KeyPair, type SecretKey } from "../crypto/keys.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import { boxKey, open, seal } from "../crypto/sealing.ts";
+import { BINARY_ENCODING } from "../messages/capabilities.ts";
+import type { WireFrame } from "../messages/envelope.ts";
 import { encodeEnvelope, type RatchetFields } from "../messages/frame.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Transfers } from "../transfer/transfers.ts";
+import { ableTo, listed } from "./both_encodings.ts";
+import { type RawMessage, rawPlain, readRawPlain } from "./raw_binary.ts";
 import { seededRandom } from "./seeded_random.ts";
 
-/** All that a session of ours can be told to be able to do. */
+/** All that is registered. */
 export const ALL_CAPABILITIES = [
   "bolt.file-hash",
   "bolt.profile-envelope-v1",
@@ -49,7 +53,13 @@ export class RawPeer {
       remoteEphemeral: this.ephemeral.publicKey,
       random: this.random,
       ...options,
+      capabilities: ableTo(options.capabilities),
     });
+  }
+
+  /** Whether the two HELLOs have agreed on the binary encoding. */
+  get isBinary(): boolean {
+    return this.session.peer?.capabilities.has(BINARY_ENCODING) ?? false;
   }
 
   /** A session that has our HELLO and approves of us. */
@@ -76,14 +86,22 @@ export class RawPeer {
       type: "hello",
       version: 1,
       identityPublicKey: this.identity.publicKey.base64,
-      capabilities: ALL_CAPABILITIES,
       ...fields,
+      capabilities: listed(
+        Object.hasOwn(fields, "capabilities") ? fields.capabilities : ALL_CAPABILITIES,
+      ),
     };
     return JSON.stringify({ type: "hello", payload: this.seal(toUtf8(JSON.stringify(hello))) });
   }
 
-  /** Any JSON, or text, sealed in an envelope. */
-  envelope(inner: unknown, ratchet?: RatchetFields): string {
+  /** Bytes in an envelope of the binary encoding. */
+  binaryEnvelope(plain: Uint8Array): Uint8Array<ArrayBuffer> {
+    return new Uint8Array([1, ...seal(this.#box, plain, this.random)]);
+  }
+
+  /** Any JSON, or text, sealed in an envelope of the session's encoding. */
+  envelope(inner: unknown, ratchet?: RatchetFields): WireFrame {
+    if (this.isBinary) return this.binaryEnvelope(rawPlain(inner, ratchet));
     const text = typeof inner === "string" ? inner : JSON.stringify(inner);
     return encodeEnvelope(this.seal(toUtf8(text)), ratchet);
   }
@@ -94,7 +112,12 @@ export class RawPeer {
   }
 
   /** What a frame of the session says: opened where it is sealed. */
-  read(frame: string): Readonly<Record<string, unknown>> {
+  read(frame: WireFrame): RawMessage {
+    if (typeof frame !== "string") {
+      const plain = frame[0] === 1 ? open(this.#box, frame.subarray(1)) : undefined;
+      if (plain === undefined) throw new Error("the session's frame does not open");
+      return readRawPlain(plain);
+    }
     const outer = JSON.parse(frame);
     if (outer.type !== "profile-envelope" && outer.type !== "hello") return outer;
     const sealed = fromBase64(outer.payload);
@@ -104,7 +127,7 @@ export class RawPeer {
   }
 
   /** What the session's effects say to us, opened. */
-  said(effects: readonly SessionEffect[]): Readonly<Record<string, unknown>>[] {
+  said(effects: readonly SessionEffect[]): RawMessage[] {
     return effects.flatMap((effect) => effect.type === "send" ? [this.read(effect.frame)] : []);
   }
 }

@@ -32,7 +32,7 @@ export interface RatchetedChunk {
   readonly fields: RatchetFields;
 }
 
-/** See the module's text. */
+/** Seals chunks under the keys of a session's ratchet, in order or out of it. */
 export class RawRatchet {
   readonly #owner: RatchetOwner;
   #root: SecretKey<"session-root">;

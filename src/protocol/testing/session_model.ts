@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { isErrorCode } from "../errors.ts";
+import type { WireFrame } from "../messages/envelope.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import type { OfferedFile } from "../transfer/file_receiver.ts";
@@ -32,10 +33,10 @@ export class SessionModel {
   #approved = false;
   #closed: string | undefined;
   /** Opens a frame of the session, so that its error codes can be checked. */
-  readonly #read: (frame: string) => Readonly<Record<string, unknown>>;
+  readonly #read: (frame: WireFrame) => Readonly<Record<string, unknown>>;
 
   /** Starts with an empty history. */
-  constructor(read: (frame: string) => Readonly<Record<string, unknown>>) {
+  constructor(read: (frame: WireFrame) => Readonly<Record<string, unknown>>) {
     this.#read = read;
   }
 

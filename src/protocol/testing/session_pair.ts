@@ -8,11 +8,14 @@ import { KeyPair, type PublicKey } from "../crypto/keys.ts";
 import { PublicValue } from "../crypto/public_value.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
 import type { ProofOptions } from "../identity/identity_handshake.ts";
-import { type DescriptionRole, DescriptionSecrets } from "../identity/proven_identity.ts";
+import { DescriptionSecrets } from "../identity/proven_identity.ts";
+import type { WireFrame } from "../messages/envelope.ts";
 import type { SessionEffect } from "../session/effects.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Transfers } from "../transfer/transfers.ts";
+import { ableTo } from "./both_encodings.ts";
 import { seededRandom } from "./seeded_random.ts";
+import type { Role } from "../signal/bundle.ts";
 
 /** The effects of one type. */
 export type EffectOf<T extends SessionEffect["type"]> = Extract<SessionEffect, { type: T }>;
@@ -24,7 +27,7 @@ export class TestPeer {
   /** Who this side is. */
   readonly identity: PublicKey<"identity">;
   /** Frames sent and not yet delivered. */
-  readonly outbox: string[] = [];
+  readonly outbox: WireFrame[] = [];
   /** Every other effect so far. */
   readonly told: SessionEffect[] = [];
   /** The transfers, once approved. */
@@ -86,20 +89,13 @@ export function newPair(options: PairOptions = {}): { a: TestPeer; b: TestPeer }
     random,
   });
   const [a, b] = [keys(options.a), keys(options.b)];
-  return {
-    a: new TestPeer({
-      ...a,
-      remoteEphemeral: b.ephemeral.publicKey,
-      ...options.both,
-      ...options.a,
-    }),
-    b: new TestPeer({
-      ...b,
-      remoteEphemeral: a.ephemeral.publicKey,
-      ...options.both,
-      ...options.b,
-    }),
+  const peerOf = (ours: typeof a, theirs: typeof b, own: Partial<SessionOptions> = {}) => {
+    const given = { ...options.both, ...own };
+    const remoteEphemeral = theirs.ephemeral.publicKey;
+    const capabilities = ableTo(given.capabilities);
+    return new TestPeer({ ...ours, remoteEphemeral, ...given, capabilities });
   };
+  return { a: peerOf(a, b, options.a), b: peerOf(b, a, options.b) };
 }
 
 /** What one side brings to a connection. */
@@ -123,7 +119,7 @@ export function newSide(
 
 /** Session options of a side that can prove its identity to another, which committed too. */
 export function provingOptions(
-  role: DescriptionRole,
+  role: Role,
   ours: Side,
   theirs: Side,
   random: RandomSource,
@@ -146,11 +142,15 @@ export function provingOptions(
   };
 }
 
+/** A frame that may be overwritten, as a channel gives it. */
+export const copyOf = (frame: WireFrame): WireFrame =>
+  typeof frame === "string" ? frame : new Uint8Array(frame);
+
 /** Delivers one frame. Says whether there was one. */
 export function deliver(from: TestPeer, to: TestPeer, now = 0): boolean {
   const frame = from.outbox.shift();
   if (frame === undefined) return false;
-  to.do(to.session.receive(frame, now));
+  to.do(to.session.receive(copyOf(frame), now));
   return true;
 }
 

@@ -1,16 +1,16 @@
 /**
- * What the base64 of a chunk holds (the wire format, section 6): the ratchet's seal where it was
+ * What a chunk's message holds (the wire format, section 6): the ratchet's seal where it was
  * negotiated; else the plain bytes after an offer, and a sealed box without one.
  *
  * @module
  */
 import { type SessionRatchet, statedChainIndex } from "../btr/session_ratchet.ts";
 import type { TransferChain } from "../btr/chain.ts";
-import { fromBase64, toBase64 } from "../crypto/encoding.ts";
 import type { SecretKey } from "../crypto/keys.ts";
 import type { RandomSource } from "../crypto/random_source.ts";
-import { open, seal } from "../crypto/sealing.ts";
+import { NONCE_BYTES, openInPlace, SEAL_OVERHEAD_BYTES, sealInto } from "../crypto/sealing.ts";
 import { ProtocolError } from "../errors.ts";
+import type { ChunkToSeal } from "../messages/envelope.ts";
 import type { RatchetFields, RawRatchetFields } from "../messages/frame.ts";
 import type { FileChunk } from "../messages/inner_message.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
@@ -23,14 +23,6 @@ export interface ChunkKeys {
   readonly box: SecretKey<"box">;
   /** Where nonces and ratchet keys come from. */
   readonly random: RandomSource;
-}
-
-/** A chunk ready to be put into a message. */
-export interface EncodedChunk {
-  /** Sealed bytes of the chunk, in base64. */
-  readonly chunk: string;
-  /** The ratchet's fields of its envelope. */
-  readonly ratchet: RatchetFields | undefined;
 }
 
 /** Encodes or decodes the chunks of one transfer. Disposing of it zeroes the transfer's keys. */
@@ -53,12 +45,20 @@ export class ChunkCodec implements Disposable {
     this.#boxed = boxed;
   }
 
-  /** Encodes the next chunk. The first one takes the ratchet's step, so it must be sent. */
-  encode(plaintext: Uint8Array): EncodedChunk {
+  /** The next chunk, to be sealed. The first one takes the ratchet's step, so it must be sent. */
+  encode(plaintext: Uint8Array): ChunkToSeal {
     const { ratchet, box, random } = this.#keys;
+    if (ratchet === undefined && !this.#boxed) {
+      const sealedBytes = plaintext.length;
+      return { ratchet: undefined, sealedBytes, sealInto: (target) => target.set(plaintext) };
+    }
+    const sealedBytes = plaintext.length + SEAL_OVERHEAD_BYTES;
     if (ratchet === undefined) {
-      const bytes = this.#boxed ? seal(box, plaintext, random) : plaintext;
-      return { chunk: toBase64(bytes), ratchet: undefined };
+      return {
+        ratchet: undefined,
+        sealedBytes,
+        sealInto: (target) => sealInto(target, box, plaintext, random(NONCE_BYTES)),
+      };
     }
     let fields: RatchetFields | undefined;
     if (this.#chain === undefined) {
@@ -66,23 +66,26 @@ export class ChunkCodec implements Disposable {
       this.#chain = step.chain;
       fields = step.fields;
     }
-    const chainIndex = this.#chain.nextIndex;
-    const sealed = this.#chain.seal(plaintext, random);
-    return { chunk: toBase64(sealed), ratchet: fields ?? { chainIndex } };
+    const chain = this.#chain;
+    return {
+      ratchet: fields ?? { chainIndex: chain.nextIndex },
+      sealedBytes,
+      sealInto: (target) => chain.sealInto(target, plaintext, random),
+    };
   }
 
   /**
-   * Decodes a chunk.
+   * Decodes a chunk, where it stands.
    *
-   * @throws {ProtocolError} INVALID_MESSAGE for what is not base64, ENCRYPTION_FAILED for a box that
-   * does not open, PROTOCOL_VIOLATION for ratchet fields without a ratchet, and the ratchet's codes.
+   * @throws {ProtocolError} ENCRYPTION_FAILED for a box that does not open, PROTOCOL_VIOLATION for
+   * ratchet fields without a ratchet, and the ratchet's codes.
    */
   decode(message: FileChunk, fields: RawRatchetFields): Uint8Array<ArrayBuffer> {
     const { ratchet, box } = this.#keys;
     if (ratchet === undefined) {
       refuseRatchetFields(fields);
-      const bytes = this.#bytes(message);
-      return this.#boxed ? this.#openBox(box, bytes, message.chunkIndex) : bytes;
+      const { chunk, chunkIndex } = message;
+      return this.#boxed ? this.#openBox(box, chunk, chunkIndex) : chunk;
     }
     const chainIndex = statedChainIndex(fields, this.#transferId);
     if (chainIndex !== message.chunkIndex) {
@@ -92,11 +95,10 @@ export class ChunkCodec implements Disposable {
         { transferId: this.#transferId },
       );
     }
-    const sealed = this.#bytes(message);
     this.#chain ??= chainIndex === 0
       ? ratchet.beginReceive(this.#transferId, fields)
       : this.#missingStep(chainIndex);
-    return this.#chain.open(chainIndex, sealed);
+    return this.#chain.open(chainIndex, message.chunk);
   }
 
   /**
@@ -115,14 +117,12 @@ export class ChunkCodec implements Disposable {
     this.#chain?.[Symbol.dispose]();
   }
 
-  #bytes(message: FileChunk): Uint8Array<ArrayBuffer> {
-    const bytes = fromBase64(message.chunk);
-    if (bytes !== undefined) return bytes;
-    throw new ProtocolError("INVALID_MESSAGE", `chunk ${message.chunkIndex} is not base64`);
-  }
-
-  #openBox(box: SecretKey<"box">, bytes: Uint8Array, index: number): Uint8Array<ArrayBuffer> {
-    const plaintext = open(box, bytes);
+  #openBox(
+    box: SecretKey<"box">,
+    bytes: Uint8Array<ArrayBuffer>,
+    index: number,
+  ): Uint8Array<ArrayBuffer> {
+    const plaintext = openInPlace(box, bytes);
     if (plaintext !== undefined) return plaintext;
     throw new ProtocolError("ENCRYPTION_FAILED", `chunk ${index} can't be opened`);
   }

@@ -7,8 +7,8 @@
 import type { ProtocolError } from "../errors.ts";
 import type {
   Cancel,
+  ChunkHeader,
   ErrorMessage,
-  FileChunk,
   FileFinish,
   FileOffer,
 } from "../messages/inner_message.ts";
@@ -30,7 +30,7 @@ export interface Dialect {
   /** Why a file can't be sent to this kind of peer; undefined when it can. */
   unsendable(size: number, chunkSize: number): string | undefined;
   /** A chunk of that offer, with what else this kind of peer wants to know. */
-  chunk(chunk: FileChunk, offer: FileOffer): FileChunk;
+  chunk(chunk: ChunkHeader, offer: FileOffer): ChunkHeader;
   /** What follows the last chunk of that offer; undefined for nothing. */
   finish(offer: FileOffer): FileFinish | undefined;
   /** Ends a transfer. */
@@ -38,5 +38,5 @@ export interface Dialect {
   /** Ends a transfer for a reason that ends nothing else. */
   refuse(transferId: TransferId, direction: Direction, error: ProtocolError): Cancel | ErrorMessage;
   /** The file that a chunk without an offer begins; undefined when such a chunk is a violation. */
-  begunBy(chunk: FileChunk): OfferedFile | undefined;
+  begunBy(chunk: ChunkHeader): OfferedFile | undefined;
 }

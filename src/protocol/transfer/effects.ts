@@ -6,6 +6,7 @@
 import type { Tagged } from "../../base/tagged.ts";
 import type { FinalState } from "../../base/transfer_states.ts";
 import type { ProtocolError } from "../errors.ts";
+import type { WireFrame } from "../messages/envelope.ts";
 import type { OfTransfer } from "../messages/transfer_id.ts";
 import type { OfferedFile, ReceivedChunk } from "./file_receiver.ts";
 
@@ -35,8 +36,8 @@ export type CancelReason = "unanswered" | "crossed";
 
 /** A frame to put on the channel, in order. */
 export interface SendEffect extends Tagged<"send"> {
-  /** A text message. */
-  readonly frame: string;
+  /** Text, or bytes. */
+  readonly frame: WireFrame;
 }
 
 /** A file is offered or, when `implied`, coming already: accept it, or cancel it. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { type ErrorCode, ProtocolError } from "../errors.ts";
-import { chunkCount, type FileChunk, type FileOffer } from "../messages/inner_message.ts";
+import { chunkCount, type ChunkHeader, type FileOffer } from "../messages/inner_message.ts";
 
 /** A file that the peer offers. */
 export interface OfferedFile extends Omit<FileOffer, "type" | "chunkSize"> {
@@ -50,12 +50,12 @@ export class FileReceiver {
    *
    * @throws {ProtocolError} PROTOCOL_VIOLATION when it is at odds with the offer.
    */
-  checkHeader(chunk: FileChunk): void {
-    const { filename, size, totalChunks } = this.#file;
-    if (
-      chunk.filename !== filename || chunk.fileSize !== size || chunk.totalChunks !== totalChunks
-    ) {
-      throw this.#error("PROTOCOL_VIOLATION", `chunk ${chunk.chunkIndex} is of another file`);
+  checkHeader({ chunkIndex, totalChunks, file }: ChunkHeader): void {
+    const offered = this.#file;
+    const isOfAnother = file !== undefined &&
+      (file.filename !== offered.filename || file.fileSize !== offered.size);
+    if (isOfAnother || totalChunks !== offered.totalChunks) {
+      throw this.#error("PROTOCOL_VIOLATION", `chunk ${chunkIndex} is of another file`);
     }
   }
 

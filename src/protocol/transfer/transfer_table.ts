@@ -7,7 +7,8 @@
  * @module
  */
 import { isTransferErrorCode, MisuseError, ProtocolError } from "../errors.ts";
-import type { RatchetFields, RawRatchetFields } from "../messages/frame.ts";
+import type { EnvelopeCodec } from "../messages/envelope.ts";
+import type { RawRatchetFields } from "../messages/frame.ts";
 import type {
   ErrorMessage,
   FileChunk,
@@ -42,8 +43,8 @@ interface EndDetails {
 
 /** What a session gives its transfers to work with. */
 export interface TransferContext extends DescribeOptions {
-  /** Seals a message into a frame. */
-  readonly frameOf: (message: InnerMessage, ratchet?: RatchetFields) => string;
+  /** Seals messages into frames. */
+  readonly envelopes: EnvelopeCodec;
   /** What chunks are sealed with. */
   readonly keys: ChunkKeys;
   /** When offers cross, the peer's goes first. */
@@ -266,18 +267,17 @@ export class TransferTable implements Transfers {
     const { file, flow } = live.work;
     if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
     const { index, last } = flow.advance(plaintext);
-    const { chunk, ratchet } = live.codec.encode(plaintext);
     const { transferId, filename, totalChunks, size: fileSize } = file;
-    const message = {
+    const header = {
       type: "file-chunk",
       transferId,
-      filename,
       chunkIndex: index,
       totalChunks,
-      chunk,
-      fileSize,
+      file: { filename, fileSize },
     } as const;
-    this.#send(this.#context.dialect.chunk(message, file), ratchet);
+    const { dialect, envelopes } = this.#context;
+    const chunk = live.codec.encode(plaintext);
+    this.#emit({ type: "send", frame: envelopes.sealChunk(dialect.chunk(header, file), chunk) });
     live.touch(now);
     if (last) this.#finishSending(live);
     return this.drain();
@@ -508,8 +508,8 @@ export class TransferTable implements Transfers {
     this.#send(this.#context.dialect.cancel(transferId, direction));
   }
 
-  #send(message: InnerMessage, ratchet?: RatchetFields): void {
-    this.#emit({ type: "send", frame: this.#context.frameOf(message, ratchet) });
+  #send(message: Exclude<InnerMessage, FileChunk>): void {
+    this.#emit({ type: "send", frame: this.#context.envelopes.seal(message) });
   }
 
   #emit(effect: TransferEffect): void {

@@ -18,15 +18,19 @@ export const WEB_DIALECT: Dialect = {
     if (chunkSize === DEFAULT_CHUNK_BYTES) return undefined;
     return `a web client takes chunks of ${DEFAULT_CHUNK_BYTES} bytes only`;
   },
-  chunk: (chunk, { fileHash }) =>
-    chunk.chunkIndex === 0 && fileHash !== undefined ? { ...chunk, fileHash } : chunk,
+  chunk: (chunk, { filename, size: fileSize, fileHash }) =>
+    chunk.chunkIndex === 0 && fileHash !== undefined
+      ? { ...chunk, file: { filename, fileSize, fileHash } }
+      : chunk,
   finish: () => undefined,
   cancel: (transferId, direction) => {
     const cancelledBy = direction === "outgoing" ? "sender" : "receiver";
     return { type: "cancel", transferId, cancelledBy };
   },
   refuse: (transferId, direction) => WEB_DIALECT.cancel(transferId, direction),
-  begunBy: ({ transferId, filename, fileSize: size, totalChunks, fileHash }) => {
+  begunBy: ({ transferId, totalChunks, file: begun }) => {
+    if (begun === undefined) return undefined;
+    const { filename, fileSize: size, fileHash } = begun;
     const file = { transferId, filename, size, totalChunks, implied: true };
     return fileHash === undefined ? file : { ...file, fileHash };
   },

@@ -186,7 +186,8 @@ export class IncomingFile implements AsyncDisposable {
   }
 
   /**
-   * Ends an unfinished file, after the write that is under way. Does nothing after {@linkcode IncomingFile.finish} or a first call.
+   * Ends an unfinished file, after the write that is under way. Does nothing after
+   * {@linkcode IncomingFile.finish} or a first call.
    *
    * @param policy What becomes of the partial file; `keep` cuts it to the bytes of whole chunks.
    * @returns Whether a partial file is left.

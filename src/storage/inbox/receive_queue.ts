@@ -10,8 +10,10 @@ import { StorageError } from "../../base/errors.ts";
 /** What a queued chunk costs beside its bytes, so that many tiny ones are bounded too. */
 const CHUNK_COST = 256;
 
+const MIB = 1024 * 1024;
+
 /** Bytes that a queue never exceeds, unless said otherwise. */
-export const MAX_QUEUED_BYTES: number = 16 * 1024 * 1024;
+export const MAX_QUEUED_BYTES: number = 16 * MIB;
 
 /** Options of {@linkcode ReceiveQueue}. */
 export interface ReceiveQueueOptions {
@@ -21,9 +23,9 @@ export interface ReceiveQueueOptions {
   readonly onResume: () => void;
   /** A write failed; nothing more is written. Called at most once. */
   readonly onFailure: (error: unknown) => void;
-  /** Bytes at which the peer is asked to pause. @default {1 MiB} */
+  /** Bytes at which the peer is asked to pause. @default {4 MiB} */
   readonly highWater?: number;
-  /** Bytes at which it may go on. @default {256 KiB} */
+  /** Bytes at which it may go on. @default {1 MiB} */
   readonly lowWater?: number;
   /** Bytes that are never exceeded: room for what was under way at the pause. @default {16 MiB} */
   readonly limit?: number;
@@ -41,7 +43,7 @@ export class ReceiveQueue {
 
   /** An empty one; chunks wait until {@linkcode ReceiveQueue.start}. */
   constructor(options: ReceiveQueueOptions) {
-    const defaults = { highWater: 1024 * 1024, lowWater: 256 * 1024, limit: MAX_QUEUED_BYTES };
+    const defaults = { highWater: 4 * MIB, lowWater: MIB, limit: MAX_QUEUED_BYTES };
     this.#options = { ...defaults, ...options };
   }
 

@@ -80,7 +80,7 @@ interface ArmedFault extends Fault {
   seen: number;
 }
 
-/** See the module's text. */
+/** Passes calls on to a real file system, but for those that a rule of {@linkcode inject} is for. */
 export class FaultyFileSystem implements FileSystem {
   /** As the real one says. */
   readonly hasModes: boolean;

@@ -5,9 +5,12 @@
  * @module
  */
 import { SACK_DELAY_MS } from "../../base/timing.ts";
-import { type DataChunk, PacketWriter, parsePacket } from "../webrtc/fast/sctp_packet.ts";
-import { type ReceivedMessage, SctpReceiver } from "../webrtc/fast/sctp_receiver.ts";
-import { SctpSender } from "../webrtc/fast/sctp_sender.ts";
+import { dataPacket, sackPacket } from "./packets.ts";
+import { type DataChunk, parsePacket } from "../webrtc/sctp/packet.ts";
+import { type ReceivedMessage, SctpReceiver } from "../webrtc/sctp/receiver.ts";
+import { ReceiveWindow } from "../webrtc/sctp/receive_window.ts";
+import { RetransmissionTimeout } from "../webrtc/sctp/retransmission_timeout.ts";
+import { type OutgoingMessage, SctpSender } from "../webrtc/sctp/sender.ts";
 
 const ADDRESS = { sourcePort: 5000, destinationPort: 5000, tag: 1 };
 const MAX_PAYLOAD = 1160;
@@ -55,7 +58,6 @@ export class VirtualLink {
   readonly #options: VirtualLinkOptions;
   readonly #random: () => number;
   readonly #events: { at: number; order: number; run: () => void }[] = [];
-  readonly #writer = new PacketWriter(1300);
   readonly #seen = new Set<number>();
   #order = 0;
   #now = 1;
@@ -68,14 +70,20 @@ export class VirtualLink {
     const { initialTsn = 1, window = 1024 * 1024 } = options;
     this.receiver = new SctpReceiver({
       initialTsn,
-      window,
-      deliver: (message) => this.received.push(message),
+      window: new ReceiveWindow({ first: window, most: window }),
+      now: () => this.#now,
+      deliver: (message) => this.received.push({ ...message, bytes: message.bytes.slice() }),
+      onBreach: (breach) => {
+        throw new Error(`the sender breaks the rules: ${breach}`);
+      },
     });
     this.sender = new SctpSender({
       initialTsn,
-      maxPayload: MAX_PAYLOAD,
+      packetPayload: MAX_PAYLOAD,
+      maxChunk: MAX_PAYLOAD,
       peerWindow: window,
       now: () => this.#now,
+      timeout: new RetransmissionTimeout(),
       transmit: (chunk, flags) => this.#transmit(chunk, flags),
     });
   }
@@ -83,6 +91,12 @@ export class VirtualLink {
   /** Milliseconds since the beginning. */
   get now(): number {
     return this.#now;
+  }
+
+  /** Queues a message and sends what may be sent. */
+  send(message: OutgoingMessage): void {
+    this.sender.send(message);
+    this.sender.transmit();
   }
 
   /** Lets time pass until nothing is due any more, or `untilMs`. */
@@ -98,15 +112,16 @@ export class VirtualLink {
   #sendSack(): void {
     this.#sackDue = undefined;
     this.counts.sacks++;
-    this.#carry(this.#writer.sack(ADDRESS, this.receiver.takeSack()), (packet) => {
-      parsePacket(packet)?.visit({ data: () => {}, sack: (sack) => this.sender.onSack(sack) });
+    this.#carry(sackPacket(ADDRESS, this.receiver.takeSack()), (packet) => {
+      parsePacket(packet)?.visit({ sack: (sack) => this.sender.onSack(sack) });
+      this.sender.transmit();
     });
   }
 
   #next(): { at: number; run: () => void } | undefined {
     const first = this.#events[0];
     const due = [
-      { at: this.sender.deadline, run: () => this.sender.onTimeout() },
+      { at: this.sender.deadline, run: () => this.#onDeadline() },
       { at: this.#sackDue, run: () => this.#sendSack() },
       { at: first?.at, run: () => this.#events.shift()?.run() },
     ];
@@ -115,24 +130,28 @@ export class VirtualLink {
       .sort((a, b) => a.at - b.at)[0];
   }
 
+  #onDeadline(): void {
+    this.sender.onDeadline();
+    this.sender.transmit();
+  }
+
   #transmit(chunk: DataChunk, flags: number): void {
     this.counts.data++;
     if (this.#seen.has(chunk.tsn)) this.counts.retransmissions++;
     this.#seen.add(chunk.tsn);
     const over = this.sender.flightBytes - this.sender.congestionWindow;
     this.counts.mostOverWindow = Math.max(this.counts.mostOverWindow, over);
-    this.#carry(this.#writer.data(ADDRESS, chunk, flags), (packet) => {
-      parsePacket(packet)?.visit({ data: (data) => this.receiver.onData(data), sack: () => {} });
+    this.#carry(dataPacket(ADDRESS, chunk, flags), (packet) => {
+      parsePacket(packet)?.visit({ data: (data) => this.receiver.onData(data) });
       const urgency = this.receiver.endOfPacket();
       if (urgency === "now") this.#sendSack();
       else if (urgency === "delayed") this.#sackDue ??= this.#now + SACK_DELAY_MS;
     });
   }
 
-  #carry(scratch: Uint8Array, arrive: (packet: Uint8Array) => void): void {
+  #carry(packet: Uint8Array, arrive: (packet: Uint8Array) => void): void {
     const { loss = 0, delayMs = 10, jitterMs = 0, isDown } = this.#options;
     if (this.#random() < loss || isDown?.(this.#now) === true) return;
-    const packet = scratch.slice();
     const at = this.#now + delayMs + this.#random() * jitterMs;
     this.#events.push({ at, order: this.#order++, run: () => arrive(packet) });
     this.#events.sort((a, b) => a.at - b.at || a.order - b.order);

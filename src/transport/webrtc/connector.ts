@@ -22,9 +22,8 @@ import {
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
-import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./association.ts";
-import { createFastPath } from "./fast/fast_path.ts";
-import { type InterfaceAddress, judgeLocalAddresses, tellLeftOut } from "./local_addresses.ts";
+import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./sctp/association.ts";
+import { type InterfaceAddress, judgeLocalAddresses, tellLeftOut } from "./ice/local_addresses.ts";
 import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";
 
 /** Most remote candidates that are looked at. */
@@ -91,17 +90,18 @@ export const connector: Connector = createConnector();
 async function gather(
   role: "offerer" | "answerer",
   { scope, signal, onCandidate }: ConnectOptions,
-  { interfaces = Deno.networkInterfaces, fastPath = createFastPath(), ...hooks }: ConnectorOptions,
+  { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
-  const judged = judgeLocalAddresses(listInterfaces(interfaces), scope);
+  const judge = () => judgeLocalAddresses(listInterfaces(interfaces), scope);
+  const judged = judge();
   for (const { address, accepted, reason } of judged) {
     if (!accepted) onCandidate?.({ side: "local", accepted, address, reason });
   }
   const leftOut = tellLeftOut(judged);
   if (leftOut !== undefined) logFor("transport").info(leftOut);
-  const addresses = judged.flatMap(({ address, accepted }) => accepted ? [address] : []);
-  const peer = await Peer.gather({ role, scope, addresses, fastPath, ...hooks });
+  const addresses = () => judge().filter(({ accepted }) => accepted);
+  const peer = await Peer.gather({ role, scope, addresses, ...hooks });
   try {
     signal.throwIfAborted();
     const { candidates } = peer.local;

@@ -3,93 +3,98 @@
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
-import type { RTCDataChannel } from "werift";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { CHANNEL_CLOSE_MS } from "../../base/timing.ts";
 import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
-import type { ChannelMessage } from "../channel.ts";
-import type { Association } from "./association.ts";
+import type { ChannelMessage, WaitOptions } from "../channel.ts";
 import { MessageBuffers } from "./message_buffers.ts";
+import type { Association } from "./sctp/association.ts";
+import type { ChannelContent } from "./sctp/channel_stream.ts";
+import { Deque } from "./sctp/deque.ts";
+import { MAX_HELD, RECEIVE_WINDOW } from "./sctp/receive_window.ts";
 
 /** Options of a {@linkcode DataChannel}. */
-export interface DataChannelOptions extends Omit<BaseChannelOptions, "label"> {
+export interface DataChannelOptions extends BaseChannelOptions {
   /** Releases the connection below; called once, when the channel closes. */
   readonly release: () => Promise<void>;
 }
 
-/** A message under way. */
-interface SentMessage {
-  /** Of its last fragment. */
-  readonly lastTsn: number;
-  /** Lent until it is acknowledged. */
-  readonly memory: Buffer<ArrayBuffer>;
-}
+/**
+ * Bounds of what waits to be read. The association's window stops the peer before they are reached:
+ * what it lets in beyond itself is one message.
+ */
+const UNREAD_BOUNDS = { maxMessages: MAX_HELD + 1, maxBytes: 2 * RECEIVE_WINDOW.most };
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A data channel that is open. */
 export class DataChannel extends BaseChannel {
-  readonly #inner: RTCDataChannel;
   readonly #association: Association;
   readonly #release: () => Promise<void>;
-  /** Sent and not yet acknowledged, in order. */
-  readonly #sent: SentMessage[] = [];
   readonly #buffers = new MessageBuffers();
-  readonly #innerClosed = Promise.withResolvers<void>();
+  /** Bytes of each message that waits to be read, as they came. */
+  readonly #unread = new Deque<number>();
+  #isFinishing = false;
+  readonly #confirmed = Promise.withResolvers<void>();
 
-  /** Takes over a channel of the library's, before or when it opens: no message is missed. */
-  constructor(inner: RTCDataChannel, association: Association, options: DataChannelOptions) {
-    super({ ...options, label: inner.label });
-    this.#inner = inner;
+  /** Stands on an association whose channel has opened. */
+  constructor(association: Association, options: DataChannelOptions) {
+    super({ ...UNREAD_BOUNDS, ...options });
     this.#association = association;
     this.#release = options.release;
-    inner.onMessage.subscribe((message) =>
-      // A view of the library's buffer would keep a whole packet alive.
-      this.deliver(typeof message === "string" ? message : new Uint8Array(message))
-    );
-    inner.stateChanged.subscribe((state) => {
-      if (state !== "closed") return;
-      this.#innerClosed.resolve();
-      if (!this.isClosing) this.end({ by: "remote" });
-    });
-    this.closed.then(() => this.#innerClosed.resolve());
-    association.onAcknowledged = () => this.#onAcknowledged();
+    this.closed.then(() => this.#confirmed.resolve());
+  }
+
+  /** See {@linkcode BaseChannel.receive}: what has been read makes room for more of the peer's. */
+  override async receive(options: WaitOptions = {}): Promise<ChannelMessage | undefined> {
+    const message = await super.receive(options);
+    const bytes = message === undefined ? undefined : this.#unread.shift();
+    if (bytes !== undefined) this.#association.consumed(bytes);
+    return message;
+  }
+
+  /** A message has come: a view that is valid until this returns. */
+  take({ isText, bytes }: ChannelContent): void {
+    this.#unread.push(bytes.length);
+    this.deliver(isText ? decoder.decode(bytes) : bytes.slice());
+  }
+
+  /** The peer has closed the channel, or has confirmed that we did. */
+  onPeerClosed(): void {
+    // All of ours has arrived by then, and we closed first: whatever the peer says, it knows.
+    if (this.#isFinishing) this.#confirmed.resolve();
+    else this.end({ by: "remote" });
   }
 
   /** Hands a copy to the association. */
   protected transmit(message: ChannelMessage, bytes: number): void {
-    // A copy: the library keeps what it is given until the peer has acknowledged it.
+    // A copy: it is kept until the peer has acknowledged it.
     const memory = this.#buffers.take(bytes);
-    if (typeof message === "string") encoder.encodeInto(message, memory);
+    const isText = typeof message === "string";
+    if (isText) encoder.encodeInto(message, memory);
     else memory.set(message);
-    const kind = typeof message === "string" ? "text" : "binary";
-    const lastTsn = this.#association.send(this.#inner, kind, memory);
-    this.#sent.push({ lastTsn, memory });
+    this.#association.send({ isText, bytes: memory }, () => {
+      this.#buffers.give(memory);
+      this.acknowledged(bytes);
+    });
   }
 
-  /** Resets the stream, and waits for the peer to confirm it. */
+  /** Resets the stream, waits for the peer to confirm it, and ends the association in order. */
   protected async finish(signal: AbortSignal | undefined): Promise<void> {
-    this.#inner.close();
+    this.#isFinishing = true;
+    this.#association.closeChannel();
     using deadline = new Deadline(CHANNEL_CLOSE_MS, {
       what: "the peer's confirmation of the close",
       ...(signal === undefined ? {} : { parent: signal }),
     });
+    const closing = this.#confirmed.promise.then(() => this.#association.shutdown());
     // Everything has arrived: a peer that does not confirm has nothing to lose.
-    await abortable(this.#innerClosed.promise, deadline.signal).catch(() => {});
+    await abortable(closing, deadline.signal).catch(() => {});
   }
 
   /** Releases the connection. */
   protected release(): Promise<void> {
     return this.#release();
-  }
-
-  #onAcknowledged(): void {
-    for (let head = this.#sent[0]; head !== undefined; head = this.#sent[0]) {
-      if (!this.#association.isAcknowledged(head.lastTsn)) return;
-      this.#sent.shift();
-      this.#buffers.give(head.memory);
-      this.acknowledged(head.memory.length);
-    }
   }
 }

@@ -24,27 +24,17 @@ export type LibraryConnection = RTCIceTransport["connection"];
 /** A candidate pair of the library's ICE agent. */
 export type LibraryPair = LibraryConnection["checkList"][number];
 
-/** A UDP socket of the library, with its two data paths. */
-export interface SocketInsides {
-  /** Takes what comes in. */
-  onData: (data: Buffer, address: LibraryAddress) => void;
-  /** Sends a datagram. */
-  send: (data: Buffer, address?: LibraryAddress) => Promise<void>;
-  /** Whether it is closed. */
-  readonly closed: boolean;
-  /** The system's socket. */
-  readonly socket: { on(event: "error", listener: (error: Error) => void): unknown };
-}
-
 /** The insides of an ICE agent. */
 export interface ConnectionInsides {
   /** One for each local address. */
   readonly protocols: StunProtocol[];
   /** Checks that came before the peer's description. */
   readonly earlyChecks: unknown[];
+  /** The candidate pairs, the best first. */
+  readonly checkList: LibraryPair[];
   /** Passwords by user name, of this and earlier generations. */
   userHistory: Record<string, string>;
-  /** Called with each protocol before its socket is opened. */
+  /** To be called with each protocol before anything comes in by it. */
   ensureProtocol(protocol: StunProtocol): void;
 }
 
@@ -59,17 +49,32 @@ export const CONNECTION_SHAPE = {
   localPassword: "string",
 } as const;
 
+/** What the library's ICE protocol calls below itself. */
+export interface LibraryTransport {
+  /** What it is. */
+  readonly type: "udp";
+  /** Where it is bound. */
+  readonly address: { readonly address: string; readonly port: number };
+  /** 4 or 6. */
+  readonly addressFamily: 4 | 6;
+  /** Whether it is closed. */
+  readonly closed: boolean;
+  /** Sends a datagram. */
+  send(data: Uint8Array, address: LibraryAddress): Promise<void>;
+  /** Closes it. */
+  close(): Promise<void>;
+}
+
 /** The ICE protocol on a socket. */
 export interface ProtocolInsides {
+  /** The socket. */
+  transport: LibraryTransport;
   /** Takes what comes in by its socket. */
   datagramReceived(data: Buffer, from: LibraryAddress): void;
 }
 
 /** Members of the ICE protocol that are reached. */
 export const PROTOCOL_SHAPE = { datagramReceived: "function" } as const;
-
-/** Members of a UDP socket of the library that are reached. */
-export const SOCKET_SHAPE = { onData: "function", send: "function", socket: "object" } as const;
 
 /**
  * Hands out a view of the insides of a library object.

@@ -1,59 +1,59 @@
 /**
- * One peer connection: ICE, DTLS and SCTP of the library put together by hand, without its session
- * descriptions, media, defaults and servers.
+ * One peer connection: ICE, DTLS and SCTP put together, without the library's session descriptions,
+ * media, defaults and servers.
  *
  * @module
  */
-import { isIP } from "node:net";
-import {
-  CipherContext,
-  IceCandidate,
-  RTCCertificate,
-  type RTCDataChannel,
-  RTCDtlsTransport,
-  RTCIceGatherer,
-  RTCIceParameters,
-  RTCIceTransport,
-} from "werift";
+import { Candidate as IceCandidate, CipherContext, Connection, RTCCertificate } from "werift";
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
+import { ADDRESS_LOOK_MS } from "../../base/timing.ts";
+import { logFor } from "../../log/log.ts";
 import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
 import { sha256 } from "../../protocol/crypto/sha256.ts";
 import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
-import type { ChannelEnd, ShownCertificates } from "../channel.ts";
-import type { ReceiveBufferOptions } from "../receive_buffer.ts";
+import type { ShownCertificates } from "../channel.ts";
 import type { SendWindowOptions } from "../send_window.ts";
-import { Association, MAX_MESSAGE_SIZE } from "./association.ts";
 import { DataChannel } from "./data_channel.ts";
-import { DatagramGate, type DatagramTap } from "./datagram_gate.ts";
-import { DtlsHandshake } from "./dtls_handshake.ts";
-import type { FastPath } from "./fast_path.ts";
-import { IceAgent } from "./ice_agent.ts";
+import { DatagramGate } from "./ice/datagram_gate.ts";
+import { DtlsConnection } from "./dtls/dtls_connection.ts";
+import type { PacketLink } from "./dtls/packet_link.ts";
+import { IceAgent } from "./ice/ice_agent.ts";
+import { LocalSockets } from "./ice/local_sockets.ts";
+import { NominatedPath } from "./ice/nominated_path.ts";
+import type { BindAddress, DatagramTap, UdpSocket } from "./ice/udp_socket.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
+import type { LibraryConnection } from "./library.ts";
+import { Association, type AssociationOptions, MAX_MESSAGE_SIZE } from "./sctp/association.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 const SECP256R1 = 23;
 
-/** Of our first candidate; each further one stands a local preference lower (RFC 8445, 5.1.2.1). */
-const HOST_PRIORITY = 2 ** 24 * 126 + 2 ** 8 * 65535 + 255;
-
-interface DtlsTransportInsides {
-  setState(state: "connecting" | "connected"): void;
+/** The parts of one connection below SCTP. */
+export interface PeerParts {
+  /** The library's ICE agent. */
+  readonly connection: LibraryConnection;
+  /** Its sockets. */
+  readonly sockets: () => readonly UdpSocket[];
+  /** DTLS, as soon as there is a path. */
+  readonly dtls: () => DtlsConnection | undefined;
 }
 
-/** Where tests and measurements, and a faster path, get at a connection. */
+/** Where tests and measurements get at a connection. */
 export interface PeerHooks {
   /** Loses or watches datagrams. */
   readonly tap?: DatagramTap;
-  /** Put into each connection. */
-  readonly fastPath?: FastPath;
+  /** Watches or changes the packets between SCTP and DTLS. */
+  readonly packetTap?: (link: PacketLink) => PacketLink;
+  /** Told of each connection when its sockets are open, before anything is sent. */
+  readonly inspect?: (parts: PeerParts) => void;
   /** Bounds of the channel. */
-  readonly bounds?: ReceiveBufferOptions & SendWindowOptions;
+  readonly bounds?: SendWindowOptions & { readonly receive?: AssociationOptions["window"] };
   /** Our certificate. @default {a new one for each connection} */
   readonly certificate?: RTCCertificate;
   /** First SCTP sequence number. @default {a random one far from a wrap} */
@@ -66,8 +66,8 @@ export interface PeerOptions extends PeerHooks {
   readonly role: "offerer" | "answerer";
   /** What every address must be inside of. */
   readonly scope: NetworkScope;
-  /** Canonical addresses to offer, the likely ones first; all inside the scope. */
-  readonly addresses: readonly string[];
+  /** Our addresses inside the scope, the likely ones first: asked again when the path is in doubt. */
+  readonly addresses: () => readonly BindAddress[];
 }
 
 /** What our own description says of the connection. */
@@ -93,29 +93,31 @@ export interface RemoteParameters {
 /** A connection to one peer, from gathering to its open channel. */
 export class Peer {
   readonly #options: PeerOptions;
-  readonly #ice: RTCIceTransport;
-  readonly #dtls: RTCDtlsTransport;
+  readonly #connection: LibraryConnection;
+  readonly #path: NominatedPath;
+  readonly #sockets: LocalSockets;
   readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
-  readonly #association: Association;
+  /** From the DTLS handshake on. */
+  #association: Association | undefined;
   readonly #certificate: RTCCertificate;
-  #handshake: DtlsHandshake | undefined;
+  #dtls: DtlsConnection | undefined;
   readonly #failure = Promise.withResolvers<never>();
   readonly #opened = Promise.withResolvers<DataChannel>();
   #maxMessageSize = MAX_MESSAGE_SIZE;
   #channel: DataChannel | undefined;
   #handedOut = false;
+  /** Whether the peer, as far as we know, still believes in the connection. */
+  #isAlive = true;
   #closing: Promise<void> | undefined;
+  /** When the machine's addresses were looked at for a refusal. */
+  #lookedAt = -Infinity;
 
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
     this.#certificate = certificate;
-    const gatherer = new RTCIceGatherer({
-      useIpv4: false,
-      useIpv6: false,
-      additionalHostAddresses: oneOfEachFamily(options.addresses),
-    });
-    const { connection } = gatherer;
+    const connection = new Connection(options.role === "offerer", {});
+    this.#connection = connection;
     // The library asks a public server where none is configured.
     delete connection.stunServer;
     const insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
@@ -123,22 +125,18 @@ export class Peer {
     connection.localUsername = randomIceString(8);
     connection.localPassword = randomIceString(32);
     insides.userHistory = { [connection.localUsername]: connection.localPassword };
-    connection.iceControlling = options.role === "offerer";
     this.#agent = new IceAgent(connection, options.scope);
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
-      onSocketError: () => {},
+      onDatagram: (datagram) => this.#path.onDatagram(datagram),
+    });
+    this.#sockets = new LocalSockets(connection, {
+      onSocket: (protocol, socket) => this.#gate.guard(protocol, socket),
+      onFailure: (error) => this.#fail(error),
+      onRefused: () => this.#onRefused(),
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
-    this.#ice = new RTCIceTransport(gatherer);
-    this.#dtls = new RTCDtlsTransport({}, this.#ice, certificate);
-    this.#association = new Association(this.#dtls, {
-      peerOpens: options.role === "answerer",
-      onFailure: (error) => this.#fail(error),
-      onChannel: (channel) => this.#adopt(channel),
-      onClosed: () => this.#onEnd({ by: "remote" }),
-      ...(options.firstTsn === undefined ? {} : { firstTsn: options.firstTsn }),
-    });
+    this.#path = new NominatedPath(connection, (protocol) => this.#sockets.socketOf(protocol));
     this.#failure.promise.catch(() => {});
   }
 
@@ -146,16 +144,11 @@ export class Peer {
   static async gather(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
-      await peer.#ice.gather();
-      // Without any address in scope no socket was asked for.
-      const { refusal } = peer.#gate;
-      if (refusal !== undefined && peer.local.candidates.length === 0) throw refusal;
-      options.fastPath?.({
-        iceTransports: [peer.#ice],
-        dtlsTransports: [peer.#dtls],
-        sctpTransport: peer.#association.transport,
-        replays: () => peer.#handshake?.replays,
-        onFailure: (error) => peer.#fail(error),
+      peer.#sockets.open(options.addresses());
+      options.inspect?.({
+        connection: peer.#connection,
+        sockets: () => peer.#sockets.all,
+        dtls: () => peer.#dtls,
       });
     } catch (error) {
       await peer.close();
@@ -166,21 +159,16 @@ export class Peer {
 
   /** What our description must say. */
   get local(): LocalParameters {
-    const { localUsername, localPassword, localCandidates } = this.#ice.connection;
+    const { localUsername, localPassword } = this.#connection;
     return {
       iceUfrag: localUsername,
       icePwd: localPassword,
-      fingerprints: this.#dtls.localParameters.fingerprints.map(({ value }) => ({
-        hash: "sha-256",
-        digest: value.toUpperCase(),
+      fingerprints: [fingerprintOf(this.#certificate)],
+      candidates: this.#sockets.offered.map((offered, i) => ({
+        ...offered,
+        foundation: String(i + 1),
+        type: "host",
       })),
-      candidates: this.#options.addresses.flatMap((address, i): Candidate[] => {
-        const socket = localCandidates.find(({ host }) => isIP(host) === isIP(address));
-        // Without a socket the system has none of this family.
-        if (socket === undefined) return [];
-        const priority = HOST_PRIORITY - 256 * i;
-        return [{ foundation: String(i + 1), priority, address, port: socket.port, type: "host" }];
-      }),
     };
   }
 
@@ -204,8 +192,7 @@ export class Peer {
 
   /** Checks also a candidate that came after the peer's description; it was judged before. */
   addCandidate(candidate: Candidate): void {
-    const parsed = IceCandidate.fromJSON({ candidate: formatCandidate(candidate) });
-    if (parsed !== undefined && this.#closing === undefined) this.#agent.addRemote(parsed);
+    if (this.#closing === undefined) this.#agent.addRemote(libraryCandidate(candidate));
   }
 
   async #connect(
@@ -214,18 +201,13 @@ export class Peer {
     label: string,
   ): Promise<DataChannel> {
     // Of a full and a lite agent the full one controls (RFC 8445, section 6.1.1).
-    if (description.iceLite) this.#ice.connection.iceControlling = true;
-    this.#ice.setRemoteParams(
-      new RTCIceParameters({
-        iceLite: description.iceLite,
-        usernameFragment: description.iceUfrag,
-        password: description.icePwd,
-      }),
-    );
-    for (const candidate of candidates) {
-      const parsed = IceCandidate.fromJSON({ candidate: formatCandidate(candidate) });
-      if (parsed !== undefined) await this.#ice.addRemoteCandidate(parsed);
-    }
+    if (description.iceLite) this.#connection.iceControlling = true;
+    this.#connection.setRemoteParams({
+      iceLite: description.iceLite,
+      usernameFragment: description.iceUfrag,
+      password: description.icePwd,
+    });
+    for (const candidate of candidates) this.#agent.addRemote(libraryCandidate(candidate));
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
     // Closed in the meantime: the handshake would outlive the connection.
@@ -233,57 +215,88 @@ export class Peer {
     if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
-    this.#agent.watch(() => this.#fail(lostError()));
-    await this.#startDtls(dtlsRole, description);
-    this.#association.transport.setRemoteMaxMessageSize(this.#maxMessageSize);
-    if (this.#options.role === "offerer") this.#adopt(this.#association.open(label));
-    await this.#association.transport.start(description.sctpPort);
+    this.#agent.watch({
+      onDoubt: () => this.#renewSockets(),
+      onGone: () => this.#fail(lostError()),
+    });
+    const dtls = this.#secure(dtlsRole, description);
+    const association = this.#associate(this.#options.packetTap?.(dtls) ?? dtls, description);
+    await dtls.connect();
+    if (this.#options.role === "offerer") {
+      association.open(dtlsRole === "client" ? 0 : 1, label);
+      association.start();
+    }
     return await this.#opened.promise;
   }
 
-  async #startDtls(role: "client" | "server", { fingerprints }: DataDescription): Promise<void> {
+  /** Puts DTLS on the path. */
+  #secure(role: "client" | "server", { fingerprints }: DataDescription): DtlsConnection {
     const { certPem, privateKey } = this.#certificate;
-    const { connection } = this.#ice;
-    const insides = insidesOf<DtlsTransportInsides>(this.#dtls, { setState: "function" });
-    const handshake = new DtlsHandshake({
+    return this.#dtls = new DtlsConnection(this.#path, {
       role,
       fingerprints,
       certificate: { certPem, privateKey, signatureHash: SIGNATURE_HASH },
-      send: (datagram) => connection.send(datagram),
-      onData: (data) => this.#dtls.dataReceiver(data),
-      onClosed: () => this.#onEnd({ by: "remote" }),
     });
-    this.#handshake = handshake;
-    this.#dtls.role = role;
-    this.#dtls.dtls = handshake.socket;
-    connection.onData.subscribe((datagram) => handshake.receive(datagram));
-    insides.setState("connecting");
-    handshake.start();
-    await handshake.completed;
-    insides.setState("connected");
   }
 
-  /** Takes a channel over in the turn in which it appears: later its first messages are lost. */
-  #adopt(inner: RTCDataChannel): void {
-    if (this.#channel !== undefined) return;
-    const channel = new DataChannel(inner, this.#association, {
+  /** Puts SCTP on the link before anything can come from there. */
+  #associate(link: PacketLink, { sctpPort }: DataDescription): Association {
+    const { role, bounds, firstTsn } = this.#options;
+    const association = new Association(link, {
+      remotePort: sctpPort,
+      peerOpens: role === "answerer",
+      onOpen: (label) => this.#open(association, label),
+      onMessage: (content) => this.#channel?.take(content),
+      onChannelClosed: () => this.#onPeerClosed(),
+      onEnd: (error) => error === undefined ? this.#onPeerClosed() : this.#fail(error),
+      ...(bounds?.receive === undefined ? {} : { window: bounds.receive }),
+      ...(firstTsn === undefined ? {} : { firstTsn }),
+    });
+    this.#association = association;
+    return association;
+  }
+
+  /** A datagram was refused: the address that it was to go out from may have gone. */
+  #onRefused(): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < ADDRESS_LOOK_MS || this.#closing !== undefined) return;
+    this.#lookedAt = now;
+    const addresses = this.#currentAddresses();
+    if (addresses !== undefined && this.#sockets.hasLost(addresses)) this.#agent.suspect();
+  }
+
+  /** This machine may have other addresses now than when the connection was made. */
+  #renewSockets(): void {
+    const addresses = this.#currentAddresses();
+    if (addresses !== undefined && this.#sockets.renew(addresses)) this.#agent.pair();
+  }
+
+  /** Undefined when the system does not tell them. */
+  #currentAddresses(): readonly BindAddress[] | undefined {
+    try {
+      return this.#options.addresses();
+    } catch (error) {
+      const reason = messageOf(error);
+      logFor("transport").debug("the machine's addresses can't be listed", { reason });
+      return undefined;
+    }
+  }
+
+  /** The channel is there in the turn in which it opens: its first messages follow. */
+  #open(association: Association, label: string): void {
+    this.#channel = new DataChannel(association, {
       ...this.#options.bounds,
+      label,
       maxMessageSize: this.#maxMessageSize,
       certificates: this.#shownCertificates(),
       release: () => this.close(),
     });
-    this.#channel = channel;
-    inner.stateChanged.subscribe((state) => {
-      if (state === "open") this.#opened.resolve(channel);
-    });
+    this.#opened.resolve(this.#channel);
   }
 
   #shownCertificates(): ShownCertificates {
-    const remote = this.#handshake?.remoteCertificate ?? new Uint8Array();
-    return {
-      local: digestOf(new X509Certificate(this.#certificate.certPem).raw),
-      remote: digestOf(remote),
-    };
+    const remote = this.#dtls?.remoteCertificate ?? new Uint8Array();
+    return { local: digestOf(derOf(this.#certificate)), remote: digestOf(remote) };
   }
 
   /** Closes what has no channel yet: an open channel belongs to whoever asked for it. */
@@ -300,9 +313,9 @@ export class Peer {
   async #close(): Promise<void> {
     this.#channel?.end({ by: "local" });
     this.#agent[Symbol.dispose]();
-    await this.#association.stop();
-    this.#handshake?.[Symbol.dispose]();
-    await this.#dtls.stop();
+    await this.#association?.stop(this.#isAlive);
+    this.#dtls?.close();
+    await this.#connection.close();
   }
 
   #fail(cause: unknown): void {
@@ -311,14 +324,15 @@ export class Peer {
       `the connection failed: ${messageOf(cause) || "the peer broke the protocol"}`,
       { cause },
     );
-    this.#onEnd({ by: "failure", error });
+    this.#isAlive = false;
+    this.#channel?.end({ by: "failure", error });
+    this.#failure.reject(error);
   }
 
-  #onEnd(end: ChannelEnd): void {
-    this.#channel?.end(end);
-    this.#failure.reject(
-      end.error ?? new TransportError("SETUP_FAILED", "the peer ended the connection"),
-    );
+  #onPeerClosed(): void {
+    this.#isAlive = false;
+    this.#channel?.onPeerClosed();
+    this.#failure.reject(new TransportError("SETUP_FAILED", "the peer ended the connection"));
   }
 }
 
@@ -326,14 +340,19 @@ function digestOf(der: Uint8Array): CertificateDigest {
   return new PublicValue("certificate-digest", sha256(der));
 }
 
-/**
- * The library binds each socket to all addresses of a family, and leaves it to the system from which
- * one a datagram goes out: so one socket serves every address of its family.
- */
-function oneOfEachFamily(addresses: readonly string[]): string[] {
-  return [4, 6].flatMap((family) =>
-    addresses.filter((address) => isIP(address) === family).slice(0, 1)
-  );
+function derOf({ certPem }: RTCCertificate): Uint8Array {
+  return new X509Certificate(certPem).raw;
+}
+
+/** As descriptions have it (RFC 8122, section 5). */
+function fingerprintOf(certificate: RTCCertificate): Fingerprint {
+  const digest = sha256(derOf(certificate)).toHex().toUpperCase().replace(/..(?=.)/g, "$&:");
+  return { hash: "sha-256", digest };
+}
+
+/** A candidate in the form that the library's agent pairs. */
+function libraryCandidate(candidate: Candidate): IceCandidate {
+  return IceCandidate.fromSdp(formatCandidate(candidate).replace(/^candidate:/, ""));
 }
 
 /** A fresh key and certificate: nobody can link two connections to one peer by it. */

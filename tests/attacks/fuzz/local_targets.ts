@@ -142,7 +142,7 @@ const commandLine = (rng: Rng, samples: readonly (readonly string[])[]) =>
   mutateText(rng, samples.map((words) => words.join("\x01")));
 const wordsOf = (text: string) => text.split("\x01");
 
-/** See the module's text. */
+/** What reads files, requests to the API, command lines, and names of files. */
 export const LOCAL_TARGETS: readonly AnyTarget[] = [
   bytesTarget({
     name: "trust_file",

@@ -8,6 +8,9 @@ import { SignalError, TransportError } from "../../../src/base/errors.ts";
 import { toUtf8 } from "../../../src/protocol/crypto/encoding.ts";
 import { ProtocolError } from "../../../src/protocol/errors.ts";
 import { parseJsonObject } from "../../../src/protocol/json.ts";
+import { ConnectionBox } from "../../../src/protocol/crypto/connection_box.ts";
+import { KeyPair } from "../../../src/protocol/crypto/keys.ts";
+import { BinaryEnvelopeCodec, parsePlain } from "../../../src/protocol/messages/binary_envelope.ts";
 import { parseFrame } from "../../../src/protocol/messages/frame.ts";
 import { encodeHello, parseHello } from "../../../src/protocol/messages/hello.ts";
 import {
@@ -26,6 +29,7 @@ import { parseServerMessage } from "../../../src/protocol/rendezvous/server_mess
 import { encodeBundle, parseBundle } from "../../../src/protocol/signal/bundle.ts";
 import { judgeSignal, type SignalContext } from "../../../src/protocol/signal/daemon_payload.ts";
 import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
+import { rawPlain } from "../../../src/protocol/testing/raw_binary.ts";
 import { mayBeIncomplete } from "../../../src/signaling/file/incomplete_json.ts";
 import { type AnyTarget, bytesTarget, mayRefuse, textTarget } from "./fuzz_target.ts";
 import { mutateBytes, mutateJsonText, mutateText } from "./mutations.ts";
@@ -140,7 +144,25 @@ const HELLO = [{
 const BYTES_OF = (values: readonly unknown[]) =>
   values.map((value) => toUtf8(JSON.stringify(value)));
 
-/** See the module's text. */
+const RATCHET = { chainIndex: 0, publicKey: KEY, generation: 7 };
+const BINARY_PLAINS = [
+  ...INNER.map((message) => rawPlain(message)),
+  rawPlain(INNER[4], { chainIndex: 0 }),
+  rawPlain(INNER[4], RATCHET),
+];
+const BINARY_FRAMES = BINARY_PLAINS.map((plain) =>
+  new Uint8Array([1, ...plain, ...new Uint8Array(40)])
+);
+const secret = (byte: number) => new KeyPair("ephemeral", new Uint8Array(32).fill(byte));
+const BINARY = new BinaryEnvelopeCodec(
+  new ConnectionBox(secret(1), secret(2).publicKey, (length) => new Uint8Array(length).fill(9)),
+);
+const firstOf = (publicKey: unknown, generation: unknown) => ({
+  publicKey: String(publicKey),
+  generation: Number(generation),
+});
+
+/** What reads frames, messages and signals. */
 export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
   textTarget({
     name: "bundle",
@@ -227,6 +249,42 @@ export const PROTOCOL_TARGETS: readonly AnyTarget[] = [
       const encoded = encodeInnerMessage(message);
       const again = parseInnerMessage(parseJsonObject(encoded) ?? {});
       assertEquals(encodeInnerMessage(again), encoded);
+      return true;
+    },
+  }),
+  bytesTarget({
+    name: "binary_frame",
+    make: (rng) => mutateBytes(rng, BINARY_FRAMES),
+    check(bytes) {
+      const frame = mayRefuse([ProtocolError], () => BINARY.read(new Uint8Array(bytes)));
+      if (frame === undefined) return true;
+      // Without the key nothing is opened.
+      assertEquals(frame.type, "bad-envelope");
+      return false;
+    },
+  }),
+  bytesTarget({
+    name: "binary_message",
+    make: (rng) => mutateBytes(rng, BINARY_PLAINS),
+    check(bytes) {
+      const opened = mayRefuse([ProtocolError], () => parsePlain(new Uint8Array(bytes)));
+      if (opened === undefined) return false;
+      const { message, ratchet } = opened;
+      if (message.type !== "file-chunk") return true;
+      const { transferId, chunkIndex, totalChunks, chunk } = message;
+      assert(chunkIndex < totalChunks && chunk.length < bytes.length && message.file === undefined);
+      const { chainIndex, generation, publicKey } = ratchet;
+      const isFirst = publicKey !== undefined;
+      assertEquals(generation !== undefined, isFirst);
+      // It is what it was read from, and nothing else.
+      const fields = chainIndex === undefined
+        ? undefined
+        : { chainIndex: Number(chainIndex), ...(isFirst && firstOf(publicKey, generation)) };
+      const inner = { type: "file-chunk", transferId, chunkIndex, totalChunks };
+      assertEquals(
+        rawPlain({ ...inner, chunk: chunk.toBase64() }, fields).toHex(),
+        bytes.toHex(),
+      );
       return true;
     },
   }),

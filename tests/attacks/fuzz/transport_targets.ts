@@ -7,12 +7,14 @@ import { assert, assertEquals } from "@std/assert";
 import { createHmac } from "node:crypto";
 import {
   HandshakeAssembler,
-  readRecords,
   writeMessage,
-  writeRecord,
-} from "../../../src/transport/webrtc/dtls_records.ts";
-import { PacketWriter, parsePacket } from "../../../src/transport/webrtc/fast/sctp_packet.ts";
-import { isAuthentic, readStun } from "../../../src/transport/webrtc/stun.ts";
+} from "../../../src/transport/webrtc/dtls/handshake_messages.ts";
+import { readRecords, writeRecord } from "../../../src/transport/webrtc/dtls/records.ts";
+import { dataPacket, sackPacket } from "../../../src/transport/testing/packets.ts";
+import { VirtualAssociations } from "../../../src/transport/testing/virtual_associations.ts";
+import { packetChecksum } from "../../../src/transport/webrtc/sctp/crc32c.ts";
+import { parsePacket } from "../../../src/transport/webrtc/sctp/packet.ts";
+import { isAuthentic, readStun } from "../../../src/transport/webrtc/ice/stun.ts";
 import type { Rng } from "./rng.ts";
 import { type AnyTarget, bytesTarget } from "./fuzz_target.ts";
 import { mutateBytes } from "./mutations.ts";
@@ -63,7 +65,6 @@ const TO = { sourcePort: 5000, destinationPort: 5000, tag: 0x01020304 };
 const SCTP = sctpSamples();
 
 function sctpSamples(): Uint8Array[] {
-  const writer = new PacketWriter(1200);
   const chunk = {
     tsn: 7,
     flags: 3,
@@ -73,14 +74,37 @@ function sctpSamples(): Uint8Array[] {
     payload: new Uint8Array(21).fill(5),
   };
   const gaps = [{ start: 2, end: 3 }, { start: 5, end: 9 }];
-  const data = new Uint8Array(writer.data(TO, chunk, 3));
-  const sack = new Uint8Array(
-    writer.sack(TO, { cumulativeTsn: 6, window: 65536, gaps, duplicates: [3] }),
-  );
+  const data = dataPacket(TO, chunk);
+  const sack = sackPacket(TO, { cumulativeTsn: 6, window: 65536, gaps, duplicates: [3] });
   const both = new Uint8Array([...data, ...sack.subarray(12)]);
   const init = new Uint8Array([...data.subarray(0, 12), 1, 0, 0, 28, ...Array(16).fill(1)]);
   const withParameters = new Uint8Array([...init, 0x80, 0, 0, 8, 1, 2, 3, 4]);
   return [data, sack, both, withParameters];
+}
+
+/** All that two associations say to each other from INIT to the end, as the second one hears it. */
+const SPOKEN = spoken();
+
+function spoken(): Uint8Array[] {
+  const link = new VirtualAssociations().connect();
+  link.a.send("text");
+  for (let i = 0; i < 3; i++) link.a.send(new Uint8Array(20_000));
+  link.run(link.now + 2000);
+  link.a.core.closeChannel();
+  link.run(link.now + 100);
+  link.a.core.shutdown();
+  link.run(link.now + 100);
+  return link.a.sent.map(({ packet }) => packet);
+}
+
+/** Makes a packet one that gets through: to the tag that is expected, with its checksum. */
+function addressed(packet: Uint8Array, tag: number): Uint8Array {
+  if (packet.length < 12) return packet;
+  const whole = packet.slice();
+  const view = new DataView(whole.buffer);
+  if (view.getUint32(4) !== 0) view.setUint32(4, tag);
+  view.setUint32(8, packetChecksum(whole), true);
+  return whole;
 }
 
 /** SCTP sits inside DTLS, so its attacker has to keep the common header right to get further. */
@@ -90,7 +114,7 @@ const sctpInput = (rng: Rng) => {
   return bytes;
 };
 
-/** See the module's text. */
+/** What reads datagrams: STUN, DTLS, SCTP, and what is in them. */
 export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
   bytesTarget({
     name: "stun",
@@ -133,6 +157,31 @@ export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
         taken = true;
       }
       return taken;
+    },
+  }),
+  bytesTarget({
+    name: "sctp_association",
+    cost: 200,
+    make: (rng) => mutateBytes(rng, SPOKEN),
+    check(bytes) {
+      // Before, in and after the life of an association. What ends it is an end like any other.
+      for (const moment of [0, 100, 200]) {
+        const link = new VirtualAssociations();
+        if (moment > 0) link.connect();
+        if (moment > 100) link.a.core.abort(true);
+        link.run(link.now + moment);
+        const [init] = link.a.sent;
+        const tag = init === undefined ? TO.tag : new DataView(init.packet.buffer).getUint32(16);
+        for (let i = 0; i < 2; i++) link.inject("a", addressed(bytes, tag));
+        link.run(link.now + 2000);
+        link.a.core.abort(true);
+        link.run(link.now + 2000);
+        assert(link.a.events.includes("stopped"));
+        assertEquals(link.a.core.deadline, undefined);
+        const came = link.a.received.reduce((sum, { length }) => sum + length, 0);
+        assert(came <= 2 * bytes.length, "more was made of a packet than it holds");
+      }
+      return parsePacket(bytes) !== undefined;
     },
   }),
   bytesTarget({

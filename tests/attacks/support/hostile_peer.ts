@@ -13,6 +13,8 @@ import {
   type SecretKey,
 } from "../../../src/protocol/crypto/keys.ts";
 import { boxKey, open, seal } from "../../../src/protocol/crypto/sealing.ts";
+import { BINARY_ENCODING } from "../../../src/protocol/messages/capabilities.ts";
+import type { WireFrame } from "../../../src/protocol/messages/envelope.ts";
 import { encodeEnvelope, type RatchetFields } from "../../../src/protocol/messages/frame.ts";
 import { IdentityHandshake } from "../../../src/protocol/identity/identity_handshake.ts";
 import {
@@ -20,6 +22,7 @@ import {
   PROVEN_IDENTITY,
 } from "../../../src/protocol/identity/proven_identity.ts";
 import { encodeWebSignal, parseWebSignal } from "../../../src/protocol/signal/web_payload.ts";
+import { rawPlain, readRawPlain } from "../../../src/protocol/testing/raw_binary.ts";
 import { RawRatchet } from "../../../src/protocol/testing/raw_ratchet.ts";
 import { publishSignalFile } from "../../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../../src/signaling/file/signal_file_watcher.ts";
@@ -45,7 +48,7 @@ export interface Meeting {
 /** What a daemon said, opened. */
 export type Said = Readonly<Record<string, unknown>>;
 
-/** See the module's text. Disposing it hangs up. */
+/** A channel to a daemon, its keys, and whatever is to be said over it. Disposing it hangs up. */
 export class HostilePeer implements AsyncDisposable {
   /** Who it claims to be. */
   readonly identity: KeyPair<"identity">;
@@ -53,6 +56,8 @@ export class HostilePeer implements AsyncDisposable {
   readonly ratchet: RawRatchet;
   /** The daemon's session description; empty when it was come by otherwise. */
   readonly victimSdp: string;
+  /** Whether the two HELLOs have agreed on the binary encoding. */
+  isBinary = false;
   #proof: IdentityHandshake | undefined;
   readonly #channel: Channel;
   readonly #box: SecretKey<"box">;
@@ -139,7 +144,7 @@ export class HostilePeer implements AsyncDisposable {
   }
 
   /** Sends a frame, whatever it is; silently when the daemon has hung up. */
-  async say(frame: string | Uint8Array<ArrayBuffer>): Promise<void> {
+  async say(frame: WireFrame): Promise<void> {
     await this.#channel.send(frame).catch(() => {}); // what the daemon said before is what counts
   }
 
@@ -164,8 +169,14 @@ export class HostilePeer implements AsyncDisposable {
     return JSON.stringify({ type: "hello", payload, identityProof });
   }
 
-  /** Any JSON, or text, sealed in an envelope. */
-  envelope(inner: unknown, ratchet?: RatchetFields): string {
+  /** Bytes in an envelope of the binary encoding. */
+  binaryEnvelope(plain: Uint8Array): Uint8Array<ArrayBuffer> {
+    return new Uint8Array([1, ...seal(this.#box, plain, random)]);
+  }
+
+  /** Any JSON, or text, sealed in an envelope of the session's encoding. */
+  envelope(inner: unknown, ratchet?: RatchetFields): WireFrame {
+    if (this.isBinary) return this.binaryEnvelope(rawPlain(inner, ratchet));
     const text = typeof inner === "string" ? inner : JSON.stringify(inner);
     return encodeEnvelope(this.seal(toUtf8(text)), ratchet);
   }
@@ -181,6 +192,11 @@ export class HostilePeer implements AsyncDisposable {
       return undefined; // the path was cut
     }
     if (frame === undefined) return undefined;
+    if (typeof frame !== "string" && frame[0] === 1) {
+      const plain = open(this.#box, frame.subarray(1));
+      if (plain === undefined) throw new Error("the daemon's frame does not open");
+      return readRawPlain(plain);
+    }
     const outer = JSON.parse(typeof frame === "string" ? frame : fromUtf8(frame) ?? "");
     if (outer.type !== "profile-envelope" && outer.type !== "hello") return outer;
     const sealed = fromBase64(outer.payload);
@@ -234,19 +250,23 @@ export interface HostileSessionOptions {
   readonly identity?: KeyPair<"identity">;
   /** Whether the transfer ratchet is negotiated. @default {false} */
   readonly ratchet?: boolean;
+  /** Whether the binary encoding is negotiated. @default {false} */
+  readonly binary?: boolean;
 }
 
 /** A hostile peer that is past its HELLO, at a daemon that lets everyone in and accepts its offers. */
 export async function openHostileSession(
   meeting: Meeting,
-  { identity, ratchet = false }: HostileSessionOptions = {},
+  { identity, ratchet = false, binary = false }: HostileSessionOptions = {},
 ): Promise<HostilePeer> {
   await using stack = new AsyncDisposableStack();
   const peer = stack.use(await HostilePeer.connect(meeting, identity, { proves: true }));
   const capabilities = ["bolt.file-hash", "bolt.profile-envelope-v1", PROVEN_IDENTITY];
   if (ratchet) capabilities.push("bolt.transfer-ratchet-v1");
+  if (binary) capabilities.push(BINARY_ENCODING);
   await peer.say(peer.hello({ capabilities }));
   await peer.hearOf("hello");
+  peer.isBinary = binary;
   // The daemon answers a ping when it has concluded the handshake.
   if (!await peer.isServed()) throw new Error("the daemon refused the hostile peer's HELLO");
   const hex = peer.identity.publicKey.hex;

@@ -21,7 +21,7 @@ export interface Relayed {
 /** What the relay makes of a signal: what is delivered in its place. */
 export type Tamper = (signal: Relayed) => readonly Relayed[] | Promise<readonly Relayed[]>;
 
-/** See the module's text. Tampering is chosen by the code of the offerer or answerer. */
+/** Relays signals, and tampers with them where it is told to. Tampering is chosen by the code of the offerer or answerer. */
 export class HostileRelay implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #sockets = new Map<string, WebSocket>();

@@ -7,10 +7,7 @@ import type { PublicKey } from "../../../src/protocol/crypto/keys.ts";
 import { KeyPair } from "../../../src/protocol/crypto/keys.ts";
 import { PublicValue } from "../../../src/protocol/crypto/public_value.ts";
 import type { RandomSource } from "../../../src/protocol/crypto/random_source.ts";
-import {
-  commitmentTo,
-  type DescriptionRole,
-} from "../../../src/protocol/identity/proven_identity.ts";
+import { commitmentTo } from "../../../src/protocol/identity/proven_identity.ts";
 import type { Connector } from "../../../src/transport/connector.ts";
 import type { Payload, Relayed, Tamper } from "./hostile_relay.ts";
 import {
@@ -22,6 +19,7 @@ import {
   type OpenedHello,
   type Told,
 } from "./man_in_the_middle.ts";
+import type { Role } from "../../../src/protocol/signal/bundle.ts";
 
 /** What an attacker has to work with. */
 export interface Scene {
@@ -30,7 +28,7 @@ export interface Scene {
   /** His dice. */
   readonly random: RandomSource;
   /** Who the victims are: everybody knows. */
-  readonly identities: { readonly [victim in DescriptionRole]: PublicKey<"identity"> };
+  readonly identities: { readonly [victim in Role]: PublicKey<"identity"> };
   /** What he has recorded of earlier meetings. */
   readonly recorded: Recorded;
 }
@@ -42,7 +40,7 @@ export interface Recorded {
   /** `data` of an answer. */
   answer?: Payload;
   /** Frames with a HELLO, of each victim. */
-  readonly hellos: { [victim in DescriptionRole]?: string };
+  readonly hellos: { [victim in Role]?: string };
 }
 
 /** An attack that goes on. */
@@ -71,8 +69,7 @@ export interface IdentityAttack {
 }
 
 const VICTIMS = ["offerer", "answerer"] as const;
-const otherOf = (victim: DescriptionRole): DescriptionRole =>
-  victim === "offerer" ? "answerer" : "offerer";
+const otherOf = (victim: Role): Role => victim === "offerer" ? "answerer" : "offerer";
 
 /** Keys that he has made for one victim. */
 interface OwnKeys {
@@ -117,7 +114,7 @@ export interface Deceit {
 /** He ends both connections, and deceives each victim in its way. */
 export function deceive(
   scene: Scene,
-  deceits: { readonly [victim in DescriptionRole]: Deceit },
+  deceits: { readonly [victim in Role]: Deceit },
 ): ManInTheMiddle {
   const { random, connector, identities } = scene;
   const keys = { offerer: newKeys(random), answerer: newKeys(random) };
@@ -169,10 +166,10 @@ function commitmentOf(
 
 async function deceiveOne(
   ends: Ends,
-  victim: DescriptionRole,
+  victim: Role,
   { hello, keys: which, commits }: Deceit,
   keys: OwnKeys,
-  heard: { readonly [victim in DescriptionRole]: string | undefined },
+  heard: { readonly [victim in Role]: string | undefined },
   { identities, recorded, random }: Scene,
 ): Promise<void> {
   const [end, other] = [ends[victim], ends[otherOf(victim)]];
@@ -265,7 +262,7 @@ const refused = (
 const middle = (
   what: string,
   by: string | undefined,
-  deceits: Deceit | { readonly [victim in DescriptionRole]: Deceit },
+  deceits: Deceit | { readonly [victim in Role]: Deceit },
   needsWebRtc = false,
 ): IdentityAttack =>
   refused(what, by, (scene) => {

@@ -24,7 +24,7 @@ export interface IdentityStageOptions {
   readonly acquainted?: boolean;
 }
 
-/** See the module's text. Disposing it stops the daemons. */
+/** Where an attack on identities takes place: the daemons, and the attacker between them. Disposing it stops the daemons. */
 export class IdentityStage implements AsyncDisposable {
   readonly victims: Victims;
   /** What attacks are given. */

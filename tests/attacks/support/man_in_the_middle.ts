@@ -13,7 +13,6 @@ import type { RandomSource } from "../../../src/protocol/crypto/random_source.ts
 import { boxKey, open, seal } from "../../../src/protocol/crypto/sealing.ts";
 import {
   type Commitment,
-  type DescriptionRole,
   proofKey,
   proofOver,
   PROVEN_IDENTITY,
@@ -25,6 +24,7 @@ import { encodeEnvelope } from "../../../src/protocol/messages/frame.ts";
 import type { Channel } from "../../../src/transport/channel.ts";
 import type { Connector } from "../../../src/transport/connector.ts";
 import type { Payload, Relayed, Tamper } from "./hostile_relay.ts";
+import type { Role } from "../../../src/protocol/signal/bundle.ts";
 
 /** What he tells a victim in the name of the other. */
 export interface Told {
@@ -47,13 +47,13 @@ export interface Heard {
 /** One attack. */
 export interface Attack {
   /** What the victim in that role is told. The answerer is told first. */
-  tell(victim: DescriptionRole, heard: Heard): Told;
+  tell(victim: Role, heard: Heard): Told;
   /** What he does with his two ends: `offerer` is the one to the offerer. Until then he is mute. */
   act(ends: Ends): Promise<void>;
 }
 
 /** His two ends. */
-export type Ends = { readonly [victim in DescriptionRole]: MiddleEnd };
+export type Ends = { readonly [victim in Role]: MiddleEnd };
 
 /** What a victim's HELLO said. */
 export interface OpenedHello {
@@ -87,7 +87,7 @@ export class MiddleEnd {
   readonly channel: Channel;
   /** Resolves when the victim has hung up. */
   readonly over: Promise<void>;
-  readonly #victim: DescriptionRole;
+  readonly #victim: Role;
   readonly #box: SecretKey<"box"> | undefined;
   readonly #shown: { readonly his: ShownByOneSide; readonly theirs: ShownByOneSide } | undefined;
   readonly #random: RandomSource;
@@ -102,7 +102,7 @@ export class MiddleEnd {
    * @param relayed `data` of the other victim's.
    */
   constructor(
-    victim: DescriptionRole,
+    victim: Role,
     channel: Channel,
     { told, theirs, relayed }: {
       readonly told: Told;
@@ -267,7 +267,7 @@ export interface ManInTheMiddleOptions {
   readonly random: RandomSource;
 }
 
-/** See the module's text. Of one meeting. Disposing it hangs up. */
+/** Stands between the two victims of one meeting, and carries out one attack. Disposing it hangs up. */
 export class ManInTheMiddle implements AsyncDisposable {
   readonly #options: ManInTheMiddleOptions;
   readonly #stack = new AsyncDisposableStack();

@@ -4,6 +4,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { WireFrame } from "../../../src/protocol/messages/envelope.ts";
+import type { RatchetFields } from "../../../src/protocol/messages/frame.ts";
 import type { HostilePeer, Said } from "./hostile_peer.ts";
 
 /** One violation of the protocol. */
@@ -16,6 +18,8 @@ export interface Violation {
   readonly code: string;
   /** Whether the session lives on. */
   readonly survives?: boolean;
+  /** The only encoding in which it can be committed. @default {either} */
+  readonly only?: "json" | "binary";
   /** Commits it. */
   readonly commit: (peer: HostilePeer) => Promise<void>;
 }
@@ -72,8 +76,11 @@ const frame = (
   when: Violation["when"],
   what: string,
   code: string,
-  make: (peer: HostilePeer) => string | Uint8Array<ArrayBuffer>,
+  make: (peer: HostilePeer) => WireFrame,
 ): Violation => ({ what, when, code, commit: (peer) => peer.say(make(peer)) });
+
+const inJson = (violation: Violation): Violation => ({ ...violation, only: "json" });
+const inBinary = (violation: Violation): Violation => ({ ...violation, only: "binary" });
 
 /** Says what is sealed. */
 const inner = (what: string, code: string, message: unknown, survives = false): Violation => ({
@@ -123,17 +130,13 @@ async function sayRatcheted(
   peer: HostilePeer,
   id: string,
   index: number,
-  change: (fields: Said) => Said = (fields) => fields,
+  change: (fields: RatchetFields) => RatchetFields = (fields) => fields,
   ahead = 0,
 ): Promise<void> {
   const bytes = FILE.subarray(index * CHUNK, (index + 1) * CHUNK);
   const { chunk: sealed, fields } = peer.ratchet.chunk(id, index, bytes, ahead);
-  const envelope = JSON.parse(peer.envelope(chunk(id, index, { chunk: sealed }), fields));
-  await peer.say(JSON.stringify(change(envelope)));
+  await peer.say(peer.envelope(chunk(id, index, { chunk: sealed }), change(fields)));
 }
-
-const without = (...names: readonly string[]) => (fields: Said): Said =>
-  Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
 
 const BEFORE: readonly Violation[] = [
   frame("before", "an envelope", "INVALID_STATE", (p) => p.envelope({ type: "ping", ts_ms: 1 })),
@@ -170,6 +173,8 @@ const BEFORE: readonly Violation[] = [
   frame("before", "no envelopes", "PROTOCOL_VIOLATION", (p) => p.hello({ capabilities: [] })),
 ];
 
+const FORGED = '{"type":"profile-envelope","version":1,"encoding":"base64","payload":"AAAA"}';
+
 const FRAMES: readonly Violation[] = [
   frame("after", "a second HELLO", "DUPLICATE_HELLO", (p) => p.hello()),
   frame("after", "plaintext", "ENVELOPE_REQUIRED", () => '{"type":"ping","ts_ms":1}'),
@@ -177,20 +182,36 @@ const FRAMES: readonly Violation[] = [
     "after",
     "an envelope of version 2",
     "ENVELOPE_INVALID",
-    (p) => p.envelope({ type: "ping", ts_ms: 1 }).replace('"version":1', '"version":2'),
+    () => '{"type":"profile-envelope","version":2,"encoding":"base64","payload":"AAAA"}',
   ),
   frame(
     "after",
     "an envelope in hex",
     "ENVELOPE_INVALID",
-    (p) => p.envelope({ type: "ping", ts_ms: 1 }).replace('"base64"', '"hex"'),
+    () => '{"type":"profile-envelope","version":1,"encoding":"hex","payload":"AAAA"}',
   ),
-  frame(
+  inJson(frame("after", "a forged envelope", "ENVELOPE_DECRYPT_FAIL", () => FORGED)),
+  inBinary(frame("after", "a published envelope", "ENVELOPE_INVALID", () => FORGED)),
+  inBinary(frame(
     "after",
-    "a forged envelope",
+    "a forged binary envelope",
     "ENVELOPE_DECRYPT_FAIL",
-    () => '{"type":"profile-envelope","version":1,"encoding":"base64","payload":"AAAA"}',
-  ),
+    () => new Uint8Array(99).fill(1),
+  )),
+  inBinary(frame("after", "41 zeroes", "ENVELOPE_INVALID", () => new Uint8Array(41))),
+  inBinary(frame("after", "a lone first byte", "ENVELOPE_INVALID", () => new Uint8Array([1]))),
+  inBinary(frame(
+    "after",
+    "a kind that is unknown",
+    "INVALID_MESSAGE",
+    (p) => p.binaryEnvelope(new Uint8Array([2])),
+  )),
+  inBinary(frame(
+    "after",
+    "a chunk cut short",
+    "INVALID_MESSAGE",
+    (p) => p.binaryEnvelope(new Uint8Array([1, 2, 3])),
+  )),
   frame("after", "a frame of 256 KiB", "ENVELOPE_INVALID", () => "x".repeat(262_144)),
   inner("an unknown type", "UNKNOWN_MESSAGE_TYPE", { type: "exec" }),
   inner("no JSON in an envelope", "INVALID_MESSAGE", "ping"),
@@ -242,9 +263,9 @@ const TRANSFERS: readonly Violation[] = [
     chunk(id, 0, { chunk: FILE.subarray(0, CHUNK + 1).toBase64() }),
   ]),
   inTransfer("a chunk of no base64", "INVALID_MESSAGE", (id) => [chunk(id, 0, { chunk: "?" })]),
-  inTransfer("another size in a chunk", "PROTOCOL_VIOLATION", (id) => [
+  inJson(inTransfer("another size in a chunk", "PROTOCOL_VIOLATION", (id) => [
     chunk(id, 0, { fileSize: FILE.length + 1 }),
-  ]),
+  ])),
   inTransfer("a finish before the end", "TRANSFER_FAILED", (id) => [
     chunk(id, 0),
     { type: "file-finish", transferId: id },
@@ -277,7 +298,7 @@ const RATCHET: readonly Violation[] = [
     "no ratchet key",
     "RATCHET_STATE_ERROR",
     false,
-    (peer, id) => sayRatcheted(peer, id, 0, without("ratchet_public_key")),
+    (peer, id) => sayRatcheted(peer, id, 0, ({ chainIndex }) => ({ chainIndex })),
   ),
   ratcheted(
     "a ratchet key of zeros",
@@ -286,18 +307,18 @@ const RATCHET: readonly Violation[] = [
     (peer, id) =>
       sayRatcheted(peer, id, 0, (fields) => ({
         ...fields,
-        ratchet_public_key: new Uint8Array(32).toBase64(),
+        publicKey: new Uint8Array(32).toBase64(),
       })),
   ),
-  ratcheted(
+  inJson(ratcheted(
     "a chain index of -1",
     "RATCHET_CHAIN_ERROR",
     true,
-    (peer, id) => sayRatcheted(peer, id, 0, (fields) => ({ ...fields, chain_index: -1 })),
-  ),
+    (peer, id) => sayRatcheted(peer, id, 0, (fields) => ({ ...fields, chainIndex: -1 })),
+  )),
   ratcheted("a chain index skipped", "RATCHET_CHAIN_ERROR", true, async (peer, id) => {
     await sayRatcheted(peer, id, 0);
-    await sayRatcheted(peer, id, 1, (fields) => ({ ...fields, chain_index: 2 }));
+    await sayRatcheted(peer, id, 1, (fields) => ({ ...fields, chainIndex: 2 }));
   }),
   ratcheted(
     "another ratchet key than it sealed with",
@@ -306,7 +327,7 @@ const RATCHET: readonly Violation[] = [
     (peer, id) =>
       sayRatcheted(peer, id, 0, (fields) => ({
         ...fields,
-        ratchet_public_key: peer.identity.publicKey.base64,
+        publicKey: peer.identity.publicKey.base64,
       })),
   ),
 ];

@@ -56,7 +56,7 @@ export interface MeetingOptions {
 
 const FILE_BYTES = 40_000;
 
-/** See the module's text. The daemons stay the caller's. */
+/** Has the two meet, and tells what came of it. The daemons stay the caller's. */
 export class Victims implements AsyncDisposable {
   readonly alice: DaemonUnderTest;
   readonly bob: DaemonUnderTest;

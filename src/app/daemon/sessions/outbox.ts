@@ -4,19 +4,19 @@
  * @module
  */
 import { abortable } from "../../../base/deadline.ts";
-import type { Channel } from "../../../transport/channel.ts";
+import type { Channel, ChannelMessage } from "../../../transport/channel.ts";
 
 /** Most frames that may wait. A chunk waits alone; the rest are short answers to the peer. */
 export const MAX_WAITING_FRAMES = 256;
-/** Most characters of frames that may wait. */
-export const MAX_WAITING_CHARS = 4 * 1024 * 1024;
+/** Most bytes of frames that may wait; a text frame is ASCII. */
+export const MAX_OUTBOX_BYTES = 4 * 1024 * 1024;
 
 /** Sends frames in order, waiting for the channel to take each. */
 export class Outbox {
   readonly #channel: Channel;
   readonly #onFailure: (error: unknown) => void;
-  readonly #frames: string[] = [];
-  #chars = 0;
+  readonly #frames: ChannelMessage[] = [];
+  #bytes = 0;
   #sending: Promise<void> | undefined;
   #stopped = false;
 
@@ -36,13 +36,13 @@ export class Outbox {
    *
    * @returns False when there is no room: the peer asks for answers that it does not take.
    */
-  push(frame: string): boolean {
+  push(frame: ChannelMessage): boolean {
     if (this.#stopped) return true;
     if (
-      this.#frames.length >= MAX_WAITING_FRAMES || this.#chars + frame.length > MAX_WAITING_CHARS
+      this.#frames.length >= MAX_WAITING_FRAMES || this.#bytes + frame.length > MAX_OUTBOX_BYTES
     ) return false;
     this.#frames.push(frame);
-    this.#chars += frame.length;
+    this.#bytes += frame.length;
     this.#sending ??= this.#send();
     return true;
   }
@@ -56,13 +56,13 @@ export class Outbox {
   stop(): void {
     this.#stopped = true;
     this.#frames.length = 0;
-    this.#chars = 0;
+    this.#bytes = 0;
   }
 
   /** Not asynchronous: a frame of a chunk must not be kept for as long as the channel is full. */
   #sendNext(): Promise<void> {
     const frame = this.#frames.shift() ?? "";
-    this.#chars -= frame.length;
+    this.#bytes -= frame.length;
     return this.#channel.send(frame);
   }
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { memoryPair } from "../../../transport/testing/memory_channel.ts";
-import { MAX_WAITING_CHARS, MAX_WAITING_FRAMES, Outbox } from "./outbox.ts";
+import { MAX_OUTBOX_BYTES, MAX_WAITING_FRAMES, Outbox } from "./outbox.ts";
 
 const { signal } = new AbortController();
 const close = (pair: ReturnType<typeof memoryPair>) =>
@@ -40,7 +40,7 @@ Deno.test("the outbox is bounded in characters", async () => {
   const large = "x".repeat(200_000);
   let waiting = 0;
   while (outbox.push(large)) waiting += large.length;
-  assertEquals(waiting <= MAX_WAITING_CHARS && waiting + large.length > MAX_WAITING_CHARS, true);
+  assertEquals(waiting <= MAX_OUTBOX_BYTES && waiting + large.length > MAX_OUTBOX_BYTES, true);
   outbox.stop();
   await close(pair);
 });

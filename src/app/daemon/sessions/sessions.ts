@@ -17,6 +17,7 @@ import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.t
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { ExtensionName } from "../../../protocol/extensions.ts";
+import { BINARY_ENCODING, CAPABILITIES } from "../../../protocol/messages/capabilities.ts";
 import {
   type IdentityClaim,
   type RefusedClaim,
@@ -27,9 +28,10 @@ import type { Connector } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { TransferService } from "../transfers/transfer_service.ts";
-import type { Gatekeeper } from "../trust/gatekeeper.ts";
+import { type Gatekeeper, ownIdentityRefused } from "../trust/gatekeeper.ts";
 import { connectSession, type SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
+import { prepareSealing } from "./prepare_sealing.ts";
 
 /** Ended sessions that can still be looked up. */
 const MAX_KEPT = 64;
@@ -73,8 +75,11 @@ interface Entry {
   /** The identity that it was asked for with. */
   readonly expects?: string;
   readonly abort: AbortController;
-  /** Resolved when the session is over, though its channel may take a while to close. */
-  readonly over: PromiseWithResolvers<void>;
+  /**
+   * Resolved when the session is over, with who ended it, though its channel may take a while to
+   * close.
+   */
+  readonly over: PromiseWithResolvers<SessionEnd["by"]>;
   peer?: PeerSession;
   transfers?: SessionTransfers;
   running?: Promise<void>;
@@ -110,11 +115,20 @@ export class Sessions {
   /**
    * Begins to open a session.
    *
-   * @throws {OperationError} LIMIT_EXCEEDED, STOPPING
+   * @throws {OperationError} LIMIT_EXCEEDED, POLICY_REFUSED, STOPPING
    */
   pair(request: PairParameters): SessionView {
-    const { maxPeers, events } = this.#options;
+    const { maxPeers, events, identity: { publicKey } } = this.#options;
+    const { expectIdentity } = request;
     if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
+    if (expectIdentity === publicKey.hex) throw ownIdentityRefused();
+    if (expectIdentity !== undefined && !this.#proves) {
+      throw new OperationError(
+        "POLICY_REFUSED",
+        "no identity can be expected while none is proven: start the daemon without --extensions " +
+          "none, or leave the identity out",
+      );
+    }
     if (this.open >= maxPeers) {
       throw new OperationError(
         "LIMIT_EXCEEDED",
@@ -129,12 +143,11 @@ export class Sessions {
       web: request.signal === "rendezvous" && request.web === true,
       createdAt: this.#time(),
     };
-    const { expectIdentity } = request;
     const entry: Entry = {
       view,
       ...(expectIdentity === undefined ? {} : { expects: expectIdentity }),
       abort: new AbortController(),
-      over: Promise.withResolvers<void>(),
+      over: Promise.withResolvers<SessionEnd["by"]>(),
     };
     this.#entries.set(view.sessionId, entry);
     this.#forgetOld();
@@ -273,9 +286,10 @@ export class Sessions {
   }
 
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
-    const { loadConnector, selfCode, deviceName, identity, random } = this.#options;
+    const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
     const connector = await loadConnector();
-    return await connectSession({
+    let sealing: Promise<void> | undefined;
+    const connection = await connectSession({
       request,
       connector,
       selfCode,
@@ -283,8 +297,13 @@ export class Sessions {
       commits: this.#proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
-      onConnecting: () => this.#update(entry, { state: "connecting" }),
+      onConnecting: () => {
+        this.#update(entry, { state: "connecting" });
+        sealing ??= prepareSealing(log);
+      },
     });
+    await (sealing ?? prepareSealing(log));
+    return connection;
   }
 
   /** Runs the protocol over the open channel, to its end. */
@@ -314,6 +333,9 @@ export class Sessions {
         refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
         random,
         peerKind,
+        capabilities: this.#options.extensions.has("binary-encoding")
+          ? [...CAPABILITIES, BINARY_ENCODING]
+          : CAPABILITIES,
       });
       const peer: PeerSession = new PeerSession({
         session,
@@ -372,7 +394,7 @@ export class Sessions {
       if (admission.wireCode === undefined) peer.close(admission.message);
       else peer.fail(admission.wireCode, "the identity key is not the one that is pinned");
     }).catch((error) => {
-      // A decision that can't be kept is none.
+      // A decision that can't be kept lets nobody in.
       log.error("the decision about a peer failed", { reason: messageOf(error) });
       this.#update(entry, {
         failure: { code: "STORAGE_FAILED", message: peerText(messageOf(error)) },
@@ -407,13 +429,13 @@ export class Sessions {
   #ending(entry: Entry, end: SessionEnd): void {
     if (!isEnded(entry.view)) this.#update(entry, { state: "closing" });
     if (end.by !== "local") entry.transfers?.markLost();
-    entry.over.resolve();
+    entry.over.resolve(end.by);
   }
 
   #conclude(entry: Entry, end: SessionEnd): void {
     const { transfers, events, log, tally } = this.#options;
     if (end.error instanceof IdentityRefusedError) this.#identityRefused(entry, end.error);
-    // Where an identity is expected, no code decides.
+    // Where an identity is expected, no SAS is asked for, and none can be guessed.
     if (end.nonceLeft && entry.expects === undefined) {
       this.#options.gatekeeper.countSilentAttempt(entry.view.peerCode);
     }

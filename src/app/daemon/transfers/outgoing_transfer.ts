@@ -242,11 +242,11 @@ export class OutgoingTransfer implements ScheduledWork {
     });
   }
 
-  /** Reads a chunk, sends it, waits until the channel has taken it; then the next. */
+  /** Reads a chunk, sends it, waits until the channel has taken it; the next is read meanwhile. */
   async #send(source: SourceFile, { session: { peer }, id, flow, over }: Attempt): Promise<void> {
     const { registry, fs } = this.#options;
     try {
-      using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes);
+      await using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes);
       while (this.#stage.current.name === "sending") {
         const request = peer.transfers?.nextChunk(id);
         if (request === undefined) {

@@ -13,8 +13,13 @@ import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { Session, type SessionOptions } from "../../../protocol/session/session.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import {
+  BINARY_ENCODING,
+  CAPABILITIES,
+  type Capability,
+} from "../../../protocol/messages/capabilities.ts";
 import { CHUNK_BYTES } from "../../../protocol/transfer/daemon_dialect.ts";
-import { DEFAULT_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
+import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";
 import { Journal } from "../../../storage/journal.ts";
 import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
@@ -32,14 +37,35 @@ import { TransferRegistry } from "./transfer_registry.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 
 /** More than the receive queue's limit of 16 MiB: what holds nobody back fails. */
-const CHUNKS = 320;
-const SIZE = CHUNKS * CHUNK_BYTES;
-/** 1 MiB: the receive queue's high mark. */
-const HIGH_WATER_CHUNKS = 16;
+const SIZE = 20 * 1024 * 1024;
+/** Chunks of the smaller kind. */
+const CHUNKS = SIZE / CHUNK_BYTES;
+/** The receive queue's high mark. */
+const HIGH_WATER = 4 * 1024 * 1024;
 /** The chunk that passes the mark, one that was read meanwhile, and one on its way. */
 const SLACK_CHUNKS = 3;
-/** Bytes of a sealed chunk, both base64s and the JSON around it included. */
-const LARGEST_FRAME = 120_000;
+
+/** An encoding of messages, and what a chunk is in it. */
+interface Encoding {
+  readonly capabilities: readonly Capability[];
+  readonly chunkBytes: number;
+  /** Bytes of a sealed chunk and all that is around it. */
+  readonly largestFrame: number;
+}
+
+const JSON_ENCODING: Encoding = {
+  capabilities: CAPABILITIES,
+  chunkBytes: CHUNK_BYTES,
+  largestFrame: 120_000,
+};
+const ENCODINGS: Readonly<Record<string, Encoding>> = {
+  json: JSON_ENCODING,
+  binary: {
+    capabilities: [...CAPABILITIES, BINARY_ENCODING],
+    chunkBytes: MAX_CHUNK_BYTES,
+    largestFrame: 131_300,
+  },
+};
 const log = logFor("test");
 
 /** One end: its own disk, its own list of transfers, a session. */
@@ -142,9 +168,11 @@ class Flow implements AsyncDisposable {
 
   static async start(
     ofReceiver: Pick<SessionTransfersOptions, "fileSaveMs"> = {},
+    { capabilities }: Encoding = JSON_ENCODING,
   ): Promise<Flow> {
     const random = seededRandom("pressure");
     const keys = () => ({
+      capabilities,
       identity: KeyPair.generate("identity", random).publicKey,
       ephemeral: KeyPair.generate("ephemeral", random),
       random,
@@ -248,35 +276,38 @@ class Flow implements AsyncDisposable {
   }
 }
 
-Deno.test("a slow disk: the receiver holds the sender with pause and resume, and memory stays bounded", async () => {
-  await using flow = await Flow.start();
-  const disk = flow.receiver.folder.fs;
-  let gate = Promise.withResolvers<void>();
-  disk.inject({ on: "write", path: /\.part$/, action: { before: () => gate.promise } });
-  await flow.accept();
-  await flow.until(() => flow.sent.progress.state === "paused");
-  // Time for a sender that is not held to read all of the file.
-  await flow.barrier(2 * CHUNKS);
-  assertEquals(flow.written, 1, "the disk has one write at a time");
-  assertLess(flow.read, HIGH_WATER_CHUNKS + SLACK_CHUNKS + 1);
-  assertEquals(
-    flow.received.progress.state,
-    "active",
-    "nobody asked for this pause: it is not told",
-  );
-  // The disk moves, one chunk a time, until there is room again.
-  while (flow.sent.progress.state === "paused") {
-    const before = flow.written;
+for (const [name, encoding] of Object.entries(ENCODINGS)) {
+  Deno.test(`a slow disk: the receiver holds the sender with pause and resume, and memory stays bounded (${name})`, async () => {
+    await using flow = await Flow.start({}, encoding);
+    const highWaterChunks = HIGH_WATER / encoding.chunkBytes;
+    const disk = flow.receiver.folder.fs;
+    let gate = Promise.withResolvers<void>();
+    disk.inject({ on: "write", path: /\.part$/, action: { before: () => gate.promise } });
+    await flow.accept();
+    await flow.until(() => flow.sent.progress.state === "paused");
+    // Time for a sender that is not held to read all of the file.
+    await flow.barrier(2 * CHUNKS);
+    assertEquals(flow.written, 1, "the disk has one write at a time");
+    assertLess(flow.read, highWaterChunks + SLACK_CHUNKS + 1);
+    assertEquals(
+      flow.received.progress.state,
+      "active",
+      "nobody asked for this pause: it is not told",
+    );
+    // The disk moves, one chunk a time, until there is room again.
+    while (flow.sent.progress.state === "paused") {
+      const before = flow.written;
+      gate.resolve();
+      gate = Promise.withResolvers();
+      await flow.until(() => flow.written > before);
+    }
+    assert(flow.written >= highWaterChunks / 2, "it does not go on before the queue is low");
     gate.resolve();
-    gate = Promise.withResolvers();
-    await flow.until(() => flow.written > before);
-  }
-  assert(flow.written >= HIGH_WATER_CHUNKS / 2, "it does not go on before the queue is low");
-  gate.resolve();
-  disk.inject({ on: "write", action: { before: () => void flow.read } });
-  await flow.finished();
-  assertLess(flow.mostUnderWay, HIGH_WATER_CHUNKS + SLACK_CHUNKS + 1);
-});
+    disk.inject({ on: "write", action: { before: () => void flow.read } });
+    await flow.finished();
+    assertLess(flow.mostUnderWay, highWaterChunks + SLACK_CHUNKS + 1);
+  });
+}
 
 /** Counts what is handed to a channel from now on. */
 function countSent(channel: Channel): { messages: number; bytes: number; largest: number } {
@@ -292,37 +323,44 @@ function countSent(channel: Channel): { messages: number; bytes: number; largest
   return sent;
 }
 
-Deno.test("a slow network: Backpressure: if peer cannot accept data, pause reading from disk", async () => {
-  await using flow = await Flow.start();
-  await flow.accept();
-  await flow.until(() => flow.read > 0);
-  // Nothing is acknowledged from here on; all before was, at once.
-  flow.path.stall();
-  const sent = countSent(flow.path.offerer);
-  const before = flow.read;
-  await flow.barrier(2 * CHUNKS);
-  const held = flow.read;
-  assert(sent.bytes >= SEND_WINDOW.high, "the window is used");
-  assert(sent.bytes < SEND_WINDOW.high + sent.largest, `${sent.bytes} bytes wait for the peer`);
-  assert(sent.largest <= LARGEST_FRAME, `${sent.largest} bytes for a chunk of ${CHUNK_BYTES}`);
-  // "read chunk, encrypt, send, release": one may have been under way to the channel before.
-  assert(held - before <= sent.messages, "no chunk is read that the channel has no room for");
-  assertLess(held, CHUNKS);
-  await flow.barrier(CHUNKS);
-  assertEquals(flow.read, held, "not a chunk more");
-  flow.path.resume();
-  await flow.finished();
-});
+for (const [name, encoding] of Object.entries(ENCODINGS)) {
+  Deno.test(`a slow network: Backpressure: if peer cannot accept data, pause reading from disk (${name})`, async () => {
+    await using flow = await Flow.start({}, encoding);
+    const chunks = SIZE / encoding.chunkBytes;
+    await flow.accept();
+    await flow.until(() => flow.read > 0);
+    // Nothing is acknowledged from here on; all before was, at once.
+    flow.path.stall();
+    const sent = countSent(flow.path.offerer);
+    const before = flow.read;
+    await flow.barrier(2 * CHUNKS);
+    const held = flow.read;
+    assert(sent.bytes >= SEND_WINDOW.high, "the window is used");
+    assert(sent.bytes < SEND_WINDOW.high + sent.largest, `${sent.bytes} bytes wait for the peer`);
+    const { largestFrame, chunkBytes } = encoding;
+    assert(sent.largest <= largestFrame, `${sent.largest} bytes for a chunk of ${chunkBytes}`);
+    // "read chunk, encrypt, send, release": one had been read ahead, and one is.
+    assert(held - before <= sent.messages, "one chunk is read that the channel has no room for");
+    assertLess(held, chunks);
+    await flow.barrier(CHUNKS);
+    assertEquals(flow.read, held, "not a chunk more");
+    flow.path.resume();
+    await flow.finished();
+  });
+}
 
 Deno.test("the contract tells the bounds of what is in flight", async () => {
   const contract = await Deno.readTextFile(
     new URL("../../../../docs/DAEMON_CONTRACT.md", import.meta.url),
   );
   const [, section = ""] = contract.split('"One chunk in flight at a time per transfer"');
-  for (const bytes of [CHUNK_BYTES, DEFAULT_CHUNK_BYTES, SEND_WINDOW.high, SEND_WINDOW.low]) {
+  const chunks = [CHUNK_BYTES, DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES];
+  for (const bytes of [...chunks, SEND_WINDOW.high, SEND_WINDOW.low]) {
     assertStringIncludes(section, `${bytes / 1024} KiB`);
   }
-  assertStringIncludes(section, LARGEST_FRAME.toLocaleString("en"));
+  for (const { largestFrame } of Object.values(ENCODINGS)) {
+    assertStringIncludes(section, largestFrame.toLocaleString("en"));
+  }
 });
 
 Deno.test("a sent file is not completed before the receiver has it on disk under its name", async () => {

@@ -13,6 +13,7 @@ import { peerText } from "../../../ipc/api/peer_text.ts";
 import type { TrustRequest } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
+import type { SessionEnd } from "../../../protocol/session/effects.ts";
 import type { IdentityClaim, RefusedClaim } from "../../../protocol/session/session.ts";
 import type { PinnedPeer, SeenPeer, TrustStore } from "../../../storage/trust_store.ts";
 import type { PairingPolicy, UnprovenPolicy } from "../../../vocabulary/policies.ts";
@@ -46,9 +47,9 @@ export interface GatekeeperOptions {
   /** Where applications are asked. */
   readonly pairings: PairingRequests;
   /** What happens to an unknown identity. */
-  readonly policy: PairingPolicy;
+  readonly pairingPolicy: PairingPolicy;
   /** What happens to a session that is not proven. */
-  readonly unproven: UnprovenPolicy;
+  readonly unprovenPeers: UnprovenPolicy;
   /** Where key mismatches are published. */
   readonly events: EventHub;
   /** Where decisions are logged. */
@@ -63,7 +64,7 @@ export class Gatekeeper {
   /** Peers by identity, the last met last. */
   readonly #met = new Map<string, IdentifiedPeer>();
 
-  /** Starts knowing the pins. */
+  /** Nobody is met yet; what is pinned is known. */
   constructor(options: GatekeeperOptions) {
     this.#options = options;
   }
@@ -90,8 +91,8 @@ export class Gatekeeper {
   }
 
   /**
-   * Whether nobody but one identity is let in under this code, and that with a proof only: no code
-   * of people decides there.
+   * Whether this peer code is bound to an identity that must prove itself: then nobody is let in
+   * under it by comparing a SAS.
    */
   expectsProof(peerCode: string | undefined): boolean {
     const { trust } = this.#options;
@@ -113,39 +114,39 @@ export class Gatekeeper {
    * Decides about a peer whose handshake is done.
    *
    * @param peer Who it is.
-   * @param ended Resolves when the session has ended.
+   * @param ended Resolves when the session has ended, with who ended it.
    * @param isExpected Whether it is the identity that the session was asked for with, proven: so
    * its key was typed for this session, and nobody is asked.
    * @throws {StorageError} When a decision can't be kept.
    */
   async judge(
     peer: IdentifiedPeer,
-    ended: Promise<unknown>,
+    ended: Promise<SessionEnd["by"]>,
     isExpected = false,
   ): Promise<Admission> {
-    const { trust, policy, unproven, log } = this.#options;
+    const { trust, pairingPolicy, unprovenPeers, log } = this.#options;
     const { identity, peerCode, proven } = peer;
     this.#remember(peer);
     if (peerCode !== undefined) {
-      const known = trust.checkCode(peerCode, identity);
-      if (known.verdict === "mismatch") return this.#mismatch(peer, known.known.identity);
+      const bound = trust.checkCode(peerCode, identity);
+      if (bound.verdict === "mismatch") return this.#mismatch(peer, bound.owner);
     }
     const decision = trust.decisionFor(identity);
-    if (decision === "deny_always") return denied("the identity is pinned as denied");
-    if (!proven && unproven === "refuse") return denied(UNPROVEN_REFUSED);
+    if (decision === "deny_always") return denied(PINNED_AS_DENIED);
+    if (!proven && unprovenPeers === "refuse") return denied(UNPROVEN_REFUSED);
     const known = decision === undefined ? undefined : this.#pinOf(identity);
     const isForeign = known !== undefined && this.#isForeign(peer, known);
     if (isExpected) {
       if (known !== undefined) await this.#keepSeen(peer, isForeign ? undefined : peerCode);
       return { admitted: true };
     }
-    const onlyClaims = !proven && unproven === "ask";
+    const onlyClaims = !proven && unprovenPeers === "ask";
     if (known !== undefined && !onlyClaims && !isForeign) {
       await this.#keepSeen(peer, peerCode);
       return { admitted: true };
     }
-    if (policy === "deny") return denied(denial(onlyClaims, isForeign));
-    if (policy === "allow" && !onlyClaims) {
+    if (pairingPolicy === "deny") return denied(denial(onlyClaims, isForeign));
+    if (pairingPolicy === "allow" && !onlyClaims) {
       await this.#pin(peer);
       const what = isForeign ? "a known identity under a new peer code" : "an unknown identity";
       log.warn(`${what} was let in (--pairing-policy allow)`, { identity, peer_code: peerCode });
@@ -154,12 +155,15 @@ export class Gatekeeper {
     return await this.#ask(peer, ended, known);
   }
 
-  /** A session ended before its peer had proven itself, though our nonce had left. */
+  /**
+   * A session ended before anybody had answered about it, though our nonce, half of its SAS, was
+   * sent: its peer may have known the SAS before us, and may not have liked it.
+   */
   countSilentAttempt(peerCode: string | undefined): void {
     if (this.expectsProof(peerCode)) return;
     this.#options.pairings.countSilentAttempt();
     this.#options.log.warn(
-      "a session ended after our half of its code was told: it counts as a wrong SAS",
+      "a session ended after our half of its SAS was told, and before an answer: it counts as a wrong SAS",
       { peer_code: peerCode },
     );
   }
@@ -239,8 +243,8 @@ export class Gatekeeper {
         "that identity has not used a peer code in this run: pair with it first",
       );
     }
-    const known = trust.checkCode(peer.peerCode, identity);
-    if (known.verdict !== "mismatch" || known.known.identity !== replaced) {
+    const bound = trust.checkCode(peer.peerCode, identity);
+    if (bound.verdict !== "mismatch" || bound.owner !== replaced) {
       throw new OperationError(
         "KEY_MISMATCH",
         `peer code ${peer.peerCode} is not pinned to the identity that is to be replaced`,
@@ -257,7 +261,7 @@ export class Gatekeeper {
     await trust.replace(this.#seen(peer, peer.peerCode));
   }
 
-  /** Who only claims an identity takes no place of who has proven it. */
+  /** A peer that has proven its identity is not forgotten for one that only claims the same. */
   #remember(peer: IdentifiedPeer): void {
     if (!peer.proven && this.#met.get(peer.identity)?.proven === true) return;
     this.#met.delete(peer.identity);
@@ -286,11 +290,15 @@ export class Gatekeeper {
       proven,
     });
     const message =
-      `peer code ${peerCode} is pinned to another identity key: the session was refused`;
+      `peer code ${peerCode} is pinned to another identity key, and the session was refused: if the ` +
+      "peer has a new key, type that (boltctl trust KEY --name NAME --replaces IDENTITY)";
     return { admitted: false, wireCode: "KEY_MISMATCH", code: "KEY_MISMATCH", message };
   }
 
-  /** The one that the code belongs to always proves itself: that it came is not even claimed. */
+  /**
+   * A session that proves nothing, under the code of a peer that always proves itself: it is another
+   * peer. No key has changed, so this is no key mismatch.
+   */
   #claimedUnderCode({ sessionId, peerCode, identity: claimed }: IdentifiedPeer): Admission {
     const { events, log } = this.#options;
     const message =
@@ -313,7 +321,7 @@ export class Gatekeeper {
 
   async #ask(
     peer: IdentifiedPeer,
-    ended: Promise<unknown>,
+    ended: Promise<SessionEnd["by"]>,
     known: PinnedPeer | undefined,
   ): Promise<Admission> {
     const { pairings, log } = this.#options;
@@ -327,6 +335,9 @@ export class Gatekeeper {
       ...(knownAs === undefined ? {} : { knownAs }),
     });
     log.info("pairing decided", { identity, outcome });
+    if (outcome === "withdrawn" && proven && await ended !== "local") {
+      this.countSilentAttempt(peer.peerCode);
+    }
     switch (outcome) {
       case "allow_always":
       case "allow_once":
@@ -372,7 +383,7 @@ export class Gatekeeper {
     const { trust, log } = this.#options;
     const { identity, proven } = peer;
     const known = this.#pinOf(identity);
-    // Through files an older peer tells no name: only a first proof is worth keeping then.
+    // Through files, older peers tell neither code nor name: then only a first proof is worth keeping.
     const isNameless = peerCode === undefined && peer.deviceName === "";
     if (isNameless && (!proven || known?.proven === true)) return;
     const deviceName = isNameless ? known?.deviceName ?? "" : peer.deviceName;
@@ -411,6 +422,14 @@ function codeFor(identity: string): string {
   return identity.slice(0, 16);
 }
 
+/** Nobody else has our key: it was meant to be the other end's. */
+export function ownIdentityRefused(): OperationError {
+  return new OperationError(
+    "POLICY_REFUSED",
+    "that is this daemon's own identity: give the one that boltctl identity prints at the other end",
+  );
+}
+
 /** Has a name kept, and tells the application when another peer has it. */
 async function namesFree(keep: () => Promise<void>): Promise<void> {
   try {
@@ -425,6 +444,8 @@ async function namesFree(keep: () => Promise<void>): Promise<void> {
 function labelOf({ identity, name, deviceName, codes }: PinnedPeer): string {
   return name ?? (deviceName || (codes.at(-1) ?? identity.slice(0, 8)));
 }
+
+const PINNED_AS_DENIED = "the identity is pinned as denied: boltctl untrust forgets that";
 
 const UNPROVEN_REFUSED = "the peer does not prove its identity, and such peers are refused " +
   "(--unproven-peers refuse): it needs a program that does";

@@ -27,8 +27,8 @@ const bob = (identity: string, more: Partial<IdentifiedPeer> = {}): IdentifiedPe
 });
 
 interface Policies {
-  readonly policy: PairingPolicy;
-  readonly unproven: UnprovenPolicy;
+  readonly pairingPolicy: PairingPolicy;
+  readonly unprovenPeers: UnprovenPolicy;
 }
 
 /** A gatekeeper with pins on a disk, for one test. */
@@ -58,12 +58,15 @@ class Gate implements AsyncDisposable {
   }
 
   static async open(
-    policy: PairingPolicy = "ask",
-    unproven: UnprovenPolicy = "ask",
+    pairingPolicy: PairingPolicy = "ask",
+    unprovenPeers: UnprovenPolicy = "ask",
   ): Promise<Gate> {
     const folder = await TemporaryFolder.make();
     const data = await folder.dataFolder();
-    return new Gate(folder, await TrustStore.open(folder.fs, data), data, { policy, unproven });
+    return new Gate(folder, await TrustStore.open(folder.fs, data), data, {
+      pairingPolicy,
+      unprovenPeers,
+    });
   }
 
   /** What becomes of a peer about whom the application says that. */
@@ -163,7 +166,8 @@ Deno.test("KEY_MISMATCH: a known code with another key is refused under every po
       admitted: false,
       wireCode: "KEY_MISMATCH",
       code: "KEY_MISMATCH",
-      message: "peer code bob is pinned to another identity key: the session was refused",
+      message: "peer code bob is pinned to another identity key, and the session was refused: if " +
+        "the peer has a new key, type that (boltctl trust KEY --name NAME --replaces IDENTITY)",
     });
     const [event] = gate.events.published;
     if (event?.type !== "key-mismatch") throw new Error("no event told of it");
@@ -208,7 +212,7 @@ Deno.test("a pinned key is replaced only by the right SAS of who came under its 
   assertEquals(await codeOf(() => gate.keeper.replace(OTHER, OTHER, "A1B2C3")), "KEY_MISMATCH");
   assertEquals(await codeOf(() => gate.keeper.replace(OTHER, KEY, "000000")), "SAS_MISMATCH");
   assertEquals(gate.trust.decisionFor(KEY), "allow_always");
-  await gate.keeper.replace(OTHER, KEY, "a1b2c3");
+  await gate.keeper.replace(OTHER, KEY, "A1B2C3");
   assertEquals(gate.trust.decisionFor(KEY), undefined);
   assertEquals(gate.trust.decisionFor(OTHER), "allow_always");
   assertEquals((await gate.keeper.judge(bob(KEY), never)).admitted, false);

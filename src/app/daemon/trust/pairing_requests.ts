@@ -23,11 +23,11 @@ export interface IdentifiedPeer {
   readonly identity: string;
   /** What it calls itself: hostile text. */
   readonly deviceName: string;
-  /** The code it came under, if there is one. */
+  /** The peer code it came under, if there is one. */
   readonly peerCode?: string;
   /** Whether it has proven that it holds the identity's key. */
   readonly proven: boolean;
-  /** What both people read. */
+  /** The short authentication string that both people read, six upper-case hex digits. */
   readonly sas: string;
 }
 
@@ -39,7 +39,7 @@ interface Request {
   wrongSas: number;
   readonly forbids: NonNullable<AskOptions["forbids"]>;
   readonly decided: PromiseWithResolvers<PairingOutcome>;
-  /** Resolved when the decision is where no crash loses it. */
+  /** Resolved when the decision is on disk, or need not be. */
   readonly kept: PromiseWithResolvers<void>;
 }
 
@@ -56,8 +56,8 @@ export interface PairingRequestsOptions {
 /** How an application is asked. */
 export interface AskOptions {
   /**
-   * Makes the outcome last. Nothing is reported before; what it throws is thrown, by `ask` and by
-   * {@linkcode PairingRequests.decide}.
+   * Writes the outcome to disk where it is one that lasts. It is reported after that; what is thrown
+   * here, {@linkcode PairingRequests.ask} and {@linkcode PairingRequests.decide} throw.
    */
   readonly keep: (outcome: PairingOutcome) => Promise<void>;
   /** Why a decision may not be made, for people; undefined when it may. @default {all may} */
@@ -140,8 +140,8 @@ export class PairingRequests {
 
   /**
    * Takes a decision, and resolves when it is kept. With a SAS it counts only when that is the
-   * request's. A peer that proves nothing is let in only where the decision says that it is: its SAS
-   * is worth nothing.
+   * request's. A peer that proves nothing is let in only where the decision says `unproven`: its SAS
+   * can be forged.
    *
    * @throws {OperationError} PAIRING_NOT_FOUND, INVALID_STATE, SAS_MISMATCH,
    * SAS_ATTEMPTS_EXHAUSTED, POLICY_REFUSED
@@ -166,8 +166,8 @@ export class PairingRequests {
   }
 
   /**
-   * A session ended after we had told our half of the code, and before the peer had proven itself:
-   * who stands between may have seen that the code does not suit him, and tries in silence.
+   * A session ended after we had told our half of its SAS, and before anybody had answered. Somebody
+   * in between may have seen that the SAS would not match, and try again unnoticed.
    */
   countSilentAttempt(): void {
     this.#attempts.count(this.#options.now());
@@ -176,6 +176,8 @@ export class PairingRequests {
   /**
    * Checks a SAS that somebody typed, counting wrong ones over all requests.
    *
+   * @param expected The session's.
+   * @param typed What was typed, in the normal form of its kind: the API parses it.
    * @throws {OperationError} SAS_MISMATCH, SAS_ATTEMPTS_EXHAUSTED
    */
   checkTypedSas(expected: string, typed: string): void {
@@ -183,11 +185,11 @@ export class PairingRequests {
     if (this.#attempts.isExhausted(now)) {
       throw new OperationError(
         "SAS_ATTEMPTS_EXHAUSTED",
-        "too many wrong SAS, or sessions that broke off before theirs was shown, in the last hour: no " +
+        "too many wrong SAS, or sessions that broke off before theirs was compared, in the last hour: no " +
           "SAS is checked until an hour has passed (a peer whose key you type needs none)",
       );
     }
-    if (equalText(expected, typed.toUpperCase())) return;
+    if (equalText(expected, typed)) return;
     this.#attempts.count(now);
     throw new OperationError(
       "SAS_MISMATCH",
@@ -218,7 +220,7 @@ export class PairingRequests {
   }
 }
 
-/** What is not proven is let in only by who says so: it can't be done by mistake. */
+/** A peer that has proven nothing is let in only by a decision that says `unproven`: not by mistake. */
 export function unprovenRefused(): OperationError {
   return new OperationError(
     "POLICY_REFUSED",

@@ -80,7 +80,7 @@ Deno.test("with a SAS a decision counts only when it is the request's, in either
   const wrong = { decision: "allow_always", sas: "A1B2C4" } as const;
   assertEquals(await refusal(() => made.decide(id, wrong)), "SAS_MISMATCH");
   assertEquals(made.get(id).state, "pending");
-  await made.decide(id, { decision: "allow_always", sas: "a1b2c3" });
+  await made.decide(id, { decision: "allow_always", sas: "A1B2C3" });
   assertEquals(await outcome, "allow_always");
 });
 

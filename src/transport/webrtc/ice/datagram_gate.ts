@@ -1,0 +1,142 @@
+/**
+ * What may come in: every datagram passes here before the library sees it.
+ *
+ * The library's ICE agent obeys unauthenticated STUN requests (pairs, role flips) and pairs with
+ * peer-reflexive addresses that no filter saw; its DTLS takes datagrams from any source. So here:
+ *
+ * - STUN requests need a source inside the scope, our user name, and a message integrity code made
+ *   with our password; a copy of one that came from another address is dropped. Responses need a source inside the scope; the library checks their code and
+ *   that they answer a request. Indications are not used.
+ * - DTLS needs a source that has proven to be the peer by an ICE check of ours.
+ * - Anything else is dropped.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { StunProtocol } from "werift";
+import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
+import {
+  CONNECTION_SHAPE,
+  type ConnectionInsides,
+  insidesOf,
+  type LibraryAddress,
+  type LibraryConnection,
+  type LibraryPair,
+  PROTOCOL_SHAPE,
+  type ProtocolInsides,
+} from "../library.ts";
+import { MAX_PAIRS } from "./pairing.ts";
+import { RequestMemory } from "./request_memory.ts";
+import { isAuthentic, readStun, transactionOf } from "./stun.ts";
+import type { UdpSocket } from "./udp_socket.ts";
+
+/** Most checks that are remembered before the peer's description is known. */
+const MAX_EARLY_CHECKS = 32;
+const MAX_REMEMBERED_REQUESTS = 64;
+/** `CandidatePairState` of the library. */
+const SUCCEEDED = 3;
+const FAILED = 4;
+const BINDING = 1;
+
+/** Options of a {@linkcode DatagramGate}. */
+export interface DatagramGateOptions {
+  /** What a source must be inside of. */
+  readonly scope: NetworkScope;
+  /** Takes what is no STUN message and comes from the peer; a view. */
+  readonly onDatagram: (datagram: Uint8Array) => void;
+}
+
+/** Stands before the sockets of one connection. */
+export class DatagramGate {
+  readonly #connection: LibraryConnection;
+  readonly #insides: ConnectionInsides;
+  readonly #options: DatagramGateOptions;
+  readonly #requests = new RequestMemory();
+
+  /** For the sockets of one connection. */
+  constructor(connection: LibraryConnection, options: DatagramGateOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#insides = insidesOf<ConnectionInsides>(connection, CONNECTION_SHAPE);
+  }
+
+  /** Whether a pair may carry data: both its ends are inside the scope. */
+  isPairAllowed(pair: LibraryPair): boolean {
+    return this.#isInScope(pair.remoteAddr[0]) && this.#isInScope(pair.localCandidate.host);
+  }
+
+  /** Stands before a socket from now on. */
+  guard(protocol: StunProtocol, socket: UdpSocket): void {
+    const toAgent = insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE).datagramReceived
+      .bind(protocol);
+    socket.onDatagram = (data, from) => {
+      // Which protocol a datagram is: RFC 7983, section 7.
+      const first = data[0] ?? 255;
+      if (first <= 3) {
+        // A copy: the agent keeps what it was given.
+        if (this.#admitsStun(protocol, data, from)) toAgent(Buffer.from(data), from);
+      } else if (first >= 20 && first <= 63 && this.#isFromPeer(protocol, from)) {
+        this.#options.onDatagram(data);
+      }
+    };
+  }
+
+  #admitsStun(protocol: StunProtocol, data: Uint8Array, from: LibraryAddress): boolean {
+    const message = readStun(data);
+    if (message?.method !== BINDING || !this.#isInScope(from[0])) return false;
+    const { localUsername, localPassword, remoteUsername, checkList } = this.#connection;
+    if (message.messageClass === "success" || message.messageClass === "error") return true;
+    if (message.messageClass === "indication") return false;
+    const [to, by, ...rest] = message.username?.split(":") ?? [];
+    if (to !== localUsername || by === undefined || rest.length > 0) return false;
+    if (remoteUsername !== "" && by !== remoteUsername) return false;
+    if (!isAuthentic(message, localPassword)) return false;
+    const { host = "", port = 0 } = protocol.localCandidate ?? {};
+    const source = `${host} ${port} ${from[0]} ${from[1]}`;
+    if (this.#requests.note(transactionOf(message), source) === "elsewhere") return false;
+    const pair = checkList.find((known) => isPairOf(known, protocol, from));
+    if (pair !== undefined) {
+      forgetRequests(pair);
+      return true;
+    }
+    this.#makeSpace();
+    return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
+  }
+
+  /** A peer that changes its address again and again leaves pairs behind. */
+  #makeSpace(): void {
+    const { checkList, remoteCandidates, nominated } = this.#connection;
+    if (checkList.length < MAX_PAIRS) return;
+    const isLeft = (pair: LibraryPair) =>
+      pair.remoteCandidate.type === "prflx" && pair.state === FAILED && pair !== nominated;
+    const pair = checkList.find(isLeft);
+    if (pair === undefined) return;
+    checkList.splice(checkList.indexOf(pair), 1);
+    remoteCandidates.splice(remoteCandidates.indexOf(pair.remoteCandidate), 1);
+  }
+
+  #isFromPeer(protocol: StunProtocol, from: LibraryAddress): boolean {
+    const { nominated, checkList } = this.#connection;
+    if (nominated !== undefined && isPairOf(nominated, protocol, from)) return true;
+    // The peer may have nominated another pair than we did: any that we checked will do.
+    return checkList.some((pair) => pair.state === SUCCEEDED && isPairOf(pair, protocol, from));
+  }
+
+  #isInScope(host: string): boolean {
+    // An IPv6 socket must not be a second way in for IPv4.
+    return !/^::ffff:/i.test(host) && judgeAddress(host, this.#options.scope).accepted;
+  }
+}
+
+/** The library remembers the id of every request of a pair, for its statistics, for ever. */
+function forgetRequests(pair: LibraryPair): void {
+  const { requestTransactionIds } = insidesOf<{ requestTransactionIds: Set<string> }>(pair, {
+    requestTransactionIds: "object",
+  });
+  if (requestTransactionIds.size >= MAX_REMEMBERED_REQUESTS) requestTransactionIds.clear();
+}
+
+function isPairOf(pair: LibraryPair, protocol: StunProtocol, from: LibraryAddress): boolean {
+  const [host, port] = pair.remoteAddr;
+  return pair.protocol === protocol && port === from[1] && host === from[0];
+}

@@ -1,0 +1,18 @@
+/**
+ * What DTLS stands on.
+ *
+ * @module
+ */
+
+/** Whole datagrams to and from the path that ICE has chosen; any may be lost, doubled or late. */
+export interface DatagramPath {
+  /**
+   * Hands a datagram over before it returns: its array may be used again. What can't be sent is a
+   * loss.
+   */
+  send(datagram: Uint8Array): void;
+  /** Set by the layer above. The datagram is a view that is valid until it returns. */
+  onDatagram: (datagram: Uint8Array) => void;
+  /** Bytes that one datagram can carry on any path, with all that DTLS puts around a packet. */
+  readonly maxDatagram: number;
+}
