@@ -29,7 +29,7 @@ import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { TransferService } from "../transfers/transfer_service.ts";
 import { type Gatekeeper, ownIdentityRefused } from "../trust/gatekeeper.ts";
-import { connectSession, type SessionConnection } from "./connect_session.ts";
+import type { SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
 import { prepareSealing } from "./prepare_sealing.ts";
 
@@ -287,7 +287,10 @@ export class Sessions {
 
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
-    const connector = await loadConnector();
+    const [connector, { connectSession }] = await Promise.all([
+      loadConnector(),
+      import("./connect_session.ts"),
+    ]);
     let sealing: Promise<void> | undefined;
     const connection = await connectSession({
       request,
