@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { bundleProgram, withStableNames } from "./bundle.ts";
+import { bundleProgram, deferImports, withStableNames } from "./bundle.ts";
 
 const bundled = (first: string, second: string): Map<string, string> =>
   new Map([
@@ -63,3 +63,42 @@ Deno.test("a bundle does not depend on where the sources are, and loads lazily w
   assertEquals(bundles[0], bundles[1]);
   assert(bundles[0]?.includes("lazy-1.js"), bundles[0]);
 });
+
+Deno.test("what a deferred bundle loads late is not read at its start, and is found when it is needed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/lazy.ts`, `export const late: string = "was loaded late";`);
+    await Deno.writeTextFile(
+      `${folder}/start.ts`,
+      `if (Deno.args.length > 0) console.log((await import("./lazy.ts")).late);`,
+    );
+    const bundle = await bundleProgram({ entry: new URL(`file://${folder}/start.ts`) });
+    for (const [name, files] of [["plain", bundle], ["deferred", deferImports(bundle)]] as const) {
+      await Deno.mkdir(`${folder}/${name}`);
+      for (const [file, text] of files) await Deno.writeTextFile(`${folder}/${name}/${file}`, text);
+    }
+    const read = async (name: string) =>
+      (await deno(["info", "--json", `${folder}/${name}/main.js`])).includes("lazy-1.js");
+    assertEquals([await read("plain"), await read("deferred")], [true, false]);
+    // What is not known at the start takes the permission, which the packed programs have.
+    const late = await deno([
+      "run",
+      "--no-prompt",
+      "--allow-read",
+      `${folder}/deferred/main.js`,
+      "x",
+    ]);
+    assertEquals(late, "was loaded late\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+async function deno(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}

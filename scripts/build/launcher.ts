@@ -7,7 +7,13 @@ import { type Program, runtimeFlags } from "./programs.ts";
 import type { Target } from "./targets.ts";
 
 /** Flags that shut out all but the files that were packed: compiled code that was kept, too. */
-const SEALED = ["--no-remote", "--no-npm", "--no-config", "--no-lock", "--no-code-cache"];
+export const SEALED: readonly string[] = [
+  "--no-remote",
+  "--no-npm",
+  "--no-config",
+  "--no-lock",
+  "--no-code-cache",
+];
 
 /** What a launcher says of what it starts. */
 export interface LauncherFacts {

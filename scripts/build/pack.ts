@@ -11,7 +11,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { type ArchiveFile, archiveTime } from "./archive.ts";
 import { runBuildCommand } from "./build_command.ts";
-import { bundleProgram } from "./bundle.ts";
+import { bundleProgram, deferImports } from "./bundle.ts";
 import { requireStarts } from "./first_start.ts";
 import { thirdPartyLicenses } from "./licenses.ts";
 import { fetchPackageFile } from "./npm_package.ts";
@@ -54,7 +54,7 @@ export async function packProgram(
 /** What is unpacked on the user's machine. */
 async function payload(program: Program, target: Target): Promise<ArchiveFile[]> {
   const runtime = await fetchPackageFile(target.runtime, target.executable);
-  const bundle = await bundleProgram(program);
+  const bundle = deferImports(await bundleProgram(program));
   return [
     { path: target.executable, content: runtime, executable: true },
     ...Array.from(bundle, ([path, text]) => ({ path, content: utf8.encode(text) })),

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../base/errors.ts";
-import { peerText, type PeerView } from "../ipc/api/schemas.ts";
+import { peerText } from "../ipc/api/peer_text.ts";
+import type { PeerView } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
 import { matchForTrust, matchPeer, matchReceiver } from "./resolve.ts";
 

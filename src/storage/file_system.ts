@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { statfs } from "node:fs/promises";
 
 /** What a name stands for. Symbolic links are only seen by `lstat`. */
 export type FileKind = "file" | "folder" | "symlink" | "other";
@@ -176,6 +175,8 @@ export const denoFileSystem: FileSystem = {
     await handle.sync();
   },
   freeSpace: async (path) => {
+    // Deno has no such call of its own, and Node's file system is large: it is loaded when asked.
+    const { statfs } = await import("node:fs/promises");
     try {
       const { bavail, bsize } = await statfs(path);
       return { known: true, bytes: bavail * bsize };

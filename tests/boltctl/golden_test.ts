@@ -6,7 +6,8 @@
 import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
-import { type Pairing, peerText, type PeerView } from "../../src/ipc/api/schemas.ts";
+import { peerText } from "../../src/ipc/api/peer_text.ts";
+import type { Pairing, PeerView } from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
 import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";

@@ -11,7 +11,8 @@ import { runBoltctl } from "../../src/boltctl/run.ts";
 import { MemoryTerminal } from "../../src/boltctl/testing/memory_terminal.ts";
 import { screenAfter } from "../../src/boltctl/testing/screen.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
-import { type Pairing, peerText } from "../../src/ipc/api/schemas.ts";
+import { peerText } from "../../src/ipc/api/peer_text.ts";
+import type { Pairing } from "../../src/ipc/api/schemas.ts";
 import { NOW, PAIRING, session, type Stage, Staged } from "./support/staged_daemon.ts";
 
 const OTHER: Pairing = { ...PAIRING, pairingId: "p9" };

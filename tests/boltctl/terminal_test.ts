@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { widthOf } from "../../src/boltctl/output/width.ts";
 import { screenAfter } from "../../src/boltctl/testing/screen.ts";
-import { peerText } from "../../src/ipc/api/schemas.ts";
+import { peerText } from "../../src/ipc/api/peer_text.ts";
 import { boltctl } from "./support/boltctl.ts";
 import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
 import { PAIRING, session, Staged, transfer } from "./support/staged_daemon.ts";

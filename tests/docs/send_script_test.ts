@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { OperationError } from "../../src/ipc/api/problem.ts";
-import { peerText } from "../../src/ipc/api/schemas.ts";
+import { peerText } from "../../src/ipc/api/peer_text.ts";
 import { BOB, type Stage, Staged, transfer } from "../boltctl/support/staged_daemon.ts";
 import { type Outcome, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { describeOwner } from "../../ipc/client/client.ts";
 import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError } from "../../base/errors.ts";
@@ -198,7 +197,9 @@ export class Daemon {
       events: this.#events,
       metrics: this.#metrics,
       log,
-      describeOwner,
+      // Few starts find the socket taken: the client is loaded by those that do.
+      describeOwner: async (path) =>
+        (await import("../../ipc/client/client.ts")).describeOwner(path),
       version: this.#parts.version,
     });
     this.#warnOfRestingAutoAccept();

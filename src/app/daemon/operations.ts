@@ -10,19 +10,19 @@ import type {
   SendParameters,
 } from "../../ipc/api/operations.ts";
 import { OperationError } from "../../ipc/api/problem.ts";
-import {
-  type AcceptRequest,
-  type AutoAcceptRequest,
-  type Pairing,
-  type PairingDecision,
-  peerText,
-  type PeerView,
-  type SessionView,
-  type ShutdownRequest,
-  type Status,
-  type Transfer,
-  type TransferPage,
-  type TrustRequest,
+import { peerText } from "../../ipc/api/peer_text.ts";
+import type {
+  AcceptRequest,
+  AutoAcceptRequest,
+  Pairing,
+  PairingDecision,
+  PeerView,
+  SessionView,
+  ShutdownRequest,
+  Status,
+  Transfer,
+  TransferPage,
+  TrustRequest,
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";

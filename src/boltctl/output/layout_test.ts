@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { peerText, type Transfer } from "../../ipc/api/schemas.ts";
+import { peerText } from "../../ipc/api/peer_text.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import { MemoryTerminal } from "../testing/memory_terminal.ts";
 import { largeSas } from "./block_font.ts";
 import { progressLine } from "./progress_line.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PeerText } from "../../ipc/api/schemas.ts";
+import type { PeerText } from "../../ipc/api/peer_text.ts";
 import { cutToPieces } from "./width.ts";
 
 // Quotation marks, and what looks like them: only the two around the name are ours.

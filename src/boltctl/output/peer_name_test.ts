@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { peerText } from "../../ipc/api/schemas.ts";
+import { peerText } from "../../ipc/api/peer_text.ts";
 import { plainName, quotedName } from "./peer_name.ts";
 import { widthOf } from "./width.ts";
 

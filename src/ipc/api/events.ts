@@ -3,7 +3,8 @@
  *
  * @module
  */
-import Type, { type TProperties } from "typebox";
+import * as Type from "typebox";
+import type { TProperties } from "typebox";
 import { REFUSED_STEPS, type RefusedStep } from "../../protocol/identity/identity_handshake.ts";
 import type { Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";

@@ -4,10 +4,8 @@
  *
  * @module
  */
-import Type from "typebox";
 import { CodedError } from "../../base/errors.ts";
 import { escapeUnsafe } from "../../base/text.ts";
-import type { Static } from "./schema.ts";
 
 /** What the daemon itself may answer to an operation: code to HTTP status and title. */
 export const OPERATION_CODES = {
@@ -70,29 +68,31 @@ export function statusOf(code: ProblemCode): number {
   return CODES[code][0];
 }
 
-/** @internal */
-export const Violation = Type.Object({
-  in: Type.Enum(["body", "path", "query"], { type: "string", description: "Where it is." }),
-  name: Type.String({ description: "JSON Pointer in the body, or the parameter's name." }),
-  detail: Type.String({ description: "What is wrong with it." }),
-}, { title: "Violation" });
-/** A member or parameter that broke the schema. */
-export type Violation = Static<typeof Violation>;
+/** The member or parameter that broke a rule, and how. */
+export interface Violation {
+  /** Where it is. */
+  readonly in: "body" | "path" | "query";
+  /** JSON Pointer in the body, or the parameter's name. */
+  readonly name: string;
+  /** What is wrong with it. */
+  readonly detail: string;
+}
 
-/** @internal */
-export const Problem = Type.Object({
-  type: Type.String({ description: "Relative URI, `/problems/` and the code in kebab case." }),
-  title: Type.String({ description: "The kind of problem, always the same for a code." }),
-  status: Type.Integer({ description: "The HTTP status." }),
-  code: Type.String({
-    description: "Stable; a reader takes one that it does not know by its status.",
-    examples: Object.keys(CODES),
-  }),
-  detail: Type.String({ description: "This occurrence, and what to do about it." }),
-  errors: Type.Optional(Type.Array(Violation)),
-}, { title: "Problem", description: "Problem details (RFC 9457)." });
-/** Problem details as of RFC 9457. */
-export type Problem = Static<typeof Problem>;
+/** Problem details as of RFC 9457; their schema is in `problem_schema.ts`. */
+export interface Problem {
+  /** Relative URI, `/problems/` and the code in kebab case. */
+  readonly type: string;
+  /** The kind of problem, always the same for a code. */
+  readonly title: string;
+  /** The HTTP status. */
+  readonly status: number;
+  /** Stable; a {@linkcode ProblemCode} of this or a later version. */
+  readonly code: string;
+  /** This occurrence, and what to do about it. */
+  readonly detail: string;
+  /** The members or parameters at fault. */
+  readonly errors?: readonly Violation[];
+}
 
 /** The problem details of a code. `detail` may hold text of peers: it is escaped here. */
 export function problem(

@@ -3,41 +3,19 @@
  * document is made, and the TypeScript types derive.
  *
  * Names are camelCase, times RFC 3339 in UTC, sizes bytes, durations seconds. Text that a peer
- * chose is {@linkcode PeerText}: its unsafe characters are spelled out before it gets here.
+ * chose is `PeerText`: its unsafe characters are spelled out before it gets here.
  *
  * @module
  */
-import Type, { type TProperties } from "typebox";
-import { escapeName } from "../../base/text.ts";
+import * as Type from "typebox";
+import type { TProperties } from "typebox";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
 import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
 import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
+import type { PeerText } from "./peer_text.ts";
 import type { Static } from "./schema.ts";
-
-/** Longest text of a peer's that is shown, in characters; the rest is cut off with an ellipsis. */
-const MAX_PEER_TEXT = 512;
-
-/** Text that a peer chose, with unsafe characters spelled out: made by {@linkcode peerText}. */
-export type PeerText = string & {
-  /** Not a member: what keeps other strings from being taken for one. */
-  readonly [peerTextBrand]: true;
-};
-/**
- * Brand of PeerText.
- * @internal
- */
-export declare const peerTextBrand: unique symbol;
-
-/**
- * A peer's text made safe to show: `\u{202e}` for the character U+202E, blanks that hide what stands
- * behind them spelled out too, and bounded in length.
- */
-export function peerText(raw: string): PeerText {
-  const cut = raw.length > MAX_PEER_TEXT ? raw.slice(0, MAX_PEER_TEXT) + "…" : raw;
-  return escapeName(cut) as PeerText;
-}
 
 /** What an application sends: exactly these members; an unknown one is refused, not ignored. */
 const strict = <T extends TProperties>(title: string, description: string, properties: T) =>

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import Value, { DecodeUnsafe } from "typebox/value";
+import { Check, DecodeUnsafe, Errors } from "typebox/value";
 import { RequestError, type Violation } from "./problem.ts";
 import type { Parsed, Schema, Static } from "./schema.ts";
 
@@ -26,7 +26,7 @@ export function parse<T extends Schema>(
   where: Violation["in"],
 ): Parsed<T> {
   // What was checked decodes to the type that its schema says.
-  if (Value.Check(schema, value)) return DecodeUnsafe({}, schema, value) as Parsed<T>;
+  if (Check(schema, value)) return DecodeUnsafe({}, schema, value) as Parsed<T>;
   const violations = findings(schema, value).slice(0, MAX_VIOLATIONS)
     .map(({ pointer, detail }) => ({
       in: where,
@@ -40,7 +40,7 @@ export function parse<T extends Schema>(
 
 /** Whether `value` is of the schema's type. */
 export function is<T extends Schema>(schema: T, value: unknown): value is Static<T> {
-  return Value.Check(schema, value);
+  return Check(schema, value);
 }
 
 interface Finding {
@@ -67,7 +67,7 @@ function findings(schema: Schema, value: unknown): Finding[] {
 }
 
 function findingsOfForm(schema: Schema, value: unknown): Finding[] {
-  return Value.Errors(schema, value).flatMap((error): Finding[] => {
+  return Errors(schema, value).flatMap((error): Finding[] => {
     const at = error.instancePath;
     switch (error.keyword) {
       case "required":

@@ -9,7 +9,8 @@ import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
 import { CLIENT_RETRY } from "../../base/timing.ts";
-import { Problem, type Violation } from "../api/problem.ts";
+import type { Problem, Violation } from "../api/problem.ts";
+import { problemSchema } from "../api/problem_schema.ts";
 import { is } from "../api/validate.ts";
 
 /** Most bytes of an answer, and characters of an event's line. */
@@ -227,7 +228,7 @@ export function parseAnswer(text: string): unknown {
 /** The problem that an answer carries, as an error. */
 export function problemOf(response: IncomingMessage, text: string): DaemonError {
   const value = parseAnswer(text);
-  if (is(Problem, value)) return new ApiError(value);
+  if (is(problemSchema, value)) return new ApiError(value);
   return new AnswerError(
     `What answers at the socket answered ${response.statusCode} without problem details`,
   );

@@ -17,7 +17,7 @@ import {
   RawClient,
   ServedFake,
 } from "../testing/served_fake.ts";
-import { peerText } from "../api/schemas.ts";
+import { peerText } from "../api/peer_text.ts";
 import { LocalApi } from "./server.ts";
 
 const STOPPING: DaemonEvent = { type: "daemon-stopping", reason: "api" };

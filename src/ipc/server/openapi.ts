@@ -13,13 +13,8 @@ import {
   parametersOf,
 } from "../api/operations.ts";
 import { ApiEvent } from "../api/events.ts";
-import {
-  Problem,
-  type ProblemCode,
-  statusOf,
-  titleOf as titleOfCode,
-  Violation,
-} from "../api/problem.ts";
+import { type ProblemCode, statusOf, titleOf as titleOfCode } from "../api/problem.ts";
+import { problemSchema, violationSchema } from "../api/problem_schema.ts";
 import type { Schema } from "../api/schema.ts";
 import * as schemas from "../api/schemas.ts";
 
@@ -32,7 +27,7 @@ const QUERIES: ReadonlySet<unknown> = new Set(
 );
 
 const COMPONENTS: { readonly [name: string]: Schema } = Object.fromEntries(
-  [...Object.values<unknown>(schemas).filter(isTitled), Problem, Violation, ApiEvent]
+  [...Object.values<unknown>(schemas).filter(isTitled), problemSchema, violationSchema, ApiEvent]
     .filter((schema) => !QUERIES.has(schema))
     .map((schema) => [titleOf(schema) ?? "", schema]),
 );
@@ -73,7 +68,7 @@ const OF_BODIES: readonly ProblemCode[] = [
   "BODY_TOO_LARGE",
   "UNSUPPORTED_MEDIA_TYPE",
 ];
-const ANY_PROBLEM = content("application/problem+json", refer(Problem));
+const ANY_PROBLEM = content("application/problem+json", refer(problemSchema));
 
 /**
  * The answers that are problems, one a status: which codes come with it, and what they mean. Later

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import Type from "typebox";
+import * as Type from "typebox";
 import {
   type Method,
   type OperationName,

@@ -9,39 +9,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { abortable, Deadline } from "../../base/deadline.ts";
-import {
-  DaemonError,
-  DeadlineError,
-  InterruptedError,
-  messageOf,
-  StorageError,
-} from "../../base/errors.ts";
+import { InterruptedError, messageOf } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
 import { LONGEST_TIMER_MS } from "../../base/timing.ts";
 import type { Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
-import {
-  codesOf,
-  type DaemonOperations,
-  type OperationName,
-  OPERATIONS,
-} from "../api/operations.ts";
+import type { DaemonOperations } from "../api/operations.ts";
 import type { EventHub } from "./event_hub.ts";
-import { EventStreams, formatFor } from "./event_streams.ts";
-import { callOperation } from "./call_operation.ts";
+import { EventStreams } from "./event_streams.ts";
 import type { Counter, MetricsRegistry } from "./metrics.ts";
 import { type ApiLimits, DEFAULT_API_LIMITS } from "./limits.ts";
-import { openApiDocument } from "./openapi.ts";
-import {
-  IpcError,
-  OperationError,
-  problem,
-  type ProblemCode,
-  RequestError,
-  statusOf,
-} from "../api/problem.ts";
-import { checkRequest, ClientGoneError, hasBody, readJson } from "./requests.ts";
-import { entries, type Match, match } from "./router.ts";
+import { IpcError, problem, type ProblemCode, statusOf } from "../api/problem.ts";
+import type { RequestHandler } from "./request_handler.ts";
 import { claimSocket, type SocketClaim } from "./socket.ts";
 
 /** Options of {@linkcode LocalApi.listen}. */
@@ -74,11 +53,10 @@ export class LocalApi implements AsyncDisposable {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #streams: EventStreams;
-  readonly #requests = new Map<string, Counter>();
   readonly #problems: Counter;
-  readonly #openApi: string;
   /** Aborts the operations that a close does not wait for any longer. */
   readonly #abandon = new AbortController();
+  #handler: Promise<RequestHandler> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
@@ -106,7 +84,6 @@ export class LocalApi implements AsyncDisposable {
     this.#options = options;
     this.#limits = { ...DEFAULT_API_LIMITS, ...options.limits };
     this.#claim = claim;
-    this.#openApi = JSON.stringify(openApiDocument(options.version));
     const refused = metrics.counter(
       "bolt_api_connections_refused_total",
       "Connections that were refused or closed to make room.",
@@ -124,12 +101,6 @@ export class LocalApi implements AsyncDisposable {
       heartbeatMs: this.#limits.heartbeatMs,
       onDropped: () => dropped.add(),
     });
-    for (const [, { method, path }] of entries()) {
-      this.#requests.set(
-        `${method} ${path}`,
-        metrics.counter("bolt_api_requests_total", "Requests by route.", { method, route: path }),
-      );
-    }
     this.#problems = metrics.counter("bolt_api_problems_total", "Requests answered by a problem.");
     metrics.gauge("bolt_api_connections", "Open connections.").set(() => this.#connections.size);
     metrics.gauge("bolt_api_event_streams", "Open event streams.").set(() => this.#streams.size);
@@ -276,9 +247,7 @@ export class LocalApi implements AsyncDisposable {
     request.on("error", () => response.destroy());
     try {
       if (connection.socket.destroyed) return;
-      await this.#answer(connection, request, response).catch((error: unknown) => {
-        this.#answerProblem(response, error);
-      });
+      await this.#answer(connection, request, response);
       if (response.writableEnded && !response.writableFinished) {
         const { socket } = connection;
         this.#connections.await(connection, this.#limits.readingMs, () => socket.destroy());
@@ -298,130 +267,25 @@ export class LocalApi implements AsyncDisposable {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const { path, query } = checkRequest(request);
-    const expectation = request.headers.expect?.toLowerCase();
-    if (expectation !== undefined && expectation !== "100-continue") {
-      throw new RequestError("EXPECTATION_FAILED", "The only expectation met is 100-continue");
-    }
-    const found = match(request.method ?? "", path);
-    this.#requests.get(found.label)?.add();
-    if (isOperation(found)) {
-      const body = await this.#body(found.name, connection, request, response);
-      await this.#operation(found, query, body, response);
-    } else {
-      if (hasBody(request)) throw takesNoBody();
-      this.#own(found, request, response);
-    }
+    const handler = await (this.#handler ??= this.#loadHandler());
+    await handler.answer(connection, request, response);
   }
 
-  async #body(
-    name: OperationName,
-    connection: Connection,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<unknown> {
-    if (!("body" in OPERATIONS[name]) && hasBody(request)) throw takesNoBody();
-    const late = new AbortController();
-    this.#connections.await(connection, this.#limits.bodyMs, () => {
-      late.abort(new RequestError("REQUEST_TIMEOUT", "The body did not arrive in time"));
+  /** The schemas, and what checks by them, are a large part of the daemon: not needed until then. */
+  async #loadHandler(): Promise<RequestHandler> {
+    const { RequestHandler } = await import("./request_handler.ts");
+    const { operations, metrics, log, version } = this.#options;
+    return new RequestHandler({
+      operations,
+      metrics,
+      log,
+      version,
+      limits: this.#limits,
+      connections: this.#connections,
+      streams: this.#streams,
+      problems: this.#problems,
+      abandoned: this.#abandon.signal,
     });
-    try {
-      const body = readJson(request, this.#limits.bodyBytes, () => {
-        if (request.headers.expect !== undefined) response.writeContinue();
-      });
-      return await abortable(body, late.signal);
-    } finally {
-      connection.work();
-    }
-  }
-
-  async #operation(
-    found: Match & { readonly name: OperationName },
-    query: string,
-    body: unknown,
-    response: ServerResponse,
-  ): Promise<void> {
-    using deadline = new Deadline(this.#limits.operationMs, {
-      what: found.name,
-      parent: this.#abandon.signal,
-    });
-    const { operations } = this.#options;
-    const { name, parameters } = found;
-    const { signal } = deadline;
-    const answer = await abortable(
-      callOperation(operations, { name, parameters, query, body, signal }),
-      signal,
-    ).catch((error: unknown) => {
-      if (error instanceof OperationError && !codesOf(name).includes(error.code)) {
-        const fields = { operation: name, code: error.code };
-        this.#options.log.error("an operation was refused with a code it does not list", fields);
-      }
-      throw error;
-    });
-    send(response, answer.status, "application/json", answer.value);
-  }
-
-  #own(found: Match, request: IncomingMessage, response: ServerResponse): void {
-    switch (found.name) {
-      case "events": {
-        const lastEventId = request.headers["last-event-id"];
-        this.#streams.open(
-          response,
-          formatFor(request.headers.accept),
-          Array.isArray(lastEventId) ? lastEventId[0] : lastEventId,
-        );
-        break;
-      }
-      case "openapi":
-        sendText(response, 200, "application/json", this.#openApi);
-        break;
-      case "metrics":
-        sendText(
-          response,
-          200,
-          "text/plain; version=0.0.4; charset=utf-8",
-          this.#options.metrics.render(),
-        );
-        break;
-      default:
-        send(response, 200, "application/json", { status: "ok" });
-    }
-  }
-
-  #answerProblem(response: ServerResponse, error: unknown): void {
-    if (response.headersSent || response.destroyed || error instanceof ClientGoneError) {
-      response.destroy();
-      return;
-    }
-    const { code, detail } = this.#codeOf(error);
-    this.#problems.add();
-    const violations = error instanceof RequestError ? error.violations : undefined;
-    const headers = error instanceof RequestError ? error.headers : {};
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    // What is left of the request is not read: the connection can't go on after it.
-    if (!response.req.complete) response.setHeader("connection", "close");
-    const body = problem(code, detail, violations);
-    send(response, body.status, "application/problem+json", body);
-  }
-
-  #codeOf(error: unknown): { code: ProblemCode; detail: string } {
-    if (error instanceof RequestError || error instanceof OperationError) {
-      return { code: error.code, detail: error.message };
-    }
-    if (error instanceof InterruptedError) return { code: "STOPPING", detail: error.message };
-    if (error instanceof DeadlineError) {
-      return {
-        code: "OPERATION_TIMEOUT",
-        detail: "The operation may still run, or has failed; list it",
-      };
-    }
-    const code = error instanceof DaemonError ? error.code : "UNKNOWN";
-    this.#options.log.error("operation failed", { code, error: messageOf(error) });
-    if (error instanceof StorageError) {
-      return { code: "STORAGE_FAILED", detail: `${error.message} (${error.code})` };
-    }
-    // Anything else may hold what is not for the caller: it goes to the log alone.
-    return { code: "INTERNAL", detail: "The daemon's log says why" };
   }
 }
 
@@ -432,34 +296,4 @@ const REFUSALS: { readonly [code in ProblemCode]?: string } = {
 
 function codeOfClientError(code: string | undefined): ProblemCode {
   return code === "HPE_HEADER_OVERFLOW" ? "HEADERS_TOO_LARGE" : "BAD_REQUEST";
-}
-
-function takesNoBody(): RequestError {
-  return new RequestError("UNEXPECTED_BODY", "Send this request without a body");
-}
-
-function isOperation(found: Match): found is Match & { readonly name: OperationName } {
-  return Object.hasOwn(OPERATIONS, found.name);
-}
-
-function send(response: ServerResponse, status: number, type: string, value: unknown): void {
-  if (value === undefined) sendText(response, status, undefined, "");
-  else sendText(response, status, type, safeJson(value) + "\n");
-}
-
-function sendText(
-  response: ServerResponse,
-  status: number,
-  type: string | undefined,
-  text: string,
-): void {
-  response.writeHead(status, {
-    ...(type === undefined ? {} : {
-      "content-type": type,
-      "content-length": new TextEncoder().encode(text).length,
-    }),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-  });
-  response.end(text);
 }

@@ -13,20 +13,20 @@ import type {
   SendParameters,
 } from "../api/operations.ts";
 import { OperationError } from "../api/problem.ts";
-import {
-  type AcceptRequest,
-  type AutoAcceptRequest,
-  type Pairing,
-  type PairingDecision,
-  type PairRequest,
-  peerText,
-  type PeerView,
-  type SessionView,
-  type ShutdownRequest,
-  type Status,
-  type Transfer,
-  type TransferPage,
-  type TrustRequest,
+import { peerText } from "../api/peer_text.ts";
+import type {
+  AcceptRequest,
+  AutoAcceptRequest,
+  Pairing,
+  PairingDecision,
+  PairRequest,
+  PeerView,
+  SessionView,
+  ShutdownRequest,
+  Status,
+  Transfer,
+  TransferPage,
+  TrustRequest,
 } from "../api/schemas.ts";
 import type { ApiLimits } from "../server/limits.ts";
 import { LocalApi } from "../server/server.ts";

@@ -9,17 +9,17 @@ import type { DaemonEvent } from "../../../src/ipc/api/events.ts";
 import { MetricsRegistry } from "../../../src/ipc/server/metrics.ts";
 import type { SendParameters } from "../../../src/ipc/api/operations.ts";
 import { OperationError } from "../../../src/ipc/api/problem.ts";
-import {
-  type AutoAcceptRequest,
-  type Pairing,
-  type PairingDecision,
-  type PairRequest,
-  peerText,
-  type PeerView,
-  type SessionView,
-  type ShutdownRequest,
-  type Transfer,
-  type TrustRequest,
+import { peerText } from "../../../src/ipc/api/peer_text.ts";
+import type {
+  AutoAcceptRequest,
+  Pairing,
+  PairingDecision,
+  PairRequest,
+  PeerView,
+  SessionView,
+  ShutdownRequest,
+  Transfer,
+  TrustRequest,
 } from "../../../src/ipc/api/schemas.ts";
 import { LocalApi } from "../../../src/ipc/server/server.ts";
 import { FakeDaemon } from "../../../src/ipc/testing/served_fake.ts";

@@ -8,7 +8,8 @@ import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { peerText, type SessionView } from "../../../ipc/api/schemas.ts";
+import { peerText } from "../../../ipc/api/peer_text.ts";
+import type { SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { IdentityKeyPair } from "../../../protocol/crypto/keys.ts";
 import { IdentityRefusedError } from "../../../protocol/identity/identity_handshake.ts";
@@ -28,7 +29,7 @@ import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { TransferService } from "../transfers/transfer_service.ts";
 import { type Gatekeeper, ownIdentityRefused } from "../trust/gatekeeper.ts";
-import { connectSession, type SessionConnection } from "./connect_session.ts";
+import type { SessionConnection } from "./connect_session.ts";
 import { PeerSession } from "./peer_session.ts";
 import { prepareSealing } from "./prepare_sealing.ts";
 
@@ -288,7 +289,10 @@ export class Sessions {
 
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
-    const connector = await loadConnector();
+    const [connector, { connectSession }] = await Promise.all([
+      loadConnector(),
+      import("./connect_session.ts"),
+    ]);
     let sealing: Promise<void> | undefined;
     const connection = await connectSession({
       request,

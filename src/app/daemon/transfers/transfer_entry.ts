@@ -5,7 +5,8 @@
  */
 import { escapeName } from "../../../base/text.ts";
 import { isFinal, type TransferState } from "../../../base/transfer_states.ts";
-import { peerText, type Transfer, type WaitingFor } from "../../../ipc/api/schemas.ts";
+import { peerText } from "../../../ipc/api/peer_text.ts";
+import type { Transfer, WaitingFor } from "../../../ipc/api/schemas.ts";
 import {
   DAEMON_STOPPED,
   fromJournalState,

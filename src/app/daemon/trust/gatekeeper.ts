@@ -9,7 +9,8 @@
 import { messageOf, StorageError, type StorageErrorCode } from "../../../base/errors.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { peerText, type TrustRequest } from "../../../ipc/api/schemas.ts";
+import { peerText } from "../../../ipc/api/peer_text.ts";
+import type { TrustRequest } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import type { WireErrorCode } from "../../../protocol/errors.ts";
 import type { SessionEnd } from "../../../protocol/session/effects.ts";

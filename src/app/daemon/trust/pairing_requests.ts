@@ -7,7 +7,8 @@ import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { PAIRING_DECISION_MS } from "../../../base/timing.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { type Pairing, type PairingDecision, peerText } from "../../../ipc/api/schemas.ts";
+import { peerText } from "../../../ipc/api/peer_text.ts";
+import type { Pairing, PairingDecision } from "../../../ipc/api/schemas.ts";
 import { equalText } from "./equal_text.ts";
 import { MAX_WRONG_PER_REQUEST, SasAttempts } from "./sas_attempts.ts";
 
