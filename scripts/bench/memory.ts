@@ -67,7 +67,8 @@ for (let round = 1; round <= ROUNDS; round++) {
       measureAlone(await program()),
       measureSession(await program()),
     ]);
-    console.log(round, name, { ...alone, session });
+    const line = `round ${round}, ${name}: ${JSON.stringify({ ...alone, session })}\n`;
+    Deno.stderr.writeSync(new TextEncoder().encode(line));
     found.get(name)?.push({ ...alone, session });
   }));
 }
