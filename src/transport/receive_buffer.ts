@@ -8,7 +8,7 @@ import { abortable } from "../base/deadline.ts";
 import type { ChannelEnd, ChannelMessage, WaitOptions } from "./channel.ts";
 
 /** Most bytes of a channel's messages that wait to be read, unless said otherwise. */
-export const MAX_UNREAD_BYTES: number = 8 * 1024 * 1024;
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 
 /** Bounds of an {@linkcode ReceiveBuffer}. */
 export interface ReceiveBufferOptions {

@@ -12,7 +12,7 @@ const INPUTS = 200_000;
 const SEED = 20_260_101;
 
 for (const target of TARGETS) {
-  Deno.test(`the parser of ${target.name} stands ${INPUTS} hostile inputs, and those that broke it once`, async () => {
+  Deno.test(`the parser of ${target.name} stands ${INPUTS / target.cost} hostile inputs, and those that broke it once`, async () => {
     using _ = memoisedX25519();
     for (const input of await keptInputs(target.name)) target.replay(input);
     const count = runs(INPUTS);

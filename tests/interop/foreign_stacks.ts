@@ -158,3 +158,10 @@ for (const role of ROLES) {
     },
   });
 }
+
+// Daemons of before stand on the library's SCTP, which breaks off at chunks that it does not know.
+Deno.test("the WebRTC library alone answers: text and binary of 1 byte to 256 KiB come back", async () => {
+  const program = new URL("../../scripts/bench/transport_peer.ts", import.meta.url).href;
+  await using peer = spawnPeer(Deno.execPath(), ["run", "-A", "--quiet", program, "stock"]);
+  await exchange(peer, "answers");
+});

@@ -19,13 +19,20 @@ export interface Target<Input extends string | Uint8Array = string | Uint8Array>
    * @throws What is not: another error, or a result that breaks what the parser promises.
    */
   readonly check: (input: Input) => boolean;
+  /** What an input costs, in those of a parser: so many times fewer are tried. @default {1} */
+  readonly cost?: number;
 }
 
 /** A target whose inputs can be kept as base64, whatever they are. */
 export interface AnyTarget {
   /** See {@linkcode Target}. */
   readonly name: string;
-  /** Tries the inputs of a seed. Gives how many the parser took. @throws {FuzzFailure} */
+  /** See {@linkcode Target}. */
+  readonly cost: number;
+  /**
+   * Tries the inputs of a seed, as many as cost `count`. Gives the cost of those that the parser
+   * took. @throws {FuzzFailure}
+   */
   fuzz(seed: number, count: number): number;
   /** Tries a kept input. @throws {FuzzFailure} */
   replay(base64: string): void;
@@ -61,7 +68,7 @@ export function textTarget(target: Target<string>): AnyTarget {
 }
 
 function anyTarget<Input extends string | Uint8Array>(
-  { name, make, check }: Target<Input>,
+  { name, make, check, cost = 1 }: Target<Input>,
   encode: (input: Input) => string,
   decode: (base64: string) => Input,
 ): AnyTarget {
@@ -74,12 +81,13 @@ function anyTarget<Input extends string | Uint8Array>(
   };
   return {
     name,
+    cost,
     fuzz: (seed, count) => {
       const rng = new Rng(seed);
       let taken = 0;
-      for (let left = count; left > 0; left--) {
+      for (let left = count; left > 0; left -= cost) {
         const input = make(rng);
-        if (withoutStacks(() => attempt(input))) taken++;
+        if (withoutStacks(() => attempt(input))) taken += cost;
       }
       return taken;
     },

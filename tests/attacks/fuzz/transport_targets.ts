@@ -161,6 +161,7 @@ export const TRANSPORT_TARGETS: readonly AnyTarget[] = [
   }),
   bytesTarget({
     name: "sctp_association",
+    cost: 200,
     make: (rng) => mutateBytes(rng, SPOKEN),
     check(bytes) {
       // Before, in and after the life of an association. What ends it is an end like any other.
