@@ -166,6 +166,7 @@ export class Peer {
       fingerprints: [fingerprintOf(this.#certificate)],
       candidates: this.#sockets.offered.map((offered, i) => ({
         ...offered,
+        transport: "udp" as const,
         foundation: String(i + 1),
         type: "host",
       })),
