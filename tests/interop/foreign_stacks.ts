@@ -163,5 +163,5 @@ for (const role of ROLES) {
 Deno.test("the WebRTC library alone answers: text and binary of 1 byte to 256 KiB come back", async () => {
   const program = new URL("../../scripts/bench/transport_peer.ts", import.meta.url).href;
   await using peer = spawnPeer(Deno.execPath(), ["run", "-A", "--quiet", program, "stock"]);
-  await exchange(peer, "answers");
+  await exchange("stock werift", peer, "answers");
 });
