@@ -46,6 +46,8 @@ export interface PeerParts {
   readonly sockets: () => readonly UdpSocket[];
   /** Its TCP connections, where it makes and takes any. */
   readonly tcp: () => TcpConnections | undefined;
+  /** What stands before both. */
+  readonly gate: () => DatagramGate;
   /** DTLS, as soon as there is a path. */
   readonly dtls: () => DtlsConnection | undefined;
 }
@@ -172,6 +174,7 @@ export class Peer {
         connection: peer.#connection,
         sockets: () => peer.#sockets.all,
         tcp: () => peer.#tcp,
+        gate: () => peer.#gate,
         dtls: () => peer.#dtls,
       });
     } catch (error) {
