@@ -17,7 +17,7 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
 import { sha256 } from "../../protocol/crypto/sha256.ts";
 import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
-import type { ShownCertificates } from "../channel.ts";
+import type { ChannelPath, ShownCertificates } from "../channel.ts";
 import type { TransportChoice } from "../connector.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { DataChannel } from "./data_channel.ts";
@@ -247,6 +247,7 @@ export class Peer {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
     this.#settle(pair, description);
+    this.#tellChoice(isTcp);
     const dtls = this.#secure(dtlsRole, description);
     const association = this.#associate(this.#options.packetTap?.(dtls) ?? dtls, description);
     await dtls.connect();
@@ -341,9 +342,39 @@ export class Peer {
       label,
       maxMessageSize: this.#maxMessageSize,
       certificates: this.#shownCertificates(),
+      path: () => this.#currentPath,
       release: () => this.close(),
     });
     this.#opened.resolve(this.#channel);
+  }
+
+  get #currentPath(): ChannelPath | undefined {
+    const { nominated } = this.#connection;
+    if (nominated === undefined) return undefined;
+    const { protocol, localCandidate, remoteAddr } = nominated;
+    const link = this.#tcp?.linkOf(protocol);
+    // A candidate of the end that connects has no port.
+    const port = link?.address.port ?? localCandidate.port;
+    return {
+      transport: link === undefined ? "udp" : "tcp",
+      local: literal(localCandidate.host, port),
+      remote: literal(...remoteAddr),
+    };
+  }
+
+  /** Once: which pair was chosen, and why. Where there is no choice there is nothing to tell. */
+  #tellChoice(isOffered: boolean): void {
+    const path = this.#currentPath;
+    if (this.#tcp === undefined || path === undefined) return;
+    const isTcp = path.transport === "tcp";
+    const why = !isOffered && !isTcp
+      ? "the peer offers no TCP"
+      : !this.#connection.iceControlling
+      ? "the peer has chosen it"
+      : isTcp
+      ? "it costs less than UDP, and was there in time"
+      : "no TCP connection was there in time: a firewall may forbid it";
+    logFor("transport").info("the way to the peer is chosen", { ...path, why });
   }
 
   #shownCertificates(): ShownCertificates {
@@ -420,6 +451,10 @@ function brokenError(cause: unknown): TransportError {
   return new TransportError("CHANNEL_LOST", `the connection to the peer is lost: ${why}`, {
     cause,
   });
+}
+
+function literal(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function lostError(): TransportError {

@@ -10,7 +10,7 @@ export const FRAME_HEADER_BYTES = 2;
 /** Longest STUN message that is taken, in bytes: a check has some hundred. */
 export const MAX_STUN_FRAME = 2048;
 /** Longest DTLS frame: one record with 2^14 bytes, and what its protection may add. */
-export const MAX_DTLS_FRAME = 2 ** 14 + 64;
+export const MAX_DTLS_FRAME: number = 2 ** 14 + 64;
 
 /** Writes the length of the frame that follows at `at + 2`. */
 export function writeFrameHeader(target: Uint8Array, at: number, length: number): void {

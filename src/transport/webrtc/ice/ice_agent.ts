@@ -369,7 +369,7 @@ function nominationPair(pair: LibraryPair): NominationPair {
     transport: isTcp(pair) ? "tcp" : "udp",
     state: state === PAIR.succeeded ? "succeeded" : state === PAIR.failed ? "failed" : "open",
     // The library counts in seconds.
-    ...(rtt === undefined ? {} : { roundTripMs: 1000 * rtt }),
+    ...(rtt === undefined ? {} : { roundTrip: 1000 * rtt }),
   };
 }
 

@@ -19,7 +19,7 @@ export interface NominationPair {
   /** `open` while its check may still succeed. */
   readonly state: "open" | "succeeded" | "failed";
   /** What the check took that was answered, in milliseconds. */
-  readonly roundTripMs?: number;
+  readonly roundTrip?: number;
 }
 
 /** What is known when the choice is made. */
@@ -54,6 +54,6 @@ export function chooseNomination<P extends NominationPair>(
   if (udp === undefined || udpSince === undefined) return {};
   const mayCome = mayConnect ||
     pairs.some(({ transport, state }) => transport === "tcp" && state === "open");
-  const askAt = udpSince + Math.max(TCP_NOMINATION_MS, TCP_ROUND_TRIPS * (udp.roundTripMs ?? 0));
+  const askAt = udpSince + Math.max(TCP_NOMINATION_MS, TCP_ROUND_TRIPS * (udp.roundTrip ?? 0));
   return mayCome && now < askAt ? { askAt } : { pair: udp };
 }

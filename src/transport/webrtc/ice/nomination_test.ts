@@ -4,10 +4,10 @@ import { chooseNomination, type NominationPair } from "./nomination.ts";
 
 type State = NominationPair["state"];
 
-const udp = (state: State, roundTripMs = 1): NominationPair => ({
+const udp = (state: State, roundTrip = 1): NominationPair => ({
   transport: "udp",
   state,
-  roundTripMs,
+  roundTrip,
 });
 const tcp = (state: State): NominationPair => ({ transport: "tcp", state });
 
