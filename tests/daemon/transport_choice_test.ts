@@ -4,10 +4,12 @@
  *
  * @module
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
+import { canShape, NetworkNamespace } from "../support/network_namespace.ts";
 import { DAEMON, type Program } from "../support/program.ts";
 import { join } from "../support/paths.ts";
+import { skipped } from "../support/skipped.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { sha256, someBytes } from "../support/transfers.ts";
 
@@ -54,3 +56,54 @@ for (
     assertEquals(sha256(await Deno.readFile(join(bob.inbox, "file"))), sha256(bytes));
   });
 }
+
+/** 24 KB a second, and a queue that holds four seconds of it, as a slow modem has. */
+const SLOW = ["tbf", "rate", "192kbit", "burst", "4kb", "limit", "96kb"];
+const canBeSlow = await canShape(...SLOW);
+if (!canBeSlow) skipped("slow and filtered paths: they need Linux, root, iproute2 and tc");
+
+/** Two hosts with a cable between them. */
+async function hosts(stack: AsyncDisposableStack) {
+  const one = stack.use(await NetworkNamespace.make());
+  const two = stack.use(await NetworkNamespace.make());
+  await one.connect("10.78.0.1/24", two, "10.78.0.2/24");
+  return { one, two, programs: [one.inside(DAEMON), two.inside(DAEMON)] as const };
+}
+
+Deno.test({
+  name:
+    "a path of 24 KB a second carries a file to its end by TCP, for longer than silence is borne",
+  ignore: !canBeSlow,
+  fn: async () => {
+    await using stack = new AsyncDisposableStack();
+    const { one, two, programs } = await hosts(stack);
+    const { folder, alice, bob, sessions } = await met(stack, ["tcp", "tcp"], programs);
+    assertEquals(sessions[0].path?.transport, "tcp");
+    for (const host of [one, two]) await host.shape("cable", ...SLOW);
+    const bytes = someBytes(1_200_000);
+    await Deno.writeFile(folder.path("file"), bytes);
+    const { identity } = await bob.client.status();
+    await alice.client.send({ paths: [folder.path("file")], identity });
+    const { transfer } = await bob.event("transfer-offered");
+    await bob.client.acceptTransfer(transfer.transferId, {});
+    await bob.event("transfer-finished", undefined, 180_000);
+    await alice.event("transfer-finished", undefined, 60_000);
+    assertEquals(sha256(await Deno.readFile(join(bob.inbox, "file"))), sha256(bytes));
+  },
+});
+
+Deno.test({
+  name: "where nobody answers TCP, UDP carries the session, and the log says once why",
+  ignore: !canBeSlow,
+  fn: async () => {
+    await using stack = new AsyncDisposableStack();
+    const { two, programs } = await hosts(stack);
+    // Connections to it get no answer, as behind most firewalls; its own are refused.
+    await two.ip("rule", "add", "pref", "1", "ipproto", "tcp", "to", "10.78.0.0/24", "blackhole");
+    const { alice, sessions } = await met(stack, ["auto", "auto"], programs);
+    assertEquals(sessions.map(({ path }) => path?.transport), ["udp", "udp"]);
+    const told = alice.run.stderr.match(/the way to the peer is chosen.*/g) ?? [];
+    assertEquals(told.length, 1);
+    assertStringIncludes(told[0] ?? "", "a firewall may forbid it");
+  },
+});

@@ -36,6 +36,7 @@ export interface FrameReaderOptions {
 export class FrameReader {
   readonly #onFrame: (frame: Uint8Array) => void;
   #bytes: Uint8Array<ArrayBuffer>;
+  #capacity: number;
   /** Where the first byte that has not been taken lies, and where the last one ends. */
   #start = 0;
   #end = 0;
@@ -44,11 +45,12 @@ export class FrameReader {
   constructor({ onFrame, capacity }: FrameReaderOptions) {
     this.#onFrame = onFrame;
     this.#bytes = new Uint8Array(capacity);
+    this.#capacity = capacity;
   }
 
   /** Bytes that it keeps room for. */
   get capacity(): number {
-    return this.#bytes.length;
+    return this.#capacity;
   }
 
   /** Bytes of a frame that is not whole. */
@@ -56,13 +58,15 @@ export class FrameReader {
     return this.#end - this.#start;
   }
 
-  /** From now on more is read at once. */
+  /** More is read at once, from when there is {@linkcode room} asked for again. */
   grow(capacity: number): void {
-    if (capacity > this.#bytes.length) this.#move(new Uint8Array(capacity));
+    this.#capacity = Math.max(capacity, this.#capacity);
   }
 
   /** Where the next bytes of the stream are to be put; never empty. */
   get room(): Uint8Array<ArrayBuffer> {
+    // Not before: a read may be under way into what there was.
+    if (this.#capacity > this.#bytes.length) this.#move(new Uint8Array(this.#capacity));
     // The rest of a frame moves to the front when little is left behind it.
     if (this.#start > 0 && this.#bytes.length - this.#end < this.#bytes.length / 2) {
       this.#move(this.#bytes);
@@ -94,7 +98,7 @@ export class FrameReader {
     // RFC 7983, section 7.
     const most = first <= 3 ? MAX_STUN_FRAME : first >= 20 && first <= 63 ? MAX_DTLS_FRAME : 0;
     // Before the sender is proven there is room for less than a kind may have.
-    if (length > Math.min(most, this.#bytes.length - FRAME_HEADER_BYTES)) {
+    if (length > Math.min(most, this.#capacity - FRAME_HEADER_BYTES)) {
       throw new FrameError(most === 0 ? "a frame is of no known kind" : "a frame is too long");
     }
   }

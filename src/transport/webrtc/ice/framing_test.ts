@@ -87,6 +87,18 @@ Deno.test("a length that no kind may have ends the stream before its first byte"
   assertThrows(() => feed(Uint8Array.of(255, 255)), FrameError, "too long");
 });
 
+Deno.test("a reader that grows while bytes are under way to where it said takes them all the same", () => {
+  const { reader, frames } = reading(100);
+  const stream = framed(frameOf(STUN, 30), frameOf(DTLS, 400));
+  const { room } = reader;
+  reader.grow(1000);
+  room.set(stream.subarray(0, 40));
+  reader.take(40);
+  reader.room.set(stream.subarray(40));
+  reader.take(stream.length - 40);
+  assertEquals(frames, [frameOf(STUN, 30), frameOf(DTLS, 400)]);
+});
+
 Deno.test("a frame is no longer than the room there is, and a reader that has grown takes more", () => {
   const small = reading(100);
   assertThrows(() => small.feed(framed(frameOf(DTLS, 99)).subarray(0, 50)), FrameError);
