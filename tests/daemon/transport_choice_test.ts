@@ -4,10 +4,17 @@
  *
  * @module
  */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { abortable, Deadline } from "../../src/base/deadline.ts";
 import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
 import { canShape, NetworkNamespace } from "../support/network_namespace.ts";
-import { DAEMON, type Program } from "../support/program.ts";
+import { DAEMON, type Program, Run } from "../support/program.ts";
 import { join } from "../support/paths.ts";
 import { skipped } from "../support/skipped.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -105,5 +112,60 @@ Deno.test({
     const told = alice.run.stderr.match(/the way to the peer is chosen.*/g) ?? [];
     assertEquals(told.length, 1);
     assertStringIncludes(told[0] ?? "", "a firewall may forbid it");
+  },
+});
+
+/** What a file says, once it is there. */
+async function written(path: string): Promise<string> {
+  using deadline = new Deadline(10_000, { what: path });
+  while (true) {
+    const text = await Deno.readTextFile(path).catch(() => undefined);
+    if (text !== undefined) return text;
+    await abortable(new Promise((resolve) => setTimeout(resolve, 20)), deadline.signal);
+  }
+}
+
+/** Connects, says nothing, and prints how many milliseconds later the connection is over. */
+const SILENT = `
+const [hostname, port] = Deno.args;
+const began = performance.now();
+const conn = await Deno.connect({ hostname, port: Number(port) });
+await conn.read(new Uint8Array(9)).catch(() => null);
+console.log(performance.now() - began);
+conn.close();`;
+
+Deno.test({
+  name: "who connects from outside the scope is sent away at once, from inside after 5 s",
+  ignore: !canBeSlow,
+  fn: async () => {
+    await using stack = new AsyncDisposableStack();
+    const [one, two] = [
+      stack.use(await NetworkNamespace.make()),
+      stack.use(await NetworkNamespace.make()),
+    ];
+    await one.lay("cable", ["10.78.0.1/24", "203.0.113.1/24"], two, [
+      "203.0.113.5/24",
+      "10.78.0.2/24",
+    ]);
+    const folder = stack.use(await TempFolder.make());
+    const script = folder.path("silent.ts");
+    await Deno.writeTextFile(script, SILENT);
+    const alice = stack.use(await ServedDaemon.start({ program: one.inside(DAEMON) }));
+    const { offerer } = meetingByFile(folder);
+    await alice.pair({ ...offerer, networkScope: "lan" });
+    if (offerer.signal !== "file") throw new Error("unreachable");
+    const offer = await written(offerer.offer);
+    const port = / TCP \d+ 10\.78\.0\.1 (\d+) typ host tcptype passive/.exec(offer)?.[1] ?? "";
+    assertEquals(offer.includes("203.0.113.1"), false);
+    const waitFrom = async (source: string) => {
+      await two.ip("route", "replace", "10.78.0.0/24", "dev", "cable", "src", source);
+      const program = { command: Deno.execPath(), args: ["run", "-A", "--quiet", script] };
+      await using run = new Run(two.inside(program), ["10.78.0.1", port]);
+      const { code, stdout, stderr } = await run.outcome();
+      assertEquals(code, 0, stderr);
+      return Number(stdout);
+    };
+    assertLess(await waitFrom("203.0.113.5"), 2500);
+    assertGreater(await waitFrom("10.78.0.2"), 4500);
   },
 });

@@ -52,7 +52,7 @@ export const SERVE_FLAGS = {
   /** What becomes of partial files. */
   onInterrupt: { kind: interruptPolicy, default: "remove" },
   /** What may carry sessions. */
-  transport: { kind: transportChoice, default: "udp" },
+  transport: { kind: transportChoice, default: "auto" },
   /** What is said and heard beyond the published protocol. */
   extensions: { kind: extensions, default: "all" },
   /** How long a graceful shutdown may take, in seconds. */
