@@ -66,6 +66,23 @@ export const ICE_PACE_MS = 20;
 export const ICE_RECHECK_MS = 500;
 /** For the answer to an ICE check. Several checks are under way at a time. */
 export const ICE_CHECK_MS = 3_000;
+/**
+ * For TCP to answer after UDP first did (else two round trips) before UDP is chosen: more than a
+ * busy program needs for the round trip that TCP takes longer.
+ */
+export const TCP_NOMINATION_MS = 150;
+/** For a TCP connection of our making to be there. Several are tried at a time. */
+export const TCP_CONNECT_MS = 10_000;
+/** For whoever connects to show that it is the peer: one round trip, with time for a busy program. */
+export const TCP_PROOF_MS = 5_000;
+/** For what was written to a TCP connection to leave, and for the peer's end, when it is closed. */
+export const TCP_CLOSE_MS = 500;
+/** Silence of the peer on a TCP connection that takes nothing from us either: it is gone. */
+export const TCP_SILENCE_MS = 10_000;
+/** Silence of the peer on a TCP connection that still takes bytes: answers queue behind data. */
+export const TCP_MOVING_SILENCE_MS = 60_000;
+/** What may be under way on a TCP path: as much as it carries in this time. */
+export const TCP_IN_FLIGHT_MS = 4_000;
 /** Between two consent checks of a path that answers. RFC 7675, section 5.1: about 5 s. */
 export const CONSENT_MS = 2_000;
 /** Between two consent checks of a path that does not answer; 15 of them end the connection. */
@@ -110,6 +127,8 @@ export const MTU_RAISE_MS = 600_000;
 export const WINDOW_HOLD_MS = 30_000;
 /** A SACK may wait so long for a second packet. RFC 9260, section 6.2: 200 ms at most. */
 export const SACK_DELAY_MS = 20;
+/** A SACK may wait so long over TCP, where nothing is lost and no one waits to send it again. */
+export const RELIABLE_SACK_DELAY_MS = 50;
 /** For the peer to confirm an orderly close of a channel. */
 export const CHANNEL_CLOSE_MS = 3_000;
 /** For the peer's transport to answer the ABORT with which a channel is closed at once. */

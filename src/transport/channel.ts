@@ -28,6 +28,16 @@ export interface ShownCertificates {
   readonly remote: CertificateDigest;
 }
 
+/** The way that a channel goes by. */
+export interface ChannelPath {
+  /** What carries it. */
+  readonly transport: "udp" | "tcp";
+  /** Our end: address and port, an IPv6 address in brackets. */
+  readonly local: string;
+  /** The peer's end, likewise. */
+  readonly remote: string;
+}
+
 /** Options of a wait on a channel. */
 export interface WaitOptions {
   /** Ends the wait with its reason. */
@@ -51,6 +61,8 @@ export interface Channel extends AsyncDisposable {
   readonly maxMessageSize: number;
   /** What a session binds its identities to. They stay the same until the channel ends. */
   readonly certificates: ShownCertificates;
+  /** The way that it goes by at the moment; absent after the end, and where there is none. */
+  readonly path?: ChannelPath | undefined;
   /**
    * Queues a message. Resolves when the next may follow: at once below the high watermark, else
    * when the queue has fallen to the low one. The caller must not send again before that.

@@ -9,12 +9,17 @@ import type { JudgedCandidate } from "../protocol/network_scope/candidate.ts";
 import type { NetworkScope } from "../protocol/network_scope/scope.ts";
 import type { Channel } from "./channel.ts";
 
+/** What may carry a connection: just one of them, or whichever both sides have and turns out best. */
+export type TransportChoice = "auto" | "udp" | "tcp";
+
 /** What both roles need. */
 export interface ConnectOptions {
   /** Which addresses may be gathered, offered, accepted and spoken to. */
   readonly scope: NetworkScope;
   /** Ends everything that has no channel yet, at any time, with its reason. */
   readonly signal: AbortSignal;
+  /** What may carry the connection. @default {"udp"} */
+  readonly transport?: TransportChoice;
   /** Told of each candidate that the scope filter judged, local and remote. */
   readonly onCandidate?: (verdict: CandidateVerdict) => void;
 }

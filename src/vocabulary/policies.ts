@@ -25,6 +25,9 @@ export const unprovenPolicy: Choice<"ask" | "refuse" | "allow"> = oneOf([
 /** What happens to a session whose peer proves nothing of its identity. */
 export type UnprovenPolicy = ValueOf<typeof unprovenPolicy>;
 
+/** What may carry sessions: UDP, TCP, or whichever works and costs less. */
+export const transportChoice: Choice<"auto" | "udp" | "tcp"> = oneOf(["auto", "udp", "tcp"]);
+
 /** What happens when a received file's name is taken: it gets a number, or the file is refused. */
 export const collisionPolicy: Choice<"number" | "refuse"> = oneOf(["number", "refuse"]);
 /** What happens when a received file's name is taken. */

@@ -84,22 +84,31 @@ async function tcpSockets(pid: number): Promise<string[]> {
   return found;
 }
 
-Deno.test({
-  name:
-    "IPC messages MUST NOT be exposed on network interfaces, and MUST NOT perform discovery: paired through files, a daemon has no TCP socket at all",
-  ignore: Deno.build.os !== "linux",
-}, async () => {
-  await using folder = await TempFolder.make();
-  await using alice = await ServedDaemon.start();
-  await using bob = await ServedDaemon.start();
-  await pairBy(meetingByFile(folder), alice, bob);
-  for (const { run } of [alice, bob]) assertEquals(await tcpSockets(run.pid), []);
-  // Nobody but its user reaches the API: neither the folder nor the socket.
-  assertEquals(((await Deno.stat(alice.dataDir)).mode ?? 0) & 0o777, 0o700);
-  assertEquals(((await Deno.lstat(join(alice.dataDir, "daemon.sock"))).mode ?? 0) & 0o777, 0o600);
-  // Production default: info.
-  assert(!alice.run.stderr.includes("level=debug"), alice.run.stderr);
-});
+for (const transport of ["auto", "udp"]) {
+  const what = transport === "auto" ? "but the session's own connection" : "at all";
+  Deno.test({
+    name:
+      `IPC messages MUST NOT be exposed on network interfaces, and MUST NOT perform discovery: paired through files by ${transport}, a daemon has no TCP socket ${what}`,
+    ignore: Deno.build.os !== "linux",
+  }, async () => {
+    await using folder = await TempFolder.make();
+    const flags = ["--transport", transport];
+    await using alice = await ServedDaemon.start({ flags });
+    await using bob = await ServedDaemon.start({ flags });
+    await pairBy(meetingByFile(folder), alice, bob);
+    const ours = await tcpSockets(alice.run.pid);
+    const theirs = await tcpSockets(bob.run.pid);
+    // Established, from one to the other; nobody listens.
+    const turned = ours.map((socket) => socket.replace(/^(\S+) (\S+) 01$/, "$2 $1 01"));
+    assertEquals([ours.length, turned], [transport === "auto" ? 1 : 0, theirs]);
+    // Nobody but its user reaches the API: neither the folder nor the socket.
+    assertEquals(((await Deno.stat(alice.dataDir)).mode ?? 0) & 0o777, 0o700);
+    const socket = await Deno.lstat(join(alice.dataDir, "daemon.sock"));
+    assertEquals((socket.mode ?? 0) & 0o777, 0o600);
+    // Production default: info.
+    assert(!alice.run.stderr.includes("level=debug"), alice.run.stderr);
+  });
+}
 
 Deno.test("Backpressure: if peer cannot accept data, pause reading from disk", async () => {
   await using pair = await Pair.make();

@@ -89,8 +89,10 @@ export class DaemonsOverRelay implements AsyncDisposable {
   ): Promise<DaemonsOverRelay> {
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(await TempFolder.make());
+    // The relay carries datagrams; a connection would go past it.
+    const flags = ["--transport", "udp"];
     const start = async (program: Program | undefined) =>
-      stack.use(await ServedDaemon.start(program === undefined ? {} : { program }));
+      stack.use(await ServedDaemon.start({ flags, ...(program === undefined ? {} : { program }) }));
     const alice = await start(programs.alice);
     const bob = await start(programs.bob);
     const sessions = await pairOver(standing, folder, alice, bob);

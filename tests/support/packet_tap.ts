@@ -42,6 +42,7 @@ export class PacketTap {
       onClosed: () => {},
       maxPacket: link.maxPacket,
       overhead: link.overhead,
+      isReliable: link.isReliable === true,
     };
     link.onClosed = () => tapped.onClosed();
     link.onPacket = (packet) => {

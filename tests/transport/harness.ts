@@ -6,6 +6,7 @@
 import { abortable, Deadline } from "../../src/base/deadline.ts";
 import type { NetworkScope } from "../../src/protocol/network_scope/scope.ts";
 import type { Channel, ChannelEnd } from "../../src/transport/channel.ts";
+import type { TransportChoice } from "../../src/transport/connector.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
 
@@ -24,6 +25,8 @@ export interface MeetOptions {
   readonly ms?: number;
   /** Scopes of offerer and answerer. @default {["lan", "lan"]} */
   readonly scopes?: readonly [NetworkScope, NetworkScope];
+  /** What may carry the connection, of offerer and answerer. @default {["udp", "udp"]} */
+  readonly transports?: readonly [TransportChoice, TransportChoice];
 }
 
 /** Has an offerer and an answerer meet; whatever came of it is closed after `use`. */
@@ -31,15 +34,16 @@ export async function meet(
   offererOptions: ConnectorOptions,
   answererOptions: ConnectorOptions,
   use: (meeting: Meeting, signal: AbortSignal) => Promise<void>,
-  { ms = 20_000, scopes = ["lan", "lan"] }: MeetOptions = {},
+  { ms = 20_000, scopes = ["lan", "lan"], transports: [ours, theirs] = ["udp", "udp"] }:
+    MeetOptions = {},
 ): Promise<void> {
   using deadline = new Deadline(ms, { what: "the meeting" });
   const { signal } = deadline;
   const [offererScope, answererScope] = scopes;
   await using offering = await createConnector({ ...LOOPBACK_ONLY, ...offererOptions })
-    .offer({ scope: offererScope, signal });
+    .offer({ scope: offererScope, transport: ours, signal });
   await using answering = await createConnector({ ...LOOPBACK_ONLY, ...answererOptions })
-    .answer(offering.offer, { scope: answererScope, signal });
+    .answer(offering.offer, { scope: answererScope, transport: theirs, signal });
   const [offerer, answerer] = await Promise.allSettled([
     offering.connect(answering.answer, signal),
     answering.connect(signal),

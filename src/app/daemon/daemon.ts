@@ -130,6 +130,7 @@ export class Daemon {
       extensions: this.#extensions,
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
+      transport: options.transport,
       confirmMs: options.shutdownTimeoutSecs * 1000,
       loadConnector: parts.loadConnector,
       gatekeeper: this.#gatekeeper,

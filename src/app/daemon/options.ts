@@ -11,6 +11,7 @@ import {
   collisionPolicy,
   interruptPolicy,
   pairingPolicy,
+  transportChoice,
   unprovenPolicy,
 } from "../../vocabulary/policies.ts";
 import { oneOf, path, textThat, wholeNumber } from "../../vocabulary/value_kind.ts";
@@ -50,6 +51,8 @@ export const SERVE_FLAGS = {
   onCollision: { kind: collisionPolicy, default: "number" },
   /** What becomes of partial files. */
   onInterrupt: { kind: interruptPolicy, default: "remove" },
+  /** What may carry sessions. */
+  transport: { kind: transportChoice, default: "auto" },
   /** What is said and heard beyond the published protocol. */
   extensions: { kind: extensions, default: "all" },
   /** How long a graceful shutdown may take, in seconds. */

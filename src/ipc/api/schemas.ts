@@ -215,6 +215,11 @@ export const SessionView = answer("Session", "A session with a peer, from first 
   role: wordOf(asked.role, "Which side this daemon is."),
   signal: wordOf(asked.signalMode, "How it was signaled."),
   web: Type.Boolean({ description: "The peer is a web client." }),
+  path: Type.Optional(Type.Object({
+    transport: choice(["udp", "tcp"], "What carries it."),
+    local: Type.String({ description: "Address and port of this end." }),
+    remote: Type.String({ description: "Address and port of the peer's end." }),
+  }, { description: "The way to the peer that was chosen when the connection was made." })),
   createdAt: time("When it was asked for."),
   openedAt: Type.Optional(time("When both sides had agreed.")),
   endedAt: Type.Optional(time("When it ended.")),

@@ -12,15 +12,22 @@ import { judgeAddress, type NetworkScope } from "./scope.ts";
 /** Where a candidate's address was learnt (RFC 8445, section 5.1.1). */
 export type CandidateType = "host" | "srflx" | "relay";
 
-/** A usable candidate: UDP, first component, a literal address and a real port. */
+/** Which end of a TCP connection a candidate is (RFC 6544, section 4.5). */
+export type TcpType = "passive" | "active";
+
+/** A usable candidate: first component, a literal address and a real port. */
 export interface Candidate {
+  /** What carries the datagrams. */
+  readonly transport: "udp" | "tcp";
+  /** Of a TCP candidate, and only of one: whoever is `passive` listens at the port. */
+  readonly tcpType?: TcpType;
   /** Up to 32 letters, digits, `+` and `/` (RFC 8839, section 5.1). */
   readonly foundation: string;
   /** 1 to 2^31 - 1. */
   readonly priority: number;
   /** Canonical literal without a zone id; an IPv4-mapped IPv6 address is its IPv4 address. */
   readonly address: string;
-  /** 1 to 65535. */
+  /** 1 to 65535; of an active TCP candidate it says nothing, and is 9. */
   readonly port: number;
   /** Where its address was learnt. */
   readonly type: CandidateType;
@@ -50,7 +57,7 @@ const SHOWN_OF_MALFORMED = 80;
  * Judges a candidate line by syntax, transport and scope.
  *
  * @param line `candidate:...` or `a=candidate:...`, as a signal bundle or an SDP holds it
- * (RFC 8839, section 5.1). Extension attributes are ignored.
+ * (RFC 8839, section 5.1; of TCP: RFC 6544, section 4.5). Other extension attributes are ignored.
  */
 export function judgeCandidate(line: string, scope: NetworkScope): JudgedCandidate {
   const malformed = { accepted: false, address: line.slice(0, SHOWN_OF_MALFORMED) };
@@ -58,7 +65,7 @@ export function judgeCandidate(line: string, scope: NetworkScope): JudgedCandida
   const value = /^(?:a=)?candidate:(.*)$/i.exec(line.trim())?.[1];
   const [foundation = "", component = "", transport = "", priority = "", address = "", ...rest] =
     value?.split(" ") ?? [];
-  const [portText = "", typ = "", type = ""] = rest;
+  const [portText = "", typ = "", type = "", ...extensions] = rest;
   const syntaxOk = /^[A-Za-z\d+/]{1,32}$/.test(foundation) && /^\d{1,3}$/.test(component) &&
     /^[\w-]{1,16}$/.test(transport) && /^\d{1,10}$/.test(priority) && address !== "" &&
     /^\d{1,5}$/.test(portText) && typ === "typ" && /^[a-z]{1,16}$/.test(type);
@@ -69,11 +76,16 @@ export function judgeCandidate(line: string, scope: NetworkScope): JudgedCandida
   const scopeVerdict = judgeAddress(address, scope);
   if (!scopeVerdict.accepted) return refused(scopeVerdict.reason);
   if (port === 0) return refused("port-zero");
-  if (transport.toLowerCase() !== "udp") return refused("not-udp");
+  const isTcp = transport.toLowerCase() === "tcp";
+  if (!isTcp && transport.toLowerCase() !== "udp") return refused("transport-unknown");
+  const tcpType = isTcp ? tcpTypeOf(extensions) : undefined;
+  if (isTcp && tcpType === undefined) return refused("tcptype-unknown");
   if (Number(component) !== 1) return refused("not-first-component");
   if (Number(priority) < 1 || Number(priority) > MAX_PRIORITY) return refused("malformed");
   if (type !== "host" && type !== "srflx" && type !== "relay") return refused("type-unknown");
   const candidate: Candidate = {
+    transport: isTcp ? "tcp" : "udp",
+    ...(tcpType === undefined ? {} : { tcpType }),
     foundation,
     priority: Number(priority),
     address: canonicalAddress(address),
@@ -83,14 +95,25 @@ export function judgeCandidate(line: string, scope: NetworkScope): JudgedCandida
   return { candidate, accepted: true, address, port, reason: "" };
 }
 
+/** Simultaneous open (`so`) is not made use of: who offers only that can't be reached. */
+function tcpTypeOf(extensions: readonly string[]): TcpType | undefined {
+  // Attributes are pairs of name and value.
+  const at = extensions.findIndex((word, i) => i % 2 === 0 && word.toLowerCase() === "tcptype");
+  const value = at < 0 ? undefined : extensions[at + 1]?.toLowerCase();
+  return value === "passive" || value === "active" ? value : undefined;
+}
+
 /**
  * Writes a candidate as `candidate:...`, without `a=`. The related address that other than host
  * candidates must carry is written as unknown: nobody needs it, and it would reveal our network.
  */
 export function formatCandidate(candidate: Candidate): string {
-  const { foundation, priority, address, port, type } = candidate;
+  const { transport, tcpType, foundation, priority, address, port, type } = candidate;
   const related = type === "host" ? "" : " raddr 0.0.0.0 rport 0";
-  return `candidate:${foundation} 1 UDP ${priority} ${address} ${port} typ ${type}${related}`;
+  const name = transport.toUpperCase();
+  const line =
+    `candidate:${foundation} 1 ${name} ${priority} ${address} ${port} typ ${type}${related}`;
+  return tcpType === undefined ? line : `${line} tcptype ${tcpType}`;
 }
 
 /**

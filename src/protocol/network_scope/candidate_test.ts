@@ -6,6 +6,25 @@ import { judgeAddress, NETWORK_SCOPES } from "./scope.ts";
 const line = (address: string, port: number | string = 50001, rest = "") =>
   `candidate:1 1 UDP 2130706431 ${address} ${port} typ host${rest}`;
 
+const tcpLine = (address: string, port: number, tcpType = "passive") =>
+  `candidate:1 1 TCP 2130706431 ${address} ${port} typ host tcptype ${tcpType}`;
+
+Deno.test("a TCP candidate says which end of a connection it is, and is written as it was read", () => {
+  for (const [tcpType, port] of [["passive", 50001], ["active", 9]] as const) {
+    const text = tcpLine("192.168.1.4", port, tcpType);
+    const { candidate } = judgeCandidate(text, "lan");
+    assertEquals([candidate?.transport, candidate?.tcpType], ["tcp", tcpType]);
+    assertEquals(candidate && formatCandidate(candidate), text);
+  }
+  const shouted = "CANDIDATE:1 1 tcp 1 10.0.0.1 1 typ host generation 0 TCPTYPE PASSIVE ufrag abcd";
+  assertEquals(judgeCandidate(shouted, "lan").candidate?.tcpType, "passive");
+});
+
+Deno.test("a UDP candidate has no end of a connection, whatever its line says", () => {
+  const { candidate } = judgeCandidate(line("10.0.0.1", 5, " tcptype passive"), "lan");
+  assertEquals([candidate?.transport, candidate && "tcpType" in candidate], ["udp", false]);
+});
+
 const ACCEPTED: Record<string, [line: string, address: string]> = {
   "as libdatachannel writes it": [line("192.168.1.4"), "192.168.1.4"],
   "with a= before it": [`a=${line("10.0.0.1")}`, "10.0.0.1"],
@@ -36,9 +55,25 @@ const REFUSED: Record<string, [line: string, reason: string]> = {
   "on port 0": [line("10.0.0.1", 0), "port-zero"],
   "on port 65536": [line("10.0.0.1", 65536), "port-out-of-range"],
   "on a negative port": [line("10.0.0.1", -1), "malformed"],
-  "over TCP": [
-    "candidate:1 1 TCP 2130706431 10.0.0.1 9 typ host tcptype active",
-    "not-udp",
+  "over neither UDP nor TCP": [
+    "candidate:1 1 SCTP 2130706431 10.0.0.1 9 typ host",
+    "transport-unknown",
+  ],
+  "over TCP that does not say which end it is": [
+    "candidate:1 1 TCP 2130706431 10.0.0.1 9 typ host",
+    "tcptype-unknown",
+  ],
+  "over TCP that would open simultaneously": [
+    "candidate:1 1 TCP 2130706431 10.0.0.1 9 typ host tcptype so",
+    "tcptype-unknown",
+  ],
+  "over TCP that names its end in another attribute": [
+    "candidate:1 1 TCP 2130706431 10.0.0.1 9 typ host generation tcptype passive",
+    "tcptype-unknown",
+  ],
+  "over TCP on port 0": [
+    "candidate:1 1 TCP 2130706431 10.0.0.1 0 typ host tcptype passive",
+    "port-zero",
   ],
   "of the second component": ["candidate:1 2 UDP 1 10.0.0.1 5 typ host", "not-first-component"],
   "of an unknown type": ["candidate:1 1 UDP 1 10.0.0.1 5 typ prflx", "type-unknown"],
@@ -76,8 +111,10 @@ Deno.test("whatever the text, what is accepted is inside the scope and is writte
     .map((parts) => parts.join(" "));
   const likely = fc.tuple(fc.oneof(fc.ipV4(), fc.ipV6()), fc.nat(70000), fc.string())
     .map(([address, port, rest]) => line(address, port, ` ${rest}`));
+  const overTcp = fc.tuple(fc.oneof(fc.ipV4(), fc.ipV6()), fc.nat(70000), fc.string())
+    .map(([address, port, rest]) => tcpLine(address, port, `passive ${rest}`));
   fc.assert(fc.property(
-    fc.oneof(shaped, likely),
+    fc.oneof(shaped, likely, overTcp),
     fc.constantFrom(...NETWORK_SCOPES),
     (text, scope) => {
       const { accepted, candidate, reason } = judgeCandidate(text, scope);
@@ -87,9 +124,8 @@ Deno.test("whatever the text, what is accepted is inside the scope and is writte
       assert(judgeAddress(candidate.address, scope).accepted);
       const clean = formatCandidate(candidate);
       assert(
-        /^candidate:[\w+/]+ 1 UDP \d+ [\da-f.:]+ \d+ typ [a-z]+( raddr 0\.0\.0\.0 rport 0)?$/.test(
-          clean,
-        ),
+        /^candidate:[\w+/]+ 1 (UDP|TCP) \d+ [\da-f.:]+ \d+ typ [a-z]+( raddr 0\.0\.0\.0 rport 0)?( tcptype (passive|active))?$/
+          .test(clean),
       );
       assertEquals(judgeCandidate(clean, scope).candidate, candidate);
     },

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { parseIpAddress } from "./ip_address.ts";
+import { judgeCandidate } from "./candidate.ts";
 import { judgeAddress, NETWORK_SCOPES, type NetworkScope } from "./scope.ts";
 
 /** Address, and the scopes that take it. */
@@ -79,6 +80,16 @@ Deno.test("the scope table: what lan, overlay and global accept", () => {
     assertEquals(accepted, [...accepting], address);
   }
 });
+
+for (const [address, accepting] of TABLE.filter(([address]) => !/\s/.test(address))) {
+  Deno.test(`a TCP candidate at "${address}" is judged as the address is`, () => {
+    for (const tcpType of ["passive", "active"]) {
+      const line = `candidate:1 1 TCP 1 ${address} 9 typ host tcptype ${tcpType}`;
+      const accepted = NETWORK_SCOPES.filter((scope) => judgeCandidate(line, scope).accepted);
+      assertEquals(accepted, [...accepting]);
+    }
+  });
+}
 
 Deno.test("a rejection says why", () => {
   assertEquals(judgeAddress("8.8.8.8", "lan").reason, "public-outside-lan");

@@ -39,6 +39,11 @@ export interface DataDescription {
   readonly sctpPort: number;
   /** Largest message that the writer takes, in bytes; Infinity when it sets no limit. */
   readonly maxMessageSize: number;
+  /**
+   * Most bytes that the writer takes in a DTLS record over TCP; 0 where it does not say. An attribute
+   * of ours: other stacks take as much as a datagram has, and pass over what they do not know.
+   */
+  readonly maxRecord: number;
   /** Candidate lines as they stood there (`candidate:...`): hostile text, not judged yet. */
   readonly candidateLines: readonly string[];
 }
@@ -49,6 +54,8 @@ const MAX_FINGERPRINTS = 8;
 const DEFAULT_SCTP_PORT = 5000;
 /** Where the attribute is absent (RFC 8841, section 6.1). */
 const DEFAULT_MAX_MESSAGE_SIZE = 65536;
+/** See {@linkcode DataDescription.maxRecord}. */
+const MAX_RECORD = "x-bolt-daemon-max-record";
 const DIGEST_BYTES: ReadonlyMap<string, number> = new Map([
   ["sha-256", 32],
   ["sha-384", 48],
@@ -90,6 +97,7 @@ export function parseDescription(sdp: string, type: SdpType): DataDescription {
     maxMessageSize:
       numberIn(one("max-message-size"), DEFAULT_MAX_MESSAGE_SIZE, 0, 2 ** 53, "max-message-size") ||
       Infinity,
+    maxRecord: numberIn(one(MAX_RECORD), 0, 0, 2 ** 14, MAX_RECORD),
     candidateLines,
   };
 }
@@ -115,6 +123,7 @@ export function formatDescription(description: DataDescription): string {
     ...d.fingerprints.map((f) => `a=fingerprint:${f.hash} ${f.digest}`),
     `a=sctp-port:${d.sctpPort}`,
     `a=max-message-size:${Number.isFinite(d.maxMessageSize) ? d.maxMessageSize : 0}`,
+    ...(d.maxRecord === 0 ? [] : [`a=${MAX_RECORD}:${d.maxRecord}`]),
     ...d.candidateLines.map((line) => `a=${line}`),
   ];
   return lines.map((line) => `${line}\r\n`).join("");

@@ -39,6 +39,7 @@ Deno.test("a description is read as libdatachannel, browsers and we write it", (
     mid: "data",
     sctpPort: 5001,
     maxMessageSize: 262144,
+    maxRecord: 0,
     candidateLines: [
       "candidate:1 1 UDP 1 10.0.0.1 5 typ host",
       "candidate:2 1 UDP 1 8.8.8.8 5 typ host",

@@ -19,11 +19,17 @@ import {
   formatDescription,
   parseDescription,
 } from "../../protocol/network_scope/sdp.ts";
-import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
-import type { AnsweringPeer, ConnectOptions, Connector, OfferingPeer } from "../connector.ts";
+import type {
+  AnsweringPeer,
+  ConnectOptions,
+  Connector,
+  OfferingPeer,
+  TransportChoice,
+} from "../connector.ts";
 import { MAX_MESSAGE_SIZE, SCTP_PORT } from "./sctp/association.ts";
 import { type InterfaceAddress, judgeLocalAddresses, tellLeftOut } from "./ice/local_addresses.ts";
+import { MAX_CONTENT_BYTES } from "./dtls/record_layer.ts";
 import { Peer, type PeerHooks, type RemoteParameters } from "./peer.ts";
 
 /** Most remote candidates that are looked at. */
@@ -89,7 +95,7 @@ export const connector: Connector = createConnector();
 
 async function gather(
   role: "offerer" | "answerer",
-  { scope, signal, onCandidate }: ConnectOptions,
+  { scope, signal, onCandidate, transport }: ConnectOptions,
   { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
 ): Promise<Peer> {
   signal.throwIfAborted();
@@ -101,7 +107,13 @@ async function gather(
   const leftOut = tellLeftOut(judged);
   if (leftOut !== undefined) logFor("transport").info(leftOut);
   const addresses = () => judge().filter(({ accepted }) => accepted);
-  const peer = await Peer.gather({ role, scope, addresses, ...hooks });
+  const peer = await Peer.gather({
+    role,
+    scope,
+    addresses,
+    ...(transport === undefined ? {} : { transport }),
+    ...hooks,
+  });
   try {
     signal.throwIfAborted();
     const { candidates } = peer.local;
@@ -150,6 +162,8 @@ function bundleOf(peer: Peer, sdpType: SdpType, setup: DtlsSetup, mid: string): 
     mid,
     sctpPort: SCTP_PORT,
     maxMessageSize: MAX_MESSAGE_SIZE,
+    // Only where TCP candidates are offered: over UDP a record is as long as a datagram.
+    maxRecord: candidates.some(({ transport }) => transport === "tcp") ? MAX_CONTENT_BYTES : 0,
     candidateLines,
   };
   return {
@@ -162,7 +176,7 @@ function bundleOf(peer: Peer, sdpType: SdpType, setup: DtlsSetup, mid: string): 
 function readBundle(
   bundle: SignalBundle,
   expected: SdpType,
-  { scope, onCandidate }: ConnectOptions,
+  options: ConnectOptions,
 ): RemoteParameters {
   const { sdpType, sdp } = bundle.description;
   if (sdpType !== expected) {
@@ -176,7 +190,7 @@ function readBundle(
     ...description.candidateLines,
     ...bundle.candidates.map(({ candidate }) => candidate),
   ];
-  return { description, candidates: judgeRemote(lines, scope, onCandidate) };
+  return { description, candidates: judgeRemote(lines, options) };
 }
 
 /** Takes candidates that trickle, each judged, a bounded number of them. */
@@ -184,33 +198,41 @@ function lateCandidates(peer: Peer, options: ConnectOptions): (candidate: string
   let left = MAX_REMOTE_CANDIDATES;
   return (line) => {
     if (left-- <= 0) return;
-    const judged = judgeRemote([line], options.scope, options.onCandidate);
+    const judged = judgeRemote([line], options);
     for (const candidate of judged) peer.addCandidate(candidate);
   };
 }
 
 function judgeRemote(
   lines: readonly string[],
-  scope: NetworkScope,
-  onCandidate: ConnectOptions["onCandidate"],
+  { scope, transport = "udp", onCandidate }: ConnectOptions,
 ): Candidate[] {
   const candidates = new Map<string, Candidate>();
   // The same candidate in the description and in the list is passed on once.
   const unique = [...new Set(lines.map((line) => line.trim().replace(/^a=/, "")))];
   for (const [i, line] of unique.entries()) {
-    const judged = judgeCandidate(line, scope);
-    const { candidate, address, port } = judged;
-    const tooMany = i >= MAX_REMOTE_CANDIDATES;
-    if (candidate !== undefined && !tooMany) {
-      candidates.set(`${candidate.address} ${candidate.port}`, candidate);
+    const { candidate, address, port, reason } = judgeCandidate(line, scope);
+    const refusal = candidate === undefined
+      ? reason
+      : i >= MAX_REMOTE_CANDIDATES
+      ? "too-many-candidates"
+      : unwanted(candidate, transport);
+    if (candidate !== undefined && refusal === "") {
+      candidates.set(`${candidate.transport} ${candidate.address} ${candidate.port}`, candidate);
     }
     onCandidate?.({
       side: "remote",
-      accepted: judged.accepted && !tooMany,
+      accepted: refusal === "",
       address,
       ...(port === undefined ? {} : { port }),
-      reason: judged.accepted && tooMany ? "too-many-candidates" : judged.reason,
+      reason: refusal,
     });
   }
   return [...candidates.values()];
+}
+
+/** Why a candidate is of no use where only one transport is; empty when it is of use. */
+function unwanted(candidate: Candidate, transport: TransportChoice): string {
+  if (transport === "auto" || candidate.transport === transport) return "";
+  return transport === "udp" ? "not-udp" : "not-tcp";
 }

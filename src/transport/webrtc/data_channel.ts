@@ -6,7 +6,7 @@
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { CHANNEL_CLOSE_MS } from "../../base/timing.ts";
 import { BaseChannel, type BaseChannelOptions } from "../base_channel.ts";
-import type { ChannelMessage, WaitOptions } from "../channel.ts";
+import type { ChannelMessage, ChannelPath, WaitOptions } from "../channel.ts";
 import { MessageBuffers } from "./message_buffers.ts";
 import type { Association } from "./sctp/association.ts";
 import type { ChannelContent } from "./sctp/channel_stream.ts";
@@ -15,6 +15,8 @@ import { MAX_HELD, RECEIVE_WINDOW } from "./sctp/receive_window.ts";
 
 /** Options of a {@linkcode DataChannel}. */
 export interface DataChannelOptions extends BaseChannelOptions {
+  /** The way that it goes by at the moment. */
+  readonly path: () => ChannelPath | undefined;
   /** Releases the connection below; called once, when the channel closes. */
   readonly release: () => Promise<void>;
 }
@@ -31,6 +33,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** A data channel that is open. */
 export class DataChannel extends BaseChannel {
   readonly #association: Association;
+  readonly #path: () => ChannelPath | undefined;
   readonly #release: () => Promise<void>;
   readonly #buffers = new MessageBuffers();
   /** Bytes of each message that waits to be read, as they came. */
@@ -42,8 +45,14 @@ export class DataChannel extends BaseChannel {
   constructor(association: Association, options: DataChannelOptions) {
     super({ ...UNREAD_BOUNDS, ...options });
     this.#association = association;
+    this.#path = options.path;
     this.#release = options.release;
     this.closed.then(() => this.#confirmed.resolve());
+  }
+
+  /** See {@linkcode Channel.path}. */
+  get path(): ChannelPath | undefined {
+    return this.#path();
   }
 
   /** See {@linkcode BaseChannel.receive}: what has been read makes room for more of the peer's. */

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { RTCIceTransport, StunProtocol } from "werift";
+import type { Candidate as IceCandidate, RTCIceTransport, StunProtocol } from "werift";
 import project from "../../../deno.json" with { type: "json" };
 import { TransportError } from "../../base/errors.ts";
 
@@ -36,6 +36,18 @@ export interface ConnectionInsides {
   userHistory: Record<string, string>;
   /** To be called with each protocol before anything comes in by it. */
   ensureProtocol(protocol: StunProtocol): void;
+  /** Pairs a protocol with a candidate of the peer's, if they can be. */
+  tryPair(protocol: StunProtocol, candidate: IceCandidate): void;
+}
+
+/** Takes a protocol away from an agent, with its pairs. */
+export function forgetProtocol(insides: ConnectionInsides, protocol: object): void {
+  const { protocols, checkList } = insides;
+  const at = protocols.findIndex((known) => known === protocol);
+  if (at >= 0) protocols.splice(at, 1);
+  for (let i = checkList.length - 1; i >= 0; i--) {
+    if (checkList[i]?.protocol === protocol) checkList.splice(i, 1);
+  }
 }
 
 /** Members of the library's ICE agent that are reached, with the types they must have. */
@@ -45,6 +57,7 @@ export const CONNECTION_SHAPE = {
   checkList: "object",
   userHistory: "object",
   ensureProtocol: "function",
+  tryPair: "function",
   localUsername: "string",
   localPassword: "string",
 } as const;
@@ -52,7 +65,7 @@ export const CONNECTION_SHAPE = {
 /** What the library's ICE protocol calls below itself. */
 export interface LibraryTransport {
   /** What it is. */
-  readonly type: "udp";
+  readonly type: "udp" | "tcp";
   /** Where it is bound. */
   readonly address: { readonly address: string; readonly port: number };
   /** 4 or 6. */

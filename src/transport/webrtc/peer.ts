@@ -8,6 +8,7 @@ import { Candidate as IceCandidate, CipherContext, Connection, RTCCertificate } 
 import { X509Certificate } from "node:crypto";
 import { abortable } from "../../base/deadline.ts";
 import { messageOf, TransportError } from "../../base/errors.ts";
+import { systemReason } from "../../base/system_error.ts";
 import { ADDRESS_LOOK_MS } from "../../base/timing.ts";
 import { logFor } from "../../log/log.ts";
 import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
@@ -16,18 +17,21 @@ import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
 import { sha256 } from "../../protocol/crypto/sha256.ts";
 import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
-import type { ShownCertificates } from "../channel.ts";
+import type { ChannelPath, ShownCertificates } from "../channel.ts";
+import type { TransportChoice } from "../connector.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { DataChannel } from "./data_channel.ts";
 import { DatagramGate } from "./ice/datagram_gate.ts";
 import { DtlsConnection } from "./dtls/dtls_connection.ts";
 import type { PacketLink } from "./dtls/packet_link.ts";
+import { MAX_CONTENT_BYTES } from "./dtls/record_layer.ts";
 import { IceAgent } from "./ice/ice_agent.ts";
 import { LocalSockets } from "./ice/local_sockets.ts";
 import { NominatedPath } from "./ice/nominated_path.ts";
+import { TcpConnections } from "./ice/tcp_connections.ts";
 import type { BindAddress, DatagramTap, UdpSocket } from "./ice/udp_socket.ts";
 import { CONNECTION_SHAPE, type ConnectionInsides, insidesOf } from "./library.ts";
-import type { LibraryConnection } from "./library.ts";
+import type { LibraryConnection, LibraryPair } from "./library.ts";
 import { Association, type AssociationOptions, MAX_MESSAGE_SIZE } from "./sctp/association.ts";
 
 /** ECDSA with SHA-256, by the numbers of RFC 5246, section 7.4.1.4.1. */
@@ -40,6 +44,10 @@ export interface PeerParts {
   readonly connection: LibraryConnection;
   /** Its sockets. */
   readonly sockets: () => readonly UdpSocket[];
+  /** Its TCP connections, where it makes and takes any. */
+  readonly tcp: () => TcpConnections | undefined;
+  /** What stands before both. */
+  readonly gate: () => DatagramGate;
   /** DTLS, as soon as there is a path. */
   readonly dtls: () => DtlsConnection | undefined;
 }
@@ -68,6 +76,8 @@ export interface PeerOptions extends PeerHooks {
   readonly scope: NetworkScope;
   /** Our addresses inside the scope, the likely ones first: asked again when the path is in doubt. */
   readonly addresses: () => readonly BindAddress[];
+  /** What may carry the connection. @default {"udp"} */
+  readonly transport?: TransportChoice;
 }
 
 /** What our own description says of the connection. */
@@ -98,6 +108,8 @@ export class Peer {
   readonly #sockets: LocalSockets;
   readonly #agent: IceAgent;
   readonly #gate: DatagramGate;
+  /** Absent where only UDP may carry the connection. */
+  readonly #tcp: TcpConnections | undefined;
   /** From the DTLS handshake on. */
   #association: Association | undefined;
   readonly #certificate: RTCCertificate;
@@ -136,7 +148,18 @@ export class Peer {
       onRefused: () => this.#onRefused(),
       ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
-    this.#path = new NominatedPath(connection, (protocol) => this.#sockets.socketOf(protocol));
+    if (options.transport !== undefined && options.transport !== "udp") {
+      this.#tcp = new TcpConnections(connection, {
+        gate: this.#gate,
+        onPair: () => this.#agent.reconsider(),
+        onFailed: () => this.#agent.reconsider(),
+        onLost: (reason) => this.#fail(brokenError(reason)),
+      });
+    }
+    this.#path = new NominatedPath(connection, {
+      socketOf: (protocol) => this.#sockets.socketOf(protocol) ?? this.#tcp?.linkOf(protocol),
+      onAuthentic: () => this.#agent.heard(),
+    });
     this.#failure.promise.catch(() => {});
   }
 
@@ -144,10 +167,14 @@ export class Peer {
   static async gather(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {
-      peer.#sockets.open(options.addresses());
+      const addresses = options.addresses();
+      if (options.transport !== "tcp") peer.#sockets.open(addresses);
+      peer.#tcp?.listen(addresses);
       options.inspect?.({
         connection: peer.#connection,
         sockets: () => peer.#sockets.all,
+        tcp: () => peer.#tcp,
+        gate: () => peer.#gate,
         dtls: () => peer.#dtls,
       });
     } catch (error) {
@@ -164,11 +191,10 @@ export class Peer {
       iceUfrag: localUsername,
       icePwd: localPassword,
       fingerprints: [fingerprintOf(this.#certificate)],
-      candidates: this.#sockets.offered.map((offered, i) => ({
-        ...offered,
-        foundation: String(i + 1),
-        type: "host",
-      })),
+      candidates: [
+        ...this.#sockets.offered.map((offered) => ({ ...offered, transport: "udp" as const })),
+        ...(this.#tcp?.offered ?? []).map((offered) => ({ ...offered, transport: "tcp" as const })),
+      ].map((offered, i) => ({ ...offered, foundation: String(i + 1), type: "host" })),
     };
   }
 
@@ -192,7 +218,7 @@ export class Peer {
 
   /** Checks also a candidate that came after the peer's description; it was judged before. */
   addCandidate(candidate: Candidate): void {
-    if (this.#closing === undefined) this.#agent.addRemote(libraryCandidate(candidate));
+    if (this.#closing === undefined) this.#addRemote([candidate]);
   }
 
   async #connect(
@@ -207,7 +233,12 @@ export class Peer {
       usernameFragment: description.iceUfrag,
       password: description.icePwd,
     });
-    for (const candidate of candidates) this.#agent.addRemote(libraryCandidate(candidate));
+    const { transport } = this.#options;
+    const isTcp = candidates.some((candidate) => candidate.transport === "tcp");
+    if (this.#tcp !== undefined && (isTcp || transport === "tcp")) {
+      this.#agent.chooseBetween(() => this.#tcp?.mayConnect === true);
+    } else await this.#tcp?.close();
+    this.#addRemote(candidates);
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
     // Closed in the meantime: the handshake would outlive the connection.
@@ -215,10 +246,8 @@ export class Peer {
     if (!this.#gate.isPairAllowed(pair)) {
       throw new TransportError("SETUP_FAILED", "the path to the peer is outside the network scope");
     }
-    this.#agent.watch({
-      onDoubt: () => this.#renewSockets(),
-      onGone: () => this.#fail(lostError()),
-    });
+    this.#settle(pair, description);
+    this.#tellChoice(isTcp);
     const dtls = this.#secure(dtlsRole, description);
     const association = this.#associate(this.#options.packetTap?.(dtls) ?? dtls, description);
     await dtls.connect();
@@ -227,6 +256,30 @@ export class Peer {
       association.start();
     }
     return await this.#opened.promise;
+  }
+
+  #addRemote(candidates: readonly Candidate[]): void {
+    const ofTransport = (wanted: "udp" | "tcp") =>
+      candidates.filter(({ transport }) => transport === wanted);
+    if (this.#options.transport !== "tcp") {
+      for (const candidate of ofTransport("udp")) {
+        this.#agent.addRemote(libraryCandidate(candidate));
+      }
+    }
+    this.#tcp?.connect(ofTransport("tcp"));
+  }
+
+  /** The pair is chosen: what it does not need goes. */
+  #settle(pair: LibraryPair, { maxRecord }: DataDescription): void {
+    const onGone = () => this.#fail(lostError());
+    const link = this.#tcp?.settle(pair.protocol);
+    if (link === undefined) {
+      return this.#agent.watch({ onDoubt: () => this.#renewSockets(), onGone });
+    }
+    this.#sockets.closeAll();
+    // Other stacks take what a datagram has, and acknowledge as over UDP.
+    if (maxRecord >= MAX_CONTENT_BYTES) this.#path.useConnection();
+    this.#agent.watchLink(pair, link, onGone);
   }
 
   /** Puts DTLS on the path. */
@@ -289,9 +342,39 @@ export class Peer {
       label,
       maxMessageSize: this.#maxMessageSize,
       certificates: this.#shownCertificates(),
+      path: () => this.#currentPath,
       release: () => this.close(),
     });
     this.#opened.resolve(this.#channel);
+  }
+
+  get #currentPath(): ChannelPath | undefined {
+    const { nominated } = this.#connection;
+    if (nominated === undefined) return undefined;
+    const { protocol, localCandidate, remoteAddr } = nominated;
+    const link = this.#tcp?.linkOf(protocol);
+    // A candidate of the end that connects has no port.
+    const port = link?.address.port ?? localCandidate.port;
+    return {
+      transport: link === undefined ? "udp" : "tcp",
+      local: literal(localCandidate.host, port),
+      remote: literal(...remoteAddr),
+    };
+  }
+
+  /** Once: which pair was chosen, and why. Where there is no choice there is nothing to tell. */
+  #tellChoice(isOffered: boolean): void {
+    const path = this.#currentPath;
+    if (this.#tcp === undefined || path === undefined) return;
+    const isTcp = path.transport === "tcp";
+    const why = !isOffered && !isTcp
+      ? "the peer offers no TCP"
+      : !this.#connection.iceControlling
+      ? "the peer has chosen it"
+      : isTcp
+      ? "it costs less than UDP, and was there in time"
+      : "no TCP connection was there in time: a firewall may forbid it";
+    logFor("transport").info("the way to the peer is chosen", { ...path, why });
   }
 
   #shownCertificates(): ShownCertificates {
@@ -315,6 +398,7 @@ export class Peer {
     this.#agent[Symbol.dispose]();
     await this.#association?.stop(this.#isAlive);
     this.#dtls?.close();
+    await this.#tcp?.close();
     await this.#connection.close();
   }
 
@@ -360,6 +444,17 @@ async function newCertificate(): Promise<RTCCertificate> {
   const { certPem, keyPem, signatureHash } = await CipherContext
     .createSelfSignedCertificateWithKey(SIGNATURE_HASH, SECP256R1);
   return new RTCCertificate(keyPem, certPem, signatureHash);
+}
+
+function brokenError(cause: unknown): TransportError {
+  const why = systemReason(cause) ?? messageOf(cause);
+  return new TransportError("CHANNEL_LOST", `the connection to the peer is lost: ${why}`, {
+    cause,
+  });
+}
+
+function literal(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function lostError(): TransportError {

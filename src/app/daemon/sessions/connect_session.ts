@@ -11,7 +11,7 @@ import type { SignalContext } from "../../../protocol/signal/daemon_payload.ts";
 import { distinctCodes, type PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { WebDescription } from "../../../protocol/signal/web_payload.ts";
 import type { Pace } from "../../../signaling/rendezvous/pace.ts";
-import type { Connector } from "../../../transport/connector.ts";
+import type { Connector, TransportChoice } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../connect/candidate_log.ts";
 import { connect, type Connected } from "../../connect/connect.ts";
 import { fileRoute } from "../../connect/file_route.ts";
@@ -41,6 +41,8 @@ export interface ConnectSessionOptions {
   readonly deviceName: string;
   /** Makes the peer connection. */
   readonly connector: Connector;
+  /** What may carry it between daemons. @default {"udp"} */
+  readonly transport?: TransportChoice;
   /** Ends it all with its reason. */
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
@@ -59,6 +61,10 @@ export type SessionConnection = Connected<DescriptionSecrets, WebDescription>;
  */
 export async function connectSession(options: ConnectSessionOptions): Promise<SessionConnection> {
   const { request, signal, connector, freshSecrets, onConnecting } = options;
+  // Web clients know UDP.
+  const { transport = "udp" } = request.signal === "rendezvous" && request.web === true
+    ? {}
+    : options;
   const { role, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
   return await connect<DescriptionSecrets, WebDescription>({
     role,
@@ -67,7 +73,13 @@ export async function connectSession(options: ConnectSessionOptions): Promise<Se
     observer: { warn: (message) => log.warn(message), connecting: onConnecting },
     fresh: freshSecrets,
     connector,
-    connection: { scope, signal, label: CHANNEL_LABEL, onCandidate: candidateLogger("debug") },
+    connection: {
+      scope,
+      transport,
+      signal,
+      label: CHANNEL_LABEL,
+      onCandidate: candidateLogger("debug"),
+    },
   });
 }
 

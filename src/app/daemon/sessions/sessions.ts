@@ -24,7 +24,7 @@ import {
   Session,
 } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
-import type { Connector } from "../../../transport/connector.ts";
+import type { Connector, TransportChoice } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
 import type { TransferService } from "../transfers/transfer_service.ts";
@@ -50,6 +50,8 @@ export interface SessionsOptions {
   readonly deviceName: string;
   /** Most sessions at once, those being opened too. */
   readonly maxPeers: number;
+  /** What may carry sessions. */
+  readonly transport: TransportChoice;
   /** Loads what makes connections: late, so that the daemon starts fast. */
   readonly loadConnector: () => Promise<Connector>;
   /** Decides who is let in. */
@@ -288,7 +290,7 @@ export class Sessions {
   }
 
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
-    const { loadConnector, selfCode, deviceName, identity, random, log } = this.#options;
+    const { loadConnector, transport, selfCode, deviceName, identity, random, log } = this.#options;
     const [connector, { connectSession }] = await Promise.all([
       loadConnector(),
       import("./connect_session.ts"),
@@ -297,6 +299,7 @@ export class Sessions {
     const connection = await connectSession({
       request,
       connector,
+      transport,
       selfCode,
       deviceName,
       commits: this.#proves,
@@ -319,6 +322,7 @@ export class Sessions {
       state: "handshaking",
       ...(peerCode === undefined ? {} : { peerCode }),
       ...(deviceName === "" ? {} : { deviceName: peerText(deviceName) }),
+      ...(channel.path === undefined ? {} : { path: channel.path }),
     });
     try {
       const peerKind = entry.view.web ? "web" : "daemon";

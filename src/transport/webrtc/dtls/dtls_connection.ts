@@ -79,6 +79,10 @@ export class DtlsConnection implements PacketLink, Disposable {
     return this.#records.maxContent;
   }
 
+  get isReliable(): boolean {
+    return this.#records.isReliable;
+  }
+
   get overhead(): number {
     return this.#records.overhead;
   }

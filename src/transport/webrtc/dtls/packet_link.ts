@@ -17,6 +17,11 @@ export interface PacketLink {
   onClosed: () => void;
   /** Bytes of the largest packet that is safe on every path. */
   readonly maxPacket: number;
+  /**
+   * Whether each packet of at most `maxPacket` comes, once and in order, or the link ends. It takes
+   * whatever it is given: who gives it more than the peer acknowledges in time waits for that.
+   */
+  readonly isReliable?: boolean;
   /** Bytes that protection adds to a packet, so that it is a UDP datagram's payload. */
   readonly overhead: number;
 }

@@ -75,6 +75,11 @@ export class RecordLayer implements Disposable {
     return Math.min(this.#path.maxDatagram - this.overhead, MAX_CONTENT_BYTES);
   }
 
+  /** Whether the path loses nothing. */
+  get isReliable(): boolean {
+    return this.#path.isReliable === true;
+  }
+
   /** The keys are known: what waited for them is opened. */
   protect(cipher: RecordCipher): void {
     this.#cipher?.[Symbol.dispose]();
@@ -152,6 +157,7 @@ export class RecordLayer implements Disposable {
     const content = this.#cipher.open(datagram, at, end);
     if (content === undefined) return;
     this.#replays.mark(sequence);
+    this.#path.onAuthentic?.();
     this.#sink.onProtected(datagram[at] ?? CONTENT.data, content);
   }
 }

@@ -27,8 +27,7 @@ import {
 } from "../library.ts";
 import { MAX_PAIRS } from "./pairing.ts";
 import { RequestMemory } from "./request_memory.ts";
-import { isAuthentic, readStun, transactionOf } from "./stun.ts";
-import type { UdpSocket } from "./udp_socket.ts";
+import { isAuthentic, readStun, type StunMessage, transactionOf } from "./stun.ts";
 
 /** Most checks that are remembered before the peer's description is known. */
 const MAX_EARLY_CHECKS = 32;
@@ -37,6 +36,12 @@ const MAX_REMEMBERED_REQUESTS = 64;
 const SUCCEEDED = 3;
 const FAILED = 4;
 const BINDING = 1;
+
+/** What datagrams come in by. */
+export interface DatagramSource {
+  /** Set by the gate. The array is a view that is valid until it returns. */
+  onDatagram: (data: Uint8Array, from: LibraryAddress) => void;
+}
 
 /** Options of a {@linkcode DatagramGate}. */
 export interface DatagramGateOptions {
@@ -62,11 +67,30 @@ export class DatagramGate {
 
   /** Whether a pair may carry data: both its ends are inside the scope. */
   isPairAllowed(pair: LibraryPair): boolean {
-    return this.#isInScope(pair.remoteAddr[0]) && this.#isInScope(pair.localCandidate.host);
+    return this.isInScope(pair.remoteAddr[0]) && this.isInScope(pair.localCandidate.host);
+  }
+
+  /** Whether a literal may be spoken to. */
+  isInScope(host: string): boolean {
+    // An IPv6 socket must not be a second way in for IPv4.
+    return !/^::ffff:/i.test(host) && judgeAddress(host, this.#options.scope).accepted;
+  }
+
+  /**
+   * Whether a datagram shows that the peer sent it by this way: a request with the right user name
+   * and integrity code that was not seen before.
+   *
+   * @param to Our end.
+   */
+  provesPeer(data: Uint8Array, from: LibraryAddress, to: LibraryAddress): boolean {
+    const message = readStun(data);
+    return message?.method === BINDING && message.messageClass === "request" &&
+      this.isInScope(from[0]) && this.#isPeers(message) &&
+      this.#requests.note(transactionOf(message), sourceOf(from, to)) === "new";
   }
 
   /** Stands before a socket from now on. */
-  guard(protocol: StunProtocol, socket: UdpSocket): void {
+  guard(protocol: StunProtocol, socket: DatagramSource): void {
     const toAgent = insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE).datagramReceived
       .bind(protocol);
     socket.onDatagram = (data, from) => {
@@ -83,17 +107,13 @@ export class DatagramGate {
 
   #admitsStun(protocol: StunProtocol, data: Uint8Array, from: LibraryAddress): boolean {
     const message = readStun(data);
-    if (message?.method !== BINDING || !this.#isInScope(from[0])) return false;
-    const { localUsername, localPassword, remoteUsername, checkList } = this.#connection;
+    if (message?.method !== BINDING || !this.isInScope(from[0])) return false;
     if (message.messageClass === "success" || message.messageClass === "error") return true;
-    if (message.messageClass === "indication") return false;
-    const [to, by, ...rest] = message.username?.split(":") ?? [];
-    if (to !== localUsername || by === undefined || rest.length > 0) return false;
-    if (remoteUsername !== "" && by !== remoteUsername) return false;
-    if (!isAuthentic(message, localPassword)) return false;
+    if (message.messageClass === "indication" || !this.#isPeers(message)) return false;
     const { host = "", port = 0 } = protocol.localCandidate ?? {};
-    const source = `${host} ${port} ${from[0]} ${from[1]}`;
+    const source = sourceOf(from, [host, port]);
     if (this.#requests.note(transactionOf(message), source) === "elsewhere") return false;
+    const { checkList } = this.#connection;
     const pair = checkList.find((known) => isPairOf(known, protocol, from));
     if (pair !== undefined) {
       forgetRequests(pair);
@@ -101,6 +121,15 @@ export class DatagramGate {
     }
     this.#makeSpace();
     return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
+  }
+
+  /** Whether a request has the user name and the integrity code that only the peer can make. */
+  #isPeers(message: StunMessage): boolean {
+    const { localUsername, localPassword, remoteUsername } = this.#connection;
+    const [to, by, ...rest] = message.username?.split(":") ?? [];
+    if (to !== localUsername || by === undefined || rest.length > 0) return false;
+    if (remoteUsername !== "" && by !== remoteUsername) return false;
+    return isAuthentic(message, localPassword);
   }
 
   /** A peer that changes its address again and again leaves pairs behind. */
@@ -121,11 +150,6 @@ export class DatagramGate {
     // The peer may have nominated another pair than we did: any that we checked will do.
     return checkList.some((pair) => pair.state === SUCCEEDED && isPairOf(pair, protocol, from));
   }
-
-  #isInScope(host: string): boolean {
-    // An IPv6 socket must not be a second way in for IPv4.
-    return !/^::ffff:/i.test(host) && judgeAddress(host, this.#options.scope).accepted;
-  }
 }
 
 /** The library remembers the id of every request of a pair, for its statistics, for ever. */
@@ -134,6 +158,11 @@ function forgetRequests(pair: LibraryPair): void {
     requestTransactionIds: "object",
   });
   if (requestTransactionIds.size >= MAX_REMEMBERED_REQUESTS) requestTransactionIds.clear();
+}
+
+/** What a request came by, as text; a copy comes by another way. */
+function sourceOf(from: LibraryAddress, to: LibraryAddress): string {
+  return `${to[0]} ${to[1]} ${from[0]} ${from[1]}`;
 }
 
 function isPairOf(pair: LibraryPair, protocol: StunProtocol, from: LibraryAddress): boolean {

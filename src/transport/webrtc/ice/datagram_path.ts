@@ -15,4 +15,8 @@ export interface DatagramPath {
   onDatagram: (datagram: Uint8Array) => void;
   /** Bytes that one datagram can carry on any path, with all that DTLS puts around a packet. */
   readonly maxDatagram: number;
+  /** Whether nothing is lost and all comes in order: the path is one TCP connection. */
+  readonly isReliable?: boolean;
+  /** Told by the layer above: the datagram that has come is the peer's, as its seal shows. */
+  onAuthentic?(): void;
 }

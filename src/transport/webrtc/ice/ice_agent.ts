@@ -15,6 +15,8 @@ import { ICE_CHECK_MS, ICE_PACE_MS, ICE_RECHECK_MS } from "../../../base/timing.
 import { logFor } from "../../../log/log.ts";
 import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "../library.ts";
+import { LinkWatch } from "./link_watch.ts";
+import { chooseNomination, type NominationPair } from "./nomination.ts";
 import { bestPairings, MAX_CANDIDATE_PAIRS, MAX_PAIRS } from "./pairing.ts";
 import { PathWatch, type PathWatchOptions } from "./path_watch.ts";
 import { RequestMemory } from "./request_memory.ts";
@@ -50,6 +52,11 @@ interface AgentInsides {
   checkStart(pair: LibraryPair): Check;
   checkComplete(pair: LibraryPair): void;
   queryConsent: () => void;
+  nominating: boolean;
+  isTcpPair: (pair: LibraryPair) => boolean;
+  checkRequestOptions: (pair: LibraryPair) => { readonly retransmissions: number };
+  nominateTcpPairIfReady: () => void;
+  nominateTcpPair(pair: LibraryPair): void;
   buildRequest(parameters: {
     readonly nominate: boolean;
     readonly remoteUsername: string;
@@ -73,8 +80,20 @@ const AGENT_SHAPE = {
   checkStart: "function",
   checkComplete: "function",
   queryConsent: "function",
+  nominating: "boolean",
+  isTcpPair: "function",
+  checkRequestOptions: "function",
+  nominateTcpPairIfReady: "function",
+  nominateTcpPair: "function",
   buildRequest: "function",
 } as const;
+
+/** As the library sends a check again that goes by UDP; over TCP none is. */
+const UDP_CHECK = { retransmissions: 4 } as const;
+const TCP_CHECK = { retransmissions: 0, responseTimeout: ICE_CHECK_MS } as const;
+
+/** A connection that a pair stands on. */
+type Connected = ConstructorParameters<typeof LinkWatch>[0];
 
 /** Drives one connection's checks. */
 export class IceAgent implements Disposable {
@@ -85,6 +104,10 @@ export class IceAgent implements Disposable {
   readonly #nominations = new RequestMemory();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: PathWatch<LibraryPair> | undefined;
+  #linkWatch: LinkWatch | undefined;
+  #nominationTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When the first check by UDP was answered. */
+  #udpSince: number | undefined;
   #isChecking = false;
   #isOver = false;
 
@@ -119,6 +142,7 @@ export class IceAgent implements Disposable {
     // Closed in the meantime: what starts now would outlive the connection.
     if (this.#isOver) throw closedError();
     clearTimeout(this.#timer);
+    clearTimeout(this.#nominationTimer);
     for (const { handle } of this.#insides.checkList) (handle as Check | undefined)?.resolve?.();
     return pair;
   }
@@ -139,15 +163,41 @@ export class IceAgent implements Disposable {
     this.#startChecks();
   }
 
+  /**
+   * The peer takes TCP as well as UDP: the controlling side nominates one pair when it knows which
+   * is best (`nomination.ts`), no longer each that it checks.
+   *
+   * @param mayConnect Whether a TCP connection may still come.
+   */
+  chooseBetween(mayConnect: () => boolean): void {
+    const insides = this.#insides;
+    // What the library does with TCP pairs alone.
+    insides.isTcpPair = () => true;
+    // Fresh ones each time: the library keeps the transaction's key in them.
+    insides.checkRequestOptions = (pair) => ({ ...(isTcp(pair) ? TCP_CHECK : UDP_CHECK) });
+    insides.nominateTcpPairIfReady = () => this.#nominate(mayConnect);
+  }
+
+  /** Something has changed that the choice of a pair, or a check, waits for. */
+  reconsider(): void {
+    if (this.#isOver || !this.#isChecking) return;
+    this.#insides.nominateTcpPairIfReady();
+    this.#startChecks();
+  }
+
   /** Pairs what is new of ours and of the peer's. */
   pair(): void {
     const { checkList, protocols } = this.#insides;
     const locals = protocols.flatMap((protocol) => {
-      const { host = "", priority = 0 } = protocol.localCandidate ?? {};
-      return host === "" ? [] : [{ protocol, host, priority }];
+      const { host = "", priority = 0, transport } = protocol.localCandidate ?? {};
+      return host === "" || transport === "tcp" ? [] : [{ protocol, host, priority }];
     });
+    // A connection is paired with its other end when it is made.
+    const remotes = this.#connection.remoteCandidates.filter(({ transport }) =>
+      transport.toLowerCase() === "udp"
+    );
     // The library makes only those that it has not.
-    const best = bestPairings(locals, this.#connection.remoteCandidates, MAX_CANDIDATE_PAIRS);
+    const best = bestPairings(locals, remotes, MAX_CANDIDATE_PAIRS);
     for (const { local, remote } of best) {
       if (checkList.length < MAX_PAIRS) this.#insides.tryPair(local.protocol, remote);
     }
@@ -192,6 +242,29 @@ export class IceAgent implements Disposable {
     };
   }
 
+  /**
+   * From now on the nominated pair's connection is watched, and never left: whatever was lost with
+   * it can't be known by another path.
+   *
+   * @param onGone Called once, when the peer is silent for too long.
+   */
+  watchLink(pair: LibraryPair, link: Pick<Connected, "writtenBytes">, onGone: () => void): void {
+    if (this.#isOver) return;
+    this.#insides.checkStart = () => ({ awaitable: Promise.resolve(), resolve: () => {} });
+    const watched: Connected = {
+      get writtenBytes() {
+        return link.writtenBytes;
+      },
+      check: () => this.#check(pair, false),
+    };
+    this.#linkWatch = new LinkWatch(watched, { onGone });
+  }
+
+  /** The peer has sent what only it can have. */
+  heard(): void {
+    this.#linkWatch?.heard();
+  }
+
   /** What the nominated pair needs has gone: others are tried at once. */
   suspect(): void {
     this.#watch?.suspect();
@@ -201,7 +274,9 @@ export class IceAgent implements Disposable {
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#nominationTimer);
     this.#watch?.[Symbol.dispose]();
+    this.#linkWatch?.[Symbol.dispose]();
     this.#nominated.reject(closedError());
   }
 
@@ -213,6 +288,26 @@ export class IceAgent implements Disposable {
   #startChecks(): void {
     if (this.#isOver || this.#connection.nominated !== undefined) return;
     if (this.#insides.schedulingChecks()) this.#after(ICE_PACE_MS, () => this.#startChecks());
+  }
+
+  /** Of the controlling side: the other nominates nothing. */
+  #nominate(mayConnect: () => boolean): void {
+    const { iceControlling, nominated, remoteIsLite } = this.#connection;
+    const insides = this.#insides;
+    const isDue = iceControlling && !remoteIsLite && nominated === undefined && !insides.nominating;
+    if (!isDue || this.#isOver) return;
+    clearTimeout(this.#nominationTimer);
+    const pairs = insides.checkList.map((pair) => ({ ...nominationPair(pair), known: pair }));
+    const now = performance.now();
+    if (pairs.some(({ transport, state }) => transport === "udp" && state === "succeeded")) {
+      this.#udpSince ??= now;
+    }
+    const asked = { pairs, mayConnect: mayConnect(), udpSince: this.#udpSince, now };
+    const { pair, askAt } = chooseNomination(asked);
+    if (pair !== undefined) insides.nominateTcpPair(pair.known);
+    else if (askAt !== undefined) {
+      this.#nominationTimer = setTimeout(() => this.#nominate(mayConnect), askAt - now);
+    }
   }
 
   #onCheckComplete(): void {
@@ -262,6 +357,20 @@ export class IceAgent implements Disposable {
     const [address, port] = pair.remoteAddr;
     logFor("transport").debug("moved to another path to the peer", { address, port });
   }
+}
+
+function isTcp({ localCandidate }: LibraryPair): boolean {
+  return localCandidate.transport.toLowerCase() === "tcp";
+}
+
+function nominationPair(pair: LibraryPair): NominationPair {
+  const { state, rtt } = pair;
+  return {
+    transport: isTcp(pair) ? "tcp" : "udp",
+    state: state === PAIR.succeeded ? "succeeded" : state === PAIR.failed ? "failed" : "open",
+    // The library counts in seconds.
+    ...(rtt === undefined ? {} : { roundTrip: 1000 * rtt }),
+  };
 }
 
 function closedError(): TransportError {

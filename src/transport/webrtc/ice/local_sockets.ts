@@ -14,6 +14,7 @@ import { logFor } from "../../../log/log.ts";
 import {
   CONNECTION_SHAPE,
   type ConnectionInsides,
+  forgetProtocol,
   insidesOf,
   type LibraryConnection,
   PROTOCOL_SHAPE,
@@ -148,6 +149,11 @@ export class LocalSockets {
     return isNew;
   }
 
+  /** Closes all of them: the path is another. */
+  closeAll(): void {
+    for (const local of this.#sockets.values()) this.#drop(local);
+  }
+
   #serving(address: string): LocalSocket | undefined {
     return this.#sockets.values().find(({ boundTo, socket }) =>
       boundTo === address || (boundTo === undefined && socket.addressFamily === isIP(address))
@@ -197,12 +203,8 @@ export class LocalSockets {
   }
 
   #drop(local: LocalSocket): void {
-    const { protocols, checkList } = this.#insides;
     this.#sockets.delete(local.protocol);
-    protocols.splice(protocols.indexOf(local.protocol), 1);
-    for (const pair of checkList.filter(({ protocol }) => protocol === local.protocol)) {
-      checkList.splice(checkList.indexOf(pair), 1);
-    }
+    forgetProtocol(this.#insides, local.protocol);
     void local.protocol.close();
   }
 }

@@ -5,33 +5,56 @@
  */
 import type { LibraryConnection, LibraryPair } from "../library.ts";
 import type { DatagramPath } from "./datagram_path.ts";
+import { MAX_DTLS_FRAME } from "./framing.ts";
+import type { TcpLink } from "./tcp_link.ts";
 import type { UdpSocket } from "./udp_socket.ts";
 
 /** Of a packet that every path carries, less the headers of IPv6 and UDP. */
 const MAX_DATAGRAM = 1200 - 40 - 8;
 
+/** Options of a {@linkcode NominatedPath}. */
+export interface NominatedPathOptions {
+  /** The socket or the connection that a protocol of the agent's stands on. */
+  readonly socketOf: (protocol: LibraryPair["protocol"]) => UdpSocket | TcpLink | undefined;
+  /** Told that a datagram was the peer's. */
+  readonly onAuthentic: () => void;
+}
+
 /** Sends on the nominated pair; what comes in is handed to it by the datagram gate. */
 export class NominatedPath implements DatagramPath {
-  readonly maxDatagram: number = MAX_DATAGRAM;
   onDatagram: (datagram: Uint8Array) => void = () => {};
   readonly #connection: LibraryConnection;
-  readonly #socketOf: (protocol: LibraryPair["protocol"]) => UdpSocket | undefined;
+  readonly #options: NominatedPathOptions;
+  #maxDatagram = MAX_DATAGRAM;
+  #isReliable = false;
 
-  /**
-   * Follows the agent's choice.
-   *
-   * @param socketOf The socket that a protocol of the agent's stands on.
-   */
-  constructor(
-    connection: LibraryConnection,
-    socketOf: (protocol: LibraryPair["protocol"]) => UdpSocket | undefined,
-  ) {
+  /** Follows the agent's choice. */
+  constructor(connection: LibraryConnection, options: NominatedPathOptions) {
     this.#connection = connection;
-    this.#socketOf = socketOf;
+    this.#options = options;
+  }
+
+  get maxDatagram(): number {
+    return this.#maxDatagram;
+  }
+
+  get isReliable(): boolean {
+    return this.#isReliable;
+  }
+
+  /** The path is a connection to one of our own kind, and stays one. */
+  useConnection(): void {
+    this.#isReliable = true;
+    this.#maxDatagram = MAX_DTLS_FRAME;
+  }
+
+  onAuthentic(): void {
+    this.#options.onAuthentic();
   }
 
   send(datagram: Uint8Array): void {
     const pair = this.#connection.nominated;
-    if (pair !== undefined) void this.#socketOf(pair.protocol)?.send(datagram, pair.remoteAddr);
+    if (pair === undefined) return;
+    void this.#options.socketOf(pair.protocol)?.send(datagram, pair.remoteAddr);
   }
 }

@@ -55,8 +55,8 @@ function byPriority<L extends PairCandidate, R extends PairCandidate>(
   return worse(b) - worse(a) || better(b) - better(a);
 }
 
-/** A socket on the one address can send to the other at all. */
-function canReach(local: string, remote: string): boolean {
+/** Whether a socket on the one address can send to the other at all. */
+export function canReach(local: string, remote: string): boolean {
   return local.includes(":") === remote.includes(":") &&
     isLoopback(local) === isLoopback(remote) && isLinkLocal(local) === isLinkLocal(remote);
 }

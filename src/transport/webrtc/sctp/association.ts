@@ -40,12 +40,14 @@ export class Association {
 
   /** Takes the link over; it answers the peer from now on. */
   constructor(link: PacketLink, options: AssociationOptions) {
+    const isReliable = link.isReliable === true;
     this.#core = new AssociationCore({
       ...options,
+      isReliable,
       localPort: SCTP_PORT,
       initialTsn: options.firstTsn ?? firstTsn(),
       basePacket: link.maxPacket,
-      largerPackets: LARGER_DATAGRAMS.map((bytes) => bytes - link.overhead),
+      largerPackets: isReliable ? [] : LARGER_DATAGRAMS.map((bytes) => bytes - link.overhead),
       maxMessageBytes: MAX_MESSAGE_SIZE,
       now: () => performance.now(),
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),

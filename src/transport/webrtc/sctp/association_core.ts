@@ -11,6 +11,7 @@ import { TransportError } from "../../../base/errors.ts";
 import {
   CHANNEL_ABORT_MS,
   CHANNEL_ABORT_RETRY,
+  RELIABLE_SACK_DELAY_MS,
   SACK_DELAY_MS,
   SCTP_TIMER_EARLY_MS,
 } from "../../../base/timing.ts";
@@ -42,7 +43,7 @@ import {
 } from "./packet.ts";
 import { PathMtu } from "./path_mtu.ts";
 import { type ReceiveBreach, SctpReceiver } from "./receiver.ts";
-import { ReceiveWindow, type ReceiveWindowOptions } from "./receive_window.ts";
+import { RECEIVE_WINDOW, ReceiveWindow, type ReceiveWindowOptions } from "./receive_window.ts";
 import { RetransmissionTimeout } from "./retransmission_timeout.ts";
 import { SctpSender } from "./sender.ts";
 import { StreamReset } from "./stream_reset.ts";
@@ -61,6 +62,8 @@ export interface AssociationCoreOptions {
   readonly basePacket: number;
   /** Larger packets to try, the largest first, in bytes. */
   readonly largerPackets: readonly number[];
+  /** Whether the link loses nothing. @default {false} */
+  readonly isReliable?: boolean;
   /** Longest message that is taken, in bytes. */
   readonly maxMessageBytes: number;
   /** Bounds of the receive window. */
@@ -156,7 +159,9 @@ export class AssociationCore {
   constructor(options: AssociationCoreOptions) {
     this.#options = options;
     const { now, random, initialTsn, basePacket, largerPackets, maxMessageBytes } = options;
-    this.#window = new ReceiveWindow({ ...options.window, unreadSlack: maxMessageBytes });
+    // Where nothing is lost there is no reason to begin small.
+    const first = options.isReliable === true ? { first: RECEIVE_WINDOW.most } : {};
+    this.#window = new ReceiveWindow({ ...first, ...options.window, unreadSlack: maxMessageBytes });
     this.#writer = new PacketWriter(Math.max(basePacket, ...largerPackets));
     this.#nonce = random(NONCE_BYTES);
     this.#mtu = new PathMtu({
@@ -336,8 +341,9 @@ export class AssociationCore {
 
   #establish(peer: PeerParameters): void {
     this.#state = "established";
-    const { now, initialTsn, maxMessageBytes } = this.#options;
+    const { now, initialTsn, maxMessageBytes, isReliable = false } = this.#options;
     this.#sender = new SctpSender({
+      isReliable,
       initialTsn,
       ...this.#sizes(),
       peerWindow: peer.window,
@@ -346,6 +352,7 @@ export class AssociationCore {
       transmit: (chunk, flags) => this.#addData(chunk, flags),
     });
     const receiver = this.#receiver = new SctpReceiver({
+      isReliable,
       initialTsn: peer.initialTsn,
       window: this.#window,
       now,
@@ -463,8 +470,12 @@ export class AssociationCore {
     if (this.#isOver || this.#receiver === undefined) return;
     const urgency = this.#receiver.endOfPacket();
     if (urgency === "now") this.#isSackDue = true;
-    else if (urgency === "delayed") this.#sackAt ??= this.#options.now() + SACK_DELAY_MS;
+    else if (urgency === "delayed") this.#sackAt ??= this.#options.now() + this.#sackDelayMs;
     if (urgency !== "none") this.#reset?.onAdvance();
+  }
+
+  get #sackDelayMs(): number {
+    return this.#options.isReliable === true ? RELIABLE_SACK_DELAY_MS : SACK_DELAY_MS;
   }
 
   // What goes out.
@@ -516,7 +527,8 @@ export class AssociationCore {
 
   #to(tag: number) {
     const { localPort, remotePort } = this.#options;
-    return { sourcePort: localPort, destinationPort: remotePort, tag };
+    const takesZeroChecksum = this.#handshake.peer?.takesZeroChecksum === true;
+    return { sourcePort: localPort, destinationPort: remotePort, tag, takesZeroChecksum };
   }
 
   // The channel's stream.

@@ -7,7 +7,7 @@
  */
 import { ChunkType, padded, viewOf } from "./packet.ts";
 
-/** Types of parameters (RFC 9260, section 3.3.2; RFC 6525, section 4; RFC 3758, section 3.1). */
+/** Types of parameters (RFC 9260, section 3.3.2; RFC 6525, section 4; RFC 3758, section 3.1; RFC 9653). */
 export const ParameterType = {
   HEARTBEAT_INFO: 1,
   STATE_COOKIE: 7,
@@ -15,6 +15,7 @@ export const ParameterType = {
   OUTGOING_RESET: 13,
   INCOMING_RESET: 14,
   RECONFIG_RESPONSE: 16,
+  ZERO_CHECKSUM: 0x8001,
   SUPPORTED_EXTENSIONS: 0x8008,
   FORWARD_TSN_SUPPORTED: 0xc000,
 } as const;
@@ -81,6 +82,8 @@ export interface Init {
   readonly canReset: boolean;
   /** Whether it says that it passes over padding (RFC 4820): some break off where it comes. */
   readonly canPad: boolean;
+  /** Whether it takes packets without a checksum, as DTLS has checked them (RFC 9653). */
+  readonly takesZeroChecksum: boolean;
   /** Of an INIT ACK: to be sent back. */
   readonly cookie?: Uint8Array;
   /** Parameters that it asks to be told are not known, as they came. */
@@ -92,7 +95,7 @@ export function readInit(body: Uint8Array): Init | undefined {
   if (body.length < INIT_BYTES) return undefined;
   const view = viewOf(body);
   let cookie: Uint8Array | undefined;
-  let [canReset, canPad] = [false, false];
+  let [canReset, canPad, takesZeroChecksum] = [false, false, false];
   const unrecognized: Parameter[] = [];
   for (const parameter of readParameters(body.subarray(INIT_BYTES))) {
     const { type, value } = parameter;
@@ -100,6 +103,8 @@ export function readInit(body: Uint8Array): Init | undefined {
     else if (type === ParameterType.SUPPORTED_EXTENSIONS) {
       canReset = value.includes(ChunkType.RECONFIG);
       canPad = value.includes(ChunkType.PAD);
+    } else if (type === ParameterType.ZERO_CHECKSUM) {
+      takesZeroChecksum = value.length === 4 && viewOf(value).getUint32(0) === CHECKED_BY_DTLS;
     } else if (!KNOWN_PARAMETERS.has(type)) {
       if (type & REPORT_PARAMETER) unrecognized.push({ type, value: value.slice() });
       if (!(type & PASS_OVER_PARAMETER)) break;
@@ -113,6 +118,7 @@ export function readInit(body: Uint8Array): Init | undefined {
     initialTsn: view.getUint32(12),
     canReset,
     canPad,
+    takesZeroChecksum,
     ...(cookie === undefined ? {} : { cookie }),
     unrecognized,
   };
@@ -130,7 +136,7 @@ const KNOWN_PARAMETERS = new Set([5, 6, 8, 9, 11, 12, ParameterType.FORWARD_TSN_
 
 /** Writes the body of an INIT or INIT ACK. */
 export function writeInit(
-  init: Omit<Init, "canReset" | "canPad" | "unrecognized" | "cookie">,
+  init: Omit<Init, "canReset" | "canPad" | "takesZeroChecksum" | "unrecognized" | "cookie">,
   parameters: readonly Parameter[],
 ): Uint8Array {
   const bytes = new Uint8Array([...new Uint8Array(INIT_BYTES), ...writeParameters(parameters)]);
@@ -143,6 +149,9 @@ export function writeInit(
   return bytes;
 }
 
+/** The error detection method that stands in for the checksum (RFC 9653, section 8.2). */
+const CHECKED_BY_DTLS = 1;
+
 /** What we can do, as INIT and INIT ACK say it. */
 export const OUR_EXTENSIONS: readonly Parameter[] = [
   { type: ParameterType.FORWARD_TSN_SUPPORTED, value: new Uint8Array() },
@@ -150,6 +159,7 @@ export const OUR_EXTENSIONS: readonly Parameter[] = [
     type: ParameterType.SUPPORTED_EXTENSIONS,
     value: Uint8Array.of(ChunkType.RECONFIG, ChunkType.PAD, ChunkType.FORWARD_TSN),
   },
+  { type: ParameterType.ZERO_CHECKSUM, value: Uint8Array.of(0, 0, 0, CHECKED_BY_DTLS) },
 ];
 
 /** What to do with a chunk of an unknown type, by its two highest bits (section 3.2). */

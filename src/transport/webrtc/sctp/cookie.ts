@@ -24,6 +24,8 @@ export interface Cookie {
   readonly canReset: boolean;
   /** Whether it passes over padding. */
   readonly canPad: boolean;
+  /** Whether it takes packets without a checksum. */
+  readonly takesZeroChecksum: boolean;
   /** Tags of the association that there was; 0 for none (section 5.2.2). */
   readonly localTieTag: number;
   /** See {@linkcode Cookie.localTieTag}. */
@@ -34,6 +36,7 @@ const STATE_BYTES = 36;
 const MAC_BYTES = 32;
 const CAN_RESET = 1;
 const CAN_PAD = 2;
+const TAKES_ZERO_CHECKSUM = 4;
 
 /** Makes cookies and knows its own again. */
 export class CookieJar {
@@ -57,7 +60,9 @@ export class CookieJar {
     view.setUint32(12, cookie.peerTag);
     view.setUint32(16, cookie.peerTsn);
     view.setUint32(20, cookie.peerWindow);
-    view.setUint32(24, (cookie.canReset ? CAN_RESET : 0) | (cookie.canPad ? CAN_PAD : 0));
+    const abilities = (cookie.canReset ? CAN_RESET : 0) | (cookie.canPad ? CAN_PAD : 0) |
+      (cookie.takesZeroChecksum ? TAKES_ZERO_CHECKSUM : 0);
+    view.setUint32(24, abilities);
     view.setUint32(28, cookie.localTieTag);
     view.setUint32(32, cookie.peerTieTag);
     bytes.set(this.#mac(bytes), STATE_BYTES);
@@ -77,6 +82,7 @@ export class CookieJar {
       peerWindow: view.getUint32(20),
       canReset: (view.getUint32(24) & CAN_RESET) !== 0,
       canPad: (view.getUint32(24) & CAN_PAD) !== 0,
+      takesZeroChecksum: (view.getUint32(24) & TAKES_ZERO_CHECKSUM) !== 0,
       localTieTag: view.getUint32(28),
       peerTieTag: view.getUint32(32),
     };

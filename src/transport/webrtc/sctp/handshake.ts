@@ -36,6 +36,8 @@ export interface PeerParameters {
   readonly canReset: boolean;
   /** Whether it passes over padding. */
   readonly canPad: boolean;
+  /** Whether it takes packets without a checksum. */
+  readonly takesZeroChecksum: boolean;
 }
 
 /** Options of a {@linkcode Handshake}. */
@@ -130,6 +132,7 @@ export class Handshake {
       peerWindow: init.window,
       canReset: init.canReset,
       canPad: init.canPad,
+      takesZeroChecksum: init.takesZeroChecksum,
       localTieTag: ours === undefined ? 0 : this.tag,
       peerTieTag: ours?.tag ?? 0,
     });
@@ -184,6 +187,7 @@ export class Handshake {
         window: cookie.peerWindow,
         canReset: cookie.canReset,
         canPad: cookie.canPad,
+        takesZeroChecksum: cookie.takesZeroChecksum,
       });
     }
     return true;
@@ -253,6 +257,7 @@ export class Handshake {
   }
 }
 
-function peerOf({ tag, initialTsn, window, canReset, canPad }: Init): PeerParameters {
-  return { tag, initialTsn, window, canReset, canPad };
+function peerOf(init: Init): PeerParameters {
+  const { tag, initialTsn, window, canReset, canPad, takesZeroChecksum } = init;
+  return { tag, initialTsn, window, canReset, canPad, takesZeroChecksum };
 }

@@ -152,9 +152,14 @@ export class Packet {
     return COMMON_HEADER_BYTES + padded(this.#view.getUint16(14)) >= this.#bytes.length;
   }
 
-  /** Whether the packet's checksum is right. */
+  /**
+   * Whether the packet's checksum is right, or none was made: we say that DTLS checks for us. Not so
+   * what may come before that is agreed on (RFC 9653, section 5.3).
+   */
   hasValidChecksum(): boolean {
-    return this.#view.getUint32(8, true) === packetChecksum(this.#bytes);
+    const checksum = this.#view.getUint32(8, true);
+    if (checksum === 0 && !CHECKED_ALWAYS.has(this.firstType)) return true;
+    return checksum === packetChecksum(this.#bytes);
   }
 
   /** Shows the chunks to a visitor that names them. */
@@ -260,6 +265,9 @@ function readSack(view: DataView, at: number): Sack {
   };
 }
 
+/** Chunks whose packets have their checksum, whatever was agreed on. */
+const CHECKED_ALWAYS: ReadonlySet<number> = new Set([ChunkType.INIT, ChunkType.COOKIE_ECHO]);
+
 /** Where the packets of an association go from and to. */
 export interface PacketAddress {
   /** Our SCTP port. */
@@ -268,6 +276,8 @@ export interface PacketAddress {
   readonly destinationPort: number;
   /** The peer's verification tag. */
   readonly tag: number;
+  /** Whether the peer takes packets without a checksum. @default {false} */
+  readonly takesZeroChecksum?: boolean;
 }
 
 /** Writes packets, one after the other, into one scratch array. */
@@ -340,7 +350,10 @@ export class PacketWriter {
     view.setUint16(0, to.sourcePort);
     view.setUint16(2, to.destinationPort);
     view.setUint32(4, to.tag);
-    view.setUint32(8, packetChecksum(packet), true);
+    const isChecked = to.takesZeroChecksum !== true ||
+      CHECKED_ALWAYS.has(packet[COMMON_HEADER_BYTES] ?? 0);
+    view.setUint32(8, 0);
+    if (isChecked) view.setUint32(8, packetChecksum(packet), true);
     this.#end = COMMON_HEADER_BYTES;
     return packet;
   }

@@ -39,6 +39,8 @@ export interface SctpReceiverOptions {
   readonly roundTripMs?: () => number | undefined;
   /** Longest message that is taken, in bytes. @default {262144} */
   readonly maxMessageBytes?: number;
+  /** Whether the link loses nothing: then few acknowledgements will do. @default {false} */
+  readonly isReliable?: boolean;
   /** Told once of what no peer does that keeps to what it was told. */
   readonly onBreach: (breach: ReceiveBreach) => void;
 }
@@ -70,6 +72,11 @@ const PACKETS_PER_SACK = 2;
  */
 const PACKETS_PER_SACK_IN_FULL_FLOW = 8;
 const FULL_FLOW_PACKETS = 128;
+/**
+ * Bytes to a SACK over a link that loses nothing: a sender that keeps 512 KiB goes on at 256, and is
+ * not to run dry meanwhile.
+ */
+export const RELIABLE_SACK_BYTES: number = 128 * 1024;
 
 /** The receiving half of an association. */
 export class SctpReceiver {
@@ -87,6 +94,8 @@ export class SctpReceiver {
   #hasBreached = false;
   #duplicates: number[] = [];
   #packets = 0;
+  /** Bytes since the last SACK. */
+  #bytes = 0;
   /** Packets since the last gap. */
   #packetsInOrder = 0;
   #sackNeeded = false;
@@ -128,7 +137,12 @@ export class SctpReceiver {
     // A gap, a filled gap and a refused probe are acknowledged at once (RFC 9260 sections 6.2 and
     // 6.7).
     if (!hasRoom || !this.#gaps.isEmpty) this.#sackNow = true;
-    if (!hasRoom) return;
+    if (!hasRoom) {
+      // Nothing sends it again: there is no going on without it.
+      if (this.#options.isReliable === true) this.#breach("window");
+      return;
+    }
+    this.#bytes += chunk.payload.length;
     this.#cumulativeTsn = chunk.tsn;
     this.#append(chunk);
     if (!this.#gaps.isEmpty) this.#fillGap();
@@ -156,6 +170,9 @@ export class SctpReceiver {
   /** To be called after each packet's chunks: whether a SACK is due. */
   endOfPacket(): SackUrgency {
     if (!this.#sackNeeded) return "none";
+    if (this.#options.isReliable === true) {
+      return this.#sackNow || this.#bytes >= RELIABLE_SACK_BYTES ? "now" : "delayed";
+    }
     this.#packets++;
     this.#packetsInOrder = this.#gaps.isEmpty ? this.#packetsInOrder + 1 : 0;
     const inFullFlow = this.#peerAsks && this.#packetsInOrder > FULL_FLOW_PACKETS;
@@ -167,7 +184,7 @@ export class SctpReceiver {
   takeSack(): Sack {
     const duplicates = this.#duplicates;
     this.#duplicates = [];
-    this.#packets = 0;
+    this.#packets = this.#bytes = 0;
     this.#sackNeeded = this.#sackNow = false;
     return {
       cumulativeTsn: this.#cumulativeTsn,

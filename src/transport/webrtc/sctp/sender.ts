@@ -10,6 +10,8 @@ import { CongestionWindow } from "./congestion_window.ts";
 import { Deque } from "./deque.ts";
 import type { RetransmissionTimeout } from "./retransmission_timeout.ts";
 import { DATA_HEADER_BYTES, type DataChunk, DataFlag, type Sack } from "./packet.ts";
+import { MAX_HELD, RECEIVE_WINDOW } from "./receive_window.ts";
+import { TimedWindow } from "./timed_window.ts";
 import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
 
 /** A message to send. */
@@ -46,6 +48,11 @@ export interface SctpSenderOptions {
   readonly timeout: RetransmissionTimeout;
   /** New packets that one call sends at most (Max.Burst, RFC 9260 section 6.1). @default {16} */
   readonly maxBurst?: number;
+  /**
+   * Whether the link loses nothing: nothing is sent again, no timer runs, bursts have no bound, and
+   * what may be under way is counted by time, not by losses. @default {false}
+   */
+  readonly isReliable?: boolean;
 }
 
 interface InFlight extends DataChunk {
@@ -53,6 +60,8 @@ interface InFlight extends DataChunk {
   readonly onAcknowledged: (() => void) | undefined;
   /** When it was last sent. */
   sentAt: number;
+  /** Bytes in flight when it was sent first, with its own. */
+  readonly flightBytes: number;
   sentOnce: boolean;
   /** Counted as on its way, neither acknowledged nor found lost. */
   counted: boolean;
@@ -75,6 +84,8 @@ const REORDERING = 1 / 4;
 /** A probe goes out after so many round trips of silence (RFC 8985, section 7.2). */
 const PROBE_ROUND_TRIPS = 2;
 const { IMMEDIATE } = DataFlag;
+/** A chunk counts at least so much in the peer's window, over a link that loses nothing. */
+const LEAST_COST = RECEIVE_WINDOW.most / MAX_HELD;
 
 /** The sending half of an association. */
 export class SctpSender {
@@ -82,6 +93,8 @@ export class SctpSender {
   readonly #maxBurst: number;
   readonly #timeout: RetransmissionTimeout;
   readonly #window: CongestionWindow;
+  /** Of a link that loses nothing, in place of the congestion window. */
+  readonly #timedWindow: TimedWindow | undefined;
   readonly #waiting = new Deque<OutgoingMessage>();
   readonly #inFlight = new Deque<InFlight>();
   /** Bytes of the first waiting message that have been sent. */
@@ -118,7 +131,8 @@ export class SctpSender {
    */
   constructor(options: SctpSenderOptions) {
     this.#options = options;
-    this.#maxBurst = options.maxBurst ?? 16;
+    if (options.isReliable === true) this.#timedWindow = new TimedWindow();
+    this.#maxBurst = this.#timedWindow === undefined ? options.maxBurst ?? 16 : Infinity;
     this.#timeout = options.timeout;
     this.#packetPayload = options.packetPayload;
     this.#maxChunk = options.maxChunk;
@@ -160,7 +174,7 @@ export class SctpSender {
 
   /** Bytes that may be on their way. */
   get congestionWindow(): number {
-    return this.#window.bytes;
+    return this.#timedWindow?.bytes ?? this.#window.bytes;
   }
 
   /** Whether all that was sent has been acknowledged in order and nothing waits. */
@@ -277,6 +291,7 @@ export class SctpSender {
    * so that its acknowledgement tells (RFC 8985, section 7). Not while losses are known.
    */
   #scheduleProbe(): undefined {
+    if (this.#timedWindow !== undefined) return undefined;
     const { smoothedMs } = this.#timeout;
     const canProbe = smoothedMs !== undefined && this.#inFlight.length > 0 && !this.#hasProbed &&
       this.#lostCount === 0 && this.#recoveryExit === undefined && !this.#isProbing;
@@ -321,12 +336,15 @@ export class SctpSender {
   /** Takes away what is acknowledged in order. Returns the bytes that were not acknowledged before. */
   #acknowledgeCumulative(): number {
     let bytes = 0;
+    let last: InFlight | undefined;
     for (let chunk = this.#inFlight.first; chunk !== undefined; chunk = this.#inFlight.first) {
       if (tsnAfter(chunk.tsn, this.#ackedTsn)) break;
       this.#inFlight.shift();
       bytes += this.#acknowledge(chunk);
+      last = chunk;
       chunk.onAcknowledged?.();
     }
+    if (last !== undefined) this.#timedWindow?.onAcknowledged(last, this.#options.now());
     return bytes;
   }
 
@@ -474,6 +492,7 @@ export class SctpSender {
       payload: message.bytes.subarray(this.#offset, end),
       onAcknowledged: isLast ? message.onAcknowledged : undefined,
       sentAt: now,
+      flightBytes: this.#flightBytes + length,
       sentOnce: true,
       counted: false,
       acked: false,
@@ -497,7 +516,13 @@ export class SctpSender {
   }
 
   #nextLength(message: OutgoingMessage): number {
-    return Math.min(message.bytes.length - this.#offset, this.#maxChunk);
+    const left = message.bytes.length - this.#offset;
+    if (this.#timedWindow === undefined) return Math.min(left, this.#maxChunk);
+    // Evenly: the last of a message is no small one.
+    const even = Math.ceil(left / Math.ceil(left / this.#maxChunk));
+    // With nothing under way no window is told before more has come than there is room for.
+    const isAlone = this.#inFlight.length === 0 && this.#peerWindow > 0;
+    return isAlone ? Math.min(even, this.#peerWindow) : even;
   }
 
   /**
@@ -505,13 +530,20 @@ export class SctpSender {
    * or it may be too little to make it acknowledge by itself.
    */
   #asksForSack(burstLeft: number): boolean {
+    // Over a link that loses nothing nobody hurries: no timer waits for it.
+    if (this.#timedWindow !== undefined) return false;
     if (this.#waiting.length === 0) return true;
     const isSmallFlight = this.#flightBytes < FEW_PACKETS * this.#packetPayload;
     return isSmallFlight && (burstLeft <= 0 || !this.#hasSpaceFor(1));
   }
 
   #hasSpaceFor(length: number): boolean {
-    if (this.#flightBytes >= this.#window.bytes) return false;
+    if (this.#flightBytes >= this.congestionWindow) return false;
+    if (this.#timedWindow !== undefined) {
+      // What finds no room would be lost for ever.
+      const cost = (this.#inFlight.length + 1) * LEAST_COST;
+      return Math.max(this.#flightBytes + length, cost) <= this.#peerWindow;
+    }
     // With nothing in flight one chunk may go whatever the window: it probes (section 6.1 A).
     return this.#inFlight.length === 0 || this.#flightBytes + length <= this.#peerWindow;
   }
@@ -519,7 +551,7 @@ export class SctpSender {
   /** Whether what is in flight is one chunk for which the peer had no burst (section 6.1 A). */
   get #isProbing(): boolean {
     const first = this.#inFlight.first;
-    return first !== undefined && this.#inFlight.length === 1 &&
+    return this.#timedWindow === undefined && first !== undefined && this.#inFlight.length === 1 &&
       this.#peerWindow < first.payload.length;
   }
 
@@ -530,6 +562,7 @@ export class SctpSender {
   }
 
   #startTimer(): void {
+    if (this.#timedWindow !== undefined) return;
     this.#deadline = this.#options.now() + this.#timeout.ms;
   }
 }
