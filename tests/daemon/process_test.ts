@@ -25,9 +25,13 @@ import {
 import { join, relative } from "../support/paths.ts";
 import { DAEMON, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { namesIn, offerOf, someBytes, transferIn } from "../support/transfers.ts";
+import { HELD, namesIn, offerOf, transferIn } from "../support/transfers.ts";
 
-const LONG = 30_000_000;
+/** A file so long that it can't have passed before its transfer is held; sparse. */
+async function writeLong(path: string): Promise<void> {
+  await Deno.writeFile(path, new Uint8Array());
+  await Deno.truncate(path, HELD);
+}
 
 /** Sends a file; gives both sides' view of it once it flows, held at some place in its middle. */
 async function heldMidway(alice: Served, bob: Served, path: string, identity: string) {
@@ -162,7 +166,7 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
 
   await t.step("a second signal forces the end: exit 1", async () => {
     const long = folder.path("long");
-    await Deno.writeFile(long, someBytes(LONG));
+    await writeLong(long);
     await heldMidway(alice, bob, long, identity);
     // A peer that does not answer holds the graceful end up.
     bob.run.kill("SIGSTOP");
@@ -192,7 +196,7 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
   const dataDir = folder.path("bob");
   await using alice = await ServedDaemon.start();
   const long = folder.path("long");
-  await Deno.writeFile(long, someBytes(LONG));
+  await writeLong(long);
   const before = await (async () => {
     await using bob = await ServedDaemon.start({ dataDir });
     const { alice: session } = await pairBy(meetingByFile(folder), alice, bob);
@@ -256,7 +260,7 @@ Deno.test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0
   await using bob = await ServedDaemon.start();
   const dataDir = folder.path("alice");
   const long = folder.path("long");
-  await Deno.writeFile(long, someBytes(LONG));
+  await writeLong(long);
 
   await t.step("stopped for 5 s", async () => {
     await using alice = await ServedDaemon.start({

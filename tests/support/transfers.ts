@@ -129,24 +129,33 @@ export class Pair implements AsyncDisposable {
   }
 
   /**
-   * A transfer of which something has arrived, held there by alice. The file is sparse, and so long
-   * that it can't have passed before she says so.
+   * A transfer of which something has arrived, held there by alice. The file is sparse, and long
+   * enough not to have passed before she says so: where it had, a longer one is sent.
    */
   async heldMidway(size = HELD): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
-    const path = await this.file("long", new Uint8Array());
-    await Deno.truncate(path, size);
-    const [sent] = await this.alice.client.send({
-      paths: [path],
-      identity: this.toBob,
-      priority: 0,
-    });
-    if (sent === undefined) throw new Error("nothing was queued");
-    const offer = await offerOf(this.bob, "long");
-    await this.bob.client.acceptTransfer(offer.transferId, {});
-    await transferIn(this.alice, sent, "active");
-    await this.alice.client.pauseTransfer(sent.transferId);
-    await transferIn(this.bob, offer, "paused");
-    return { sent, offer };
+    for (let name = "long", bytes = size;; name += "er", bytes *= 4) {
+      const path = await this.file(name, new Uint8Array());
+      await Deno.truncate(path, bytes);
+      const [sent] = await this.alice.client.send({
+        paths: [path],
+        identity: this.toBob,
+        priority: 0,
+      });
+      if (sent === undefined) throw new Error("nothing was queued");
+      const offer = await offerOf(this.bob, name);
+      await this.bob.client.acceptTransfer(offer.transferId, {});
+      await transferIn(this.alice, sent, "active");
+      try {
+        await this.alice.client.pauseTransfer(sent.transferId);
+      } catch (error) {
+        const { state, waitingFor } = await this.alice.client.getTransfer(sent.transferId);
+        if (state !== "completed" && waitingFor !== "confirmation") throw error;
+        await transferIn(this.alice, sent, "completed");
+        continue;
+      }
+      await transferIn(this.bob, offer, "paused");
+      return { sent, offer };
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,6 +12,11 @@ export const MAX_STUN_FRAME = 2048;
 /** Longest DTLS frame: one record with 2^14 bytes, and what its protection may add. */
 export const MAX_DTLS_FRAME: number = 2 ** 14 + 64;
 
+/** Bytes that wait for the system at most: four times what SCTP ever has under way. */
+export const MAX_LINK_QUEUE_BYTES = 4 * 1024 * 1024;
+/** Bytes that are read at once from a connection that carries data. */
+export const READ_BYTES: number = 128 * 1024;
+
 /** Writes the length of the frame that follows at `at + 2`. */
 export function writeFrameHeader(target: Uint8Array, at: number, length: number): void {
   target[at] = length >>> 8;

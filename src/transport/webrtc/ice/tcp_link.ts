@@ -12,15 +12,18 @@ import { abortable, Deadline } from "../../../base/deadline.ts";
 import { TCP_CLOSE_MS } from "../../../base/timing.ts";
 import { canonicalAddress } from "../../../protocol/network_scope/candidate.ts";
 import type { LibraryAddress } from "../library.ts";
-import { FRAME_HEADER_BYTES, FrameError, FrameReader, writeFrameHeader } from "./framing.ts";
+import {
+  FRAME_HEADER_BYTES,
+  FrameError,
+  FrameReader,
+  MAX_LINK_QUEUE_BYTES,
+  READ_BYTES,
+  writeFrameHeader,
+} from "./framing.ts";
 
-/** Bytes that wait for the system at most: four times what SCTP ever has under way. */
-export const MAX_LINK_QUEUE_BYTES = 4 * 1024 * 1024;
 /** Bytes of one write at most. */
 const BATCH_BYTES = 128 * 1024;
 const FIRST_BATCH_BYTES = 4096;
-/** Bytes that are read at once from a connection that carries data. */
-const READ_BYTES = 128 * 1024;
 /**
  * Bytes that are read at once before that, and so the longest frame; also all that is read from
  * whoever has not shown to be the peer. A check has some hundred.

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { abortable, Deadline } from "../../../base/deadline.ts";
 import { FRAME_HEADER_BYTES, MAX_DTLS_FRAME } from "./framing.ts";
-import { MAX_LINK_QUEUE_BYTES, type StreamConn, TcpLink, UNPROVEN_BYTES } from "./tcp_link.ts";
+import { MAX_LINK_QUEUE_BYTES } from "./framing.ts";
+import { type StreamConn, TcpLink, UNPROVEN_BYTES } from "./tcp_link.ts";
 
 /** Two links that are the ends of one connection. */
 async function linked(): Promise<[TcpLink, TcpLink]> {
