@@ -6,8 +6,6 @@
  */
 import { shownUrl } from "../base/shown_url.ts";
 import { PHASE_MS } from "../base/timing.ts";
-import { diffieHellman } from "../protocol/crypto/dh.ts";
-import { PublicKey, SecretKey } from "../protocol/crypto/keys.ts";
 import { NETWORK_SCOPES, type NetworkScope } from "../protocol/network_scope/scope.ts";
 import { type Role, ROLES } from "../protocol/signal/bundle.ts";
 import { normalizePeerCode, type PeerCode } from "../protocol/signal/peer_code.ts";
@@ -90,15 +88,6 @@ export const identityKey: ValueKind<string> = {
 
 /** What is said of an identity key that proves nothing, whoever claims it. */
 export const HELD_BY_NOBODY = "is no key that anybody can hold";
-
-/** Any secret key: with a public key of low order each gives the same secret, all zeroes. */
-const ANY_SECRET = new SecretKey<"identity">("identity", new Uint8Array(32).fill(1));
-
-/** Whether somebody can prove an identity, 64 hexadecimal digits: its key is not of low order. */
-export function canBeHeld(identity: string): boolean {
-  const key = new PublicKey("identity", Uint8Array.fromHex(identity));
-  return diffieHellman(ANY_SECRET, key) !== undefined;
-}
 
 /** Longest name that people give a peer, in characters (code points of Unicode). */
 export const MAX_GIVEN_NAME = 64;

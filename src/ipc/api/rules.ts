@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { canBeHeld } from "../../protocol/identity/low_order.ts";
 import { distinctCodes } from "../../protocol/signal/peer_code.ts";
 import {
-  canBeHeld,
   CODES_MUST_DIFFER,
   HELD_BY_NOBODY,
   NOT_WITH_WEB,
