@@ -90,6 +90,27 @@ export interface SeenPeer {
   readonly proven: boolean;
 }
 
+/** An identity, by the codes that it was approved with. */
+interface SeenIdentity {
+  /** Oldest first. */
+  readonly codes: readonly string[];
+  /** What was seen last. */
+  readonly last: KnownPeer;
+}
+
+function byIdentity(codes: KnownPeers["codes"]): Map<string, SeenIdentity> {
+  const seen = new Map<string, { codes: string[]; last: KnownPeer }>();
+  for (const [code, peer] of codes) {
+    const entry = seen.get(peer.identity);
+    if (entry === undefined) seen.set(peer.identity, { codes: [code], last: peer });
+    else {
+      entry.codes.push(code);
+      if (peer.seenAt >= entry.last.seenAt) entry.last = peer;
+    }
+  }
+  return seen;
+}
+
 async function load<T extends object>(
   fs: FileSystem,
   path: string,
@@ -115,6 +136,8 @@ export class TrustStore {
   readonly #serial = new Serial(MAX_PENDING);
   #pins: ReadonlyMap<string, PinnedDecision>;
   #peers: KnownPeers;
+  /** Derived from the codes: one peer is found without looking at the others. */
+  #seenBy: ReadonlyMap<string, SeenIdentity>;
 
   private constructor(
     fs: FileSystem,
@@ -128,6 +151,7 @@ export class TrustStore {
     this.#maxPeers = maxPeers;
     this.#pins = pins;
     this.#peers = peers;
+    this.#seenBy = byIdentity(peers.codes);
   }
 
   /**
@@ -201,26 +225,28 @@ export class TrustStore {
 
   /** All pinned peers. */
   list(): PinnedPeer[] {
-    const seen = new Map<string, { codes: string[]; last: KnownPeer }>();
-    for (const [code, peer] of this.#peers.codes) {
-      const entry = seen.get(peer.identity);
-      if (entry === undefined) seen.set(peer.identity, { codes: [code], last: peer });
-      else {
-        entry.codes.push(code);
-        if (peer.seenAt >= entry.last.seenAt) entry.last = peer;
-      }
-    }
-    return [...this.#pins].map(([identity, decision]) => ({
+    return [...this.#pins].map(([identity, decision]) => this.#pinned(identity, decision));
+  }
+
+  /** A pinned peer; undefined when nothing was decided about this identity for ever. */
+  find(identity: string): PinnedPeer | undefined {
+    const decision = this.#pins.get(identity);
+    return decision === undefined ? undefined : this.#pinned(identity, decision);
+  }
+
+  #pinned(identity: string, decision: PinnedDecision): PinnedPeer {
+    const seen = this.#seenBy.get(identity);
+    return {
       identity,
       decision,
-      codes: seen.get(identity)?.codes ?? [],
-      deviceName: seen.get(identity)?.last.deviceName ?? "",
-      seenAt: seen.get(identity)?.last.seenAt ?? 0,
+      codes: seen?.codes ?? [],
+      deviceName: seen?.last.deviceName ?? "",
+      seenAt: seen?.last.seenAt ?? 0,
       autoAccept: this.autoAccepts(identity),
       proven: this.wasProven(identity),
       byKey: this.isTrustedByKey(identity),
       ...this.#named(identity),
-    }));
+    };
   }
 
   #named(identity: string): { readonly name?: string } {
@@ -485,5 +511,6 @@ export class TrustStore {
   async #writePeers(peers: KnownPeers): Promise<void> {
     await writeAtomically(this.#fs, this.#folder, DATA_NAMES.peers, formatPeers(peers));
     this.#peers = peers;
+    this.#seenBy = byIdentity(peers.codes);
   }
 }

@@ -239,7 +239,7 @@ class Operations implements DaemonOperations {
 
   #peer(identity: string): PeerView {
     const { trust, gatekeeper, sessions } = this.#parts;
-    const pinned = trust.list().find((peer) => peer.identity === identity);
+    const pinned = trust.find(identity);
     const met = gatekeeper.met.get(identity);
     const session = sessions.transfersWith(identity);
     const claimed = met?.peerCode;

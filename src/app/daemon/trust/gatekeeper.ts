@@ -163,7 +163,7 @@ export class Gatekeeper {
     const decision = trust.decisionFor(identity);
     if (decision === "deny_always") return denied(PINNED_AS_DENIED);
     if (!proven && unprovenPeers === "refuse") return denied(UNPROVEN_REFUSED);
-    const known = decision === undefined ? undefined : this.#pinOf(identity);
+    const known = trust.find(identity);
     const isForeign = known !== undefined && this.#isForeign(peer, known);
     if (isExpected) {
       if (known !== undefined) await this.#keepSeen(peer, isForeign ? undefined : peerCode);
@@ -405,10 +405,6 @@ export class Gatekeeper {
     return "this session only claims the identity of a peer that proves itself: decide with deny_once";
   }
 
-  #pinOf(identity: string): PinnedPeer | undefined {
-    return this.#options.trust.list().find((pinned) => pinned.identity === identity);
-  }
-
   /** Whether a pinned peer comes under a code that is new for it, though it has one. */
   #isForeign({ identity, peerCode }: IdentifiedPeer, { codes }: PinnedPeer): boolean {
     if (peerCode === undefined || codes.includes(peerCode)) return false;
@@ -422,7 +418,7 @@ export class Gatekeeper {
   async #keepSeen(peer: IdentifiedPeer, peerCode: string | undefined): Promise<void> {
     const { trust, log } = this.#options;
     const { identity, proven } = peer;
-    const known = this.#pinOf(identity);
+    const known = trust.find(identity);
     // Through files, older peers tell neither code nor name: then only a first proof is worth keeping.
     const isNameless = peerCode === undefined && peer.deviceName === "";
     if (isNameless && (!proven || known?.proven === true)) return;
