@@ -163,7 +163,7 @@ export class Peer {
     this.#failure.promise.catch(() => {});
   }
 
-  /** Makes a certificate and opens a socket for each family of addresses. */
+  /** Makes a certificate, and opens a socket and listens on each address, as the transport allows. */
   static async gather(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options, options.certificate ?? await newCertificate());
     try {

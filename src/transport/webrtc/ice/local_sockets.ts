@@ -8,7 +8,7 @@
  * @module
  */
 import { isIP } from "node:net";
-import { Candidate as IceCandidate, StunProtocol } from "werift";
+import type { StunProtocol } from "werift";
 import { messageOf } from "../../../base/errors.ts";
 import { logFor } from "../../../log/log.ts";
 import {
@@ -17,9 +17,8 @@ import {
   forgetProtocol,
   insidesOf,
   type LibraryConnection,
-  PROTOCOL_SHAPE,
-  type ProtocolInsides,
 } from "../library.ts";
+import { addProtocol } from "./host_protocol.ts";
 import {
   type BindAddress,
   mayBind,
@@ -169,37 +168,18 @@ export class LocalSockets {
     const socket = openUdpSocket(isShared ? { address: WILDCARD[family] } : one, this.#options);
     const local = {
       socket,
-      protocol: this.#protocolOn(socket, one.address),
+      protocol: addProtocol(this.#connection, this.#insides, socket, {
+        foundation: String(this.#sockets.size + 1),
+        transport: "udp",
+        priority: this.#priority,
+        host: one.address,
+        port: socket.address.port,
+      }),
       boundTo: isShared ? undefined : one.address,
     };
     this.#sockets.set(local.protocol, local);
     this.#options.onSocket(local.protocol, socket);
     return local;
-  }
-
-  /** As the library makes it, but for the socket. */
-  #protocolOn(socket: UdpSocket, address: string): StunProtocol {
-    const { generation, localUsername } = this.#connection;
-    const protocol = new StunProtocol();
-    this.#insides.ensureProtocol(protocol);
-    insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE).transport = socket;
-    protocol.localIp = address;
-    protocol.localCandidate = new IceCandidate(
-      String(this.#sockets.size + 1),
-      1,
-      "udp",
-      this.#priority,
-      address,
-      socket.address.port,
-      "host",
-      undefined,
-      undefined,
-      undefined,
-      generation,
-      localUsername,
-    );
-    this.#insides.protocols.push(protocol);
-    return protocol;
   }
 
   #drop(local: LocalSocket): void {

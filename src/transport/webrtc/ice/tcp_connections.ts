@@ -14,22 +14,20 @@
  * @module
  */
 import { isIP } from "node:net";
-import { Candidate as IceCandidate, StunProtocol } from "werift";
 import { Deadline } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
 import { ICE_PACE_MS, TCP_CONNECT_MS, TCP_PROOF_MS } from "../../../base/timing.ts";
 import { logFor } from "../../../log/log.ts";
-import { type Candidate, canonicalAddress } from "../../../protocol/network_scope/candidate.ts";
+import type { Candidate } from "../../../protocol/network_scope/candidate.ts";
 import {
   CONNECTION_SHAPE,
   type ConnectionInsides,
   forgetProtocol,
   insidesOf,
   type LibraryConnection,
-  PROTOCOL_SHAPE,
-  type ProtocolInsides,
 } from "../library.ts";
 import type { DatagramGate } from "./datagram_gate.ts";
+import { addProtocol, hostCandidate } from "./host_protocol.ts";
 import { canReach } from "./pairing.ts";
 import { TcpLink } from "./tcp_link.ts";
 import { type BindAddress, mayBind } from "./udp_socket.ts";
@@ -281,34 +279,27 @@ export class TcpConnections {
     preference: number,
     remote?: Candidate,
   ): void {
-    const { generation, localUsername } = this.#connection;
-    const protocol = new StunProtocol();
-    this.#insides.ensureProtocol(protocol);
-    insidesOf<ProtocolInsides>(protocol, PROTOCOL_SHAPE).transport = link;
-    const host = link.address.address;
-    protocol.localIp = host;
-    protocol.localCandidate = tcpCandidate({
+    const protocol = addProtocol(this.#connection, this.#insides, link, {
       foundation: `t${++this.#count}`,
-      priority: priorityOf(tcpType, preference),
-      host,
-      port,
+      transport: "tcp",
       tcpType,
-      generation,
-      ufrag: localUsername,
+      priority: priorityOf(tcpType, preference),
+      host: link.address.address,
+      port,
     });
-    this.#insides.protocols.push(protocol);
     this.#links.set(protocol, link);
     link.onClosed = (reason) => this.#onClosed(protocol, link, reason);
     this.#options.gate.guard(protocol, link);
     if (remote === undefined) return;
-    const theirs = tcpCandidate({
-      foundation: remote.foundation,
-      priority: remote.priority,
-      host: remote.address,
-      port: remote.port,
+    const { foundation, priority, address: host } = remote;
+    const theirs = hostCandidate({
+      foundation,
+      transport: "tcp",
       tcpType: "passive",
-      generation,
-    });
+      priority,
+      host,
+      port: remote.port,
+    }, this.#connection);
     this.#connection.remoteCandidates.push(theirs);
     this.#insides.tryPair(protocol, theirs);
   }
@@ -342,31 +333,4 @@ function priorityOf(tcpType: "passive" | "active", preference: number): number {
 
 function withZone({ address, zone }: BindAddress): string {
   return zone === undefined || isIP(address) !== 6 ? address : `${address}%${zone}`;
-}
-
-function tcpCandidate(
-  { foundation, priority, host, port, tcpType, generation, ufrag }: {
-    readonly foundation: string;
-    readonly priority: number;
-    readonly host: string;
-    readonly port: number;
-    readonly tcpType: "passive" | "active";
-    readonly generation: number;
-    readonly ufrag?: string;
-  },
-): IceCandidate {
-  return new IceCandidate(
-    foundation,
-    1,
-    "tcp",
-    priority,
-    canonicalAddress(host),
-    port,
-    "host",
-    undefined,
-    undefined,
-    tcpType,
-    generation,
-    ufrag,
-  );
 }
