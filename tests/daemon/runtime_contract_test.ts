@@ -143,12 +143,7 @@ Deno.test({
   await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
   const source = pair.folder.path();
   for (const end of ["completed", "cancelled"] as const) {
-    const sent = await pair.send(end, someBytes(LONG));
-    const offer = await offerOf(pair.bob, end);
-    await pair.bob.client.acceptTransfer(offer.transferId, {});
-    await transferIn(pair.alice, sent, "active");
-    await pair.alice.client.pauseTransfer(sent.transferId);
-    await transferIn(pair.bob, offer, "paused");
+    const { sent, offer } = await pair.hold(await pair.send(end, someBytes(LONG)));
     assertEquals((await openBelow(source)).length, 1);
     assertEquals((await openBelow(pair.bob.inbox)).length, 1);
     if (end === "cancelled") await pair.bob.client.cancelTransfer(offer.transferId);

@@ -169,6 +169,7 @@ for (const who of ["sender", "receiver"] as const) {
       receiver: { daemon: pair.bob, id: offer.transferId },
     }[who];
     await daemon.client.pauseTransfer(id);
+    pair.goOn();
     await transferIn(pair.alice, sent, "paused");
     await transferIn(pair.bob, offer, "paused");
     await daemon.client.resumeTransfer(id);
@@ -187,6 +188,7 @@ for (const who of ["sender", "receiver"] as const) {
       receiver: { daemon: pair.bob, id: offer.transferId },
     }[who];
     await daemon.client.pauseTransfer(id);
+    pair.goOn();
     await daemon.client.cancelTransfer(id);
     await transferIn(pair.alice, sent, "cancelled");
     await transferIn(pair.bob, offer, "cancelled");

@@ -36,19 +36,26 @@ export const HELD = 300_000_000;
 /** Bytes of a file that more than fills a channel, and less than what waits for a disk. */
 export const SHORT = 3_000_000;
 
-/** A path that carries a first chunk of the offerer's, then nothing more until it is resumed. */
-export function stallAtFirstChunk(path: MemoryPair | undefined): void {
+/**
+ * A path that carries a first chunk of the offerer's, then nothing more until it is resumed.
+ *
+ * @returns Resolves when it carries nothing more.
+ */
+export function stallAtFirstChunk(path: MemoryPair | undefined): Promise<void> {
   if (path === undefined) throw new Error("there is no such path");
   const { offerer } = path;
+  const { promise, resolve } = Promise.withResolvers<void>();
   const send = offerer.send.bind(offerer);
   offerer.send = (message, options) => {
     const sent = send(message, options);
     if (byteLength(message) > 60_000) {
       offerer.send = send;
       path.stall();
+      resolve();
     }
     return sent;
   };
+  return promise;
 }
 
 /** Options of {@linkcode Pair.make}. */
@@ -119,43 +126,48 @@ export class Pair implements AsyncDisposable {
     return sent;
   }
 
-  /** A transfer to bob that flows, of more than a channel takes at once. */
+  /**
+   * A transfer to bob that flows, of more than a channel takes at once; its path carries nothing
+   * more until it is resumed, so that it can't have passed before something is done about it.
+   */
   async flowing(): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
-    const sent = await this.send("long", someBytes(LONG));
-    const offer = await offerOf(this.bob, "long");
-    await this.bob.client.acceptTransfer(offer.transferId, {});
-    await transferIn(this.alice, sent, "active");
+    return await this.#accepted(await this.send("long", someBytes(LONG)));
+  }
+
+  /** A transfer of a sparse file of which something has arrived, held there by alice. */
+  async heldMidway(size = HELD): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
+    const path = await this.file("long", new Uint8Array());
+    await Deno.truncate(path, size);
+    const [queued] = await this.alice.client.send({
+      paths: [path],
+      identity: this.toBob,
+      priority: 0,
+    });
+    if (queued === undefined) throw new Error("nothing was queued");
+    return await this.hold(queued);
+  }
+
+  /** Has bob accept what alice sends, and alice hold it when something has arrived. */
+  async hold(queued: Transfer): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
+    const { sent, offer } = await this.#accepted(queued);
+    await this.alice.client.pauseTransfer(sent.transferId);
+    this.goOn();
+    await transferIn(this.bob, offer, "paused");
     return { sent, offer };
   }
 
-  /**
-   * A transfer of which something has arrived, held there by alice. The file is sparse, and long
-   * enough not to have passed before she says so: where it had, a longer one is sent.
-   */
-  async heldMidway(size = HELD): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
-    for (let name = "long", bytes = size;; name += "er", bytes *= 4) {
-      const path = await this.file(name, new Uint8Array());
-      await Deno.truncate(path, bytes);
-      const [sent] = await this.alice.client.send({
-        paths: [path],
-        identity: this.toBob,
-        priority: 0,
-      });
-      if (sent === undefined) throw new Error("nothing was queued");
-      const offer = await offerOf(this.bob, name);
-      await this.bob.client.acceptTransfer(offer.transferId, {});
-      await transferIn(this.alice, sent, "active");
-      try {
-        await this.alice.client.pauseTransfer(sent.transferId);
-      } catch (error) {
-        const { state, waitingFor } = await this.alice.client.getTransfer(sent.transferId);
-        if (state !== "completed" && waitingFor !== "confirmation") throw error;
-        await transferIn(this.alice, sent, "completed");
-        continue;
-      }
-      await transferIn(this.bob, offer, "paused");
-      return { sent, offer };
-    }
+  /** The path between them carries what is sent again. */
+  goOn(): void {
+    this.network.paths.at(-1)?.resume();
+  }
+
+  async #accepted(sent: Transfer): Promise<{ readonly sent: Transfer; readonly offer: Transfer }> {
+    const offer = await offerOf(this.bob, String(sent.name));
+    const stalled = stallAtFirstChunk(this.network.paths.at(-1));
+    await this.bob.client.acceptTransfer(offer.transferId, {});
+    await transferIn(this.alice, sent, "active");
+    await stalled;
+    return { sent, offer };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
