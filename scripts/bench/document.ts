@@ -58,8 +58,14 @@ export function placeSection(document: string, section: string): string {
   return document.slice(0, begin) + section + document.slice(end + last.length);
 }
 
-/** Writes a section into the document. */
-export async function writeSection(section: string): Promise<void> {
+/**
+ * Prints a section, and writes it into the document.
+ *
+ * @param isDry Whether it is only printed. @default {false}
+ */
+export async function writeSection(section: string, isDry = false): Promise<void> {
+  await Deno.stdout.write(new TextEncoder().encode(section + "\n"));
+  if (isDry) return;
   const path = new URL("../../docs/BENCHMARKS.md", import.meta.url);
   let document =
     "# Benchmarks\n\nWritten by the benches themselves; nothing is checked against it.\n";

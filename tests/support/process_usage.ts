@@ -11,7 +11,7 @@ export const HAS_PROC = Deno.build.os === "linux";
 export const NEEDS_PROC = HAS_PROC ? "" : " (skipped: only Linux tells by /proc)";
 
 /** Ticks of the CPU clock in a second, on every Linux that Deno runs on. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** Memory of a process, in MiB. */
 export interface Memory {
