@@ -13,12 +13,16 @@ import { inTurns, say, type Variant } from "./rounds.ts";
 import type { BenchOptions } from "./options.ts";
 import { comparisonTable, type Results } from "./statistics.ts";
 
-const MIB = 2 ** 20;
+/** Bytes of a MiB. */
+export const MIB = 2 ** 20;
 /** A run may take so long, and for each MiB so much longer, on the slowest machine. */
 const RUN_MS = 120_000;
 const MIB_MS = 1_000;
 /** And for each small file. */
 const SMALL_FILE_MS = 100;
+
+/** Milliseconds that a run with a file of so many MiB may take. */
+export const runMs = (mib: number): number => RUN_MS + mib * MIB_MS;
 
 /** A variant that sends files between two daemons of its own. */
 export function daemonVariant(name: string, options: PairOptions, files: FileSet): Variant {
@@ -49,7 +53,7 @@ export async function benchFiles(options: BenchOptions): Promise<void> {
   const { rounds = 3, mib = 256, dryRun } = options;
   await using folder = await TempFolder.make();
   const files = await makeFiles(folder.path("sent"), { count: 1, bytes: mib * MIB });
-  const results = await measureDaemons(files, rounds, RUN_MS + mib * MIB_MS);
+  const results = await measureDaemons(files, rounds, runMs(mib));
   await writeSection(
     `<!-- files: written by scripts/bench/files.ts -->
 

@@ -16,7 +16,7 @@ import {
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { makeFiles } from "./daemon_pair.ts";
 import { formatMachine, thisMachine, writeSection } from "./document.ts";
-import { ourVariants } from "./files.ts";
+import { MIB, ourVariants, runMs } from "./files.ts";
 import type { BenchOptions } from "./options.ts";
 import { isInstalled } from "./others/programs.ts";
 import { SCP } from "./others/scp.ts";
@@ -28,13 +28,9 @@ import type { RemotePeer } from "../interop/child.ts";
 import { inTurns, say, type Variant } from "./rounds.ts";
 import { comparisonTable, type Figures } from "./statistics.ts";
 
-const MIB = 2 ** 20;
 const TOOLS: readonly Tool[] = [MAGIC_WORMHOLE, WORMHOLE_WILLIAM, SYNCTHING, SCP];
 /** Of a raw channel. */
 const MESSAGE_BYTES = 64 * 1024;
-/** A run may take so long, and for each MiB so much longer, on the slowest machine. */
-const RUN_MS = 120_000;
-const MIB_MS = 1_000;
 
 /** Ours and those of others, in a namespace where one can be made; without tools elsewhere. */
 export async function benchOthers(options: BenchOptions): Promise<void> {
@@ -80,7 +76,7 @@ async function measureOthers(options: BenchOptions, tools: readonly Tool[]): Pro
     variants.push(rawVariant(`raw ${name}`, () => libdatachannel.spawn(), files.bytes));
   }
   for (const what of left) say(`not measured: ${what}`);
-  const results = await inTurns(variants, { rounds, deadlineMs: RUN_MS + mib * MIB_MS });
+  const results = await inTurns(variants, { rounds, deadlineMs: runMs(mib) });
   const ratio = (base: string, key: string, title: string) => ({
     base,
     key,

@@ -62,6 +62,8 @@ export async function connect(
 /** What it took to carry bytes. */
 export interface Carried {
   readonly megabytesPerSecond: number;
+  /** Seconds from the first message until the sender knows that all have come. */
+  readonly seconds: number;
   /** Of both. */
   readonly cpuMsPerMib: number;
   /** Of the larger one. */
@@ -81,6 +83,7 @@ export async function carry(
   ]);
   return {
     megabytesPerSecond: total / 1e6 / (receiver.ms / 1000),
+    seconds: sender.ms / 1000,
     cpuMsPerMib: (sender.cpuMs + receiver.cpuMs) / (total / MIB),
     peakRssMb: Math.max(sender.peakResidentBytes, receiver.peakResidentBytes) / 1e6,
   };

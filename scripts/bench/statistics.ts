@@ -48,12 +48,17 @@ export function ratioText(value: number | undefined, base: number | undefined): 
   return `${(value / base).toFixed(2)}x`;
 }
 
-/** A row for each variant: ratios first, then medians, then how many runs were lost, if any. */
+/**
+ * A row for each variant: ratios first, then medians, then how many runs were lost, if any.
+ *
+ * @param allRatios Those to a variant that was not measured are left out.
+ */
 export function comparisonTable(
   results: Results,
-  ratios: readonly RatioColumn[],
+  allRatios: readonly RatioColumn[],
   columns: readonly Column[],
 ): string {
+  const ratios = allRatios.filter(({ base }) => results.has(base));
   const lost = [...results].map(([, rounds]) => rounds.filter((one) => one === undefined).length);
   const hasLost = lost.some((count) => count > 0);
   const header = ["", ...ratios.map(titleOf), ...columns.map(titleOf), ...hasLost ? ["lost"] : []];
