@@ -6,7 +6,7 @@
 import { abortable } from "../../src/base/deadline.ts";
 import type { RemotePeer } from "../interop/child.ts";
 import { findChromium, openChromiumPeer } from "../interop/chromium.ts";
-import { formatMachine, thisMachine, writeSection } from "./document.ts";
+import { formatMachine, formatRounds, thisMachine, writeSection } from "./document.ts";
 import type { BenchOptions } from "./options.ts";
 import { Program } from "./others/programs.ts";
 import { carry, connect, spawnDenoPeer } from "./raw_channel.ts";
@@ -48,7 +48,7 @@ export async function benchBrowser({ rounds = 5, dryRun }: BenchOptions): Promis
 
 ${formatMachine(thisMachine())} Chromium sends ${SENT.total / 1e6} MB over a data
 channel while ${BUSY_LOOPS} other processes compute without end; seconds until it knows that all has come,
-${rounds} rounds in turns, medians. Run it again with \`deno task bench browser\`.
+${formatRounds(rounds)}. Run it again with \`deno task bench browser\`.
 
 ${
       comparisonTable(

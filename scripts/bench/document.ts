@@ -4,6 +4,8 @@
  * @module
  */
 
+import { format } from "../../tests/faults/results.ts";
+
 /** Where it was measured. */
 export interface Machine {
   readonly date: Date;
@@ -44,6 +46,11 @@ export function formatMachine(machine: Machine): string {
 ${memoryGb.toFixed(0)} GB; load ${load?.toFixed(1) ?? "unknown"} at the end.`;
 }
 
+/** How often the variants took turns, and what is told of their figures. */
+export function formatRounds(rounds: number): string {
+  return rounds === 1 ? "one round" : `${rounds} rounds in turns, medians`;
+}
+
 /**
  * Puts a section in its place in the document, or at its end.
  *
@@ -75,4 +82,5 @@ export async function writeSection(section: string, isDry = false): Promise<void
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   await Deno.writeTextFile(path, placeSection(document, section));
+  await format(path);
 }

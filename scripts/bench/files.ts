@@ -8,7 +8,7 @@
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { BASELINE, Baseline } from "./baseline.ts";
 import { DaemonPair, type FileSet, makeFiles, type PairOptions } from "./daemon_pair.ts";
-import { formatMachine, thisMachine, writeSection } from "./document.ts";
+import { formatMachine, formatRounds, thisMachine, writeSection } from "./document.ts";
 import { inTurns, say, type Variant } from "./rounds.ts";
 import type { BenchOptions } from "./options.ts";
 import { comparisonTable, type Results } from "./statistics.ts";
@@ -60,8 +60,9 @@ export async function benchFiles(options: BenchOptions): Promise<void> {
 ## A file between two daemons
 
 ${formatMachine(thisMachine())} A file of ${mib} MiB of random bytes, from
-the request to send it until both sides say that it is finished (the sender's hash is in it), ${rounds}
-rounds in turns, medians. Peaks are of resident memory (VmHWM). Each file's hash was compared. Run
+the request to send it until both sides say that it is finished (the sender's hash is in it), ${
+      formatRounds(rounds)
+    }. Peaks are of resident memory (VmHWM). Each file's hash was compared. Run
 it again with \`deno task bench files\`.
 
 ${
@@ -91,7 +92,7 @@ export async function benchSmallFiles(options: BenchOptions): Promise<void> {
 ## Small files between two daemons
 
 ${formatMachine(thisMachine())} ${count} files of 1 KiB of random bytes, asked
-for by hundreds, ${rounds} rounds in turns, medians. Each file's hash was compared. Run it again with
+for by hundreds, ${formatRounds(rounds)}. Each file's hash was compared. Run it again with
 \`deno task bench small\`.
 
 ${

@@ -8,7 +8,7 @@ import { canMakeNamespaces } from "../../tests/support/network_namespace.ts";
 import { DAEMON } from "../../tests/support/program.ts";
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { DaemonPair, makeFiles } from "./daemon_pair.ts";
-import { formatMachine, thisMachine, writeSection } from "./document.ts";
+import { formatMachine, formatRounds, thisMachine, writeSection } from "./document.ts";
 import { MIB } from "./files.ts";
 import { LossyCable } from "./lossy_cable.ts";
 import type { BenchOptions } from "./options.ts";
@@ -59,7 +59,7 @@ export async function benchLoss(options: BenchOptions): Promise<void> {
 ## A file on a bad path
 
 ${formatMachine(thisMachine())} Seconds for a file of ${mib} MiB between two
-hosts in network namespaces, ${rounds} rounds in turns, medians. The cable between them is this process,
+hosts in network namespaces, ${formatRounds(rounds)}. The cable between them is this process,
 which takes each packet, of any protocol, from one TUN device to the other: it loses the share each
 way, each packet on its own, holds each for half the round trip, and is itself the limit where
 nothing is lost or held. TCP's own congestion control (the kernel's) is what carries a session by

@@ -15,7 +15,7 @@ import {
 } from "../../tests/support/network_namespace.ts";
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { makeFiles } from "./daemon_pair.ts";
-import { formatMachine, thisMachine, writeSection } from "./document.ts";
+import { formatMachine, formatRounds, thisMachine, writeSection } from "./document.ts";
 import { MIB, ourVariants, runMs } from "./files.ts";
 import type { BenchOptions } from "./options.ts";
 import { isInstalled } from "./others/programs.ts";
@@ -88,8 +88,9 @@ async function measureOthers(options: BenchOptions, tools: readonly Tool[]): Pro
 
 ## A file by other programs
 
-${formatMachine(thisMachine())} A file of ${mib} MiB of random bytes, ${rounds}
-rounds in turns, medians; each file's hash was compared. Each program runs on loopback with servers
+${formatMachine(thisMachine())} A file of ${mib} MiB of random bytes, ${
+      formatRounds(rounds)
+    }; each file's hash was compared. Each program runs on loopback with servers
 of its own, in a network namespace that has nothing else. Ours count from the request to send to the
 last word of both; wormholes from the start of both programs to their end; Syncthing from the request
 to look at the folder until the other one has the file; scp from its start to its end; raw channels

@@ -4,19 +4,20 @@
  *
  * @module
  */
+import { eventLoopSecondsOf } from "../../tests/support/process_usage.ts";
 import { DAEMON, type Program } from "../../tests/support/program.ts";
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { DaemonPair, type FileSet, makeFiles } from "./daemon_pair.ts";
-import { formatMachine, thisMachine, writeSection } from "./document.ts";
+import { formatMachine, formatRounds, thisMachine, writeSection } from "./document.ts";
 import { MIB, runMs } from "./files.ts";
 import type { BenchOptions } from "./options.ts";
-import { type CpuProfile, IDLE, LAYER_NAMES, type Span, timeByLayer } from "./profile_layers.ts";
+import { LAYER_NAMES, sharesOf, timeByLayer } from "./profile_layers.ts";
 import { inTurns } from "./rounds.ts";
 import { type Figures, medianOf, tableOf } from "./statistics.ts";
 
 const SIDES = ["sender", "receiver"] as const;
 const TRANSPORTS = ["tcp", "udp"] as const;
-/** CPU of the process that no sample of the event loop's thread accounts for. */
+/** CPU of the process that its event loop's thread has not used. */
 const OTHER_THREADS = "other threads: disk, collector, compiler";
 const ALL = "all";
 
@@ -43,8 +44,9 @@ export async function benchProfile(options: BenchOptions): Promise<void> {
 ## Where the CPU goes
 
 ${formatMachine(thisMachine())} Milliseconds of CPU for each MiB of a file of
-${mib} MiB, medians of ${rounds} rounds in turns: samples of the event loop's thread each millisecond (which
-cost some time themselves), from the request to send to the last word of both. What a library or
+${mib} MiB, ${formatRounds(rounds)}: CPU of the event loop's thread,
+shared out by samples of it each millisecond (which cost some time themselves), from the request to
+send to the last word of both. What a library or
 the runtime does counts for the nearest code of ours that called it. Run it again with
 \`deno task bench profile\`.
 
@@ -73,31 +75,24 @@ async function profile(
   };
   const programs = { sender: programOf("sender"), receiver: programOf("receiver") };
   await using pair = await DaemonPair.start({ flags: ["--transport", transport], programs });
-  const from = await monotonicUs();
+  const loops = () => Promise.all(SIDES.map((side) => eventLoopSecondsOf(pair[side].run.pid)));
+  const [before, from] = [await loops(), await monotonicUs()];
   const measured = await pair.measure(files, signal);
-  const span = { from, to: await monotonicUs() };
+  const [after, to] = [await loops(), await monotonicUs()];
   const mib = files.bytes / MIB;
   const figures = new Map<string, number>();
-  for (const side of SIDES) {
+  for (const [i, side] of SIDES.entries()) {
     await pair[side].stop(); // it writes its profile
     const all = measured.get(`CPU of the ${side}`) ?? NaN;
+    const loop = 1000 * ((after[i] ?? NaN) - (before[i] ?? NaN)) / mib;
     const text = await Deno.readTextFile(folder.path(side));
-    let sampled = 0;
-    for (const [layer, us] of layersIn(JSON.parse(text), span)) {
-      figures.set(`${side}: ${layer}`, us / 1000 / mib);
-      sampled += us / 1000 / mib;
+    for (const [layer, share] of sharesOf(timeByLayer(JSON.parse(text), { from, to }))) {
+      figures.set(`${side}: ${layer}`, share * loop);
     }
-    figures.set(`${side}: ${OTHER_THREADS}`, Math.max(0, all - sampled));
+    figures.set(`${side}: ${OTHER_THREADS}`, Math.max(0, all - loop));
     figures.set(`${side}: ${ALL}`, all);
   }
   return figures;
-}
-
-/** Times of the layers; the thread's sleep is none. */
-function layersIn(cpuProfile: CpuProfile, span: Span): Map<string, number> {
-  const times = timeByLayer(cpuProfile, span);
-  times.delete(IDLE);
-  return times;
 }
 
 /** The clock of profiles, in microseconds: on Linux that of the time since the boot. */

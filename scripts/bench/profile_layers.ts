@@ -80,6 +80,13 @@ export function timeByLayer(profile: CpuProfile, span: Span): Map<string, number
   return times;
 }
 
+/** The layers' shares of the time in which something ran: samples count a thread that waits for a core. */
+export function sharesOf(times: ReadonlyMap<string, number>): Map<string, number> {
+  const busy = [...times].filter(([layer]) => layer !== IDLE);
+  const all = busy.reduce((sum, [, us]) => sum + us, 0);
+  return new Map(busy.map(([layer, us]) => [layer, us / all]));
+}
+
 /** The layer of each node, by its id. */
 function layersOf({ nodes }: CpuProfile): Map<number, string> {
   const byId = new Map(nodes.map((node) => [node.id, node]));

@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { type CpuProfile, IDLE, LAYER_NAMES, REST, timeByLayer } from "./profile_layers.ts";
+import {
+  type CpuProfile,
+  IDLE,
+  LAYER_NAMES,
+  REST,
+  sharesOf,
+  timeByLayer,
+} from "./profile_layers.ts";
 
 const frame = (functionName: string, url = "") => ({ functionName, url });
 const ours = (path: string) => frame("run", `file:///somewhere/src/${path}`);
@@ -45,4 +52,9 @@ Deno.test("each layer that a file of ours can have is a row of the table", () =>
   for (const [layer] of timeByLayer(PROFILE, { from: 0, to: 9999 })) {
     assertEquals(layer === IDLE || LAYER_NAMES.includes(layer), true, layer);
   }
+});
+
+Deno.test("shares are of the time in which something ran", () => {
+  const times = new Map([[IDLE, 900], ["daemon", 30], [REST, 70]]);
+  assertEquals(sharesOf(times), new Map([["daemon", 0.3], [REST, 0.7]]));
 });

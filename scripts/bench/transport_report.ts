@@ -4,7 +4,13 @@
  * @module
  */
 
-import { formatMachine, type Machine, thisMachine, writeSection } from "./document.ts";
+import {
+  formatMachine,
+  formatRounds,
+  type Machine,
+  thisMachine,
+  writeSection,
+} from "./document.ts";
 import { medianOf, ratioText, type Results, tableOf } from "./statistics.ts";
 
 interface Row {
@@ -43,8 +49,9 @@ export function formatSection(results: Results, rounds: number, machine: Machine
 
 ## Transport
 
-${formatMachine(machine)} Two processes on loopback, ${rounds} rounds in
-which the variants take turns, medians. Run it again with \`deno task bench transport\` (libdatachannel
+${formatMachine(machine)} Two processes on loopback, ${
+    formatRounds(rounds)
+  }. Run it again with \`deno task bench transport\` (libdatachannel
 needs Node with npm).
 
 ${formatTable(results)}

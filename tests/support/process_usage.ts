@@ -33,8 +33,17 @@ export async function forgetPeak(pid: number): Promise<void> {
 }
 
 /** Seconds of CPU that it has used, of all its threads. */
-export async function cpuSecondsOf(pid: number): Promise<number> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+export function cpuSecondsOf(pid: number): Promise<number> {
+  return cpuSecondsIn(`/proc/${pid}/stat`);
+}
+
+/** Seconds of CPU that its first thread, the event loop's, has used. */
+export function eventLoopSecondsOf(pid: number): Promise<number> {
+  return cpuSecondsIn(`/proc/${pid}/task/${pid}/stat`);
+}
+
+async function cpuSecondsIn(path: string): Promise<number> {
+  const stat = await Deno.readTextFile(path);
   // The name, in parentheses, may hold anything; user and system time are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
