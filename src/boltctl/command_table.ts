@@ -88,7 +88,7 @@ const MEETING_FLAGS: readonly FlagSpec[] = [
     "rendezvous-url",
     "URL",
     rendezvousUrl,
-    "The rendezvous server, with --signal rendezvous",
+    "The rendezvous server",
   ),
   flag("room", "NAME", roomOrSession, "Room, the same at both ends"),
   flag("session", "NAME", roomOrSession, "Session, the same at both ends"),

@@ -29,6 +29,7 @@ import {
   SESSION_DEFAULTS,
 } from "../vocabulary/session_values.ts";
 import type { ValueKind } from "../vocabulary/value_kind.ts";
+import { findJsonFault } from "./json_fault.ts";
 import { foldName } from "./trust_file.ts";
 
 /** A pairing that is kept: what `pair` was told, the identity that is expected, and a name. */
@@ -56,7 +57,7 @@ export interface Link {
 }
 
 /** Most links. */
-export const MAX_LINKS = 64;
+export const MAX_KEPT_LINKS = 64;
 /** Longest entry, generously: escapes make a character six bytes. */
 export const MAX_LINK_BYTES = 8192;
 
@@ -113,12 +114,9 @@ function readJson(bytes: Uint8Array): JsonObject {
 function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    // Where the engine says it found the fault; without a place it is the end that is missing.
-    const at = /position (\d+)/.exec(String(error))?.[1];
-    const before = text.slice(0, at === undefined ? text.length : Number(at)).split("\n");
-    const column = (before.at(-1)?.length ?? 0) + 1;
-    throw new Wrong(`is not JSON, at line ${before.length}, column ${column}`);
+  } catch {
+    const { line, column } = findJsonFault(text);
+    throw new Wrong(`is not JSON, at line ${line}, column ${column}`);
   }
 }
 
@@ -127,7 +125,7 @@ function readLinks(value: JsonObject): readonly Link[] {
   if (value["version"] !== 1) throw new Wrong("has an unknown version (1 is known)");
   const { links } = value;
   if (!Array.isArray(links)) throw new Wrong("has links that are no list");
-  if (links.length > MAX_LINKS) throw new Wrong(`has more than ${MAX_LINKS} links`);
+  if (links.length > MAX_KEPT_LINKS) throw new Wrong(`has more than ${MAX_KEPT_LINKS} links`);
   const read: Link[] = [];
   for (const [at, entry] of links.entries()) {
     const link = readLink(`links[${at}]`, entry);

@@ -10,13 +10,13 @@ import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
 import { withStorageErrors } from "./failure.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
 import type { KnownFolder } from "./known_folder.ts";
-import { formatLinks, type Link, MAX_LINK_BYTES, MAX_LINKS, parseLinks } from "./link_file.ts";
+import { formatLinks, type Link, MAX_KEPT_LINKS, MAX_LINK_BYTES, parseLinks } from "./link_file.ts";
 import { type OwnUid, readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import { readBounded } from "./whole_file.ts";
 
 /** Longest file of links, in bytes. */
-const MAX_FILE_BYTES = MAX_LINKS * MAX_LINK_BYTES;
+const MAX_FILE_BYTES = MAX_KEPT_LINKS * MAX_LINK_BYTES;
 /** Changes that may wait for the disk. */
 const MAX_PENDING = 64;
 
@@ -61,8 +61,11 @@ export class LinkStore {
    */
   put(link: Link): Promise<void> {
     return this.#serial.run(async () => {
-      if (!this.#links.has(link.identity) && this.#links.size >= MAX_LINKS) {
-        throw new StorageError("STORE_FULL", `${MAX_LINKS} links are kept already: remove one`);
+      if (!this.#links.has(link.identity) && this.#links.size >= MAX_KEPT_LINKS) {
+        throw new StorageError(
+          "STORE_FULL",
+          `${MAX_KEPT_LINKS} links are kept already: remove one`,
+        );
       }
       await this.#write(new Map(this.#links).set(link.identity, link));
     });

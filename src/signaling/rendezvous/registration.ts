@@ -80,7 +80,7 @@ export interface Topic {
 }
 
 /** One exchange over a registration. */
-export interface Exchange extends Party {
+export interface RegisteredExchange extends Party {
   /** Takes what is for it; `length` is that of the frame, in characters. */
   take(relayed: Relayed, length: number): void;
   /** The registration has failed for good, or for what this exchange has to do with it. */
@@ -144,12 +144,12 @@ interface Watching {
 /** A registration. It is kept, through lost connections, until it is disposed. */
 export class Registration implements AsyncDisposable {
   readonly #options: RegistrationOptions;
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new Set<RegisteredExchange>();
   readonly #watching = new Set<Watching>();
   /** By code, what each calls itself: hostile text. */
   readonly #peers = new Map<PeerCode, string>();
   /** The exchange in which each peer was greeted last: signals that name no session are its. */
-  readonly #greeted = new Map<PeerCode, Exchange>();
+  readonly #greeted = new Map<PeerCode, RegisteredExchange>();
   readonly #stop = new AbortController();
   readonly #losses: BackOff;
   readonly #running: Promise<void>;
@@ -210,7 +210,7 @@ export class Registration implements AsyncDisposable {
   }
 
   /** Adds an exchange. What is returned takes it off. */
-  join(exchange: Exchange): () => void {
+  join(exchange: RegisteredExchange): () => void {
     this.#exchanges.add(exchange);
     for (const watching of this.#watching) {
       if (watching.hello === undefined || !isSameParty(watching.watcher, exchange)) continue;
@@ -486,7 +486,7 @@ export class Registration implements AsyncDisposable {
     delete watching.hello;
   }
 
-  #with(peer: PeerCode | undefined): Exchange[] {
+  #with(peer: PeerCode | undefined): RegisteredExchange[] {
     return [...this.#exchanges].filter(({ remote }) => remote === peer);
   }
 

@@ -10,9 +10,9 @@ import type { Log } from "../../log/log.ts";
 import type { PeerCodes } from "../../protocol/signal/peer_code.ts";
 import { type Pace, REAL_PACE } from "./pace.ts";
 import {
-  type Exchange,
   type InboundSignal,
   type Party,
+  type RegisteredExchange,
   Registration,
   type Relayed,
 } from "./registration.ts";
@@ -75,7 +75,7 @@ export class RendezvousClient implements AsyncDisposable {
     this.#registration = registration;
     this.#options = options;
     const { remote, topic } = options;
-    const exchange: Exchange = {
+    const exchange: RegisteredExchange = {
       remote,
       ...(topic === undefined ? {} : { topic }),
       take: (relayed, length) => this.#take(relayed, length),

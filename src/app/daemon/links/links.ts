@@ -15,7 +15,7 @@ import type { LinkView, SessionView } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { distinctCodes, type PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { Registrations } from "../../../signaling/rendezvous/registrations.ts";
-import { formatLinks, type Link, MAX_LINKS } from "../../../storage/link_file.ts";
+import { formatLinks, type Link, MAX_KEPT_LINKS } from "../../../storage/link_file.ts";
 import type { LinkStore } from "../../../storage/link_store.ts";
 import { Serial } from "../../../storage/serial.ts";
 import { foldName } from "../../../storage/trust_file.ts";
@@ -65,7 +65,7 @@ export class Links implements SessionObserver {
   readonly #keeping = new Map<string, KeptRequest>();
   readonly #addresses: AddressWatch;
   /** Each change ends before the next one looks at what there is. */
-  readonly #changes = new Serial(MAX_LINKS);
+  readonly #changes = new Serial(MAX_KEPT_LINKS);
   #fromFile: readonly Link[] = [];
   #isStopping = false;
 
@@ -422,8 +422,11 @@ export class Links implements SessionObserver {
   }
 
   #checkRoom(): void {
-    if (this.#runners.size < MAX_LINKS) return;
-    throw new OperationError("LIMIT_EXCEEDED", `${MAX_LINKS} links are kept already: remove one`);
+    if (this.#runners.size < MAX_KEPT_LINKS) return;
+    throw new OperationError(
+      "LIMIT_EXCEEDED",
+      `${MAX_KEPT_LINKS} links are kept already: remove one`,
+    );
   }
 
   /** Whether the file has a link in the place of this one. */
