@@ -219,10 +219,13 @@ export class LocalDaemon extends DaemonUnderTest {
   }
 }
 
+/** A request through a rendezvous server, in a role. */
+type AtServer<Role> = Extract<PairRequest, { signal: "rendezvous"; role: Role }>;
+
 /** What brings two daemons together at a rendezvous server. */
 export function meeting(
   rendezvousUrl: string,
-): { readonly offerer: PairRequest; readonly answerer: PairRequest } {
+): { readonly offerer: AtServer<"offerer">; readonly answerer: AtServer<"answerer"> } {
   const common = {
     signal: "rendezvous",
     rendezvousUrl,
