@@ -80,9 +80,8 @@ async function followSession(
       output.line(describeEvent(event));
       if (!flags.has("keep")) return;
       opened = event.session.identity;
-    } else if (event.type === "link-added" || event.type === "link-not-kept") {
-      output.line(describeEvent(event));
-      if (event.type === "link-added") return;
+    } else if (event.type === "link-added") return output.line(describeEvent(event));
+    else if (event.type === "link-not-kept") {
       throw new CommandError("LINK_NOT_KEPT", event.message);
     } else if (event.type === "key-mismatch" || event.type === "identity-refused") {
       output.line(describeEvent(event));
