@@ -108,7 +108,7 @@ const MEETING_FLAGS: readonly FlagSpec[] = [
   ),
 ];
 /** What `boltctl link` does. */
-export const LINK_ACTIONS = ["list", "add", "remove", "pause", "resume"] as const;
+export const LINK_ACTIONS = ["list", "add", "wait", "remove", "pause", "resume"] as const;
 /** See {@linkcode LINK_ACTIONS}. */
 export type LinkAction = typeof LINK_ACTIONS[number];
 /** The first word after `link`, which completes; a name may follow. */
@@ -211,15 +211,15 @@ export const TABLE = [
     name: "link",
     summary: "Keep pairings: make them again whenever they are lost",
     details: [
-      "boltctl link list [NAME] shows them; add NAME, remove NAME, pause NAME and resume NAME change " +
-      "them. A link is a pairing through a rendezvous server that the daemon makes again after a " +
+      "boltctl link list [NAME] shows them; wait NAME waits until a session is open, up to a minute " +
+      "or --timeout; add, remove, pause and resume NAME change them. A link is a pairing through a rendezvous server that the daemon makes again after a " +
       "restart or an outage of either end, the server or the network, without anybody's doing.",
       "",
       "Only the peer that proves --identity is let in. That key must be trusted: boltctl trust KEY " +
       "--name NAME. The other end needs a link too, with the other role and the codes the other way " +
       "round. To remove or pause a link ends its session.",
     ],
-    argument: argument("list|add|remove|pause|resume", 0, 2, linkWord),
+    argument: argument("list|add|wait|remove|pause|resume", 0, 2, linkWord),
     flags: [
       choice("role", role, "Our role: one end offers, the other answers"),
       flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
@@ -229,6 +229,7 @@ export const TABLE = [
       "link",
       `link add bob --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
       "--rendezvous-url ws://192.168.1.10:3001 --room home --session 1 --peer-id alice --to bob",
+      "link wait bob --timeout 3600",
       "link pause bob",
     ],
     needsDaemon: true,

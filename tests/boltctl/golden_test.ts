@@ -235,6 +235,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       words: ["link", "add", "bob", ...LINK_FLAGS],
       stage: { failure: new OperationError("POLICY_REFUSED", "the identity is not trusted") },
     },
+    { words: ["link", "wait", "bob"] },
+    { words: ["link", "wait", "bob", "--json"] },
+    { words: ["link", "wait", "nobody"] },
     ...["remove", "pause", "resume"].flatMap((action) => [
       { words: ["link", action, "bob"] },
       { words: ["link", action, "bob", "--json"] },

@@ -7,6 +7,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { LinkView } from "../../ipc/api/schemas.ts";
 import { givenName } from "../../vocabulary/session_values.ts";
 import { LINK_ACTIONS, type LinkAction } from "../command_table.ts";
+import { awaitEvent, EventFeed } from "../event_feed.ts";
 import type { Context } from "../context.ts";
 import { linkStateInFull, linkStateInShort } from "../output/link_state.ts";
 import type { Column } from "../output/output.ts";
@@ -71,11 +72,30 @@ async function list(
     ]));
 }
 
+/** Resolves when a session is open. */
+async function untilConnected(context: Context, name: string): Promise<void> {
+  const { client, output, signal } = context;
+  await using feed = await EventFeed.open(client(), { signal });
+  const isOpen = ({ state }: LinkView) => state === "connected";
+  const now = await client().getLink(name, signal);
+  const link = isOpen(now)
+    ? now
+    : await awaitEvent(context, feed, `the link ${name}`, async (event) => {
+      const isIts = event.type === "link-changed" && event.link.identity === now.identity;
+      if (isIts) return isOpen(event.link) ? event.link : undefined;
+      if (event.type !== "gap" && event.type !== "link-removed") return undefined;
+      const later = await client().getLink(name, signal);
+      return isOpen(later) ? later : undefined;
+    });
+  output.result(link, () => output.line(`${link.name} is connected`));
+}
+
 async function act(
-  { client, output, flags, signal }: Context,
+  context: Context,
   action: Exclude<LinkAction, "list">,
   name: string,
 ): Promise<void> {
+  const { client, output, flags, signal } = context;
   switch (action) {
     case "add": {
       const link = await client().addLink(readLinkRequest(flags, name), signal);
@@ -84,6 +104,8 @@ async function act(
         () => output.line(`${name} is kept: boltctl peers shows how it is`),
       );
     }
+    case "wait":
+      return await untilConnected(context, name);
     case "remove":
       await client().removeLink(name, signal);
       return output.result({ name }, () => output.line(`${name} is kept no longer`));
