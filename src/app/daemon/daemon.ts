@@ -256,8 +256,8 @@ export class Daemon {
       );
     }
     this.#warnOfMissingProof();
-    log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
     await this.#links.start(fromFile);
+    log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
     onReady({
       stop: () => this.#stop("signal", false),
       reload: () => void this.#reload(),

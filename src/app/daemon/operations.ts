@@ -128,16 +128,17 @@ class Operations implements DaemonOperations {
   }
 
   listPeers(): Promise<PeerView[]> {
-    const { trust, gatekeeper } = this.#parts;
+    const { trust, gatekeeper, links } = this.#parts;
     const pinned = trust.list().map(({ identity }) => identity);
-    const known = new Set([...pinned, ...gatekeeper.met.keys()]);
+    const known = new Set([...pinned, ...gatekeeper.met.keys(), ...links.identities]);
     return Promise.try(() => [...known].map((identity) => this.#peer(identity)));
   }
 
   getPeer(identity: string): Promise<PeerView> {
     return Promise.try(() => {
-      const { trust, gatekeeper } = this.#parts;
-      const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
+      const { trust, gatekeeper, links } = this.#parts;
+      const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined ||
+        links.linkTo(identity) !== undefined;
       if (!isKnown) throw peerNotFound();
       return this.#peer(identity);
     });

@@ -350,8 +350,10 @@ export class Registration implements AsyncDisposable {
 
   async #connect(signal: AbortSignal): Promise<Connection> {
     const { url, self, deviceName, log, pace } = this.#options;
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
     const registered = Promise.withResolvers<void>();
-    registered.promise.catch(() => {}); // the signal may end the wait for it
+    registered.promise.catch(() => {}); // the connection's end may come first
     let connection: Connection | undefined;
     const socket = await RendezvousSocket.open(url, signal);
     socket.filter = (frame) => {
@@ -373,7 +375,7 @@ export class Registration implements AsyncDisposable {
     try {
       socket.send(encodeRegister(self, deviceName));
       // No frame is ever left to be read: this is the connection's end.
-      await Promise.race([abortable(registered.promise, signal), socket.receive(signal)]);
+      await Promise.race([registered.promise, socket.receive(either)]);
       if (connection === undefined) throw refused("");
       this.#steady = false;
       this.#stopSteady = pace.timer(STABLE_REGISTRATION_MS, () => this.#steady = true);
@@ -383,6 +385,8 @@ export class Registration implements AsyncDisposable {
       this.#connection = undefined;
       await socket[Symbol.asyncDispose]();
       throw error;
+    } finally {
+      done.abort(); // ends the wait that has lost
     }
   }
 

@@ -44,7 +44,10 @@ export interface LinkState {
 export interface LinkMachineOptions {
   /** Which side makes the offer. */
   readonly role: Role;
-  /** Waits between attempts, in milliseconds. */
+  /**
+   * Waits between attempts, in milliseconds, of which chance takes up to half. No attempt comes sooner
+   * after the last than half of the first.
+   */
   readonly retry: { readonly firstMs: number; readonly longestMs: number };
   /** For how long a hello shows that its peer still waits for the answer, in milliseconds. */
   readonly helloMs: number;
@@ -141,7 +144,7 @@ export class LinkMachine {
   /** The peer asks for an answer. */
   hello(now: number): void {
     this.#helloUntil = now + this.#options.helloMs;
-    if (!this.#isRefused) this.#mayTryFrom(this.#lastEnd + this.#options.retry.firstMs);
+    if (!this.#isRefused) this.#mayTryFrom(this.#lastEnd + this.#leastMs);
   }
 
   /** This machine's addresses have changed. */
@@ -154,9 +157,10 @@ export class LinkMachine {
     return this.#isWanted(now) && now >= this.#notBefore;
   }
 
-  /** The moment at which an attempt will be due if nothing else happens; undefined for none. */
-  get nextDue(): number | undefined {
-    return this.#isWanted(this.#notBefore) ? this.#notBefore : undefined;
+  /** The later moment at which an attempt will be due if nothing else happens; undefined for none. */
+  nextDue(now: number): number | undefined {
+    const isLater = this.#notBefore > now && this.#isWanted(this.#notBefore);
+    return isLater ? this.#notBefore : undefined;
   }
 
   /** An attempt has begun. */
@@ -204,7 +208,7 @@ export class LinkMachine {
   stateAt(now: number): LinkState {
     const sessionId = this.#open?.sessionId ?? this.#attempt;
     const failure = this.#blocked ?? this.#serverFailure ?? this.#failure;
-    const next = this.nextDue ?? this.#serverTry;
+    const next = this.nextDue(now) ?? this.#serverTry;
     const isResting = this.#isPaused || this.#open !== undefined;
     return {
       state: this.#stateName(),
@@ -216,6 +220,10 @@ export class LinkMachine {
         ? {}
         : { nextTry: Math.max(next, now) }),
     };
+  }
+
+  get #leastMs(): number {
+    return this.#options.retry.firstMs / 2;
   }
 
   #stateName(): LinkState["state"] {
@@ -243,7 +251,7 @@ export class LinkMachine {
   #signOfLife(now: number): void {
     if (this.#isRefused) return;
     this.#backOff.reset();
-    this.#mayTryFrom(Math.max(now, this.#lastEnd + this.#options.retry.firstMs));
+    this.#mayTryFrom(Math.max(now, this.#lastEnd + this.#leastMs));
   }
 
   #mayTryFrom(moment: number): void {

@@ -26,6 +26,8 @@ export interface LinkRunnerOptions {
   readonly after: Timer;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Takes the turn for an attempt: 0, or milliseconds until it can be taken. */
+  readonly turn: () => number;
   /** Begins an attempt; its session's id. Throws when none can be begun. */
   readonly attempt: () => string;
   /** Who came was refused. */
@@ -173,12 +175,15 @@ export class LinkRunner implements AsyncDisposable {
     this.#stopTimer();
     this.#stopTimer = () => {};
     this.#register();
-    if (this.#machine.isDue(this.#options.steady())) this.#attempt();
+    const isDue = this.#machine.isDue(this.#options.steady());
+    const turnMs = isDue ? this.#options.turn() : 0;
+    if (isDue && turnMs === 0) this.#attempt();
     this.#tell();
-    const due = this.#machine.nextDue;
+    const now = this.#options.steady();
+    const due = turnMs > 0 ? now + turnMs : this.#machine.nextDue(now);
     if (due === undefined) return;
-    const ms = Math.min(Math.max(0, due - this.#options.steady()), LONGEST_TIMER_MS);
-    this.#stopTimer = this.#options.after(Math.ceil(ms), () => this.#settle());
+    const ms = Math.min(Math.ceil(due - now), LONGEST_TIMER_MS);
+    this.#stopTimer = this.#options.after(ms, () => this.#settle());
   }
 
   /** Is at the server, but for a link that rests. */

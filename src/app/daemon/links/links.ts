@@ -5,6 +5,7 @@
  * @module
  */
 import { messageOf, StorageError } from "../../../base/errors.ts";
+import { LINK_TURN_MS } from "../../../base/timing.ts";
 import { shownUrl } from "../../../base/shown_url.ts";
 import type { Clock } from "../../../base/timer.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
@@ -67,6 +68,7 @@ export class Links implements SessionObserver {
   /** Each change ends before the next one looks at what there is. */
   readonly #changes = new Serial(MAX_KEPT_LINKS);
   #fromFile: readonly Link[] = [];
+  #nextTurn = -Infinity;
   #isStopping = false;
 
   /** Begins with none. */
@@ -143,6 +145,11 @@ export class Links implements SessionObserver {
   linkTo(identity: string): LinkView | undefined {
     const runner = this.#runners.get(identity);
     return runner === undefined ? undefined : this.#view(runner);
+  }
+
+  /** Whom links lead to. */
+  get identities(): Iterable<string> {
+    return this.#runners.keys();
   }
 
   /** How many links are in a state. */
@@ -236,7 +243,7 @@ export class Links implements SessionObserver {
     runner?.setBlocked(this.#notTrusted(identity));
   }
 
-  /** @inheritdoc */
+  /** A session is open: a link's, or one that is to be kept, or another one. */
   opened(session: SessionView): void {
     const { sessionId, identity, proven } = session;
     const asked = this.#keeping.get(sessionId);
@@ -252,7 +259,7 @@ export class Links implements SessionObserver {
     }
   }
 
-  /** @inheritdoc */
+  /** A session has ended: a link's or another one. */
   ended(session: SessionView, refused: boolean): void {
     const { sessionId, failure } = session;
     this.#keeping.delete(sessionId);
@@ -276,6 +283,7 @@ export class Links implements SessionObserver {
       steady,
       random,
       after: clock.after,
+      turn: () => this.#takeTurn(),
       attempt: () => {
         tally.linkAttempted();
         return sessions.pair(requestOf(link)).sessionId;
@@ -293,6 +301,19 @@ export class Links implements SessionObserver {
     runner.start();
     this.#addresses.look();
     return runner;
+  }
+
+  /**
+   * Takes the turn for an attempt. Links that all have a reason to begin at one moment, as when their
+   * server is back, begin one after the other: servers limit the rate of messages.
+   *
+   * @returns Milliseconds until there may be a turn; 0 when it is taken.
+   */
+  #takeTurn(): number {
+    const now = this.#options.steady();
+    if (now < this.#nextTurn) return this.#nextTurn - now;
+    this.#nextTurn = now + LINK_TURN_MS;
+    return 0;
   }
 
   async #end(identity: string, closes: boolean): Promise<void> {
@@ -396,6 +417,8 @@ export class Links implements SessionObserver {
       }
       if (trust.decisionFor(identity) === "deny_always") continue; // said of the link
       await trust.allowByKey(identity, name);
+      sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
+      this.trustChanged(identity);
       log.info("a key is trusted by the file of links", { identity, name });
     }
   }
