@@ -21,6 +21,7 @@ import {
 } from "../support/daemon.ts";
 import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
 import { join } from "../support/paths.ts";
+import { RelayPeer } from "../support/relay_peer.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 /** Two daemons, and what links them. */
@@ -326,4 +327,64 @@ Deno.test("a link waits while there is no room for its session, and says so", as
   assertEquals([waiting.state, waiting.failure?.code], ["trying", "LIMIT_EXCEEDED"]);
   await full.client.closeSession(blocker.sessionId);
   await connected(full, "bob");
+});
+
+Deno.test("thirty links that can all begin at one moment stay below the server's limit of messages", async () => {
+  const closed: string[] = [];
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(startRendezvousServer({
+    onEvent: ({ kind, detail }) => {
+      if (kind === "closed") closed.push(detail);
+    },
+  }));
+  const network = new MemoryNetwork();
+  const folder = stack.use(await TempFolder.make());
+  const dataDir = folder.path("alice");
+  const identity = await (async () => {
+    await using alice = await LocalDaemon.start(network, { dataDir });
+    return await identityOf(alice);
+  })();
+  const links = await Promise.all(Array.from({ length: 30 }, async (_, n) => {
+    const daemon = stack.use(await LocalDaemon.start(network));
+    const name = `peer${n}`;
+    const between = linkBetween(
+      server.url,
+      { name: "alice", identity },
+      { name, identity: await identityOf(daemon) },
+    );
+    await addLink(daemon, between.answerer);
+    await linkThat(daemon, "alice", ({ server }) => server === "registered");
+    return between.offerer;
+  }));
+  // All peers wait at the server when alice comes there.
+  const file = folder.path("links.json");
+  await Deno.writeTextFile(file, JSON.stringify({ version: 1, links }));
+  const flags = ["--max-peers", "32", "--max-memory", "4096", "--links", file];
+  const alice = stack.use(await LocalDaemon.start(network, { dataDir, flags }));
+  for (const { name } of links) await connected(alice, name);
+  assertEquals(closed, []);
+  const attempts = (await alice.client.listLinks()).map((link) => link.attempts);
+  assertEquals(attempts, links.map(() => 1));
+});
+
+Deno.test("a code that another program takes over is told of its link, which is back when the code is free", async () => {
+  await using server = startRendezvousServer({ behaviour: "replace" });
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  await using bob = await LocalDaemon.start(network);
+  const told = linkBetween(
+    server.url,
+    { name: "alice", identity: await identityOf(alice) },
+    { name: "bob", identity: await identityOf(bob) },
+  );
+  await addLink(alice, told.offerer);
+  await linkThat(alice, "bob", ({ server }) => server === "registered");
+  {
+    await using _other = await RelayPeer.register(server.url, "alice");
+    // The next heartbeat finds it out.
+    const taken = await linkThat(alice, "bob", ({ server }) => server === "taken-over");
+    assertEquals([taken.state, taken.failure?.code], ["trying", "CODE_TAKEN_OVER"]);
+  }
+  await addLink(bob, told.answerer);
+  await connected(alice, "bob");
 });
