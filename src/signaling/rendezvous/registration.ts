@@ -246,7 +246,7 @@ export class Registration implements AsyncDisposable {
 
   /** Registers, and registers again, until it is disposed. */
   async #run(): Promise<void> {
-    const { log, self, pace, after } = this.#options;
+    const { log, pace, after } = this.#options;
     await after?.catch(() => {});
     const attempts = new BackOff({ ...REGISTER_RETRY, random: pace.random });
     const rests = new BackOff({ ...LINK_RETRY, random: pace.random });
@@ -271,11 +271,9 @@ export class Registration implements AsyncDisposable {
         await this.#pause(wait);
         continue;
       }
-      if (this.#wasRegistered) log.info("registered again", { peer_id: self });
       failures = 0;
       attempts.reset();
       rests.reset();
-      this.#onRegistered();
       const lost = await this.#untilLost(ended);
       await this.#disconnect();
       if (this.#stop.signal.aborted) return;
@@ -298,6 +296,7 @@ export class Registration implements AsyncDisposable {
     this.#wasRegistered = true;
     this.#outcome.resolve();
     if (again) {
+      this.#options.log.info("registered again", { peer_id: this.#options.self });
       for (const exchange of this.#exchanges) exchange.take({ type: "registered-again" }, 0);
     }
     for (const { watcher } of [...this.#watching]) {
@@ -369,6 +368,7 @@ export class Registration implements AsyncDisposable {
         connection = { socket, heartbeat: this.#beatOver(socket) };
         this.#connection = connection;
         registered.resolve();
+        this.#onRegistered(); // before anything else comes over the connection
       }
       return true;
     };
@@ -422,6 +422,8 @@ export class Registration implements AsyncDisposable {
   }
 
   #dispatch(message: ServerMessage, length: number): void {
+    const watched = [...this.#watching].map(({ watcher }) => watcher);
+    const there = watched.filter(({ remote }) => this.#mayBeThere(remote));
     this.#notice(message);
     switch (message.type) {
       case "signal":
@@ -432,15 +434,18 @@ export class Registration implements AsyncDisposable {
         const code = message.type === "peer_joined" ? message.peer.peerCode : message.peerCode;
         const peer = normalizePeerCode(code);
         for (const exchange of this.#with(peer)) exchange.take({ type }, 0);
-        for (const { watcher } of [...this.#watching]) {
-          if (watcher.remote === peer) watcher.onNews({ type });
-        }
+        for (const watcher of watched) if (watcher.remote === peer) watcher.onNews({ type });
         return;
       }
       case "error":
         return this.#onError(message.message);
       case "peers":
-        return;
+        // A new list, on a connection that stands: what differs is news.
+        for (const watcher of watched) {
+          const isThere = this.#mayBeThere(watcher.remote);
+          if (isThere === there.includes(watcher)) continue;
+          watcher.onNews({ type: isThere ? "peer-joined" : "peer-left" });
+        }
     }
   }
 

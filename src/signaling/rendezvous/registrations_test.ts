@@ -272,3 +272,34 @@ Deno.test("what an exchange does not read is bounded, and ends that exchange alo
   const error = await assertRejects(() => deaf.receive(signal), SignalError);
   assertEquals(error.code, "RENDEZVOUS_HOSTILE");
 });
+
+Deno.test("a new list of peers on the same connection is news of those that differ", async () => {
+  const told = Promise.withResolvers<WebSocket>();
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (asked) => {
+      const { socket, response } = Deno.upgradeWebSocket(asked, { idleTimeout: 0 });
+      socket.onmessage = () => {
+        if (socket.readyState !== WebSocket.OPEN) return;
+        socket.send(JSON.stringify({ type: "peers", peers: [] }));
+        told.resolve(socket);
+      };
+      return response;
+    },
+  );
+  await using registrations = registrationsWith();
+  const news = new News();
+  const url = `ws://127.0.0.1:${server.addr.port}`;
+  registrations.watch(at(url), { ...withBob("1"), onNews: news.onNews });
+  const socket = await told.promise;
+  const list = (...codes: readonly string[]) => {
+    const peers = codes.map((peer_code) => ({ peer_code }));
+    socket.send(JSON.stringify({ type: "peers", peers }));
+  };
+  list("carol", "b-ob");
+  await news.of("peer-joined");
+  list("bob");
+  list("carol");
+  await news.of("peer-left");
+  assertEquals(news.types, ["registered", "peer-joined", "peer-left"]);
+});

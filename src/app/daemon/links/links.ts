@@ -83,14 +83,17 @@ export class Links implements SessionObserver {
   }
 
   /** Begins with the links that are kept, and those of the file. */
-  async start(fromFile: readonly Link[]): Promise<void> {
-    await this.#trustFile(fromFile);
-    this.#fromFile = fromFile;
-    for (const link of fromFile) this.#run(link, "file");
-    for (const link of this.#options.store.list()) {
-      if (this.#isCovered(link)) this.#warnOfCovered(link);
-      else this.#run(link, "api");
-    }
+  start(fromFile: readonly Link[]): Promise<void> {
+    return this.#changes.run(async () => {
+      await this.#trustFile(fromFile);
+      this.#fromFile = fromFile;
+      for (const link of fromFile) this.#run(link, "file");
+      for (const link of this.#options.store.list()) {
+        if (this.#isCovered(link)) this.#warnOfCovered(link);
+        // The API is served already: one may have just been added.
+        else if (!this.#runners.has(link.identity)) this.#run(link, "api");
+      }
+    });
   }
 
   /**
@@ -359,7 +362,7 @@ export class Links implements SessionObserver {
   /** Keeps a session that is open now. */
   async #keep(request: KeptRequest, session: SessionView): Promise<void> {
     const { store, trust } = this.#options;
-    const { identity = "", proven, sessionId } = session;
+    const { identity = "", proven } = session;
     if (proven !== true) return this.#notKept(session, "the peer has not proven who it is");
     if (this.#notTrusted(identity) !== undefined) {
       return this.#notKept(session, "the peer is let in for this session only: trust it first");
@@ -374,7 +377,7 @@ export class Links implements SessionObserver {
     await store.put(link);
     if (this.#isStopping) return;
     await this.#end(identity, false);
-    this.#run(link, "api").opened(sessionId);
+    this.#run(link, "api"); // which finds the session, unless that has ended meanwhile
   }
 
   /** That name, or with digits of the identity behind it where another link has it. */
