@@ -9,7 +9,7 @@ import { type Behaviour, BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { sleep, systemTimer } from "../../src/base/timer.ts";
 import type { LinkRequest, LinkView } from "../../src/ipc/api/schemas.ts";
-import { type DaemonUnderTest, ServedDaemon } from "../support/daemon.ts";
+import { type DaemonUnderTest, meeting, ServedDaemon } from "../support/daemon.ts";
 import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
 import { DAEMON, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -145,6 +145,34 @@ for (const behaviour of BEHAVIOURS) {
     () => restartOfServer(behaviour),
   );
 }
+
+Deno.test("between processes: an impostor at the peer's code is refused until the peer comes; untrusted and removed links are let go", async () => {
+  await using server = startRendezvousServer();
+  await using machines = await Machines.make();
+  const alice = await machines.start("alice");
+  const bob = await machines.start("bob");
+  const mallory = await machines.start("mallory", ["--pairing-policy", "allow"]);
+  const told = await between(server.url, alice, bob);
+  await addLink(alice, told.offerer);
+  await mallory.pair({ ...meeting(server.url).answerer, room: "r", session: "s" });
+  const refused = await linkThat(alice, "bob", ({ state }) => state === "refused");
+  assertEquals([refused.failure?.code, refused.refusals], ["IDENTITY_REFUSED", 1]);
+  await mallory.stop();
+  await addLink(bob, told.answerer);
+  const first = await connected(alice, "bob");
+
+  const { identity, name } = told.offerer;
+  await alice.client.untrust(identity);
+  await linkThat(alice, "bob", ({ failure }) => failure?.code === "POLICY_REFUSED");
+  await linkThat(bob, "alice", ({ state }) => state === "trying");
+  await alice.client.trust(identity, { decision: "allow_always", name });
+  await connected(alice, "bob", first);
+  await alice.client.removeLink("bob");
+  await alice.event("link-removed");
+  assertEquals((await alice.client.getPeer(identity)).connected, false);
+  await alice.stop();
+  await bob.stop();
+});
 
 /** Writes a file of links, as a script would. */
 async function write(path: string, links: readonly LinkRequest[]): Promise<void> {

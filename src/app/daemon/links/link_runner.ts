@@ -183,6 +183,7 @@ export class LinkRunner implements AsyncDisposable {
     const due = turnMs > 0 ? now + turnMs : this.#machine.nextDue(now);
     if (due === undefined) return;
     const ms = Math.min(Math.ceil(due - now), LONGEST_TIMER_MS);
+    this.#stopTimer(); // what was told on the way may have armed one
     this.#stopTimer = this.#options.after(ms, () => this.#settle());
   }
 
