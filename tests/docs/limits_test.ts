@@ -18,6 +18,8 @@ import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
 import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
+import { MAX_KEPT_HELLO, MAX_PEERS } from "../../src/signaling/rendezvous/registration.ts";
+import { MAX_KEPT_LINKS } from "../../src/storage/link_file.ts";
 import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { MAX_GIVEN_NAME } from "../../src/vocabulary/session_values.ts";
@@ -76,6 +78,7 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     `${timing.pauseMs / 3_600_000} hour`,
   ],
   "Pinned identities": [count(MAX_PINNED)],
+  "Links / a hello": [`${MAX_KEPT_LINKS}`, kib(MAX_KEPT_HELLO), `${MAX_PEERS}`],
   "Transfers remembered": [count(MAX_ENTRIES)],
   "API: connections": [
     `${api.connections}`,

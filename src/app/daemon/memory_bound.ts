@@ -9,8 +9,11 @@ import { MAX_KEPT_CHARS } from "../../ipc/server/event_hub.ts";
 import { DEFAULT_API_LIMITS as API_LIMITS } from "../../ipc/server/limits.ts";
 import { MAX_FRAME_BYTES } from "../../protocol/messages/frame.ts";
 import { MAX_BUNDLE_BYTES } from "../../protocol/signal/bundle.ts";
+import { MAX_DEVICE_NAME } from "../../protocol/signal/device_name.ts";
+import { MAX_KEPT_HELLO, MAX_PEERS } from "../../signaling/rendezvous/registration.ts";
 import { MAX_WAITING_BYTES as MAX_SERVER_BYTES } from "../../signaling/rendezvous/rendezvous_socket.ts";
 import { MAX_QUEUED_BYTES } from "../../storage/inbox/receive_queue.ts";
+import { MAX_KEPT_LINKS, MAX_LINK_BYTES } from "../../storage/link_file.ts";
 import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
@@ -38,6 +41,8 @@ const GARBAGE_FACTOR = 1.5;
 const SESSION_OBJECTS_BYTES = MIB;
 /** A code with the name of its peer, in memory. */
 const PIN_BYTES = 512;
+/** A peer at a rendezvous server, beside its name. */
+const PEER_BYTES = 64;
 /** What a socket of the API takes of an event stream before its reader must read. */
 const STREAM_BYTES = 64 * KIB;
 
@@ -78,6 +83,9 @@ export const MEMORY_PARTS = {
     events: 2 * MAX_KEPT_CHARS,
     requests: API_LIMITS.connections * (API_LIMITS.headerBytes + API_LIMITS.bodyBytes),
     streams: API_LIMITS.eventStreams * STREAM_BYTES,
+    /** Links: what each was told, a hello, and the peers at its server, two bytes a character. */
+    links: MAX_KEPT_LINKS *
+      (MAX_LINK_BYTES + 2 * MAX_KEPT_HELLO + MAX_PEERS * (2 * MAX_DEVICE_NAME + PEER_BYTES)),
     pins: MAX_PINNED * CODES_PER_IDENTITY * PIN_BYTES,
   },
 } as const;
