@@ -63,7 +63,7 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     mib(RECEIVE_WINDOW.most),
     count(MAX_HELD),
   ],
-  "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],
+  "Sent and not yet acknowledged": [kib(SEND_WINDOW.high), mib(SEND_WINDOW.most)],
   "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_OUTBOX_BYTES)],
   "Signal bundle": [
     mib(MAX_BUNDLE_BYTES),

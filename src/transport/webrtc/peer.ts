@@ -278,7 +278,7 @@ export class Peer {
     }
     this.#sockets.closeAll();
     // Other stacks take what a datagram has, and acknowledge as over UDP.
-    if (maxRecord >= MAX_CONTENT_BYTES) this.#path.useConnection();
+    this.#path.useConnection(link, maxRecord >= MAX_CONTENT_BYTES);
     this.#agent.watchLink(pair, link, onGone);
   }
 

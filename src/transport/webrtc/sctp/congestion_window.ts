@@ -14,19 +14,21 @@ const INITIAL_BYTES = 4404;
 export class CongestionWindow {
   #packet: number;
   #bytes: number;
-  #threshold: number;
+  /**
+   * Where slow start ends: at the first loss (section 7.2.1 allows any first value). Not at the
+   * peer's window, which begins small and grows with what the path brings.
+   */
+  #threshold = Infinity;
   #partialBytesAcked = 0;
 
   /**
    * Begins in slow start.
    *
    * @param packetBytes User data of a full packet.
-   * @param threshold Where slow start ends at first: the peer's window.
    */
-  constructor(packetBytes: number, threshold: number) {
+  constructor(packetBytes: number) {
     this.#packet = packetBytes;
     this.#bytes = Math.min(4 * packetBytes, Math.max(2 * packetBytes, INITIAL_BYTES));
-    this.#threshold = threshold;
   }
 
   /** A full packet has another size now. */
