@@ -274,7 +274,11 @@ export class Peer {
     const onGone = () => this.#fail(lostError());
     const link = this.#tcp?.settle(pair.protocol);
     if (link === undefined) {
-      return this.#agent.watch({ onDoubt: () => this.#renewSockets(), onGone });
+      return this.#agent.watch({
+        onDoubt: () => this.#renewSockets(),
+        onMove: () => this.#association?.onPathChange(),
+        onGone,
+      });
     }
     this.#sockets.closeAll();
     // Other stacks take what a datagram has, and acknowledge as over UDP.

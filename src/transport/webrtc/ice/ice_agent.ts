@@ -206,9 +206,12 @@ export class IceAgent implements Disposable {
 
   /**
    * From now on checks are ours, not the library's: the connection follows the peer to another path
-   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s.
+   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s,
+   * `told.onMove` whenever data goes by another path from then on.
    */
-  watch(told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">>): void {
+  watch(
+    told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">> & { readonly onMove: () => void },
+  ): void {
     if (this.#isOver) return;
     const connection = this.#connection;
     const insides = this.#insides;
@@ -223,7 +226,10 @@ export class IceAgent implements Disposable {
         return connection.checkList;
       },
       check: (pair, nominate) => this.#check(pair, nominate),
-      select: (pair) => this.#select(pair),
+      select: (pair) => {
+        this.#select(pair);
+        told.onMove();
+      },
     }, told);
     this.#watch = watch;
     // The library's own checks of the controlling side would nominate each pair that they try.

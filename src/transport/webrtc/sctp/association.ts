@@ -86,6 +86,11 @@ export class Association {
     this.#then(() => this.#core.consumed(bytes));
   }
 
+  /** The link leads by another path now; see {@linkcode AssociationCore.onPathChange}. */
+  onPathChange(): void {
+    this.#then(() => this.#core.onPathChange());
+  }
+
   /** Closes our direction of the channel. */
   closeChannel(): void {
     this.#then(() => this.#core.closeChannel());

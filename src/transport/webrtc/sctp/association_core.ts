@@ -287,6 +287,19 @@ export class AssociationCore {
     this.#abort = { until: now + CHANNEL_ABORT_MS, retryAt: now + firstMs, waitMs: firstMs };
   }
 
+  /**
+   * The link leads by another path now. What may have been lost with the old one goes again at once,
+   * and the peer is told at once what has come: its acknowledgements may have been lost too.
+   */
+  onPathChange(): void {
+    if (this.#isOver || this.#receiver === undefined) return;
+    this.#isSackDue = true;
+    this.#sender?.onPathChange();
+    this.#mtu.onPathChange();
+    this.#resize();
+    this.flush();
+  }
+
   /** A packet has come: a view that is valid until this returns. */
   receive(bytes: Uint8Array): void {
     if (this.#isOver && this.#state !== "aborting") return;

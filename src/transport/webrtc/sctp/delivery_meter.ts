@@ -16,6 +16,12 @@ export class DeliveryMeter {
     return this.#bytes;
   }
 
+  /** The path has changed. */
+  reset(): void {
+    this.#bytes = this.#roundBytes = 0;
+    this.#roundBegan = undefined;
+  }
+
   /**
    * More was acknowledged.
    *

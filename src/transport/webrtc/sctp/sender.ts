@@ -282,12 +282,32 @@ export class SctpSender {
     this.#waitingBytes = this.#offset = 0;
   }
 
-  /** All in flight counts as lost (section 6.3.3). */
+  /**
+   * The path has changed (RFC 9260, sections 6.3.1 and 7.2: each has its own): nothing that was
+   * measured holds, and what is in flight may have gone with the old one. It goes again at once.
+   */
+  onPathChange(): void {
+    this.#timeouts = 0;
+    this.#timeout.reset();
+    this.#window.reset();
+    this.#delivery.reset();
+    this.#hasProbed = false;
+    this.#probe = undefined;
+    this.#newestAckedSentAt = 0;
+    this.#loseAll();
+  }
+
+  /** The retransmission timer has run out (section 6.3.3). */
   #onTimeout(): void {
-    this.#deadline = this.#probeAt = undefined;
     this.#timeouts++;
     this.#timeout.onTimeout();
     if (!this.#isProbing) this.#window.onTimeout();
+    this.#loseAll();
+  }
+
+  /** All in flight counts as lost. */
+  #loseAll(): void {
+    this.#deadline = this.#probeAt = undefined;
     this.#recoveryExit = undefined;
     this.#timed = undefined;
     // A peer that acknowledged the earliest chunk and still lacks it has dropped it again (section
