@@ -108,6 +108,8 @@ export class IceAgent implements Disposable {
   #nominationTimer: ReturnType<typeof setTimeout> | undefined;
   /** When the first check by UDP was answered. */
   #udpSince: number | undefined;
+  /** The pair that the peer was last asked to use. */
+  #asked: LibraryPair | undefined;
   #isChecking = false;
   #isOver = false;
 
@@ -300,6 +302,9 @@ export class IceAgent implements Disposable {
   #nominate(mayConnect: () => boolean): void {
     const { iceControlling, nominated, remoteIsLite } = this.#connection;
     const insides = this.#insides;
+    // The library does not see that a nomination failed whose pair has gone with its connection.
+    const isUnderWay = insides.checkList.some((pair) => pair === this.#asked);
+    if (!isUnderWay) insides.nominating = false;
     const isDue = iceControlling && !remoteIsLite && nominated === undefined && !insides.nominating;
     if (!isDue || this.#isOver) return;
     clearTimeout(this.#nominationTimer);
@@ -310,8 +315,10 @@ export class IceAgent implements Disposable {
     }
     const asked = { pairs, mayConnect: mayConnect(), udpSince: this.#udpSince, now };
     const { pair, askAt } = chooseNomination(asked);
-    if (pair !== undefined) insides.nominateTcpPair(pair.known);
-    else if (askAt !== undefined) {
+    if (pair !== undefined) {
+      this.#asked = pair.known;
+      insides.nominateTcpPair(pair.known);
+    } else if (askAt !== undefined) {
       this.#nominationTimer = setTimeout(() => this.#nominate(mayConnect), askAt - now);
     }
   }
