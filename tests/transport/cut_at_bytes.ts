@@ -28,20 +28,31 @@ export async function wholeHandshake(listening: Cut["listening"]): Promise<CutOu
  * Cuts after every `stride`th byte of who connects, then of who listens, from the first on.
  *
  * @param seed Which byte of each stride.
+ * @param atOnce Pairs of peers at a time.
  */
 export async function cutAtBytes(
   cut: Pick<Cut, "listening" | "transport" | "by">,
   whole: CutOutcome["bytes"],
   stride: number,
   seed: number,
+  atOnce = 1,
 ): Promise<CutOutcome[]> {
   const random = seededRandom(seed);
-  const outcomes: CutOutcome[] = [];
+  const cuts: Cut[] = [];
   for (const from of ["connecting", "listening"] as const) {
     for (let at = 0; at < whole[from]; at += stride) {
       const after = at + (at === 0 ? 0 : Math.floor(random() * stride));
-      outcomes.push(await connectCut({ ...cut, from, after }, await certificate()));
+      cuts.push({ ...cut, from, after });
     }
   }
+  const outcomes: CutOutcome[] = [];
+  let next = 0;
+  const inTurn = async () => {
+    for (let one = cuts[next]; one !== undefined; one = cuts[next]) {
+      const at = next++;
+      outcomes[at] = await connectCut(one, await certificate());
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, inTurn));
   return outcomes;
 }
