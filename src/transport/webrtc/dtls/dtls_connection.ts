@@ -16,7 +16,7 @@ const LEVEL = { warning: 1, fatal: 2 } as const;
 const CLOSE_NOTIFY = 0;
 const ALERT_BYTES = 2;
 /** Packets that come before the peer is proven. */
-const MAX_EARLY_PACKETS = 8;
+export const MAX_EARLY_PACKETS = 8;
 
 /** Options of a {@linkcode DtlsConnection}. */
 export type DtlsConnectionOptions = Pick<

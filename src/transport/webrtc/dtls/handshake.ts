@@ -117,7 +117,7 @@ const FATAL = 2;
 const ALERT = { badCertificate: 42, decryptError: 51 } as const;
 
 /** A forger may be quicker than the peer; a peer that fails this often is the forger. */
-const MAX_FALSE_PROOFS = 3;
+export const MAX_FALSE_PROOFS = 3;
 
 /** Which message may follow which (RFC 5246, section 7.3; RFC 6347, section 4.2). */
 const H = HANDSHAKE;

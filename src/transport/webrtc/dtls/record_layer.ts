@@ -18,7 +18,7 @@ import { ReplayWindow } from "./replay_window.ts";
 /** Longest content of a record (RFC 5246, section 6.2.1). */
 export const MAX_CONTENT_BYTES = 2 ** 14;
 /** Protected records that wait for the keys. */
-const MAX_EARLY_RECORDS = 8;
+export const MAX_EARLY_RECORDS = 8;
 /** What a record can be numbered with at most. */
 const MAX_SEQUENCE = 2 ** 48 - 1;
 /** Header, explicit nonce and tag of AES-GCM (RFC 5288, section 3). */

@@ -60,9 +60,9 @@ const BURST_PACKETS = 16;
  * Bytes that are dropped for want of room, until there is some again, before the peer is one that
  * keeps to no window: twice what can be under way when the window closes.
  */
-const MAX_DROPPED_BYTES = 2 * RECEIVE_WINDOW.most;
+export const MAX_DROPPED_BYTES: number = 2 * RECEIVE_WINDOW.most;
 /** Runs ahead of gaps at most; every second packet of a full window lost makes fewer. */
-const MAX_GAP_RUNS = 1024;
+export const MAX_GAP_RUNS = 1024;
 const MAX_DUPLICATES = 16;
 /** "At least every second packet" (RFC 9260 section 6.2), */
 const PACKETS_PER_SACK = 2;
