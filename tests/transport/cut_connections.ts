@@ -9,11 +9,10 @@ import { assert, assertEquals } from "@std/assert";
 import type { RTCCertificate } from "werift";
 import { abortable, Deadline } from "../../src/base/deadline.ts";
 import { DeadlineError, TransportError } from "../../src/base/errors.ts";
-import type { SignalBundle } from "../../src/protocol/signal/bundle.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import { assertAlive, catcher, ended, LOOPBACK_ONLY } from "./harness.ts";
-import { areUnused, listenerOf } from "./tcp_sockets.ts";
+import { areUnused, listenerOf, through } from "./tcp_sockets.ts";
 
 /** Where a connection is cut. */
 export interface Cut {
@@ -117,21 +116,6 @@ class CuttingRelay implements AsyncDisposable {
       else socket.end();
     }
   }
-}
-
-/** Puts a port in the place of a listener's, or takes it away; UDP's candidates stay. */
-function through(bundle: SignalBundle, port: number | undefined): SignalBundle {
-  const edit = (text: string) =>
-    text.replaceAll(
-      /^(a=)?(candidate:\S+ 1 TCP \d+ \S+) \d+ (typ host tcptype) passive/gm,
-      (_, a = "", head, tail) =>
-        port === undefined ? `${a}${head} 9 ${tail} active` : `${a}${head} ${port} ${tail} passive`,
-    );
-  const { description: { sdpType, sdp }, candidates } = bundle;
-  return {
-    description: { sdpType, sdp: edit(sdp) },
-    candidates: candidates.map((one) => ({ ...one, candidate: edit(one.candidate) })),
-  };
 }
 
 /**

@@ -7,7 +7,6 @@ import { Buffer } from "node:buffer";
 import { Message } from "werift";
 import { abortable, Deadline } from "../../src/base/deadline.ts";
 import { TCP_PROOF_MS } from "../../src/base/timing.ts";
-import type { SignalBundle } from "../../src/protocol/signal/bundle.ts";
 import type { OfferingPeer } from "../../src/transport/connector.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
 import { MAX_STUN_FRAME, writeFrameHeader } from "../../src/transport/webrtc/ice/framing.ts";
@@ -20,7 +19,7 @@ import { RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.t
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { PacketTap } from "../support/packet_tap.ts";
 import { assertAlive, catcher, connected, ended, LOOPBACK_ONLY } from "./harness.ts";
-import { isFree, listenerOf, listening } from "./tcp_sockets.ts";
+import { isFree, listenerOf, listening, through } from "./tcp_sockets.ts";
 
 const TCP = { transports: ["tcp", "tcp"] } as const;
 const AUTO = { transports: ["auto", "auto"] } as const;
@@ -278,23 +277,6 @@ class Relay implements AsyncDisposable {
     }
     await to.closeWrite();
   }
-}
-
-/** Puts a relay's port in the place of the offer's listener, and takes away the answer's. */
-function through(bundle: SignalBundle, port: number | undefined): SignalBundle {
-  const edit = (text: string) =>
-    text.replaceAll(/^(a=)?(candidate:\S+ 1 TCP \d+ \S+) \d+ (typ host tcptype) passive/gm, (
-      _,
-      a = "",
-      head,
-      tail,
-    ) =>
-      port === undefined ? `${a}${head} 9 ${tail} active` : `${a}${head} ${port} ${tail} passive`);
-  const { description: { sdpType, sdp }, candidates } = bundle;
-  return {
-    description: { sdpType, sdp: edit(sdp) },
-    candidates: candidates.map((one) => ({ ...one, candidate: edit(one.candidate) })),
-  };
 }
 
 /** Two peers whose one connection goes through a relay. */

@@ -19,6 +19,21 @@ export function listenerOf(
   return { hostname: tcp.address, port: tcp.port };
 }
 
+/** Puts a port in the place of a listener's, or takes it away; UDP's candidates stay. */
+export function through(bundle: SignalBundle, port: number | undefined): SignalBundle {
+  const edit = (text: string) =>
+    text.replaceAll(
+      /^(a=)?(candidate:\S+ 1 TCP \d+ \S+) \d+ (typ host tcptype) passive/gm,
+      (_, a = "", head, tail) =>
+        port === undefined ? `${a}${head} 9 ${tail} active` : `${a}${head} ${port} ${tail} passive`,
+    );
+  const { description: { sdpType, sdp }, candidates } = bundle;
+  return {
+    description: { sdpType, sdp: edit(sdp) },
+    candidates: candidates.map((one) => ({ ...one, candidate: edit(one.candidate) })),
+  };
+}
+
 interface TcpSocket {
   readonly ports: readonly number[];
   readonly isListening: boolean;
