@@ -19,7 +19,11 @@ import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
-import { MAX_LINK_QUEUE_BYTES, READ_BYTES } from "../../transport/webrtc/ice/framing.ts";
+import {
+  BATCH_BYTES,
+  MAX_LINK_QUEUE_BYTES,
+  READ_BYTES,
+} from "../../transport/webrtc/ice/framing.ts";
 import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/sctp/assembly.ts";
 import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
@@ -56,10 +60,13 @@ export const MEMORY_PARTS = {
     unread: RECEIVE_WINDOW.most + 2 * MAX_FRAME_BYTES,
     /** The array in which messages are put together. */
     assembly: MAX_KEPT_ASSEMBLY_BYTES,
-    /** Sent and not acknowledged: the window, which the last message may pass. */
-    unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
-    /** What waits for the system, and what is read of it, where a session goes by TCP. */
-    link: MAX_LINK_QUEUE_BYTES + READ_BYTES,
+    /** Sent and not acknowledged: the window at its largest, which the last message may pass. */
+    unacknowledged: SEND_WINDOW.most + MAX_FRAME_BYTES,
+    /**
+     * What waits for the system, with room for the next write and memory kept for it, and what is
+     * read of it, where a session goes by TCP.
+     */
+    link: MAX_LINK_QUEUE_BYTES + 2 * BATCH_BYTES + READ_BYTES,
     /** Memory of messages that is kept to be used again. */
     spare: MAX_SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
