@@ -20,7 +20,7 @@ import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import { ProtocolError, type WireErrorCode } from "../../src/protocol/errors.ts";
 import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
-import type { SessionView } from "../../src/ipc/api/schemas.ts";
+import type { PairingDecision, SessionView } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
@@ -29,15 +29,21 @@ import type { MemoryNetwork } from "../../src/transport/testing/memory_connector
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
 import { overriding } from "./overriding.ts";
 import { RelayPeer } from "./relay_peer.ts";
+import { sha256 } from "./transfers.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+
+/** Bytes of a chunk of the published web client. */
+export const WEB_CHUNK_BYTES = 65_536;
 
 /** A file as a peer describes it, true or not. */
 export interface Described {
   readonly filename: string;
   readonly size: number;
   readonly fileHash: string;
+  /** Bytes of plaintext in a chunk. @default {as its dialect has it} */
+  readonly chunkSize?: number;
 }
 
 /** How a peer meets a daemon through files. */
@@ -204,6 +210,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     network: MemoryNetwork,
     url: string,
     daemon: DaemonUnderTest,
+    identity: KeyPair<"identity"> = newIdentity(),
   ): Promise<HandDrivenPeer> {
     await using relay = await RelayPeer.register(url, "web");
     const { offerer } = meeting(url);
@@ -228,7 +235,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     await answering.connect(signal);
     return await new HandDrivenPeer("answerer", {
       path: lastOf(network),
-      identity: newIdentity(),
+      identity,
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
@@ -242,10 +249,15 @@ export class HandDrivenPeer implements AsyncDisposable {
     return this;
   }
 
-  /** Is let in by the daemon, and lets it in. */
+  /**
+   * Is let in by the daemon, and lets it in.
+   *
+   * @param more What else the decision says.
+   */
   async befriend(
     daemon: DaemonUnderTest,
     decision: "allow_always" | "allow_once" = "allow_always",
+    more: Pick<PairingDecision, "acceptFiles"> = {},
   ): Promise<SessionView> {
     // Of the sessions in which this identity is proven or claimed, this one.
     const { sas } = await this.#established.promise;
@@ -254,7 +266,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       ({ pairing }) => pairing.identity === this.identity && pairing.sas === sas,
     );
     const { pairingId, sessionId } = pairing;
-    await daemon.client.decidePairing(pairingId, { decision, unproven: !pairing.proven });
+    const unproven = !pairing.proven;
+    await daemon.client.decidePairing(pairingId, { decision, unproven, ...more });
     const { session } = await daemon.event(
       "session-opened",
       ({ session }) => session.sessionId === sessionId,
@@ -294,6 +307,20 @@ export class HandDrivenPeer implements AsyncDisposable {
       const next = transfers.nextChunk(id);
       return next === undefined ? [] : transfers.sendChunk(id, bytes(next.length), now);
     });
+  }
+
+  /**
+   * Sends a whole file at once, as a web client does: what answers come is not looked at. Gives its
+   * id on the wire.
+   */
+  sendWhole(filename: string, bytes: Uint8Array<ArrayBuffer>): TransferId {
+    const { length: size } = bytes;
+    const fileHash = sha256(bytes);
+    const id = this.offer({ filename, size, fileHash, chunkSize: WEB_CHUNK_BYTES });
+    for (let sent = 0; sent < size; sent += WEB_CHUNK_BYTES) {
+      this.sendChunk(id, (length) => bytes.subarray(sent, sent + length));
+    }
+    return id;
   }
 
   /** Says that it cancels a transfer, or that its own code ended it: for one that has ended too. */

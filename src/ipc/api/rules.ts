@@ -12,7 +12,7 @@ import {
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
-import type { PairRequest, TrustRequest } from "./schemas.ts";
+import type { PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
@@ -31,6 +31,14 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
   const codes = distinctCodes(request.peerId, remote);
   return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
+}
+
+/** Files are accepted of a peer that is let in. */
+export function acceptsOfAllowed(
+  { decision, acceptFiles }: PairingDecision,
+): Violation | undefined {
+  if (acceptFiles === undefined || decision.startsWith("allow")) return undefined;
+  return wrong("/acceptFiles", "is allowed only with allow_once and allow_always");
 }
 
 /**

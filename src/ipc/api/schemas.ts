@@ -349,6 +349,11 @@ export const PairingDecision = strict(
     ),
     sas: Type.Optional(writtenSas),
     unproven: Type.Optional(unproven),
+    acceptFiles: Type.Optional(Type.Boolean({
+      description:
+        "Accept the peer's files without asking, in this session only. Only with a decision that " +
+        "allows. Default: false.",
+    })),
   },
 );
 /** What a pairing decision takes. */

@@ -67,6 +67,8 @@ export class TransferTable implements Transfers {
   #incoming: LiveTransfer<IncomingWork> | undefined;
   /** Cancels that wait until the file that the peer sends has ended: {@linkcode RECENT_IDS} at most. */
   readonly #cancelsToSend: Cancel[] = [];
+  /** Of the incoming transfer: our pause has ended, and that waits until the peer ends its own. */
+  #owesResume = false;
   #approved = false;
   #closed = false;
   #effects: TransferEffect[] = [];
@@ -402,6 +404,7 @@ export class TransferTable implements Transfers {
     if (live?.work.flow === undefined) return this.#expectEnded(id, live, "pause or resume");
     // A peer may take its own resume for the end of our pause as well: it is sent our pause again.
     if (!paused && live.pausedByUs) this.#send({ type: "pause", transferId: id });
+    else if (!paused && this.#owesResume) this.#sayResume(id);
     if (!live.setPaused("remote", paused, now)) return;
     const type = paused ? "transfer-paused" : "transfer-resumed";
     this.#emit({ type, transferId: id, by: "remote" });
@@ -457,7 +460,7 @@ export class TransferTable implements Transfers {
     const { transferId } = live.work.file;
     // It would hold the peer's next file.
     const isHeldUp = live.pausedByUs && !this.#context.dialect.steersEachTransfer;
-    if (isHeldUp) this.#send({ type: "resume", transferId });
+    if (isHeldUp) this.#sayResume(transferId);
     this.#receivedWhole.add(transferId);
     this.#end(live, "completed", "remote", "all was received");
   }
@@ -467,9 +470,9 @@ export class TransferTable implements Transfers {
     if (live === undefined) return this.#endedOrMisused(id);
     if (live.work.flow === undefined) throw new MisuseError("the transfer is not flowing yet");
     if (live.setPaused("local", paused, now)) {
-      if (this.#isToldOfPause(live, paused)) {
-        this.#send({ type: paused ? "pause" : "resume", transferId: id });
-      }
+      if (!this.#isToldOfPause(live, paused)) this.#owesResume = live.direction === "incoming";
+      else if (paused) this.#send({ type: "pause", transferId: id });
+      else this.#sayResume(id);
       const type = paused ? "transfer-paused" : "transfer-resumed";
       this.#emit({ type, transferId: id, by: "local" });
     }
@@ -484,6 +487,11 @@ export class TransferTable implements Transfers {
     if (this.#context.dialect.steersEachTransfer) return true;
     if (live.direction === "outgoing") return this.#incoming === undefined;
     return paused || !live.pausedByPeer;
+  }
+
+  #sayResume(transferId: TransferId): void {
+    this.#owesResume = false;
+    this.#send({ type: "resume", transferId });
   }
 
   #find(id: TransferId): LiveTransfer<TransferSide> | undefined {
@@ -518,6 +526,7 @@ export class TransferTable implements Transfers {
     if (live.direction === "outgoing") this.#outgoing = undefined;
     else {
       this.#incoming = undefined;
+      this.#owesResume = false;
       const cancels = this.#cancelsToSend.splice(0);
       if (!this.#closed) cancels.forEach((cancel) => this.#send(cancel));
     }

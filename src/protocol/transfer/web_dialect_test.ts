@@ -103,8 +103,12 @@ Deno.test("a web client's pause of its own is not ended by the end of ours", () 
   assertEquals(words(transfers.pause(transferId, 0)), ["pause"]);
   peer.send({ type: "pause", transferId: FIRST });
   assertEquals(words(transfers.resume(transferId, 0)), []);
+  // One that counts the two apart is told ours when its own has ended.
+  assertEquals(words(peer.send({ type: "resume", transferId: FIRST })), ["resume"]);
+  assertEquals(words(peer.send({ type: "resume", transferId: FIRST })), []);
+  peer.send({ type: "pause", transferId: FIRST });
   assertEquals(words(transfers.pause(transferId, 0)), ["pause"]);
-  // Its own resume ends both for it: it is told ours again.
+  // One that counts them as one ends ours too: it is told it again.
   assertEquals(words(peer.send({ type: "resume", transferId: FIRST })), ["pause"]);
   assertEquals(words(transfers.resume(transferId, 0)), ["resume"]);
 });
