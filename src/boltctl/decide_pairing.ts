@@ -47,6 +47,7 @@ export async function decidePairing(
   const allow: PairingDecision = {
     decision: `allow_${lasting}`,
     ...(pairing.proven ? {} : { unproven: true }),
+    ...(flags.has("accept-files") ? { acceptFiles: true } : {}),
   };
   if (flags.has("deny") && !pairing.proven) {
     const advice = `boltctl trust ${

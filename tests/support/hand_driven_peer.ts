@@ -217,7 +217,7 @@ export class HandDrivenPeer implements AsyncDisposable {
     if (offerer.role !== "offerer" || offerer.signal !== "rendezvous") {
       throw new Error("unreachable");
     }
-    await daemon.pair({ ...offerer, to: "web", web: true });
+    await daemon.pair({ ...offerer, to: "web", web: true, webConsent: "off" });
     const said = await relay.signal();
     const offer = parseWebSignal(said);
     if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");

@@ -17,7 +17,8 @@ import type { PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
 /**
- * A code that the request gives us must not be the other end's, and a web client proves no identity.
+ * A code that the request gives us must not be the other end's; a web client proves no identity, and
+ * only it is asked for consent.
  */
 export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
   if (request.expectIdentity !== undefined && !canBeHeld(request.expectIdentity)) {
@@ -26,6 +27,9 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   if (request.signal === "file") return undefined;
   if (request.web === true && request.expectIdentity !== undefined) {
     return wrong("/expectIdentity", NOT_WITH_WEB);
+  }
+  if (request.role === "offerer" && request.webConsent !== undefined && request.web !== true) {
+    return wrong("/webConsent", "is allowed only with web");
   }
   if (request.peerId === undefined) return undefined;
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
