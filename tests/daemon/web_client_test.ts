@@ -11,6 +11,8 @@ import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HELD_FILES } from "../../src/app/daemon/transfers/held_files.ts";
 import { HandDrivenPeer, newIdentity, WEB_CHUNK_BYTES } from "../support/hand_driven_peer.ts";
+import { createConnector } from "../../src/transport/webrtc/connector.ts";
+import { LOOPBACK_ONLY } from "../transport/harness.ts";
 import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, offerOf, sha256, someBytes, transferIn } from "../support/transfers.ts";
@@ -176,6 +178,7 @@ Deno.test("a web client's file that waits whole ends with the session that is cl
   bob.interrupt();
   const { failure } = await transferIn(bob, second, "interrupted");
   assertEquals(failure?.code, "DAEMON_STOPPED");
+  assertEquals((await next.event("transfer-ended-late")).transferId, second.transferId);
   assertEquals(await bob.ended, "graceful");
 });
 
@@ -254,3 +257,38 @@ Deno.test("an empty file for a web client is refused at once, with its reason", 
   assertStringIncludes(error.message, "a web client can't be sent an empty file");
   assertEquals((await bob.client.listTransfers({ limit: 10 })).transfers, []);
 });
+
+/** What ends a session at the daemon, beside its end. */
+const ENDS: { readonly [how: string]: (bob: LocalDaemon, client: HandDrivenPeer) => unknown } = {
+  "closed": async (bob) => {
+    const [session] = await bob.client.listSessions();
+    await bob.client.closeSession(session?.sessionId ?? "");
+  },
+  "denied": (bob, { identity }) => bob.client.trust(identity, { decision: "deny_always" }),
+  "untrusted": (bob, { identity }) => bob.client.untrust(identity),
+  "stopped": (bob) => bob.interrupt(),
+};
+const NETWORKS = {
+  "in memory": () => new MemoryNetwork(),
+  "over WebRTC": () => ({ connector: createConnector(LOOPBACK_ONLY) }),
+};
+
+for (const [where, network] of Object.entries(NETWORKS)) {
+  for (const [how, end] of Object.entries(ENDS)) {
+    Deno.test(`${where}, a web client in the middle of its file hears at once that it is ${how}`, async () => {
+      await using stack = new AsyncDisposableStack();
+      const server = stack.use(startRendezvousServer());
+      const way = network();
+      const bob = stack.use(await LocalDaemon.start(way));
+      const client = stack.use(await HandDrivenPeer.meetAsWebClient(way, server.url, bob));
+      await client.befriend(bob);
+      const id = client.offer({ filename: "f", size: BYTES.length, fileHash: sha256(BYTES) });
+      client.sendChunk(id, (length) => BYTES.subarray(0, length));
+      await offerOf(bob, "f");
+      await end(bob, client);
+      // By the end of the channel: silence would be CONNECTION_LOST, and take seconds.
+      assertEquals(await client.ended, { by: "remote" });
+      assertEquals((await client.event("transfer-ended")).outcome, "cancelled");
+    });
+  }
+}

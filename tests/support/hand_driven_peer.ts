@@ -24,6 +24,7 @@ import type { PairingDecision, SessionView } from "../../src/ipc/api/schemas.ts"
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
+import type { Connector } from "../../src/transport/connector.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
@@ -62,7 +63,9 @@ export interface MeetOptions {
 export const newIdentity = (): KeyPair<"identity"> => KeyPair.generate("identity", random);
 
 interface Parts {
-  readonly path: MemoryPair;
+  readonly channel: Channel;
+  /** Absent where it is a real one. */
+  readonly path?: MemoryPair;
   readonly identity: KeyPair<"identity">;
   readonly ephemeral: EphemeralKeyPair;
   readonly remoteEphemeral: EphemeralPublicKey;
@@ -94,8 +97,6 @@ function lastOf(network: MemoryNetwork): MemoryPair {
 export class HandDrivenPeer implements AsyncDisposable {
   /** Its end of the channel, for frames that no session would send. */
   readonly channel: Channel;
-  /** The path between it and the daemon. */
-  readonly path: MemoryPair;
   /** Identity key, 64 hex digits. */
   readonly identity: string;
   /** The daemon's offer or answer, as it came. */
@@ -104,6 +105,7 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly heard: ChannelMessage[] = [];
   /** What opens that: its own secret half of the connection's keys, and the daemon's half. */
   readonly keys: { readonly secretKey: Uint8Array; readonly remotePublicKey: Uint8Array };
+  readonly #path: MemoryPair | undefined;
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #events: TransferEvent[] = [];
@@ -111,8 +113,8 @@ export class HandDrivenPeer implements AsyncDisposable {
   /** Called with each event before the next message is read. */
   onEvent: ((event: TransferEvent) => void) | undefined;
 
-  private constructor(side: "offerer" | "answerer", parts: Parts) {
-    const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
+  private constructor(parts: Parts) {
+    const { channel, path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
     this.signal = parts.signal;
     this.keys = {
       secretKey: readSecret(ephemeral.secretKey).slice(), // the session zeroes its own
@@ -121,8 +123,8 @@ export class HandDrivenPeer implements AsyncDisposable {
     const identity = parts.identity.publicKey;
     // What it may offer is not bounded on its side.
     const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
-    this.channel = path[side];
-    this.path = path;
+    this.channel = channel;
+    this.#path = path;
     this.identity = identity.hex;
     const { certificates } = this.channel;
     this.#peer = new PeerSession({
@@ -193,8 +195,9 @@ export class HandDrivenPeer implements AsyncDisposable {
       commitment,
       remoteCommitment: answer.commitment,
     } as const;
-    const peer = new HandDrivenPeer("offerer", {
-      path: lastOf(network),
+    const path = lastOf(network);
+    const peer = new HandDrivenPeer({
+      ...{ path, channel: path.offerer },
       identity,
       ephemeral: secrets.ephemeral,
       remoteEphemeral,
@@ -207,7 +210,7 @@ export class HandDrivenPeer implements AsyncDisposable {
 
   /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
   static async meetAsWebClient(
-    network: MemoryNetwork,
+    network: { readonly connector: Connector },
     url: string,
     daemon: DaemonUnderTest,
     identity: KeyPair<"identity"> = newIdentity(),
@@ -232,15 +235,20 @@ export class HandDrivenPeer implements AsyncDisposable {
     const route = { from: "web", to: offer.from, peerCode: "web" } as const;
     const answer = { type: "answer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
     relay.send(offer.from, encodeWebSignal(answer));
-    await answering.connect(signal);
-    return await new HandDrivenPeer("answerer", {
-      path: lastOf(network),
+    return await new HandDrivenPeer({
+      channel: await answering.connect(signal),
       identity,
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
       signal: said,
     }).#shakeHands();
+  }
+
+  /** The path between it and the daemon, where that is in memory. */
+  get path(): MemoryPair {
+    if (this.#path === undefined) throw new Error("the path is a real one");
+    return this.#path;
   }
 
   async #shakeHands(): Promise<this> {
