@@ -35,7 +35,7 @@ export interface IdentifiedPeer {
 export type PairingOutcome = PairingDecision["decision"] | "expired" | "withdrawn";
 
 /** What came of a request. */
-export interface PairingAnswer {
+export interface PairingVerdict {
   /** The decision, or what took its place. */
   readonly outcome: PairingOutcome;
   /** Whether the peer's files are accepted without asking, in this session. */
@@ -46,7 +46,7 @@ interface Request {
   pairing: Pairing;
   wrongSas: number;
   readonly forbids: NonNullable<AskOptions["forbids"]>;
-  readonly decided: PromiseWithResolvers<PairingAnswer>;
+  readonly decided: PromiseWithResolvers<PairingVerdict>;
   /** Resolved when the decision is on disk, or need not be. */
   readonly kept: PromiseWithResolvers<void>;
 }
@@ -96,7 +96,7 @@ export class PairingRequests {
     peer: IdentifiedPeer,
     ended: Promise<unknown>,
     { keep, forbids = () => undefined, knownAs }: AskOptions,
-  ): Promise<PairingAnswer> {
+  ): Promise<PairingVerdict> {
     const { events, now: clock, after = systemTimer } = this.#options;
     const now = clock();
     const { deviceName, ...rest } = peer;
@@ -109,7 +109,7 @@ export class PairingRequests {
       requestedAt: new Date(now).toISOString(),
       expiresAt: new Date(now + PAIRING_DECISION_MS).toISOString(),
     };
-    const decided = Promise.withResolvers<PairingAnswer>();
+    const decided = Promise.withResolvers<PairingVerdict>();
     const end = (outcome: PairingOutcome) => decided.resolve({ outcome, acceptsFiles: false });
     const stopClock = after(PAIRING_DECISION_MS, () => end("expired"));
     const kept = Promise.withResolvers<void>();
