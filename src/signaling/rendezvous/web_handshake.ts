@@ -27,8 +27,8 @@ import { type Saying, sayUntil } from "./say_until.ts";
 /** Candidates that may come before the connection can take them. */
 const MAX_EARLY_CANDIDATES = 64;
 
-/** Requests of strangers that are declined: more are ignored. They are told no with our own budget. */
-const MAX_DECLINED = 16;
+/** Requests for a connection that are declined. What is said costs our share of the server's rate. */
+export const MAX_DECLINED = 16;
 
 /** What the handshake needs to know. */
 export interface WebHandshakeOptions extends Pick<PeerCodes, "self" | "remote"> {
