@@ -11,6 +11,7 @@ import {
   CODE_MUST_STAY,
   CODES_MUST_DIFFER,
   identityKey,
+  NEEDS_WEB_OFFERER,
   networkScope,
   NOT_KEPT_WITH_WEB,
   NOT_WITH_WEB,
@@ -22,6 +23,7 @@ import {
   SESSION_DEFAULTS,
   signalMode,
   signalOwner,
+  webConsent,
 } from "../vocabulary/session_values.ts";
 import { path, type ValueKind } from "../vocabulary/value_kind.ts";
 import type { FlagValues } from "./flag_values.ts";
@@ -36,6 +38,7 @@ const RENDEZVOUS_FLAGS = [
   "expect-peer",
   "peer-id",
   "web",
+  "web-consent",
   "keep",
 ] as const;
 const LINK_FLAGS = [
@@ -60,6 +63,10 @@ const SESSION_FLAGS = [
   ...RENDEZVOUS_FLAGS,
 ] as const;
 
+/** What is said of a flag for the answer to a question, where none is asked. */
+const NOT_ASKED =
+  "does not go with --identity: nobody is asked then (boltctl trust PEER --auto-accept on)";
+
 /**
  * The request that the flags describe; undefined without `--role`: then a request is answered.
  *
@@ -71,6 +78,8 @@ export function readPairRequest(
   absolutePath: (path: string) => string,
 ): PairRequest | undefined {
   const role = flags.value("role", roleKind);
+  if (flags.has("deny")) refuse(flags, ["accept-files"], "is for a peer that is let in");
+  if (flags.has("identity")) refuse(flags, ["accept-files"], NOT_ASKED);
   if (role === undefined) {
     refuse(flags, SESSION_FLAGS, "needs --role: it says how a session is opened");
     return undefined;
@@ -99,19 +108,23 @@ export function readPairRequest(
     refuse(flags, ["identity"], NOT_WITH_WEB);
     refuse(flags, ["keep"], NOT_KEPT_WITH_WEB);
   }
+  if (!flags.has("web") || role !== "offerer") refuse(flags, ["web-consent"], NEEDS_WEB_OFFERER);
+  const consent = flags.value("web-consent", webConsent);
   const peerId = flags.value("peer-id", peerCode);
   if (flags.has("keep") && peerId === undefined) {
     throw new UsageError(`--keep needs --peer-id CODE: ${CODE_MUST_STAY}`);
   }
-  return {
+  const meeting = {
     signal: "rendezvous",
     ...serverOf(flags),
     ...(peerId === undefined ? {} : { peerId }),
     ...(flags.has("web") ? { web: true } : {}),
     ...(flags.has("keep") ? { keep: true } : {}),
     ...common,
-    ...sideOf(flags, role),
-  };
+  } as const;
+  const side = sideOf(flags, role);
+  if (side.role === "answerer") return { ...meeting, ...side };
+  return { ...meeting, ...side, ...(consent === undefined ? {} : { webConsent: consent }) };
 }
 
 /**

@@ -7,7 +7,7 @@
 import { abortable } from "../../base/deadline.ts";
 import { SignalError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";
-import type { PeerCodes } from "../../protocol/signal/peer_code.ts";
+import { normalizePeerCode, type PeerCodes } from "../../protocol/signal/peer_code.ts";
 import { type Pace, REAL_PACE } from "./pace.ts";
 import {
   type InboundSignal,
@@ -20,8 +20,8 @@ import { MAX_UNREAD_FRAMES, MAX_WAITING_BYTES } from "./rendezvous_socket.ts";
 
 /** Ignored signals that are logged one by one; more are ignored in silence. */
 const MAX_IGNORED_LOGGED = 100;
-/** Repeated signals of the peer that are answered again: more do not come from an honest one. */
-const MAX_ANSWERED_AGAIN = 100;
+/** Signals that get their fixed answer: more do not come from an honest peer. */
+const MAX_ANSWERED = 100;
 
 /** What {@linkcode RendezvousClient.register} needs. */
 export interface RegisterOptions extends Pick<PeerCodes, "self" | "remote"> {
@@ -42,8 +42,11 @@ export type Inbound = Relayed | { readonly type: "reminder" };
 
 export type { InboundSignal };
 
-/** What to answer to a signal that repeats one that was answered before; undefined for nothing. */
-export type AnswerAgain = (signal: InboundSignal) => unknown;
+/**
+ * What to answer to a signal whose answer is known already, such as one that repeats another;
+ * undefined for nothing.
+ */
+export type FixedAnswer = (signal: InboundSignal) => unknown;
 
 /** What an exchange is made of. */
 export interface ExchangeOptions extends Party {
@@ -60,12 +63,12 @@ export class RendezvousClient implements AsyncDisposable {
   readonly #registration: Registration;
   readonly #options: ExchangeOptions;
   readonly #leave: () => void;
-  readonly #answers: AnswerAgain[] = [];
+  readonly #answers: FixedAnswer[] = [];
   readonly #unread: { readonly relayed: Relayed; readonly length: number }[] = [];
   #unreadLength = 0;
   #failure: SignalError | undefined;
   #wake = Promise.withResolvers<void>();
-  #answeredAgain = 0;
+  #answered = 0;
   #ignored = 0;
   #isReminded = false;
   #stopReminder = () => {};
@@ -143,15 +146,15 @@ export class RendezvousClient implements AsyncDisposable {
     });
   }
 
-  /** From now on signals that repeat an answered one get that answer again, and are not received. */
-  answerAgain(answer: AnswerAgain): void {
+  /** From now on signals for which there is an answer get it, from whomever, and are not received. */
+  answerBy(answer: FixedAnswer): void {
     this.#answers.push(answer);
   }
 
   /**
    * The next thing for us. A lost connection is made anew for as long as the exchange lasts.
    *
-   * @throws {SignalError} RENDEZVOUS_REFUSED, RENDEZVOUS_HOSTILE, and what an {@linkcode AnswerAgain}
+   * @throws {SignalError} RENDEZVOUS_REFUSED, RENDEZVOUS_HOSTILE, and what a {@linkcode FixedAnswer}
    * throws; or the signal's reason.
    */
   async receive(signal: AbortSignal): Promise<Inbound> {
@@ -161,7 +164,7 @@ export class RendezvousClient implements AsyncDisposable {
       if (next !== undefined) {
         this.#unreadLength -= next.length;
         const { relayed } = next;
-        if (relayed.type === "signal" && this.#hasAnsweredAgain(relayed)) continue;
+        if (relayed.type === "signal" && this.#hasAnswered(relayed)) continue;
         return relayed;
       }
       if (this.#failure !== undefined) throw this.#failure;
@@ -180,14 +183,15 @@ export class RendezvousClient implements AsyncDisposable {
     this.#options.log.info("ignoring signal", { reason, from: from.slice(0, 64), expected });
   }
 
-  #hasAnsweredAgain(signal: InboundSignal): boolean {
-    if (this.#answeredAgain >= MAX_ANSWERED_AGAIN) return false;
+  #hasAnswered(signal: InboundSignal): boolean {
+    const from = normalizePeerCode(signal.from);
+    if (this.#answered >= MAX_ANSWERED || from === undefined) return false;
     for (const answer of this.#answers) {
       const payload = answer(signal);
       if (payload === undefined) continue;
-      this.#answeredAgain++;
-      this.#options.log.debug("a repeated signal was answered again", { from: signal.from });
-      this.send(payload);
+      this.#answered++;
+      this.#options.log.debug("a signal got its fixed answer", { from: signal.from });
+      this.#registration.send(from, payload);
       return true;
     }
     return false;
