@@ -3,21 +3,23 @@ import { assert, assertEquals } from "@std/assert";
 import { abortable } from "../../src/base/deadline.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
-import { assertAlive, catcher, connected, inject, remoteOf } from "./harness.ts";
+import {
+  assertAlive,
+  catcher,
+  connected,
+  inject,
+  isNomination,
+  isRequest,
+  remoteOf,
+} from "./harness.ts";
 
 type Address = readonly [string, number];
 const NEW_ADDRESS: Address = ["10.1.2.3", 40404];
 const STRANGER: Address = ["127.0.0.1", 40404];
 /** `CandidatePairState.FAILED` of the library. */
 const PAIR_FAILED = 4;
-/** Of a STUN request's first two bytes. */
-const isRequest = (data: Uint8Array) => data[0] === 0 && data[1] === 1;
 /** Of a record of packets (RFC 5246, section 6.2.1). */
 const DTLS_DATA = 23;
-const USE_CANDIDATE = [0, 0x25, 0, 0];
-const isNomination = (data: Uint8Array) =>
-  isRequest(data) &&
-  data.some((_, i) => i % 4 === 0 && USE_CANDIDATE.every((byte, j) => data[i + j] === byte));
 
 /** As a network does: not before the sender has gone on. */
 function deliver(target: PeerParts, data: Uint8Array, from: Address): void {

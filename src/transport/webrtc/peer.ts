@@ -239,9 +239,9 @@ export class Peer {
     });
     const { transport } = this.#options;
     const isTcp = candidates.some((candidate) => candidate.transport === "tcp");
-    if (this.#tcp !== undefined && (isTcp || transport === "tcp")) {
-      this.#agent.chooseBetween(() => this.#tcp?.mayConnect === true);
-    } else await this.#tcp?.close();
+    const usesTcp = this.#tcp !== undefined && (isTcp || transport === "tcp");
+    this.#agent.nominateOne(() => usesTcp && this.#tcp?.mayConnect === true);
+    if (!usesTcp) await this.#tcp?.close();
     this.#addRemote(candidates);
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();

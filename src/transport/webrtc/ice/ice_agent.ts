@@ -166,12 +166,12 @@ export class IceAgent implements Disposable {
   }
 
   /**
-   * The peer takes TCP as well as UDP: the controlling side nominates one pair when it knows which
-   * is best (`nomination.ts`), no longer each that it checks.
+   * The controlling side nominates one pair, when it knows which is best (`nomination.ts`), and not
+   * each that it checks: the peer would take another than we do (RFC 8445, section 8.1.1).
    *
    * @param mayConnect Whether a TCP connection may still come.
    */
-  chooseBetween(mayConnect: () => boolean): void {
+  nominateOne(mayConnect: () => boolean): void {
     const insides = this.#insides;
     // What the library does with TCP pairs alone.
     insides.isTcpPair = () => true;
