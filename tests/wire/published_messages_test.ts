@@ -18,6 +18,7 @@ import {
   BINARY_ENCODING,
   CAPABILITIES,
   type Capability,
+  RESUME,
 } from "../../src/protocol/messages/capabilities.ts";
 import type { WireFrame } from "../../src/protocol/messages/envelope.ts";
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
@@ -141,6 +142,7 @@ function withExtensions<T extends Setting>(setting: T) {
   const capabilities: Capability[] = [
     ...setting.both?.capabilities ?? CAPABILITIES,
     BINARY_ENCODING,
+    RESUME,
   ];
   const both = { ...setting.both, capabilities };
   return { ...setting, both, proves: "offerer", isPeerPublished: true } as const;
@@ -168,7 +170,9 @@ for (const peer of PEERS) {
       JSON.parse(theirs?.[0]?.says ?? ""),
       JSON.parse(ours?.[0]?.says ?? ""),
     ];
-    const capabilities = [...hello.capabilities, ...Object.values(EXTENSIONS)];
+    const proven = EXTENSIONS["proven-identity"];
+    const capabilities = [...hello.capabilities, BINARY_ENCODING, RESUME, proven];
+    assertEquals(capabilities.slice(-3).sort(), Object.values(EXTENSIONS).sort());
     // As text: the order of the fields counts too.
     assertEquals(JSON.stringify(listing), JSON.stringify({ ...hello, capabilities }));
     const frame = JSON.parse(ours?.[0]?.frame ?? "");

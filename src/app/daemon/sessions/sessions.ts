@@ -17,7 +17,12 @@ import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.t
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { ExtensionName } from "../../../protocol/extensions.ts";
-import { BINARY_ENCODING, CAPABILITIES } from "../../../protocol/messages/capabilities.ts";
+import {
+  BINARY_ENCODING,
+  CAPABILITIES,
+  type Capability,
+  RESUME,
+} from "../../../protocol/messages/capabilities.ts";
 import {
   type IdentityClaim,
   type RefusedClaim,
@@ -342,9 +347,7 @@ export class Sessions {
         refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
         random,
         peerKind,
-        capabilities: this.#options.extensions.has("binary-encoding")
-          ? [...CAPABILITIES, BINARY_ENCODING]
-          : CAPABILITIES,
+        capabilities: capabilitiesWith(this.#options.extensions),
       });
       const peer: PeerSession = new PeerSession({
         session,
@@ -559,6 +562,15 @@ export class Sessions {
   #time(): string {
     return new Date(this.#options.now()).toISOString();
   }
+}
+
+/** What our HELLO lists, but for the proof of our identity, which the session adds. */
+function capabilitiesWith(extensions: ReadonlySet<ExtensionName>): readonly Capability[] {
+  return [
+    ...CAPABILITIES,
+    ...(extensions.has("binary-encoding") ? [BINARY_ENCODING] : []),
+    ...(extensions.has("resume") ? [RESUME] : []),
+  ];
 }
 
 /** Why a peer is not the one that a session was asked for with; undefined when it is, or none was. */
