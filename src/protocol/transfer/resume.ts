@@ -18,12 +18,13 @@ export type ResumeMode = "unknown" | "unused" | "used";
 /** What of a file decides where it can go on. */
 export type Resumable = Pick<FileOffer, "size" | "chunkSize">;
 
-/** Where a file goes on of which so many bytes are kept: at the last whole chunk's end. */
-export function resumePoint(
-  keptBytes: number,
-  { chunkSize }: Pick<Resumable, "chunkSize">,
-): number {
-  return keptBytes - keptBytes % chunkSize;
+/**
+ * Where a file goes on of which so many bytes are kept: at the last whole chunk's end. At least its
+ * last chunk comes again, as one of which none comes is here under its name.
+ */
+export function resumePoint(keptBytes: number, { size, chunkSize }: Resumable): number {
+  const beforeLast = Math.max(0, chunkCount(size, chunkSize) - 1) * chunkSize;
+  return Math.min(keptBytes - keptBytes % chunkSize, beforeLast);
 }
 
 /** Chunks of a file that are still to come from a byte on. */

@@ -428,7 +428,7 @@ Deno.test("where a file can go on: at chunks' beginnings and at its end", () => 
         const file = { size, chunkSize };
         const point = resumePoint(Math.min(kept, size), file);
         assert(point <= kept && point % chunkSize === 0 && canResumeFrom(point, file));
-        assert(Math.min(kept, size) - point < chunkSize);
+        assert(Math.min(kept, size) - point <= chunkSize && (size === 0 || point < size));
         assertEquals(chunksFrom(point, file), Math.ceil((size - point) / chunkSize));
         assertEquals(
           canResumeFrom(kept, file),

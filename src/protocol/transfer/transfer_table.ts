@@ -220,7 +220,7 @@ export class TransferTable implements Transfers {
   offer(file: FileToSend, now: number): OfferedTransfer {
     const { dialect, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
-    const transferId = generateTransferId(keys.random);
+    const { transferId = generateTransferId(keys.random) } = file;
     const offer = describeFile(file, transferId, this.#context);
     const codec = new ChunkCodec(keys, transferId, !dialect.offersFiles);
     const work: OutgoingWork = { direction: "outgoing", file: offer };

@@ -19,6 +19,8 @@ export interface FileToSend {
   readonly chunkSize?: number;
   /** The try of it that was lost, by its transfer id; told where the session can resume. */
   readonly retryOf?: string;
+  /** The id that this try is to have, where it had to be known before. @default {a fresh one} */
+  readonly transferId?: TransferId;
 }
 
 /** What {@linkcode Transfers.offer} began. */

@@ -230,7 +230,7 @@ export class Sessions {
     for (const entry of this.#entries.values()) {
       const { peer, view: { sessionId, state } } = entry;
       if (state === "open" && peer !== undefined) {
-        entry.confirmed = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+        entry.confirmed = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal, true);
       } else if (entry.confirmed === undefined) this.#end(entry, STOPPING);
       const heard = entry.confirmed?.then((confirmed) =>
         void (confirmed || unconfirmed.add(sessionId))
@@ -253,7 +253,7 @@ export class Sessions {
   async stop(): Promise<void> {
     this.#stopping = true;
     const entries = [...this.#entries.values()];
-    for (const entry of entries) this.#end(entry, STOPPING);
+    for (const entry of entries) this.#end(entry, STOPPING, true);
     await Promise.all(entries.map(({ running }) => running));
   }
 
@@ -398,7 +398,7 @@ export class Sessions {
     const judged = this.#options.gatekeeper.judge(identified, entry.over.promise, isExpected);
     judged.then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (admission.admitted) return this.#admit(entry, peer, { identity, proven });
+      if (admission.admitted) return this.#admit(entry, peer, facts);
       const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
       entry.refused = true;
@@ -415,11 +415,9 @@ export class Sessions {
     });
   }
 
-  #admit(
-    entry: Entry,
-    peer: PeerSession,
-    { identity, proven }: { readonly identity: string; readonly proven: boolean },
-  ): void {
+  #admit(entry: Entry, peer: PeerSession, facts: PeerFacts): void {
+    const { proven, resumes } = facts;
+    const identity = facts.identity.hex;
     const { transfers, events, log, tally } = this.#options;
     const { sessionId } = entry.view;
     for (const older of this.#allOf(identity)) {
@@ -427,9 +425,10 @@ export class Sessions {
       if (older === entry || (older.view.proven === true && !proven)) continue;
       // A peer that comes again has lost its session, though we may not know yet.
       older.transfers?.markLost();
-      this.#end(older, "the peer opened a newer session");
+      // Its transfers go on in the newer one.
+      this.#end(older, "the peer opened a newer session", true);
     }
-    entry.transfers = transfers.attach({ sessionId, identity, proven, peer });
+    entry.transfers = transfers.attach({ sessionId, identity, proven, resumes, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     tally.sessionOpened(proven);
     log.info("session open", { session: sessionId, identity, proven });
@@ -499,9 +498,10 @@ export class Sessions {
     peer: PeerSession,
     message: string,
     signal: AbortSignal,
+    resumable = false,
   ): Promise<boolean> {
     try {
-      await peer.cancelTransfers(message, signal);
+      await peer.cancelTransfers(message, signal, resumable);
       return true;
     } catch (error) {
       this.#options.log.warn("a peer has not confirmed the last messages", {
@@ -532,10 +532,10 @@ export class Sessions {
   }
 
   /** Ends one, or the attempt at it, without waiting for its transfers. */
-  #end(entry: Entry, message: string): void {
+  #end(entry: Entry, message: string, resumable = false): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));
-    entry.peer?.close(message);
+    entry.peer?.close(message, resumable);
   }
 
   #update(entry: Entry, changes: Partial<SessionView>): void {

@@ -29,6 +29,7 @@ import { byteLength } from "../../../transport/receive_buffer.ts";
 import { type MemoryPair, memoryPair } from "../../../transport/testing/memory_channel.ts";
 import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
+import { EarlierTries } from "./earlier_tries.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import { Slots } from "./slots.ts";
@@ -111,6 +112,7 @@ class Side implements AsyncDisposable {
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
       proven: true,
+      resumes: false,
       onRefused: () => {},
       onEnded: () => {},
       backpressure: () => undefined,
@@ -205,6 +207,7 @@ class Flow implements AsyncDisposable {
       hashSlots: new Slots({ limit: 1 }),
       registry,
       fs: sender.folder.fs,
+      random,
     });
     flow.#running.push(outgoing.run());
     return flow;
@@ -213,15 +216,23 @@ class Flow implements AsyncDisposable {
   /** Takes the offer. */
   async accept(): Promise<IncomingTransfer> {
     const { folder, registry, offered, transfers } = this.receiver;
+    const inbox = await openInbox(folder);
     const incoming = new IncomingTransfer({
       entry: this.received,
       file: await offered.promise,
       session: transfers,
       slots: new Slots({ limit: 1 }),
       registry,
-      inbox: await openInbox(folder),
+      tries: new EarlierTries({
+        registry,
+        inbox,
+        onAbort: "remove",
+        isPinned: () => true,
+        log,
+        now: () => Date.now(),
+      }),
+      inbox,
       collision: "number",
-      onAbort: "remove",
       log,
     });
     // From here on the sender reads chunks, no more for the hash.

@@ -11,7 +11,7 @@ import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/pe
 
 /** Options of {@linkcode SessionTransfers}. */
 export interface SessionTransfersOptions
-  extends Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "peer"> {
+  extends Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "resumes" | "peer"> {
   /** Called with each file that the peer offers. */
   readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called with each offer that the protocol's rules refused, and how many there were so far. */
@@ -32,6 +32,8 @@ export class SessionTransfers implements TransferHandler {
   readonly identity: string;
   /** Whether the peer has proven that it holds the identity's key. */
   readonly proven: boolean;
+  /** Whether files that were lost can go on in it. */
+  readonly resumes: boolean;
   /** The session at work. */
   readonly peer: PeerSession;
   readonly #options: SessionTransfersOptions;
@@ -46,6 +48,7 @@ export class SessionTransfers implements TransferHandler {
   /** Starts with none. */
   constructor(options: SessionTransfersOptions) {
     ({ sessionId: this.sessionId, identity: this.identity, proven: this.proven } = options);
+    this.resumes = options.resumes;
     this.peer = options.peer;
     this.#options = options;
   }

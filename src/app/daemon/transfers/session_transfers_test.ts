@@ -13,6 +13,7 @@ const transfersOf = (dialect: Dialect) =>
     peer: { dialect } as PeerSession,
     onOffer: () => {},
     proven: true,
+    resumes: false,
     onRefused: () => {},
     onEnded: () => {},
     backpressure: () => undefined,
