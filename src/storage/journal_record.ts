@@ -194,8 +194,11 @@ export function recordKey(
   return `${record.direction} ${record.peer} ${record.transferId}`;
 }
 
-/** Longest line: names of the longest kind at three bytes a unit, a path, and the rest. */
-export const MAX_LINE_BYTES = 12 * 1024;
+/**
+ * Longest line: names of the longest kind at three bytes a unit, and the rest. Who has a path has
+ * short names.
+ */
+export const MAX_LINE_BYTES = 8 * 1024;
 
 /** The first entry of a journal. Version 1 had no `kept`, `sourcePath` and `lastTry`. */
 export const JOURNAL_HEADER = { version: 2 } as const;
