@@ -228,7 +228,7 @@ function sumOf(previous: string, entry: string): string {
 /** The line of an entry that follows the line with the sum `previous`. */
 export function formatLine(
   previous: string,
-  entry: TransferRecord | typeof JOURNAL_HEADER,
+  entry: TransferRecord | { readonly version: number },
 ): ChainedLine {
   const text = JSON.stringify(entry);
   const sum = sumOf(previous, text);
