@@ -177,6 +177,10 @@ export const FILE_SAVE_MS = 4_000;
  * take that long from a slow disk.
  */
 export const PREFIX_HASH_MS = 600_000;
+/** What has come of a file that was lost is kept so long for its next try. */
+export const KEPT_PART_MS = 604_800_000;
+/** At least so long between two looks at which kept parts are too old. */
+export const KEPT_LOOK_MS = 3_600_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */
 export const PROGRESS_MS = 500;
 /** A transfer that moves almost nothing for so long loses its slot while others wait. */

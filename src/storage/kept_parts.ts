@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KEPT_PART_MS } from "../base/timing.ts";
 import { displacedBytes, type Sized } from "./fair_share.ts";
 
 /** Bounds of what is kept. */
@@ -16,7 +17,7 @@ export interface KeptBounds {
 /** The bounds unless others are given. */
 export const KEPT_BOUNDS: KeptBounds = {
   maxBytes: 10 * 1024 ** 3,
-  maxAgeMs: 7 * 24 * 3600 * 1000,
+  maxAgeMs: KEPT_PART_MS,
 };
 
 /** A part that is kept. */

@@ -9,7 +9,7 @@ import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
 import { escapeName } from "../../../base/text.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
-import { PREFIX_HASH_MS } from "../../../base/timing.ts";
+import { KEPT_LOOK_MS, PREFIX_HASH_MS } from "../../../base/timing.ts";
 import type { Log } from "../../../log/log.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { resumePoint } from "../../../protocol/transfer/resume.ts";
@@ -27,9 +27,6 @@ import type { SessionTransfers } from "./session_transfers.ts";
 import { Slots } from "./slots.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
 import type { TransferRegistry } from "./transfer_registry.ts";
-
-/** Longest that a timer of the platform can wait. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Options of {@linkcode EarlierTries}. */
 export interface EarlierTriesOptions {
@@ -206,7 +203,7 @@ export class EarlierTries implements Disposable {
     this.#stopLooking?.();
     const next = nextExpiry(parts(), bounds);
     if (next === undefined || this.#isDisposed) return;
-    const wait = Math.min(MAX_TIMER_MS, Math.max(1000, next - now()));
+    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - now(), bounds.maxAgeMs));
     this.#stopLooking = after(wait, () => {
       this.prune().catch((error) => {
         log.error("parts of files could not be looked at", { reason: messageOf(error) });

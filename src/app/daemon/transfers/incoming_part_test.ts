@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { StorageError } from "../../../base/errors.ts";
+import { KEPT_LOOK_MS } from "../../../base/timing.ts";
 import { EventHub } from "../../../ipc/server/event_hub.ts";
 import { FileHash } from "../../../protocol/crypto/sha256.ts";
 import { parseTransferId } from "../../../protocol/messages/transfer_id.ts";
@@ -305,7 +306,7 @@ Deno.test("a part that is too old goes by itself, also over a restart", async ()
   assertEquals(keptBytes(entry), 500);
   clock.pass(day - 1);
   assertEquals(keptBytes(entry), 500);
-  clock.pass(1);
+  clock.pass(KEPT_LOOK_MS);
   while (keptBytes(entry) !== undefined) await new Promise((resolve) => setTimeout(resolve));
   assertEquals(await namesIn(receiver.inbox.path), []);
   assertEquals(clock.waiting, 0);
