@@ -49,7 +49,7 @@ export interface EarlierTriesOptions {
 }
 
 /** Of whom an offer is, and over which session it came. */
-type From = Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "resumes">;
+export type OfferedBy = Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "resumes">;
 
 /** The tries of files that were lost. Disposing it stops looking for parts that are too old. */
 export class EarlierTries implements Disposable {
@@ -65,13 +65,13 @@ export class EarlierTries implements Disposable {
   }
 
   /** Whether what is received of this file may be kept for another session. */
-  mayKeep(file: OfferedFile, { identity, resumes }: From): boolean {
+  mayKeep(file: OfferedFile, { identity, resumes }: OfferedBy): boolean {
     const { onAbort, isPinned } = this.#options;
     return onAbort === "keep" && resumes && file.fileHash !== undefined && isPinned(identity);
   }
 
   /** Tries of this file by this peer over other sessions that have not ended yet. */
-  unfinished(file: OfferedFile, from: From): readonly TransferEntry[] {
+  unfinished(file: OfferedFile, from: OfferedBy): readonly TransferEntry[] {
     if (!from.resumes) return [];
     return this.#of(file, from).filter((entry) =>
       !entry.isFinal && entry.progress.sessionId !== from.sessionId
@@ -79,7 +79,7 @@ export class EarlierTries implements Disposable {
   }
 
   /** The try that an offer names as lost, if it has arrived all the same. */
-  published(file: OfferedFile, from: From): TransferEntry | undefined {
+  published(file: OfferedFile, from: OfferedBy): TransferEntry | undefined {
     const retryOf = file.retryOf?.toLowerCase();
     if (retryOf === undefined || !from.resumes || !this.#options.isPinned(from.identity)) {
       return undefined;
@@ -90,7 +90,7 @@ export class EarlierTries implements Disposable {
   }
 
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
-  takeConsent(file: OfferedFile, from: From): string | undefined {
+  takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
     if (!this.mayKeep(file, from)) return undefined;
     const name = escapeName(file.filename).slice(0, MAX_DISPLAY_NAME);
     const entry = this.#keptOf(file, from).findLast((entry) =>
@@ -108,7 +108,11 @@ export class EarlierTries implements Disposable {
    * @param signal Ends the hashing with its reason.
    * @returns Undefined when there is none, it is not what was kept, or that takes too long.
    */
-  async open(file: OfferedFile, from: From, signal: AbortSignal): Promise<KeptFile | undefined> {
+  async open(
+    file: OfferedFile,
+    from: OfferedBy,
+    signal: AbortSignal,
+  ): Promise<KeptFile | undefined> {
     const { size, chunkSize } = file;
     if (chunkSize === undefined || !this.mayKeep(file, from)) return undefined;
     const entry = this.#keptOf(file, from).reduce<TransferEntry | undefined>(longer, undefined);
@@ -142,13 +146,13 @@ export class EarlierTries implements Disposable {
   }
 
   /** A part was taken over by another transfer. */
-  async taken(transferId: string, { identity }: Pick<From, "identity">): Promise<void> {
+  async taken(transferId: string, { identity }: Pick<OfferedBy, "identity">): Promise<void> {
     const entry = this.#options.registry.find("incoming", identity, transferId);
     if (entry !== undefined) await this.#forget(entry);
   }
 
   /** Removes what is kept of a file: it has come, or comes anew from its first byte. */
-  async dropPartsOf(file: OfferedFile, from: From): Promise<void> {
+  async dropPartsOf(file: OfferedFile, from: OfferedBy): Promise<void> {
     if (!from.proven) return;
     for (const entry of this.#keptOf(file, from)) await this.drop(entry);
   }
@@ -233,13 +237,13 @@ export class EarlierTries implements Disposable {
     await this.#options.registry.change(entry, { hasPart: false, kept: undefined });
   }
 
-  #of({ size, fileHash }: OfferedFile, { identity }: Pick<From, "identity">): TransferEntry[] {
+  #of({ size, fileHash }: OfferedFile, { identity }: Pick<OfferedBy, "identity">): TransferEntry[] {
     return this.#options.registry.incomingFrom(identity).filter(({ facts, progress }) =>
       facts.size === size && fileHash !== undefined && progress.fileHash === fileHash.hex
     );
   }
 
-  #keptOf(file: OfferedFile, from: Pick<From, "identity">): TransferEntry[] {
+  #keptOf(file: OfferedFile, from: Pick<OfferedBy, "identity">): TransferEntry[] {
     return this.#of(file, from).filter(isKept);
   }
 
