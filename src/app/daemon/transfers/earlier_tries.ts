@@ -15,6 +15,7 @@ import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { resumePoint } from "../../../protocol/transfer/resume.ts";
 import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import { safeName } from "../../../storage/inbox/safe_name.ts";
 import { KeptFile } from "../../../storage/inbox/kept_file.ts";
 import { MAX_DISPLAY_NAME } from "../../../storage/journal_record.ts";
 import {
@@ -99,7 +100,9 @@ export class EarlierTries implements Disposable {
     const kept = entry?.progress.kept;
     if (entry === undefined || kept === undefined) return undefined;
     this.#options.registry.change(entry, { kept: { ...kept, consented: false } });
-    return kept.saveAs;
+    // As all that comes from the disk it is looked at before it is used.
+    const safe = safeName(kept.saveAs);
+    return safe.safe ? safe.name : undefined;
   }
 
   /**
