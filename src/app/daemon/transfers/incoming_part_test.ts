@@ -308,6 +308,7 @@ Deno.test("a part that is too old goes by itself, also over a restart", async ()
   assertEquals(keptBytes(entry), 500);
   clock.pass(KEPT_LOOK_MS);
   while (keptBytes(entry) !== undefined) await new Promise((resolve) => setTimeout(resolve));
+  await receiver.registry.settled();
   assertEquals(await namesIn(receiver.inbox.path), []);
   assertEquals(clock.waiting, 0);
 });
