@@ -165,6 +165,11 @@ export const PING_MS = 15_000;
 export const PEER_LOST_MS = 45_000;
 /** From an offer to its answer, either way: a person decides. */
 export const OFFER_MS = 300_000;
+/**
+ * More than that, from the decision on, where both can resume: the receiver hashes first what it has
+ * of the file, which may take `PREFIX_HASH_MS`.
+ */
+export const RESUME_ANSWER_MS = 900_000;
 /** Without a chunk of a transfer, or its finish, while nothing is paused. */
 export const STALL_MS = 60_000;
 /** In a pause of a transfer, until it is given up. */
@@ -184,6 +189,15 @@ export const READ_CONFIRM_MS = 45_000;
  * a sender waits for the confirmation, far less than the silence that ends a session.
  */
 export const FILE_SAVE_MS = 4_000;
+/**
+ * For what is kept of a file to be hashed before it goes on; then all of it is received anew. 10 GiB
+ * take that long from a slow disk.
+ */
+export const PREFIX_HASH_MS = 600_000;
+/** What has come of a file that was lost is kept so long for its next try. */
+export const KEPT_PART_MS = 604_800_000;
+/** At least so long between two looks at which kept parts are too old. */
+export const KEPT_LOOK_MS = 3_600_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */
 export const PROGRESS_MS = 500;
 /** A transfer that moves almost nothing for so long loses its slot while others wait. */

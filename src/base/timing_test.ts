@@ -42,6 +42,8 @@ Deno.test("a silent side is asked more than once before it is given up", () => {
 Deno.test("a received file gets on disk before its sender stops waiting, and that is no longer than silence is borne", () => {
   assert(timing.FILE_SAVE_MS < timing.READ_CONFIRM_MS);
   assert(timing.READ_CONFIRM_MS <= timing.PEER_LOST_MS);
+  // What is kept is hashed within the time that the sender waits for the answer.
+  assert(timing.PREFIX_HASH_MS < timing.RESUME_ANSWER_MS);
 });
 
 Deno.test("a pause that waits for a slot is renewed well before the peer gives it up", () => {

@@ -9,6 +9,7 @@
 export const EXTENSIONS = {
   "binary-encoding": "x-bolt-daemon.binary-encoding-v1",
   "proven-identity": "x-bolt-daemon.proven-identity-v1",
+  "resume": "x-bolt-daemon.resume-v1",
 } as const satisfies { readonly [name: string]: `x-bolt-daemon.${string}` };
 
 /** An extension, as operators call it. */

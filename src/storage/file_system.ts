@@ -29,14 +29,17 @@ export interface FileStatus {
   readonly dev: number;
   /** Inode on the device, null where the platform has none. */
   readonly ino: number | null;
+  /** Names that it has, null where the platform does not say. */
+  readonly links: number | null;
 }
 
 /**
- * How a file is opened. `read`: an existing one. `update`: reading and writing, made with mode
+ * How a file is opened. `read`: an existing one. `modify`: an existing one, reading and writing.
+ * `update`: reading and writing, made with mode
  * 0600 if missing. `create`: reading and writing a new one with mode 0600; an existing name of
  * any kind, dangling symbolic links included, is an EEXIST (O_EXCL).
  */
-export type OpenMode = "read" | "update" | "create";
+export type OpenMode = "read" | "modify" | "update" | "create";
 
 /** A file held open. Disposing it closes it, as often as wanted. */
 export interface OpenFile extends Disposable {
@@ -112,6 +115,7 @@ function statusOf(info: Deno.FileInfo): FileStatus {
     uid: info.uid,
     dev: info.dev,
     ino: info.ino,
+    links: info.nlink,
   };
 }
 
@@ -151,6 +155,7 @@ class DenoFile implements OpenFile {
 
 const OPEN_OPTIONS: { readonly [M in OpenMode]: Deno.OpenOptions } = {
   read: { read: true },
+  modify: { read: true, write: true },
   update: { read: true, write: true, create: true, mode: 0o600 },
   create: { read: true, write: true, createNew: true, mode: 0o600 },
 };

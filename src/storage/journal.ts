@@ -25,6 +25,7 @@ import { withStorageErrors } from "./failure.ts";
 import {
   type ChainedLine,
   formatLine,
+  headerAge,
   isTransferRecord,
   JOURNAL_HEADER,
   MAX_LINE_BYTES,
@@ -58,6 +59,8 @@ export interface JournalContents {
   readonly length: number;
   /** The sum of that line. */
   readonly sum: string;
+  /** Whether it is of an earlier version: it is to be written anew before more is added. */
+  readonly isEarlier: boolean;
 }
 
 /**
@@ -67,7 +70,7 @@ export interface JournalContents {
  */
 export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
   const records = new Map<string, TransferRecord>();
-  let [start, lines, sum] = [0, 0, ""];
+  let [start, lines, sum, isEarlier] = [0, 0, "", false];
   while (start < bytes.length) {
     const feed = bytes.indexOf(LINE_FEED, start);
     const line = feed < 0 ? undefined : parseLine(sum, bytes.subarray(start, feed));
@@ -78,7 +81,9 @@ export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
       break;
     }
     if (lines === 0) {
-      if (JSON.stringify(line.entry) !== JSON.stringify(JOURNAL_HEADER)) return undefined;
+      const age = headerAge(line.entry);
+      if (age === undefined) return undefined;
+      isEarlier = age === "earlier";
     } else {
       if (!isTransferRecord(line.entry)) return undefined;
       const key = recordKey(line.entry);
@@ -90,7 +95,7 @@ export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
     start = feed + 1;
     lines++;
   }
-  return lines === 0 ? undefined : { records, length: start, sum };
+  return lines === 0 ? undefined : { records, length: start, sum, isEarlier };
 }
 
 /** The open journal. Disposing it closes the file; all recorded changes are on disk. */
@@ -143,13 +148,13 @@ export class Journal implements Disposable {
       invalid: "JOURNAL_INVALID",
       advice,
     });
-    const nothing: JournalContents = { records: new Map(), length: 0, sum: "" };
+    const nothing: JournalContents = { records: new Map(), length: 0, sum: "", isEarlier: false };
     const contents = bytes === undefined ? nothing : parseJournal(bytes);
     if (contents === undefined) {
       throw new StorageError("JOURNAL_INVALID", `${path} is damaged or not a journal: ${advice}`);
     }
     const journal = new Journal(fs, folder.root, maxTransfers, contents);
-    if (bytes === undefined) {
+    if (bytes === undefined || contents.isEarlier) {
       await withStorageErrors(`write ${path}`, () => journal.#rewrite(contents.records));
     } else journal.#status = await withStorageErrors(`read ${path}`, () => fs.lstat(path));
     return journal;

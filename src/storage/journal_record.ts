@@ -37,6 +37,18 @@ export function fromJournalState(state: JournalState): TransferState {
   return state === "publishing" ? "verifying" : state;
 }
 
+/** What is known of the partial file of a transfer that can go on. */
+export interface KeptPart {
+  /** Bytes from its start that were on the disk when this was written: no more is believed. */
+  readonly bytes: number;
+  /** SHA-256 of these bytes, 64 lower-case hex digits. */
+  readonly hash: string;
+  /** The name that the file is to get. */
+  readonly saveAs: string;
+  /** Whether its next try needs no consent. */
+  readonly consented: boolean;
+}
+
 /** A transfer in the journal. */
 export interface TransferRecord {
   /** 32 lower-case hex digits; unique only together with direction and peer. */
@@ -63,6 +75,15 @@ export interface TransferRecord {
   readonly bytes: number;
   /** Whether a partial file of it is in the inbox. */
   readonly hasPart: boolean;
+  /** What is known of that file, where another session can go on with it; since version 2. */
+  readonly kept?: KeptPart;
+  /** Outgoing: the source, unless its path is too long for a line; since version 2. */
+  readonly sourcePath?: string;
+  /**
+   * Outgoing: of the tries to send this file the last that the peer has accepted, by its id on the
+   * wire, so that the next names it; since version 2.
+   */
+  readonly lastTry?: string;
   /** Code of the error that ended it, null when none did. */
   readonly error: string | null;
   /** When it was first recorded, in milliseconds since 1970. */
@@ -116,8 +137,34 @@ function isOptionalBoolean(value: unknown): value is boolean | undefined {
   return value === undefined || typeof value === "boolean";
 }
 
+function isKeptPart(value: unknown): value is KeptPart {
+  return isJsonObject(value) && hasExactly(value, ["bytes", "hash", "saveAs", "consented"]) &&
+    isCount(value["bytes"]) && isIdentity(value["hash"]) && isSavedName(value["saveAs"]) &&
+    typeof value["consented"] === "boolean";
+}
+
+/** Longest source path that a record has, in bytes of its JSON. */
+const MAX_PATH_BYTES = 4096;
+
+/** Whether a record can have this path of a source. */
+export function isSourcePath(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.isWellFormed() &&
+    new TextEncoder().encode(JSON.stringify(value)).length <= MAX_PATH_BYTES;
+}
+
+const OPTIONAL_KEYS = [
+  "protocolTransferId",
+  "confirmed",
+  "kept",
+  "sourcePath",
+  "lastTry",
+] as const satisfies readonly (keyof TransferRecord)[];
+
 function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord {
-  return hasExactly(value, KEYS, ["protocolTransferId", "confirmed"]) &&
+  return hasExactly(value, KEYS, OPTIONAL_KEYS) &&
+    (value["kept"] === undefined || isKeptPart(value["kept"])) &&
+    (value["sourcePath"] === undefined || isSourcePath(value["sourcePath"])) &&
+    (value["lastTry"] === undefined || isTransferId(value["lastTry"])) &&
     isOptionalBoolean(value["confirmed"]) &&
     (value["protocolTransferId"] === undefined || isTransferId(value["protocolTransferId"])) &&
     isTransferId(value["transferId"]) &&
@@ -147,11 +194,24 @@ export function recordKey(
   return `${record.direction} ${record.peer} ${record.transferId}`;
 }
 
-/** Longest line: names of the longest kind at three bytes a unit, and the rest. */
+/**
+ * Longest line: names of the longest kind at three bytes a unit, and the rest. Who has a path has
+ * short names.
+ */
 export const MAX_LINE_BYTES = 8 * 1024;
 
-/** The first entry of a journal. */
-export const JOURNAL_HEADER = { version: 1 } as const;
+/** The first entry of a journal. Version 1 had no `kept`, `sourcePath` and `lastTry`. */
+export const JOURNAL_HEADER = { version: 2 } as const;
+
+/** The first entry of a journal of an earlier version, which can be read. */
+const EARLIER_HEADER = { version: 1 } as const;
+
+/** Whether a first entry is of a journal that can be read: as it is written now, or earlier. */
+export function headerAge(entry: unknown): "current" | "earlier" | undefined {
+  const text = JSON.stringify(entry);
+  if (text === JSON.stringify(JOURNAL_HEADER)) return "current";
+  return text === JSON.stringify(EARLIER_HEADER) ? "earlier" : undefined;
+}
 
 /** A line and the sum that the next one builds on. */
 export interface ChainedLine {
@@ -168,7 +228,7 @@ function sumOf(previous: string, entry: string): string {
 /** The line of an entry that follows the line with the sum `previous`. */
 export function formatLine(
   previous: string,
-  entry: TransferRecord | typeof JOURNAL_HEADER,
+  entry: TransferRecord | { readonly version: number },
 ): ChainedLine {
   const text = JSON.stringify(entry);
   const sum = sumOf(previous, text);

@@ -5,6 +5,7 @@ import type { DataFolder } from "./data_folder.ts";
 import { denoFileSystem, type FileSystem } from "./file_system.ts";
 import { Journal } from "./journal.ts";
 import {
+  formatLine,
   isTransferRecord,
   MAX_DISPLAY_NAME,
   MAX_LINE_BYTES,
@@ -428,5 +429,49 @@ Deno.test("a journal that lost its name while it was open is written anew, whole
   async function replaceBy(text: string): Promise<void> {
     await Deno.writeTextFile(dir.at("other"), text.repeat(1000));
     await Deno.rename(dir.at("other"), dir.at(FILE));
+  }
+});
+
+Deno.test("a journal of the version before is read, and written anew before more is added", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const record = receivedRecord(1);
+  const header = formatLine("", { version: 1 });
+  const line = formatLine(header.sum, record);
+  const before = await new Blob([header.bytes, line.bytes]).bytes();
+  await Deno.writeFile(dir.at(FILE), before, { mode: 0o600 });
+  const kept = { bytes: 1, hash: "ab".repeat(32), saveAs: "a", consented: true };
+  const now = receivedRecord(2, { kept, hasPart: true });
+  {
+    using journal = await open(folder);
+    assertEquals(journal.list(), [record]);
+    await journal.record(now);
+  }
+  assertEquals(
+    (await Deno.readTextFile(dir.at(FILE))).split("\n")[0]?.includes('"version":2'),
+    true,
+  );
+  assertEquals(await reread(folder), [record, now]);
+  await Deno.writeFile(dir.at(FILE), formatLine("", { version: 3 }).bytes, { mode: 0o600 });
+  await assertRejects(() => open(folder), StorageError, "not a journal");
+});
+
+Deno.test("what a record says of a part, a path and a try is checked", () => {
+  const kept = { bytes: 1, hash: "ab".repeat(32), saveAs: "a", consented: true };
+  const good = receivedRecord(1, { kept, sourcePath: "/a/b", lastTry: "ab".repeat(16) });
+  assert(isTransferRecord(good));
+  const wrong = [
+    { kept: { ...kept, bytes: -1 } },
+    { kept: { ...kept, hash: "x" } },
+    { kept: { ...kept, saveAs: "a/b" } },
+    { kept: { ...kept, consented: 1 } },
+    { kept: { ...kept, more: 1 } },
+    { kept: null },
+    { sourcePath: "" },
+    { sourcePath: `/${"\u0001".repeat(1000)}` },
+    { lastTry: "x" },
+  ];
+  for (const changes of wrong) {
+    assert(!isTransferRecord({ ...good, ...changes }), JSON.stringify(changes));
   }
 });

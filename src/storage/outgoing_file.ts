@@ -154,8 +154,10 @@ interface ReadAhead {
 export class OutgoingFile implements AsyncDisposable {
   /** What is sent. */
   readonly source: SourceFile;
-  /** Chunks that the file has; 0 when it is empty. */
+  /** Chunks from where it begins to the file's end; 0 when there is nothing. */
   readonly totalChunks: number;
+  /** Where it begins, in bytes. */
+  readonly #from: number;
   readonly #file: OpenFile;
   readonly #chunkSize: number;
   /** One for the chunk that was given out, one for the next. */
@@ -169,9 +171,10 @@ export class OutgoingFile implements AsyncDisposable {
   /** Bytes read since its status was looked at. */
   #unchecked = 0;
 
-  private constructor(source: SourceFile, file: OpenFile, chunkSize: number) {
-    const { size } = source.status;
+  private constructor(source: SourceFile, file: OpenFile, chunkSize: number, from: number) {
+    const size = source.status.size - from;
     this.source = source;
+    this.#from = from;
     this.totalChunks = Math.ceil(size / chunkSize);
     this.#file = file;
     this.#chunkSize = chunkSize;
@@ -184,6 +187,7 @@ export class OutgoingFile implements AsyncDisposable {
    *
    * @param source From {@linkcode inspectSource}.
    * @param chunkSize Bytes of each chunk but the last; a positive integer.
+   * @param from Where its chunks are counted from, in bytes; what is before is not read.
    * @throws {StorageError} `SOURCE_CHANGED` when it is not that file any more; `SOURCE_UNUSABLE`,
    * `ACCESS_DENIED` or `IO_FAILED`.
    */
@@ -191,10 +195,11 @@ export class OutgoingFile implements AsyncDisposable {
     fs: FileSystem,
     source: SourceFile,
     chunkSize: number,
+    from = 0,
   ): Promise<OutgoingFile> {
     return await withStorageErrors(`read ${source.path}`, async () => {
       const { file, status } = await openRegular(fs, source.path);
-      if (!differs(source.status, status)) return new OutgoingFile(source, file, chunkSize);
+      if (!differs(source.status, status)) return new OutgoingFile(source, file, chunkSize, from);
       file[Symbol.dispose]();
       throw changed(source.path);
     });
@@ -246,7 +251,7 @@ export class OutgoingFile implements AsyncDisposable {
   /** Reads a chunk into the buffer that holds no chunk given out. */
   async #read(index: number): Promise<Uint8Array<ArrayBuffer>> {
     const { path, status } = this.source;
-    const offset = index * this.#chunkSize;
+    const offset = this.#from + index * this.#chunkSize;
     const chunk = this.#buffers[0].subarray(0, Math.min(this.#chunkSize, status.size - offset));
     if (this.#position !== offset) await this.#file.seek(offset);
     // Unknown until the read has ended well.
@@ -262,9 +267,12 @@ export class OutgoingFile implements AsyncDisposable {
     if (differs(status, await this.#file.status())) throw changed(path);
   }
 
-  /** Takes a chunk that comes next into the hash; the last one completes it. */
+  /**
+   * Takes a chunk that comes next into the hash; the last one completes it. Of a file that goes on
+   * somewhere the receiver alone hashes all.
+   */
   #checkHash(index: number, chunk: Uint8Array): void {
-    if (this.#hashed !== index * this.#chunkSize) return;
+    if (this.#from > 0 || this.#hashed !== index * this.#chunkSize) return;
     const { path, status, hash } = this.source;
     this.#hash.update(chunk);
     this.#hashed += chunk.length;

@@ -8,6 +8,7 @@ import { isFinal } from "../base/transfer_states.ts";
 import { type FileSystem, isSameFile } from "./file_system.ts";
 import { withStorageErrors } from "./failure.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
+import { cutPart } from "./inbox/kept_file.ts";
 import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";
 import type { Journal } from "./journal.ts";
@@ -71,10 +72,18 @@ async function publishAgain(
   });
 }
 
+/** Whether what is known of a partial file is still there, and then alone. */
+async function isKept(
+  inbox: Inbox,
+  { transferId, kept }: TransferRecord,
+): Promise<boolean> {
+  return kept !== undefined && await cutPart(inbox, transferId, kept.bytes);
+}
+
 /**
  * Ends in the journal what the last run did not end: `completed` for a file that had got its name,
- * or was about to; `interrupted` for all else. Partial files that the journal knows of are removed
- * or kept.
+ * or was about to; `interrupted` for all else. Of partial files that the journal knows of those are
+ * kept that can go on, if any are to be; the others are removed.
  *
  * @returns The records of the transfers that ended by that.
  * @throws {StorageError} When the inbox or the journal can't be read or written.
@@ -99,15 +108,20 @@ export async function recoverTransfers(
     const isDone = typeof savedAs === "string";
     const isInterrupted = !isDone && !isFinal(state);
     const isReceived = direction === "receive";
-    if (isReceived && (isDone || options.onAbort === "remove")) await inbox.removePart(transferId);
+    const staysKept = isReceived && !isDone && options.onAbort === "keep" &&
+      await isKept(inbox, record);
+    if (isReceived && !staysKept) await inbox.removePart(transferId);
+    const { kept, ...rest } = record;
+    if (staysKept && isFinal(state)) continue;
     const now: TransferRecord = {
-      ...record,
+      ...rest,
+      ...(staysKept && kept !== undefined ? { kept } : {}),
       savedAs: isDone ? savedAs : null,
       state: isDone ? "completed" : isInterrupted ? "interrupted" : state,
       error: isInterrupted ? DAEMON_STOPPED : record.error,
       bytes: isDone ? record.size : record.bytes,
       hasPart: isReceived && await inbox.hasPart(transferId),
-      updatedAt: options.now,
+      updatedAt: isFinal(state) ? record.updatedAt : options.now,
     };
     await journal.record(now);
     if (!isFinal(state)) ended.push(now);

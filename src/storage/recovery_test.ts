@@ -60,22 +60,36 @@ Deno.test("transfers of the last run are interrupted, ended ones stay as they en
   assertEquals(storage.recovered.length, 4);
 });
 
+const KEPT = { bytes: 60, hash: sha256(CONTENT.subarray(0, 60)), saveAs: "a", consented: true };
+
 for (const onAbort of ["remove", "keep"] as const) {
-  Deno.test(`partial files of the last run: policy ${onAbort}; those of others are left alone`, async () => {
+  Deno.test(`partial files of the last run that can go on: policy ${onAbort}; others go, those of others are left alone`, async () => {
     await using dir = await TemporaryFolder.make();
     const foreign = `.${transferId(99)}.part`;
     {
       using storage = await open(dir);
-      await storage.journal.record(receivedRecord(1, { hasPart: true }));
+      await storage.journal.record(receivedRecord(1, { hasPart: true, kept: KEPT }));
+      await storage.journal.record(receivedRecord(2, { hasPart: true }));
+      await storage.journal.record(receivedRecord(3, { hasPart: true, kept: KEPT }));
       await Deno.writeFile(storage.inbox.pathOf(PART), CONTENT);
+      // Nothing is known of the one, and less is there of the other than is known.
+      await Deno.writeFile(storage.inbox.partPath(transferId(2)), CONTENT);
+      await Deno.writeFile(storage.inbox.partPath(transferId(3)), CONTENT.subarray(0, 59));
       await Deno.writeFile(storage.inbox.pathOf(foreign), CONTENT);
     }
     {
       using storage = await open(dir, { onAbort });
       const kept = onAbort === "keep";
       assertEquals(await namesIn(storage.inbox.path), kept ? [PART, foreign] : [foreign]);
-      assertEquals(storage.journal.list()[0]?.hasPart, kept);
-      assertEquals(storage.journal.list()[0]?.state, "interrupted");
+      const records = storage.journal.list();
+      assertEquals(records.map(({ hasPart }) => hasPart), [kept, false, false]);
+      assertEquals(records.map((record) => record.kept), [
+        kept ? KEPT : undefined,
+        undefined,
+        undefined,
+      ]);
+      assertEquals(records[0]?.state, "interrupted");
+      if (kept) assertEquals((await Deno.stat(storage.inbox.pathOf(PART))).size, 60);
     }
     using storage = await open(dir, { onAbort: "remove" });
     assertEquals(await namesIn(storage.inbox.path), [foreign], "a later policy counts");

@@ -23,7 +23,7 @@ export interface StorageOptions {
   readonly dataDir: string;
   /** Value of `--inbox`. @default {"<dataDir>/inbox"} */
   readonly inbox?: string;
-  /** What becomes of partial files of transfers that were interrupted. @default {"remove"} */
+  /** What becomes of partial files of transfers that were interrupted. @default {"keep"} */
   readonly onAbort?: PartPolicy;
   /** Bytes that a received file must leave free on the disk. @default {16 MiB} */
   readonly keepFreeBytes?: number;
@@ -64,7 +64,7 @@ export interface Storage extends Disposable {
  * @throws {StorageError} As the parts say.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { dataDir, onAbort = "remove", fs = denoFileSystem, now = Date.now, log } = options;
+  const { dataDir, onAbort = "keep", fs = denoFileSystem, now = Date.now, log } = options;
   using stack = new DisposableStack();
   const folder = stack.use(await DataFolder.open(fs, { path: dataDir }));
   const identity = await openIdentity(fs, folder);

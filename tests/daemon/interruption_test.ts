@@ -67,20 +67,35 @@ Deno.test("a partial file whose inbox is swapped for another folder is removed b
   assertEquals(await namesIn(bob.inbox), []);
 });
 
-Deno.test("Drain active transfers: send CANCEL, wait bounded time: the peer sees cancelled, and the end is graceful", async () => {
-  for (const who of ["alice", "bob"] as const) {
-    await using pair = await Pair.make({ bob: ["--on-interrupt", "keep"] });
-    const { sent, offer } = await pair.heldMidway();
-    await pair[who].client.shutdown();
-    await pair[who].event("daemon-stopping", ({ reason }) => reason === "api");
-    assertEquals(await pair[who].ended, "graceful");
-    const [other, theirs] = who === "alice" ? [pair.bob, offer] : [pair.alice, sent];
-    await transferIn(other, theirs, "cancelled");
-    // What the one who stops has received may be of use later; what the peer cancelled is not.
-    const kept = who === "bob" ? [`.${offer.transferId}.part`] : [];
-    assertEquals(await namesIn(pair.bob.inbox), kept);
-  }
-});
+for (const extensions of ["all", "none"] as const) {
+  const end = extensions === "all" ? "interrupted, and can go on" : "cancelled";
+  Deno.test(`Drain active transfers: send CANCEL, wait bounded time: the peer sees it ${end} with --extensions ${extensions}, and the end is graceful`, async () => {
+    for (const who of ["alice", "bob"] as const) {
+      await using pair = await Pair.make({ alice: ["--extensions", extensions] });
+      const { sent, offer } = await pair.heldMidway();
+      await pair[who].client.shutdown();
+      await pair[who].event("daemon-stopping", ({ reason }) => reason === "api");
+      assertEquals(await pair[who].ended, "graceful");
+      const [other, theirs, ours] = who === "alice"
+        ? [pair.bob, offer, sent]
+        : [pair.alice, sent, offer];
+      const state = extensions === "all" ? "interrupted" : "cancelled";
+      const ends = [
+        await transferIn(other, theirs, state),
+        await transferIn(pair[who], ours, state),
+      ];
+      const codes = ends.map(({ failure }) => failure?.code);
+      assertEquals(
+        codes,
+        extensions === "all"
+          ? ["PEER_STOPPED", "DAEMON_STOPPED"]
+          : ["CANCELLED_BY_PEER", undefined],
+      );
+      const kept = extensions === "all" ? [`.${offer.transferId}.part`] : [];
+      assertEquals(await namesIn(pair.bob.inbox), kept);
+    }
+  });
+}
 
 Deno.test("a cancel at the shutdown is told when the peer has taken it, not before", async () => {
   for (const who of ["alice", "bob"] as const) {
@@ -94,8 +109,8 @@ Deno.test("a cancel at the shutdown is told when the peer has taken it, not befo
     await pair[who].event("daemon-stopping");
     assertEquals((await pair[who].client.getTransfer(ours.transferId)).state, "paused");
     pair.network.paths[0]?.resume();
-    await transferIn(other, theirs, "cancelled");
-    await transferIn(pair[who], ours, "cancelled");
+    await transferIn(other, theirs, "interrupted");
+    await transferIn(pair[who], ours, "interrupted");
     assertEquals(await pair[who].ended, "graceful");
   }
 });
@@ -155,8 +170,8 @@ Deno.test("two daemons that stop at once, in the middle of a transfer, both end 
   pair.alice.interrupt();
   pair.bob.interrupt();
   assertEquals([await pair.alice.ended, await pair.bob.ended], ["graceful", "graceful"]);
-  await transferIn(pair.alice, sent, "cancelled");
-  await transferIn(pair.bob, offer, "cancelled");
+  await transferIn(pair.alice, sent, "interrupted");
+  await transferIn(pair.bob, offer, "interrupted");
 });
 
 Deno.test("while it stops, a daemon begins nothing: what it is asked is refused, what it is offered declined", async () => {
@@ -293,7 +308,8 @@ Deno.test("Persist any resumable state before exit: what was queued is told as i
     await offerOf(pair.alice, "a");
     await pair.bob.stop();
     // Each end is told before the daemon's own.
-    await transferIn(pair.bob, { transferId: ids[0] ?? "" }, "cancelled");
+    const offered = await transferIn(pair.bob, { transferId: ids[0] ?? "" }, "interrupted");
+    assertEquals(offered.failure?.code, "DAEMON_STOPPED");
     const queued = await transferIn(pair.bob, { transferId: ids[1] ?? "" }, "interrupted");
     assertEquals(queued.failure?.code, "DAEMON_STOPPED");
   }
@@ -303,7 +319,7 @@ Deno.test("Persist any resumable state before exit: what was queued is told as i
     const { state, failure } = await bob.client.getTransfer(id);
     ends.push([state, failure?.code]);
   }
-  assertEquals(ends, [["cancelled", undefined], ["interrupted", "DAEMON_STOPPED"]]);
+  assertEquals(ends, [["interrupted", "DAEMON_STOPPED"], ["interrupted", "DAEMON_STOPPED"]]);
 });
 
 Deno.test("a session that ends while the next file is hashed interrupts that transfer", async () => {

@@ -18,6 +18,9 @@ import { MAX_FILENAME_BYTES } from "../../src/protocol/messages/inner_message.ts
 import { MAX_BUNDLE_BYTES, MAX_BUNDLE_CANDIDATES } from "../../src/protocol/signal/bundle.ts";
 import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
 import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
+import { MAX_UNSETTLED } from "../../src/protocol/transfer/unsettled.ts";
+import { SYNC_BYTES } from "../../src/storage/inbox/incoming_file.ts";
+import { KEPT_BOUNDS } from "../../src/storage/kept_parts.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { MAX_KEPT_HELLO, MAX_PEERS } from "../../src/signaling/rendezvous/registration.ts";
@@ -111,6 +114,12 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "TCP connections of strangers": [`${MAX_UNPROVEN}`, `${count(UNPROVEN_BYTES)} bytes`],
   "TCP connections tried": [`${MAX_ATTEMPTS}`, `${MAX_LINKS}`],
   "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_OUTBOX_BYTES)],
+  "Parts of files": [
+    gib(KEPT_BOUNDS.maxBytes),
+    `${KEPT_BOUNDS.maxAgeMs / (24 * 3600 * 1000)} days`,
+  ],
+  "Received of a file and not yet synced": [mib(SYNC_BYTES)],
+  "Files of a session that came whole": [`${MAX_UNSETTLED}`],
   "Signal bundle": [
     mib(MAX_BUNDLE_BYTES),
     `${MAX_BUNDLE_CANDIDATES} (${MAX_REMOTE_CANDIDATES} are used)`,

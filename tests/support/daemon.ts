@@ -148,6 +148,12 @@ export class ServedDaemon extends DaemonUnderTest {
   }
 }
 
+/** Options of {@linkcode LocalDaemon.start}. */
+export interface LocalDaemonOptions extends DaemonUnderTestOptions {
+  /** Bytes after which what it receives is made durable. @default {as in the program} */
+  readonly syncBytes?: number;
+}
+
 /** A daemon in this process. Disposing it stops it in order. */
 export class LocalDaemon extends DaemonUnderTest {
   readonly #stop: () => void;
@@ -168,13 +174,14 @@ export class LocalDaemon extends DaemonUnderTest {
   /** Starts one whose peers are on that network, and waits until it serves. */
   static async start(
     network: { readonly connector: Connector },
-    options: DaemonUnderTestOptions = {},
+    options: LocalDaemonOptions = {},
   ): Promise<LocalDaemon> {
     const folder = await folderOf(options);
     const serve = parseServeOptions(["--data-dir", folder.dataDir, ...options.flags ?? []]);
     const parts = {
       version: "test",
       loadConnector: () => Promise.resolve(network.connector),
+      ...(options.syncBytes === undefined ? {} : { syncBytes: options.syncBytes }),
     };
     const ready = Promise.withResolvers<DaemonSteering>();
     const ended = Daemon.run(serve, parts, ready.resolve);

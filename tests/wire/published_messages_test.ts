@@ -18,6 +18,7 @@ import {
   BINARY_ENCODING,
   CAPABILITIES,
   type Capability,
+  RESUME,
 } from "../../src/protocol/messages/capabilities.ts";
 import type { WireFrame } from "../../src/protocol/messages/envelope.ts";
 import { GREETING } from "../../src/protocol/payload_exchange.ts";
@@ -140,6 +141,7 @@ function withExtensions<T extends Setting>(setting: T) {
   const capabilities: Capability[] = [
     ...setting.both?.capabilities ?? CAPABILITIES,
     BINARY_ENCODING,
+    RESUME,
   ];
   const both = { ...setting.both, capabilities };
   return { ...setting, both, proves: "offerer", isPeerPublished: true } as const;
@@ -167,10 +169,9 @@ for (const peer of PEERS) {
       JSON.parse(theirs?.[0]?.says ?? ""),
       JSON.parse(ours?.[0]?.says ?? ""),
     ];
-    // A web client's files come without offers, which the binary encoding needs.
-    const extensions = Object.values(EXTENSIONS)
-      .filter((one) => peer.kind === "daemon" || one !== BINARY_ENCODING);
-    const capabilities = [...hello.capabilities, ...extensions];
+    // A web client's files come without offers, which these two need.
+    const offered = peer.kind === "daemon" ? [BINARY_ENCODING, RESUME] : [];
+    const capabilities = [...hello.capabilities, ...offered, EXTENSIONS["proven-identity"]];
     // As text: the order of the fields counts too.
     assertEquals(JSON.stringify(listing), JSON.stringify({ ...hello, capabilities }));
     const frame = JSON.parse(ours?.[0]?.frame ?? "");

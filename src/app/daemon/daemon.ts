@@ -30,6 +30,7 @@ import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
 import { HELD_FILES, HeldFiles } from "./transfers/held_files.ts";
+import { EarlierTries } from "./transfers/earlier_tries.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
 import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts";
@@ -54,6 +55,8 @@ export interface DaemonParts {
   readonly version: string;
   /** Loads what makes connections. */
   readonly loadConnector: () => Promise<Connector>;
+  /** Bytes after which what was received is made durable. @default {SYNC_BYTES} */
+  readonly syncBytes?: number;
 }
 
 /** What steers a running daemon. */
@@ -82,6 +85,7 @@ export class Daemon {
   readonly #scheduler: Scheduler;
   readonly #slots: Slots;
   readonly #registry: TransferRegistry;
+  readonly #tries: EarlierTries;
   readonly #transfers: TransferService;
   readonly #pairings: PairingRequests;
   readonly #gatekeeper: Gatekeeper;
@@ -117,7 +121,17 @@ export class Daemon {
       confirmedBy: (sessionId) => this.#sessions.confirmedBy(sessionId),
     });
     this.#registry.logRecovered(storage.recovered);
+    this.#tries = new EarlierTries({
+      registry: this.#registry,
+      inbox,
+      onAbort: options.onInterrupt,
+      isPinned: (identity) => trust.decisionFor(identity) === "allow_always",
+      log,
+      now,
+    });
     this.#transfers = new TransferService({
+      tries: this.#tries,
+      ...(parts.syncBytes === undefined ? {} : { syncBytes: parts.syncBytes }),
       tally,
       registry: this.#registry,
       scheduler: this.#scheduler,
@@ -127,7 +141,6 @@ export class Daemon {
       held: new HeldFiles(),
       inbox,
       collision: options.onCollision,
-      onAbort: options.onInterrupt,
       sessionWith: (identity) => this.#sessions.transfersWith(identity),
       sessionOf: (sessionId) => this.#sessions.transfersOf(sessionId),
       autoAccepts: (identity) => trust.autoAccepts(identity),
@@ -240,6 +253,7 @@ export class Daemon {
         registry: this.#registry,
         transfers: this.#transfers,
         links: this.#links,
+        tries: this.#tries,
         events: this.#events,
       }),
       events: this.#events,
@@ -250,6 +264,8 @@ export class Daemon {
         (await import("../../ipc/client/client.ts")).describeOwner(path),
       version: this.#parts.version,
     });
+    using _tries = this.#tries;
+    await this.#tries.prune();
     this.#warnOfRestingAutoAccept();
     if (this.#options.unprovenPeers === "allow") {
       log.warn(

@@ -30,6 +30,7 @@ import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Links } from "./links/links.ts";
 import type { Sessions } from "./sessions/sessions.ts";
+import type { EarlierTries } from "./transfers/earlier_tries.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
@@ -57,6 +58,8 @@ export interface OperationsParts {
   readonly transfers: TransferService;
   /** The pairings that are kept. */
   readonly links: Links;
+  /** What tries of files that were lost have left. */
+  readonly tries: EarlierTries;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -146,26 +149,27 @@ class Operations implements DaemonOperations {
 
   async trust(identity: string, request: TrustRequest): Promise<PeerView> {
     const { decision, replaces, sas, name, unproven } = request;
-    const { status, trust, gatekeeper, sessions } = this.#parts;
+    const { status, trust, gatekeeper, sessions, tries } = this.#parts;
     if (identity === status().identity) throw ownIdentityRefused();
     if (decision === "deny_always") {
       await trust.deny(identity, gatekeeper.met.get(identity)?.proven ? "proven" : undefined);
       sessions.closeAllOf(identity, "the identity was denied");
+      await tries.dropAllOf(identity);
     } else if (replaces !== undefined && sas !== undefined) {
       await gatekeeper.replace(identity, replaces, sas);
       sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
-      this.#untrusted(replaces);
+      await this.#untrusted(replaces);
     } else if (name !== undefined && unproven !== true) {
       await gatekeeper.trustByKey(identity, name, replaces);
       sessions.closeUnprovenOf(identity, "the identity must prove itself from now on");
-      if (replaces !== undefined) this.#untrusted(replaces);
+      if (replaces !== undefined) await this.#untrusted(replaces);
     } else await gatekeeper.allow(identity, request);
     return this.#changed(identity);
   }
 
   async untrust(identity: string): Promise<void> {
     if (!await this.#parts.trust.forget(identity)) throw peerNotFound();
-    this.#untrusted(identity);
+    await this.#untrusted(identity);
   }
 
   async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
@@ -185,11 +189,12 @@ class Operations implements DaemonOperations {
   }
 
   async decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
-    const { pairings, sessions, links } = this.#parts;
+    const { pairings, sessions, links, tries } = this.#parts;
     const pairing = await pairings.decide(pairingId, decision);
     if (decision.decision === "deny_always") {
       // The session that asks is refused by itself.
       sessions.closeAllOf(pairing.identity, "the identity was denied", pairing.sessionId);
+      await tries.dropAllOf(pairing.identity);
     }
     links.trustChanged(pairing.identity);
     return pairing;
@@ -260,10 +265,11 @@ class Operations implements DaemonOperations {
     throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
   }
 
-  #untrusted(identity: string): void {
-    const { gatekeeper, sessions } = this.#parts;
+  async #untrusted(identity: string): Promise<void> {
+    const { gatekeeper, sessions, tries } = this.#parts;
     gatekeeper.forgetProof(identity);
     sessions.closeAllOf(identity, "the identity is not trusted any more");
+    await tries.dropAllOf(identity);
     this.#changed(identity);
   }
 

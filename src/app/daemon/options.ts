@@ -51,8 +51,8 @@ export const SERVE_FLAGS = {
   unprovenPeers: { kind: unprovenPolicy, default: "ask" },
   /** What happens when a received file's name is taken. */
   onCollision: { kind: collisionPolicy, default: "number" },
-  /** What becomes of partial files. */
-  onInterrupt: { kind: interruptPolicy, default: "remove" },
+  /** What becomes of partial files that can be gone on with. */
+  onInterrupt: { kind: interruptPolicy, default: "keep" },
   /** What may carry sessions. */
   transport: { kind: transportChoice, default: "auto" },
   /** What is said and heard beyond the published protocol. */

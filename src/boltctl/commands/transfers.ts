@@ -56,6 +56,8 @@ export async function transfers(context: Context): Promise<void> {
       ["waits for", waitsFor(transfer)],
       ["failure", failure === undefined ? undefined : `${failure.message} (${failure.code})`],
       ["done", `${percentOf(transfer)} %, ${transfer.transferred} of ${transfer.size} bytes`],
+      ["earlier", earlier(transfer)],
+      ["kept", transfer.keptBytes === undefined ? undefined : `${transfer.keptBytes} bytes`],
       ["peer", transfer.identity],
       ["path", transfer.path],
       ["SHA-256", transfer.fileHash],
@@ -63,6 +65,13 @@ export async function transfers(context: Context): Promise<void> {
       ["created", transfer.createdAt],
       ["changed", transfer.updatedAt],
     ]));
+}
+
+/** What came in earlier tries: of a file that is sent the peer says so, and it was not sent now. */
+function earlier({ resumedFrom, direction }: Transfer): string | undefined {
+  if (resumedFrom === undefined) return undefined;
+  const whose = direction === "outgoing" ? ", as the peer says" : "";
+  return `${resumedFrom} bytes${whose}`;
 }
 
 /** The state, and what it waits for where that does not follow from state and way. */

@@ -540,7 +540,18 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
       "opened: escape it before it is shown.",
   )),
   size: count("The file's size, in bytes."),
-  transferred: count("Bytes sent or received so far."),
+  transferred: count(
+    "How far it is, in bytes from the file's start: those sent or received so far, and before them " +
+      "`resumedFrom`.",
+  ),
+  resumedFrom: Type.Optional(count(
+    "Bytes at the file's start that came in earlier tries, and not again in this one. Outgoing: as " +
+      "the peer claims; `transferred` less this was sent. Absent when it began at its first byte.",
+  )),
+  keptBytes: Type.Optional(count(
+    "Incoming and ended early: bytes that are kept here, with which the file goes on when the same " +
+      "peer sends it again. Absent when nothing is kept.",
+  )),
   hashed: Type.Optional(count(
     "Outgoing and queued: bytes of the file read so far for its hash, which the offer carries.",
   )),

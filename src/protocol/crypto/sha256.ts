@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { equalBytes } from "./constant_time.ts";
 import { fromHex, toHex } from "./encoding.ts";
 
@@ -44,11 +44,21 @@ export class FileHash {
 
 /** A running SHA-256. */
 export class Sha256 {
-  readonly #hash = createHash("sha256");
+  readonly #hash: Hash;
+
+  /** Of nothing so far. */
+  constructor(hash: Hash = createHash("sha256")) {
+    this.#hash = hash;
+  }
 
   /** Feeds the next bytes. */
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes);
+  }
+
+  /** Another of all that was fed so far; they go on apart. */
+  fork(): Sha256 {
+    return new Sha256(this.#hash.copy());
   }
 
   /** The hash of all that was fed so far; more may follow. */

@@ -16,8 +16,11 @@ export const CAPABILITIES = [
 /** The extension of ours that writes messages in binary (`binary_envelope.ts`). */
 export const BINARY_ENCODING: typeof EXTENSIONS["binary-encoding"] = EXTENSIONS["binary-encoding"];
 
+/** The extension of ours that lets a file go on after its session was lost (`transfer/resume.ts`). */
+export const RESUME: typeof EXTENSIONS["resume"] = EXTENSIONS["resume"];
+
 /** A capability that this core knows. */
-export type Capability = typeof CAPABILITIES[number] | typeof BINARY_ENCODING;
+export type Capability = typeof CAPABILITIES[number] | typeof BINARY_ENCODING | typeof RESUME;
 
 /** Most capabilities in one HELLO. */
 export const MAX_CAPABILITIES = 32;

@@ -51,10 +51,15 @@ export interface FileOffer extends Tagged<"file-offer">, OfTransfer {
   readonly chunkSize: number;
   /** SHA-256 that the file must have: INTEGRITY_FAILED ends the session when it has not. */
   readonly fileHash?: FileHash;
+  /** Of the extension `resume`, as it came: `transfer/resume.ts` judges it. */
+  readonly retryOf?: unknown;
 }
 
 /** The offer is accepted. */
-export interface FileAccept extends Tagged<"file-accept">, OfTransfer {}
+export interface FileAccept extends Tagged<"file-accept">, OfTransfer {
+  /** Of the extension `resume`, as it came: `transfer/resume.ts` judges it. */
+  readonly resumeFrom?: unknown;
+}
 
 /** What each chunk repeats of its file in the published encoding. */
 export interface ChunkedFile {
@@ -98,6 +103,8 @@ export interface Resume extends Tagged<"resume">, OfTransfer {}
 export interface Cancel extends Tagged<"cancel">, OfTransfer {
   /** Which side cancelled, as that side puts it. */
   readonly cancelledBy: CancelledBy;
+  /** Of the extension `resume`, as it came: `transfer/resume.ts` judges it. */
+  readonly resumable?: unknown;
 }
 
 /** The peer could not go on with a transfer, or with the session. */
@@ -175,6 +182,13 @@ function requiredId(object: JsonObject, type: string): TransferId {
   return required(parseTransferId(field(object, "transferId")), type, "transferId");
 }
 
+/** A field that not every session may have, as it came. */
+function unjudged<K extends string>(object: JsonObject, key: K): { readonly [k in K]?: unknown } {
+  const value = field(object, key);
+  // The key is of type K, which TypeScript can't say of a computed one.
+  return value === undefined ? {} : { [key]: value } as { readonly [k in K]?: unknown };
+}
+
 /** An absent hash is fine, a malformed one is not. JSON null counts as absent. */
 function optionalHash(object: JsonObject, type: string): { readonly fileHash?: FileHash } {
   const value = field(object, "fileHash") ?? undefined;
@@ -211,6 +225,7 @@ function fileOffer(object: JsonObject): FileOffer {
     totalChunks: requiredCount(object, type, "totalChunks"),
     chunkSize: requiredCount(object, type, "chunkSize"),
     ...optionalHash(object, type),
+    ...unjudged(object, "retryOf"),
   };
   if (offer.chunkSize === 0) throw invalid(type, "chunkSize");
   if (offer.totalChunks !== chunkCount(offer.size, offer.chunkSize)) {
@@ -265,7 +280,8 @@ function isCancelledBy(value: unknown): value is CancelledBy {
 function cancel(object: JsonObject): Cancel {
   const cancelledBy = field(object, "cancelledBy");
   if (!isCancelledBy(cancelledBy)) throw invalid("cancel", "cancelledBy");
-  return { type: "cancel", transferId: requiredId(object, "cancel"), cancelledBy };
+  const transferId = requiredId(object, "cancel");
+  return { type: "cancel", transferId, cancelledBy, ...unjudged(object, "resumable") };
 }
 
 function errorMessage(object: JsonObject): ErrorMessage {
@@ -315,6 +331,7 @@ export function parseInnerMessage(object: JsonObject): InnerMessage {
     case "file-offer":
       return fileOffer(object);
     case "file-accept":
+      return { type, transferId: requiredId(object, type), ...unjudged(object, "resumeFrom") };
     case "pause":
     case "resume":
       return { type, transferId: requiredId(object, type) };

@@ -26,6 +26,8 @@ export interface PeerFacts {
   readonly sas: string;
   /** What both sides can do. Never changes again. */
   readonly capabilities: ReadonlySet<Capability>;
+  /** Whether files that were lost can go on: both sides have that extension, and this is proven. */
+  readonly resumes: boolean;
   /** Whether chunks are ratcheted. */
   readonly btr: BtrMode;
   /** `[BTR_DOWNGRADE]` when one side only can ratchet; to be logged as a warning. */

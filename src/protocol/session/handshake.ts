@@ -7,7 +7,7 @@ import { btrLogToken, negotiateBtr } from "../btr/negotiate.ts";
 import type { EphemeralPublicKey, IdentityPublicKey } from "../crypto/keys.ts";
 import { ProtocolError } from "../errors.ts";
 import { shortAuthenticationString } from "../identity/sas.ts";
-import { type Capability, negotiate } from "../messages/capabilities.ts";
+import { type Capability, negotiate, RESUME } from "../messages/capabilities.ts";
 import type { ReceivedHello } from "../messages/hello.ts";
 import type { IdentityVerdict } from "../identity/identity_handshake.ts";
 import type { PeerFacts } from "./effects.ts";
@@ -63,6 +63,8 @@ export function concludeHandshake(
     proven: verdict.proven,
     sas,
     capabilities,
+    // What is kept is found by the file's hash, and of the one who has sent it.
+    resumes: verdict.proven && capabilities.has(RESUME) && capabilities.has("bolt.file-hash"),
     btr,
     ...(logToken === undefined ? {} : { btrLogToken: logToken }),
   };

@@ -183,12 +183,20 @@ const onwards = fc.record({
   },
 }));
 
+/** Fields of an extension that these sessions do not have: nothing comes of them. */
+const unknownFields = fc.constantFrom(
+  ...[{}, {}, { resumeFrom: CHUNK }, { resumeFrom: "x" }, { resumable: true }, { retryOf: 1 }],
+);
+
 const controls = fc.record({
   type: fc.constantFrom("file-accept", "file-finish", "pause", "resume", "cancel"),
   transferId: ids,
-}).map(({ type, transferId }) =>
+  fields: unknownFields,
+}).map(({ type, transferId, fields }) =>
   sealed(
-    type === "cancel" ? { type, transferId, cancelledBy: "sender" } : { type, transferId },
+    type === "cancel"
+      ? { type, transferId, cancelledBy: "sender", ...fields }
+      : { type, transferId, ...fields },
     "INVALID_STATE",
     "TRANSFER_FAILED",
     "INTEGRITY_FAILED",

@@ -28,10 +28,14 @@ export class KeepAlive {
     this.#pingAt = now + timing.pingMs;
   }
 
-  /** The peer said something. */
-  heard(now: number): void {
+  /**
+   * The peer said something.
+   *
+   * @param pingsAnyway We are to be heard all the same, as we do not answer just now.
+   */
+  heard(now: number, pingsAnyway = false): void {
     this.#heardAt = now;
-    this.#pingAt = now + this.#timing.pingMs;
+    if (!pingsAnyway) this.#pingAt = now + this.#timing.pingMs;
   }
 
   /** When something is due, in ms. */

@@ -28,7 +28,12 @@ import {
 } from "../identity/identity_handshake.ts";
 import { PROVEN_IDENTITY } from "../identity/proven_identity.ts";
 import { BinaryEnvelopeCodec } from "../messages/binary_envelope.ts";
-import { BINARY_ENCODING, CAPABILITIES, type Capability } from "../messages/capabilities.ts";
+import {
+  BINARY_ENCODING,
+  CAPABILITIES,
+  type Capability,
+  RESUME,
+} from "../messages/capabilities.ts";
 import type { EnvelopeCodec, WireFrame } from "../messages/envelope.ts";
 import {
   encodeErrorFrame,
@@ -307,16 +312,24 @@ export class Session implements Disposable {
     return this.#drain();
   }
 
-  /** Cancels what is in transfer; the session stays as it is. */
-  cancelTransfers(message: string): readonly SessionEffect[] {
-    this.#table?.cancelAll(message);
+  /**
+   * Cancels what is in transfer; the session stays as it is.
+   *
+   * @param resumable Whether it is to go on in another session, where this one can resume.
+   */
+  cancelTransfers(message: string, resumable = false): readonly SessionEffect[] {
+    this.#table?.cancelAll(message, resumable);
     return this.#drain();
   }
 
-  /** Ends the session in order: what is in transfer is cancelled first. */
-  close(message = "the session was closed"): readonly SessionEffect[] {
+  /**
+   * Ends the session in order: what is in transfer is cancelled first.
+   *
+   * @param resumable Whether it is to go on in another session, where this one can resume.
+   */
+  close(message = "the session was closed", resumable = false): readonly SessionEffect[] {
     if (this.#phase === "closed") return [];
-    this.#table?.cancelAll(message);
+    this.#table?.cancelAll(message, resumable);
     this.#collect();
     this.#end({ by: "local" });
     return this.#drain();
@@ -379,7 +392,7 @@ export class Session implements Disposable {
     switch (frame.type) {
       case "opened":
         this.#peerConcluded = true;
-        this.#keepAlive?.heard(now);
+        this.#keepAlive?.heard(now, this.#table?.keepsPongs);
         return this.#onInner(frame.message, frame.ratchet, now);
       case "hello":
         throw new ProtocolError("DUPLICATE_HELLO", "the peer sent a second HELLO");
@@ -400,7 +413,8 @@ export class Session implements Disposable {
 
   #conclude(frame: HelloFrame, now: number): void {
     const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
-    const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
+    const capabilities = this.#capabilities;
+    const local = { identity, ephemeral: ephemeral.publicKey, capabilities };
     const peer = concludeHandshake(
       local,
       openHello(this.#box, frame.payload),
@@ -420,6 +434,7 @@ export class Session implements Disposable {
       yields: ephemeral.publicKey.compare(remoteEphemeral) < 0,
       limits: { ...DEFAULT_LIMITS, ...limits },
       timing: this.#timing,
+      resume: peer.resumes ? "used" : capabilities.includes(RESUME) ? "unused" : "unknown",
     });
     if (this.dialect.answersPings) this.#keepAlive = new KeepAlive(this.#timing, now);
     this.#helloDeadline = undefined;
@@ -445,7 +460,8 @@ export class Session implements Disposable {
   #onInner(message: InnerMessage, ratchet: RawRatchetFields, now: number): void {
     switch (message.type) {
       case "ping":
-        return this.#sendInner({ type: "pong", tsMs: Math.trunc(now), replyToMs: message.tsMs });
+        this.#table?.answer(message, now);
+        return this.#collect();
       case "pong":
         if (this.#lastPingMs !== undefined && message.replyToMs <= this.#lastPingMs) {
           const { replyToMs: askedMs } = message;

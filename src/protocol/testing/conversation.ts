@@ -7,7 +7,12 @@
 import type { EphemeralKeyPair, EphemeralPublicKey } from "../crypto/keys.ts";
 import { ConnectionBox } from "../crypto/connection_box.ts";
 import { BinaryEnvelopeCodec } from "../messages/binary_envelope.ts";
-import { BINARY_ENCODING, CAPABILITIES, type Capability } from "../messages/capabilities.ts";
+import {
+  BINARY_ENCODING,
+  CAPABILITIES,
+  type Capability,
+  RESUME,
+} from "../messages/capabilities.ts";
 import type { WireFrame } from "../messages/envelope.ts";
 import { JsonEnvelopeCodec } from "../messages/json_envelope.ts";
 import type { SessionOptions } from "../session/session.ts";
@@ -75,7 +80,9 @@ export function worldOf({ both = {}, proves, isPeerPublished = false }: Setting)
     ...publishedOfPeer,
     limits: UNBOUNDED,
     ...both,
-    capabilities: isPeerPublished ? able.filter((one) => one !== BINARY_ENCODING) : able,
+    capabilities: isPeerPublished
+      ? able.filter((one) => one !== BINARY_ENCODING && one !== RESUME)
+      : able,
     ...(proves === undefined || isPeerPublished ? {} : { proof: proofOfPeer }),
   });
   const { publicKey } = ours.secrets;

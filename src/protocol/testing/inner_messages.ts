@@ -75,9 +75,15 @@ const innerMessages: fc.Arbitrary<InnerMessage> = fc.oneof(
   fc.record({ transferId: transferIds, hash: maybeHash })
     .map(({ transferId, hash }) => ({ type: "file-finish" as const, transferId, ...hash })),
   fc.record({
-    type: fc.constantFrom("file-accept" as const, "pause" as const, "resume" as const),
+    type: fc.constantFrom("pause" as const, "resume" as const),
     transferId: transferIds,
   }),
+  fc.record({
+    type: fc.constant("file-accept" as const),
+    transferId: transferIds,
+    // As it comes: any JSON.
+    resumeFrom: fc.jsonValue(),
+  }, { requiredKeys: ["type", "transferId"] }),
   fc.record({
     type: fc.constant("cancel" as const),
     transferId: transferIds,

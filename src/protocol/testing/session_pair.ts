@@ -164,10 +164,38 @@ export function openPair(
   options: PairOptions = {},
 ): { a: TestPeer; b: TestPeer; ta: Transfers; tb: Transfers } {
   const { a, b } = newPair(options);
+  return opened(a, b);
+}
+
+function opened(a: TestPeer, b: TestPeer): ReturnType<typeof openPair> {
   a.do(a.session.start(0));
   b.do(b.session.start(0));
   settle(a, b);
   const [ta, tb] = [a.approve(), b.approve()];
   settle(a, b);
   return { a, b, ta, tb };
+}
+
+/** Options of a pair whose sides can prove who they are. */
+export interface ProvenPairOptions extends PairOptions {
+  /** Whether they do. @default {true} */
+  readonly proves?: boolean;
+}
+
+/** As {@linkcode openPair}, of sides that have proven who they are; and their keys. */
+export function openProvenPair(options: ProvenPairOptions = {}): ReturnType<typeof openPair> & {
+  readonly keys: { readonly a: KeyPair<"ephemeral">; readonly b: KeyPair<"ephemeral"> };
+} {
+  const { seed = 1, both, proves = true } = options;
+  const random = seededRandom(seed);
+  const [ours, theirs] = [newSide(random), newSide(random)];
+  const peerOf = (role: Role, us: Side, them: Side, own: Partial<SessionOptions> = {}) => {
+    const { proof, ...published } = provingOptions(role, us, them, random);
+    const given = { ...published, ...both, ...own, ...(proves ? { proof } : {}) };
+    return new TestPeer({ ...given, capabilities: ableTo(given.capabilities) });
+  };
+  const a = peerOf("offerer", ours, theirs, options.a);
+  const b = peerOf("answerer", theirs, ours, options.b);
+  const keys = { a: ours.secrets.ephemeral, b: theirs.secrets.ephemeral };
+  return { ...opened(a, b), keys };
 }

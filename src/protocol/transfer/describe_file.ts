@@ -9,6 +9,7 @@ import { chunkCount, type FileOffer, isFilename } from "../messages/inner_messag
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { Dialect } from "./dialect.ts";
 import { checkLimits, type TransferLimits } from "./limits.ts";
+import { ownRetryOf, type ResumeMode } from "./resume.ts";
 import type { FileToSend } from "./transfers.ts";
 
 /** What decides how a file is described. */
@@ -19,6 +20,8 @@ export interface DescribeOptions {
   readonly fileHash: boolean;
   /** The bounds that hold. */
   readonly limits: TransferLimits;
+  /** What becomes of the fields of the extension `resume`. */
+  readonly resume: ResumeMode;
 }
 
 /**
@@ -48,7 +51,12 @@ export function describeFile(
   } catch (cause) {
     throw new MisuseError("the file is larger than this daemon's limits", { cause });
   }
-  return fileHash === undefined ? offer : { ...offer, fileHash };
+  const retryOf = options.resume === "used" ? file.retryOf : undefined;
+  return {
+    ...offer,
+    ...(fileHash === undefined ? {} : { fileHash }),
+    ...(retryOf === undefined ? {} : { retryOf: ownRetryOf(retryOf) }),
+  };
 }
 
 /** The message of the first rule that does not hold. */

@@ -50,6 +50,11 @@ export interface OfferedEffect extends Tagged<"transfer-offered"> {
 export interface StartedEffect extends Tagged<"transfer-started">, OfTransfer {
   /** Which way the file goes. */
   readonly direction: Direction;
+  /**
+   * Where it goes on, in bytes, when its receiver has said that: it claims to have what is before.
+   * The file's size: it has all of it, and no chunk is sent.
+   */
+  readonly resumeFrom?: number;
 }
 
 /** A piece of an incoming file, in order. */
@@ -81,6 +86,8 @@ export interface EndedEffect extends Tagged<"transfer-ended">, OfTransfer {
   readonly error?: ProtocolError;
   /** Why, when the core cancelled it by itself. */
   readonly reason?: CancelReason;
+  /** It was cancelled to go on in another session; absent otherwise. */
+  readonly resumable?: true;
 }
 
 /**
@@ -99,6 +106,8 @@ export interface RefusedEffect extends Tagged<"transfer-refused">, OfTransfer {
 export interface EndedLateEffect extends Tagged<"transfer-ended-late">, OfTransfer {
   /** What the peer said was wrong; absent when it cancelled. */
   readonly error?: ProtocolError;
+  /** It was cancelled to go on in another session; absent otherwise. */
+  readonly resumable?: true;
 }
 
 /** Everything that transfers ask or report. */

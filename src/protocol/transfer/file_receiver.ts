@@ -6,18 +6,22 @@
  */
 import { type ErrorCode, ProtocolError } from "../errors.ts";
 import { chunkCount, type ChunkHeader, type FileOffer } from "../messages/inner_message.ts";
+import type { TransferId } from "../messages/transfer_id.ts";
+import { chunksFrom } from "./resume.ts";
 
 /** A file that the peer offers. */
-export interface OfferedFile extends Omit<FileOffer, "type" | "chunkSize"> {
+export interface OfferedFile extends Omit<FileOffer, "type" | "chunkSize" | "retryOf"> {
   /** Bytes of plaintext in every chunk but the last; absent when the peer did not say. */
   readonly chunkSize?: number;
   /** There was no offer: it started with its first chunk. */
   readonly implied: boolean;
+  /** The try of it that was lost, by its sender's account; in sessions that can resume. */
+  readonly retryOf?: TransferId;
 }
 
 /** A piece of the file, to be written at its offset before the next is asked for. */
 export interface ReceivedChunk {
-  /** The chunk's index, from 0. */
+  /** The chunk's index, from 0 where the transfer began. */
   readonly index: number;
   /** Byte offset in the file. */
   readonly offset: number;
@@ -30,19 +34,28 @@ export interface ReceivedChunk {
 /** The position in a file that is being received. */
 export class FileReceiver {
   readonly #file: OfferedFile;
+  /** Where it starts, in bytes; its chunks are counted from there. */
+  readonly #from: number;
+  /** Chunks to come; of a resumed file fewer than were offered. */
+  readonly #totalChunks: number;
   #chunkSize: number | undefined;
   #next = 0;
-  #offset = 0;
+  #offset: number;
 
-  /** Starts at the file's first byte. */
-  constructor(file: OfferedFile) {
+  /** Starts at the file's first byte, or at the beginning of another chunk. */
+  constructor(file: OfferedFile, resumeFrom = 0) {
     this.#file = file;
     this.#chunkSize = file.chunkSize;
+    this.#from = this.#offset = resumeFrom;
+    const { size, chunkSize, totalChunks } = file;
+    this.#totalChunks = chunkSize === undefined
+      ? totalChunks
+      : chunksFrom(resumeFrom, { size, chunkSize });
   }
 
   /** Whether all chunks are here. */
   get complete(): boolean {
-    return this.#next === this.#file.totalChunks;
+    return this.#next === this.#totalChunks;
   }
 
   /**
@@ -54,7 +67,7 @@ export class FileReceiver {
     const offered = this.#file;
     const isOfAnother = file !== undefined &&
       (file.filename !== offered.filename || file.fileSize !== offered.size);
-    if (isOfAnother || totalChunks !== offered.totalChunks) {
+    if (isOfAnother || totalChunks !== this.#totalChunks) {
       throw this.#error("PROTOCOL_VIOLATION", `chunk ${chunkIndex} is of another file`);
     }
   }
@@ -92,17 +105,18 @@ export class FileReceiver {
    */
   finish(): void {
     if (this.complete) return;
-    const { totalChunks } = this.#file;
-    throw this.#error("TRANSFER_FAILED", `finished after ${this.#next} of ${totalChunks} chunks`);
+    const missing = `finished after ${this.#next} of ${this.#totalChunks} chunks`;
+    throw this.#error("TRANSFER_FAILED", missing);
   }
 
   #checkLength(index: number, length: number): void {
-    const { size, totalChunks } = this.#file;
+    const { size } = this.#file;
+    const totalChunks = this.#totalChunks;
     // Without an offer the first chunk sets the size of all; it must fit the count.
     this.#chunkSize ??= totalChunks === 1 ? size : length;
     const chunkSize = this.#chunkSize;
     const expected = Math.min(chunkSize, size - this.#offset);
-    const consistent = chunkSize > 0 && chunkCount(size, chunkSize) === totalChunks;
+    const consistent = chunkSize > 0 && chunkCount(size - this.#from, chunkSize) === totalChunks;
     if (!consistent || length !== expected) {
       throw this.#error("TRANSFER_FAILED", `chunk ${index} has ${length} bytes, not ${expected}`);
     }

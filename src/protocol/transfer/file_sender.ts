@@ -6,10 +6,11 @@
  */
 import { MisuseError } from "../errors.ts";
 import type { FileOffer } from "../messages/inner_message.ts";
+import { chunksFrom } from "./resume.ts";
 
 /** The piece of the file that is to be read and sent next. */
 export interface ChunkRequest {
-  /** The chunk's index, from 0. */
+  /** The chunk's index, from 0 where the transfer began. */
   readonly index: number;
   /** Byte offset in the file. */
   readonly offset: number;
@@ -27,19 +28,25 @@ export interface SentChunk {
 
 /** The position in a file that is being sent. */
 export class FileSender {
+  /** Chunks to send; of a resumed file fewer than were offered. */
+  readonly totalChunks: number;
   readonly #file: FileOffer;
+  /** Where it starts, in bytes; its chunks are counted from there. */
+  readonly #from: number;
   #next = 0;
 
-  /** Starts at the file's first byte. */
-  constructor(file: FileOffer) {
+  /** Starts at the file's first byte, or at the beginning of another chunk. */
+  constructor(file: FileOffer, resumeFrom = 0) {
     this.#file = file;
+    this.#from = resumeFrom;
+    this.totalChunks = chunksFrom(resumeFrom, file);
   }
 
   /** The next piece, or undefined when all were taken. */
   get next(): ChunkRequest | undefined {
-    const { size, chunkSize, totalChunks } = this.#file;
-    if (this.#next === totalChunks) return undefined;
-    const offset = this.#next * chunkSize;
+    const { size, chunkSize } = this.#file;
+    if (this.#next === this.totalChunks) return undefined;
+    const offset = this.#from + this.#next * chunkSize;
     return { index: this.#next, offset, length: Math.min(chunkSize, size - offset) };
   }
 
@@ -57,6 +64,6 @@ export class FileSender {
       );
     }
     this.#next++;
-    return { index: next.index, last: this.#next === this.#file.totalChunks };
+    return { index: next.index, last: this.#next === this.totalChunks };
   }
 }

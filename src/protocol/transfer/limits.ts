@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OFFER_MS, STALL_MS, TRANSFER_PAUSE_MS } from "../../base/timing.ts";
+import { OFFER_MS, RESUME_ANSWER_MS, STALL_MS, TRANSFER_PAUSE_MS } from "../../base/timing.ts";
 import { ProtocolError } from "../errors.ts";
 import type { TransferId } from "../messages/transfer_id.ts";
 import type { OfferedFile } from "./file_receiver.ts";
@@ -35,6 +35,8 @@ export const DEFAULT_LIMITS: TransferLimits = {
 export interface TransferTiming {
   /** From an offer to its answer, either way. @default {OFFER_MS} */
   readonly offerMs: number;
+  /** More than that where the receiver may look first at what it has. @default {RESUME_ANSWER_MS} */
+  readonly resumeMs: number;
   /** Without a chunk (or the finish) while nothing is paused. @default {STALL_MS} */
   readonly stallMs: number;
   /** In a pause. @default {TRANSFER_PAUSE_MS} */
@@ -44,6 +46,7 @@ export interface TransferTiming {
 /** The default waits. */
 export const DEFAULT_TRANSFER_TIMING: TransferTiming = {
   offerMs: OFFER_MS,
+  resumeMs: RESUME_ANSWER_MS,
   stallMs: STALL_MS,
   pauseMs: TRANSFER_PAUSE_MS,
 };

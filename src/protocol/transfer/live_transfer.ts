@@ -107,6 +107,11 @@ export class LiveTransfer<W extends TransferSide> implements Disposable {
     return true;
   }
 
+  /** Its offer's answer may take so many milliseconds more from now on. */
+  extend(now: number, ms: number): void {
+    this.#deadline = Math.max(this.#deadline, now + ms);
+  }
+
   /** Zeroes the keys it holds. Idempotent. */
   [Symbol.dispose](): void {
     this.codec[Symbol.dispose]();

@@ -13,9 +13,11 @@ import type { RawRatchetFields } from "../messages/frame.ts";
 import type {
   Cancel,
   ErrorMessage,
+  FileAccept,
   FileChunk,
   FileOffer,
   InnerMessage,
+  Ping,
   TransferMessage,
 } from "../messages/inner_message.ts";
 import { generateTransferId, type TransferId } from "../messages/transfer_id.ts";
@@ -32,6 +34,8 @@ import {
 } from "./live_transfer.ts";
 import { describeFile, type DescribeOptions } from "./describe_file.ts";
 import { RECENT_IDS, RecentIds } from "./recent_ids.ts";
+import { acceptedFrom, canResumeFrom, leavesResumable, retriedBy } from "./resume.ts";
+import { Unsettled } from "./unsettled.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
 
 /** Most characters of a peer's reason that are passed on. */
@@ -41,6 +45,7 @@ const MAX_REASON = 200;
 interface EndDetails {
   readonly error?: ProtocolError | undefined;
   readonly reason?: CancelReason | undefined;
+  readonly resumable?: boolean | undefined;
 }
 
 /** What a session gives its transfers to work with. */
@@ -63,6 +68,8 @@ export class TransferTable implements Transfers {
   readonly #sentWhole = new RecentIds();
   /** Those of them that we have received whole. */
   readonly #receivedWhole = new RecentIds();
+  /** Those of them that have no name yet, where the session can resume. */
+  readonly #unsettled = new Unsettled();
   #outgoing: LiveTransfer<OutgoingWork> | undefined;
   #incoming: LiveTransfer<IncomingWork> | undefined;
   /** Cancels that wait until the file that the peer sends has ended: {@linkcode RECENT_IDS} at most. */
@@ -81,6 +88,16 @@ export class TransferTable implements Transfers {
   /** Whether a file may be offered. */
   get idle(): boolean {
     return !this.#closed && this.#outgoing === undefined && this.#incoming === undefined;
+  }
+
+  /** See {@linkcode Transfers.resumes}. */
+  get resumes(): boolean {
+    return this.#context.resume === "used";
+  }
+
+  /** Whether answers to pings are kept back: the peer must hear of us in another way. */
+  get keepsPongs(): boolean {
+    return this.#unsettled.any;
   }
 
   /** The next moment at which {@linkcode tick} has something to do, in ms. */
@@ -113,16 +130,27 @@ export class TransferTable implements Transfers {
       if (live === undefined || live.deadline > now) continue;
       const { transferId } = live.work.file;
       const message = live.waitsFor;
-      if (live.work.flow === undefined) this.#cancelLive(live, message, "unanswered");
+      if (live.work.flow === undefined) this.#cancelLive(live, message, { reason: "unanswered" });
       else this.#failLive(live, new ProtocolError("TRANSFER_FAILED", message, { transferId }));
     }
   }
 
-  /** The session ends: cancels what lives, telling the peer. Frames can still be sealed. */
-  cancelAll(message: string): void {
+  /**
+   * The session ends: cancels what lives, telling the peer. Frames can still be sealed.
+   *
+   * @param resumable It is to go on in another session, where this one can resume.
+   */
+  cancelAll(message: string, resumable = false): void {
     for (const live of [this.#outgoing, this.#incoming]) {
-      if (live !== undefined) this.#cancelLive(live, message);
+      if (live === undefined) continue;
+      this.#cancelLive(live, message, { resumable: resumable && this.resumes });
     }
+  }
+
+  /** Answers a ping, now or when all that came whole has its name. */
+  answer(ping: Ping, now: number): void {
+    if (this.keepsPongs) this.#unsettled.keep(ping);
+    else this.#pong(ping, now);
   }
 
   /** The session has ended: nothing can be sent any more. */
@@ -170,14 +198,14 @@ export class TransferTable implements Transfers {
       case "file-offer":
         return this.#onOffer(message, now);
       case "file-accept":
-        return this.#onAccept(message.transferId, now);
+        return this.#onAccept(message, now);
       case "file-finish":
         return this.#onFinish(message.transferId);
       case "pause":
       case "resume":
         return this.#onPause(message.transferId, message.type === "pause", now);
       case "cancel":
-        return this.#onCancel(message.transferId);
+        return this.#onCancel(message);
     }
   }
 
@@ -189,7 +217,7 @@ export class TransferTable implements Transfers {
     const why = message.message === "" ? code : message.message.slice(0, MAX_REASON);
     const error = new ProtocolError(code, `the peer can't take the file: ${why}`, { transferId });
     if (live !== undefined) this.#end(live, "failed", "remote", error.message, { error });
-    else this.#endLate(transferId, error);
+    else this.#endLate(transferId, { error });
     return true;
   }
 
@@ -197,27 +225,45 @@ export class TransferTable implements Transfers {
   offer(file: FileToSend, now: number): OfferedTransfer {
     const { dialect, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
-    const transferId = generateTransferId(keys.random);
+    const { transferId = generateTransferId(keys.random) } = file;
     const offer = describeFile(file, transferId, this.#context);
     const codec = new ChunkCodec(keys, transferId, !dialect.offersFiles);
     const work: OutgoingWork = { direction: "outgoing", file: offer };
     this.#outgoing = new LiveTransfer(work, codec, timing, now, true);
+    if (this.resumes) this.#outgoing.extend(now, timing.offerMs + timing.resumeMs);
     if (dialect.offersFiles) this.#send(offer);
     else this.#startSending(this.#outgoing, now);
     return { transferId, effects: this.drain() };
   }
 
+  /** See {@linkcode Transfers.willAccept}. */
+  willAccept(id: TransferId, now: number): readonly TransferEffect[] {
+    const live = this.#incoming;
+    if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
+    if (this.resumes) live.extend(now, this.#context.timing.resumeMs);
+    return this.drain();
+  }
+
   /** See {@linkcode Transfers.accept}. */
-  accept(id: TransferId, now: number): readonly TransferEffect[] {
+  accept(id: TransferId, now: number, resumeFrom?: number): readonly TransferEffect[] {
     const live = this.#incoming;
     if (live?.work.file.transferId !== id) return this.#endedOrMisused(id);
     if (live.work.flow !== undefined) throw new MisuseError("the transfer was already accepted");
+    if (resumeFrom !== undefined) this.#checkOwnResume(live.work.file, resumeFrom);
     if (this.#outgoing !== undefined) {
       const message = "both sides offered at once: the peer's offer goes first";
-      this.#cancelLive(this.#outgoing, message, "crossed");
+      this.#cancelLive(this.#outgoing, message, { reason: "crossed" });
     }
-    this.#send({ type: "file-accept", transferId: id });
-    this.#startReceiving(live, now);
+    const from = resumeFrom === undefined ? {} : { resumeFrom };
+    this.#send({ type: "file-accept", transferId: id, ...from });
+    this.#startReceiving(live, now, resumeFrom);
+    return this.drain();
+  }
+
+  /** See {@linkcode Transfers.settled}. */
+  settled(id: TransferId, now: number): readonly TransferEffect[] {
+    const ping = this.#unsettled.settle(id);
+    if (ping !== undefined && !this.#closed) this.#pong(ping, now);
     return this.drain();
   }
 
@@ -279,12 +325,12 @@ export class TransferTable implements Transfers {
     const { file, flow } = live.work;
     if (flow === undefined) throw new MisuseError("the peer has not accepted the offer");
     const { index, last } = flow.advance(plaintext);
-    const { transferId, filename, totalChunks, size: fileSize } = file;
+    const { transferId, filename, size: fileSize } = file;
     const header = {
       type: "file-chunk",
       transferId,
       chunkIndex: index,
-      totalChunks,
+      totalChunks: flow.totalChunks,
       file: { filename, fileSize },
     } as const;
     const { dialect, envelopes } = this.#context;
@@ -296,7 +342,7 @@ export class TransferTable implements Transfers {
   }
 
   #onOffer(offer: FileOffer, now: number): void {
-    const { keys, limits, timing, fileHash, yields } = this.#context;
+    const { keys, limits, timing, fileHash, yields, resume } = this.#context;
     const { transferId } = offer;
     if (this.#find(transferId) !== undefined || this.#ended.has(transferId)) {
       throw new ProtocolError("REPLAY_DETECTED", "the peer offers a transfer again", {
@@ -307,6 +353,10 @@ export class TransferTable implements Transfers {
       throw new ProtocolError("INVALID_MESSAGE", "the peer's file-offer lacks the agreed fileHash");
     }
     checkLimits(offer, limits);
+    const retryOf = retriedBy(offer.retryOf, resume);
+    if (this.#unsettled.isFull) {
+      throw limitExceeded(transferId, "too many files came whole and are not saved yet");
+    }
     if (this.#incoming !== undefined || this.#outgoing?.work.flow !== undefined) {
       throw limitExceeded(transferId, "one transfer at a time, and one offer waiting");
     }
@@ -315,27 +365,31 @@ export class TransferTable implements Transfers {
       this.#ended.add(transferId);
       return;
     }
-    const { type: _, fileHash: hash, ...described } = offer;
-    const file: OfferedFile = fileHash && hash !== undefined
-      ? { ...described, implied: false, fileHash: hash }
-      : { ...described, implied: false };
+    const { type: _, fileHash: hash, retryOf: __, ...described } = offer;
+    const file: OfferedFile = {
+      ...described,
+      implied: false,
+      ...(fileHash && hash !== undefined ? { fileHash: hash } : {}),
+      ...(retryOf === undefined ? {} : { retryOf }),
+    };
     const codec = new ChunkCodec(keys, transferId, false);
     const work: IncomingWork = { direction: "incoming", file };
     this.#incoming = new LiveTransfer(work, codec, timing, now, this.#approved);
     if (this.#approved) this.#emit({ type: "transfer-offered", file });
   }
 
-  #onAccept(id: TransferId, now: number): void {
+  #onAccept({ transferId: id, resumeFrom: said }: FileAccept, now: number): void {
     const live = this.#outgoing;
     if (live?.work.file.transferId !== id || live.work.flow !== undefined) {
       return this.#expectEnded(id, live, "accept");
     }
+    const resumeFrom = acceptedFrom(said, live.work.file, this.#context.resume);
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
       const message = "both sides offered at once: our offer goes first";
-      this.#cancelLive(this.#incoming, message, "crossed");
+      this.#cancelLive(this.#incoming, message, { reason: "crossed" });
     }
-    this.#startSending(live, now);
+    this.#startSending(live, now, resumeFrom);
   }
 
   #onChunk(message: FileChunk, ratchet: RawRatchetFields, now: number): void {
@@ -410,19 +464,26 @@ export class TransferTable implements Transfers {
     this.#emit({ type, transferId: id, by: "remote" });
   }
 
-  #onCancel(id: TransferId): void {
+  #onCancel({ transferId: id, resumable: said }: Cancel): void {
     const live = this.#find(id);
-    if (live !== undefined) this.#end(live, "cancelled", "remote", "the peer cancelled");
-    // Without an offer, a cancel may come before the first chunk made the transfer known.
-    else if (!this.#endLate(id) && this.#context.dialect.offersFiles) {
+    const resumable = leavesResumable(said, this.#context.resume);
+    if (live !== undefined) {
+      this.#end(live, "cancelled", "remote", "the peer cancelled", { resumable });
+    } // Without an offer, a cancel may come before the first chunk made the transfer known.
+    else if (!this.#endLate(id, { resumable }) && this.#context.dialect.offersFiles) {
       this.#expectEnded(id, live, "cancel");
     }
   }
 
   /** The peer ends what was sent whole and crossed its word. False when it was not that. */
-  #endLate(transferId: TransferId, error?: ProtocolError): boolean {
+  #endLate(transferId: TransferId, { error, resumable }: EndDetails): boolean {
     if (!this.#sentWhole.has(transferId)) return false;
-    this.#emit({ type: "transfer-ended-late", transferId, ...(error && { error }) });
+    this.#emit({
+      type: "transfer-ended-late",
+      transferId,
+      ...(error && { error }),
+      ...(resumable && { resumable }),
+    });
     return true;
   }
 
@@ -432,19 +493,28 @@ export class TransferTable implements Transfers {
     throw new ProtocolError("INVALID_STATE", `the peer's ${what} fits no transfer as it is now`);
   }
 
-  #startSending(live: LiveTransfer<OutgoingWork>, now: number): void {
-    const { transferId, totalChunks } = live.work.file;
-    live.work.flow = new FileSender(live.work.file);
-    live.touch(now);
-    this.#emit({ type: "transfer-started", transferId, direction: "outgoing" });
-    if (totalChunks === 0) this.#finishSending(live);
+  #startSending(live: LiveTransfer<OutgoingWork>, now: number, resumeFrom?: number): void {
+    const flow = new FileSender(live.work.file, resumeFrom);
+    live.work.flow = flow;
+    this.#started(live, now, resumeFrom);
+    if (flow.totalChunks === 0) this.#finishSending(live);
   }
 
-  #startReceiving(live: LiveTransfer<IncomingWork>, now: number): void {
-    const { transferId } = live.work.file;
-    live.work.flow = new FileReceiver(live.work.file);
+  #startReceiving(live: LiveTransfer<IncomingWork>, now: number, resumeFrom?: number): void {
+    live.work.flow = new FileReceiver(live.work.file, resumeFrom);
+    this.#started(live, now, resumeFrom);
+  }
+
+  #started(live: LiveTransfer<TransferSide>, now: number, resumeFrom: number | undefined): void {
+    const { direction, work: { file: { transferId } } } = live;
     live.touch(now);
-    this.#emit({ type: "transfer-started", transferId, direction: "incoming" });
+    const from = resumeFrom === undefined ? {} : { resumeFrom };
+    this.#emit({ type: "transfer-started", transferId, direction, ...from });
+  }
+
+  #checkOwnResume({ size, chunkSize = 0 }: OfferedFile, resumeFrom: number): void {
+    if (this.resumes && canResumeFrom(resumeFrom, { size, chunkSize })) return;
+    throw new MisuseError("the transfer can't go on there");
   }
 
   #finishSending(live: LiveTransfer<OutgoingWork>): void {
@@ -462,6 +532,7 @@ export class TransferTable implements Transfers {
     const isHeldUp = live.pausedByUs && !this.#context.dialect.steersEachTransfer;
     if (isHeldUp) this.#sayResume(transferId);
     this.#receivedWhole.add(transferId);
+    if (this.resumes) this.#unsettled.add(transferId);
     this.#end(live, "completed", "remote", "all was received");
   }
 
@@ -503,9 +574,13 @@ export class TransferTable implements Transfers {
     throw new MisuseError("there is no such transfer in this session");
   }
 
-  #cancelLive(live: LiveTransfer<TransferSide>, message: string, reason?: CancelReason): void {
-    this.#sendCancel(live.work.file.transferId, live.direction);
-    this.#end(live, "cancelled", "local", message, { reason });
+  #cancelLive(
+    live: LiveTransfer<TransferSide>,
+    message: string,
+    details: Pick<EndDetails, "reason" | "resumable"> = {},
+  ): void {
+    this.#sendCancel(live.work.file.transferId, live.direction, details.resumable);
+    this.#end(live, "cancelled", "local", message, details);
   }
 
   #failLive(live: LiveTransfer<TransferSide>, error: ProtocolError): void {
@@ -518,7 +593,7 @@ export class TransferTable implements Transfers {
     outcome: TransferOutcome,
     by: Side,
     message: string,
-    { error, reason }: EndDetails = {},
+    { error, reason, resumable }: EndDetails = {},
   ): void {
     const { transferId } = live.work.file;
     live[Symbol.dispose]();
@@ -540,17 +615,23 @@ export class TransferTable implements Transfers {
       message,
       ...(error === undefined ? {} : { error }),
       ...(reason === undefined ? {} : { reason }),
+      ...(resumable ? { resumable } : {}),
     });
   }
 
-  #sendCancel(transferId: TransferId, direction: Direction): void {
+  #sendCancel(transferId: TransferId, direction: Direction, resumable = false): void {
     const { dialect } = this.#context;
-    const cancel = dialect.cancel(transferId, direction);
+    const plain = dialect.cancel(transferId, direction);
+    const cancel = resumable ? { ...plain, resumable } : plain;
     const incoming = this.#incoming?.work.file.transferId ?? transferId;
     // It would end the other file that the peer sends.
     const waits = !dialect.steersEachTransfer && incoming !== transferId;
     if (waits && this.#cancelsToSend.length < RECENT_IDS) this.#cancelsToSend.push(cancel);
     else this.#send(cancel);
+  }
+
+  #pong({ tsMs: replyToMs }: Ping, now: number): void {
+    this.#send({ type: "pong", tsMs: Math.trunc(now), replyToMs });
   }
 
   #send(message: Exclude<InnerMessage, FileChunk>): void {

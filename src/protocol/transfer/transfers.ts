@@ -17,6 +17,10 @@ export interface FileToSend {
   readonly fileHash?: string;
   /** Bytes of plaintext in a chunk. @default {as the peer's dialect has it} */
   readonly chunkSize?: number;
+  /** The try of it that was lost, by its transfer id; told where the session can resume. */
+  readonly retryOf?: string;
+  /** The id that this try is to have, where it had to be known before. @default {a fresh one} */
+  readonly transferId?: TransferId;
 }
 
 /** What {@linkcode Transfers.offer} began. */
@@ -41,8 +45,26 @@ export interface Transfers {
    * @throws {MisuseError} When not idle, or when the file can't be offered to this peer.
    */
   offer(file: FileToSend, now: number): OfferedTransfer;
-  /** Accepts what was offered. @throws {MisuseError} When there is no such offer. */
-  accept(id: TransferId, now: number): readonly TransferEffect[];
+  /** Whether a file can go on that was lost before: `resumeFrom` and `retryOf` are used. */
+  readonly resumes: boolean;
+  /**
+   * It was decided to accept an offer, and what is kept of it is looked at first: its answer may
+   * take longer.
+   */
+  willAccept(id: TransferId, now: number): readonly TransferEffect[];
+  /**
+   * Accepts what was offered.
+   *
+   * @param resumeFrom Where it is to go on, in bytes: at a chunk's beginning; the file's size when it
+   * is here already.
+   * @throws {MisuseError} When there is no such offer, or it can't go on there.
+   */
+  accept(id: TransferId, now: number, resumeFrom?: number): readonly TransferEffect[];
+  /**
+   * A file that was received whole has its name, or can't get it: where the session can resume, the
+   * answers to pings were kept back until then.
+   */
+  settled(id: TransferId, now: number): readonly TransferEffect[];
   /** Asks for a pause, or pauses sending. @throws {MisuseError} When it is not flowing. */
   pause(id: TransferId, now: number): readonly TransferEffect[];
   /** Ends our own pause. @throws {MisuseError} When it is not flowing. */

@@ -5,17 +5,17 @@
  *
  * @module
  */
-import { BINARY_ENCODING } from "../messages/capabilities.ts";
+import { BINARY_ENCODING, RESUME } from "../messages/capabilities.ts";
 import type { Dialect } from "./dialect.ts";
 import { DEFAULT_CHUNK_BYTES } from "./limits.ts";
 
 /** How transfers are spoken of with the published web client. */
 export const WEB_DIALECT: Dialect = {
   offersFiles: false,
-  // A chunk in binary leaves to the offer what a file without an offer says in its chunks. And a web
-  // client keeps one ratchet for both ways, whose state its own clean-up after one file destroys for
+  // A chunk in binary leaves to the offer what a file without an offer says in its chunks, and only
+  // what is offered can go on. And a web client keeps one ratchet for both ways, whose state its own clean-up after one file destroys for
   // the next, and which an empty file, of which nothing is sent, moves on at its end alone.
-  without: new Set([BINARY_ENCODING, "bolt.transfer-ratchet-v1"]),
+  without: new Set([BINARY_ENCODING, RESUME, "bolt.transfer-ratchet-v1"]),
   steersEachTransfer: false,
   answersPings: false,
   chunkBytes: DEFAULT_CHUNK_BYTES,

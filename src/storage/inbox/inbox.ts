@@ -33,7 +33,7 @@ const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 export interface InboxOptions {
   /** The folder; made with mode 0700 when missing. */
   readonly path: string;
-  /** Who must own it. */
+  /** Who must own it, and what is kept in it. */
   readonly uid: OwnUid;
   /** Bytes that a new file must leave free. @default {16 MiB} */
   readonly keepFreeBytes?: number;
@@ -67,6 +67,8 @@ export class Inbox {
   readonly path: string;
   /** What the files are made with. */
   readonly fs: FileSystem;
+  /** Who must own what is in it. */
+  readonly uid: OwnUid;
   readonly #status: FileStatus;
   readonly #keepFreeBytes: number;
   readonly #log: Log | undefined;
@@ -77,6 +79,7 @@ export class Inbox {
   private constructor(fs: FileSystem, options: InboxOptions, status: FileStatus) {
     this.fs = fs;
     this.path = options.path;
+    this.uid = options.uid;
     this.#status = status;
     this.#keepFreeBytes = options.keepFreeBytes ?? 16 * 1024 * 1024;
     this.#log = options.log;
@@ -191,6 +194,29 @@ export class Inbox {
       await unlessMissing(this.fs.remove(path));
       await this.fs.syncFolder(this.path);
     });
+  }
+
+  /**
+   * Makes a partial file that of another transfer. It has the one name or the other, whatever ends
+   * the program meanwhile.
+   *
+   * @param part What the partial file must be.
+   * @throws {StorageError} `NAME_TAKEN` when that transfer has one already, or something stands in
+   * its place; `INBOX_CHANGED`; or a failure of the file system.
+   */
+  async movePart(from: string, to: string, part: FileStatus): Promise<void> {
+    const [path, next] = [this.partPath(from), this.partPath(to)];
+    await this.#serial.run(() =>
+      withStorageErrors(`rename ${path}`, async () => {
+        await this.checkUnchanged();
+        await this.#checkSame(path, part);
+        if (await unlessMissing(this.fs.lstat(next)) !== undefined) {
+          throw new StorageError("NAME_TAKEN", `${next} exists: have the file sent anew`);
+        }
+        await this.fs.rename(path, next);
+        await this.fs.syncFolder(this.path);
+      })
+    );
   }
 
   /**

@@ -14,6 +14,10 @@ import { isTransferId } from "../journal_record.ts";
 import { writeFully } from "../whole_file.ts";
 import type { CollisionPolicy } from "../../vocabulary/policies.ts";
 import type { Inbox, SpaceClaim } from "./inbox.ts";
+import type { KeptFile, KeptPrefix } from "./kept_file.ts";
+
+/** After so many bytes what was received is made durable, so that a crash does not take it. */
+export const SYNC_BYTES: number = 64 * 1024 ** 2;
 
 /** What becomes of the partial file when a transfer ends early. */
 export type PartPolicy = "remove" | "keep";
@@ -26,6 +30,16 @@ export interface IncomingFileOptions {
   readonly size: number;
   /** What disposing an unfinished file does. @default {"remove"} */
   readonly onAbort?: PartPolicy;
+  /** Bytes after which {@linkcode IncomingFile.synced} makes them durable. @default {SYNC_BYTES} */
+  readonly syncBytes?: number;
+}
+
+/** A file to write to, and what is in it already. */
+interface Start {
+  readonly file: OpenFile;
+  readonly status: FileStatus;
+  readonly hash: Sha256;
+  readonly bytes: number;
 }
 
 /** Options of {@linkcode IncomingFile.finish}. */
@@ -58,8 +72,10 @@ export class IncomingFile implements AsyncDisposable {
   readonly #file: OpenFile;
   readonly #status: FileStatus;
   readonly #claim: SpaceClaim;
-  readonly #hash = new Sha256();
-  #received = 0;
+  readonly #hash: Sha256;
+  #received: number;
+  /** Bytes that are durable. */
+  #synced: number;
   #writing: Promise<void> | undefined;
   #isSpoilt = false;
   #isClosed = false;
@@ -67,14 +83,15 @@ export class IncomingFile implements AsyncDisposable {
   private constructor(
     inbox: Inbox,
     options: IncomingFileOptions,
-    file: OpenFile,
-    status: FileStatus,
+    { file, status, hash, bytes }: Start,
     claim: SpaceClaim,
   ) {
     this.#inbox = inbox;
     this.#options = options;
     this.#file = file;
     this.#status = status;
+    this.#hash = hash;
+    this.#received = this.#synced = bytes;
     this.#claim = claim;
   }
 
@@ -87,9 +104,7 @@ export class IncomingFile implements AsyncDisposable {
    */
   static async create(inbox: Inbox, options: IncomingFileOptions): Promise<IncomingFile> {
     const { transferId, size } = options;
-    if (!isTransferId(transferId)) {
-      throw new StorageError("NAME_REFUSED", "a transfer id is 32 lower-case hex digits");
-    }
+    if (!isTransferId(transferId)) throw idRefused();
     const { fs } = inbox;
     const path = inbox.partPath(transferId);
     return await withStorageErrors(`make ${path}`, async () => {
@@ -103,7 +118,12 @@ export class IncomingFile implements AsyncDisposable {
         if (seen === undefined || !isSameFile(seen, status)) {
           throw new StorageError("INBOX_CHANGED", `${path} was replaced while it was made`);
         }
-        return new IncomingFile(inbox, options, file, status, claim);
+        return new IncomingFile(
+          inbox,
+          options,
+          { file, status, hash: new Sha256(), bytes: 0 },
+          claim,
+        );
       } catch (error) {
         claim[Symbol.dispose]();
         file?.[Symbol.dispose]();
@@ -116,9 +136,68 @@ export class IncomingFile implements AsyncDisposable {
     });
   }
 
-  /** Bytes written so far. */
+  /**
+   * Goes on with what was kept of another transfer, whose partial file becomes this one's.
+   *
+   * @param kept Taken over; closed when this fails.
+   * @throws {StorageError} `DISK_FULL` when there is no room for the rest; `NAME_TAKEN` when there is
+   * a partial file of this id; `INBOX_CHANGED`; or a failure of the file system.
+   */
+  static async resume(
+    inbox: Inbox,
+    options: IncomingFileOptions,
+    kept: KeptFile,
+  ): Promise<IncomingFile> {
+    const { transferId, size } = options;
+    const { bytes } = kept.prefix;
+    using stack = new DisposableStack();
+    stack.use(kept);
+    if (!isTransferId(transferId)) throw idRefused();
+    const claim = await withStorageErrors(
+      `write ${inbox.partPath(transferId)}`,
+      () => inbox.claimSpace(size - bytes),
+    );
+    stack.use(claim);
+    const moved = await kept.moveTo(inbox, transferId);
+    stack.move();
+    return new IncomingFile(inbox, options, { ...moved, bytes }, claim);
+  }
+
+  /** Bytes written so far, those that were kept before included. */
   get received(): number {
     return this.#received;
+  }
+
+  /** What was written so far. Durable after {@linkcode IncomingFile.synced}, and when it was kept. */
+  get prefix(): KeptPrefix {
+    return { bytes: this.#received, hash: this.#hash.digest().hex };
+  }
+
+  /**
+   * Makes what was written durable when enough has come since the last time. To be called when no
+   * write is under way.
+   *
+   * @returns What is durable now; undefined when it was not time for it.
+   * @throws {StorageError} When it can't be synced, after which only aborting is left.
+   */
+  async synced(): Promise<KeptPrefix | undefined> {
+    const { syncBytes = SYNC_BYTES, transferId } = this.#options;
+    if (this.#isClosed || this.#received - this.#synced < syncBytes) return undefined;
+    const { prefix } = this;
+    this.#writing = withStorageErrors(
+      `sync ${this.#inbox.partPath(transferId)}`,
+      () => this.#file.sync(),
+    );
+    try {
+      await this.#writing;
+      this.#synced = prefix.bytes;
+      return prefix;
+    } catch (error) {
+      this.#isSpoilt = true;
+      throw error;
+    } finally {
+      this.#writing = undefined;
+    }
   }
 
   /**
@@ -231,4 +310,8 @@ export class IncomingFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.abort();
   }
+}
+
+function idRefused(): StorageError {
+  return new StorageError("NAME_REFUSED", "a transfer id is 32 lower-case hex digits");
 }

@@ -92,7 +92,8 @@ export class FaultyFileSystem implements FileSystem {
   /** Bytes that are safe, by path, of files written since their last sync. */
   readonly #unsynced = new Map<string, number>();
   /** Opened files, so that a crash closes them as the kernel would. */
-  readonly #open = new Set<OpenFile>();
+  /** Open files, each with the name that it has now. */
+  readonly #open = new Map<OpenFile, { path: string }>();
 
   /**
    * One without faults.
@@ -112,6 +113,16 @@ export class FaultyFileSystem implements FileSystem {
   /** Takes all rules away. */
   heal(): void {
     this.#faults = [];
+  }
+
+  /** Files that are held open. */
+  get openFiles(): number {
+    return this.#open.size;
+  }
+
+  /** Whether the process died. */
+  get isDead(): boolean {
+    return this.#dead;
   }
 
   /** Counts the call, and returns the action that changes its outcome, if any. */
@@ -134,7 +145,7 @@ export class FaultyFileSystem implements FileSystem {
 
   async #die(how: "process" | "power"): Promise<never> {
     this.#dead = true;
-    for (const file of this.#open) file[Symbol.dispose]();
+    for (const file of this.#open.keys()) file[Symbol.dispose]();
     if (how === "power") {
       for (const [path, safe] of this.#unsynced) {
         using file = await this.#real.open(path, "update");
@@ -148,8 +159,9 @@ export class FaultyFileSystem implements FileSystem {
   async open(path: string, mode: OpenMode): Promise<OpenFile> {
     await this.#enter("open", path);
     const file = await this.#real.open(path, mode);
-    this.#open.add(file);
-    const enter = (operation: Operation) => this.#enter(operation, path);
+    const named = { path };
+    this.#open.set(file, named);
+    const enter = (operation: Operation) => this.#enter(operation, named.path);
     return {
       read: async (into) => {
         const action = await enter("read");
@@ -160,6 +172,7 @@ export class FaultyFileSystem implements FileSystem {
       write: async (bytes) => {
         const action = await enter("write");
         const limit = action !== undefined && "shortWrite" in action ? action.shortWrite : Infinity;
+        const { path } = named;
         if (!this.#unsynced.has(path)) this.#unsynced.set(path, (await file.status()).size);
         return await file.write(bytes.subarray(0, Math.min(bytes.length, limit)));
       },
@@ -170,7 +183,7 @@ export class FaultyFileSystem implements FileSystem {
       sync: async () => {
         await enter("sync");
         await file.sync();
-        this.#unsynced.delete(path);
+        this.#unsynced.delete(named.path);
       },
       truncate: async (length) => {
         await enter("truncate");
@@ -213,6 +226,9 @@ export class FaultyFileSystem implements FileSystem {
   async rename(from: string, to: string): Promise<void> {
     await this.#enter("rename", to);
     await this.#real.rename(from, to);
+    for (const named of this.#open.values()) {
+      if (named.path === from) named.path = to;
+    }
     const safe = this.#unsynced.get(from);
     this.#unsynced.delete(from);
     this.#unsynced.delete(to);

@@ -143,9 +143,13 @@ export class PeerSession implements AsyncDisposable {
     this.#perform(this.#session.fail(code, message));
   }
 
-  /** Ends the session in order; what is in transfer is cancelled first. */
-  close(message?: string): void {
-    this.#perform(this.#session.close(message));
+  /**
+   * Ends the session in order; what is in transfer is cancelled first.
+   *
+   * @param resumable Whether it is to go on in another session, where this one can resume.
+   */
+  close(message?: string, resumable = false): void {
+    this.#perform(this.#session.close(message, resumable));
   }
 
   /** Calls the transfers and carries out what they want done. */
@@ -176,10 +180,11 @@ export class PeerSession implements AsyncDisposable {
    * transfers, in order itself.
    *
    * @param signal Ends the wait with its reason.
+   * @param resumable Whether it is to go on in another session, where this one can resume.
    * @throws {TransportError} When the channel ended before, in another way.
    */
-  async cancelTransfers(message: string, signal: AbortSignal): Promise<void> {
-    this.#perform(this.#session.cancelTransfers(message));
+  async cancelTransfers(message: string, signal: AbortSignal, resumable = false): Promise<void> {
+    this.#perform(this.#session.cancelTransfers(message, resumable));
     try {
       await this.drained(signal);
     } catch (error) {
@@ -194,7 +199,9 @@ export class PeerSession implements AsyncDisposable {
   /**
    * Resolves when the peer has read all that was sent and sent all its answers, with what shows it.
    * Neither an acknowledgement by the transport of a peer that ought to answer, nor an orderly close,
-   * is taken for its answer: both can be made on the way, without the session's keys.
+   * is taken for its answer: both can be made on the way, without the session's keys. A peer with
+   * which files can go on answers when all that came whole has its name, however long that takes, and
+   * is heard by its pings meanwhile.
    *
    * @throws {TransportError} When session or channel ended before.
    * @throws {DeadlineError} When the transport has taken all and no answer came.
@@ -217,7 +224,9 @@ export class PeerSession implements AsyncDisposable {
       const silence = new DeadlineError(
         `its transport has taken all, but it has not answered for ${this.#confirmMs / 1000} s`,
       );
-      timer = setTimeout(failed, this.#confirmMs, silence);
+      if (this.#session.peer?.resumes !== true) {
+        timer = setTimeout(failed, this.#confirmMs, silence);
+      }
       await answer;
       return "answer";
     } finally {

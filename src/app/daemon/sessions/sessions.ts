@@ -17,7 +17,12 @@ import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.t
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { ExtensionName } from "../../../protocol/extensions.ts";
-import { BINARY_ENCODING, CAPABILITIES } from "../../../protocol/messages/capabilities.ts";
+import {
+  BINARY_ENCODING,
+  CAPABILITIES,
+  type Capability,
+  RESUME,
+} from "../../../protocol/messages/capabilities.ts";
 import {
   type IdentityClaim,
   type RefusedClaim,
@@ -239,7 +244,7 @@ export class Sessions {
     for (const entry of this.#entries.values()) {
       const { peer, view: { sessionId, state } } = entry;
       if (state === "open" && peer !== undefined) {
-        entry.confirmed = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal);
+        entry.confirmed = this.#cancelTransfersOf(sessionId, peer, STOPPING, signal, true);
       } else if (entry.confirmed === undefined) this.#end(entry, STOPPING);
       const heard = entry.confirmed?.then((confirmed) =>
         void (confirmed || unconfirmed.add(sessionId))
@@ -262,7 +267,7 @@ export class Sessions {
   async stop(): Promise<void> {
     this.#stopping = true;
     const entries = [...this.#entries.values()];
-    for (const entry of entries) this.#end(entry, STOPPING);
+    for (const entry of entries) this.#end(entry, STOPPING, true);
     await Promise.all(entries.map(({ running }) => running));
   }
 
@@ -359,9 +364,7 @@ export class Sessions {
         refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
         random,
         peerKind,
-        capabilities: this.#options.extensions.has("binary-encoding")
-          ? [...CAPABILITIES, BINARY_ENCODING]
-          : CAPABILITIES,
+        capabilities: capabilitiesWith(this.#options.extensions),
       });
       const peer: PeerSession = new PeerSession({
         session,
@@ -413,8 +416,7 @@ export class Sessions {
     judged.then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
       if (admission.admitted) {
-        const { acceptsFiles = false } = admission;
-        return this.#admit(entry, peer, { identity, proven, acceptsFiles });
+        return this.#admit(entry, peer, facts, admission.acceptsFiles ?? false);
       }
       const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
@@ -432,21 +434,20 @@ export class Sessions {
     });
   }
 
-  #admit(
-    entry: Entry,
-    peer: PeerSession,
-    who: Pick<SessionTransfers, "identity" | "proven" | "acceptsFiles">,
-  ): void {
+  #admit(entry: Entry, peer: PeerSession, facts: PeerFacts, acceptsFiles: boolean): void {
+    const { proven, resumes } = facts;
+    const identity = facts.identity.hex;
     const { transfers, events, log, tally } = this.#options;
     const { sessionId } = entry.view;
-    const { identity, proven } = who;
     for (const older of this.#allOf(identity)) {
       // Who only claims to be the peer ends no session in which it has proven who it is.
       if (older === entry || (older.view.proven === true && !proven)) continue;
       // A peer that comes again has lost its session, though we may not know yet.
       older.transfers?.markLost();
-      this.#end(older, "the peer opened a newer session");
+      // Its transfers go on in the newer one.
+      this.#end(older, "the peer opened a newer session", true);
     }
+    const who = { identity, proven, resumes, acceptsFiles };
     entry.transfers = transfers.attach({ sessionId, ...who, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     tally.sessionOpened(proven);
@@ -519,9 +520,10 @@ export class Sessions {
     peer: PeerSession,
     message: string,
     signal: AbortSignal,
+    resumable = false,
   ): Promise<boolean> {
     try {
-      await peer.cancelTransfers(message, signal);
+      await peer.cancelTransfers(message, signal, resumable);
       return true;
     } catch (error) {
       this.#options.log.warn("a peer has not confirmed the last messages", {
@@ -552,10 +554,10 @@ export class Sessions {
   }
 
   /** Ends one, or the attempt at it, without waiting for its transfers. */
-  #end(entry: Entry, message: string): void {
+  #end(entry: Entry, message: string, resumable = false): void {
     if (isEnded(entry.view)) return;
     entry.abort.abort(new OperationError("STOPPING", message));
-    entry.peer?.close(message);
+    entry.peer?.close(message, resumable);
   }
 
   #update(entry: Entry, changes: Partial<SessionView>): void {
@@ -591,6 +593,15 @@ export function noneIsProven(): OperationError {
     "no identity can be expected while none is proven: start the daemon without --extensions " +
       "none, or leave the identity out",
   );
+}
+
+/** What our HELLO lists, but for the proof of our identity, which the session adds. */
+function capabilitiesWith(extensions: ReadonlySet<ExtensionName>): readonly Capability[] {
+  return [
+    ...CAPABILITIES,
+    ...(extensions.has("binary-encoding") ? [BINARY_ENCODING] : []),
+    ...(extensions.has("resume") ? [RESUME] : []),
+  ];
 }
 
 /** Why a peer is not the one that a session was asked for with; undefined when it is, or none was. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { messageOf } from "../../../base/errors.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { OFFER_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -11,19 +10,16 @@ import type { Log } from "../../../log/log.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import { IncomingFile, type PartPolicy } from "../../../storage/inbox/incoming_file.ts";
-import type { Inbox } from "../../../storage/inbox/inbox.ts";
-import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { NAME_REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import type { HeldFiles } from "./held_files.ts";
+import { IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
 import type { Work } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
-import type { TransferRegistry } from "./transfer_registry.ts";
 import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
@@ -44,19 +40,11 @@ const UNANSWERED = {
 } as const;
 
 /** What all incoming transfers share. */
-export interface ReceiveOptions {
+export interface ReceiveOptions extends PartOptions {
   /** Which transfers that have begun flow. */
   readonly slots: Slots;
-  /** Keeps and publishes changes. */
-  readonly registry: TransferRegistry;
   /** Which files may wait that have come whole without an offer. */
   readonly held: HeldFiles;
-  /** Where received files go. */
-  readonly inbox: Inbox;
-  /** What happens when a name is taken. */
-  readonly collision: CollisionPolicy;
-  /** What becomes of partial files when nobody wanted the end. */
-  readonly onAbort: PartPolicy;
   /** Told of what goes wrong. */
   readonly log: Log;
   /** Ends the wait for a decision about a file that came without an offer. @default {systemTimer} */
@@ -77,8 +65,8 @@ export interface IncomingTransferOptions extends ReceiveOptions {
 type Stage =
   /** A decision is awaited; of a file without an offer all may have come. */
   | { readonly name: "offered" }
-  /** It is to get this name; its partial file is not there yet. */
-  | { readonly name: "accepted"; readonly saveAs: string }
+  /** It is to get this name; its partial file is not there yet. `consented`: by a person. */
+  | { readonly name: "accepted"; readonly saveAs: string; readonly consented: boolean }
   /** Chunks come, or are held, and are written to the partial file. */
   | { readonly name: "receiving" }
   /** All have come. `settled` is resolved when the file is on disk, or can't be. */
@@ -86,13 +74,15 @@ type Stage =
   /** It has its name in the inbox. */
   | { readonly name: "completed" }
   /** It ended before it had its name. */
-  | { readonly name: "ended"; readonly end: TransferEnd; readonly partPolicy: PartPolicy };
+  | { readonly name: "ended"; readonly end: TransferEnd; readonly partEnd: PartEnd };
 
 /** One file on its way in, from the offer to its end. */
 export class IncomingTransfer implements Work {
   readonly #options: IncomingTransferOptions;
   readonly #id: TransferId;
   readonly #stage = new StageCell<Stage>({ name: "offered" });
+  /** Aborted when it ends early. */
+  readonly #ended = new AbortController();
   readonly #queue: ReceiveQueue;
   readonly #flow: Flow;
   /** All of a file without an offer has come, and the core is done with it. */
@@ -158,8 +148,12 @@ export class IncomingTransfer implements Work {
         }): accept it under another name`,
       );
     }
-    this.#stopWaiting();
-    this.#stage.enter({ name: "accepted", saveAs: safe.name });
+    this.#accept(safe.name, true);
+  }
+
+  /** Accepts the offer under the name that was consented to in a try that was lost. */
+  prepareAgain(saveAs: string): void {
+    this.#accept(saveAs, false);
   }
 
   /**
@@ -170,7 +164,7 @@ export class IncomingTransfer implements Work {
    */
   prepareUnasked(): boolean {
     const safe = safeName(this.#options.file.filename);
-    if (safe.safe) this.prepare(undefined);
+    if (safe.safe) this.#accept(safe.name, false);
     else {
       const why = NAME_REFUSALS[safe.reason];
       this.#fail(
@@ -185,20 +179,28 @@ export class IncomingTransfer implements Work {
     return safe.safe;
   }
 
+  #accept(saveAs: string, consented: boolean): void {
+    this.#stopWaiting();
+    this.#stage.enter({ name: "accepted", saveAs, consented });
+  }
+
   /** What was accepted, to its name in the inbox or to an earlier end. */
   async run(): Promise<"done"> {
     const accepted = this.#stage.current;
     if (accepted.name !== "accepted") return "done"; // it ended while it waited for its turn
-    const { saveAs } = accepted;
-    const part = await this.#makePart(saveAs);
+    const part = await this.#makePart(accepted);
     if (part !== undefined) this.#receiveInto(part);
     const over = await this.#stage.after("accepted", "receiving");
     try {
-      if (over.name === "received" && part !== undefined) await this.#publish(part, saveAs);
+      if (over.name === "received" && part !== undefined) await this.#publish(part);
       const last = this.#stage.current;
-      if (last.name === "ended") await this.#discard(part, last.end, last.partPolicy);
+      if (last.name === "ended") await this.#discard(part, last.end, last.partEnd);
     } finally {
-      if (over.name === "received") over.settled.resolve();
+      if (over.name === "received") {
+        over.settled.resolve();
+        // What is to be said of it is said: the peer may take our answer to its ping for that.
+        this.#options.session.peer.act((transfers, now) => transfers.settled(this.#id, now));
+      }
       this.#held?.[Symbol.dispose]();
     }
     return "done";
@@ -237,16 +239,14 @@ export class IncomingTransfer implements Work {
   }
 
   /** Makes the partial file; undefined when it ended meanwhile, or that failed, which ends it. */
-  async #makePart(saveAs: string): Promise<IncomingFile | undefined> {
-    const { registry, inbox, collision, onAbort, file: { size } } = this.#options;
-    const { transferId } = this.entry.facts;
+  async #makePart(
+    { saveAs, consented }: Extract<Stage, { name: "accepted" }>,
+  ): Promise<IncomingPart | undefined> {
+    const { session } = this.#options;
+    session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
     try {
-      // Not only when all of it has come.
-      await inbox.checkFree(saveAs, collision);
-      // First the journal: after a crash only partial files that it knows of are looked after.
-      await registry.change(this.entry, { hasPart: true });
-      if (this.#stage.current.name === "ended") return undefined; // taken back meanwhile
-      return await IncomingFile.create(inbox, { transferId, size, onAbort });
+      const ended = this.#ended.signal;
+      return await IncomingPart.make({ ...this.#options, saveAs, consented, ended });
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -254,58 +254,37 @@ export class IncomingTransfer implements Work {
   }
 
   /** Tells the peer to send; what comes, or came without an offer, is written. */
-  #receiveInto(part: IncomingFile): void {
-    const { registry, file, session } = this.#options;
-    this.#queue.start(async (bytes) => {
-      await part.write(bytes);
-      registry.moved(this.entry, part.received);
-    });
+  #receiveInto(part: IncomingPart): void {
+    const { file, session } = this.#options;
+    this.#queue.start((bytes) => part.write(bytes));
     if (this.#stage.current.name !== "accepted") return; // all of it came already, or it ended
     if (this.#isWhole) return this.#enterReceived();
     this.#stage.enter({ name: "receiving" });
-    if (file.implied) this.#flow.hold("decision", false);
-    else session.peer.act((transfers, now) => transfers.accept(this.#id, now));
+    if (file.implied) return this.#flow.hold("decision", false);
+    const from = part.resumedFrom === 0 ? undefined : part.resumedFrom;
+    session.peer.act((transfers, now) => transfers.accept(this.#id, now, from));
   }
 
   /** All has come: writes the rest, has it verified and named. What fails ends the transfer. */
-  async #publish(part: IncomingFile, saveAs: string): Promise<void> {
-    const { registry, inbox, collision, file } = this.#options;
+  async #publish(part: IncomingPart): Promise<void> {
     await this.#queue.drained();
     if (this.#stage.current.name === "ended") return; // it could not be written
     try {
-      const { savedAs, hash } = await part.finish({
-        name: saveAs,
-        expectedHash: file.fileHash?.hex ?? null,
-        collision,
-        onPublishing: (savedAs) =>
-          registry.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
-      });
+      await part.finish();
       this.#stage.enter({ name: "completed" });
-      await registry.change(this.entry, {
-        state: "completed",
-        transferred: file.size,
-        savedAs,
-        savedPath: inbox.pathOf(savedAs),
-        fileHash: hash,
-        hasPart: false,
-      }, "transfer-finished");
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** It ended early: the partial file goes, or stays for later when nobody wanted the end. */
-  async #discard(part: IncomingFile | undefined, end: TransferEnd, policy: PartPolicy) {
-    const { log, registry } = this.#options;
+  /** It ended early: the partial file goes, or stays for another try when nobody wanted the end. */
+  async #discard(part: IncomingPart | undefined, end: TransferEnd, partEnd: PartEnd) {
+    const { registry, tries } = this.#options;
     await this.#queue.drained();
-    const hasPart = await part?.abort(policy).catch((error) => {
-      log.warn("a partial file could not be kept or removed", {
-        transfer: this.entry.facts.transferId,
-        reason: messageOf(error),
-      });
-      return true; // the next start looks after it
-    }) ?? false;
-    await registry.change(this.entry, { ...end, hasPart }, "transfer-failed");
+    if (part === undefined) await registry.change(this.entry, { hasPart: false, kept: undefined });
+    else await part.giveUp(partEnd);
+    await registry.change(this.entry, end, "transfer-failed");
+    await tries.review(this.entry);
   }
 
   #onEvent(event: TransferEvent): void {
@@ -334,7 +313,7 @@ export class IncomingTransfer implements Work {
 
   /** The core is done with it: all has come, or it is over. */
   #onEnded(ended: EndedEffect): void {
-    const { session, onAbort, file } = this.#options;
+    const { session, file } = this.#options;
     if (ended.outcome === "completed") {
       if (file.implied && !this.#holdWhole()) return;
       const { name } = this.#stage.current;
@@ -342,9 +321,7 @@ export class IncomingTransfer implements Work {
       return;
     }
     const end = endOf("incoming", ended, true, session.lost);
-    const isUnwanted = end.state === "interrupted" ||
-      (end.state === "cancelled" && ended.by === "local");
-    this.#end(end, isUnwanted ? onAbort : "remove");
+    this.#end(end, end.state === "interrupted" ? "keep with consent" : "remove");
   }
 
   /** All has come: until it is on disk nothing more is read. */
@@ -389,7 +366,9 @@ export class IncomingTransfer implements Work {
     const { log, session: { peer } } = this.#options;
     const failure = failureOf(error);
     const { code, message } = failure;
-    if (!this.#end({ state: "failed", failure }, "remove")) return;
+    // When there is space again it can go on.
+    const partEnd = code === "DISK_FULL" ? "keep" : "remove";
+    if (!this.#end({ state: "failed", failure }, partEnd)) return;
     log.warn("a file could not be received", {
       transfer: this.entry.facts.transferId,
       peer: this.entry.facts.identity,
@@ -410,12 +389,14 @@ export class IncomingTransfer implements Work {
   }
 
   /** Ends it early, unless it has ended. Says whether it did. */
-  #end(end: TransferEnd, partPolicy: PartPolicy): boolean {
+  #end(end: TransferEnd, partEnd: PartEnd): boolean {
     const { name } = this.#stage.current;
     if (name === "ended" || name === "completed") return false;
-    this.#stage.enter({ name: "ended", end, partPolicy });
+    this.#stage.enter({ name: "ended", end, partEnd });
+    this.#ended.abort();
     this.#stopWaiting();
-    this.#queue.stop();
+    // What has come and is kept need not come again.
+    if (partEnd === "remove") this.#queue.stop();
     this.#held?.[Symbol.dispose]();
     // A transfer that was accepted is reported by `run`, once its partial file is removed or kept.
     if (name === "offered") this.#options.registry.change(this.entry, end, "transfer-failed");

@@ -64,7 +64,8 @@ class Arrivals implements AsyncDisposable {
       this.asked.push(`${name} ${n}`);
       return [];
     };
-    const names = ["pause", "resume", "cancel", "fail", "failWithReason", "takeBack"];
+    const ends = ["cancel", "fail", "failWithReason", "takeBack"];
+    const names = ["pause", "resume", "willAccept", "settled", ...ends];
     const transfers = Object.fromEntries(names.map((name) => [name, asked(name)]));
     const session = {
       identity: IDENTITY,
@@ -82,6 +83,12 @@ class Arrivals implements AsyncDisposable {
       { ...facts, size: file.size, direction: "incoming", priority: 0, createdAt: 1 },
       "offered",
     );
+    const inbox = await openInbox(this.folder);
+    const tries = new EarlierTries({
+      ...{ registry: this.#registry, inbox, log, onAbort: "remove" },
+      isPinned: () => false,
+      now: () => 0,
+    });
     const work = new IncomingTransfer({
       entry,
       file: { ...file, implied: true },
@@ -89,9 +96,8 @@ class Arrivals implements AsyncDisposable {
       slots: new Slots({ limit: 1 }),
       registry: this.#registry,
       held: this.#held,
-      inbox: await openInbox(this.folder),
+      ...{ inbox, tries },
       collision: "number",
-      onAbort: "remove",
       log,
       after: this.clock.after,
     });

@@ -7,7 +7,8 @@
 import { basename } from "node:path";
 import { abortable } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
-import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
+import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
+import { generateTransferId, type TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type {
   EndedEffect,
   EndedLateEffect,
@@ -23,7 +24,13 @@ import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
 import type { TransferRegistry } from "./transfer_registry.ts";
-import { CANCELLED_BY_RECEIVER, endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
+import {
+  CANCELLED_BY_RECEIVER,
+  endOf,
+  failureOf,
+  PEER_STOPPED,
+  type TransferEnd,
+} from "./transfer_end.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
 /** What all outgoing transfers share. */
@@ -36,6 +43,8 @@ export interface SendOptions {
   readonly registry: TransferRegistry;
   /** Where the files are. */
   readonly fs: FileSystem;
+  /** Fresh random bytes. */
+  readonly random: RandomSource;
 }
 
 /** Options of an {@linkcode OutgoingTransfer}. */
@@ -53,8 +62,18 @@ interface Attempt {
   readonly session: SessionTransfers;
   readonly id: TransferId;
   readonly flow: Flow;
+  /** What of the file the peer has by its own account, in bytes; undefined while it says nothing. */
+  claimed?: number;
   /** Aborted when the core is done with it. */
   readonly over: AbortController;
+}
+
+/** What a try of the file is named by. */
+interface TryNames {
+  /** The try before, which the peer may have published. */
+  readonly retryOf?: string;
+  /** Its own, where that is chosen before it is offered. */
+  readonly transferId?: TransferId;
 }
 
 /** How far an outgoing file is, and what there is of it only then. */
@@ -159,13 +178,17 @@ export class OutgoingTransfer implements ScheduledWork {
       this.entry.update({ waitingFor: "slot" });
       await flow.slotFirst(this.#stopping.signal);
     }
+    const names = await this.#nameTry(this.#source, session);
     // That took time: the session may have ended, or the peer's offer may have come first.
     if (session !== this.#options.session() || peer.transfers?.idle !== true) {
       this.entry.update({ waitingFor: "session" });
       return "again";
     }
-    this.#offer(this.#source, session, flow);
+    this.#offer(this.#source, names, session, flow);
     const answered = await this.#stage.after("offered");
+    if (answered.name === "sending" || answered.name === "sent") {
+      await this.#noteTry(answered.attempt);
+    }
     if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
     if (over.name === "sent") {
@@ -223,17 +246,17 @@ export class OutgoingTransfer implements ScheduledWork {
 
   #offer(
     { path, status, hash: fileHash }: SourceFile,
+    names: TryNames,
     session: SessionTransfers,
     flow: Flow,
   ): void {
     session.peer.act((transfers, now) => {
-      const file = { filename: basename(path), size: status.size, fileHash };
+      const file = { filename: basename(path), size: status.size, fileHash, ...names };
       const { transferId: id, effects } = transfers.offer(file, now);
       const attempt = { session, id, flow, over: new AbortController() };
       this.#stage.enter({ name: "offered", attempt });
       this.#options.registry.change(this.entry, {
         state: "offered",
-        fileHash,
         sessionId: session.sessionId,
         protocolTransferId: id,
       }, "transfer-offered");
@@ -243,10 +266,11 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   /** Reads a chunk, sends it, waits until the channel has taken it; the next is read meanwhile. */
-  async #send(source: SourceFile, { session: { peer }, id, flow, over }: Attempt): Promise<void> {
+  async #send(source: SourceFile, attempt: Attempt): Promise<void> {
     const { registry, fs } = this.#options;
+    const { session: { peer }, id, flow, over, claimed = 0 } = attempt;
     try {
-      await using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes);
+      await using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes, claimed);
       while (this.#stage.current.name === "sending") {
         const request = peer.transfers?.nextChunk(id);
         if (request === undefined) {
@@ -262,6 +286,38 @@ export class OutgoingTransfer implements ScheduledWork {
     } catch (error) {
       this.#act((transfers, id) => transfers.fail(id, messageOf(error)));
     }
+  }
+
+  /** The names of a try, as far as they are needed before it is offered. */
+  async #nameTry(
+    { status, hash: fileHash }: SourceFile,
+    { resumes }: SessionTransfers,
+  ): Promise<TryNames> {
+    const { registry, random } = this.#options;
+    this.entry.update({ fileHash });
+    if (!resumes) return {};
+    const lastTry = this.entry.progress.lastTry ?? registry.lostTryOf(this.entry);
+    if (lastTry !== undefined) {
+      this.entry.update({ lastTry });
+      return { retryOf: lastTry };
+    }
+    if (status.size > 0) return {};
+    // An empty file is whole as soon as the peer accepts it.
+    const transferId = generateTransferId(random);
+    await registry.change(this.entry, { lastTry: transferId });
+    return { transferId };
+  }
+
+  /**
+   * Before anything is sent that the peer may publish: whatever becomes of us, the next try of the
+   * file names this one.
+   */
+  async #noteTry({ session, id, claimed }: Attempt): Promise<void> {
+    if (!session.resumes) return;
+    if (claimed !== undefined) this.entry.update({ transferred: claimed, resumedFrom: claimed });
+    // What the peer has already stays known by the try that it was published in.
+    if (claimed === this.entry.facts.size) return;
+    await this.#options.registry.change(this.entry, { lastTry: id });
   }
 
   /** All was handed to the channel; what the peer makes of it is still to come. */
@@ -295,6 +351,7 @@ export class OutgoingTransfer implements ScheduledWork {
     }
     const stage = this.#stage.current;
     const late = stage.name === "sent" ? stage.late : undefined;
+    if (late?.resumable === true) return { state: "interrupted", failure: PEER_STOPPED };
     if (late !== undefined && late.error === undefined) {
       return { state: "cancelled", failure: CANCELLED_BY_RECEIVER };
     }
@@ -312,6 +369,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const { flow, over } = attempt;
     switch (event.type) {
       case "transfer-started":
+        if (event.resumeFrom !== undefined) attempt.claimed = event.resumeFrom;
         this.#stage.enter({ name: "sending", attempt });
         flow.start();
         break;
@@ -336,7 +394,7 @@ export class OutgoingTransfer implements ScheduledWork {
     if (ended.outcome === "completed") return this.#stage.enter({ name: "sent", attempt });
     const isStarted = this.#stage.current.name === "sending";
     const end = endOf("outgoing", ended, isStarted, attempt.session.lost);
-    const isUnstarted = !isStarted && ended.outcome === "cancelled";
+    const isUnstarted = !isStarted && end.state !== "interrupted" && ended.outcome === "cancelled";
     this.#stage.enter({ name: "ended", end, isUnstarted });
   }
 

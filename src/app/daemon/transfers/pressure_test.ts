@@ -30,6 +30,7 @@ import { type MemoryPair, memoryPair } from "../../../transport/testing/memory_c
 import { SEND_WINDOW } from "../../../transport/send_window.ts";
 import { PeerSession } from "../sessions/peer_session.ts";
 import { HeldFiles } from "./held_files.ts";
+import { EarlierTries } from "./earlier_tries.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import { OutgoingTransfer } from "./outgoing_transfer.ts";
 import { Slots } from "./slots.ts";
@@ -112,6 +113,7 @@ class Side implements AsyncDisposable {
       peer: this.#peer,
       onOffer: (file) => this.offered.resolve(file),
       proven: true,
+      resumes: false,
       onRefused: () => {},
       acceptsFiles: false,
       onEnded: () => {},
@@ -208,6 +210,7 @@ class Flow implements AsyncDisposable {
       hashSlots: new Slots({ limit: 1 }),
       registry,
       fs: sender.folder.fs,
+      random,
     });
     flow.#running.push(outgoing.run());
     return flow;
@@ -216,6 +219,7 @@ class Flow implements AsyncDisposable {
   /** Takes the offer. */
   async accept(): Promise<IncomingTransfer> {
     const { folder, registry, offered, transfers } = this.receiver;
+    const inbox = await openInbox(folder);
     const incoming = new IncomingTransfer({
       entry: this.received,
       file: await offered.promise,
@@ -223,9 +227,16 @@ class Flow implements AsyncDisposable {
       slots: new Slots({ limit: 1 }),
       registry,
       held: new HeldFiles(),
-      inbox: await openInbox(folder),
+      tries: new EarlierTries({
+        registry,
+        inbox,
+        onAbort: "remove",
+        isPinned: () => true,
+        log,
+        now: () => Date.now(),
+      }),
+      inbox,
       collision: "number",
-      onAbort: "remove",
       log,
     });
     // From here on the sender reads chunks, no more for the hash.

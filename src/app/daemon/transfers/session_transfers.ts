@@ -10,8 +10,11 @@ import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/peer_session.ts";
 
 /** Options of {@linkcode SessionTransfers}. */
-export interface SessionTransfersOptions
-  extends Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "acceptsFiles" | "peer"> {
+export interface SessionTransfersOptions extends
+  Pick<
+    SessionTransfers,
+    "sessionId" | "identity" | "proven" | "acceptsFiles" | "resumes" | "peer"
+  > {
   /** Called with each file that the peer offers. */
   readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called with each offer that the protocol's rules refused, and how many there were so far. */
@@ -36,6 +39,8 @@ export class SessionTransfers implements TransferHandler {
   readonly proven: boolean;
   /** Whether it was let in with its files: they are accepted without asking. */
   readonly acceptsFiles: boolean;
+  /** Whether files that were lost can go on in it. */
+  readonly resumes: boolean;
   /** The session at work. */
   readonly peer: PeerSession;
   readonly #options: SessionTransfersOptions;
@@ -51,6 +56,7 @@ export class SessionTransfers implements TransferHandler {
   constructor(options: SessionTransfersOptions) {
     ({ sessionId: this.sessionId, identity: this.identity, proven: this.proven } = options);
     this.acceptsFiles = options.acceptsFiles;
+    this.resumes = options.resumes;
     this.peer = options.peer;
     this.#options = options;
   }

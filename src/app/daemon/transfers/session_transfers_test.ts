@@ -12,6 +12,7 @@ const silent = () =>
     proven: true,
     acceptsFiles: false,
     onClosing: () => {},
+    resumes: false,
     onRefused: () => {},
     onEnded: () => {},
     backpressure: () => undefined,

@@ -6,6 +6,7 @@
  */
 import { DaemonError, messageOf } from "../../../base/errors.ts";
 import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
+import { DAEMON_STOPPED } from "../../../storage/journal_record.ts";
 import type { TransferFailure } from "./transfer_entry.ts";
 
 /** An end other than a completion. */
@@ -33,6 +34,13 @@ export const CANCELLED_BY_RECEIVER: TransferFailure = {
   message: "the peer cancelled and gave no reason: it was cancelled there, or its daemon " +
     "stops, or it can't keep the file (disk, space, name)",
 };
+/** What a cancel means that leaves it to be gone on with. */
+export const PEER_STOPPED: TransferFailure = {
+  code: "PEER_STOPPED",
+  message:
+    "the peer's daemon stops, or has opened a newer session: when the file is sent again, it " +
+    "goes on with what has arrived",
+};
 const CANCELLED_BY_SENDER = {
   code: "CANCELLED_BY_PEER",
   message: "the sender cancelled and gave no reason: it was cancelled there, or its daemon " +
@@ -52,6 +60,14 @@ export function endOf(
     return {
       state: "interrupted",
       failure: { code: "CONNECTION_LOST", message: ended.message },
+    };
+  }
+  if (ended.resumable) {
+    return {
+      state: "interrupted",
+      failure: ended.by === "remote"
+        ? PEER_STOPPED
+        : { code: DAEMON_STOPPED, message: ended.message },
     };
   }
   if (ended.outcome === "failed") {

@@ -10,6 +10,8 @@ import type { Transfer, WaitingFor } from "../../../ipc/api/schemas.ts";
 import {
   DAEMON_STOPPED,
   fromJournalState,
+  isSourcePath,
+  type KeptPart,
   MAX_DISPLAY_NAME,
   toJournalState,
   type TransferRecord,
@@ -67,8 +69,16 @@ export interface TransferProgress {
   readonly fileHash?: string;
   /** The session that carries it, once there is one. */
   readonly sessionId?: string;
+  /**
+   * Bytes of earlier tries that it began with. Outgoing: as the peer claims; they were not sent.
+   */
+  readonly resumedFrom?: number;
+  /** Outgoing: the last try of this file that the peer has accepted, by its id on the wire. */
+  readonly lastTry?: string | undefined;
   /** Incoming: whether a partial file is in the inbox. */
   readonly hasPart: boolean;
+  /** Incoming: what is known of that, where another session can go on with it. */
+  readonly kept?: KeptPart | undefined;
   /** Incoming: the name it has, or is about to get, in the inbox. */
   readonly savedAs?: string;
   /** Incoming and completed: where the file is. */
@@ -97,7 +107,10 @@ export class TransferEntry {
   static fromRecord(record: TransferRecord, pathOf: (savedAs: string) => string): TransferEntry {
     const { transferId, protocolTransferId, size, displayName: name, createdAt } = record;
     const direction = record.direction === "send" ? "outgoing" : "incoming";
-    const facts = { transferId, direction, identity: record.peer, name, size, createdAt } as const;
+    const facts: Omit<TransferFacts, "priority"> = {
+      ...{ transferId, direction, identity: record.peer, name, size, createdAt },
+      ...(record.sourcePath === undefined ? {} : { sourcePath: record.sourcePath }),
+    };
     const entry = new TransferEntry({ ...facts, priority: 0 }, "interrupted");
     const state = fromJournalState(record.state);
     const completed = state === "completed" && record.savedAs !== null;
@@ -106,6 +119,8 @@ export class TransferEntry {
       transferred: record.bytes,
       hasPart: record.hasPart,
       updatedAt: record.updatedAt,
+      ...(record.kept === undefined ? {} : { kept: record.kept }),
+      ...(record.lastTry === undefined ? {} : { lastTry: record.lastTry }),
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       ...(record.hash === null ? {} : { fileHash: record.hash }),
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
@@ -149,7 +164,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
-    const { confirmed } = this.#progress;
+    const { confirmed, resumedFrom, kept } = this.#progress;
     const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
@@ -164,6 +179,8 @@ export class TransferEntry {
       name: peerText(name),
       size,
       transferred,
+      ...(resumedFrom === undefined ? {} : { resumedFrom }),
+      ...(kept === undefined || !this.isFinal ? {} : { keptBytes: kept.bytes }),
       priority,
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
@@ -190,7 +207,8 @@ export class TransferEntry {
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
-    const { protocolTransferId, confirmed } = this.#progress;
+    const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
+    const { sourcePath } = this.facts;
     return {
       transferId,
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
@@ -204,6 +222,9 @@ export class TransferEntry {
       ...(confirmed === undefined ? {} : { confirmed }),
       bytes: transferred,
       hasPart,
+      ...(kept === undefined ? {} : { kept }),
+      ...(isSourcePath(sourcePath) ? { sourcePath } : {}),
+      ...(lastTry === undefined ? {} : { lastTry }),
       error: failure === undefined ? null : failure.code,
       createdAt,
       updatedAt,

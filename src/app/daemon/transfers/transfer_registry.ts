@@ -93,7 +93,7 @@ export class TransferRegistry {
   begin(
     facts: TransferFacts,
     state: "queued" | "offered",
-    known: Pick<TransferProgress, "sessionId" | "fileHash"> = {},
+    known: Pick<TransferProgress, "sessionId" | "fileHash" | "lastTry"> = {},
   ): TransferEntry {
     const entry = new TransferEntry(facts, state);
     entry.update(known);
@@ -191,6 +191,37 @@ export class TransferRegistry {
     const found = this.#all().findLast(({ facts }) => facts.transferId === transferId);
     if (found !== undefined) return found;
     throw new OperationError("TRANSFER_NOT_FOUND", "no such transfer is remembered");
+  }
+
+  /** A peer's transfer with this id; undefined when there is none. */
+  find(
+    direction: TransferFacts["direction"],
+    identity: string,
+    transferId: string,
+  ): TransferEntry | undefined {
+    return this.#entries.get(keyOf({ direction, identity, transferId }));
+  }
+
+  /** Incoming transfers of a peer, or of all, the newest last. */
+  incomingFrom(identity?: string): TransferEntry[] {
+    return this.#all().filter(({ facts }) =>
+      facts.direction === "incoming" && (identity === undefined || facts.identity === identity)
+    );
+  }
+
+  /**
+   * The try that another of the same file makes again: when the newest before it was interrupted, the
+   * last of its tries that the peer has accepted.
+   */
+  lostTryOf(again: TransferEntry): string | undefined {
+    const { displayName, peer, size, hash } = again.record();
+    const last = this.#all().findLast((entry) => {
+      if (entry === again || entry.facts.direction !== "outgoing") return false;
+      const record = entry.record();
+      return record.displayName === displayName && record.peer === peer && record.size === size &&
+        record.hash === hash;
+    });
+    return last?.progress.state === "interrupted" ? last.progress.lastTry : undefined;
   }
 
   /** Transfers that have not ended. */
@@ -307,9 +338,22 @@ export class TransferRegistry {
     const over = this.#entries.size - MAX_ENTRIES;
     if (over <= 0) return;
     const ended = this.#all().filter((entry) => entry.isFinal);
-    for (const { facts } of displaced(ended, (entry) => entry.facts.identity, over)) {
-      this.#entries.delete(keyOf(facts));
+    for (const entry of displaced(ended, (entry) => entry.facts.identity, over)) {
+      this.#entries.delete(keyOf(entry.facts));
+      if (entry.progress.hasPart) this.#dropPart(entry);
     }
+  }
+
+  /** What is not remembered is not gone on with. */
+  #dropPart(entry: TransferEntry): void {
+    const { dropPart, log } = this.#options;
+    entry.update({ hasPart: false, kept: undefined });
+    dropPart(entry.facts.transferId).catch((error) => {
+      log.warn("a partial file could not be removed", {
+        transfer: entry.facts.transferId,
+        reason: messageOf(error),
+      });
+    });
   }
 }
 
@@ -333,8 +377,9 @@ const loggedOf = ({ transferId, protocolTransferId, direction, identity }: Trans
   peer: identity,
 });
 
-const keyOf = ({ direction, identity, transferId }: TransferFacts): string =>
-  `${direction} ${identity} ${transferId}`;
+const keyOf = (
+  { direction, identity, transferId }: Pick<TransferFacts, "direction" | "identity" | "transferId">,
+): string => `${direction} ${identity} ${transferId}`;
 
 const cursorOf = ({ direction, identity, transferId }: TransferFacts): string =>
   `${direction[0]}-${identity.slice(0, 16)}-${transferId}`;

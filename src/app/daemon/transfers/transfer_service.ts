@@ -42,6 +42,16 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   readonly now: () => number;
 }
 
+/** Files to send. */
+export interface FilesToSend extends Pick<SendParameters, "paths" | "priority"> {
+  /**
+   * The try of the one file that was lost, by its id on the wire (`lastTry` of its entry): should it
+   * have arrived all the same, it arrives once.
+   * @default {that of the newest interrupted transfer of the same file to the same peer}
+   */
+  readonly retryOf?: string;
+}
+
 /** Begins, ends and holds transfers, as applications and peers ask. */
 export class TransferService {
   readonly #options: TransferServiceOptions;
@@ -59,7 +69,7 @@ export class TransferService {
    * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED, STOPPING
    */
   async send(
-    { paths, priority }: Pick<SendParameters, "paths" | "priority">,
+    { paths, priority, retryOf }: FilesToSend,
     session: SessionTransfers,
   ): Promise<TransferEntry[]> {
     const { registry, scheduler } = this.#options;
@@ -83,7 +93,7 @@ export class TransferService {
           sourcePath: path,
         },
         "queued",
-        { sessionId },
+        { sessionId, ...(retryOf === undefined ? {} : { lastTry: retryOf }) },
       );
       const transfer = new OutgoingTransfer({
         ...this.#options,
@@ -110,7 +120,7 @@ export class TransferService {
   attach(
     options: Pick<
       SessionTransfersOptions,
-      "sessionId" | "identity" | "proven" | "acceptsFiles" | "peer"
+      "sessionId" | "identity" | "proven" | "acceptsFiles" | "resumes" | "peer"
     >,
   ): SessionTransfers {
     const { registry, scheduler } = this.#options;
@@ -139,7 +149,24 @@ export class TransferService {
       session.peer.act((transfers) => transfers.cancel(file.transferId, message));
       return;
     }
-    const { registry, scheduler, autoAccepts } = this.#options;
+    const { registry, tries } = this.#options;
+    const unfinished = tries.unfinished(file, session);
+    if (unfinished.length === 0) return this.#begin(file, session);
+    // Another session was lost, and what it has of the file is not settled yet.
+    let isOver = false;
+    session.route(file.transferId, (event) => {
+      isOver ||= event.type === "transfer-ended";
+    });
+    registry.allEnded((entry) => unfinished.includes(entry)).then(() => {
+      if (!isOver) this.#offered(file, session);
+    });
+  }
+
+  /** Begins a transfer that a peer offers, unless the file is here already. */
+  #begin(file: OfferedFile, session: SessionTransfers): void {
+    const { registry, scheduler, autoAccepts, tries } = this.#options;
+    const published = tries.published(file, session);
+    if (published !== undefined) return this.#acceptPublished(file, session, published);
     this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = registry.begin(
@@ -158,8 +185,14 @@ export class TransferService {
     const transfer = new IncomingTransfer({ ...this.#options, entry, file, session });
     this.#transfers.set(entry, transfer);
     // Whoever only claims an identity must not put files into the inbox in its name.
-    const isUnasked = session.acceptsFiles || (session.proven && autoAccepts(identity));
-    if (isUnasked && transfer.prepareUnasked()) scheduler.begin(transfer);
+    if (session.acceptsFiles || (session.proven && autoAccepts(identity))) {
+      if (transfer.prepareUnasked()) scheduler.begin(transfer);
+      return;
+    }
+    const consentedName = tries.takeConsent(file, session);
+    if (consentedName === undefined) return;
+    transfer.prepareAgain(consentedName);
+    scheduler.begin(transfer);
   }
 
   /** A session is closed here: of its peer's files those go, too, that wait for a decision. */
@@ -167,6 +200,21 @@ export class TransferService {
     for (const transfer of this.#waitingWhole()) {
       if (transfer.session === session) transfer.cancel();
     }
+  }
+
+  /** A file arrived whose sender did not hear of it: it is told, and nothing else begins. */
+  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: TransferEntry): void {
+    const { transferId } = file;
+    session.route(transferId, (event) => {
+      if (event.type !== "transfer-ended") return;
+      session.peer.act((transfers, now) => transfers.settled(transferId, now));
+    });
+    session.peer.act((transfers, now) => transfers.accept(transferId, now, file.size));
+    this.#options.log.info("a file that has arrived was offered again: its sender is told so", {
+      transfer: published.facts.transferId,
+      protocol_transfer: transferId,
+      peer: session.identity,
+    });
   }
 
   #waitingWhole(): IncomingTransfer[] {

@@ -1,0 +1,170 @@
+/**
+ * The partial file of an incoming transfer, from its making, or from what an earlier try has left, to
+ * its name or its end; and what the journal knows of it.
+ *
+ * @module
+ */
+import { messageOf } from "../../../base/errors.ts";
+import type { Log } from "../../../log/log.ts";
+import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import { IncomingFile, SYNC_BYTES } from "../../../storage/inbox/incoming_file.ts";
+import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import type { KeptPrefix } from "../../../storage/inbox/kept_file.ts";
+import type { KeptPart } from "../../../storage/journal_record.ts";
+import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
+import { Sha256 } from "../../../protocol/crypto/sha256.ts";
+import type { EarlierTries } from "./earlier_tries.ts";
+import type { SessionTransfers } from "./session_transfers.ts";
+import type { TransferEntry } from "./transfer_entry.ts";
+import type { TransferRegistry } from "./transfer_registry.ts";
+
+/**
+ * What becomes of a partial file when its transfer ends early: it goes; it stays for another try, who
+ * needs consent anew; or it stays and consent goes on, as far as it can.
+ */
+export type PartEnd = "remove" | "keep" | "keep with consent";
+
+/** What partial files share. */
+export interface PartOptions {
+  /** Keeps changes. */
+  readonly registry: TransferRegistry;
+  /** What lost tries have left. */
+  readonly tries: EarlierTries;
+  /** Where received files go. */
+  readonly inbox: Inbox;
+  /** What happens when a name is taken. */
+  readonly collision: CollisionPolicy;
+  /** Told of what goes wrong. */
+  readonly log: Log;
+  /** Bytes after which what has come is made durable. @default {SYNC_BYTES} */
+  readonly syncBytes?: number;
+}
+
+/** Options of {@linkcode IncomingPart.make}. */
+export interface IncomingPartOptions extends PartOptions {
+  /** The transfer; accepted. */
+  readonly entry: TransferEntry;
+  /** What the peer offers. */
+  readonly file: OfferedFile;
+  /** The session that it came by. */
+  readonly session: SessionTransfers;
+  /** The name that it is to get. */
+  readonly saveAs: string;
+  /** Whether a person has accepted this try, so that the next needs no consent. */
+  readonly consented: boolean;
+  /** Aborted when the transfer ends. */
+  readonly ended: AbortSignal;
+}
+
+const NOTHING: KeptPrefix = { bytes: 0, hash: new Sha256().digest().hex };
+
+/** A partial file that is written to. */
+export class IncomingPart {
+  readonly #options: IncomingPartOptions;
+  readonly #file: IncomingFile;
+  /** Whether it can be of use to another try. */
+  readonly #isResumable: boolean;
+  /** Bytes of an earlier try that it began with. */
+  readonly resumedFrom: number;
+
+  private constructor(options: IncomingPartOptions, file: IncomingFile) {
+    const { tries, session } = options;
+    this.#options = options;
+    this.#file = file;
+    this.#isResumable = tries.mayKeep(options.file, session);
+    this.resumedFrom = file.received;
+  }
+
+  /**
+   * Makes it, or goes on with what an earlier try has left.
+   *
+   * @throws {StorageError} As `IncomingFile.create` and `IncomingFile.resume`; the signal's reason
+   * when the transfer ended meanwhile.
+   */
+  static async make(options: IncomingPartOptions): Promise<IncomingPart> {
+    const { registry, inbox, collision, entry, file, session, saveAs, ended, tries } = options;
+    const { transferId } = entry.facts;
+    const fileOptions = {
+      transferId,
+      size: file.size,
+      ...(options.syncBytes === undefined ? {} : { syncBytes: options.syncBytes }),
+    };
+    // Not only when all of it has come.
+    await inbox.checkFree(saveAs, collision);
+    const kept = await tries.open(file, session, ended);
+    // First the journal: after a crash only partial files that it knows of are looked after.
+    const known = tries.mayKeep(file, session)
+      ? { ...(kept?.prefix ?? NOTHING), saveAs, consented: options.consented }
+      : undefined;
+    try {
+      await registry.change(entry, { hasPart: true, kept: known });
+      ended.throwIfAborted(); // taken back meanwhile
+    } catch (error) {
+      kept?.[Symbol.dispose]();
+      throw error;
+    }
+    if (kept === undefined) {
+      await tries.dropPartsOf(file, session);
+      return new IncomingPart(options, await IncomingFile.create(inbox, fileOptions));
+    }
+    const part = await IncomingFile.resume(inbox, fileOptions, kept);
+    entry.update({ transferred: part.received, resumedFrom: part.received });
+    await tries.taken(kept.transferId, session);
+    return new IncomingPart(options, part);
+  }
+
+  /** Appends a chunk. What has come is made durable now and then, and the journal learns of it. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const { registry, entry } = this.#options;
+    await this.#file.write(bytes);
+    registry.moved(entry, this.#file.received);
+    if (!this.#isResumable) return;
+    const prefix = await this.#file.synced();
+    if (prefix !== undefined) await registry.change(entry, { kept: this.#known(prefix) });
+  }
+
+  /** Has it verified and named, and the journal know that. @throws {StorageError} */
+  async finish(): Promise<void> {
+    const { registry, inbox, collision, entry, file, session, saveAs, tries } = this.#options;
+    const { savedAs, hash } = await this.#file.finish({
+      name: saveAs,
+      expectedHash: file.fileHash?.hex ?? null,
+      collision,
+      onPublishing: (savedAs) =>
+        registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs }),
+    });
+    await registry.change(entry, {
+      state: "completed",
+      transferred: file.size,
+      savedAs,
+      savedPath: inbox.pathOf(savedAs),
+      fileHash: hash,
+      hasPart: false,
+      kept: undefined,
+    }, "transfer-finished");
+    await tries.dropPartsOf(file, session);
+  }
+
+  /** Removes it, or keeps what has come for another try, and the journal learns of that. */
+  async giveUp(end: PartEnd): Promise<void> {
+    const { registry, entry, tries, log, file, session } = this.#options;
+    const keeps = end !== "remove" && this.#isResumable && tries.mayKeep(file, session);
+    const hasPart = await this.#file.abort(keeps ? "keep" : "remove").catch((error) => {
+      log.warn("a partial file could not be kept or removed", {
+        transfer: entry.facts.transferId,
+        reason: messageOf(error),
+      });
+      return true; // the next start looks after it
+    });
+    const kept = keeps ? this.#known(this.#file.prefix, end) : undefined;
+    await registry.change(entry, { hasPart, kept });
+  }
+
+  #known(prefix: KeptPrefix, end: PartEnd = "keep with consent"): KeptPart {
+    const { saveAs, consented } = this.#options;
+    const { syncBytes = SYNC_BYTES } = this.#options;
+    // Consent is used up by each try, but for one that has brought the file on.
+    const goesOn = consented || prefix.bytes - this.resumedFrom >= syncBytes;
+    return { ...prefix, saveAs, consented: goesOn && end === "keep with consent" };
+  }
+}
