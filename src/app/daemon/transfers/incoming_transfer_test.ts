@@ -9,6 +9,7 @@ import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { HandClock, MemoryEvents } from "../../testing/fixtures.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
+import { EarlierTries } from "./earlier_tries.ts";
 import { HELD_FILES, HeldFiles } from "./held_files.ts";
 import { IncomingTransfer } from "./incoming_transfer.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
