@@ -65,9 +65,10 @@ class Arrivals implements AsyncDisposable {
       this.asked.push(`${name} ${n}`);
       return [];
     };
-    const ends = ["cancel", "fail", "failWithReason", "takeBack"];
-    const names = ["pause", "resume", "willAccept", "settled", ...ends];
+    const names = ["pause", "resume", "cancel", "fail", "failWithReason", "takeBack"];
     const transfers = Object.fromEntries(names.map((name) => [name, asked(name)]));
+    // Of a file without an offer they tell the peer nothing.
+    Object.assign(transfers, { willAccept: () => [], settled: () => [] });
     const session = {
       identity: IDENTITY,
       lost: false,
