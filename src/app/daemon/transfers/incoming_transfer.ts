@@ -242,8 +242,8 @@ export class IncomingTransfer implements Work {
   async #makePart(
     { saveAs, consented }: Extract<Stage, { name: "accepted" }>,
   ): Promise<IncomingPart | undefined> {
-    const { session } = this.#options;
-    session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
+    const { session, file } = this.#options;
+    if (!file.implied) session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
     try {
       const ended = this.#ended.signal;
       return await IncomingPart.make({ ...this.#options, saveAs, consented, ended });

@@ -67,8 +67,8 @@ class Arrivals implements AsyncDisposable {
     };
     const names = ["pause", "resume", "cancel", "fail", "failWithReason", "takeBack"];
     const transfers = Object.fromEntries(names.map((name) => [name, asked(name)]));
-    // Of a file without an offer they tell the peer nothing.
-    Object.assign(transfers, { willAccept: () => [], settled: () => [] });
+    // The peer is told nothing by it.
+    Object.assign(transfers, { settled: () => [] });
     const session = {
       identity: IDENTITY,
       lost: false,
