@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "../../scripts/build/permissions.ts";
+import {
+  DAEMON_PERMISSIONS,
+  DAEMON_V8_FLAGS,
+  RUNTIME_ENVIRONMENT,
+} from "../../scripts/build/permissions.ts";
 import { fromFileUrl } from "./paths.ts";
 
 const MAIN = fromFileUrl(new URL("../../src/main.ts", import.meta.url));
@@ -16,7 +20,7 @@ const SAID_MS = 60_000;
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Record<string, string>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The daemon from source, with exactly the documented flags. */
@@ -28,7 +32,7 @@ export const DAEMON: Program = {
     DAEMON_V8_FLAGS,
     MAIN,
   ],
-  env: { DENO_NO_UPDATE_CHECK: "1" },
+  env: RUNTIME_ENVIRONMENT,
 };
 
 /** How a run ended. */
