@@ -299,8 +299,8 @@ export const TABLE = [
     name: "events",
     summary: "Print what happens, as it happens",
     details: [
-      "A line an event, until Ctrl-C, until the daemon stops, or until --count events " +
-      "have come. A lost connection is opened again after the last event; a gap says that events " +
+      "A line an event, until Ctrl-C or --timeout, or until --count events have come. When the " +
+      "daemon stops or is killed, it is waited for; what it tells then begins with a gap: events " +
       "are missing.",
     ],
     flags: [

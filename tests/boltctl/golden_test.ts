@@ -148,6 +148,7 @@ const HAPPENING: DaemonEvent[] = [
   ended("CONNECTION_LOST", "the peer went away"),
   { type: "daemon-stopping", reason: "signal" },
 ];
+const ALL_OF_IT = ["--count", String(HAPPENING.length)];
 const LEFT_BEHIND: readonly DaemonEvent[] = [
   { type: "daemon-stopping", reason: "api" },
   { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
@@ -492,8 +493,11 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     },
   ],
   events: [
-    { words: ["events", "--after", "run1-0"], stage: { before: HAPPENING } },
-    { words: ["events", "--after", "run1-0", "--json"], stage: { before: HAPPENING } },
+    { words: ["events", "--after", "run1-0", ...ALL_OF_IT], stage: { before: HAPPENING } },
+    {
+      words: ["events", "--after", "run1-0", "--json", ...ALL_OF_IT],
+      stage: { before: HAPPENING },
+    },
     { words: ["events", "--after", "run1-2", "--count", "1"], stage: { before: HAPPENING } },
     { words: ["events", "--after", "run9-9", "--count", "1"], stage: { before: HAPPENING } },
     {
