@@ -4,6 +4,7 @@
  * @module
  */
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
+import { byteSize, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import {
   givenName,
   identityKey,
@@ -196,6 +197,28 @@ export const TABLE = [
     needsDaemon: true,
   },
   {
+    name: "sessions",
+    summary: "List the sessions, those that have ended too",
+    details: ["Those of this run of the daemon, the oldest first; of ended ones, the last few."],
+    flags: [],
+    examples: ["sessions", "sessions --json"],
+    needsDaemon: true,
+  },
+  {
+    name: "disconnect",
+    summary: "End the sessions with a peer, or one session",
+    details: [
+      `SESSION is an id or its first 4 characters or more, as boltctl sessions shows it. ${PEER_NOTE}`,
+      "",
+      "Transfers under way are cancelled. The peer stays trusted, and may come again; boltctl untrust " +
+      "ends that.",
+    ],
+    argument: argument("PEER|SESSION", 1, 1),
+    flags: [],
+    examples: ["disconnect bob"],
+    needsDaemon: true,
+  },
+  {
     name: "trust",
     summary: "Pin a decision about a peer, or set whether its files are accepted unasked",
     details: [
@@ -206,6 +229,11 @@ export const TABLE = [
       "is called so from now on. A peer that has not proven its identity is let in only with " +
       "--unproven.",
       "",
+      "With --auto-accept on its files are accepted unasked, those that wait already too, in sessions " +
+      "in which it proves its identity. --max-size, --names, --min-free and --per-day are what a file " +
+      "must meet for that, all of them; people are asked about the others. Given again, they take the " +
+      "place of what was set. A pattern fits the whole name: * is any characters or none, ? one.",
+      "",
       "A peer that came with another key than the pinned one is refused until --replaces and --sas " +
       "say that its people confirmed the new key, or --replaces and --name that you typed it.",
     ],
@@ -213,6 +241,10 @@ export const TABLE = [
     flags: [
       { name: "deny", summary: "Refuse the peer from now on" },
       choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
+      flag("max-size", "SIZE", byteSize, "With --auto-accept on: files of at most so many bytes"),
+      flag("names", "PATTERN", namePattern, "With --auto-accept on: files whose names fit"),
+      flag("min-free", "SIZE", byteSize, "With --auto-accept on: while so many bytes stay free"),
+      flag("per-day", "NUMBER", filesPerDay, "With --auto-accept on: so many a day, of UTC"),
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
       flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
@@ -222,6 +254,7 @@ export const TABLE = [
       "trust bob",
       `trust ${"3f2a".padEnd(64, "0")} --name bob`,
       "trust bob --auto-accept on",
+      "trust bob --auto-accept on --max-size 20G --names 'backup-*.tar' --min-free 50G --per-day 3",
       "trust 3f2a --deny",
     ],
     needsDaemon: true,
@@ -259,15 +292,22 @@ export const TABLE = [
     summary: "Take an offered file",
     details: [
       `${TRANSFER_NOTE} Without it, the only file that is offered; with --wait-for-offer the ` +
-      "next one where none is, for up to a minute or --timeout.",
+      "next one where none is, for up to a minute or --timeout; with --all every file that is " +
+      "offered now, if any.",
     ],
     argument: argument("TRANSFER", 0, 1),
     flags: [
       text("name", "NAME", "Save under this name"),
       { name: "wait-for-offer", summary: "Wait for a file to be offered when none is" },
+      { name: "all", summary: "Take every file that is offered" },
       waitFlag,
     ],
-    examples: ["accept", "accept 3f2a --name report.pdf --wait", "accept --wait-for-offer --wait"],
+    examples: [
+      "accept",
+      "accept 3f2a --name report.pdf --wait",
+      "accept --wait-for-offer --wait",
+      "accept --all",
+    ],
     needsDaemon: true,
   },
   {

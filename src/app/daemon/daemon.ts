@@ -23,6 +23,7 @@ import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
+import { AcceptRules } from "./transfers/accept_rules.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
 import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts";
@@ -109,7 +110,7 @@ export class Daemon {
       onAbort: options.onInterrupt,
       sessionWith: (identity) => this.#sessions.transfersWith(identity),
       sessionOf: (sessionId) => this.#sessions.transfersOf(sessionId),
-      autoAccepts: (identity) => trust.autoAccepts(identity),
+      rules: new AcceptRules({ trust, inbox, now }),
       random,
       now,
       log,
@@ -220,7 +221,7 @@ export class Daemon {
   /** Pins of before identities were proven: nobody's files are accepted on a mere claim. */
   #warnOfRestingAutoAccept(): void {
     const resting = this.#storage.trust.list().filter(({ autoAccept, proven, byKey }) =>
-      autoAccept && !proven && !byKey
+      autoAccept !== undefined && !proven && !byKey
     );
     if (resting.length === 0) return;
     log.warn("auto-accept rests until the peer has proven who it is", {

@@ -133,12 +133,20 @@ class Operations implements DaemonOperations {
     this.#untrusted(identity);
   }
 
-  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
-    if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
-    throw new OperationError(
-      "PEER_NOT_FOUND",
-      "only a peer that is pinned as allow_always can be set to auto-accept",
-    );
+  async setAutoAccept(
+    identity: string,
+    { enabled, ...rule }: AutoAcceptRequest,
+  ): Promise<PeerView> {
+    const { trust, transfers } = this.#parts;
+    if (!await trust.setAutoAccept(identity, enabled ? rule : undefined)) {
+      throw new OperationError(
+        "PEER_NOT_FOUND",
+        "only a peer that is pinned as allow_always can be set to auto-accept",
+      );
+    }
+    const peer = this.#changed(identity);
+    transfers.acceptWaiting(identity);
+    return peer;
   }
 
   listPairings(): Promise<Pairing[]> {
@@ -240,6 +248,7 @@ class Operations implements DaemonOperations {
   #peer(identity: string): PeerView {
     const { trust, gatekeeper, sessions } = this.#parts;
     const pinned = trust.find(identity);
+    const rule = pinned?.autoAccept;
     const met = gatekeeper.met.get(identity);
     const session = sessions.transfersWith(identity);
     const claimed = met?.peerCode;
@@ -250,7 +259,8 @@ class Operations implements DaemonOperations {
     return {
       identity,
       trust: pinned?.decision ?? "none",
-      autoAccept: pinned?.autoAccept ?? false,
+      autoAccept: rule !== undefined,
+      ...(rule === undefined || Object.keys(rule).length === 0 ? {} : { acceptRule: rule }),
       proven: pinned?.proven ?? false,
       trustedByKey: pinned?.byKey ?? false,
       ...(pinned?.name === undefined ? {} : { name: pinned.name }),

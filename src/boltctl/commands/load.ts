@@ -11,6 +11,8 @@ const LOADERS: { readonly [name in CommandName]: () => Promise<RunCommand> } = {
   identity: async () => (await import("./identity.ts")).identity,
   peers: async () => (await import("./peers.ts")).peers,
   pair: async () => (await import("./pair.ts")).pair,
+  sessions: async () => (await import("./sessions.ts")).sessions,
+  disconnect: async () => (await import("./sessions.ts")).disconnect,
   trust: async () => (await import("./trust.ts")).trust,
   untrust: async () => (await import("./trust.ts")).untrust,
   send: async () => (await import("./send.ts")).send,

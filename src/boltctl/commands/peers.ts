@@ -7,6 +7,7 @@ import type { PeerView } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import type { Column } from "../output/output.ts";
 import { plainName, quotedName } from "../output/peer_name.ts";
+import { ruleText } from "../output/rule_text.ts";
 import { resolvePeer, shortId } from "../resolve.ts";
 
 /** Columns of a name where no terminal cuts it. */
@@ -27,13 +28,20 @@ const provenState = ({ proven, trustedByKey }: PeerView): keyof typeof PROVEN =>
 
 const FILES = {
   accepted: { short: "accepted", long: "accepted unasked" },
+  byRule: { short: "by rule", long: "accepted unasked" },
   resting: { short: "asked", long: "asked about, until it has proven its identity" },
   asked: { short: "asked", long: "asked about" },
 } as const;
 
 /** Auto-accept counts where the peer proves itself. */
 const filesOf = (peer: PeerView): keyof typeof FILES =>
-  !peer.autoAccept ? "asked" : provenState(peer) === "claimed" ? "resting" : "accepted";
+  !peer.autoAccept
+    ? "asked"
+    : provenState(peer) === "claimed"
+    ? "resting"
+    : peer.acceptRule === undefined
+    ? "accepted"
+    : "byRule";
 
 /** What people here call it, or else between quotes what it calls itself. */
 const nameOf = ({ name, deviceName }: PeerView): string =>
@@ -66,6 +74,7 @@ export async function peers({ client, output, args, signal }: Context): Promise<
       ["trust", TRUST[peer.trust]],
       ["proven", PROVEN[provenState(peer)].long],
       ["files", FILES[filesOf(peer)].long],
+      ["rule", peer.acceptRule && ruleText(peer.acceptRule)],
       ["session", peer.connected ? peer.sessionId ?? "open" : "none"],
     ]));
 }

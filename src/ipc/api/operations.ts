@@ -9,7 +9,7 @@
  * @module
  */
 import type { OperationCode, ProblemCode, Violation } from "./problem.ts";
-import { canMeet, trustsOneWay } from "./rules.ts";
+import { asksOfAccepted, canMeet, trustsOneWay } from "./rules.ts";
 import type { ObjectSchema, Parsed, Schema, Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
@@ -158,6 +158,7 @@ export const OPERATIONS = {
     path: "/v1/peers/{identity}/auto-accept",
     summary: "Accept a peer's offers without asking, or no longer",
     body: schemas.AutoAcceptRequest,
+    rule: asksOfAccepted,
     status: 200,
     response: schemas.PeerView,
     codes: ["PEER_NOT_FOUND", "STORAGE_FAILED"],

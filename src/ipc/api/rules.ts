@@ -12,7 +12,7 @@ import {
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
-import type { PairRequest, TrustRequest } from "./schemas.ts";
+import type { AutoAcceptRequest, PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
@@ -31,6 +31,16 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
   const codes = distinctCodes(request.peerId, remote);
   return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
+}
+
+/** What a file must meet is asked only where files are accepted without asking. */
+export function asksOfAccepted(
+  { enabled, ...rule }: Parsed<typeof AutoAcceptRequest>,
+): Violation | undefined {
+  const [asked] = Object.keys(rule);
+  return enabled || asked === undefined
+    ? undefined
+    : wrong(`/${asked}`, "is allowed only with enabled");
 }
 
 /**

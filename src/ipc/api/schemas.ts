@@ -10,6 +10,7 @@
 import * as Type from "typebox";
 import type { TProperties } from "typebox";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
+import { byteCount, filesPerDay, namePattern } from "../../vocabulary/accept_rule.ts";
 import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
@@ -244,14 +245,35 @@ export const SessionList = answer("SessionList", "The sessions of this run of th
   sessions: Type.Array(SessionView),
 });
 
+const ruleNumbers = {
+  maxSize: Type.Optional(numberOf(byteCount, "Most bytes of a file.")),
+  minFree: Type.Optional(
+    numberOf(byteCount, "Fewest bytes that stay free in the inbox when all of the file is there."),
+  ),
+  perDay: Type.Optional(numberOf(
+    filesPerDay,
+    "Most files that are taken in a day of UTC, counted as they arrive.",
+  )),
+};
+const NAMES =
+  "A pattern that fits the whole name: `*` is any characters or none, `?` one, all else itself.";
+
+const AcceptRule = answer(
+  "AcceptRule",
+  "What a file must meet to be accepted without asking; a member that is absent asks nothing.",
+  { ...ruleNumbers, names: Type.Optional(text(NAMES, 255)) },
+);
+
 /** @internal */
 export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
   autoAccept: Type.Boolean({
     description:
-      "Its offers are accepted without asking, in sessions in which it proves who it is.",
+      "Its offers are accepted without asking, in sessions in which it proves who it is, where " +
+      "they meet `acceptRule`.",
   }),
+  acceptRule: Type.Optional(AcceptRule),
   proven: Type.Boolean({
     description: "It has proven its identity before: without proof it is not let in any more.",
   }),
@@ -303,8 +325,15 @@ export type TrustRequest = Static<typeof TrustRequest>;
 /** @internal */
 export const AutoAcceptRequest = strict(
   "AutoAcceptRequest",
-  "Whether a peer's offers are accepted without asking.",
-  { enabled: Type.Boolean({ description: "True: accept its offers without asking." }) },
+  "Whether a peer's offers are accepted without asking. With `enabled` come what a file must meet; " +
+    "people are asked about the others.",
+  {
+    enabled: Type.Boolean({
+      description: "True: accept its offers without asking, those that wait already too.",
+    }),
+    ...ruleNumbers,
+    names: Type.Optional(written(namePattern, NAMES)),
+  },
 );
 /** What `set auto-accept` takes. */
 export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;

@@ -149,8 +149,16 @@ export class FakeDaemon implements DaemonOperations {
     this.#peer = { ...await this.getPeer(identity), trust: "none" };
   }
 
-  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
-    this.#peer = { ...await this.getPeer(identity), autoAccept: enabled };
+  async setAutoAccept(
+    identity: string,
+    { enabled, ...acceptRule }: AutoAcceptRequest,
+  ): Promise<PeerView> {
+    const isRuled = Object.keys(acceptRule).length > 0;
+    this.#peer = {
+      ...await this.getPeer(identity),
+      autoAccept: enabled,
+      ...(isRuled ? { acceptRule } : {}),
+    };
     return this.#peer;
   }
 

@@ -102,6 +102,8 @@ export const PAIRING: Pairing = {
 export interface Stage {
   /** The peers. @default {PEERS} */
   readonly peers?: readonly PeerView[];
+  /** The sessions, oldest first. @default {none} */
+  readonly sessions?: readonly SessionView[];
   /** The transfers, newest first. */
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
@@ -155,7 +157,8 @@ export class StagedDaemon extends FakeDaemon {
 
   override closeSession(sessionId: string): Promise<SessionView> {
     this.calls.push(`closeSession("${sessionId}")`);
-    return Promise.resolve(session({ state: "closed" }));
+    const known = this.#stage.sessions?.find((one) => one.sessionId === sessionId);
+    return Promise.resolve({ ...known ?? session(), state: "closed" });
   }
 
   override listPairings(): Promise<Pairing[]> {
@@ -206,9 +209,15 @@ export class StagedDaemon extends FakeDaemon {
 
   override async setAutoAccept(
     identity: string,
-    { enabled }: AutoAcceptRequest,
+    { enabled, ...acceptRule }: AutoAcceptRequest,
   ): Promise<PeerView> {
-    return { ...await this.getPeer(identity), autoAccept: enabled };
+    const rule = Object.keys(acceptRule).length > 0 ? { acceptRule } : {};
+    return { ...await this.getPeer(identity), autoAccept: enabled, ...rule };
+  }
+
+  override async listSessions(): Promise<SessionView[]> {
+    await super.listSessions(); // throws what is staged
+    return [...this.#stage.sessions ?? []];
   }
 
   override async send(parameters: SendParameters): Promise<Transfer[]> {
