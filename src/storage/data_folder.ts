@@ -9,6 +9,8 @@
  *     trust.json         who may and who may not, by identity key
  *     peers.json         last known key of each peer code, auto-accept
  *   journal.ndjson       transfers
+ *   received/            0700
+ *     1.json, 65.json    files that have arrived
  *   inbox/               received files, unless --inbox names another folder
  *   daemon.sock          the local API, unless --socket-path names another path
  * ```
@@ -32,6 +34,7 @@ export const DATA_NAMES = {
   trust: "trust.json",
   peers: "peers.json",
   journal: "journal.ndjson",
+  received: "received",
   inbox: "inbox",
   socket: "daemon.sock",
 } as const;
@@ -43,7 +46,7 @@ const WRITTEN = {
 };
 
 /** Makes a folder if it is missing, and refuses one that isn't private. */
-async function privateFolder(fs: FileSystem, path: string, uid?: OwnUid): Promise<void> {
+export async function privateFolder(fs: FileSystem, path: string, uid?: OwnUid): Promise<void> {
   const seen = await unlessMissing(fs.lstat(path));
   if (seen === undefined) {
     await fs.makeFolder(path);

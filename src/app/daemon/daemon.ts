@@ -81,7 +81,7 @@ export class Daemon {
     this.#extensions = extensionsIn(options.extensions);
     this.#parts = parts;
     this.#storage = storage;
-    const { journal, inbox, trust, fs } = storage;
+    const { journal, inbox, trust, received, fs } = storage;
     const events = this.#events;
     const now = Date.now;
     const tally = new Tally(this.#metrics);
@@ -89,6 +89,7 @@ export class Daemon {
     this.#slots = new Slots({ limit: options.maxTransfers });
     this.#registry = new TransferRegistry({
       journal,
+      received,
       events,
       tally,
       log,
@@ -194,6 +195,7 @@ export class Daemon {
         pairings: this.#pairings,
         registry: this.#registry,
         transfers: this.#transfers,
+        received: this.#storage.received,
         events: this.#events,
       }),
       events: this.#events,

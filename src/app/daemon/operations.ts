@@ -17,6 +17,8 @@ import type {
   Pairing,
   PairingDecision,
   PeerView,
+  ReceivedList,
+  ReceivedQuery,
   SessionView,
   ShutdownRequest,
   Status,
@@ -25,6 +27,7 @@ import type {
   TrustRequest,
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
+import type { ReceivedFiles } from "../../storage/received_files.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
@@ -50,6 +53,8 @@ export interface OperationsParts {
   readonly pairings: PairingRequests;
   /** All transfers that are remembered, ended ones too. */
   readonly registry: TransferRegistry;
+  /** Files that have arrived. */
+  readonly received: Pick<ReceivedFiles, "after">;
   /** What is done with transfers. */
   readonly transfers: TransferService;
   /** Told of changed pins. */
@@ -199,6 +204,27 @@ class Operations implements DaemonOperations {
 
   resumeTransfer(transferId: string): Promise<Transfer> {
     return this.#steer(transferId, (entry) => this.#parts.transfers.setPaused(entry, false));
+  }
+
+  async listReceived({ after }: ReceivedQuery): Promise<ReceivedList> {
+    const { files, gap, before, more } = await this.#parts.received.after(after);
+    return {
+      files: files.map((file) => ({
+        receivedId: file.id,
+        transferId: file.transferId,
+        identity: file.peer,
+        name: peerText(file.displayName),
+        // As it is: an application is to open it. JSON spells out what must not be shown raw.
+        path: file.path,
+        size: file.size,
+        fileHash: file.hash,
+        createdAt: new Date(file.offeredAt).toISOString(),
+        receivedAt: new Date(file.arrivedAt).toISOString(),
+      })),
+      gap,
+      ...(before === undefined ? {} : { before }),
+      more,
+    };
   }
 
   /** Does something to a transfer; gives it as it is then. */

@@ -224,6 +224,15 @@ export const OPERATIONS = {
     response: schemas.Transfer,
     codes: ["TRANSFER_NOT_FOUND"],
   },
+  listReceived: {
+    method: "GET",
+    path: "/v1/received",
+    summary: "List files that have arrived, the earliest first",
+    query: schemas.ReceivedQuery,
+    status: 200,
+    response: schemas.ReceivedList,
+    codes: ["STORAGE_FAILED"],
+  },
   acceptTransfer: {
     ...transferAction("/v1/transfers/{transferId}/accept", "Accept an offered file"),
     body: schemas.AcceptRequest,

@@ -504,6 +504,63 @@ export const TransferQuery = strict("TransferQuery", "Which transfers to list.",
 /** Query of the transfer list. */
 export type TransferQuery = Static<typeof TransferQuery>;
 
+const receivedId = (description: string) =>
+  Type.String({ description, pattern: "^[0-9a-f]{8}-[1-9][0-9]{0,14}$" });
+
+/** @internal */
+export const Received = answer("Received", "A file that has arrived.", {
+  receivedId: receivedId(
+    "Its place among all that have arrived: the number behind the hyphen counts up by one. What to " +
+      "send as `after` to go on behind it.",
+  ),
+  transferId: Type.String({
+    description: "The transfer that brought it, which may not be remembered any more.",
+    pattern: "^[0-9a-f]{32}$",
+  }),
+  identity,
+  name: peerChosen("The name that it was offered under."),
+  path: text(
+    "Where it was put, as it is on the disk, to be opened: escape it before it is shown. It may have " +
+      "been taken away since.",
+  ),
+  size: count("Its size, in bytes."),
+  fileHash: Type.String({
+    description: "SHA-256 of the file, verified, 64 hex digits.",
+    pattern: "^[0-9a-f]{64}$",
+  }),
+  createdAt: time("When it was offered."),
+  receivedAt: time("When it had arrived."),
+});
+/** A file that has arrived. */
+export type Received = Static<typeof Received>;
+
+/** @internal */
+export const ReceivedList = answer(
+  "ReceivedList",
+  "Files that have arrived, the earliest first; as many as the daemon gives at a time.",
+  {
+    files: Type.Array(Received),
+    gap: Type.Boolean({
+      description:
+        "Files between `after` and the first of these are not known any more, or `after` is of " +
+        "another record: what follows begins with the oldest that is known.",
+    }),
+    before: Type.Optional(
+      receivedId("The file before the first of these; absent: there was none ever."),
+    ),
+    more: Type.Boolean({ description: "There are files after the last of these." }),
+  },
+);
+/** A part of the files that have arrived. */
+export type ReceivedList = Static<typeof ReceivedList>;
+
+/** @internal */
+export const ReceivedQuery = strict("ReceivedQuery", "Where to begin.", {
+  after: Type.Optional(receivedId("`receivedId` of a file. Default: the oldest that is known.")),
+});
+/** Query of the files that have arrived. */
+export type ReceivedQuery = Static<typeof ReceivedQuery>;
+
 /** @internal */
 export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {
   name: Type.Optional(Type.String({

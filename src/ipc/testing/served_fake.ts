@@ -21,6 +21,8 @@ import type {
   PairingDecision,
   PairRequest,
   PeerView,
+  ReceivedList,
+  ReceivedQuery,
   SessionView,
   ShutdownRequest,
   Status,
@@ -206,6 +208,11 @@ export class FakeDaemon implements DaemonOperations {
     const found = this.#transfers.find((transfer) => transfer.transferId === transferId);
     if (found !== undefined) return found;
     throw new OperationError("TRANSFER_NOT_FOUND", "That transfer is not known");
+  }
+
+  async listReceived(query: ReceivedQuery): Promise<ReceivedList> {
+    await this.#note("listReceived", query);
+    return { files: [], gap: false, more: false };
   }
 
   async acceptTransfer(transferId: string, request: AcceptRequest): Promise<Transfer> {
