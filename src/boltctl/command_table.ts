@@ -336,6 +336,31 @@ export const TABLE = [
     needsDaemon: true,
   },
   {
+    name: "received",
+    summary: "List files that have arrived, each once to who notes what it has handled",
+    details: [
+      "A line a file, the earliest first: id, time, size, peer and path. The daemon keeps note of the " +
+      "last 10000 at least; what it no longer knows is said on stderr.",
+      "",
+      "With --mark only files are listed that are not noted in FILE as handled. --done notes files, by " +
+      "id, or by path: the earliest of that path that is not handled yet. Whatever is killed or " +
+      "restarted in between, a file is listed again until its --done has returned, and never after.",
+    ],
+    argument: argument("ID|PATH", 0, 100),
+    flags: [
+      { name: "follow", summary: "Go on with files as they arrive, over restarts of the daemon" },
+      pathFlag("mark", "The file in which handled files are noted; made when it is missing"),
+      { name: "done", summary: "Note that the files named are handled, and list none" },
+      { name: "null", summary: "Print paths alone, exactly, each ended by a NUL" },
+    ],
+    examples: [
+      "received",
+      "received --follow --null --mark ~/.handled",
+      "received --mark ~/.handled --done 9f86d081-12",
+    ],
+    needsDaemon: true,
+  },
+  {
     name: "events",
     summary: "Print what happens, as it happens",
     details: [

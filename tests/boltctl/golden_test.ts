@@ -7,10 +7,20 @@ import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
 import { peerText } from "../../src/ipc/api/peer_text.ts";
-import type { Pairing, PeerView, SessionView } from "../../src/ipc/api/schemas.ts";
+import type { Pairing, PeerView, ReceivedList, SessionView } from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
-import { BEA, BOB, EVE, NOW, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
+import {
+  BEA,
+  BOB,
+  EVE,
+  NOW,
+  PAIRING,
+  PEERS,
+  receivedFile,
+  session,
+  transfer,
+} from "./support/staged_daemon.ts";
 
 /** A command for people, for programs, and on a narrow terminal with colour. */
 function threeWays(words: readonly string[], stage?: Scene["stage"]): Scene[] {
@@ -133,6 +143,18 @@ const SESSIONS: readonly SessionView[] = [
     ...{ role: "answerer", signal: "rendezvous", web: false, createdAt: NOW },
   },
 ];
+const RECEIVED: { readonly [after: string]: ReceivedList } = {
+  "": {
+    files: [receivedFile(1), receivedFile(2, { path: "/in\nbox/\u202egnp\u001b[2J" })],
+    gap: false,
+    more: true,
+  },
+  "9f86d081-2": { files: [receivedFile(3)], gap: false, before: "9f86d081-2", more: false },
+};
+const WITH_GAP: { readonly [after: string]: ReceivedList } = {
+  "": { files: [receivedFile(1)], gap: false, more: true },
+  "9f86d081-1": { files: [receivedFile(65)], gap: true, before: "9f86d081-64", more: false },
+};
 const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
@@ -560,6 +582,24 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       words: ["watch"],
       stage: { onList: [...UNCONFIRMED, ...HAPPENING.slice(-1)] },
     },
+  ],
+  received: [
+    { words: ["received"], stage: { received: RECEIVED } },
+    { words: ["received", "--json"], stage: { received: RECEIVED } },
+    { words: ["received", "--null"], stage: { received: RECEIVED } },
+    { words: ["received"] },
+    { about: "a gap", words: ["received"], stage: { received: WITH_GAP } },
+    { about: "a gap, JSON", words: ["received", "--json"], stage: { received: WITH_GAP } },
+    { words: ["received", "--null", "--json"] },
+    { words: ["received", "--done", "9f86d081-1"] },
+    { words: ["received", "--done", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--done", "report.pdf", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--done", "9f86d081-1", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--done", "/inbox/other", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--mark", "/etc/hosts"] },
+    { words: ["received", "--done", "9f86d081-1", "--follow", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "9f86d081-1"] },
+    { about: "nothing arrives", words: ["received", "--follow", "--timeout", "1"] },
   ],
   events: [
     { words: ["events", "--after", "run1-0", ...ALL_OF_IT], stage: { before: HAPPENING } },

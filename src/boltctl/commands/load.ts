@@ -22,6 +22,7 @@ const LOADERS: { readonly [name in CommandName]: () => Promise<RunCommand> } = {
   pause: async () => (await import("./steer.ts")).pause,
   resume: async () => (await import("./steer.ts")).resume,
   transfers: async () => (await import("./transfers.ts")).transfers,
+  received: async () => (await import("./received.ts")).received,
   events: async () => (await import("./events.ts")).events,
   watch: async () => (await import("./watch.ts")).watch,
   shutdown: async () => (await import("./shutdown.ts")).shutdown,

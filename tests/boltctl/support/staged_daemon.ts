@@ -16,6 +16,9 @@ import type {
   PairingDecision,
   PairRequest,
   PeerView,
+  Received,
+  ReceivedList,
+  ReceivedQuery,
   SessionView,
   ShutdownRequest,
   Transfer,
@@ -85,6 +88,22 @@ export function transfer(number: number, parts: Partial<Transfer> = {}): Transfe
   };
 }
 
+/** A file that has arrived, with everything that a test does not care about. */
+export function receivedFile(number: number, parts: Partial<Received> = {}): Received {
+  return {
+    receivedId: `9f86d081-${number}`,
+    transferId: `${number}a${number}b`.padEnd(32, "0"),
+    identity: BOB,
+    name: peerText("report.pdf"),
+    path: `/inbox/report ${number}.pdf`,
+    size: 3_000_000,
+    fileHash: "cd".repeat(32),
+    createdAt: NOW,
+    receivedAt: NOW,
+    ...parts,
+  };
+}
+
 /** The pairing request of the session that `pair` opens. */
 export const PAIRING: Pairing = {
   pairingId: "p1",
@@ -104,6 +123,8 @@ export interface Stage {
   readonly peers?: readonly PeerView[];
   /** The sessions, oldest first. @default {none} */
   readonly sessions?: readonly SessionView[];
+  /** Parts of the files that arrived, by the position after which they are asked for. */
+  readonly received?: { readonly [after: string]: ReceivedList };
   /** The transfers, newest first. */
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
@@ -244,6 +265,10 @@ export class StagedDaemon extends FakeDaemon {
   override async getTransfer(transferId: string): Promise<Transfer> {
     const found = this.#stage.transfers?.find((one) => one.transferId === transferId);
     return found ?? await super.getTransfer(transferId);
+  }
+
+  override async listReceived(query: ReceivedQuery): Promise<ReceivedList> {
+    return this.#stage.received?.[query.after ?? ""] ?? await super.listReceived(query);
   }
 
   override async acceptTransfer(transferId: string): Promise<Transfer> {
