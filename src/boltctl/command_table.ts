@@ -343,7 +343,8 @@ export const TABLE = [
       "last 10000 at least; what it no longer knows is said on stderr.",
       "",
       "With --mark only files are listed that are not noted in FILE as handled. --done notes files, by " +
-      "id, or by path: the earliest of that path that is not handled yet. Whatever is killed or " +
+      "id, or by path: the earliest of that path that is not handled yet, for which the daemon is asked " +
+      "and, where it is being started again, waited for up to a minute or --timeout. Whatever is killed or " +
       "restarted in between, a file is listed again until its --done has returned, and never after.",
     ],
     argument: argument("ID|PATH", 0, 100),

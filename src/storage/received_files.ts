@@ -31,8 +31,8 @@ export const KEPT_FILES = 10_000;
 export const MAX_BLOCK_BYTES = 512 * 1024;
 /** Longest path that a system takes, in bytes, and so in UTF-16 units. */
 const MAX_PATH = 4096;
-/** Files that may wait to be recorded: each transfer that ends may bring one. */
-const MAX_PENDING = 2048;
+/** Readings that may wait; what is recorded comes one at a time. */
+const MAX_PENDING = 128;
 /** Blocks that are kept: the newest may hold one file. */
 const MAX_BLOCKS = Math.ceil(KEPT_FILES / FILES_PER_BLOCK) + 1;
 

@@ -19,7 +19,9 @@ import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
+import { FILES_PER_BLOCK, KEPT_FILES } from "../../src/storage/received_files.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
+import { filesPerDay } from "../../src/vocabulary/accept_rule.ts";
 import { MAX_GIVEN_NAME } from "../../src/vocabulary/session_values.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
@@ -56,6 +58,8 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
+  "Files that have arrived": [`${count(KEPT_FILES)} and more`, String(FILES_PER_BLOCK)],
+  "Files that a rule takes": [count(filesPerDay.max)],
   "A name that people give": [`${MAX_GIVEN_NAME} characters`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
   "Received and not yet read": [

@@ -8,12 +8,12 @@ import { UsageError } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
 import { sleep, systemTimer } from "../../base/timer.ts";
 import { CLIENT_RETRY } from "../../base/timing.ts";
-import { ApiError, DaemonUnreachableError } from "../../ipc/client/client.ts";
 import type { Received } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { type EventFeed, feedOverRestarts } from "../event_feed.ts";
 import { CommandError } from "../exit_codes.ts";
 import { changeMark, readMark } from "../mark_file.ts";
+import { isGone, onceServed } from "../once_served.ts";
 import { formatBytes } from "../output/units.ts";
 import {
   afterGap,
@@ -43,9 +43,7 @@ export async function received(context: Context): Promise<void> {
       waits.reset();
       await somethingArrived(feed);
     } catch (error) {
-      const isGone = error instanceof DaemonUnreachableError ||
-        (error instanceof ApiError && error.code === "STOPPING");
-      if (!isGone) throw error;
+      if (!isGone(error)) throw error;
       await sleep(systemTimer, waits.next(), context.signal); // it comes again
     }
   }
@@ -153,14 +151,12 @@ async function takeNote(context: Context, mark: string | undefined): Promise<voi
  * The earliest file of that path that is not handled yet: one that arrived later, under a name that
  * was free again, was shown later too.
  */
-async function idOf(
-  { client, signal }: Context,
-  path: string,
-  mark: ReceivedMark,
-): Promise<string> {
+async function idOf(context: Context, path: string, mark: ReceivedMark): Promise<string> {
+  const { client } = context;
   let after = mark.through;
   for (let more = true; more;) {
-    const part = await client().listReceived(after === undefined ? {} : { after }, signal);
+    const query = after === undefined ? {} : { after };
+    const part = await onceServed(context, (signal) => client().listReceived(query, signal));
     const found = part.files.find((file) =>
       file.path === path && !isHandled(mark, file.receivedId)
     );
