@@ -3,7 +3,7 @@
  *
  * @module
  */
-const DAY_MS = 86_400_000;
+const MS_OF_A_DAY = 86_400_000;
 
 /** How many there were in a day. */
 export interface DayCount {
@@ -22,7 +22,7 @@ export interface DayCount {
  * @param now Milliseconds since 1970.
  */
 export function dayCountAt(count: DayCount | undefined, now: number): DayCount {
-  const day = Math.floor(now / DAY_MS);
+  const day = Math.floor(now / MS_OF_A_DAY);
   if (count === undefined || day > count.day) return { day, files: 0 };
   return day >= count.day - 1 ? count : { day, files: count.files };
 }

@@ -75,7 +75,7 @@ export function arrivalOf(
 }
 
 /** A file that has arrived, with its place among all. */
-export interface ReceivedFile extends Arrival {
+export interface RecordedFile extends Arrival {
   /** `<8 hex digits of the run of the daemon>-<number>`; numbers count up by one. */
   readonly id: string;
 }
@@ -83,7 +83,7 @@ export interface ReceivedFile extends Arrival {
 /** A part of the record. */
 export interface ReceivedPart {
   /** Files in the order of arriving. */
-  readonly files: readonly ReceivedFile[];
+  readonly files: readonly RecordedFile[];
   /** Whether files between the position that was asked for and the first are not known any more. */
   readonly gap: boolean;
   /** The id of the file before the first: a position to go on from; undefined: the beginning. */
@@ -94,7 +94,7 @@ export interface ReceivedPart {
 
 interface Block {
   readonly before: string | undefined;
-  readonly files: readonly ReceivedFile[];
+  readonly files: readonly RecordedFile[];
 }
 
 /** The number in an id; undefined when it is none. */
@@ -107,7 +107,7 @@ const FILE_KEYS = [
   ...["id", "transferId", "peer", "displayName", "path", "size", "hash", "offeredAt", "arrivedAt"],
 ];
 
-function isReceivedFile(value: unknown, number: number): value is ReceivedFile {
+function isReceivedFile(value: unknown, number: number): value is RecordedFile {
   if (!isJsonObject(value) || !hasExactly(value, FILE_KEYS)) return false;
   const { id, transferId, peer, displayName, path, size, hash, offeredAt, arrivedAt } = value;
   return typeof id === "string" && numberOfReceived(id) === number && isTransferId(transferId) &&
@@ -215,7 +215,7 @@ export class ReceivedFiles {
   record(arrival: Arrival): Promise<void> {
     return this.#serial.run(async () => {
       const id = `${this.#run}-${this.#lastNumber + 1}`;
-      const file: ReceivedFile = { id, ...arrival };
+      const file: RecordedFile = { id, ...arrival };
       const grown = { ...this.#newest, files: [...this.#newest.files, file] };
       const bytes = formatBlock(grown);
       const first = this.#firsts.at(-1);
@@ -243,7 +243,7 @@ export class ReceivedFiles {
     return this.#serial.run(async () => {
       for (const first of this.#firsts.toReversed()) {
         const block = await this.#blockAt(first);
-        const isIt = (file: ReceivedFile) =>
+        const isIt = (file: RecordedFile) =>
           file.transferId === transferId && file.peer === peer && file.offeredAt === offeredAt;
         if (block?.files.some(isIt)) return true;
       }

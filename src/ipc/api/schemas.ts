@@ -556,7 +556,9 @@ export type ReceivedList = Static<typeof ReceivedList>;
 
 /** @internal */
 export const ReceivedQuery = strict("ReceivedQuery", "Where to begin.", {
-  after: Type.Optional(receivedId("`receivedId` of a file. Default: the oldest that is known.")),
+  after: Type.Optional(
+    receivedId("the `receivedId` of a file. Default: the oldest that is known."),
+  ),
 });
 /** Query of the files that have arrived. */
 export type ReceivedQuery = Static<typeof ReceivedQuery>;

@@ -31,6 +31,7 @@ async function run(line: string, socketPath: string): Promise<string> {
       PAIRING: "p1",
       TRANSFER: OFFER_ID,
       EVENT: "e-0",
+      RECEIVED: "9f86d081-1",
     },
     stdout: "piped",
     stderr: "piped",
