@@ -92,8 +92,11 @@ export interface ReceivedPart {
   readonly more: boolean;
 }
 
-interface Block {
+/** Files that follow on each other, as one file of the folder holds them. */
+export interface RecordBlock {
+  /** Id of the file before the first; undefined: there was none ever. */
   readonly before: string | undefined;
+  /** In the order of arriving. */
   readonly files: readonly RecordedFile[];
 }
 
@@ -118,7 +121,7 @@ function isReceivedFile(value: unknown, number: number): value is RecordedFile {
 }
 
 /** What a block's bytes say; undefined when it is no block that begins with this number. */
-export function parseBlock(bytes: Uint8Array, first: number): Block | undefined {
+export function parseBlock(bytes: Uint8Array, first: number): RecordBlock | undefined {
   const value = parseJson(bytes);
   if (!isJsonObject(value) || !hasExactly(value, ["version", "before", "files"])) return undefined;
   const { version, before, files } = value;
@@ -131,7 +134,7 @@ export function parseBlock(bytes: Uint8Array, first: number): Block | undefined 
   return { before: before === null ? undefined : String(before), files };
 }
 
-function formatBlock({ before, files }: Block): Uint8Array {
+function formatBlock({ before, files }: RecordBlock): Uint8Array {
   const value = { version: 1, before: before ?? null, files };
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
@@ -157,7 +160,7 @@ export class ReceivedFiles {
   readonly #serial = new Serial(MAX_PENDING);
   /** First numbers of the blocks on disk, ascending; the last one's is that of `#newest`. */
   #firsts: readonly number[];
-  #newest: Block;
+  #newest: RecordBlock;
 
   private constructor(
     fs: FileSystem,
@@ -299,11 +302,11 @@ export class ReceivedFiles {
     return { files, gap, before, more: number + files.length <= last };
   }
 
-  async #blockAt(first: number): Promise<Block | undefined> {
+  async #blockAt(first: number): Promise<RecordBlock | undefined> {
     return first === this.#firsts.at(-1) ? this.#newest : await this.#read(first);
   }
 
-  async #read(first: number): Promise<Block | undefined> {
+  async #read(first: number): Promise<RecordBlock | undefined> {
     const path = this.#pathOf(first);
     const advice =
       "put back a copy of it, or move it away: files that arrived are then not told of";

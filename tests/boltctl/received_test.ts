@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import type { Received } from "../../src/ipc/api/schemas.ts";
-import { parseMark } from "../../src/boltctl/received_mark.ts";
+import { formatMark, parseMark } from "../../src/boltctl/received_mark.ts";
 import { meeting, openedSession, ServedDaemon } from "../support/daemon.ts";
 import { join } from "../support/paths.ts";
 import { type Program, Run, run } from "../support/program.ts";
@@ -110,6 +110,22 @@ async function noteOr(
     clearTimeout(timer);
   }
 }
+
+Deno.test("a gap is said on stderr, once: the mark goes on behind it, and what came after is listed", async () => {
+  await using folder = await TempFolder.make();
+  const mark = folder.path("mark");
+  await using pair = await Pair.make();
+  await pair.bob.client.setAutoAccept(pair.toAlice, { enabled: true });
+  await transferIn(pair.alice, await pair.send("kept", someBytes(1)), "completed");
+  // Of another record: nobody can tell what of it was handled.
+  await Deno.writeTextFile(mark, formatMark({ through: "00000000-7", done: ["00000000-9"] }));
+  const program = boltctl(join(pair.bob.dataDir, "daemon.sock"));
+  const first = await run(program, ["received", "--mark", mark, "--null"]);
+  assertEquals([first.code, first.stdout], [0, `${join(pair.bob.inbox, "kept")}\0`]);
+  assert(first.stderr.startsWith("boltctl: Files that arrived are missing here"), first.stderr);
+  assertEquals(parseMark(await Deno.readTextFile(mark)), { done: [] });
+  assertEquals(await listed(program, mark), [join(pair.bob.inbox, "kept")]);
+});
 
 /** Two daemons in processes of their own, which trust each other by key, and are started anew. */
 class Ends implements AsyncDisposable {
