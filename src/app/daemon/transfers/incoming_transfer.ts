@@ -17,6 +17,7 @@ import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { NAME_REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
+import type { AcceptedByRule } from "./accept_rules.ts";
 import { Flow } from "./flow.ts";
 import type { HeldFiles } from "./held_files.ts";
 import type { Work } from "./scheduler.ts";
@@ -100,6 +101,7 @@ export class IncomingTransfer implements Work {
   /** Its place among the files that wait whole. */
   #held: Disposable | undefined;
   #stopWaiting = () => {};
+  #byRule: AcceptedByRule | undefined;
 
   /** Waits for a decision. */
   constructor(options: IncomingTransferOptions) {
@@ -162,16 +164,37 @@ export class IncomingTransfer implements Work {
     this.#stage.enter({ name: "accepted", saveAs: safe.name });
   }
 
+  /** Whether it came in a session in which its peer has proven who it is. */
+  get isProven(): boolean {
+    return this.#options.session.proven;
+  }
+
+  /** Whether a decision is awaited, and can be made. */
+  get isOffered(): boolean {
+    return this.#stage.current.name === "offered" && !this.#options.session.isClosing;
+  }
+
+  /** The name that the file would get, or is offered under where that can't be used. */
+  get offeredName(): string {
+    const { filename } = this.#options.file;
+    const safe = safeName(filename);
+    return safe.safe ? safe.name : filename;
+  }
+
   /**
-   * Accepts the offer of a peer whose files are accepted without asking. What can't be accepted is
-   * refused at once, and both sides get the reason: nobody is there to choose another name.
+   * Accepts the offer without asking: by the rule of its peer, or as its session was let in with its
+   * files. What can't be accepted is refused at once, and both sides get the reason: nobody is there
+   * to choose another name.
    *
+   * @param byRule Is counted before the file gets its name, and disposed of at the end.
    * @returns Whether it is to be run.
    */
-  prepareUnasked(): boolean {
+  prepareUnasked(byRule?: AcceptedByRule): boolean {
     const safe = safeName(this.#options.file.filename);
-    if (safe.safe) this.prepare(undefined);
-    else {
+    if (safe.safe) {
+      this.prepare(undefined);
+      this.#byRule = byRule;
+    } else {
       const why = NAME_REFUSALS[safe.reason];
       this.#fail(
         new OperationError(
@@ -187,6 +210,7 @@ export class IncomingTransfer implements Work {
 
   /** What was accepted, to its name in the inbox or to an earlier end. */
   async run(): Promise<"done"> {
+    using _underWay = this.#byRule;
     const accepted = this.#stage.current;
     if (accepted.name !== "accepted") return "done"; // it ended while it waited for its turn
     const { saveAs } = accepted;
@@ -277,8 +301,10 @@ export class IncomingTransfer implements Work {
         name: saveAs,
         expectedHash: file.fileHash?.hex ?? null,
         collision,
-        onPublishing: (savedAs) =>
-          registry.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
+        onPublishing: async (savedAs) => {
+          await this.#byRule?.count();
+          await registry.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs });
+        },
       });
       this.#stage.enter({ name: "completed" });
       await registry.change(this.entry, {

@@ -36,6 +36,7 @@ class Arrivals implements AsyncDisposable {
     this.#stack = stack;
     this.#registry = new TransferRegistry({
       journal,
+      received: { record: () => Promise.resolve() },
       events: new MemoryEvents(),
       log,
       now: this.clock.now,
