@@ -260,7 +260,8 @@ export const TABLE = [
       `SESSION is an id or its first 4 characters or more, as boltctl sessions shows it. ${PEER_NOTE}`,
       "",
       "Transfers under way are cancelled. The peer stays trusted, and may come again; boltctl untrust " +
-      "ends that.",
+      "ends that. A link opens another session at once or a little later: to have none, boltctl link " +
+      "pause NAME instead, which ends the link's session too.",
     ],
     argument: argument("PEER|SESSION", 1, 1),
     flags: [],

@@ -182,6 +182,11 @@ const SESSIONS: readonly SessionView[] = [
     ...{ role: "answerer", signal: "rendezvous", web: false, createdAt: NOW },
   },
 ];
+/** The links that two of the sessions are of. */
+const KEPT: readonly LinkView[] = [
+  { ...LINK, sessionId: "0b5e0001-2" },
+  { ...LINK, name: "bea at home", identity: BEA, state: "trying", sessionId: "5e550004-4" },
+];
 const RECEIVED: { readonly [after: string]: ReceivedList } = {
   "": {
     files: [receivedFile(1), receivedFile(2, { path: "/in\nbox/\u202egnp\u001b[2J" })],
@@ -484,6 +489,30 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["disconnect", "0b"], stage: { sessions: SESSIONS } },
     { about: "it has ended", words: ["disconnect", "eve"], stage: { sessions: SESSIONS } },
     { words: ["disconnect", "nobody"], stage: { sessions: SESSIONS } },
+    {
+      about: "a link makes one of them again",
+      words: ["disconnect", "bob"],
+      stage: { sessions: SESSIONS, links: KEPT },
+    },
+    { words: ["disconnect", "bob", "--json"], stage: { sessions: SESSIONS, links: KEPT } },
+    {
+      about: "an attempt of a link",
+      words: ["disconnect", "5e550004"],
+      stage: { sessions: SESSIONS, links: KEPT },
+    },
+    {
+      about: "not the link's session",
+      words: ["disconnect", "0b5e0003"],
+      stage: { sessions: SESSIONS, links: KEPT },
+    },
+    {
+      about: "the link rests",
+      words: ["disconnect", "bob"],
+      stage: {
+        sessions: SESSIONS,
+        links: KEPT.map((link) => ({ ...link, state: "paused" as const })),
+      },
+    },
   ],
   trust: [
     { words: ["trust", "bob"] },

@@ -38,11 +38,12 @@ export async function sessions({ client, output, signal }: Context): Promise<voi
   output.table(listed, COLUMNS, "There is no session; boltctl pair opens one");
 }
 
-/** Ends a session, or all with a peer. */
+/** Ends a session, or all with a peer; says so of those that a link makes again. */
 export async function disconnect({ client, output, args, signal }: Context): Promise<void> {
   const wanted = args[0] ?? "";
   const live = (await client().listSessions(signal)).filter(isLive);
   const ending = matchSessions(wanted, live, await client().listPeers(signal));
+  const links = await client().listLinks(signal);
   for (const { sessionId } of ending) {
     const session = await client().closeSession(sessionId, signal);
     const who = session.identity === undefined
@@ -52,6 +53,11 @@ export async function disconnect({ client, output, args, signal }: Context): Pro
       session,
       () => output.line(`Session ${shortId(sessionId)}${who} is ${session.state}`),
     );
+  }
+  for (const link of links) {
+    const isIts = ending.some(({ sessionId }) => sessionId === link.sessionId);
+    if (!isIts || link.state === "paused") continue;
+    output.line(`The link ${link.name} opens another one; boltctl link pause keeps it from that`);
   }
 }
 
