@@ -1,10 +1,11 @@
 /**
- * A peer in a headless Chromium.
+ * A headless Chromium, and a peer in one.
  *
  * @module
  */
 import { RemotePeer } from "./child.ts";
 import type { Reply } from "./commands.ts";
+import { DevTools, type Page } from "./devtools.ts";
 import { bundle } from "./node_packages.ts";
 
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -14,13 +15,34 @@ const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
+  "--disable-dev-shm-usage",
   "--no-first-run",
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // Its addresses are hidden behind .local names otherwise, which no network scope lets in.
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
+  // Pages that nobody looks at run as fast as others.
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+  "--remote-debugging-port=0",
 ];
+
+/** What shows a page's addresses: they are hidden behind .local names otherwise. */
+const SHOWN = [
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+  "--allow-loopback-in-peer-connection",
+];
+
+/** The line of its stderr that tells where it takes commands. */
+const LISTENING = /^DevTools listening on (ws:\/\/\S+)$/m;
+
+/** Options of {@linkcode Chromium.start}. */
+export interface ChromiumOptions {
+  /**
+   * Whether candidates have `.local` names, which no network scope lets in, in place of addresses.
+   */
+  readonly hidesAddresses: boolean;
+}
 
 /** The first of its programs that runs. */
 export async function findChromium(): Promise<string | undefined> {
@@ -35,12 +57,92 @@ export async function findChromium(): Promise<string | undefined> {
   return undefined;
 }
 
+/** A browser with a fresh profile. Disposing it ends it. */
+export class Chromium implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+  readonly #devTools: DevTools;
+
+  private constructor(
+    folder: string,
+    child: Deno.ChildProcess,
+    reading: Promise<void>,
+    devTools: DevTools,
+  ) {
+    this.#folder = folder;
+    this.#child = child;
+    this.#reading = reading;
+    this.#devTools = devTools;
+  }
+
+  /** Starts the program, and waits until it takes commands. */
+  static async start(program: string, { hidesAddresses }: ChromiumOptions): Promise<Chromium> {
+    const folder = await Deno.makeTempDir({ prefix: "bolt-chromium-" });
+    const flags = hidesAddresses ? FLAGS : [...FLAGS, ...SHOWN];
+    const child = new Deno.Command(program, {
+      args: [...flags, `--user-data-dir=${folder}`],
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const listening = Promise.withResolvers<string>();
+    const reading = readUntilEnd(child.stderr, listening);
+    try {
+      const devTools = await DevTools.connect(await listening.promise);
+      return new Chromium(folder, child, reading, devTools);
+    } catch (error) {
+      await end(child, reading);
+      await removeOnceLeft(folder);
+      throw error;
+    }
+  }
+
+  /** Opens a page that has loaded when this resolves. */
+  open(url: string): Promise<Page> {
+    return this.#devTools.open(url);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#devTools[Symbol.asyncDispose]();
+    await end(this.#child, this.#reading);
+    await removeOnceLeft(this.#folder);
+  }
+}
+
+/** Reads what it says, as long as it says anything; told is where it listens. */
+async function readUntilEnd(
+  stderr: ReadableStream<Uint8Array<ArrayBuffer>>,
+  listening: PromiseWithResolvers<string>,
+): Promise<void> {
+  let said = "";
+  let isTold = false;
+  for await (const text of stderr.pipeThrough(new TextDecoderStream())) {
+    if (isTold) continue;
+    said += text;
+    const url = LISTENING.exec(said)?.[1];
+    if (url === undefined) continue;
+    isTold = true;
+    listening.resolve(url);
+  }
+  listening.reject(new Error(`the browser ended before it took commands:\n${said}`));
+}
+
+async function end(child: Deno.ChildProcess, reading: Promise<void>): Promise<void> {
+  try {
+    child.kill("SIGTERM");
+  } catch {
+    // It had ended.
+  }
+  await child.status;
+  await reading;
+}
+
 /** Opens a page with a peer in a browser of its own. */
 export async function openChromiumPeer(program: string): Promise<RemotePeer> {
-  const folder = await Deno.makeTempDir({ prefix: "bolt-chromium-" });
-  const script = `${folder}/page.js`;
+  const script = await Deno.makeTempFile({ prefix: "bolt-chromium-", suffix: ".js" });
   await bundle("browser_page.ts", script, ["--platform=browser"]);
   const page = await Deno.readTextFile(script);
+  await Deno.remove(script);
   const connected = Promise.withResolvers<WebSocket>();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -59,11 +161,8 @@ export async function openChromiumPeer(program: string): Promise<RemotePeer> {
     },
   );
   const url = `http://127.0.0.1:${server.addr.port}/`;
-  const child = new Deno.Command(program, {
-    args: [...FLAGS, `--user-data-dir=${folder}/profile`, url],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+  const browser = await Chromium.start(program, { hidesAddresses: false });
+  await browser.open(url);
   const socket = await connected.promise;
   return new RemotePeer({
     replies: repliesOf(socket),
@@ -75,10 +174,8 @@ export async function openChromiumPeer(program: string): Promise<RemotePeer> {
       const closed = new Promise((resolve) => socket.onclose = resolve);
       socket.close();
       await closed;
-      child.kill("SIGTERM");
-      await child.status;
+      await browser[Symbol.asyncDispose]();
       await server.shutdown();
-      await removeOnceLeft(folder);
     },
   });
 }
