@@ -17,6 +17,7 @@ import {
   SESSION_DEFAULTS as DEFAULTS,
   signalMode,
   signalOwner,
+  webConsent,
 } from "../vocabulary/session_values.ts";
 import { direction, priority } from "../vocabulary/transfer_values.ts";
 import {
@@ -145,6 +146,9 @@ export const TABLE = [
       "With --identity only the peer that proves that key is let in, and nobody is asked. A peer " +
       "that does not prove its identity, such as a web client, is let in only with --unproven: " +
       "its SAS can be forged by whoever relays the signals.",
+      "",
+      "A web application asks its people whether they want the session before it takes one, and so " +
+      "does --web. A web client that asks nobody needs --web-consent off.",
     ],
     flags: [
       choice("role", role, "Open a session in this role"),
@@ -169,6 +173,11 @@ export const TABLE = [
       flag("peer-id", "CODE", peerCode, "Our own peer code (default: made up)"),
       { name: "web", summary: "The other end is a web client" },
       choice(
+        "web-consent",
+        webConsent,
+        `Ask its people before the offer (default: ${DEFAULTS.webConsent})`,
+      ),
+      choice(
         "network-scope",
         networkScope,
         `Addresses that may be used (default: ${DEFAULTS.networkScope})`,
@@ -184,6 +193,7 @@ export const TABLE = [
       sasFlag,
       unprovenFlag,
       { name: "once", summary: "Let the peer in for this session only" },
+      { name: "accept-files", summary: "Take its files without asking, in this session" },
       { name: "deny", summary: "Refuse the peer that asks" },
       text("pairing", "ID", "The request to answer, when several wait"),
     ],

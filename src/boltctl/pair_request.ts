@@ -9,6 +9,7 @@ import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
   CODES_MUST_DIFFER,
   identityKey,
+  NEEDS_WEB_OFFERER,
   networkScope,
   NOT_WITH_WEB,
   peerCode,
@@ -19,6 +20,7 @@ import {
   SESSION_DEFAULTS,
   signalMode,
   signalOwner,
+  webConsent,
 } from "../vocabulary/session_values.ts";
 import { path, type ValueKind } from "../vocabulary/value_kind.ts";
 import type { FlagValues } from "./flag_values.ts";
@@ -33,6 +35,7 @@ const RENDEZVOUS_FLAGS = [
   "expect-peer",
   "peer-id",
   "web",
+  "web-consent",
 ] as const;
 const SESSION_FLAGS = [
   "signal",
@@ -43,6 +46,10 @@ const SESSION_FLAGS = [
   ...FILE_FLAGS,
   ...RENDEZVOUS_FLAGS,
 ] as const;
+
+/** What is said of a flag for the answer to a question, where none is asked. */
+const NOT_ASKED =
+  "does not go with --identity: nobody is asked then (boltctl trust PEER --auto-accept on)";
 
 /**
  * The request that the flags describe; undefined without `--role`: then a request is answered.
@@ -55,6 +62,8 @@ export function readPairRequest(
   absolutePath: (path: string) => string,
 ): PairRequest | undefined {
   const role = flags.value("role", roleKind);
+  if (flags.has("deny")) refuse(flags, ["accept-files"], "is for a peer that is let in");
+  if (flags.has("identity")) refuse(flags, ["accept-files"], NOT_ASKED);
   if (role === undefined) {
     refuse(flags, SESSION_FLAGS, "needs --role: it says how a session is opened");
     return undefined;
@@ -80,6 +89,8 @@ export function readPairRequest(
   }
   refuse(flags, FILE_FLAGS, "needs --signal file");
   if (flags.has("web")) refuse(flags, ["identity"], NOT_WITH_WEB);
+  if (!flags.has("web") || role !== "offerer") refuse(flags, ["web-consent"], NEEDS_WEB_OFFERER);
+  const consent = flags.value("web-consent", webConsent);
   const peerId = flags.value("peer-id", peerCode);
   const rendezvous = {
     signal: "rendezvous",
@@ -92,7 +103,10 @@ export function readPairRequest(
   } as const;
   if (role === "offerer") {
     refuse(flags, ["expect-peer"], "is the answerer's flag; the offerer's is --to");
-    return { role, to: remoteCode(flags, "to"), ...rendezvous };
+    return {
+      ...{ role, to: remoteCode(flags, "to"), ...rendezvous },
+      ...(consent === undefined ? {} : { webConsent: consent }),
+    };
   }
   refuse(flags, ["to"], "is the offerer's flag; the answerer's is --expect-peer");
   return { role, expectPeer: remoteCode(flags, "expect-peer"), ...rendezvous };

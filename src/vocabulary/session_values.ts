@@ -68,6 +68,12 @@ export const peerCode: ValueKind<PeerCode> = {
 /** What is said of a peer's own code that is the other peer's too. */
 export const CODES_MUST_DIFFER = "is also the other peer's code: they must differ";
 
+/** Whether a web client's people are asked before it is sent an offer: web applications want that. */
+export const webConsent: Choice<"on" | "off"> = oneOf(["on", "off"]);
+
+/** What is said of that where nobody is asked. */
+export const NEEDS_WEB_OFFERER = "needs a web client that we offer to (--web and --role offerer)";
+
 /** What is said of an identity that a web client is expected to have. */
 export const NOT_WITH_WEB = "does not go with a web client: it proves no identity";
 
@@ -115,4 +121,5 @@ export const SESSION_DEFAULTS = {
   signalOwner: "any",
   networkScope: "lan",
   phaseTimeoutSecs: PHASE_MS / 1000,
+  webConsent: "on",
 } as const;

@@ -296,6 +296,11 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { pairings: [UNPROVEN] },
     },
     {
+      about: "a peer that is let in with its files",
+      words: ["pair", "--unproven", "--once", "--accept-files"],
+      stage: { pairings: [UNPROVEN] },
+    },
+    {
       about: "somebody else than the key that was named",
       words: ["pair", "--role", "answerer", ...FILES, "--identity", BOB],
       stage: {

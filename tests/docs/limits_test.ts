@@ -6,6 +6,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
 import { MAX_OUTBOX_BYTES, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
+import { HELD_FILES } from "../../src/app/daemon/transfers/held_files.ts";
+import { MAX_DECLINED } from "../../src/signaling/rendezvous/web_handshake.ts";
 import { MAX_AFTER_PAUSE } from "../../src/app/daemon/transfers/flow.ts";
 import { MAX_WAITING } from "../../src/app/daemon/transfers/scheduler.ts";
 import { MAX_ENTRIES } from "../../src/app/daemon/transfers/transfer_registry.ts";
@@ -55,6 +57,14 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Sent of a file until": [mib(CHECKED_BYTES)],
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
+  "Files of web clients": [
+    `${HELD_FILES.ofPeer.files}`,
+    mib(HELD_FILES.ofPeer.bytes),
+    `${HELD_FILES.ofAll.files}`,
+    mib(HELD_FILES.ofAll.bytes),
+    `${timing.offerMs / 60_000} minutes`,
+  ],
+  "Requests for a connection": [`${MAX_DECLINED}`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
   "A name that people give": [`${MAX_GIVEN_NAME} characters`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],

@@ -23,6 +23,7 @@ import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
+import { HELD_FILES, HeldFiles } from "./transfers/held_files.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
 import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts";
@@ -36,7 +37,7 @@ const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(l
 
 /**
  * Transfers of a session that are under way at most, one each way: what is queued may fill the
- * journal, and they have room beside it.
+ * journal, and they have room beside it, as have files that wait whole.
  */
 const TRANSFERS_PER_SESSION = 2;
 
@@ -104,6 +105,7 @@ export class Daemon {
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
       fs,
+      held: new HeldFiles(),
       inbox,
       collision: options.onCollision,
       onAbort: options.onInterrupt,
@@ -170,7 +172,7 @@ export class Daemon {
       dataDir: resolve(options.dataDir),
       ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
       onAbort: options.onInterrupt,
-      maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers,
+      maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers + HELD_FILES.ofAll.files,
       log,
     });
     using _identity = storage.identity;

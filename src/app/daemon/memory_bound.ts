@@ -22,6 +22,7 @@ import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_OUTBOX_BYTES } from "./sessions/outbox.ts";
+import { HELD_FILES } from "./transfers/held_files.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
@@ -71,6 +72,8 @@ export const MEMORY_PARTS = {
     hash: HASH_BUFFER_BYTES,
   },
   fixed: {
+    /** Files of peers that send without an offer, which wait whole. */
+    held: HELD_FILES.ofAll.bytes,
     /** Transfers that are remembered: as the API shows them, and as the journal has them. */
     history: 2 * MAX_ENTRIES * MAX_LINE_BYTES,
     journal: MAX_PENDING_RECORDS * MAX_LINE_BYTES,

@@ -9,7 +9,7 @@
  * @module
  */
 import type { OperationCode, ProblemCode, Violation } from "./problem.ts";
-import { canMeet, trustsOneWay } from "./rules.ts";
+import { acceptsOfAllowed, canMeet, trustsOneWay } from "./rules.ts";
 import type { ObjectSchema, Parsed, Schema, Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
@@ -183,6 +183,7 @@ export const OPERATIONS = {
     path: "/v1/pairings/{pairingId}/decision",
     summary: "Decide a pairing request",
     body: schemas.PairingDecision,
+    rule: acceptsOfAllowed,
     status: 200,
     response: schemas.Pairing,
     codes: [

@@ -12,12 +12,13 @@ import {
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
-import type { PairRequest, TrustRequest } from "./schemas.ts";
+import type { PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
 /**
- * A code that the request gives us must not be the other end's, and a web client proves no identity.
+ * A code that the request gives us must not be the other end's; a web client proves no identity, and
+ * only it is asked for consent.
  */
 export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
   if (request.expectIdentity !== undefined && !canBeHeld(request.expectIdentity)) {
@@ -27,10 +28,21 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   if (request.web === true && request.expectIdentity !== undefined) {
     return wrong("/expectIdentity", NOT_WITH_WEB);
   }
+  if (request.role === "offerer" && request.webConsent !== undefined && request.web !== true) {
+    return wrong("/webConsent", "is allowed only with web");
+  }
   if (request.peerId === undefined) return undefined;
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
   const codes = distinctCodes(request.peerId, remote);
   return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
+}
+
+/** Files are accepted of a peer that is let in. */
+export function acceptsOfAllowed(
+  { decision, acceptFiles }: PairingDecision,
+): Violation | undefined {
+  if (acceptFiles === undefined || decision.startsWith("allow")) return undefined;
+  return wrong("/acceptFiles", "is allowed only with allow_once and allow_always");
 }
 
 /**

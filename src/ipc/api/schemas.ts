@@ -191,6 +191,11 @@ export const PairRequest = Type.Union([
   strict("PairRendezvousOfferer", "Offer through a rendezvous server.", {
     role: Type.Literal("offerer"),
     to: writtenCode,
+    webConsent: Type.Optional(wordOf(
+      asked.webConsent,
+      "With `web`: whether the client's people are asked before the offer, as web applications do. " +
+        `A client that asks nobody needs \`off\`. Default: ${DEFAULTS.webConsent}.`,
+    )),
     ...throughRendezvous,
   }),
   strict("PairRendezvousAnswerer", "Answer through a rendezvous server.", {
@@ -349,6 +354,11 @@ export const PairingDecision = strict(
     ),
     sas: Type.Optional(writtenSas),
     unproven: Type.Optional(unproven),
+    acceptFiles: Type.Optional(Type.Boolean({
+      description:
+        "Accept the peer's files without asking, in this session only. Only with a decision that " +
+        "allows. Default: false.",
+    })),
   },
 );
 /** What a pairing decision takes. */

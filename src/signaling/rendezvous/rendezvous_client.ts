@@ -23,7 +23,11 @@ import {
   parseServerMessage,
   type ServerMessage,
 } from "../../protocol/rendezvous/server_message.ts";
-import { normalizePeerCode, type PeerCodes } from "../../protocol/signal/peer_code.ts";
+import {
+  normalizePeerCode,
+  type PeerCode,
+  type PeerCodes,
+} from "../../protocol/signal/peer_code.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type Pace, REAL_PACE } from "./pace.ts";
 import { RendezvousSocket } from "./rendezvous_socket.ts";
@@ -32,8 +36,8 @@ import { RendezvousSocket } from "./rendezvous_socket.ts";
 const MAX_FAILURES_LOGGED = 10;
 /** Ignored signals that are logged one by one; more are ignored in silence. */
 const MAX_IGNORED_LOGGED = 100;
-/** Repeated signals of the peer that are answered again: more do not come from an honest one. */
-const MAX_ANSWERED_AGAIN = 100;
+/** Signals that get their fixed answer: more do not come from an honest peer. */
+const MAX_ANSWERED = 100;
 
 /** What {@linkcode RendezvousClient.register} needs. */
 export interface RegisterOptions extends Pick<PeerCodes, "self" | "remote"> {
@@ -71,8 +75,11 @@ export type Inbound =
   | { readonly type: "reminder" }
   | { readonly type: "registered-again" };
 
-/** What to answer to a signal that repeats one that was answered before; undefined for nothing. */
-export type AnswerAgain = (signal: InboundSignal) => unknown;
+/**
+ * What to answer to a signal whose answer is known already, such as one that repeats another;
+ * undefined for nothing.
+ */
+export type FixedAnswer = (signal: InboundSignal) => unknown;
 
 /** Aborts a wait for the server when a reminder is due. */
 const REMINDED = new Error("reminded");
@@ -90,8 +97,10 @@ export class RendezvousClient implements AsyncDisposable {
   readonly #options: RegisterOptions;
   readonly #pace: Pace;
   readonly #losses: BackOff;
-  readonly #answers: AnswerAgain[] = [];
-  #answeredAgain = 0;
+  readonly #answers: FixedAnswer[] = [];
+  #answered = 0;
+  /** Who got a fixed answer: may be gone since. */
+  readonly #answeredPeers = new Set<PeerCode>();
   #ignored = 0;
   #connection: Connection | undefined;
   #steady = false;
@@ -139,8 +148,8 @@ export class RendezvousClient implements AsyncDisposable {
     this.#stopReminder = this.#pace.timer(ms, () => this.#reminded.abort(REMINDED));
   }
 
-  /** From now on signals that repeat an answered one get that answer again, and are not received. */
-  answerAgain(answer: AnswerAgain): void {
+  /** From now on signals for which there is an answer get it, from whomever, and are not received. */
+  answerBy(answer: FixedAnswer): void {
     this.#answers.push(answer);
   }
 
@@ -148,7 +157,7 @@ export class RendezvousClient implements AsyncDisposable {
    * The next thing for us. While it waits, a lost connection is made anew for as long as the signal
    * lets it.
    *
-   * @throws {SignalError} RENDEZVOUS_REFUSED, RENDEZVOUS_HOSTILE, and what an {@linkcode AnswerAgain}
+   * @throws {SignalError} RENDEZVOUS_REFUSED, RENDEZVOUS_HOSTILE, and what a {@linkcode FixedAnswer}
    * throws; or the signal's reason.
    */
   async receive(signal: AbortSignal): Promise<Inbound> {
@@ -157,7 +166,7 @@ export class RendezvousClient implements AsyncDisposable {
       const message = await this.#next(signal);
       switch (message.type) {
         case "signal":
-          if (!this.#hasAnsweredAgain(message)) return message;
+          if (!this.#hasAnswered(message)) return message;
           break;
         case "peer_joined":
           if (this.#isRemote(message.peer.peerCode)) return { type: "peer-joined" };
@@ -167,6 +176,9 @@ export class RendezvousClient implements AsyncDisposable {
           break;
         case "error":
           if (isPeerAbsent(message.message, remote)) return { type: "peer-not-found" };
+          if (this.#answeredPeers.values().some((code) => isPeerAbsent(message.message, code))) {
+            break;
+          }
           if (isRateLimited(message.message)) return { type: "rate-limited" };
           throw refused(message.message);
         case "peers":
@@ -183,14 +195,16 @@ export class RendezvousClient implements AsyncDisposable {
     this.#options.log.info("ignoring signal", { reason, from: from.slice(0, 64), expected });
   }
 
-  #hasAnsweredAgain(signal: InboundSignal): boolean {
-    if (this.#answeredAgain >= MAX_ANSWERED_AGAIN) return false;
+  #hasAnswered(signal: InboundSignal): boolean {
+    const from = normalizePeerCode(signal.from);
+    if (this.#answered >= MAX_ANSWERED || from === undefined) return false;
     for (const answer of this.#answers) {
       const payload = answer(signal);
       if (payload === undefined) continue;
-      this.#answeredAgain++;
-      this.#options.log.debug("a repeated signal was answered again", { from: signal.from });
-      this.send(payload);
+      this.#answered++;
+      this.#options.log.debug("a signal got its fixed answer", { from: signal.from });
+      this.#answeredPeers.add(from);
+      this.#connection?.socket.send(encodeSignal(from, payload));
       return true;
     }
     return false;

@@ -94,8 +94,10 @@ function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDesc
   const { self, remote } = context;
   const who = { self, remote, log: rendezvousLog };
   const greeting = { context, phaseTimeoutSecs: phaseSecsOf(request), log: rendezvousLog };
+  const { webConsent = SESSION_DEFAULTS.webConsent } = request.role === "offerer" ? request : {};
+  const asks = webConsent === "on" ? { asks: { deviceName, deviceType: "desktop" } } as const : {};
   const peer = request.web === true
-    ? { kind: "web" } as const
+    ? { kind: "web", ...asks } as const
     : { kind: "daemon", greeting } as const;
   return rendezvousRoute(
     { ...who, url: request.rendezvousUrl, deviceName, ...(pace === undefined ? {} : { pace }) },

@@ -395,7 +395,10 @@ export class Sessions {
     const judged = this.#options.gatekeeper.judge(identified, entry.over.promise, isExpected);
     judged.then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (admission.admitted) return this.#admit(entry, peer, { identity, proven });
+      if (admission.admitted) {
+        const { acceptsFiles = false } = admission;
+        return this.#admit(entry, peer, { identity, proven, acceptsFiles });
+      }
       const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
       entry.refused = true;
@@ -415,10 +418,11 @@ export class Sessions {
   #admit(
     entry: Entry,
     peer: PeerSession,
-    { identity, proven }: { readonly identity: string; readonly proven: boolean },
+    who: Pick<SessionTransfers, "identity" | "proven" | "acceptsFiles">,
   ): void {
     const { transfers, events, log, tally } = this.#options;
     const { sessionId } = entry.view;
+    const { identity, proven } = who;
     for (const older of this.#allOf(identity)) {
       // Who only claims to be the peer ends no session in which it has proven who it is.
       if (older === entry || (older.view.proven === true && !proven)) continue;
@@ -426,7 +430,7 @@ export class Sessions {
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    entry.transfers = transfers.attach({ sessionId, identity, proven, peer });
+    entry.transfers = transfers.attach({ sessionId, ...who, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     tally.sessionOpened(proven);
     log.info("session open", { session: sessionId, identity, proven });
