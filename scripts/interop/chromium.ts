@@ -20,6 +20,7 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--disable-breakpad",
   // Pages that nobody looks at run as fast as others.
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",
