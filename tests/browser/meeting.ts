@@ -31,6 +31,9 @@ export interface Met {
   readonly session: SessionView;
 }
 
+/** A large file takes so long at most, on a machine with much else to do. */
+const ARRIVES_MS = 300_000;
+
 let codes = 0;
 
 /** Codes of a page and a daemon that nobody has had. */
@@ -60,11 +63,27 @@ export async function meet(
   page: WebPage,
   url: string,
   role: Role,
-  { webConsent, decision, ...options }: MeetingOptions = {},
+  options: MeetingOptions = {},
 ): Promise<Met> {
+  const { webConsent, decision: _, ...clientOptions } = options;
   const codes = newCodes();
   const asked = await daemon.pair(pairRequest(url, role, codes, webConsent));
-  const client = await page.begin({ url, role, ...codes, ...options });
+  const client = await page.begin({ url, role, ...codes, ...clientOptions });
+  try {
+    return await letIn(daemon, client, asked, options);
+  } catch (error) {
+    await daemon.client.closeSession(asked.sessionId).catch(() => {}); // it may have ended
+    await client.close();
+    throw error;
+  }
+}
+
+async function letIn(
+  daemon: DaemonUnderTest,
+  client: PageClient,
+  asked: SessionView,
+  { decision }: MeetingOptions,
+): Promise<Met> {
   const [{ detail }, { pairingId, sas }] = await Promise.all([
     client.first("opened"),
     pairingOf(daemon, asked),
@@ -79,7 +98,7 @@ export async function meet(
   return { client, session: await openedSession(daemon, asked) };
 }
 
-/** The page sends a file: the daemon has it whole, and nothing else was told. */
+/** The page sends a file: the daemon has it whole. */
 export async function toDaemon(
   daemon: DaemonUnderTest,
   { client }: Met,
@@ -87,14 +106,25 @@ export async function toDaemon(
   size: number,
   seed = 0,
 ): Promise<void> {
-  const hash = await client.send(name, size, seed);
+  await client.send(name, size, seed);
   await client.first("sent", { name });
+  await arrived(daemon, name, size, seed);
+}
+
+/** A file that a page sends comes whole. */
+export async function arrived(
+  daemon: DaemonUnderTest,
+  name: string,
+  size: number,
+  seed: number,
+): Promise<void> {
   const { transfer } = await daemon.event(
     "transfer-finished",
     ({ transfer }) => transfer.direction === "incoming" && transfer.name === name,
+    ARRIVES_MS,
   );
-  const bytes = await Deno.readFile(transfer.path ?? "");
-  assertEquals([bytes.length, sha256(bytes)], [size, hash]);
+  const hash = sha256(await Deno.readFile(transfer.path ?? ""));
+  assertEquals([transfer.size, hash], [size, sha256(someBytes(size, seed))]);
 }
 
 /** The daemon sends a file: the page has it whole. */
@@ -111,7 +141,10 @@ export async function toPage(
   const [sent] = await daemon.client.send({ paths: [path], ...to, priority: 0 });
   if (sent === undefined) throw new Error("nothing was queued");
   const name = String(sent.name);
-  const { size: got, detail } = await client.first("received", { name });
+  const { size: got, detail } = await client.first("received", {
+    name,
+    withinMs: ARRIVES_MS,
+  });
   assertEquals([got, detail], [size, sha256(bytes)]);
   const told = await transferIn(daemon, sent, "completed");
   assertEquals(told.confirmed, false);

@@ -63,6 +63,8 @@ export class Transfers {
   readonly #outgoing = new Set<string>();
   #isPaused = false;
   #isCancelled = false;
+  #isOver = false;
+  #wake: () => void = () => {};
 
   /** Of an open session. */
   constructor(options: TransfersOptions) {
@@ -105,6 +107,12 @@ export class Transfers {
     this.#obey(type, transferId);
   }
 
+  /** The session has ended: what is being sent fails. */
+  end(): void {
+    this.#isOver = true;
+    this.#wake();
+  }
+
   /** A message about files has come. */
   take(message: FileMessage): void {
     if (message.type === "file-chunk") return this.#takeChunk(message);
@@ -138,10 +146,12 @@ export class Transfers {
   }
 
   async #mayGoOn(): Promise<void> {
-    while (this.#isPaused && !this.#isCancelled) await after(PAUSED_LOOK_MS);
     const { channel } = this.#options;
-    if (channel.bufferedAmount <= channel.bufferedAmountLowThreshold) return;
-    await new Promise<void>((resolve) => channel.onbufferedamountlow = resolve);
+    while (this.#isPaused && !this.#isCancelled && !this.#isOver) await after(PAUSED_LOOK_MS);
+    if (channel.bufferedAmount > channel.bufferedAmountLowThreshold && !this.#isOver) {
+      await new Promise<void>((resolve) => this.#wake = channel.onbufferedamountlow = resolve);
+    }
+    if (this.#isOver) throw new Error("the session ended in the middle of a file");
   }
 }
 

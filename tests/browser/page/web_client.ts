@@ -72,7 +72,7 @@ export class WebClient {
     return this.#happened;
   }
 
-  /** The first, second ... of a kind, past ones too. */
+  /** The first, second ... of a kind, past ones too; rejects when the session has ended without. */
   async nth(kind: Happening["kind"], name: string | undefined, n: number): Promise<Happening> {
     for (;;) {
       const fits = this.#happened.filter((one) =>
@@ -80,6 +80,7 @@ export class WebClient {
       );
       const [found] = fits.slice(n - 1);
       if (found !== undefined) return found;
+      if (this.#isOver) throw new Error(`${kind} can't come any more`);
       await new Promise<void>((resolve) => {
         const before = this.#wake;
         this.#wake = () => {
@@ -277,6 +278,7 @@ export class WebClient {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#note("ended", "", reason);
+    this.#transfers?.end();
     this.#channel?.close();
     this.#connection.close();
     this.#signaling?.close();
