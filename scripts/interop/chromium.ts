@@ -3,9 +3,11 @@
  *
  * @module
  */
+import type { Browser, BrowserOptions, BrowserPage } from "./browser.ts";
+import { findProgram, removeOnceLeft, StartedBrowser } from "./browser_process.ts";
 import { RemotePeer } from "./child.ts";
 import type { Reply } from "./commands.ts";
-import { DevTools, type Page } from "./devtools.ts";
+import { DevTools } from "./devtools.ts";
 import { bundle } from "./node_packages.ts";
 
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -37,105 +39,46 @@ const SHOWN = [
 /** The line of its stderr that tells where it takes commands. */
 const LISTENING = /^DevTools listening on (ws:\/\/\S+)$/m;
 
-/** Options of {@linkcode Chromium.start}. */
-export interface ChromiumOptions {
-  /**
-   * Whether candidates have `.local` names, which no network scope lets in, in place of addresses.
-   */
-  readonly hidesAddresses: boolean;
-}
-
-/** The first of its programs that runs. */
-export async function findChromium(): Promise<string | undefined> {
-  for (const program of PROGRAMS) {
-    try {
-      const version = new Deno.Command(program, { args: ["--version"] });
-      if ((await version.output()).success) return program;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return undefined;
+/** Chromium, or what comes of it, if one is installed. */
+export function findChromium(): Promise<string | undefined> {
+  return findProgram(PROGRAMS);
 }
 
 /** A browser with a fresh profile. Disposing it ends it. */
-export class Chromium implements AsyncDisposable {
-  readonly #folder: string;
-  readonly #child: Deno.ChildProcess;
-  readonly #reading: Promise<void>;
+export class Chromium implements Browser {
+  readonly #process: StartedBrowser;
   readonly #devTools: DevTools;
+  readonly #profile: string;
 
-  private constructor(
-    folder: string,
-    child: Deno.ChildProcess,
-    reading: Promise<void>,
-    devTools: DevTools,
-  ) {
-    this.#folder = folder;
-    this.#child = child;
-    this.#reading = reading;
+  private constructor(process: StartedBrowser, devTools: DevTools, profile: string) {
+    this.#process = process;
     this.#devTools = devTools;
+    this.#profile = profile;
   }
 
   /** Starts the program, and waits until it takes commands. */
-  static async start(program: string, { hidesAddresses }: ChromiumOptions): Promise<Chromium> {
-    const folder = await Deno.makeTempDir({ prefix: "bolt-chromium-" });
-    const flags = hidesAddresses ? FLAGS : [...FLAGS, ...SHOWN];
-    const child = new Deno.Command(program, {
-      args: [...flags, `--user-data-dir=${folder}`],
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    const listening = Promise.withResolvers<string>();
-    const reading = readUntilEnd(child.stderr, listening);
+  static async start(program: string, { hidesAddresses }: BrowserOptions): Promise<Chromium> {
+    const profile = await Deno.makeTempDir({ prefix: "bolt-chromium-" });
+    const flags = [...FLAGS, ...hidesAddresses ? [] : SHOWN, `--user-data-dir=${profile}`];
+    const process = await StartedBrowser.start(program, flags, LISTENING);
     try {
-      const devTools = await DevTools.connect(await listening.promise);
-      return new Chromium(folder, child, reading, devTools);
+      return new Chromium(process, await DevTools.connect(process.url), profile);
     } catch (error) {
-      await end(child, reading);
-      await removeOnceLeft(folder);
+      await process[Symbol.asyncDispose]();
+      await removeOnceLeft(profile);
       throw error;
     }
   }
 
-  /** Opens a page that has loaded when this resolves. */
-  open(url: string): Promise<Page> {
+  open(url: string): Promise<BrowserPage> {
     return this.#devTools.open(url);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#devTools[Symbol.asyncDispose]();
-    await end(this.#child, this.#reading);
-    await removeOnceLeft(this.#folder);
+    await this.#process[Symbol.asyncDispose]();
+    await removeOnceLeft(this.#profile);
   }
-}
-
-/** Reads what it says, as long as it says anything; told is where it listens. */
-async function readUntilEnd(
-  stderr: ReadableStream<Uint8Array<ArrayBuffer>>,
-  listening: PromiseWithResolvers<string>,
-): Promise<void> {
-  let said = "";
-  let isTold = false;
-  for await (const text of stderr.pipeThrough(new TextDecoderStream())) {
-    if (isTold) continue;
-    said += text;
-    const url = LISTENING.exec(said)?.[1];
-    if (url === undefined) continue;
-    isTold = true;
-    listening.resolve(url);
-  }
-  listening.reject(new Error(`the browser ended before it took commands:\n${said}`));
-}
-
-async function end(child: Deno.ChildProcess, reading: Promise<void>): Promise<void> {
-  try {
-    child.kill("SIGTERM");
-  } catch {
-    // It had ended.
-  }
-  await child.status;
-  await reading;
 }
 
 /** Opens a page with a peer in a browser of its own. */
@@ -179,18 +122,6 @@ export async function openChromiumPeer(program: string): Promise<RemotePeer> {
       await server.shutdown();
     },
   });
-}
-
-/** The browser's helper processes outlive it by a moment, and still write to its profile. */
-async function removeOnceLeft(folder: string): Promise<void> {
-  for (let left = 100;; left--) {
-    try {
-      return await Deno.remove(folder, { recursive: true });
-    } catch (error) {
-      if (left === 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }
 
 function repliesOf(socket: WebSocket): ReadableStream<Reply> {

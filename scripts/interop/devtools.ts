@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { BrowserPage } from "./browser.ts";
+
 interface Answer {
   readonly id?: number;
   readonly result?: Record<string, unknown>;
@@ -13,7 +15,7 @@ interface Answer {
   readonly params?: Record<string, unknown>;
 }
 
-/** What a script in a page came to. */
+/** What an expression in a page came to. */
 interface Evaluation {
   readonly result: { readonly value?: unknown };
   readonly exceptionDetails?: Thrown;
@@ -95,8 +97,8 @@ export class DevTools implements AsyncDisposable {
   }
 }
 
-/** A page in a browser. Disposing it closes it. */
-export class Page implements AsyncDisposable {
+/** A page in Chromium. */
+export class Page implements BrowserPage {
   readonly #devTools: DevTools;
   readonly #targetId: string;
   readonly #sessionId: string;
@@ -110,7 +112,6 @@ export class Page implements AsyncDisposable {
     this.#sessionId = sessionId;
   }
 
-  /** What its scripts threw and nobody caught. */
   get errors(): readonly string[] {
     return this.#errors;
   }
@@ -122,16 +123,10 @@ export class Page implements AsyncDisposable {
     await this.#load("Page.navigate", { url });
   }
 
-  /** Loads it anew: whatever its scripts had is gone. */
   async reload(): Promise<void> {
     await this.#load("Page.reload");
   }
 
-  /**
-   * Runs a script, and waits for its promise.
-   *
-   * @returns Its value, which must be one that JSON can hold.
-   */
   async evaluate(expression: string): Promise<unknown> {
     const { result, exceptionDetails } = await this.#command("Runtime.evaluate", {
       expression,

@@ -5,14 +5,13 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { findChromium } from "../../scripts/interop/chromium.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { machine, publish, say, tableOf } from "../faults/results.ts";
 import { ServedDaemon } from "../support/daemon.ts";
-import { skipped } from "../support/skipped.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { offerOf } from "../support/transfers.ts";
 import { seededRandom } from "../transport/loss.ts";
+import { CHROMIUM, FIREFOX, type Installed } from "./browsers.ts";
 import { exchangeFiles, inSession, newName, type Setting } from "./behaviour.ts";
 import { arrived, type MeetingOptions, type Met, type Role, ROLES, toPage } from "./meeting.ts";
 import { BrowserUnderTest } from "./web_page.ts";
@@ -26,9 +25,6 @@ const AT_ONCE = 4;
 /** Files that a page sends back to back. */
 const BURST = 5;
 const LARGE = 50_000_000;
-
-const chromium = await findChromium();
-if (chromium === undefined) skipped("web clients in a browser: Chromium is not installed");
 
 /** What one part of the run came to. */
 interface Row {
@@ -124,17 +120,17 @@ async function tell(row: Row): Promise<void> {
 
 /** Runs a part with a browser, a page and a daemon of its own. */
 function part(
+  { name: browserName, program, start }: Installed,
   name: string,
   hidesAddresses: boolean,
   fn: (setting: Setting) => Promise<void>,
 ): void {
   Deno.test({
-    name,
-    ignore: chromium === undefined,
+    name: `${browserName}: ${name}`,
+    ignore: program === undefined,
     fn: async () => {
       await using stack = new AsyncDisposableStack();
-      const browser = stack.use(await BrowserUnderTest.start(chromium ?? "", { hidesAddresses }));
-      // Who registers often from one address is no flood here.
+      const browser = stack.use(await BrowserUnderTest.start(() => start({ hidesAddresses })));
       const server = stack.use(startRendezvousServer());
       const folder = stack.use(await TempFolder.make());
       const page = stack.use(await browser.open());
@@ -145,73 +141,99 @@ function part(
   });
 }
 
-for (const hidesAddresses of [true, false]) {
-  const addresses = hidesAddresses ? "addresses hidden" : "addresses shown";
-  for (const role of ROLES) {
-    const what = `page ${role}, ${addresses}`;
-    part(
-      `${what}: ${SESSIONS} of ${SESSIONS} sessions carry a file each way, under load`,
-      hidesAddresses,
-      async (setting) => {
-        const row = await manySessions(what, setting, role);
+for (const browser of [CHROMIUM, FIREFOX]) {
+  for (const hidesAddresses of [true, false]) {
+    for (const role of ROLES) {
+      const name = `page ${role}, addresses ${hidesAddresses ? "hidden" : "shown"}`;
+      const count = `${SESSIONS} of ${SESSIONS} sessions carry a file each way, under load`;
+      part(browser, `${name}: ${count}`, hidesAddresses, async (setting) => {
+        const row = await manySessions(`${browser.name}, ${name}`, setting, role);
         await tell(row);
         assertEquals(row.lost, []);
-      },
-    );
+      });
+    }
   }
 }
 
 for (const role of ROLES) {
   for (const byHand of [false, true]) {
-    const what = `page ${role}, many files${byHand ? ", each accepted by hand" : ""}`;
+    const what = `Chromium, page ${role}, many files${byHand ? ", each accepted by hand" : ""}`;
     const count = Math.ceil(FILES / 4);
-    part(`${what}: ${count} of ${count} arrive, both ways at once`, true, async (setting) => {
-      const since = performance.now();
-      const decision = {
-        decision: "allow_once",
-        ...(byHand ? {} : { acceptFiles: true }),
-      } as const;
-      const random = seededRandom(SEED);
-      await inSession(setting, role, (met) => manyFiles(setting, met, { count, random, byHand }), {
-        decision,
-      });
-      const seconds = [(performance.now() - since) / 1000];
-      const failed = setting.daemon.events.filter(({ type }) => type === "transfer-failed");
-      await tell({
-        what,
-        sessions: 1,
-        files: count,
-        lost: failed.map((one) => JSON.stringify(one)),
-        seconds,
-      });
-      assertEquals(failed, []);
-    });
+    part(
+      CHROMIUM,
+      `${what}: ${count} of ${count} arrive, both ways at once`,
+      true,
+      async (setting) => {
+        const since = performance.now();
+        const decision = {
+          decision: "allow_once",
+          ...(byHand ? {} : { acceptFiles: true }),
+        } as const;
+        const random = seededRandom(SEED);
+        await inSession(
+          setting,
+          role,
+          (met) => manyFiles(setting, met, { count, random, byHand }),
+          {
+            decision,
+          },
+        );
+        const seconds = [(performance.now() - since) / 1000];
+        const failed = setting.daemon.events.filter(({ type }) => type === "transfer-failed");
+        await tell({
+          what,
+          sessions: 1,
+          files: count,
+          lost: failed.map((one) => JSON.stringify(one)),
+          seconds,
+        });
+        assertEquals(failed, []);
+      },
+    );
   }
-  part(`page ${role}: 50 MB each way`, true, async (setting) => {
+  part(CHROMIUM, `page ${role}: 50 MB each way`, true, async (setting) => {
     const since = performance.now();
     await inSession(setting, role, (met) => exchangeFiles(setting, met, [LARGE]));
     const seconds = [(performance.now() - since) / 1000];
-    await tell({ what: `page ${role}, 50 MB each way`, sessions: 1, files: 2, lost: [], seconds });
+    await tell({
+      what: `Chromium, page ${role}, 50 MB each way`,
+      sessions: 1,
+      files: 2,
+      lost: [],
+      seconds,
+    });
   });
 }
 
 // What the published client does besides is Chromium's to lose: see docs/guides/web.md. Nothing is
 // told wrongly all the same.
 for (const role of ROLES) {
-  const what = `page ${role} as published, addresses hidden`;
-  part(`${what}: how many of ${SESSIONS} sessions the browser loses`, true, async (setting) => {
-    const row = await manySessions(what, setting, role, { asPublished: true });
-    await tell(row);
-    const failed = setting.daemon.events.filter(({ type }) => type === "transfer-failed");
-    assertEquals(failed, []);
-    // The connections that Chromium answers with another key.
-    if (role === "offers") assertEquals(row.lost, []);
-  });
+  const what = `Chromium, page ${role} as published, addresses hidden`;
+  part(
+    CHROMIUM,
+    `${what}: how many of ${SESSIONS} sessions the browser loses`,
+    true,
+    async (setting) => {
+      const row = await manySessions(what, setting, role, { asPublished: true });
+      await tell(row);
+      const failed = setting.daemon.events.filter(({ type }) => type === "transfer-failed");
+      assertEquals(failed, []);
+      // The connections that Chromium answers with another key.
+      if (role === "offers") assertEquals(row.lost, []);
+    },
+  );
+}
+
+/** What the program calls itself. */
+async function versionOf({ name, program }: Installed): Promise<string> {
+  if (program === undefined) return `no ${name}`;
+  const { stdout } = await new Deno.Command(program, { args: ["--version"] }).output();
+  return new TextDecoder().decode(stdout).trim().replace(/ built.*/, "");
 }
 
 Deno.test({
   name: "the results are told",
-  ignore: chromium === undefined,
+  ignore: CHROMIUM.program === undefined,
   fn: async () => {
     const header = [
       "web client",
@@ -229,11 +251,10 @@ Deno.test({
       String(lost.length),
       ...[0.5, 0.99, 1].map((share) => within(seconds, share)),
     ]);
-    const [version] = new TextDecoder()
-      .decode((await new Deno.Command(chromium ?? "", { args: ["--version"] }).output()).stdout)
-      .split(" built");
-    const text =
-      `${machine()}, ${version?.trim()}. One daemon as it is served, one page; ${AT_ONCE} sessions at a time
+    const versions = await Promise.all([CHROMIUM, FIREFOX].map(versionOf));
+    const text = `${machine()}, ${
+      versions.join(", ")
+    }. One daemon as it is served, one page; ${AT_ONCE} sessions at a time
 beside a program that keeps a core busy, from the request to the end of the session, with 70 kB each way. Files of the
 runs with many: up to 200 kB, seed ${SEED}, those of the page ${BURST} back to back.
 

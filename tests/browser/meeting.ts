@@ -73,8 +73,12 @@ export async function meet(
     return await letIn(daemon, client, asked, options);
   } catch (error) {
     await daemon.client.closeSession(asked.sessionId).catch(() => {}); // it may have ended
+    const ofSession = daemon.events.filter((event) =>
+      JSON.stringify(event).includes(asked.sessionId)
+    );
+    const told = [...ofSession, ...await client.happened()].map((one) => JSON.stringify(one));
     await client.close();
-    throw error;
+    throw new Error(`${error}; what was told of it:\n${told.join("\n")}`, { cause: error });
   }
 }
 

@@ -1,11 +1,10 @@
 /**
- * A page in Chromium with web clients in it, and the tests' hand on them.
+ * A page in a browser with web clients in it, and the tests' hand on them.
  *
  * @module
  */
 import { abortable, Deadline } from "../../src/base/deadline.ts";
-import { Chromium, type ChromiumOptions } from "../../scripts/interop/chromium.ts";
-import type { Page } from "../../scripts/interop/devtools.ts";
+import type { Browser, BrowserPage } from "../../scripts/interop/browser.ts";
 import { bundle } from "../../scripts/interop/node_packages.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import type { Happening, WebClientOptions } from "./page/options.ts";
@@ -16,17 +15,17 @@ const HAPPENING_MS = 60_000;
 /** A browser, and the server of its pages. Disposing it ends both. */
 export class BrowserUnderTest implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
-  readonly #browser: Chromium;
+  readonly #browser: Browser;
   readonly #url: string;
 
-  private constructor(stack: AsyncDisposableStack, browser: Chromium, url: string) {
+  private constructor(stack: AsyncDisposableStack, browser: Browser, url: string) {
     this.#stack = stack;
     this.#browser = browser;
     this.#url = url;
   }
 
-  /** Starts Chromium. */
-  static async start(program: string, options: ChromiumOptions): Promise<BrowserUnderTest> {
+  /** Serves the page, and starts the browser. */
+  static async start(startBrowser: () => Promise<Browser>): Promise<BrowserUnderTest> {
     await using stack = new AsyncDisposableStack();
     const script = await bundledPage();
     const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
@@ -38,7 +37,7 @@ export class BrowserUnderTest implements AsyncDisposable {
       return new Response(body, { headers: { "content-type": type } });
     });
     stack.defer(() => server.shutdown());
-    const browser = stack.use(await Chromium.start(program, options));
+    const browser = stack.use(await startBrowser());
     const url = `http://127.0.0.1:${server.addr.port}/`;
     return new BrowserUnderTest(stack.move(), browser, url);
   }
@@ -63,11 +62,11 @@ async function bundledPage(): Promise<string> {
 
 /** A page. Disposing it closes it. */
 export class WebPage implements AsyncDisposable {
-  readonly #page: Page;
+  readonly #page: BrowserPage;
   #clients = 0;
 
   /** Use {@linkcode BrowserUnderTest.open}. */
-  constructor(page: Page) {
+  constructor(page: BrowserPage) {
     this.#page = page;
   }
 
@@ -95,11 +94,11 @@ export class WebPage implements AsyncDisposable {
 
 /** A web client in a page. */
 export class PageClient {
-  readonly #page: Page;
+  readonly #page: BrowserPage;
   readonly #name: string;
 
   /** Use {@linkcode WebPage.begin}. */
-  constructor(page: Page, name: string) {
+  constructor(page: BrowserPage, name: string) {
     this.#page = page;
     this.#name = name;
   }
