@@ -93,6 +93,7 @@ export type StorageErrorCode =
   | "INBOX_CHANGED"
   | "IO_FAILED"
   | "JOURNAL_INVALID"
+  | "LINKS_INVALID"
   | "MODE_TOO_OPEN"
   | "NAME_REFUSED"
   | "NAME_TAKEN"

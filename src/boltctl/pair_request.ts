@@ -4,13 +4,16 @@
  * @module
  */
 import { UsageError } from "../base/errors.ts";
-import type { PairRequest } from "../ipc/api/schemas.ts";
+import type { LinkRequest, PairRequest } from "../ipc/api/schemas.ts";
+import type { Role } from "../protocol/signal/bundle.ts";
 import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
+  CODE_MUST_STAY,
   CODES_MUST_DIFFER,
   identityKey,
   NEEDS_WEB_OFFERER,
   networkScope,
+  NOT_KEPT_WITH_WEB,
   NOT_WITH_WEB,
   peerCode,
   phaseTimeoutSecs,
@@ -36,6 +39,19 @@ const RENDEZVOUS_FLAGS = [
   "peer-id",
   "web",
   "web-consent",
+  "keep",
+] as const;
+const LINK_FLAGS = [
+  "role",
+  "identity",
+  "rendezvous-url",
+  "room",
+  "session",
+  "to",
+  "expect-peer",
+  "peer-id",
+  "network-scope",
+  "phase-timeout-secs",
 ] as const;
 const SESSION_FLAGS = [
   "signal",
@@ -88,28 +104,78 @@ export function readPairRequest(
     };
   }
   refuse(flags, FILE_FLAGS, "needs --signal file");
-  if (flags.has("web")) refuse(flags, ["identity"], NOT_WITH_WEB);
+  if (flags.has("web")) {
+    refuse(flags, ["identity"], NOT_WITH_WEB);
+    refuse(flags, ["keep"], NOT_KEPT_WITH_WEB);
+  }
   if (!flags.has("web") || role !== "offerer") refuse(flags, ["web-consent"], NEEDS_WEB_OFFERER);
   const consent = flags.value("web-consent", webConsent);
   const peerId = flags.value("peer-id", peerCode);
-  const rendezvous = {
+  if (flags.has("keep") && peerId === undefined) {
+    throw new UsageError(`--keep needs --peer-id CODE: ${CODE_MUST_STAY}`);
+  }
+  const meeting = {
     signal: "rendezvous",
+    ...serverOf(flags),
+    ...(peerId === undefined ? {} : { peerId }),
+    ...(flags.has("web") ? { web: true } : {}),
+    ...(flags.has("keep") ? { keep: true } : {}),
+    ...common,
+  } as const;
+  const side = sideOf(flags, role);
+  if (side.role === "answerer") return { ...meeting, ...side };
+  return { ...meeting, ...side, ...(consent === undefined ? {} : { webConsent: consent }) };
+}
+
+/**
+ * The link that the flags describe.
+ *
+ * @throws {UsageError} When a flag is missing, has no meaning here, or can't be right.
+ */
+export function readLinkRequest(flags: FlagValues, name: string): LinkRequest {
+  const scope = flags.value("network-scope", networkScope);
+  const phase = flags.value("phase-timeout-secs", phaseTimeoutSecs);
+  return {
+    name,
+    identity: required(flags, "identity", identityKey, "KEY"),
+    ...serverOf(flags),
+    peerId: required(flags, "peer-id", peerCode, "CODE"),
+    ...(scope === undefined ? {} : { networkScope: scope }),
+    ...(phase === undefined ? {} : { phaseTimeoutSecs: phase }),
+    ...sideOf(flags, required(flags, "role", roleKind, "ROLE")),
+  };
+}
+
+/**
+ * Refuses what only a new link is described with.
+ *
+ * @throws {UsageError} When such a flag is given.
+ */
+export function refuseLinkFlags(flags: FlagValues, why: string): void {
+  refuse(flags, LINK_FLAGS, why);
+}
+
+function serverOf(flags: FlagValues): Pick<LinkRequest, "rendezvousUrl" | "room" | "session"> {
+  return {
     rendezvousUrl: required(flags, "rendezvous-url", rendezvousUrl, "URL"),
     room: required(flags, "room", roomOrSession, "NAME"),
     session: required(flags, "session", roomOrSession, "NAME"),
-    ...(peerId === undefined ? {} : { peerId }),
-    ...(flags.has("web") ? { web: true } : {}),
-    ...common,
-  } as const;
+  };
+}
+
+/** The role, with the peer's code under the name that goes with it. */
+function sideOf(
+  flags: FlagValues,
+  role: Role,
+):
+  | { readonly role: "offerer"; readonly to: PeerCode }
+  | { readonly role: "answerer"; readonly expectPeer: PeerCode } {
   if (role === "offerer") {
     refuse(flags, ["expect-peer"], "is the answerer's flag; the offerer's is --to");
-    return {
-      ...{ role, to: remoteCode(flags, "to"), ...rendezvous },
-      ...(consent === undefined ? {} : { webConsent: consent }),
-    };
+    return { role, to: remoteCode(flags, "to") };
   }
   refuse(flags, ["to"], "is the offerer's flag; the answerer's is --expect-peer");
-  return { role, expectPeer: remoteCode(flags, "expect-peer"), ...rendezvous };
+  return { role, expectPeer: remoteCode(flags, "expect-peer") };
 }
 
 function refuse(flags: FlagValues, names: readonly string[], why: string): void {

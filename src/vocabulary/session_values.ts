@@ -77,6 +77,12 @@ export const NEEDS_WEB_OFFERER = "needs a web client that we offer to (--web and
 /** What is said of an identity that a web client is expected to have. */
 export const NOT_WITH_WEB = "does not go with a web client: it proves no identity";
 
+/** What is said of a pairing with a web client that is to be kept. */
+export const NOT_KEPT_WITH_WEB = "does not go with a web client: it proves no identity";
+
+/** What is said of a pairing that is to be kept without a peer code of our own. */
+export const CODE_MUST_STAY = "the other end has to find this one by the same code after a restart";
+
 /** The short authentication string that people compare, in upper case; people write spaces in it. */
 export const sas: ValueKind<string> = {
   expects: "six hexadecimal digits, as in A1B2C3",

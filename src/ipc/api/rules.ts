@@ -4,15 +4,17 @@
  * @module
  */
 import { canBeHeld } from "../../protocol/identity/low_order.ts";
-import { distinctCodes } from "../../protocol/signal/peer_code.ts";
+import { distinctCodes, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import {
+  CODE_MUST_STAY,
   CODES_MUST_DIFFER,
   HELD_BY_NOBODY,
+  NOT_KEPT_WITH_WEB,
   NOT_WITH_WEB,
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
-import type { PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
+import type { LinkRequest, PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
@@ -31,6 +33,26 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   if (request.role === "offerer" && request.webConsent !== undefined && request.web !== true) {
     return wrong("/webConsent", "is allowed only with web");
   }
+  if (request.keep === true && request.web === true) return wrong("/keep", NOT_KEPT_WITH_WEB);
+  if (request.keep === true && request.peerId === undefined) {
+    return wrong("/peerId", `is required with keep: ${CODE_MUST_STAY}`);
+  }
+  return distinct(request);
+}
+
+/** As {@linkcode canMeet}, of a pairing that is kept. */
+export function canBeLinked(request: Parsed<typeof LinkRequest>): Violation | undefined {
+  return canBeHeld(request.identity) ? distinct(request) : wrong("/identity", HELD_BY_NOBODY);
+}
+
+function distinct(
+  request:
+    & { readonly peerId?: PeerCode }
+    & (
+      | { readonly role: "offerer"; readonly to: PeerCode }
+      | { readonly role: "answerer"; readonly expectPeer: PeerCode }
+    ),
+): Violation | undefined {
   if (request.peerId === undefined) return undefined;
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
   const codes = distinctCodes(request.peerId, remote);

@@ -86,6 +86,7 @@ export class DataChannel extends BaseChannel {
     else memory.set(message);
     this.#association.send({ isText, bytes: memory }, () => {
       this.#buffers.give(memory);
+      this.fitWindow(this.#association.deliveredBytes);
       this.acknowledged(bytes);
     });
   }

@@ -111,14 +111,14 @@ export class IceAgent implements Disposable {
   readonly #nominatedAt = new WeakMap<LibraryPair, number>();
   /** The pair that it nominated last. */
   #called: LibraryPair | undefined;
-  /** Whether a TCP connection may still come. */
-  #mayConnect: () => boolean = () => false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: PathWatch<LibraryPair> | undefined;
   #linkWatch: LinkWatch | undefined;
   #nominationTimer: ReturnType<typeof setTimeout> | undefined;
   /** When the first check by UDP was answered. */
   #udpSince: number | undefined;
+  /** The pair that the peer was last asked to use. */
+  #asked: LibraryPair | undefined;
   #isChecking = false;
   #isOver = false;
 
@@ -140,7 +140,6 @@ export class IceAgent implements Disposable {
       checkIncoming(...check);
       this.#onRequest(...check);
     };
-    this.#nominateOnce();
   }
 
   /** Checks all pairs, over and over, until one is nominated. Both descriptions must be known. */
@@ -181,12 +180,18 @@ export class IceAgent implements Disposable {
   }
 
   /**
-   * The peer takes TCP as well as UDP: the choice of a pair waits for it (`nomination.ts`).
+   * The controlling side nominates one pair, when it knows which is best (`nomination.ts`), and not
+   * each that it checks: the peer would take another than we do (RFC 8445, section 8.1.1).
    *
    * @param mayConnect Whether a TCP connection may still come.
    */
-  chooseBetween(mayConnect: () => boolean): void {
-    this.#mayConnect = mayConnect;
+  nominateOne(mayConnect: () => boolean): void {
+    const insides = this.#insides;
+    // What the library does with TCP pairs alone.
+    insides.isTcpPair = () => true;
+    // Fresh ones each time: the library keeps the transaction's key in them.
+    insides.checkRequestOptions = (pair) => ({ ...(isTcp(pair) ? TCP_CHECK : UDP_CHECK) });
+    insides.nominateTcpPairIfReady = () => this.#nominate(mayConnect);
   }
 
   /** Whether the controlling peer has nominated a pair within the last 10 s, by a new request. */
@@ -224,9 +229,12 @@ export class IceAgent implements Disposable {
 
   /**
    * From now on checks are ours, not the library's: the connection follows the peer to another path
-   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s.
+   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s,
+   * `told.onMove` whenever data goes by another path from then on.
    */
-  watch(told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">>): void {
+  watch(
+    told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">> & { readonly onMove: () => void },
+  ): void {
     if (this.#isOver) return;
     const connection = this.#connection;
     const insides = this.#insides;
@@ -241,7 +249,10 @@ export class IceAgent implements Disposable {
         return connection.checkList;
       },
       check: (pair, nominate) => this.#check(pair, nominate),
-      select: (pair) => this.#select(pair),
+      select: (pair) => {
+        this.#select(pair);
+        told.onMove();
+      },
     }, told);
     this.#watch = watch;
     // The library's own checks of the controlling side would nominate each pair that they try.
@@ -298,19 +309,6 @@ export class IceAgent implements Disposable {
     if (this.#insides.schedulingChecks()) this.#after(ICE_PACE_MS, () => this.#startChecks());
   }
 
-  /**
-   * The controlling side nominates one pair, when it knows which is best (regular nomination): the
-   * library would nominate each that it checks, and the peer could take another than we do.
-   */
-  #nominateOnce(): void {
-    const insides = this.#insides;
-    // What the library does with TCP pairs alone.
-    insides.isTcpPair = () => true;
-    // Fresh ones each time: the library keeps the transaction's key in them.
-    insides.checkRequestOptions = (pair) => ({ ...(isTcp(pair) ? TCP_CHECK : UDP_CHECK) });
-    insides.nominateTcpPairIfReady = () => this.#nominate();
-  }
-
   /** A check of the peer's has come, which the gate let in. */
   #onRequest(...[request, from, protocol]: IncomingCheck): void {
     const { iceControlling, checkList } = this.#connection;
@@ -328,9 +326,12 @@ export class IceAgent implements Disposable {
   }
 
   /** Of the controlling side: the other nominates nothing. */
-  #nominate(): void {
+  #nominate(mayConnect: () => boolean): void {
     const { iceControlling, nominated, remoteIsLite } = this.#connection;
     const insides = this.#insides;
+    // The library does not see that a nomination failed whose pair has gone with its connection.
+    const isUnderWay = insides.checkList.some((pair) => pair === this.#asked);
+    if (!isUnderWay) insides.nominating = false;
     const isDue = iceControlling && !remoteIsLite && nominated === undefined && !insides.nominating;
     if (!isDue || this.#isOver) return;
     clearTimeout(this.#nominationTimer);
@@ -339,11 +340,13 @@ export class IceAgent implements Disposable {
     if (pairs.some(({ transport, state }) => transport === "udp" && state === "succeeded")) {
       this.#udpSince ??= now;
     }
-    const asked = { pairs, mayConnect: this.#mayConnect(), udpSince: this.#udpSince, now };
+    const asked = { pairs, mayConnect: mayConnect(), udpSince: this.#udpSince, now };
     const { pair, askAt } = chooseNomination(asked);
-    if (pair !== undefined) insides.nominateTcpPair(pair.known);
-    else if (askAt !== undefined) {
-      this.#nominationTimer = setTimeout(() => this.#nominate(), askAt - now);
+    if (pair !== undefined) {
+      this.#asked = pair.known;
+      insides.nominateTcpPair(pair.known);
+    } else if (askAt !== undefined) {
+      this.#nominationTimer = setTimeout(() => this.#nominate(mayConnect), askAt - now);
     }
   }
 
