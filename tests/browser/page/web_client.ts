@@ -196,8 +196,16 @@ export class WebClient {
     channel.onmessage = ({ data }) => this.#guarded(() => this.#onMessage(JSON.parse(data)));
     channel.onclose = () => this.#end("the channel closed");
     const open = () => this.#guarded(() => this.#sayHello());
-    // Chromium loses what is sent within the open event of a channel that the peer made, sometimes.
-    channel.onopen = this.#options.asPublished ? open : () => setTimeout(open, 0);
+    if (this.#options.asPublished) {
+      channel.onopen = open;
+      return;
+    }
+    channel.onopen = () => {
+      // Chromium tells it twice, sometimes, of a channel that the peer made.
+      channel.onopen = null;
+      // Sometimes it loses what is sent within the event.
+      setTimeout(open, 0);
+    };
   }
 
   #sayHello(): void {
