@@ -61,6 +61,35 @@ export async function exchangeFiles(
   }
 }
 
+/** How many sessions, and how many of them at a time. */
+interface SessionsOptions extends MeetingOptions {
+  readonly count: number;
+  readonly atOnce: number;
+}
+
+/** Makes sessions with a file each way; tells those that were lost, and how long the others took. */
+export async function sessions(
+  setting: Setting,
+  role: Role,
+  { count, atOnce, ...options }: SessionsOptions,
+): Promise<{ readonly lost: readonly string[]; readonly seconds: readonly number[] }> {
+  const [lost, seconds]: [string[], number[]] = [[], []];
+  let begun = 0;
+  const inTurn = async () => {
+    while (begun++ < count) {
+      const since = performance.now();
+      try {
+        await inSession(setting, role, (met) => exchangeFiles(setting, met, [70_000]), options);
+        seconds.push((performance.now() - since) / 1000);
+      } catch (error) {
+        lost.push(String(error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, inTurn));
+  return { lost, seconds };
+}
+
 /** An empty file: the page says nothing of it, and the daemon sends none; what follows arrives. */
 export async function emptyFiles(setting: Setting, met: Met): Promise<void> {
   const { daemon, folder } = setting;

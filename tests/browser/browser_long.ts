@@ -12,7 +12,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { offerOf } from "../support/transfers.ts";
 import { seededRandom } from "../transport/loss.ts";
 import { CHROMIUM, FIREFOX, type Installed } from "./browsers.ts";
-import { exchangeFiles, inSession, newName, type Setting } from "./behaviour.ts";
+import { exchangeFiles, inSession, newName, sessions, type Setting } from "./behaviour.ts";
 import { arrived, type MeetingOptions, type Met, type Role, ROLES, toPage } from "./meeting.ts";
 import { BrowserUnderTest } from "./web_page.ts";
 
@@ -57,21 +57,12 @@ async function manySessions(
   role: Role,
   options: MeetingOptions = {},
 ): Promise<Row> {
-  const [lost, seconds]: [string[], number[]] = [[], []];
-  let begun = 0;
-  const inTurn = async () => {
-    while (begun++ < SESSIONS) {
-      const since = performance.now();
-      try {
-        await inSession(setting, role, (met) => exchangeFiles(setting, met, [70_000]), options);
-        seconds.push((performance.now() - since) / 1000);
-      } catch (error) {
-        lost.push(String(error));
-      }
-    }
-  };
   using _load = burnCore();
-  await Promise.all(Array.from({ length: AT_ONCE }, inTurn));
+  const { lost, seconds } = await sessions(setting, role, {
+    ...options,
+    count: SESSIONS,
+    atOnce: AT_ONCE,
+  });
   return { what, sessions: SESSIONS, files: 2 * seconds.length, lost, seconds };
 }
 

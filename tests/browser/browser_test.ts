@@ -15,6 +15,7 @@ import {
   pausedToDaemon,
   pausedToPage,
   reloaded,
+  sessions,
   type Setting,
   SIZES,
 } from "./behaviour.ts";
@@ -67,6 +68,19 @@ inBrowser(
     }
   },
 );
+
+inBrowser(CHROMIUM, "several sessions at once, in each role", true, async (setting, t) => {
+  for (const role of ROLES) {
+    await t.step(`the page ${role}`, async () => {
+      assertEquals((await sessions(setting, role, { count: 10, atOnce: 3 })).lost, []);
+    });
+  }
+  // Some of these it answers with a key that it told nobody: one in five.
+  await t.step("the page offers, with sockets from a pool", async () => {
+    const options = { count: 10, atOnce: 3, asPublished: true };
+    assertEquals((await sessions(setting, "offers", options)).lost, []);
+  });
+});
 
 inBrowser(FIREFOX, "files each way, in each role", false, async (setting, t) => {
   for (const role of ROLES) {
