@@ -83,6 +83,8 @@ export const ICE_PACE_MS = 20;
 export const ICE_RECHECK_MS = 500;
 /** For the answer to an ICE check. Several checks are under way at a time. */
 export const ICE_CHECK_MS = 3_000;
+/** A nomination is news for so long. Browsers nominate their pair anew every 2.5 s. */
+export const NOMINATION_FRESH_MS = 10_000;
 /**
  * For TCP to answer after UDP first did (else two round trips) before UDP is chosen: more than a
  * busy program needs for the round trip that TCP takes longer.

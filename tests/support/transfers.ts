@@ -9,14 +9,10 @@ import { byteLength } from "../../src/transport/receive_buffer.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon, meetingByFile, pairBy } from "./daemon.ts";
+import { someBytes } from "./some_bytes.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Bytes that are not all alike, and can be made again. */
-export function someBytes(length: number, seed = 0): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = ((i + seed) * 2654435761) >>> 13;
-  return bytes;
-}
+export { someBytes } from "./some_bytes.ts";
 
 /** SHA-256 as hex. */
 export function sha256(bytes: Uint8Array): string {

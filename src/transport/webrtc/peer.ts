@@ -145,6 +145,7 @@ export class Peer {
     this.#gate = new DatagramGate(connection, {
       scope: options.scope,
       onDatagram: (datagram) => this.#path.onDatagram(datagram),
+      isNominated: (pair) => this.#agent.isNominated(pair),
     });
     this.#sockets = new LocalSockets(connection, {
       onSocket: (protocol, socket) => this.#gate.guard(protocol, socket),

@@ -5,8 +5,11 @@
  * peer-reflexive addresses that no filter saw; its DTLS takes datagrams from any source. So here:
  *
  * - STUN requests need a source inside the scope, our user name, and a message integrity code made
- *   with our password; a copy of one that came from another address is dropped. Responses need a source inside the scope; the library checks their code and
- *   that they answer a request. Indications are not used.
+ *   with our password; a copy of one that came from another address is dropped, and so is a
+ *   nomination by a side that does not say that it controls. Responses need a source inside the
+ *   scope; the library checks their code and that they answer a request. Indications are not used.
+ * - The answers of a peer that nominates may have another code, by a fault of Chromium's: one to a
+ *   check of a pair that it has just nominated counts all the same.
  * - DTLS needs a source that is the peer's, as a check shows: one of ours that was answered, or one
  *   of the peer's. The peer may send by any pair that it has checked (RFC 8445, section 12.1), also
  *   where checks of ours were lost, or ended because another pair was nominated.
@@ -39,6 +42,12 @@ const SUCCEEDED = 3;
 const FAILED = 4;
 const BINDING = 1;
 
+/** What the library waits for, by transaction. */
+interface Transactions {
+  readonly transactions: Record<string, { integrityKey: Uint8Array | undefined } | undefined>;
+}
+const TRANSACTIONS_SHAPE = { transactions: "object" } as const;
+
 /** What datagrams come in by. */
 export interface DatagramSource {
   /** Set by the gate. The array is a view that is valid until it returns. */
@@ -51,6 +60,8 @@ export interface DatagramGateOptions {
   readonly scope: NetworkScope;
   /** Takes what is no STUN message and comes from the peer; a view. */
   readonly onDatagram: (datagram: Uint8Array) => void;
+  /** Whether the controlling peer has nominated a pair, by an authentic request, just now. */
+  readonly isNominated: (pair: LibraryPair) => boolean;
 }
 
 /** Stands before the sockets of one connection. */
@@ -112,16 +123,37 @@ export class DatagramGate {
   #admitsStun(protocol: StunProtocol, data: Uint8Array, from: LibraryAddress): boolean {
     const message = readStun(data);
     if (message?.method !== BINDING || !this.isInScope(from[0])) return false;
-    if (message.messageClass === "success" || message.messageClass === "error") return true;
+    if (message.messageClass === "success") return this.#admitsAnswer(protocol, message, from);
+    if (message.messageClass === "error") return true;
     if (message.messageClass === "indication" || !this.#isPeers(message)) return false;
+    if (message.isNomination && !message.isControlling) return false;
     const source = sourceOf(from, endOf(protocol));
     if (this.#requests.note(transactionOf(message), source) === "elsewhere") return false;
-    const { checkList } = this.#connection;
-    const pair = checkList.find((known) => isPairOf(known, protocol, from));
+    const pair = this.#pairOf(protocol, from);
     if (pair !== undefined) forgetRequests(pair);
     else if (!this.#hasSpace()) return false;
     this.#noteSource(source);
     return true;
+  }
+
+  /**
+   * Chromium makes some answers with a key that it told nobody, in connections that took their
+   * sockets from its pool: it nominates, and data comes, but no check of ours is ever answered in
+   * order. Its nomination is authentic, and whoever answers has our random transaction at the
+   * address that we sent it to: more than a lite agent asks for (RFC 8445, section 7.3).
+   */
+  #admitsAnswer(protocol: StunProtocol, message: StunMessage, from: LibraryAddress): boolean {
+    if (isAuthentic(message, this.#connection.remotePassword)) return true;
+    const pair = this.#pairOf(protocol, from);
+    if (pair === undefined || !this.#options.isNominated(pair)) return false;
+    const { transactions } = insidesOf<Transactions>(protocol, TRANSACTIONS_SHAPE);
+    const transaction = transactions[transactionOf(message)];
+    if (transaction !== undefined) transaction.integrityKey = undefined;
+    return transaction !== undefined;
+  }
+
+  #pairOf(protocol: StunProtocol, from: LibraryAddress): LibraryPair | undefined {
+    return this.#connection.checkList.find((known) => isPairOf(known, protocol, from));
   }
 
   #noteSource(source: string): void {

@@ -11,7 +11,12 @@
 import { Buffer } from "node:buffer";
 import type { Candidate as IceCandidate, StunProtocol } from "werift";
 import { TransportError } from "../../../base/errors.ts";
-import { ICE_CHECK_MS, ICE_PACE_MS, ICE_RECHECK_MS } from "../../../base/timing.ts";
+import {
+  ICE_CHECK_MS,
+  ICE_PACE_MS,
+  ICE_RECHECK_MS,
+  NOMINATION_FRESH_MS,
+} from "../../../base/timing.ts";
 import { logFor } from "../../../log/log.ts";
 import { judgeAddress, type NetworkScope } from "../../../protocol/network_scope/scope.ts";
 import { insidesOf, type LibraryConnection, type LibraryPair } from "../library.ts";
@@ -102,6 +107,10 @@ export class IceAgent implements Disposable {
   readonly #scope: NetworkScope;
   readonly #nominated = Promise.withResolvers<LibraryPair>();
   readonly #nominations = new RequestMemory();
+  /** When the controlling peer nominated a pair, the last time. */
+  readonly #nominatedAt = new WeakMap<LibraryPair, number>();
+  /** The pair that it nominated last. */
+  #called: LibraryPair | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: PathWatch<LibraryPair> | undefined;
   #linkWatch: LinkWatch | undefined;
@@ -125,6 +134,11 @@ export class IceAgent implements Disposable {
     this.#insides.checkComplete = (pair) => {
       checkComplete(pair);
       this.#onCheckComplete();
+    };
+    const checkIncoming = this.#insides.checkIncoming.bind(connection);
+    this.#insides.checkIncoming = (...check) => {
+      checkIncoming(...check);
+      this.#onRequest(...check);
     };
   }
 
@@ -178,6 +192,13 @@ export class IceAgent implements Disposable {
     // Fresh ones each time: the library keeps the transaction's key in them.
     insides.checkRequestOptions = (pair) => ({ ...(isTcp(pair) ? TCP_CHECK : UDP_CHECK) });
     insides.nominateTcpPairIfReady = () => this.#nominate(mayConnect);
+  }
+
+  /** Whether the controlling peer has nominated a pair within the last 10 s, by a new request. */
+  isNominated(pair: LibraryPair): boolean {
+    const at = this.#nominatedAt.get(pair);
+    return !this.#connection.iceControlling && at !== undefined &&
+      performance.now() - at < NOMINATION_FRESH_MS;
   }
 
   /** Something has changed that the choice of a pair, or a check, waits for. */
@@ -236,18 +257,8 @@ export class IceAgent implements Disposable {
     this.#watch = watch;
     // The library's own checks of the controlling side would nominate each pair that they try.
     insides.checkStart = (pair) => ({ awaitable: watch.onRequest(pair), resolve: () => {} });
-    const checkIncoming = insides.checkIncoming.bind(connection);
-    insides.checkIncoming = (request, from, protocol) => {
-      checkIncoming(request, from, protocol);
-      if (!request.attributesKeys.includes("USE-CANDIDATE")) return;
-      const [host, port] = from;
-      const pair = connection.checkList.find(({ protocol: socket, remoteAddr }) =>
-        socket === protocol && remoteAddr[0] === host && remoteAddr[1] === port
-      );
-      // A nomination that was seen before, and may be a copy, is answered and not obeyed.
-      const isNew = this.#nominations.note(request.transactionIdHex, "") === "new";
-      if (pair !== undefined && isNew) watch.onNomination(pair);
-    };
+    // It may have nominated another while the first one was being made sure of.
+    if (this.#called !== undefined) watch.onNomination(this.#called);
   }
 
   /**
@@ -296,6 +307,22 @@ export class IceAgent implements Disposable {
   #startChecks(): void {
     if (this.#isOver || this.#connection.nominated !== undefined) return;
     if (this.#insides.schedulingChecks()) this.#after(ICE_PACE_MS, () => this.#startChecks());
+  }
+
+  /** A check of the peer's has come, which the gate let in. */
+  #onRequest(...[request, from, protocol]: IncomingCheck): void {
+    const { iceControlling, checkList } = this.#connection;
+    if (iceControlling || !request.attributesKeys.includes("USE-CANDIDATE")) return;
+    const [host, port] = from;
+    const pair = checkList.find(({ protocol: socket, remoteAddr }) =>
+      socket === protocol && remoteAddr[0] === host && remoteAddr[1] === port
+    );
+    // A nomination that was seen before, and may be a copy, is answered and not obeyed.
+    const isNew = this.#nominations.note(request.transactionIdHex, "") === "new";
+    if (pair === undefined || !isNew) return;
+    this.#called = pair;
+    this.#nominatedAt.set(pair, performance.now());
+    this.#watch?.onNomination(pair);
   }
 
   /** Of the controlling side: the other nominates nothing. */

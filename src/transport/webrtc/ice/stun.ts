@@ -14,6 +14,10 @@ export interface StunMessage {
   readonly method: number;
   /** USERNAME of the message, if any. */
   readonly username?: string;
+  /** Whether its sender says that it controls (RFC 8445, section 7.1.3). */
+  readonly isControlling: boolean;
+  /** Whether it has USE-CANDIDATE. */
+  readonly isNomination: boolean;
   /** Where MESSAGE-INTEGRITY starts, if it has one. */
   readonly integrityAt?: number;
   /** The whole datagram. */
@@ -24,7 +28,9 @@ const HEADER_LENGTH = 20;
 const MAGIC_COOKIE = 0x2112a442;
 const USERNAME = 0x0006;
 const MESSAGE_INTEGRITY = 0x0008;
+const USE_CANDIDATE = 0x0025;
 const FINGERPRINT = 0x8028;
+const ICE_CONTROLLING = 0x802a;
 const INTEGRITY_LENGTH = 20;
 const CLASSES = ["request", "indication", "success", "error"] as const;
 
@@ -40,11 +46,13 @@ export function readStun(bytes: Uint8Array): StunMessage | undefined {
   if (view.getUint16(2) !== bytes.length - HEADER_LENGTH) return undefined;
   let username: string | undefined;
   let integrityAt: number | undefined;
+  const attributes = new Set<number>();
   for (let at = HEADER_LENGTH; at < bytes.length;) {
     const attribute = view.getUint16(at);
     const length = view.getUint16(at + 2);
     const next = at + 4 + length + (4 - length % 4) % 4;
     if (next > bytes.length) return undefined;
+    attributes.add(attribute);
     if (integrityAt !== undefined && attribute !== FINGERPRINT) return undefined;
     if (attribute === MESSAGE_INTEGRITY) {
       if (length !== INTEGRITY_LENGTH) return undefined;
@@ -59,6 +67,8 @@ export function readStun(bytes: Uint8Array): StunMessage | undefined {
     messageClass: CLASSES[((type >> 7) & 2) | ((type >> 4) & 1)] ?? "indication",
     method: (type & 0xf) | ((type >> 1) & 0x70) | ((type >> 2) & 0xf80),
     bytes,
+    isControlling: attributes.has(ICE_CONTROLLING),
+    isNomination: attributes.has(USE_CANDIDATE),
     ...(username === undefined ? {} : { username }),
     ...(integrityAt === undefined ? {} : { integrityAt }),
   };
