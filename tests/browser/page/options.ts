@@ -22,7 +22,7 @@ export interface WebClientOptions {
   readonly candidates?: "before" | "after";
   /** The only family of addresses whose candidates it tells and takes. @default {both} */
   readonly family?: 4 | 6;
-  /** As the published client: sockets from a pool, and HELLO within the open event. @default {false} */
+  /** As the published client: sockets from a pool, and HELLO in each open event. @default {false} */
   readonly asPublished?: boolean;
 }
 

@@ -195,17 +195,10 @@ export class WebClient {
     channel.bufferedAmountLowThreshold = LOW_BYTES;
     channel.onmessage = ({ data }) => this.#guarded(() => this.#onMessage(JSON.parse(data)));
     channel.onclose = () => this.#end("the channel closed");
-    const open = () => this.#guarded(() => this.#sayHello());
-    if (this.#options.asPublished) {
-      channel.onopen = open;
-      return;
-    }
-    channel.onopen = () => {
-      // Chromium tells it twice, sometimes, of a channel that the peer made.
-      channel.onopen = null;
-      // Sometimes it loses what is sent within the event.
-      setTimeout(open, 0);
-    };
+    // Of a channel that the peer made Chromium tells the open event too soon: what is sent then may
+    // get lost, and the event may come again. Whoever waits for the peer's HELLO is on safe ground.
+    if (this.#options.role === "answers" && this.#options.asPublished !== true) return;
+    channel.onopen = () => this.#guarded(() => this.#sayHello());
   }
 
   #sayHello(): void {
@@ -222,7 +215,10 @@ export class WebClient {
     this.#seal ??= new Seal(this.#remotePublicKey, this.#ephemeral.secretKey);
     if (message.payload === undefined) return this.#end(`${message.type} ${message.code}`);
     const inner = JSON.parse(new TextDecoder().decode(this.#seal.open(message.payload)));
-    if (message.type === "hello") return await this.#onHello(inner);
+    if (message.type === "hello") {
+      if (this.#channel?.onopen === null) this.#sayHello();
+      return await this.#onHello(inner);
+    }
     if (inner.type === "error") return this.#end(`error ${inner.code}`);
     const isKnown = ["file-chunk", "pause", "resume", "cancel"].includes(inner.type);
     if (!isKnown || message.type !== "profile-envelope") {
