@@ -7,6 +7,7 @@
  * @module
  */
 import project from "../deno.json" with { type: "json" };
+import type { DaemonSteering } from "./app/daemon/daemon.ts";
 import type { ServeOptions } from "./app/daemon/options.ts";
 import type { OneShotOptions } from "./app/one_shot/options.ts";
 import { DaemonError, InterruptedError, messageOf } from "./base/errors.ts";
@@ -64,18 +65,24 @@ async function run(args: readonly string[]): Promise<0 | 1> {
 
 /**
  * The daemon: the first signal stops it in order, the second at once. A terminal that goes away
- * may say so more than once: a SIGHUP is never the second.
+ * may say so more than once: a SIGHUP is never the second. With `--links` a SIGHUP has that file read
+ * again, and ends nothing.
  */
 async function serve(options: ServeOptions): Promise<void> {
   setupLog({ level: options.logLevel, format: options.logFormat });
-  let stop: (() => void) | undefined;
+  let steering: DaemonSteering | undefined;
   const early = Promise.withResolvers<never>();
   let isAsked = false;
+  let isReloadAsked = false;
   const release = onSignals((name) => {
     if (isAsked && name === "SIGHUP") return;
+    if (name === "SIGHUP" && options.links !== undefined) {
+      isReloadAsked = true;
+      return steering?.reload();
+    }
     isAsked = true;
-    if (stop === undefined) early.reject(new InterruptedError(`interrupted by ${name}`));
-    else stop();
+    if (steering === undefined) early.reject(new InterruptedError(`interrupted by ${name}`));
+    else steering.stop();
   });
   // A failure that nobody expected ends what it happened in, not the other sessions.
   const releaseGuard = onUnhandledFailure((error) =>
@@ -86,7 +93,11 @@ async function serve(options: ServeOptions): Promise<void> {
     const running = Daemon.run(options, {
       version: project.version,
       loadConnector: async () => (await import("./transport/webrtc/connector.ts")).connector,
-    }, (ready) => stop = ready);
+    }, (ready) => {
+      steering = ready;
+      // The file may be another by now than the one that was read at the start.
+      if (isReloadAsked) steering.reload();
+    });
     const end = await Promise.race([running, early.promise]);
     if (end.kind === "forced") throw new InterruptedError(end.message);
   } finally {

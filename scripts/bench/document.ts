@@ -4,6 +4,8 @@
  * @module
  */
 
+import { format } from "../../tests/faults/results.ts";
+
 /** Where it was measured. */
 export interface Machine {
   readonly date: Date;
@@ -44,6 +46,11 @@ export function formatMachine(machine: Machine): string {
 ${memoryGb.toFixed(0)} GB; load ${load?.toFixed(1) ?? "unknown"} at the end.`;
 }
 
+/** How often the variants took turns, and what is told of their figures. */
+export function formatRounds(rounds: number): string {
+  return rounds === 1 ? "one round" : `${rounds} rounds in turns, medians`;
+}
+
 /**
  * Puts a section in its place in the document, or at its end.
  *
@@ -58,8 +65,14 @@ export function placeSection(document: string, section: string): string {
   return document.slice(0, begin) + section + document.slice(end + last.length);
 }
 
-/** Writes a section into the document. */
-export async function writeSection(section: string): Promise<void> {
+/**
+ * Prints a section, and writes it into the document.
+ *
+ * @param isDry Whether it is only printed. @default {false}
+ */
+export async function writeSection(section: string, isDry = false): Promise<void> {
+  await Deno.stdout.write(new TextEncoder().encode(section + "\n"));
+  if (isDry) return;
   const path = new URL("../../docs/BENCHMARKS.md", import.meta.url);
   let document =
     "# Benchmarks\n\nWritten by the benches themselves; nothing is checked against it.\n";
@@ -69,4 +82,5 @@ export async function writeSection(section: string): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   await Deno.writeTextFile(path, placeSection(document, section));
+  await format(path);
 }

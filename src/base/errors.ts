@@ -59,7 +59,8 @@ export type SignalErrorCode =
   | "RENDEZVOUS_HOSTILE"
   | "VERSION_UNSUPPORTED"
   | "SCOPE_MISMATCH"
-  | "PEER_MISMATCH";
+  | "PEER_MISMATCH"
+  | "PEER_DECLINED";
 
 /** Signaling failed: the offer or answer could not be had, or may not be used. */
 export class SignalError extends CodedError<SignalErrorCode> {}
@@ -92,6 +93,7 @@ export type StorageErrorCode =
   | "INBOX_CHANGED"
   | "IO_FAILED"
   | "JOURNAL_INVALID"
+  | "LINKS_INVALID"
   | "MODE_TOO_OPEN"
   | "NAME_REFUSED"
   | "NAME_TAKEN"

@@ -55,6 +55,23 @@ export const ABSENT_PEER_RETRY = { firstMs: 100, longestMs: 1_000 } as const;
 export const RATE_LIMITED_RETRY = { firstMs: 1_000, longestMs: 16_000 } as const;
 /** Without an answer before a message is sent again. The server does not report what it lost. */
 export const RESEND_MS = 5_000;
+/**
+ * Between two attempts to re-establish a link, and to reach its server, of which chance takes up to
+ * half: 1 to 60 s. Either may be away for days. At a sign of life the next attempt comes at once, but
+ * not within half of the first wait, 1 s, after the last.
+ */
+export const LINK_RETRY = { firstMs: 2_000, longestMs: 60_000 } as const;
+/**
+ * Between two attempts of links: an attempt is some four messages, and servers take 50 a second.
+ */
+export const LINK_TURN_MS = 100;
+/**
+ * For how long a peer's hello shows that it still waits for the answer: it says it again after
+ * `RESEND_MS`.
+ */
+export const LINK_HELLO_MS = 10_000;
+/** Between two looks at the machine's addresses while a link is not connected: a change is a sign. */
+export const LINK_ADDRESS_LOOK_MS = 5_000;
 /** For the server's half of the WebSocket's close. */
 export const SOCKET_CLOSE_MS = 500;
 

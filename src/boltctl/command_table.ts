@@ -17,6 +17,7 @@ import {
   SESSION_DEFAULTS as DEFAULTS,
   signalMode,
   signalOwner,
+  webConsent,
 } from "../vocabulary/session_values.ts";
 import { direction, priority } from "../vocabulary/transfer_values.ts";
 import {
@@ -82,6 +83,38 @@ const PEER_NOTE =
   "PEER is an identity, the name that you gave the peer, a peer code, a device name, or the first 4 " +
   "digits or more of an identity.";
 
+/** How two daemons meet at a rendezvous server. */
+const MEETING_FLAGS: readonly FlagSpec[] = [
+  flag(
+    "rendezvous-url",
+    "URL",
+    rendezvousUrl,
+    "The rendezvous server",
+  ),
+  flag("room", "NAME", roomOrSession, "Room, the same at both ends"),
+  flag("session", "NAME", roomOrSession, "Session, the same at both ends"),
+  flag("to", "CODE", peerCode, "Peer code of the answerer, for the offerer"),
+  flag("expect-peer", "CODE", peerCode, "Peer code of the offerer, for the answerer"),
+  flag("peer-id", "CODE", peerCode, "Our own peer code (default: made up)"),
+  choice(
+    "network-scope",
+    networkScope,
+    `Addresses that may be used (default: ${DEFAULTS.networkScope})`,
+  ),
+  flag(
+    "phase-timeout-secs",
+    "SECS",
+    phaseTimeoutSecs,
+    `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
+  ),
+];
+/** What `boltctl link` does. */
+export const LINK_ACTIONS = ["list", "add", "wait", "remove", "pause", "resume"] as const;
+/** See {@linkcode LINK_ACTIONS}. */
+export type LinkAction = typeof LINK_ACTIONS[number];
+/** The first word after `link`, which completes; a name may follow. */
+const linkWord: Choice<string> = { ...anyText, choices: LINK_ACTIONS };
+
 /** A command that does one thing to each of some transfers. */
 const steering = <const Name extends string>(name: Name, summary: string) => ({
   name,
@@ -145,6 +178,9 @@ export const TABLE = [
       "With --identity only the peer that proves that key is let in, and nobody is asked. A peer " +
       "that does not prove its identity, such as a web client, is let in only with --unproven: " +
       "its SAS can be forged by whoever relays the signals.",
+      "",
+      "A web application asks its people whether they want the session before it takes one, and so " +
+      "does --web. A web client that asks nobody needs --web-consent off.",
     ],
     flags: [
       choice("role", role, "Open a session in this role"),
@@ -156,34 +192,20 @@ export const TABLE = [
         signalOwner,
         `Who may own the peer's file (default: ${DEFAULTS.signalOwner})`,
       ),
-      flag(
-        "rendezvous-url",
-        "URL",
-        rendezvousUrl,
-        "The rendezvous server, with --signal rendezvous",
-      ),
-      flag("room", "NAME", roomOrSession, "Room, the same at both ends"),
-      flag("session", "NAME", roomOrSession, "Session, the same at both ends"),
-      flag("to", "CODE", peerCode, "Peer code of the answerer, for the offerer"),
-      flag("expect-peer", "CODE", peerCode, "Peer code of the offerer, for the answerer"),
-      flag("peer-id", "CODE", peerCode, "Our own peer code (default: made up)"),
+      ...MEETING_FLAGS,
       { name: "web", summary: "The other end is a web client" },
+      { name: "keep", summary: "Make it again whenever it is lost; needs --peer-id" },
       choice(
-        "network-scope",
-        networkScope,
-        `Addresses that may be used (default: ${DEFAULTS.networkScope})`,
-      ),
-      flag(
-        "phase-timeout-secs",
-        "SECS",
-        phaseTimeoutSecs,
-        `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
+        "web-consent",
+        webConsent,
+        `Ask its people before the offer (default: ${DEFAULTS.webConsent})`,
       ),
       flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
       { name: "no-wait", summary: "Return as soon as the session is begun" },
       sasFlag,
       unprovenFlag,
       { name: "once", summary: "Let the peer in for this session only" },
+      { name: "accept-files", summary: "Take its files without asking, in this session" },
       { name: "deny", summary: "Refuse the peer that asks" },
       text("pairing", "ID", "The request to answer, when several wait"),
     ],
@@ -192,6 +214,33 @@ export const TABLE = [
       "pair --role answerer --signal rendezvous --rendezvous-url ws://192.168.1.10:3001 " +
       "--room home --session 1 --expect-peer alice --peer-id bob",
       "pair --sas A1B2C3",
+    ],
+    needsDaemon: true,
+  },
+  {
+    name: "link",
+    summary: "Keep pairings: make them again whenever they are lost",
+    details: [
+      "boltctl link list [NAME] shows them; wait NAME waits until a session is open, up to a minute " +
+      "or --timeout; add, remove, pause and resume NAME change them. A link is a pairing through a rendezvous server that the daemon makes again after a " +
+      "restart or an outage of either end, the server or the network, without anybody's doing.",
+      "",
+      "Only the peer that proves --identity is let in. That key must be trusted: boltctl trust KEY " +
+      "--name NAME. The other end needs a link too, with the other role and the codes the other way " +
+      "round. To remove or pause a link ends its session.",
+    ],
+    argument: argument("list|add|wait|remove|pause|resume", 0, 2, linkWord),
+    flags: [
+      choice("role", role, "Our role: one end offers, the other answers"),
+      flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
+      ...MEETING_FLAGS,
+    ],
+    examples: [
+      "link",
+      `link add bob --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
+      "--rendezvous-url ws://192.168.1.10:3001 --room home --session 1 --peer-id alice --to bob",
+      "link wait bob --timeout 3600",
+      "link pause bob",
     ],
     needsDaemon: true,
   },

@@ -47,6 +47,7 @@ export async function decidePairing(
   const allow: PairingDecision = {
     decision: `allow_${lasting}`,
     ...(pairing.proven ? {} : { unproven: true }),
+    ...(flags.has("accept-files") ? { acceptFiles: true } : {}),
   };
   if (flags.has("deny") && !pairing.proven) {
     const advice = `boltctl trust ${
@@ -65,13 +66,14 @@ export async function decidePairing(
         "characters: boltctl pair --unproven lets it in all the same, while the request waits",
     );
   }
+  const letIn = `${who} is let in${flags.has("accept-files") ? " with its files" : ""}`;
   if (given !== undefined) {
     const how = pairing.proven ? ": the SAS matches" : ", not proven";
-    return await say(context, pairing, { ...allow, sas: given }, `${who} is let in${how}`);
+    return await say(context, pairing, { ...allow, sas: given }, letIn + how);
   }
-  if (mayAsk(context)) return await ask(context, feed, pairing, allow);
+  if (mayAsk(context)) return await ask(context, feed, pairing, { allow, letIn });
   if (!pairing.proven) {
-    return await say(context, pairing, allow, `${who} is let in, not proven`);
+    return await say(context, pairing, allow, `${letIn}, not proven`);
   }
   if (session === "of another") {
     throw new CommandError(
@@ -93,7 +95,7 @@ async function ask(
   context: Context,
   feed: EventFeed,
   pairing: Pairing,
-  allow: PairingDecision,
+  { allow, letIn }: { readonly allow: PairingDecision; readonly letIn: string },
 ): Promise<Pairing> {
   const who = peerLabel(pairing);
   const answer = await askAboutPairing(context, feed, pairing);
@@ -111,7 +113,7 @@ async function ask(
     }
     case "yes": {
       const how = pairing.proven ? "" : ", not proven";
-      return await say(context, pairing, { ...allow, sas: pairing.sas }, `${who} is let in${how}`);
+      return await say(context, pairing, { ...allow, sas: pairing.sas }, letIn + how);
     }
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ApiEvent } from "../ipc/api/events.ts";
-import type { Pairing, SessionView, Transfer } from "../ipc/api/schemas.ts";
+import type { LinkView, Pairing, SessionView, Transfer } from "../ipc/api/schemas.ts";
 import { isUnconfirmed } from "./output/confirmation.ts";
 import { formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
@@ -36,6 +36,14 @@ export function describeEvent(event: ApiEvent): string {
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
         (event.peer.autoAccept ? "accepted unasked" : "asked about");
+    case "link-added":
+      return `${event.link.name} is kept from now on`;
+    case "link-changed":
+      return linkChanged(event.link);
+    case "link-removed":
+      return `${event.link.name} is kept no longer`;
+    case "link-not-kept":
+      return `WARNING: ${event.message}`;
     case "transfer-queued":
       return `Queued: ${fileLabel(event.transfer)}`;
     case "transfer-offered":
@@ -74,6 +82,17 @@ export function describeEvent(event: ApiEvent): string {
     case "gap":
       return "Events before this one are lost";
   }
+}
+
+function linkChanged({ name, state, server, failure, nextTryAt }: LinkView): string {
+  const why = failure === undefined ? "" : `: ${failure.message}`;
+  if (state !== "trying") return `Link ${name}: ${state}${why}`;
+  const waits = server !== "registered"
+    ? ", the server is not reached"
+    : nextTryAt === undefined
+    ? ", waits for the peer"
+    : "";
+  return `Link ${name}: ${state}${why === "" ? waits : why}`;
 }
 
 const DECIDED = {

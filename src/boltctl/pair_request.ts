@@ -4,12 +4,16 @@
  * @module
  */
 import { UsageError } from "../base/errors.ts";
-import type { PairRequest } from "../ipc/api/schemas.ts";
+import type { LinkRequest, PairRequest } from "../ipc/api/schemas.ts";
+import type { Role } from "../protocol/signal/bundle.ts";
 import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
 import {
+  CODE_MUST_STAY,
   CODES_MUST_DIFFER,
   identityKey,
+  NEEDS_WEB_OFFERER,
   networkScope,
+  NOT_KEPT_WITH_WEB,
   NOT_WITH_WEB,
   peerCode,
   phaseTimeoutSecs,
@@ -19,6 +23,7 @@ import {
   SESSION_DEFAULTS,
   signalMode,
   signalOwner,
+  webConsent,
 } from "../vocabulary/session_values.ts";
 import { path, type ValueKind } from "../vocabulary/value_kind.ts";
 import type { FlagValues } from "./flag_values.ts";
@@ -33,6 +38,20 @@ const RENDEZVOUS_FLAGS = [
   "expect-peer",
   "peer-id",
   "web",
+  "web-consent",
+  "keep",
+] as const;
+const LINK_FLAGS = [
+  "role",
+  "identity",
+  "rendezvous-url",
+  "room",
+  "session",
+  "to",
+  "expect-peer",
+  "peer-id",
+  "network-scope",
+  "phase-timeout-secs",
 ] as const;
 const SESSION_FLAGS = [
   "signal",
@@ -43,6 +62,10 @@ const SESSION_FLAGS = [
   ...FILE_FLAGS,
   ...RENDEZVOUS_FLAGS,
 ] as const;
+
+/** What is said of a flag for the answer to a question, where none is asked. */
+const NOT_ASKED =
+  "does not go with --identity: nobody is asked then (boltctl trust PEER --auto-accept on)";
 
 /**
  * The request that the flags describe; undefined without `--role`: then a request is answered.
@@ -55,6 +78,8 @@ export function readPairRequest(
   absolutePath: (path: string) => string,
 ): PairRequest | undefined {
   const role = flags.value("role", roleKind);
+  if (flags.has("deny")) refuse(flags, ["accept-files"], "is for a peer that is let in");
+  if (flags.has("identity")) refuse(flags, ["accept-files"], NOT_ASKED);
   if (role === undefined) {
     refuse(flags, SESSION_FLAGS, "needs --role: it says how a session is opened");
     return undefined;
@@ -79,23 +104,78 @@ export function readPairRequest(
     };
   }
   refuse(flags, FILE_FLAGS, "needs --signal file");
-  if (flags.has("web")) refuse(flags, ["identity"], NOT_WITH_WEB);
+  if (flags.has("web")) {
+    refuse(flags, ["identity"], NOT_WITH_WEB);
+    refuse(flags, ["keep"], NOT_KEPT_WITH_WEB);
+  }
+  if (!flags.has("web") || role !== "offerer") refuse(flags, ["web-consent"], NEEDS_WEB_OFFERER);
+  const consent = flags.value("web-consent", webConsent);
   const peerId = flags.value("peer-id", peerCode);
-  const rendezvous = {
+  if (flags.has("keep") && peerId === undefined) {
+    throw new UsageError(`--keep needs --peer-id CODE: ${CODE_MUST_STAY}`);
+  }
+  const meeting = {
     signal: "rendezvous",
+    ...serverOf(flags),
+    ...(peerId === undefined ? {} : { peerId }),
+    ...(flags.has("web") ? { web: true } : {}),
+    ...(flags.has("keep") ? { keep: true } : {}),
+    ...common,
+  } as const;
+  const side = sideOf(flags, role);
+  if (side.role === "answerer") return { ...meeting, ...side };
+  return { ...meeting, ...side, ...(consent === undefined ? {} : { webConsent: consent }) };
+}
+
+/**
+ * The link that the flags describe.
+ *
+ * @throws {UsageError} When a flag is missing, has no meaning here, or can't be right.
+ */
+export function readLinkRequest(flags: FlagValues, name: string): LinkRequest {
+  const scope = flags.value("network-scope", networkScope);
+  const phase = flags.value("phase-timeout-secs", phaseTimeoutSecs);
+  return {
+    name,
+    identity: required(flags, "identity", identityKey, "KEY"),
+    ...serverOf(flags),
+    peerId: required(flags, "peer-id", peerCode, "CODE"),
+    ...(scope === undefined ? {} : { networkScope: scope }),
+    ...(phase === undefined ? {} : { phaseTimeoutSecs: phase }),
+    ...sideOf(flags, required(flags, "role", roleKind, "ROLE")),
+  };
+}
+
+/**
+ * Refuses what only a new link is described with.
+ *
+ * @throws {UsageError} When such a flag is given.
+ */
+export function refuseLinkFlags(flags: FlagValues, why: string): void {
+  refuse(flags, LINK_FLAGS, why);
+}
+
+function serverOf(flags: FlagValues): Pick<LinkRequest, "rendezvousUrl" | "room" | "session"> {
+  return {
     rendezvousUrl: required(flags, "rendezvous-url", rendezvousUrl, "URL"),
     room: required(flags, "room", roomOrSession, "NAME"),
     session: required(flags, "session", roomOrSession, "NAME"),
-    ...(peerId === undefined ? {} : { peerId }),
-    ...(flags.has("web") ? { web: true } : {}),
-    ...common,
-  } as const;
+  };
+}
+
+/** The role, with the peer's code under the name that goes with it. */
+function sideOf(
+  flags: FlagValues,
+  role: Role,
+):
+  | { readonly role: "offerer"; readonly to: PeerCode }
+  | { readonly role: "answerer"; readonly expectPeer: PeerCode } {
   if (role === "offerer") {
     refuse(flags, ["expect-peer"], "is the answerer's flag; the offerer's is --to");
-    return { role, to: remoteCode(flags, "to"), ...rendezvous };
+    return { role, to: remoteCode(flags, "to") };
   }
   refuse(flags, ["to"], "is the offerer's flag; the answerer's is --expect-peer");
-  return { role, expectPeer: remoteCode(flags, "expect-peer"), ...rendezvous };
+  return { role, expectPeer: remoteCode(flags, "expect-peer") };
 }
 
 function refuse(flags: FlagValues, names: readonly string[], why: string): void {

@@ -56,6 +56,16 @@ Deno.test("flags become a request that the daemon's own schema takes", () => {
       peerId: "me",
       web: true,
     }],
+    [`--role offerer ${MEET} --to bob --web --web-consent off`, {
+      role: "offerer",
+      to: "bob",
+      signal: "rendezvous",
+      rendezvousUrl: "ws://h:3001/",
+      room: "r",
+      session: "s",
+      web: true,
+      webConsent: "off",
+    }],
     [`--role answerer ${MEET} --expect-peer alice`, {
       role: "answerer",
       expectPeer: "alice",
@@ -91,6 +101,17 @@ Deno.test("what has no meaning, is missing, or can't be right is refused by its 
     [
       `--role offerer ${MEET} --to bob --web --identity ${"ab".repeat(32)}`,
       "--identity does not go with a web client",
+    ],
+    [`--role offerer ${MEET} --to bob --web-consent on`, "--web-consent needs a web client"],
+    [`--role answerer ${MEET} --expect-peer a --web --web-consent on`, "--web-consent needs"],
+    [
+      `--role offerer ${MEET} --to bob --web --web-consent ask`,
+      "--web-consent takes one of on, off",
+    ],
+    ["--deny --accept-files", "--accept-files is for a peer that is let in"],
+    [
+      `--role offerer ${MEET} --to bob --accept-files --identity ${"ab".repeat(32)}`,
+      "--accept-files does not go with --identity",
     ],
     [`--role answerer ${MEET} --to bob`, "--to is the offerer's"],
     [`--role offerer ${MEET} --to b_b`, "--to takes 1 to 16 ASCII letters and digits"],

@@ -8,6 +8,7 @@
  *   pins/                0700
  *     trust.json         who may and who may not, by identity key
  *     peers.json         last known key of each peer code, auto-accept
+ *     links.json         pairings that are kept
  *   journal.ndjson       transfers
  *   inbox/               received files, unless --inbox names another folder
  *   daemon.sock          the local API, unless --socket-path names another path
@@ -31,6 +32,7 @@ export const DATA_NAMES = {
   pins: "pins",
   trust: "trust.json",
   peers: "peers.json",
+  links: "links.json",
   journal: "journal.ndjson",
   inbox: "inbox",
   socket: "daemon.sock",
@@ -39,7 +41,7 @@ export const DATA_NAMES = {
 /** Names that our own writes may leave temporary files of; `owner` is the probe of `ownUid`. */
 const WRITTEN = {
   top: new Set<string>([DATA_NAMES.identity, DATA_NAMES.journal, "owner"]),
-  pins: new Set<string>([DATA_NAMES.trust, DATA_NAMES.peers]),
+  pins: new Set<string>([DATA_NAMES.trust, DATA_NAMES.peers, DATA_NAMES.links]),
 };
 
 /** Makes a folder if it is missing, and refuses one that isn't private. */

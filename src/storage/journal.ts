@@ -100,7 +100,7 @@ export class Journal implements Disposable {
   readonly #path: string;
   readonly #maxTransfers: number;
   readonly #serial = new Serial(MAX_PENDING_RECORDS);
-  #records: ReadonlyMap<string, TransferRecord>;
+  readonly #records: Map<string, TransferRecord>;
   #file: OpenFile | undefined;
   /** The file as it was read or written; another under its name is not appended to. */
   #status: FileStatus | undefined;
@@ -118,7 +118,7 @@ export class Journal implements Disposable {
     this.#folder = folder;
     this.#path = joinPath(folder.path, DATA_NAMES.journal);
     this.#maxTransfers = maxTransfers;
-    this.#records = contents.records;
+    this.#records = new Map(contents.records);
     this.#length = contents.length;
     this.#sum = contents.sum;
   }
@@ -175,17 +175,18 @@ export class Journal implements Disposable {
         throw new StorageError("JOURNAL_INVALID", "a transfer record breaks the journal's rules");
       }
       const dropped = this.#displacedBy(record);
-      const records = new Map(this.#records);
-      for (const old of [record, ...dropped]) records.delete(recordKey(old));
-      records.set(recordKey(record), record);
       const line = formatLine(this.#sum, record);
       const fits = this.#length + line.bytes.length <= maxBytes(this.#maxTransfers);
       await withStorageErrors(`write ${this.#path}`, async () => {
         const file = dropped.length === 0 && fits ? await this.#appendable() : undefined;
-        if (file === undefined) await this.#rewrite(records);
-        else await this.#append(file, line);
+        if (file === undefined) {
+          const records = new Map(this.#records);
+          applyChange(records, record, dropped);
+          await this.#rewrite(records);
+        } else await this.#append(file, line);
       });
-      this.#records = records;
+      // In place: a copy of all of them for each line would cost more than the line.
+      applyChange(this.#records, record, dropped);
       return dropped;
     });
   }
@@ -259,6 +260,16 @@ export class Journal implements Disposable {
     this.#status = await writeAtomically(this.#fs, this.#folder, DATA_NAMES.journal, bytes);
     [this.#isIntact, this.#length, this.#sum] = [true, bytes.length, sum];
   }
+}
+
+/** The last change goes last. */
+function applyChange(
+  records: Map<string, TransferRecord>,
+  record: TransferRecord,
+  dropped: readonly TransferRecord[],
+): void {
+  for (const old of [record, ...dropped]) records.delete(recordKey(old));
+  records.set(recordKey(record), record);
 }
 
 /** Where the file is rewritten: twice what all transfers can need, so that it shrinks by half. */

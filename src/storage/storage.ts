@@ -13,6 +13,7 @@ import type { PartPolicy } from "./inbox/incoming_file.ts";
 import { Inbox } from "./inbox/inbox.ts";
 import { Journal } from "./journal.ts";
 import type { TransferRecord } from "./journal_record.ts";
+import { LinkStore } from "./link_store.ts";
 import { recoverTransfers } from "./recovery.ts";
 import { TrustStore } from "./trust_store.ts";
 
@@ -46,6 +47,8 @@ export interface Storage extends Disposable {
   readonly identity: IdentityKeyPair;
   /** The pinned decisions about peers. */
   readonly trust: TrustStore;
+  /** The links that were added over the API. */
+  readonly links: LinkStore;
   /** Transfers, past ones too. */
   readonly journal: Journal;
   /** Where received files go. */
@@ -67,6 +70,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const identity = await openIdentity(fs, folder);
   stack.use(identity);
   const trust = await TrustStore.open(fs, folder);
+  const links = await LinkStore.open(fs, folder);
   const { maxTransfers } = options;
   const journal = stack.use(
     await Journal.open(fs, folder, maxTransfers === undefined ? {} : { maxTransfers }),
@@ -90,6 +94,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     folder,
     identity,
     trust,
+    links,
     journal,
     inbox,
     recovered,

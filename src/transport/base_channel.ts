@@ -149,6 +149,11 @@ export abstract class BaseChannel implements Channel {
     if (this.#end === undefined) this.#window.remove(bytes);
   }
 
+  /** What the path delivers in a round trip, in bytes: the bound of what is under way follows. */
+  protected fitWindow(delivered: number): void {
+    this.#window.fit(delivered);
+  }
+
   async #close({ graceful = true, signal }: CloseOptions): Promise<void> {
     try {
       if (graceful && this.#end === undefined) {

@@ -12,15 +12,23 @@ import type { WaitOptions } from "./channel.ts";
  * DAEMON_CONTRACT.md states it.
  */
 export const SEND_WINDOW = {
-  /** At or above it a sender waits: no more is kept than this and one message. */
+  /** At or above it a sender waits, on a path that needs no more under way. */
   high: 512 * 1024,
-  /** At or below it a waiting sender goes on. */
+  /** At or below it a waiting sender goes on: as far below it as well when the window has grown. */
   low: 256 * 1024,
+  /**
+   * Most that the window grows to: no more is kept than this and one message. What a receiver of
+   * ours has room for, and more: a path in full use is not idle until a waiting sender goes on.
+   */
+  most: 2 * 1024 * 1024,
 } as const;
+
+/** The window is so many times what the path delivers in a round trip, so that it can grow. */
+const ROUND_TRIPS = 2;
 
 /** Bounds of a {@linkcode SendWindow}. */
 export interface SendWindowOptions {
-  /** At or above it a sender waits. @default {SEND_WINDOW.high} */
+  /** At or above it a sender waits; a window that is given does not grow. @default {SEND_WINDOW.high} */
   readonly high?: number;
   /** At or below it a waiting sender goes on. @default {SEND_WINDOW.low} */
   readonly low?: number;
@@ -31,8 +39,11 @@ type Wait = PromiseWithResolvers<TransportError | undefined>;
 
 /** Counts bytes under way, lets senders wait between two marks. */
 export class SendWindow {
-  readonly #high: number;
-  readonly #low: number;
+  readonly #least: number;
+  readonly #most: number;
+  /** Bytes that must have left a full window before a waiting sender goes on. */
+  readonly #step: number;
+  #high: number;
   #bytes = 0;
   #failure: TransportError | undefined;
   #writable: Wait | undefined;
@@ -40,8 +51,14 @@ export class SendWindow {
 
   /** Makes one with nothing under way. */
   constructor(options: SendWindowOptions = {}) {
-    this.#high = options.high ?? SEND_WINDOW.high;
-    this.#low = options.low ?? SEND_WINDOW.low;
+    this.#high = this.#least = options.high ?? SEND_WINDOW.high;
+    this.#most = options.high ?? SEND_WINDOW.most;
+    this.#step = this.#least - (options.low ?? SEND_WINDOW.low);
+  }
+
+  /** At or above so many bytes under way a sender waits. */
+  get high(): number {
+    return this.#high;
   }
 
   /** Bytes under way. */
@@ -57,8 +74,18 @@ export class SendWindow {
   /** Bytes were acknowledged by the peer's transport. */
   remove(bytes: number): void {
     this.#bytes -= bytes;
-    if (this.#bytes <= this.#low) this.#settle("writable");
+    this.#look();
     if (this.#bytes === 0) this.#settle("empty");
+  }
+
+  /**
+   * The path delivers so many bytes in a round trip: the window grows with what it needs, and
+   * shrinks again.
+   */
+  fit(delivered: number): void {
+    const wanted = Math.round(ROUND_TRIPS * delivered);
+    this.#high = Math.min(Math.max(wanted, this.#least), this.#most);
+    this.#look();
   }
 
   /**
@@ -83,6 +110,10 @@ export class SendWindow {
     if (this.#bytes === 0) return wait(undefined, options);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return wait(this.#empty ??= Promise.withResolvers(), options);
+  }
+
+  #look(): void {
+    if (this.#bytes <= this.#high - this.#step) this.#settle("writable");
   }
 
   #settle(which: "writable" | "empty", failure?: TransportError): void {

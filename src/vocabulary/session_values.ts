@@ -68,8 +68,20 @@ export const peerCode: ValueKind<PeerCode> = {
 /** What is said of a peer's own code that is the other peer's too. */
 export const CODES_MUST_DIFFER = "is also the other peer's code: they must differ";
 
+/** Whether a web client's people are asked before it is sent an offer: web applications want that. */
+export const webConsent: Choice<"on" | "off"> = oneOf(["on", "off"]);
+
+/** What is said of that where nobody is asked. */
+export const NEEDS_WEB_OFFERER = "needs a web client that we offer to (--web and --role offerer)";
+
 /** What is said of an identity that a web client is expected to have. */
 export const NOT_WITH_WEB = "does not go with a web client: it proves no identity";
+
+/** What is said of a pairing with a web client that is to be kept. */
+export const NOT_KEPT_WITH_WEB = "does not go with a web client: it proves no identity";
+
+/** What is said of a pairing that is to be kept without a peer code of our own. */
+export const CODE_MUST_STAY = "the other end has to find this one by the same code after a restart";
 
 /** The short authentication string that people compare, in upper case; people write spaces in it. */
 export const sas: ValueKind<string> = {
@@ -115,4 +127,5 @@ export const SESSION_DEFAULTS = {
   signalOwner: "any",
   networkScope: "lan",
   phaseTimeoutSecs: PHASE_MS / 1000,
+  webConsent: "on",
 } as const;

@@ -7,10 +7,10 @@ import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
 import { peerText } from "../../src/ipc/api/peer_text.ts";
-import type { Pairing, PeerView } from "../../src/ipc/api/schemas.ts";
+import type { LinkView, Pairing, PeerView } from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
-import { BEA, BOB, EVE, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
+import { BEA, BOB, EVE, LINK, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
 
 /** A command for people, for programs, and on a narrow terminal with colour. */
 function threeWays(words: readonly string[], stage?: Scene["stage"]): Scene[] {
@@ -105,6 +105,38 @@ const KNOWN: readonly PeerView[] = [
   },
   ...PEERS,
 ];
+/** A link in each state, as a table and a sentence show it. */
+const LINKS: readonly LinkView[] = [
+  LINK,
+  {
+    ...LINK,
+    ...{ name: "bea", identity: BEA, state: "trying", source: "file", role: "answerer" },
+    ...{ server: "unreachable", peerAtServer: false, nextTryAt: "2026-01-02T03:04:17Z" },
+    failure: { code: "RENDEZVOUS_UNREACHABLE", message: peerText("cannot reach the server") },
+  },
+  {
+    ...LINK,
+    ...{ name: "eve", identity: EVE, state: "refused", attempts: 9, refusals: 4 },
+    nextTryAt: "2026-01-02T03:05:05Z",
+    failure: { code: "IDENTITY_REFUSED", message: peerText("somebody else\u001b[2J came") },
+  },
+  { ...LINK, name: "rest", state: "paused", server: "registering", peerAtServer: false },
+];
+const LINK_TO_BEA: LinkView = { ...LINK, identity: BEA, name: "bea", sessionId: "s2" };
+const linkOf = ({ name, state, nextTryAt, failure }: LinkView): PeerView["link"] => ({
+  ...{ name, state },
+  ...(nextTryAt === undefined ? {} : { nextTryAt }),
+  ...(failure === undefined ? {} : { failure }),
+});
+/** The peers, each with the link of its place. */
+const LINKED: readonly PeerView[] = PEERS.map((peer, at) => {
+  const link = LINKS[at] && linkOf(LINKS[at]);
+  return link === undefined ? peer : { ...peer, link };
+});
+const LINK_FLAGS = [
+  ...["--identity", BOB, "--role", "answerer", "--rendezvous-url", "wss://meet.example"],
+  ...["--room", "home", "--session", "1", "--peer-id", "alice", "--expect-peer", "bob"],
+];
 const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
@@ -142,6 +174,10 @@ const HAPPENING: DaemonEvent[] = [
     hashed: 900_000,
     size: 3_000_000,
   },
+  { type: "link-added", link: LINK },
+  ...LINKS.map((link) => ({ type: "link-changed", link } as const)),
+  { type: "link-not-kept", sessionId: "s2", message: peerText("the session is not kept") },
+  { type: "link-removed", link: LINK },
   { type: "transfer-offered", transfer: OFFER },
   { type: "transfer-paused", transfer: { ...HALF, state: "paused", waitingFor: "slot" } },
   { type: "transfer-resumed", transfer: HALF },
@@ -180,8 +216,63 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["peers"], stage: { peers: [] } },
     { words: ["peers"], stage: { peers: NAMED } },
     { words: ["peers", "Eve"], stage: { peers: NAMED } },
+    { about: "with links", words: ["peers"], stage: { peers: LINKED } },
+    { words: ["peers", "3f2b"], stage: { peers: LINKED } },
+    { words: ["peers", "eve"], stage: { peers: LINKED } },
+  ],
+  link: [
+    ...threeWays(["link"], { links: LINKS }),
+    ...LINKS.slice(0, 3).map(({ name }) => ({
+      words: ["link", "list", name],
+      stage: { links: LINKS },
+    })),
+    { words: ["link", "list", "bob", "--json"] },
+    { words: ["link", "list"], stage: { links: [] } },
+    { words: ["link", "list", "nobody"] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS, "--json"] },
+    {
+      words: ["link", "add", "bob", ...LINK_FLAGS],
+      stage: { failure: new OperationError("POLICY_REFUSED", "the identity is not trusted") },
+    },
+    { words: ["link", "wait", "bob"] },
+    { words: ["link", "wait", "bob", "--json"] },
+    { words: ["link", "wait", "nobody"] },
+    ...["remove", "pause", "resume"].flatMap((action) => [
+      { words: ["link", action, "bob"] },
+      { words: ["link", action, "bob", "--json"] },
+    ]),
+    { about: "wrong turns", words: ["link", "delete", "bob"] },
+    { words: ["link", "add"] },
+    { words: ["link", "add", "bob"] },
+    { words: ["link", "add", "bob\u202e", ...LINK_FLAGS] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS, "--to", "eve"] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS.slice(0, -4), "--peer-id", "bob"] },
+    { words: ["link", "pause", "bob", "--role", "offerer"] },
   ],
   pair: [
+    {
+      about: "a pairing that is kept",
+      words: ["pair", ...LINK_FLAGS, "--signal", "rendezvous", "--keep"],
+      stage: { onPair: [...OPENED.slice(1), { type: "link-added", link: LINK_TO_BEA }] },
+    },
+    {
+      about: "one that is not, and says why",
+      words: ["pair", ...LINK_FLAGS, "--signal", "rendezvous", "--keep"],
+      stage: {
+        onPair: [
+          ...OPENED.slice(1),
+          { type: "link-not-kept", sessionId: "s2", message: peerText("it is not kept: why") },
+        ],
+      },
+    },
+    { words: ["pair", "--role", "offerer", ...FILES, "--keep"] },
+    {
+      words: [
+        ...["pair", ...LINK_FLAGS.slice(0, -4), "--expect-peer", "bob"],
+        ...["--signal", "rendezvous", "--keep"],
+      ],
+    },
     {
       about: "a person says yes",
       words: ["pair", "--role", "offerer", ...FILES],
@@ -293,6 +384,11 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     },
     {
       words: ["pair", "--sas", "A1B2C3", "--unproven", "--once"],
+      stage: { pairings: [UNPROVEN] },
+    },
+    {
+      about: "a peer that is let in with its files",
+      words: ["pair", "--unproven", "--once", "--accept-files"],
       stage: { pairings: [UNPROVEN] },
     },
     {

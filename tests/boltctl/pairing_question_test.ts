@@ -217,16 +217,19 @@ Deno.test("without --unproven nothing that is typed lets such a peer in", async 
 
 Deno.test("where nobody can be asked, --unproven alone decides, and says nothing of proven peers", async () => {
   for (
-    const [pairing, code, calls] of [
-      [UNPROVEN, 0, [`decidePairing({"decision":"allow_once","unproven":true})`]],
-      [PAIRING, 4, []],
+    const [pairing, flags, code, calls] of [
+      [UNPROVEN, [], 0, [`decidePairing({"decision":"allow_once","unproven":true})`]],
+      [UNPROVEN, ["--accept-files"], 0, [
+        `decidePairing({"decision":"allow_once","unproven":true,"acceptFiles":true})`,
+      ]],
+      [PAIRING, [], 4, []],
     ] as const
   ) {
     await using staged = await Staged.serve({ pairings: [pairing] });
     const terminal = new MemoryTerminal();
     const environment = { BOLT_SOCKET: staged.socket };
     const interruption = new AbortController().signal;
-    const words = ["pair", "--unproven", "--once"];
+    const words = ["pair", "--unproven", "--once", ...flags];
     assertEquals(await runBoltctl(words, { terminal, environment, interruption }), code);
     assertEquals(staged.daemon.calls.filter((call) => call.startsWith("decidePairing")), [
       ...calls,

@@ -12,6 +12,8 @@ import {
   OPERATIONS,
   type OperationSpec,
 } from "../../src/ipc/api/operations.ts";
+import type { LinkRequest } from "../../src/ipc/api/schemas.ts";
+import { MAX_KEPT_LINKS } from "../../src/storage/link_file.ts";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import {
@@ -63,8 +65,10 @@ async function provokeAbsent(refusals: Refusals, { client }: DaemonUnderTest): P
   await refusals.of("listTransfers", () => client.listTransfers({ cursor: "none" }));
   await refusals.of("getTransfer", () => client.getTransfer(NOTHING));
   for (const name of TRANSFER_ACTIONS) await refusals.of(name, () => client[name](NOTHING));
+  for (const name of LINK_ACTIONS) await refusals.of(name, () => client[name]("nobody"));
 }
 
+const LINK_ACTIONS = ["getLink", "removeLink", "pauseLink", "resumeLink"] as const;
 const TRANSFER_ACTIONS = [
   "acceptTransfer",
   "rejectTransfer",
@@ -150,6 +154,44 @@ async function provokeUnproven(refusals: Refusals): Promise<void> {
   await refusals.of("trust", () => client.trust(peer.identity, { decision, name: "bob" }));
 }
 
+/** The n-th link, to a server that nobody is. */
+function linkNumber(n: number): LinkRequest {
+  const bytes = Uint8Array.from({ length: 32 }, (_, i) => i === 0 ? n : 7);
+  return {
+    ...{ name: `link ${n}`, identity: bytes.toHex(), role: "offerer", to: "bob", peerId: "alice" },
+    ...{ rendezvousUrl: "ws://127.0.0.1:1/", room: "r", session: "s" },
+  };
+}
+
+/** What is refused of links; one stands in a file. */
+async function provokeInLinks(refusals: Refusals): Promise<void> {
+  await using folder = await TempFolder.make();
+  const links = folder.path("links.json");
+  await Deno.writeTextFile(links, JSON.stringify({ version: 1, links: [linkNumber(0)] }));
+  const dataDir = folder.path("data");
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network, { dataDir, flags: ["--links", links] });
+  const { client } = alice;
+  await refusals.of("removeLink", () => client.removeLink("link 0"));
+  await refusals.of("addLink", () => client.addLink(linkNumber(1)));
+  await refusals.of("addLink", () => client.addLink(linkNumber(0)));
+  for (let n = 1; n <= MAX_KEPT_LINKS; n++) {
+    const link = linkNumber(n);
+    await client.trust(link.identity, { decision: "allow_always", name: link.name });
+    const add = () => client.addLink(link);
+    if (n < MAX_KEPT_LINKS) await add();
+    else await refusals.of("addLink", add);
+  }
+  await Deno.rename(join(dataDir, "pins"), join(dataDir, "away"));
+  for (const name of ["pauseLink", "resumeLink", "removeLink"] as const) {
+    await refusals.of(name, () => client[name]("link 1"));
+  }
+  await Deno.rename(join(dataDir, "away"), join(dataDir, "pins"));
+  await client.removeLink("link 1");
+  await Deno.rename(join(dataDir, "pins"), join(dataDir, "away"));
+  await refusals.of("addLink", () => client.addLink(linkNumber(MAX_KEPT_LINKS)));
+}
+
 /** What is refused because it can't be kept on disk. */
 async function provokeUnkept(refusals: Refusals): Promise<void> {
   await using pair = await Pair.make();
@@ -173,6 +215,7 @@ Deno.test("each operation is refused with the codes that its entry in the table 
   await provokeInTransfers(refusals);
   await provokeInPairing(refusals);
   await provokeUnproven(refusals);
+  await provokeInLinks(refusals);
   await provokeUnkept(refusals);
   const listed = OPERATION_NAMES.map((name) => {
     const { codes = [] }: OperationSpec = OPERATIONS[name];

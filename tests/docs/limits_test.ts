@@ -6,6 +6,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { SERVE_FLAGS } from "../../src/app/daemon/options.ts";
 import { MAX_OUTBOX_BYTES, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessions/outbox.ts";
+import { HELD_FILES } from "../../src/app/daemon/transfers/held_files.ts";
+import { MAX_DECLINED } from "../../src/signaling/rendezvous/web_handshake.ts";
 import { MAX_AFTER_PAUSE } from "../../src/app/daemon/transfers/flow.ts";
 import { MAX_WAITING } from "../../src/app/daemon/transfers/scheduler.ts";
 import { MAX_ENTRIES } from "../../src/app/daemon/transfers/transfer_registry.ts";
@@ -18,10 +20,32 @@ import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
 import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
+import { MAX_KEPT_HELLO, MAX_PEERS } from "../../src/signaling/rendezvous/registration.ts";
+import { MAX_KEPT_LINKS } from "../../src/storage/link_file.ts";
 import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
 import { MAX_GIVEN_NAME } from "../../src/vocabulary/session_values.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
+import { MAX_EARLY_PACKETS } from "../../src/transport/webrtc/dtls/dtls_connection.ts";
+import { MAX_FALSE_PROOFS } from "../../src/transport/webrtc/dtls/handshake.ts";
+import { MAX_MESSAGE, MESSAGES_AHEAD } from "../../src/transport/webrtc/dtls/handshake_messages.ts";
+import { MAX_EARLY_RECORDS } from "../../src/transport/webrtc/dtls/record_layer.ts";
+import {
+  FULL_LINK_BYTES,
+  MAX_DTLS_FRAME,
+  MAX_LINK_QUEUE_BYTES,
+  MAX_STUN_FRAME,
+} from "../../src/transport/webrtc/ice/framing.ts";
+import { MAX_CANDIDATE_PAIRS, MAX_PAIRS } from "../../src/transport/webrtc/ice/pairing.ts";
+import {
+  MAX_ATTEMPTS,
+  MAX_LINKS,
+  MAX_UNPROVEN,
+} from "../../src/transport/webrtc/ice/tcp_connections.ts";
+import { UNPROVEN_BYTES } from "../../src/transport/webrtc/ice/tcp_link.ts";
+import { MAX_WAITING_SENDS } from "../../src/transport/webrtc/ice/udp_socket.ts";
+import { MAX_DROPPED_BYTES, MAX_GAP_RUNS } from "../../src/transport/webrtc/sctp/receiver.ts";
+import { TIMED_WINDOW } from "../../src/transport/webrtc/sctp/timed_window.ts";
 import { MAX_REMOTE_CANDIDATES } from "../../src/transport/webrtc/connector.ts";
 import { MAX_HELD, RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.ts";
 import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/ice/local_addresses.ts";
@@ -55,6 +79,14 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Sent of a file until": [mib(CHECKED_BYTES)],
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],
+  "Files of web clients": [
+    `${HELD_FILES.ofPeer.files}`,
+    mib(HELD_FILES.ofPeer.bytes),
+    `${HELD_FILES.ofAll.files}`,
+    mib(HELD_FILES.ofAll.bytes),
+    `${timing.offerMs / 60_000} minutes`,
+  ],
+  "Requests for a connection": [`${MAX_DECLINED}`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
   "A name that people give": [`${MAX_GIVEN_NAME} characters`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
@@ -63,7 +95,21 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     mib(RECEIVE_WINDOW.most),
     count(MAX_HELD),
   ],
-  "Sent and not yet acknowledged": [kib(SEND_WINDOW.high)],
+  "Sent and not yet acknowledged": [kib(SEND_WINDOW.high), mib(SEND_WINDOW.most)],
+  "Under way by TCP": [
+    kib(TIMED_WINDOW.first),
+    mib(TIMED_WINDOW.most),
+    kib(TIMED_WINDOW.least),
+  ],
+  "Handed to TCP": [kib(FULL_LINK_BYTES), kib(MAX_LINK_QUEUE_BYTES)],
+  "Datagrams that wait": [`${MAX_WAITING_SENDS}`],
+  "Sent beyond the window": [mib(MAX_DROPPED_BYTES), count(MAX_GAP_RUNS)],
+  "A STUN message": [`${count(MAX_STUN_FRAME)} bytes`, `${count(MAX_DTLS_FRAME)} bytes`],
+  "A DTLS handshake message": [kib(MAX_MESSAGE), `${MESSAGES_AHEAD}`, `${MAX_FALSE_PROOFS}`],
+  "Sealed records before the keys": [`${MAX_EARLY_RECORDS}`, `${MAX_EARLY_PACKETS}`],
+  "Candidate pairs": [`${MAX_PAIRS}`, `${MAX_CANDIDATE_PAIRS}`],
+  "TCP connections of strangers": [`${MAX_UNPROVEN}`, `${count(UNPROVEN_BYTES)} bytes`],
+  "TCP connections tried": [`${MAX_ATTEMPTS}`, `${MAX_LINKS}`],
   "Frames waiting to be sent": [`${MAX_WAITING_FRAMES}`, mib(MAX_OUTBOX_BYTES)],
   "Signal bundle": [
     mib(MAX_BUNDLE_BYTES),
@@ -76,6 +122,7 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     `${timing.pauseMs / 3_600_000} hour`,
   ],
   "Pinned identities": [count(MAX_PINNED)],
+  "Links / a hello": [`${MAX_KEPT_LINKS}`, kib(MAX_KEPT_HELLO), `${MAX_PEERS}`],
   "Transfers remembered": [count(MAX_ENTRIES)],
   "API: connections": [
     `${api.connections}`,
@@ -104,7 +151,7 @@ for (const [what, values] of Object.entries(ROWS)) {
 }
 
 /** Numbers of the wire itself, which the page of the protocol says: how long both wait for a HELLO. */
-const WIRE_NUMBERS = { "PROTOCOL.md": ["5 s"], "IPC.md": [] };
+const WIRE_NUMBERS = { "PROTOCOL.md": ["5 s"], "IPC.md": [], "TRANSPORT.md": [] };
 
 for (const [name, own] of Object.entries(WIRE_NUMBERS)) {
   Deno.test(`${name} leaves durations and sizes to the tables of limits and timers`, async () => {

@@ -16,6 +16,7 @@ const PAGES: readonly { readonly page: string; readonly received: number }[] = [
   { page: "README.md", received: 1 },
   { page: "docs/guides/ci.md", received: 1 },
   { page: "docs/guides/overlay.md", received: 1 },
+  { page: "docs/guides/links.md", received: 1 },
   { page: "docs/guides/sandbox.md", received: 1 },
   { page: "docs/guides/integrate.md", received: 3 },
   { page: "docs/guides/lan.md", received: 1 },

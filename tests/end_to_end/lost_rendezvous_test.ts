@@ -16,6 +16,8 @@ import { connectOneShot } from "../../src/app/one_shot/connect_one_shot.ts";
 import { Deadline } from "../../src/base/deadline.ts";
 import { KeyPair } from "../../src/protocol/crypto/keys.ts";
 import { DescriptionSecrets } from "../../src/protocol/identity/proven_identity.ts";
+import { logFor } from "../../src/log/log.ts";
+import { Registrations } from "../../src/signaling/rendezvous/registrations.ts";
 import { fastPace } from "../../src/signaling/testing/manual_pace.ts";
 import type { Channel } from "../../src/transport/channel.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
@@ -68,7 +70,7 @@ const bySessions: Meet = (url, signal) => {
       connector,
       signal,
       onConnecting: () => {},
-      pace,
+      registrations: new Registrations({ deviceName: role, log: logFor("rendezvous"), pace }),
     });
     return channel;
   };

@@ -37,8 +37,8 @@ export interface LinkConditions {
 
 /** Decides for each datagram of one direction when it arrives, by conditions that may change. */
 export class BadLink {
-  /** May be changed at any time. */
-  conditions: LinkConditions;
+  #conditions: LinkConditions;
+  #change = Promise.withResolvers<void>();
   readonly #random: () => number;
   #inBurst = false;
   #lastSeenAt = -Infinity;
@@ -52,8 +52,24 @@ export class BadLink {
    * @param random Numbers in [0, 1).
    */
   constructor(conditions: LinkConditions, random: () => number) {
-    this.conditions = conditions;
+    this.#conditions = conditions;
     this.#random = random;
+  }
+
+  /** May be changed at any time. */
+  get conditions(): LinkConditions {
+    return this.#conditions;
+  }
+
+  set conditions(conditions: LinkConditions) {
+    this.#conditions = conditions;
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
+  /** Resolves when the conditions are changed the next time. */
+  get changed(): Promise<void> {
+    return this.#change.promise;
   }
 
   /**
@@ -64,7 +80,7 @@ export class BadLink {
    */
   arrivals(bytes: number, now: number): number[] {
     const { cut = false, duplicate = 0 } = this.conditions;
-    if (cut || this.#isLost(now)) return [];
+    if (cut || this.isNextLost(now)) return [];
     const left = this.#pass(bytes, now);
     if (left === undefined) return [];
     const copies = this.#random() < duplicate ? 2 : 1;
@@ -72,7 +88,7 @@ export class BadLink {
   }
 
   /** Independent losses, or the two states of Gilbert's model: all is lost, or nothing. */
-  #isLost(now: number): boolean {
+  isNextLost(now: number): boolean {
     const { loss = 0, lossBurst = 1 } = this.conditions;
     if (now - this.#lastSeenAt > BURST_MEMORY_MS) this.#inBurst = false;
     this.#lastSeenAt = now;
@@ -89,14 +105,25 @@ export class BadLink {
     const { bytesPerSecond = Infinity, queueBytes = 65_536 } = this.conditions;
     if (bytesPerSecond === Infinity) return now;
     const waiting = Math.max(0, this.#freeAt - now) * bytesPerSecond / 1000;
-    if (waiting + bytes > queueBytes) return undefined;
+    return waiting + bytes > queueBytes ? undefined : this.leave(bytes, now);
+  }
+
+  /** When bytes have left that wait for the rate, however many they are. */
+  leave(bytes: number, now: number): number {
+    const { bytesPerSecond = Infinity } = this.conditions;
     this.#freeAt = Math.max(now, this.#freeAt) + bytes * 1000 / bytesPerSecond;
     return this.#freeAt;
   }
 
+  /** How long the next one takes, in milliseconds. */
+  delay(): number {
+    const { delayMs = 0, jitterMs = 0 } = this.conditions;
+    return delayMs + (jitterMs > 0 ? this.#random() * jitterMs : 0);
+  }
+
   #arrival(left: number): number {
-    const { delayMs = 0, jitterMs = 0, reorder = 0, reorderMs = 15 } = this.conditions;
-    const due = left + delayMs + (jitterMs > 0 ? this.#random() * jitterMs : 0);
+    const { reorder = 0, reorderMs = 15 } = this.conditions;
+    const due = left + this.delay();
     if (this.#random() < reorder) return due + reorderMs;
     this.#lastArrival = Math.max(due, this.#lastArrival);
     return this.#lastArrival;

@@ -19,6 +19,11 @@ import {
   type Standing,
 } from "./relay.ts";
 
+/** What may carry a session. */
+export const TRANSPORTS = ["udp", "tcp"] as const;
+/** One of them. */
+export type Transport = typeof TRANSPORTS[number];
+
 /** What came of one side: its transfer's state, or `none` when it never heard of one. */
 export interface SideEnd {
   readonly state: string;
@@ -34,7 +39,7 @@ export interface TransferResult {
   readonly receiver: SideEnd;
   /** From the request to the end of both sides. */
   readonly ms: number;
-  /** Share of datagrams that the relay lost. */
+  /** Share of datagrams, or of a connection's segments at first, that the relay lost. */
   readonly lost: number;
 }
 
@@ -61,6 +66,18 @@ type SessionClosed = EventOf<"session-closed">;
 const isTransferEnd = (event: ApiEvent): event is TransferEnd =>
   event.type === "transfer-finished" || event.type === "transfer-failed";
 
+/** Options of {@linkcode DaemonsOverRelay.make}. */
+export interface DaemonsOverRelayOptions {
+  /** What carries their sessions. */
+  readonly transport: Transport;
+  /** The daemon's program. @default {the one from source} */
+  readonly alice?: Program;
+  /** See {@linkcode DaemonsOverRelayOptions.alice}. */
+  readonly bob?: Program;
+  /** Where nothing but a relay joins them, how it stands to both. @default {on loopback} */
+  readonly standing?: StandingOf;
+}
+
 /** Two daemons that trust each other and accept each other's files. */
 export class DaemonsOverRelay implements AsyncDisposable {
   readonly alice: ServedDaemon;
@@ -84,13 +101,11 @@ export class DaemonsOverRelay implements AsyncDisposable {
 
   /** Starts them, and pairs them: without a relay, unless only a relay joins them. */
   static async make(
-    programs: { readonly alice?: Program; readonly bob?: Program } = {},
-    standing?: StandingOf,
+    { transport, standing, ...programs }: DaemonsOverRelayOptions,
   ): Promise<DaemonsOverRelay> {
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(await TempFolder.make());
-    // The relay carries datagrams; a connection would go past it.
-    const flags = ["--transport", "udp"];
+    const flags = ["--transport", transport];
     const start = async (program: Program | undefined) =>
       stack.use(await ServedDaemon.start({ flags, ...(program === undefined ? {} : { program }) }));
     const alice = await start(programs.alice);

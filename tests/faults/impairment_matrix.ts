@@ -6,8 +6,11 @@
  */
 import {
   DaemonsOverRelay,
+  type DaemonsOverRelayOptions,
   type RelayedTransferOptions,
   type TransferResult,
+  type Transport,
+  TRANSPORTS,
 } from "./daemons_over_relay.ts";
 import type { Family } from "./relay.ts";
 
@@ -27,7 +30,7 @@ export interface CaseResult {
   readonly name: string;
   /** Seconds; absent when it was lost. */
   readonly seconds?: number;
-  /** Share of the datagrams that the relay lost; absent when the file was. */
+  /** Share of the datagrams or segments that the relay lost; absent when the file was. */
   readonly lostOnTheWay?: number;
   /** `lost`: neither arrived nor ended on both sides with a named error. */
   readonly result: "arrived" | "ended" | "lost";
@@ -38,7 +41,7 @@ export interface CaseResult {
 const matrix = (family: Family): ImpairmentCase[] =>
   DELAYS_MS.flatMap((delayMs) =>
     LOSSES.map((loss, at) => ({
-      name: `${family}, ${delayMs} ms each way, ${loss * 100} % loss in bursts of 4`,
+      name: `${delayMs} ms each way, ${loss * 100} % loss in bursts of 4`,
       options: {
         family,
         conditions: { delayMs, jitterMs: delayMs / 5, loss, lossBurst: 4 },
@@ -80,16 +83,24 @@ const FAULTS: readonly ImpairmentCase[] = [
     name: "20 kB/s with a queue of 8 kB",
     options: { conditions: { bytesPerSecond: 20_000, queueBytes: 8000 }, bytes: BYTES },
   },
+  {
+    name: "24 kB/s, a file of 1.5 MB",
+    options: { conditions: { bytesPerSecond: 24_000, delayMs: 50 }, bytes: 1_500_000 },
+  },
 ];
 
-/** Both address families at once, each with daemons of its own. Tells on stderr how it goes. */
+/**
+ * Both address families and both transports at once, each with daemons of its own. Tells on stderr
+ * how it goes.
+ */
 export async function runMatrix(
-  ...daemonsOf: Parameters<typeof DaemonsOverRelay.make>
+  daemonsOf: Omit<DaemonsOverRelayOptions, "transport"> = {},
 ): Promise<readonly CaseResult[]> {
   const families = ["IPv4", "IPv6"] as const;
-  const all = await Promise.all(families.map(async (family) => {
-    await using daemons = await DaemonsOverRelay.make(...daemonsOf);
-    return await Array.fromAsync(runCases(daemons, family), (result) => {
+  const both = TRANSPORTS.flatMap((transport) => families.map((family) => ({ transport, family })));
+  const all = await Promise.all(both.map(async ({ transport, family }) => {
+    await using daemons = await DaemonsOverRelay.make({ ...daemonsOf, transport });
+    return await Array.fromAsync(runCases(daemons, family, transport), (result) => {
       Deno.stderr.writeSync(new TextEncoder().encode(`${result.name}: ${result.text}\n`));
       return result;
     });
@@ -98,12 +109,21 @@ export async function runMatrix(
 }
 
 /** One pair of daemons for all: each case finds them as the last left them. */
-async function* runCases(daemons: DaemonsOverRelay, family: Family): AsyncGenerator<CaseResult> {
-  const faults = FAULTS.map(({ name, options }) => ({
-    name: `${family}, ${name}`,
-    options: { family, ...options },
-  }));
-  for (const { name, options } of [...matrix(family), ...faults]) {
+async function* runCases(
+  daemons: DaemonsOverRelay,
+  family: Family,
+  transport: Transport,
+): AsyncGenerator<CaseResult> {
+  // Of a connection the system puts in order what comes.
+  const faults = FAULTS.filter(({ options: { conditions } }) =>
+    transport === "udp" || conditions?.reorder === undefined
+  );
+  const cases = [
+    ...matrix(family),
+    ...faults.map(({ name, options }) => ({ name, options: { family, ...options } })),
+  ];
+  for (const { name: what, options } of cases) {
+    const name = `${transport.toUpperCase()}, ${family}, ${what}`;
     try {
       const end = await daemons.transfer({ ...options, deadlineMs: DEADLINE_MS });
       const { result, ms, lost } = end;

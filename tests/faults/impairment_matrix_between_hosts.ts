@@ -12,4 +12,4 @@ import { betweenHosts } from "./three_hosts.ts";
 
 const [one = "", two = ""] = Deno.args;
 const programs = { alice: inNamespace(one, DAEMON), bob: inNamespace(two, DAEMON) };
-await say(JSON.stringify(await runMatrix(programs, betweenHosts)));
+await say(JSON.stringify(await runMatrix({ ...programs, standing: betweenHosts })));

@@ -15,6 +15,7 @@ import { DAEMON, Run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { offerOf, sha256, someBytes } from "../support/transfers.ts";
 import { seededRandom } from "../transport/loss.ts";
+import type { Transport } from "./daemons_over_relay.ts";
 
 /** Where the kill comes. */
 export const KILL_PHASES = [
@@ -88,9 +89,15 @@ class World implements AsyncDisposable {
 export class Killer {
   readonly counts: KillCounts = { kills: new Map(), restarts: 0, finished: 0, onlySent: 0 };
   readonly #random: () => number;
+  readonly #flags: readonly string[];
 
-  /** The same seed plans the same kills; where they hit depends on the machine too. */
-  constructor(seed: number) {
+  /**
+   * The same seed plans the same kills; where they hit depends on the machine too.
+   *
+   * @param transport What carries the daemons' sessions.
+   */
+  constructor(seed: number, transport: Transport) {
+    this.#flags = ["--transport", transport];
     this.#random = seededRandom(seed);
   }
 
@@ -114,6 +121,10 @@ export class Killer {
     }
   }
 
+  #start(world: World, who: 0 | 1): Promise<ServedDaemon> {
+    return ServedDaemon.start({ dataDir: world.dataDir(who), flags: this.#flags });
+  }
+
   /** Starts both, has them do what the phase is about, and kills both in it. */
   async #round(world: World, phase: KillPhase): Promise<void> {
     this.counts.kills.set(phase, (this.counts.kills.get(phase) ?? 0) + 2);
@@ -121,8 +132,8 @@ export class Killer {
       await Promise.all(([0, 1] as const).map((who) => this.#killAtStart(world, who)));
       return;
     }
-    await using first = await ServedDaemon.start({ dataDir: world.dataDir(0) });
-    await using second = await ServedDaemon.start({ dataDir: world.dataDir(1) });
+    await using first = await this.#start(world, 0);
+    await using second = await this.#start(world, 1);
     const daemons = [first, second] as const;
     await this.#check(world, daemons);
     try {
@@ -243,8 +254,8 @@ export class Killer {
 
   /** Starts both once more, only to look. */
   async #checkAll(world: World): Promise<void> {
-    await using first = await ServedDaemon.start({ dataDir: world.dataDir(0) });
-    await using second = await ServedDaemon.start({ dataDir: world.dataDir(1) });
+    await using first = await this.#start(world, 0);
+    await using second = await this.#start(world, 1);
     await this.#check(world, [first, second]);
     const saved = new Set([...world.promised].flatMap(({ finished }) => [...finished]));
     this.counts.onlySent += [...world.believed].filter((hash) => !saved.has(hash)).length;

@@ -4,19 +4,30 @@
  *
  * @module
  */
-import { Killer } from "./kills.ts";
+import { TRANSPORTS } from "./daemons_over_relay.ts";
+import { KILL_PHASES, type KillCounts, Killer } from "./kills.ts";
 import { machine, publish, tableOf } from "./results.ts";
 
 const KILLS = Number(Deno.env.get("KILLS") ?? 500);
 const SEED = Number(Deno.env.get("SEED") ?? 1);
 
 Deno.test(`${KILLS} times kill -9: no identity, pin or finished file is lost, no half file is left`, async () => {
-  const killer = new Killer(SEED);
+  const killers = TRANSPORTS.map((transport) => new Killer(SEED, transport));
   let failure: unknown;
-  await killer.run(Math.ceil(KILLS / 2)).catch((error) => failure = error);
-  const { kills, restarts, finished, onlySent } = killer.counts;
-  const all = [...kills.values()].reduce((a, b) => a + b, 0);
+  for (const killer of killers) {
+    await killer.run(Math.ceil(KILLS / 2 / killers.length)).catch((error) => failure ??= error);
+  }
+  const sum = (of: (counts: KillCounts) => number) =>
+    killers.reduce((total, { counts }) => total + of(counts), 0);
+  const all = sum(({ kills }) => [...kills.values()].reduce((a, b) => a + b, 0));
+  const finished = sum((counts) => counts.finished);
+  const restarts = sum((counts) => counts.restarts);
+  const onlySent = sum((counts) => counts.onlySent);
   const lost = failure === undefined ? "0" : "1, and the run ended";
+  const rows = KILL_PHASES.map((phase) => [
+    phase,
+    ...killers.map(({ counts }) => String(counts.kills.get(phase) ?? 0)),
+  ]);
   const text = `### Kills
 
 ${machine()}, seed ${SEED}. ${all} times \`kill -9\`, two daemons a round; ${restarts} starts were checked
@@ -25,7 +36,7 @@ finished is there, the journal can be read and all in it has ended, the lock is 
 finished on the way. ${onlySent} more were completed for their sender only, when their receiver died:
 that may be where a disk takes longer than 4 s to keep a file.
 
-${tableOf([["phase", "kills"], ...[...kills].map(([phase, count]) => [phase, String(count)])])}
+${tableOf([["phase", ...TRANSPORTS.map((one) => `kills by ${one.toUpperCase()}`)], ...rows])}
 
 Lost: ${lost}.`;
   await publish({ mark: "kills", document: "TESTING.md", title: "Testing" }, text);

@@ -1,12 +1,13 @@
 /**
- * A bad network between two daemons on this machine, without root: a UDP relay that each takes for
- * the other. The signals that they exchange are carried by it too, with candidates that name the
- * relay's ports.
+ * A bad network between two daemons on this machine, without root: a relay that each takes for the
+ * other. The signals that they exchange are carried by it too, with candidates that name the relay's
+ * ports.
  *
- * Each peer keeps one candidate, at the address where the relay knows it (its loopback one, unless
+ * Each peer keeps one candidate by UDP and one by TCP, at the address where the relay knows it (its loopback one, unless
  * the relay stands between hosts), and the relay has a port for it: what comes in there from the
  * other peer's candidate goes on to it, from the port that stands for the sender. So the pair of
- * candidates has its own pair of ports, and no other path between the two exists.
+ * candidates has its own pair of ports, and no other path between the two exists. Connections are
+ * taken in the same way (`stream_relay.ts`).
  *
  * @module
  */
@@ -18,6 +19,7 @@ import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.
 import type { TempFolder } from "../support/temp_folder.ts";
 import { seededRandom } from "../transport/loss.ts";
 import { BadLink, type LinkConditions } from "./bad_link.ts";
+import { StreamRelay } from "./stream_relay.ts";
 
 /** Addresses that the relay stands at. */
 export type Family = "IPv4" | "IPv6";
@@ -51,7 +53,7 @@ export interface RelayedMeeting {
   readonly answerer: PairRequest;
 }
 
-/** Datagrams that went through a relay, or did not. */
+/** Datagrams and segments that went through a relay, or did not at first. */
 export interface RelayCounts {
   readonly received: number;
   readonly lost: number;
@@ -59,14 +61,15 @@ export interface RelayCounts {
 }
 
 /**
- * Carries signals and datagrams between two peers, each direction over a {@linkcode BadLink} of its
- * own. Disposing it closes its ports and drops what is under way.
+ * Carries signals, datagrams and connections between two peers, each direction over a
+ * {@linkcode BadLink} of its own. Disposing it closes its ports and drops what is under way.
  */
 export class FaultRelay implements AsyncDisposable {
   /** From the offerer to the answerer. */
   readonly forth: BadLink;
   /** From the answerer to the offerer. */
   readonly back: BadLink;
+  readonly #streams: readonly StreamRelay[];
   readonly #offerer: End;
   readonly #answerer: End;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -84,6 +87,10 @@ export class FaultRelay implements AsyncDisposable {
     this.#answerer = answerer;
     this.#listen(answerer, offerer, this.forth);
     this.#listen(offerer, answerer, this.back);
+    this.#streams = [
+      this.#connect(answerer, this.forth, this.back),
+      this.#connect(offerer, this.back, this.forth),
+    ];
   }
 
   /** Opens its ports. */
@@ -154,6 +161,7 @@ export class FaultRelay implements AsyncDisposable {
     this.#closing.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     await Promise.all(this.#carried);
+    await Promise.all(this.#streams.map((stream) => stream[Symbol.asyncDispose]()));
     await Promise.all([this.#offerer, this.#answerer].map(async ({ socket }) => {
       const closed = once(socket, "close");
       socket.close();
@@ -185,16 +193,38 @@ export class FaultRelay implements AsyncDisposable {
     );
   }
 
-  /** Candidate lines of an SDP: the one at the address that we know points here, the others go. */
+  /** Candidate lines of an SDP: those at the address that we know point here, the others go. */
   #disguiseText(text: string, end: End): string {
     return text.replaceAll(
-      /a=candidate:(\S+ 1 UDP \d+) (\S+) (\d+) typ host[^\r\n]*\r?\n/gi,
-      (_, head, at, port) => {
-        if (at !== end.peerAddress) return "";
-        end.peerPort = Number(port);
-        return `a=candidate:${head} ${end.address} ${end.port} typ host\r\n`;
+      /a=candidate:(\S+ 1 (UDP|TCP) \d+) (\S+) (\d+) (typ host[^\r\n]*)\r?\n/gi,
+      (_, head, transport, at, port, tail) => {
+        // Who connects is seen at the relay's address whatever its candidate says.
+        if (at !== end.peerAddress || tail.includes("active")) return "";
+        const isTcp = transport.toUpperCase() === "TCP";
+        end[isTcp ? "peerTcpPort" : "peerPort"] = Number(port);
+        const here = isTcp ? end.tcpPort : end.port;
+        return `a=candidate:${head} ${end.address} ${here} ${tail}\r\n`;
       },
     );
+  }
+
+  /** Who connects where `to` is stood for gets through to it. */
+  #connect(to: End, forth: BadLink, back: BadLink): StreamRelay {
+    const stream = new StreamRelay({
+      hostname: to.address,
+      target: () =>
+        to.peerTcpPort === undefined
+          ? undefined
+          : { hostname: to.peerAddress, port: to.peerTcpPort },
+      links: [forth, back],
+      onSegment: (isLost) => {
+        this.#received++;
+        if (isLost) this.#lost++;
+        this.#delivered++;
+      },
+    });
+    to.tcpPort = stream.port;
+    return stream;
   }
 
   /** What comes in where `to` is stood for goes on to it, if it is from the other. */
@@ -236,8 +266,11 @@ interface End {
   readonly address: string;
   readonly port: number;
   readonly peerAddress: string;
-  /** Of the peer's own candidate. */
+  /** Of the peer's own candidates. */
   peerPort?: number;
+  peerTcpPort?: number;
+  /** Where the relay takes connections for the peer. */
+  tcpPort?: number;
 }
 
 async function openEnd(family: Family, standsFor: Standing, facing: Standing): Promise<End> {

@@ -100,7 +100,11 @@ async function work(minutes: number, seed: number) {
     bob: [],
   };
   const results = new Map<string, { tries: number; arrived: number; ended: number }>();
-  await using daemons = await DaemonsOverRelay.make({ alice: probed(DAEMON), bob: probed(DAEMON) });
+  await using daemons = await DaemonsOverRelay.make({
+    transport: "udp",
+    alice: probed(DAEMON),
+    bob: probed(DAEMON),
+  });
   const began = performance.now();
   const sample = async () => {
     const at = performance.now() - began;

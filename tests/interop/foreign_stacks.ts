@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import { type RemotePeer, spawnPeer } from "../../scripts/interop/child.ts";
 import { findChromium, openChromiumPeer } from "../../scripts/interop/chromium.ts";
 import {
@@ -14,6 +14,7 @@ import {
   installForeignStacks,
 } from "../../scripts/interop/node_packages.ts";
 import { Deadline } from "../../src/base/deadline.ts";
+import { TCP_NOMINATION_MS } from "../../src/base/timing.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
@@ -42,10 +43,11 @@ const ROLES = ["offers", "answers"] as const;
 /** What is cheapest for us; every stack has it. */
 const SUITE = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
 
-/** A channel, and the cipher suite below it. */
+/** A channel, the cipher suite below it, and what making it took once both descriptions were there. */
 interface Connected {
   readonly channel: Channel;
   readonly suite: string | undefined;
+  readonly ms: number;
 }
 
 /** Connects with a peer that echoes, in the role that it has. */
@@ -53,18 +55,66 @@ async function connect(
   peer: RemotePeer,
   role: typeof ROLES[number],
   signal: AbortSignal,
+  transport: "udp" | "auto" = "udp",
 ): Promise<Connected> {
   let parts: PeerParts | undefined;
   const connector = createConnector({ inspect: (ours) => parts = ours });
-  const connected = (channel: Channel) => ({ channel, suite: parts?.dtls()?.suite });
-  const options = { scope: "global", signal } as const;
+  const connected = async (opening: (signal: AbortSignal) => Promise<Channel>) => {
+    const began = performance.now();
+    const channel = await opening(signal);
+    return { channel, suite: parts?.dtls()?.suite, ms: performance.now() - began };
+  };
+  const options = { scope: "global", signal, transport } as const;
   if (role === "answers") {
     await using offering = await connector.offer(options);
-    return connected(await offering.connect(await peer.answer(offering.offer), signal));
+    const answer = await peer.answer(offering.offer);
+    return await connected((signal) => offering.connect(answer, signal));
   }
   await using answering = await connector.answer(await peer.offer(), options);
-  await peer.accept(answering.answer);
-  return connected(await answering.connect(signal));
+  return await connected(async (signal) => {
+    await peer.accept(answering.answer);
+    return await answering.connect(signal);
+  });
+}
+
+/** Setups of each kind, in turns. */
+const SETUPS = 7;
+
+/** What setups took, in milliseconds; half took less. */
+function median(all: readonly number[]): number {
+  return all.toSorted((a, b) => a - b)[all.length >> 1] ?? NaN;
+}
+
+/** Candidate lines of TCP in a description: an offer or answer as daemons exchange it. */
+async function withTcpLines(
+  name: string,
+  role: typeof ROLES[number],
+  open: () => Promise<RemotePeer> | RemotePeer,
+): Promise<void> {
+  using deadline = new Deadline(120_000, { what: "the setups with the foreign stack" });
+  const { signal } = deadline;
+  const took = { udp: [] as number[], auto: [] as number[] };
+  const carried = new Set<string>();
+  for (let i = 0; i < SETUPS; i++) {
+    for (const transport of ["udp", "auto"] as const) {
+      await using peer = await open();
+      await peer.ready;
+      const { channel: opened, ms } = await connect(peer, role, signal, transport);
+      await using channel = opened;
+      took[transport].push(ms);
+      if (transport === "auto") carried.add(channel.path?.transport ?? "none");
+      await peer.opened;
+      const echoed = peer.measure({ do: "echo" });
+      await channel.send("with TCP lines", { signal });
+      assertEquals(await channel.receive({ signal }), "with TCP lines");
+      await channel.close({ signal });
+      await echoed;
+    }
+  }
+  const [udp, auto] = [median(took.udp), median(took.auto)];
+  const by = [...carried].join(" and ");
+  tell(`${name} ${role}: ${udp.toFixed()} ms, with TCP lines ${auto.toFixed()} ms, by ${by}`);
+  assertLess(auto - udp, TCP_NOMINATION_MS, "nobody waits for TCP that does not come");
 }
 
 async function exchange(
@@ -132,6 +182,16 @@ async function exchangeOnce(module: string): Promise<void> {
 const LEAVING = { libdatachannel: 50, libwebrtc: 10 } as const;
 const AT_ONCE = 5;
 for (const [stack, { package: version, module }] of Object.entries(FOREIGN_STACKS)) {
+  for (const role of ROLES) {
+    Deno.test({
+      name: `${stack} (${version}) ${role}: candidates by TCP neither fail it nor make it wait`,
+      ignore: !nodeIsThere,
+      fn: () => withTcpLines(stack, role, () => spawnPeer("node", [program, module])),
+    });
+  }
+}
+
+for (const [stack, { package: version, module }] of Object.entries(FOREIGN_STACKS)) {
   const runs = LEAVING[stack as ForeignStack];
   Deno.test({
     name: `${stack} (${version}) offers and leaves with the echo: ${runs} of ${runs} runs exit 0`,
@@ -156,6 +216,14 @@ for (const role of ROLES) {
       await using peer = await openChromiumPeer(chromium ?? "");
       await exchange("Chromium", peer, role);
     },
+  });
+}
+
+for (const role of ROLES) {
+  Deno.test({
+    name: `Chromium ${role}: candidates by TCP neither fail it nor make it wait`,
+    ignore: chromium === undefined,
+    fn: () => withTcpLines("Chromium", role, () => openChromiumPeer(chromium ?? "")),
   });
 }
 

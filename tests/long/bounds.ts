@@ -6,7 +6,7 @@
  */
 import { assert } from "@std/assert";
 import { formatMachine, thisMachine, writeSection } from "../../scripts/bench/document.ts";
-import { tableOf } from "../../scripts/bench/transport_report.ts";
+import { tableOf } from "../../scripts/bench/statistics.ts";
 import {
   assertWithinMemory,
   type Both,

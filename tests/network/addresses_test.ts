@@ -97,7 +97,7 @@ for (
     async () => {
       await using stack = new AsyncDisposableStack();
       const { programs, ...made } = await hosts(stack);
-      const daemons = stack.use(await DaemonsOverRelay.make(programs));
+      const daemons = stack.use(await DaemonsOverRelay.make({ ...programs, transport: "udp" }));
       const { result } = await daemons.transferDirectly(
         { bytes: 30_000_000, deadlineMs: 60_000 },
         () => readdress(made[host], from, "10.78.0.9/24"),
@@ -114,7 +114,7 @@ Deno.test(
     await using stack = new AsyncDisposableStack();
     const { programs, one, two } = await hosts(stack);
     await one.lay("second", ["10.79.0.1/24"], two, ["10.79.0.2/24"]);
-    const daemons = stack.use(await DaemonsOverRelay.make(programs));
+    const daemons = stack.use(await DaemonsOverRelay.make({ ...programs, transport: "udp" }));
     const { result } = await daemons.transferDirectly(
       { bytes: 30_000_000, deadlineMs: 60_000 },
       () => two.ip("link", "set", "cable", "down"),
@@ -145,7 +145,7 @@ Deno.test(
   async () => {
     await using stack = new AsyncDisposableStack();
     const { programs, one, two } = await hosts(stack);
-    const daemons = stack.use(await DaemonsOverRelay.make(programs));
+    const daemons = stack.use(await DaemonsOverRelay.make({ ...programs, transport: "udp" }));
     await assertLostInTime(daemons, async () => {
       await one.ip("route", "add", "prohibit", "10.78.0.9/32");
       await readdress(two, "10.78.0.2/24", "10.78.0.9/24");
@@ -159,7 +159,7 @@ Deno.test(
   async () => {
     await using stack = new AsyncDisposableStack();
     const { programs, two } = await hosts(stack);
-    const daemons = stack.use(await DaemonsOverRelay.make(programs));
+    const daemons = stack.use(await DaemonsOverRelay.make({ ...programs, transport: "udp" }));
     await assertLostInTime(daemons, async () => {
       await readdress(two, "10.78.0.2/24", "203.0.113.9/24");
       await two.ip("route", "add", "default", "dev", "cable");

@@ -6,7 +6,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { Daemon, type DaemonEnd } from "../../src/app/daemon/daemon.ts";
+import { Daemon, type DaemonEnd, type DaemonSteering } from "../../src/app/daemon/daemon.ts";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
 import { DaemonClient } from "../../src/ipc/client/client.ts";
 import type { ApiEvent } from "../../src/ipc/api/events.ts";
@@ -176,13 +176,13 @@ export class LocalDaemon extends DaemonUnderTest {
       version: "test",
       loadConnector: () => Promise.resolve(network.connector),
     };
-    const ready = Promise.withResolvers<() => void>();
+    const ready = Promise.withResolvers<DaemonSteering>();
     const ended = Daemon.run(serve, parts, ready.resolve);
     try {
       const failed = ended.then((): never => {
         throw new Error("the daemon ended before it served");
       });
-      const stop = await Promise.race([ready.promise, failed]);
+      const { stop } = await Promise.race([ready.promise, failed]);
       failed.catch(() => {}); // it is to end some time
       const client = clientOf(folder);
       return new LocalDaemon(folder, client, await HeardEvents.of(client), stop, ended);
@@ -219,10 +219,13 @@ export class LocalDaemon extends DaemonUnderTest {
   }
 }
 
+/** A request through a rendezvous server, in a role. */
+type AtServer<Role> = Extract<PairRequest, { signal: "rendezvous"; role: Role }>;
+
 /** What brings two daemons together at a rendezvous server. */
 export function meeting(
   rendezvousUrl: string,
-): { readonly offerer: PairRequest; readonly answerer: PairRequest } {
+): { readonly offerer: AtServer<"offerer">; readonly answerer: AtServer<"answerer"> } {
   const common = {
     signal: "rendezvous",
     rendezvousUrl,

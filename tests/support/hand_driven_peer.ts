@@ -20,24 +20,31 @@ import type { TransferId } from "../../src/protocol/messages/transfer_id.ts";
 import { ProtocolError, type WireErrorCode } from "../../src/protocol/errors.ts";
 import { TransferTable } from "../../src/protocol/transfer/transfer_table.ts";
 import type { Transfers } from "../../src/protocol/transfer/transfers.ts";
-import type { SessionView } from "../../src/ipc/api/schemas.ts";
+import type { PairingDecision, SessionView } from "../../src/ipc/api/schemas.ts";
 import { publishSignalFile } from "../../src/signaling/file/signal_file.ts";
 import { SignalFileWatcher } from "../../src/signaling/file/signal_file_watcher.ts";
 import type { Channel, ChannelMessage } from "../../src/transport/channel.ts";
+import type { Connector } from "../../src/transport/connector.ts";
 import type { MemoryPair } from "../../src/transport/testing/memory_channel.ts";
 import type { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, meeting, meetingByFile } from "./daemon.ts";
 import { overriding } from "./overriding.ts";
 import { RelayPeer } from "./relay_peer.ts";
+import { sha256 } from "./transfers.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+
+/** Bytes of a chunk of the published web client. */
+export const WEB_CHUNK_BYTES = 65_536;
 
 /** A file as a peer describes it, true or not. */
 export interface Described {
   readonly filename: string;
   readonly size: number;
   readonly fileHash: string;
+  /** Bytes of plaintext in a chunk. @default {as its dialect has it} */
+  readonly chunkSize?: number;
 }
 
 /** How a peer meets a daemon through files. */
@@ -56,7 +63,9 @@ export interface MeetOptions {
 export const newIdentity = (): KeyPair<"identity"> => KeyPair.generate("identity", random);
 
 interface Parts {
-  readonly path: MemoryPair;
+  readonly channel: Channel;
+  /** Absent where it is a real one. */
+  readonly path?: MemoryPair;
   readonly identity: KeyPair<"identity">;
   readonly ephemeral: EphemeralKeyPair;
   readonly remoteEphemeral: EphemeralPublicKey;
@@ -88,8 +97,6 @@ function lastOf(network: MemoryNetwork): MemoryPair {
 export class HandDrivenPeer implements AsyncDisposable {
   /** Its end of the channel, for frames that no session would send. */
   readonly channel: Channel;
-  /** The path between it and the daemon. */
-  readonly path: MemoryPair;
   /** Identity key, 64 hex digits. */
   readonly identity: string;
   /** The daemon's offer or answer, as it came. */
@@ -98,6 +105,7 @@ export class HandDrivenPeer implements AsyncDisposable {
   readonly heard: ChannelMessage[] = [];
   /** What opens that: its own secret half of the connection's keys, and the daemon's half. */
   readonly keys: { readonly secretKey: Uint8Array; readonly remotePublicKey: Uint8Array };
+  readonly #path: MemoryPair | undefined;
   readonly #peer: PeerSession;
   readonly #established = Promise.withResolvers<PeerFacts>();
   readonly #events: TransferEvent[] = [];
@@ -105,8 +113,8 @@ export class HandDrivenPeer implements AsyncDisposable {
   /** Called with each event before the next message is read. */
   onEvent: ((event: TransferEvent) => void) | undefined;
 
-  private constructor(side: "offerer" | "answerer", parts: Parts) {
-    const { path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
+  private constructor(parts: Parts) {
+    const { channel, path, ephemeral, remoteEphemeral, peerKind, proof } = parts;
     this.signal = parts.signal;
     this.keys = {
       secretKey: readSecret(ephemeral.secretKey).slice(), // the session zeroes its own
@@ -115,8 +123,8 @@ export class HandDrivenPeer implements AsyncDisposable {
     const identity = parts.identity.publicKey;
     // What it may offer is not bounded on its side.
     const limits = { maxFileBytes: 2 ** 50, maxTotalChunks: 2 ** 40 };
-    this.channel = path[side];
-    this.path = path;
+    this.channel = channel;
+    this.#path = path;
     this.identity = identity.hex;
     const { certificates } = this.channel;
     this.#peer = new PeerSession({
@@ -187,8 +195,9 @@ export class HandDrivenPeer implements AsyncDisposable {
       commitment,
       remoteCommitment: answer.commitment,
     } as const;
-    const peer = new HandDrivenPeer("offerer", {
-      path: lastOf(network),
+    const path = lastOf(network);
+    const peer = new HandDrivenPeer({
+      ...{ path, channel: path.offerer },
       identity,
       ephemeral: secrets.ephemeral,
       remoteEphemeral,
@@ -201,16 +210,17 @@ export class HandDrivenPeer implements AsyncDisposable {
 
   /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
   static async meetAsWebClient(
-    network: MemoryNetwork,
+    network: { readonly connector: Connector },
     url: string,
     daemon: DaemonUnderTest,
+    identity: KeyPair<"identity"> = newIdentity(),
   ): Promise<HandDrivenPeer> {
     await using relay = await RelayPeer.register(url, "web");
     const { offerer } = meeting(url);
     if (offerer.role !== "offerer" || offerer.signal !== "rendezvous") {
       throw new Error("unreachable");
     }
-    await daemon.pair({ ...offerer, to: "web", web: true });
+    await daemon.pair({ ...offerer, to: "web", web: true, webConsent: "off" });
     const said = await relay.signal();
     const offer = parseWebSignal(said);
     if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
@@ -225,15 +235,20 @@ export class HandDrivenPeer implements AsyncDisposable {
     const route = { from: "web", to: offer.from, peerCode: "web" } as const;
     const answer = { type: "answer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
     relay.send(offer.from, encodeWebSignal(answer));
-    await answering.connect(signal);
-    return await new HandDrivenPeer("answerer", {
-      path: lastOf(network),
-      identity: newIdentity(),
+    return await new HandDrivenPeer({
+      channel: await answering.connect(signal),
+      identity,
       ephemeral,
       remoteEphemeral: offer.publicKey,
       peerKind: "web",
       signal: said,
     }).#shakeHands();
+  }
+
+  /** The path between it and the daemon, where that is in memory. */
+  get path(): MemoryPair {
+    if (this.#path === undefined) throw new Error("the path is a real one");
+    return this.#path;
   }
 
   async #shakeHands(): Promise<this> {
@@ -242,10 +257,15 @@ export class HandDrivenPeer implements AsyncDisposable {
     return this;
   }
 
-  /** Is let in by the daemon, and lets it in. */
+  /**
+   * Is let in by the daemon, and lets it in.
+   *
+   * @param more What else the decision says.
+   */
   async befriend(
     daemon: DaemonUnderTest,
     decision: "allow_always" | "allow_once" = "allow_always",
+    more: Pick<PairingDecision, "acceptFiles"> = {},
   ): Promise<SessionView> {
     // Of the sessions in which this identity is proven or claimed, this one.
     const { sas } = await this.#established.promise;
@@ -254,7 +274,8 @@ export class HandDrivenPeer implements AsyncDisposable {
       ({ pairing }) => pairing.identity === this.identity && pairing.sas === sas,
     );
     const { pairingId, sessionId } = pairing;
-    await daemon.client.decidePairing(pairingId, { decision, unproven: !pairing.proven });
+    const unproven = !pairing.proven;
+    await daemon.client.decidePairing(pairingId, { decision, unproven, ...more });
     const { session } = await daemon.event(
       "session-opened",
       ({ session }) => session.sessionId === sessionId,
@@ -294,6 +315,20 @@ export class HandDrivenPeer implements AsyncDisposable {
       const next = transfers.nextChunk(id);
       return next === undefined ? [] : transfers.sendChunk(id, bytes(next.length), now);
     });
+  }
+
+  /**
+   * Sends a whole file at once, as a web client does: what answers come is not looked at. Gives its
+   * id on the wire.
+   */
+  sendWhole(filename: string, bytes: Uint8Array<ArrayBuffer>): TransferId {
+    const { length: size } = bytes;
+    const fileHash = sha256(bytes);
+    const id = this.offer({ filename, size, fileHash, chunkSize: WEB_CHUNK_BYTES });
+    for (let sent = 0; sent < size; sent += WEB_CHUNK_BYTES) {
+      this.sendChunk(id, (length) => bytes.subarray(sent, sent + length));
+    }
+    return id;
   }
 
   /** Says that it cancels a transfer, or that its own code ended it: for one that has ended too. */

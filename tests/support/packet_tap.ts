@@ -29,6 +29,7 @@ export class PacketTap {
   #link: PacketLink | undefined;
   #edit: Edit = (packet) => packet;
   #onData: (() => void) | undefined;
+  #onWindow: (window: number) => void = () => {};
 
   /** What a connector is given. */
   readonly tap = (link: PacketLink): PacketLink => {
@@ -43,7 +44,12 @@ export class PacketTap {
       maxPacket: link.maxPacket,
       overhead: link.overhead,
       isReliable: link.isReliable === true,
+      get isWritable() {
+        return link.isWritable !== false;
+      },
+      onWritable: () => {},
     };
+    link.onWritable = () => tapped.onWritable?.();
     link.onClosed = () => tapped.onClosed();
     link.onPacket = (packet) => {
       if (this.#onData !== undefined && holdsData(packet)) return this.#onData();
@@ -84,13 +90,23 @@ export class PacketTap {
     return promise;
   }
 
+  /** Resolves when its peer has been told of less room than this, in bytes: it is held up. */
+  closed(bytes: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onWindow = (window) => {
+      if (window < bytes) resolve();
+    };
+    return promise;
+  }
+
   #learn(packet: Uint8Array, isSent: boolean): void {
     parsePacket(packet)?.visit({
       data: ({ tsn }) => {
         if (isSent && tsnAfter(tsn, this.sentTsn)) this.sentTsn = tsn;
       },
-      sack: ({ cumulativeTsn }) => {
-        if (!isSent) this.ackedTsn = cumulativeTsn;
+      sack: ({ cumulativeTsn, window }) => {
+        if (isSent) this.#onWindow(window);
+        else this.ackedTsn = cumulativeTsn;
       },
       control: ({ type, body }) => {
         if (type !== ChunkType.INIT && type !== ChunkType.INIT_ACK) return true;

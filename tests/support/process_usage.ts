@@ -11,7 +11,7 @@ export const HAS_PROC = Deno.build.os === "linux";
 export const NEEDS_PROC = HAS_PROC ? "" : " (skipped: only Linux tells by /proc)";
 
 /** Ticks of the CPU clock in a second, on every Linux that Deno runs on. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** Memory of a process, in MiB. */
 export interface Memory {
@@ -33,8 +33,17 @@ export async function forgetPeak(pid: number): Promise<void> {
 }
 
 /** Seconds of CPU that it has used, of all its threads. */
-export async function cpuSecondsOf(pid: number): Promise<number> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+export function cpuSecondsOf(pid: number): Promise<number> {
+  return cpuSecondsIn(`/proc/${pid}/stat`);
+}
+
+/** Seconds of CPU that its first thread, the event loop's, has used. */
+export function eventLoopSecondsOf(pid: number): Promise<number> {
+  return cpuSecondsIn(`/proc/${pid}/task/${pid}/stat`);
+}
+
+async function cpuSecondsIn(path: string): Promise<number> {
+  const stat = await Deno.readTextFile(path);
   // The name, in parentheses, may hold anything; user and system time are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;

@@ -38,6 +38,11 @@ export class RelayPeer implements AsyncDisposable {
     this.#socket.send(JSON.stringify({ type: "signal", to, payload }));
   }
 
+  /** Resolves when somebody has registered after this peer. */
+  async joined(): Promise<void> {
+    await this.#message("peer_joined");
+  }
+
   /** The payload of the next signal for this peer. */
   async signal(): Promise<Record<string, unknown>> {
     return (await this.#message("signal")).payload as Record<string, unknown>;

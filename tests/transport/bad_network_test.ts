@@ -4,11 +4,16 @@ import { Deadline } from "../../src/base/deadline.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { LibraryPair } from "../../src/transport/webrtc/library.ts";
+import { setupOverTcp } from "../faults/setup_over_tcp.ts";
 import { assertAlive, catcher, connected, ended, inject, LOOPBACK_ONLY } from "./harness.ts";
 import { lossyTap, seededRandom, setupUnderLoss } from "./loss.ts";
 
 Deno.test("setups succeed within 20 s when 5 % of the datagrams are lost", async () => {
   for (let seed = 0; seed < 12; seed++) await setupUnderLoss(0.05, seed, 20_000);
+});
+
+Deno.test("setups by TCP succeed within 20 s when 5 % of the segments are lost", async () => {
+  for (let seed = 0; seed < 12; seed++) await setupOverTcp(0.05, seed, 20_000);
 });
 
 Deno.test("a setup succeeds when each flight of the handshake is lost once", async () => {

@@ -94,6 +94,19 @@ export function inject(
   socket.receive(data, [address, port]);
 }
 
+const USE_CANDIDATE = [0, 0x25, 0, 0];
+
+/** Whether a datagram is a STUN binding request (RFC 8489, section 5). */
+export function isRequest(data: Uint8Array): boolean {
+  return data[0] === 0 && data[1] === 1;
+}
+
+/** Whether it is one with USE-CANDIDATE (RFC 8445, section 16.1). */
+export function isNomination(data: Uint8Array): boolean {
+  const isAttribute = (i: number) => USE_CANDIDATE.every((byte, j) => data[i + j] === byte);
+  return isRequest(data) && data.some((_, i) => i % 4 === 0 && isAttribute(i));
+}
+
 /** Where a peer's nominated pair ends. */
 export function remoteOf(target: PeerParts): readonly [string, number] {
   const nominated = target.connection.nominated;

@@ -7,16 +7,19 @@ import { Buffer } from "node:buffer";
 import { Message } from "werift";
 import { abortable, Deadline } from "../../src/base/deadline.ts";
 import { TCP_PROOF_MS } from "../../src/base/timing.ts";
-import { judgeCandidate } from "../../src/protocol/network_scope/candidate.ts";
-import { parseDescription } from "../../src/protocol/network_scope/sdp.ts";
-import type { SignalBundle } from "../../src/protocol/signal/bundle.ts";
 import type { OfferingPeer } from "../../src/transport/connector.ts";
 import { type ConnectorOptions, createConnector } from "../../src/transport/webrtc/connector.ts";
 import { MAX_STUN_FRAME, writeFrameHeader } from "../../src/transport/webrtc/ice/framing.ts";
 import { MAX_UNPROVEN } from "../../src/transport/webrtc/ice/tcp_connections.ts";
 import { UNPROVEN_BYTES } from "../../src/transport/webrtc/ice/tcp_link.ts";
 import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
+import { MAX_CONTENT_BYTES } from "../../src/transport/webrtc/dtls/record_layer.ts";
+import { MAX_MESSAGE_SIZE } from "../../src/transport/webrtc/sctp/association.ts";
+import { RECEIVE_WINDOW } from "../../src/transport/webrtc/sctp/receive_window.ts";
+import { SEND_WINDOW } from "../../src/transport/send_window.ts";
+import { PacketTap } from "../support/packet_tap.ts";
 import { assertAlive, catcher, connected, ended, LOOPBACK_ONLY } from "./harness.ts";
+import { isFree, listenerOf, listening, through } from "./tcp_sockets.ts";
 
 const TCP = { transports: ["tcp", "tcp"] } as const;
 const AUTO = { transports: ["auto", "auto"] } as const;
@@ -27,34 +30,6 @@ function framed(...frames: readonly Uint8Array[]): Uint8Array {
     writeFrameHeader(header, 0, frame.length);
     return [...header, ...frame];
   }));
-}
-
-/** Where an offer's TCP connections are taken. */
-function listenerOf({ description: { sdp } }: SignalBundle): { hostname: string; port: number } {
-  const { candidateLines } = parseDescription(sdp, "offer");
-  const tcp = candidateLines.map((line) => judgeCandidate(line, "global").candidate)
-    .find((candidate) => candidate?.transport === "tcp");
-  if (tcp === undefined) throw new Error("no TCP candidate is offered");
-  return { hostname: tcp.address, port: tcp.port };
-}
-
-/** The local ports that somebody listens at, as the system sees them. */
-async function listening(): Promise<Set<number>> {
-  const ports = new Set<number>();
-  for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
-    for (const line of (await Deno.readTextFile(table).catch(() => "")).split("\n").slice(1)) {
-      const [, local = "", , state] = line.trim().split(/\s+/);
-      if (state === "0A") ports.add(parseInt(local.split(":")[1] ?? "", 16));
-    }
-  }
-  return ports;
-}
-
-/** Resolves when nobody listens there: the system closes a socket a moment after its program did. */
-async function isFree(port: number, signal: AbortSignal): Promise<void> {
-  while ((await listening()).has(port)) {
-    await abortable(new Promise((resolve) => setTimeout(resolve, 10)), signal);
-  }
 }
 
 interface Waiting {
@@ -239,8 +214,8 @@ Deno.test("the listeners are gone when UDP is chosen, and when the connection is
   await isFree(port, deadline.signal);
 });
 
-/** What goes on of what has come, or the end of all. */
-type OnBytes = (bytes: Uint8Array, relay: Relay) => Uint8Array | "reset" | Promise<Uint8Array>;
+/** What goes on of what has come. */
+type OnBytes = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 /** A relay between two peers that may change, delay or break what passes it. */
 class Relay implements AsyncDisposable {
@@ -248,18 +223,18 @@ class Relay implements AsyncDisposable {
   readonly #conns = new Set<Deno.TcpConn>();
   readonly #running = new Set<Promise<void>>();
   readonly #onBytes: OnBytes;
-  passed = 0;
+  readonly #pieceBytes: number;
 
-  constructor(
-    target: number,
-    onBytes: OnBytes,
-  ) {
+  /** Writes are of so many bytes at most. */
+  constructor(target: number, onBytes: OnBytes, pieceBytes = Infinity) {
     this.#onBytes = onBytes;
+    this.#pieceBytes = pieceBytes;
     this.#run((async () => {
       for await (const conn of this.#listener) {
         const other = await Deno.connect({ hostname: "127.0.0.1", port: target });
         for (const [from, to] of [[conn, other], [other, conn]] as const) {
           this.#conns.add(from);
+          from.setNoDelay(true);
           this.#run(this.#pass(from, to));
         }
       }
@@ -295,30 +270,13 @@ class Relay implements AsyncDisposable {
   async #pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
     const buffer = new Uint8Array(16_384);
     for (let bytes = await from.read(buffer); bytes !== null; bytes = await from.read(buffer)) {
-      const passed = await this.#onBytes(buffer.slice(0, bytes), this);
-      if (passed === "reset") return this.reset();
-      this.passed += bytes;
-      for (let at = 0; at < passed.length;) at += await to.write(passed.subarray(at));
+      const passed = await this.#onBytes(buffer.slice(0, bytes));
+      for (let at = 0; at < passed.length;) {
+        at += await to.write(passed.subarray(at, at + this.#pieceBytes));
+      }
     }
     await to.closeWrite();
   }
-}
-
-/** Puts a relay's port in the place of the offer's listener, and takes away the answer's. */
-function through(bundle: SignalBundle, port: number | undefined): SignalBundle {
-  const edit = (text: string) =>
-    text.replaceAll(/^(a=)?(candidate:\S+ 1 TCP \d+ \S+) \d+ (typ host tcptype) passive/gm, (
-      _,
-      a = "",
-      head,
-      tail,
-    ) =>
-      port === undefined ? `${a}${head} 9 ${tail} active` : `${a}${head} ${port} ${tail} passive`);
-  const { description: { sdpType, sdp }, candidates } = bundle;
-  return {
-    description: { sdpType, sdp: edit(sdp) },
-    candidates: candidates.map((one) => ({ ...one, candidate: edit(one.candidate) })),
-  };
 }
 
 /** Two peers whose one connection goes through a relay. */
@@ -333,13 +291,13 @@ async function relayed(
     },
     signal: AbortSignal,
   ) => Promise<void>,
-  patienceMs = 15_000,
+  { ms = 15_000, pieceBytes = Infinity } = {},
 ): Promise<void> {
-  using deadline = new Deadline(patienceMs, { what: "the relayed peers" });
+  using deadline = new Deadline(ms, { what: "the relayed peers" });
   const { signal } = deadline;
   const options = { scope: "lan", transport: "tcp", signal } as const;
   await using offering = await createConnector(LOOPBACK_ONLY).offer(options);
-  await using relay = new Relay(listenerOf(offering.offer).port, onBytes);
+  await using relay = new Relay(listenerOf(offering.offer).port, onBytes, pieceBytes);
   await using answering = await createConnector(LOOPBACK_ONLY)
     .answer(through(offering.offer, relay.port), options);
   const settled = await Promise.allSettled([
@@ -379,31 +337,6 @@ Deno.test("a reset of the connection is known at once, by both sides", async () 
   });
 });
 
-const STEPS = 12;
-
-Deno.test("a reset at any step of the handshake ends the attempt, or leaves it to be given up", async () => {
-  // What one connection takes from its first byte to the open channel, both ways, in bytes.
-  let whole = 0;
-  await relayed((bytes) => bytes, ({ relay, settled }) => {
-    channelsOf(settled);
-    whole = relay.passed;
-    return Promise.resolve();
-  });
-  for (let step = 0; step < STEPS; step++) {
-    const most = Math.floor(whole * step / STEPS);
-    const cut: OnBytes = (bytes, relay) => relay.passed + bytes.length > most ? "reset" : bytes;
-    await relayed(cut, ({ settled }) => {
-      const failures = settled.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
-      assert(failures.length > 0, `step ${step}: nobody saw it`);
-      for (const { code, name } of failures) {
-        // Before there is a pair, another connection may still come.
-        assert(code === "CHANNEL_LOST" || name === "DeadlineError", `step ${step}: ${code}`);
-      }
-      return Promise.resolve();
-    }, 2500);
-  }
-});
-
 Deno.test("frames that are forged after the handshake are no message, and one too long ends it", async () => {
   const forged: Uint8Array[] = [];
   const inject: OnBytes = (bytes) => {
@@ -434,20 +367,21 @@ Deno.test("frames that are forged after the handshake are no message, and one to
 });
 
 Deno.test("a slow reader is waited for: all arrives, and little is under way", async () => {
-  await connected({}, {}, async (offerer, answerer, signal) => {
+  const tap = new PacketTap();
+  await connected({}, { packetTap: tap.tap }, async (offerer, answerer, signal) => {
+    const held = tap.closed(MAX_CONTENT_BYTES);
     const message = new Uint8Array(60_000).fill(3);
     const count = 100;
     let sent = 0;
     const sending = (async () => {
       for (; sent < count; sent++) await offerer.send(message, { signal });
     })();
-    // Nothing is read: the sender stops by itself.
-    let before = -1;
-    while (before !== sent) {
-      before = sent;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    assert(sent * message.length < 3 * 1024 * 1024, `${sent} messages are under way`);
+    // Nothing is read: the sender is stopped by the window.
+    await abortable(held, signal);
+    // What the receiver has room for, with one message, and what the sender keeps, with another.
+    const most = RECEIVE_WINDOW.most + SEND_WINDOW.most + 2 * MAX_MESSAGE_SIZE;
+    assert(sent * message.length < most, `${sent} messages are under way`);
+    assert(count * message.length > most);
     for (let i = 0; i < count; i++) {
       assertEquals((await answerer.receive({ signal }))?.length, message.length);
     }
@@ -471,5 +405,56 @@ Deno.test("a path that carries a trickle brings all, and stays alive meanwhile",
     })();
     for (let i = 0; i < 20; i++) assertEquals((await b.receive({ signal }))?.length, 50_000);
     await sending;
-  }, 30_000);
+  }, { ms: 30_000 });
+});
+
+Deno.test("bytes that drip one by one make a connection and bring messages, both ways", async () => {
+  await relayed((bytes) => bytes, async ({ settled }, signal) => {
+    const [a, b] = channelsOf(settled);
+    await assertAlive(a, b, signal);
+    const message = Uint8Array.from({ length: 5000 }, (_, i) => i * 3);
+    for (const [from, to] of [[a, b], [b, a]] as const) {
+      await from.send(message, { signal });
+      assertEquals(await to.receive({ signal }), message);
+    }
+  }, { pieceBytes: 1 });
+});
+
+Deno.test("a connection that nobody reads for a while stops the sender, and then all arrives", async () => {
+  let hold: Promise<void> | undefined;
+  const gate = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const onBytes: OnBytes = async (bytes) => {
+    if (hold !== undefined) held.resolve();
+    await hold;
+    return bytes;
+  };
+  await relayed(onBytes, async ({ settled }, signal) => {
+    const [a, b] = channelsOf(settled);
+    const message = new Uint8Array(60_000).fill(7);
+    const count = 120;
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < count; sent++) {
+        await a.send(message, { signal });
+        // The windows have opened by then.
+        if (sent === count / 4) hold = gate.promise;
+      }
+    })();
+    const received = (async () => {
+      for (let i = 0; i < count; i++) {
+        assertEquals((await b.receive({ signal }))?.length, message.length);
+      }
+    })();
+    await abortable(held.promise, signal);
+    // What is sent now is not acknowledged: the sender can't go on for ever.
+    const most = count / 4 * message.length + RECEIVE_WINDOW.most + SEND_WINDOW.most;
+    assert(count * message.length > most + 2 * MAX_MESSAGE_SIZE);
+    // Turns of the event loop, in which all that is in this process could go on.
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setTimeout(resolve));
+    assert(sent * message.length < most + 2 * MAX_MESSAGE_SIZE, `${sent} were sent`);
+    gate.resolve();
+    await Promise.all([sending, received]);
+    await a.drained({ signal });
+  });
 });

@@ -1,5 +1,5 @@
 /**
- * Seeded loss of datagrams between two connectors in one process.
+ * Seeded loss between two connectors in one process.
  *
  * @module
  */
@@ -39,14 +39,15 @@ export async function setupUnderLoss(
   const began = performance.now();
   await using offering = await offerer.offer(options);
   await using answering = await answerer.answer(offering.offer, options);
-  const results = await Promise.allSettled([
-    offering.connect(answering.answer, signal),
-    answering.connect(signal),
-  ]);
-  const ms = performance.now() - began;
+  await openBoth([offering.connect(answering.answer, signal), answering.connect(signal)]);
+  return performance.now() - began;
+}
+
+/** Waits for both ends of a channel, and closes them; what failed is thrown. */
+export async function openBoth(opening: readonly Promise<Channel>[]): Promise<void> {
+  const results = await Promise.allSettled(opening);
   const channels = results.flatMap((r): Channel[] => r.status === "fulfilled" ? [r.value] : []);
   await Promise.all(channels.map((channel) => channel.close({ graceful: false })));
   const failed = results.find((r) => r.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-  return ms;
 }

@@ -3,19 +3,23 @@ import { assert, assertEquals } from "@std/assert";
 import { abortable } from "../../src/base/deadline.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
-import { assertAlive, catcher, connected, inject, remoteOf } from "./harness.ts";
+import {
+  assertAlive,
+  catcher,
+  connected,
+  inject,
+  isNomination,
+  isRequest,
+  remoteOf,
+} from "./harness.ts";
 
 type Address = readonly [string, number];
 const NEW_ADDRESS: Address = ["10.1.2.3", 40404];
 const STRANGER: Address = ["127.0.0.1", 40404];
 /** `CandidatePairState.FAILED` of the library. */
 const PAIR_FAILED = 4;
-/** Of a STUN request's first two bytes. */
-const isRequest = (data: Uint8Array) => data[0] === 0 && data[1] === 1;
-const USE_CANDIDATE = [0, 0x25, 0, 0];
-const isNomination = (data: Uint8Array) =>
-  isRequest(data) &&
-  data.some((_, i) => i % 4 === 0 && USE_CANDIDATE.every((byte, j) => data[i + j] === byte));
+/** Of a record of packets (RFC 5246, section 6.2.1). */
+const DTLS_DATA = 23;
 
 /** As a network does: not before the sender has gone on. */
 function deliver(target: PeerParts, data: Uint8Array, from: Address): void {
@@ -29,6 +33,8 @@ for (const moving of ["offerer", "answerer"] as const) {
     const [mover, other] = [catcher(), catcher()];
     let hasMoved = false;
     let otherAddress: Address = STRANGER;
+    /** The first byte of what the other sends to the new address once it has moved there. */
+    const firstByte = Promise.withResolvers<number>();
     const moverTap: DatagramTap = {
       outbound: (data) => {
         if (hasMoved) deliver(other.get(), data, NEW_ADDRESS);
@@ -37,7 +43,10 @@ for (const moving of ["offerer", "answerer"] as const) {
     };
     const otherTap: DatagramTap = {
       outbound: (data, [host]) => {
-        if (host === NEW_ADDRESS[0]) deliver(mover.get(), data, otherAddress);
+        if (host === NEW_ADDRESS[0]) {
+          if (remoteOf(other.get())[0] === host) firstByte.resolve(data[0] ?? 0);
+          deliver(mover.get(), data, otherAddress);
+        }
         return !hasMoved;
       },
     };
@@ -52,6 +61,8 @@ for (const moving of ["offerer", "answerer"] as const) {
         await assertAlive(offerer, answerer, signal);
         assertEquals(remoteOf(other.get()), NEW_ADDRESS);
         assertEquals(remoteOf(mover.get()), otherAddress);
+        // Not when a timer runs out: in the turn in which it moves, before the next check.
+        assertEquals(await abortable(firstByte.promise, signal), DTLS_DATA);
       },
     );
   });

@@ -3,10 +3,7 @@
  *
  * @module
  */
-import {
-  type RegisterOptions,
-  RendezvousClient,
-} from "../../signaling/rendezvous/rendezvous_client.ts";
+import type { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
 import type { Phases } from "./phases.ts";
 import type { Exchange, Route } from "./route.ts";
 import type { Role } from "../../protocol/signal/bundle.ts";
@@ -21,24 +18,28 @@ export type RendezvousDialect<Ours, Theirs> = (
   phases: Phases,
 ) => Promise<Exchange<Ours, Theirs>>;
 
-/** The way through a rendezvous server, which is left when the exchange is over. */
+/**
+ * The way through a rendezvous server, which is left when the exchange is over.
+ *
+ * @param join Has us registered there, for this exchange or for others already.
+ */
 export function rendezvousRoute<Ours, Theirs>(
-  server: Omit<RegisterOptions, "signal">,
+  join: (signal: AbortSignal) => Promise<RendezvousClient>,
   dialect: RendezvousDialect<Ours, Theirs>,
 ): Route<Ours, Theirs> {
   return {
     async open({ role, phases, observer, resources }) {
-      const client = resources.use(await register(server, phases));
+      const client = resources.use(await registered(join, phases));
       observer.registered?.();
       return await dialect(client, role, phases);
     },
   };
 }
 
-async function register(
-  server: Omit<RegisterOptions, "signal">,
+async function registered(
+  join: (signal: AbortSignal) => Promise<RendezvousClient>,
   phases: Phases,
 ): Promise<RendezvousClient> {
   using phase = phases.begin("the rendezvous server's answer");
-  return await RendezvousClient.register({ ...server, signal: phase.signal });
+  return await join(phase.signal);
 }

@@ -11,7 +11,9 @@ import type { Log } from "../../log/log.ts";
 import type { Commitment } from "../../protocol/identity/proven_identity.ts";
 import type { EphemeralPublicKey } from "../../protocol/crypto/keys.ts";
 import { parseJsonObject } from "../../protocol/json.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 import type { PeerCode, PeerCodes } from "../../protocol/signal/peer_code.ts";
+import type { ShownDevice } from "../../protocol/signal/web_consent.ts";
 import {
   encodeWebSignal,
   parseWebSignal,
@@ -24,6 +26,7 @@ import {
 import { WebHandshake } from "../../signaling/rendezvous/web_handshake.ts";
 import { shakeHands } from "./daemon_v1.ts";
 import type { TextSchema } from "./file_route.ts";
+import type { Phases } from "./phases.ts";
 import type { RendezvousDialect } from "./rendezvous_route.ts";
 import type { LocalDescription, RemoteDescription } from "./route.ts";
 
@@ -80,7 +83,11 @@ export type SignalingPeer =
    * A web client: it knows no hello, and takes a repeated offer for a new attempt, for which it
    * gives the earlier one up. So an offer is repeated only when the first is surely lost.
    */
-  | { readonly kind: "web" };
+  | {
+    readonly kind: "web";
+    /** Where it is a web application that asks its people before it takes an offer: who asks. */
+    readonly asks?: ShownDevice;
+  };
 
 /** Options of {@linkcode webV1}. */
 export interface WebV1Options extends Committing, Pick<PeerCodes, "self" | "remote"> {
@@ -95,12 +102,14 @@ export function webV1(
   { self, remote, peer, log, commits }: WebV1Options,
 ): RendezvousDialect<SessionMaterial, WebDescription> {
   return async (client, role, phases) => {
+    const offerAgain = peer.kind === "web" ? "reconnected" : RESEND_MS;
+    // First, since it declines the requests of web applications.
+    const handshake = new WebHandshake(client, { self, remote, offerAgain, log });
     if (peer.kind === "daemon") {
       using phase = phases.begin(`peer '${remote}' to shake hands`);
       await shakeHands(new DaemonHandshake(client, peer.greeting), role, phase.signal);
     }
-    const offerAgain = peer.kind === "web" ? "reconnected" : RESEND_MS;
-    const handshake = new WebHandshake(client, { self, remote, offerAgain, log });
+    if (peer.kind === "web") await agree(handshake, { role, remote, phases, ...peer });
     const own = ({ bundle, ours }: LocalDescription<SessionMaterial>) => ({
       ...keysOf(ours, { commits }),
       peerCode: self,
@@ -121,6 +130,27 @@ export function webV1(
       },
     };
   };
+}
+
+interface Agreement {
+  readonly role: Role;
+  readonly remote: PeerCode;
+  readonly phases: Phases;
+  readonly asks?: ShownDevice;
+}
+
+/** What web applications agree on before the offer; the bare SDK offers at once. */
+async function agree(
+  handshake: WebHandshake,
+  { role, remote, phases, asks }: Agreement,
+): Promise<void> {
+  if (role === "answerer") return handshake.acceptRequests();
+  if (asks === undefined) return;
+  using phase = phases.begin(
+    `peer '${remote}' to accept the connection (its people are asked; a web client that asks ` +
+      "nobody does not answer: it needs --web-consent off)",
+  );
+  await handshake.requestConsent(asks, phase.signal);
 }
 
 function described(

@@ -11,6 +11,12 @@ import { MetricsRegistry } from "../../ipc/server/metrics.ts";
 import type { Status } from "../../ipc/api/schemas.ts";
 import { LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
+import { messageOf } from "../../base/errors.ts";
+import { SYSTEM_CLOCK } from "../../base/timer.ts";
+import { Registrations } from "../../signaling/rendezvous/registrations.ts";
+import type { Link } from "../../storage/link_file.ts";
+import { readLinkFile } from "../../storage/link_store.ts";
+import { Links } from "./links/links.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import { generatePeerCode } from "../../protocol/signal/peer_code.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
@@ -23,6 +29,7 @@ import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
+import { HELD_FILES, HeldFiles } from "./transfers/held_files.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
 import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts";
@@ -32,11 +39,12 @@ import { Gatekeeper } from "./trust/gatekeeper.ts";
 import { PairingRequests } from "./trust/pairing_requests.ts";
 
 const log = logFor("bolt-daemon");
+const rendezvousLog = logFor("rendezvous");
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
 
 /**
  * Transfers of a session that are under way at most, one each way: what is queued may fill the
- * journal, and they have room beside it.
+ * journal, and they have room beside it, as have files that wait whole.
  */
 const TRANSFERS_PER_SESSION = 2;
 
@@ -46,6 +54,14 @@ export interface DaemonParts {
   readonly version: string;
   /** Loads what makes connections. */
   readonly loadConnector: () => Promise<Connector>;
+}
+
+/** What steers a running daemon. */
+export interface DaemonSteering {
+  /** Stops it: once in order, the second time at once. */
+  readonly stop: () => void;
+  /** Has it read the file of `--links` again. */
+  readonly reload: () => void;
 }
 
 /** How the daemon ended. */
@@ -70,10 +86,14 @@ export class Daemon {
   readonly #pairings: PairingRequests;
   readonly #gatekeeper: Gatekeeper;
   readonly #sessions: Sessions;
+  readonly #registrations: Registrations;
+  readonly #links: Links;
   readonly #startedAt = new Date();
   readonly #stopping = Promise.withResolvers<"signal" | "api">();
   readonly #forced = new AbortController();
   #isStopping = false;
+  #isReloading = false;
+  #isReloadWanted = false;
 
   private constructor(options: ServeOptions, parts: DaemonParts, storage: Storage) {
     this.#options = options;
@@ -104,6 +124,7 @@ export class Daemon {
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
       fs,
+      held: new HeldFiles(),
       inbox,
       collision: options.onCollision,
       onAbort: options.onInterrupt,
@@ -124,7 +145,16 @@ export class Daemon {
       log,
       now,
     });
+    this.#registrations = new Registrations({
+      deviceName: options.deviceName,
+      log: rendezvousLog,
+    });
     this.#sessions = new Sessions({
+      registrations: this.#registrations,
+      observer: {
+        opened: (session) => this.#links.opened(session),
+        ended: (session, refused) => this.#links.ended(session, refused),
+      },
       identity: storage.identity,
       selfCode: generatePeerCode(random),
       extensions: this.#extensions,
@@ -141,11 +171,26 @@ export class Daemon {
       now,
       transfers: this.#transfers,
     });
+    this.#links = new Links({
+      identity: storage.identity.publicKey.hex,
+      store: storage.links,
+      trust,
+      sessions: this.#sessions,
+      registrations: this.#registrations,
+      events,
+      tally,
+      log: logFor("links"),
+      clock: SYSTEM_CLOCK,
+      steady: () => performance.now(),
+      random: Math.random,
+      addresses: () => Deno.networkInterfaces().map(({ address }) => address),
+    });
     registerMetrics(this.#metrics, {
       startedAt: this.#startedAt,
       sessions: () => this.#sessions.open,
       transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
+      links: (state) => this.#links.count(state),
       unwritten: () => this.#registry.waiting,
     });
   }
@@ -155,29 +200,30 @@ export class Daemon {
    *
    * @param options What the operator chose.
    * @param parts What the entry gives.
-   * @param onReady Told when the API is served, with what stops the daemon: once in order, the
-   * second time at once.
+   * @param onReady Told when the API is served, with what steers the daemon.
    * @returns How it ended.
    * @throws {UsageError | StorageError | IpcError} When it can't start: what is wrong and what to do.
    */
   static async run(
     options: ServeOptions,
     parts: DaemonParts,
-    onReady: (stop: () => void) => void,
+    onReady: (steering: DaemonSteering) => void,
   ): Promise<DaemonEnd> {
     checkMemory(options);
     using storage = await openStorage({
       dataDir: resolve(options.dataDir),
       ...(options.inbox === undefined ? {} : { inbox: resolve(options.inbox) }),
       onAbort: options.onInterrupt,
-      maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers,
+      maxTransfers: MAX_ENTRIES + TRANSFERS_PER_SESSION * options.maxPeers + HELD_FILES.ofAll.files,
       log,
     });
     using _identity = storage.identity;
     return await new Daemon(options, parts, storage).#run(onReady);
   }
 
-  async #run(onReady: (stop: () => void) => void): Promise<DaemonEnd> {
+  async #run(onReady: (steering: DaemonSteering) => void): Promise<DaemonEnd> {
+    await using _registrations = this.#registrations;
+    const fromFile = await this.#readLinks();
     const { socketPath: asked } = this.#options;
     const socketPath = asked === undefined
       ? this.#storage.folder.defaultSocketPath
@@ -193,6 +239,7 @@ export class Daemon {
         pairings: this.#pairings,
         registry: this.#registry,
         transfers: this.#transfers,
+        links: this.#links,
         events: this.#events,
       }),
       events: this.#events,
@@ -211,10 +258,39 @@ export class Daemon {
       );
     }
     this.#warnOfMissingProof();
+    await this.#links.start(fromFile);
     log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
-    onReady(() => this.#stop("signal", false));
+    onReady({
+      stop: () => this.#stop("signal", false),
+      reload: () => void this.#reload(),
+    });
     const reason = await this.#stopping.promise;
     return await this.#shutDown(reason, api);
+  }
+
+  /** The links of the file of `--links`, if there is one. */
+  async #readLinks(): Promise<readonly Link[]> {
+    const { links } = this.#options;
+    const { fs, folder } = this.#storage;
+    return links === undefined ? [] : await readLinkFile(fs, resolve(links), folder.uid);
+  }
+
+  /** Takes the file of links as it is now; one that is bad changes nothing. */
+  async #reload(): Promise<void> {
+    this.#isReloadWanted = true;
+    if (this.#isReloading) return;
+    this.#isReloading = true;
+    while (this.#isReloadWanted) {
+      this.#isReloadWanted = false;
+      try {
+        await this.#links.reload(await this.#readLinks());
+      } catch (error) {
+        log.error("the file of links was not taken, and the links are as before", {
+          reason: messageOf(error),
+        });
+      }
+    }
+    this.#isReloading = false;
   }
 
   /** Pins of before identities were proven: nobody's files are accepted on a mere claim. */
@@ -256,6 +332,7 @@ export class Daemon {
   /** No new work; a cancel to what is active; a bounded wait; then force (Daemon Runtime, Shutdown). */
   async #shutDown(reason: "signal" | "api", api: LocalApi): Promise<DaemonEnd> {
     log.info("stopping", { reason, sessions: this.#sessions.open });
+    const linksEnded = this.#links.stop();
     this.#events.publish({ type: "daemon-stopping", reason });
     using deadline = new Deadline(this.#options.shutdownTimeoutSecs * 1000, {
       what: "transfers to end and sessions to close",
@@ -268,6 +345,7 @@ export class Daemon {
       // Nobody waits for a close any longer, and nothing is lost by that.
       await this.#sessions.force();
     }
+    await linksEnded;
     await this.#registry.settled();
     const end = this.#judge(left);
     this.#events.publish({

@@ -9,19 +9,27 @@ import { MAX_KEPT_CHARS } from "../../ipc/server/event_hub.ts";
 import { DEFAULT_API_LIMITS as API_LIMITS } from "../../ipc/server/limits.ts";
 import { MAX_FRAME_BYTES } from "../../protocol/messages/frame.ts";
 import { MAX_BUNDLE_BYTES } from "../../protocol/signal/bundle.ts";
+import { MAX_DEVICE_NAME } from "../../protocol/signal/device_name.ts";
+import { MAX_KEPT_HELLO, MAX_PEERS } from "../../signaling/rendezvous/registration.ts";
 import { MAX_WAITING_BYTES as MAX_SERVER_BYTES } from "../../signaling/rendezvous/rendezvous_socket.ts";
 import { MAX_QUEUED_BYTES } from "../../storage/inbox/receive_queue.ts";
+import { MAX_KEPT_LINKS, MAX_LINK_BYTES } from "../../storage/link_file.ts";
 import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
-import { MAX_LINK_QUEUE_BYTES, READ_BYTES } from "../../transport/webrtc/ice/framing.ts";
+import {
+  BATCH_BYTES,
+  MAX_LINK_QUEUE_BYTES,
+  READ_BYTES,
+} from "../../transport/webrtc/ice/framing.ts";
 import { MAX_KEPT_ASSEMBLY_BYTES } from "../../transport/webrtc/sctp/assembly.ts";
 import { RECEIVE_WINDOW } from "../../transport/webrtc/sctp/receive_window.ts";
 import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_OUTBOX_BYTES } from "./sessions/outbox.ts";
+import { HELD_FILES } from "./transfers/held_files.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
@@ -38,6 +46,8 @@ const GARBAGE_FACTOR = 1.5;
 const SESSION_OBJECTS_BYTES = MIB;
 /** A code with the name of its peer, in memory. */
 const PIN_BYTES = 512;
+/** A peer at a rendezvous server, beside its name. */
+const PEER_BYTES = 64;
 /** What a socket of the API takes of an event stream before its reader must read. */
 const STREAM_BYTES = 64 * KIB;
 
@@ -51,10 +61,13 @@ export const MEMORY_PARTS = {
     unread: RECEIVE_WINDOW.most + 2 * MAX_FRAME_BYTES,
     /** The array in which messages are put together. */
     assembly: MAX_KEPT_ASSEMBLY_BYTES,
-    /** Sent and not acknowledged: the window, which the last message may pass. */
-    unacknowledged: SEND_WINDOW.high + MAX_FRAME_BYTES,
-    /** What waits for the system, and what is read of it, where a session goes by TCP. */
-    link: MAX_LINK_QUEUE_BYTES + READ_BYTES,
+    /** Sent and not acknowledged: the window at its largest, which the last message may pass. */
+    unacknowledged: SEND_WINDOW.most + MAX_FRAME_BYTES,
+    /**
+     * What waits for the system, with room for the next write and memory kept for it, and what is
+     * read of it, where a session goes by TCP.
+     */
+    link: MAX_LINK_QUEUE_BYTES + 2 * BATCH_BYTES + READ_BYTES,
     /** Memory of messages that is kept to be used again. */
     spare: MAX_SPARE_BYTES,
     /** Answers to the peer that wait for the channel. */
@@ -71,6 +84,8 @@ export const MEMORY_PARTS = {
     hash: HASH_BUFFER_BYTES,
   },
   fixed: {
+    /** Files of peers that send without an offer, which wait whole. */
+    held: HELD_FILES.ofAll.bytes,
     /** Transfers that are remembered: as the API shows them, and as the journal has them. */
     history: 2 * MAX_ENTRIES * MAX_LINE_BYTES,
     journal: MAX_PENDING_RECORDS * MAX_LINE_BYTES,
@@ -78,6 +93,9 @@ export const MEMORY_PARTS = {
     events: 2 * MAX_KEPT_CHARS,
     requests: API_LIMITS.connections * (API_LIMITS.headerBytes + API_LIMITS.bodyBytes),
     streams: API_LIMITS.eventStreams * STREAM_BYTES,
+    /** Links: what each was told, a hello, and the peers at its server, two bytes a character. */
+    links: MAX_KEPT_LINKS *
+      (MAX_LINK_BYTES + 2 * MAX_KEPT_HELLO + MAX_PEERS * (2 * MAX_DEVICE_NAME + PEER_BYTES)),
     pins: MAX_PINNED * CODES_PER_IDENTITY * PIN_BYTES,
   },
 } as const;

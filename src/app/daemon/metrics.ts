@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LinkView } from "../../ipc/api/schemas.ts";
 import type { MetricsRegistry } from "../../ipc/server/metrics.ts";
 
 /** What is measured. */
@@ -15,6 +16,8 @@ export interface MeasuredParts {
   readonly transfers: () => number;
   /** Pairing requests that wait. */
   readonly pairings: () => number;
+  /** Links in a state. */
+  readonly links: (state: LinkView["state"]) => number;
   /** Changes of transfers that wait for the disk. */
   readonly unwritten: () => number;
 }
@@ -26,6 +29,9 @@ export function registerMetrics(metrics: MetricsRegistry, parts: MeasuredParts):
   gauge("bolt_sessions", "Sessions open or being opened.", parts.sessions);
   gauge("bolt_transfers_active", "Transfers under way.", parts.transfers);
   gauge("bolt_pairings_pending", "Pairing requests that wait for a decision.", parts.pairings);
+  for (const state of ["connected", "trying", "refused", "paused"] as const) {
+    metrics.gauge("bolt_links", "Links, by state.", { state }).set(() => parts.links(state));
+  }
   gauge("bolt_journal_waiting", "Changes of transfers that wait for the disk.", parts.unwritten);
   gauge(
     "bolt_uptime_seconds",

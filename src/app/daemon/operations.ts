@@ -5,6 +5,7 @@
  */
 import type {
   DaemonOperations,
+  LinkParameters,
   ListTransfersParameters,
   PairParameters,
   SendParameters,
@@ -14,6 +15,7 @@ import { peerText } from "../../ipc/api/peer_text.ts";
 import type {
   AcceptRequest,
   AutoAcceptRequest,
+  LinkView,
   Pairing,
   PairingDecision,
   PeerView,
@@ -26,6 +28,7 @@ import type {
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
+import type { Links } from "./links/links.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
@@ -52,6 +55,8 @@ export interface OperationsParts {
   readonly registry: TransferRegistry;
   /** What is done with transfers. */
   readonly transfers: TransferService;
+  /** The pairings that are kept. */
+  readonly links: Links;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -78,7 +83,36 @@ class Operations implements DaemonOperations {
   }
 
   pair(request: PairParameters): Promise<SessionView> {
-    return Promise.try(() => this.#parts.sessions.pair(request));
+    const { sessions, links } = this.#parts;
+    return Promise.try(() =>
+      request.signal === "rendezvous" && request.keep === true
+        ? links.pairAndKeep(request)
+        : sessions.pair(request)
+    );
+  }
+
+  addLink(request: LinkParameters): Promise<LinkView> {
+    return this.#parts.links.add(request);
+  }
+
+  listLinks(): Promise<LinkView[]> {
+    return Promise.try(() => this.#parts.links.list());
+  }
+
+  getLink(name: string): Promise<LinkView> {
+    return Promise.try(() => this.#parts.links.get(name));
+  }
+
+  removeLink(name: string): Promise<void> {
+    return this.#parts.links.remove(name);
+  }
+
+  pauseLink(name: string): Promise<LinkView> {
+    return this.#parts.links.setPaused(name, true);
+  }
+
+  resumeLink(name: string): Promise<LinkView> {
+    return this.#parts.links.setPaused(name, false);
   }
 
   listSessions(): Promise<SessionView[]> {
@@ -94,16 +128,17 @@ class Operations implements DaemonOperations {
   }
 
   listPeers(): Promise<PeerView[]> {
-    const { trust, gatekeeper } = this.#parts;
+    const { trust, gatekeeper, links } = this.#parts;
     const pinned = trust.list().map(({ identity }) => identity);
-    const known = new Set([...pinned, ...gatekeeper.met.keys()]);
+    const known = new Set([...pinned, ...gatekeeper.met.keys(), ...links.identities]);
     return Promise.try(() => [...known].map((identity) => this.#peer(identity)));
   }
 
   getPeer(identity: string): Promise<PeerView> {
     return Promise.try(() => {
-      const { trust, gatekeeper } = this.#parts;
-      const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined;
+      const { trust, gatekeeper, links } = this.#parts;
+      const isKnown = gatekeeper.met.has(identity) || trust.decisionFor(identity) !== undefined ||
+        links.linkTo(identity) !== undefined;
       if (!isKnown) throw peerNotFound();
       return this.#peer(identity);
     });
@@ -150,12 +185,13 @@ class Operations implements DaemonOperations {
   }
 
   async decidePairing(pairingId: string, decision: PairingDecision): Promise<Pairing> {
-    const { pairings, sessions } = this.#parts;
+    const { pairings, sessions, links } = this.#parts;
     const pairing = await pairings.decide(pairingId, decision);
     if (decision.decision === "deny_always") {
       // The session that asks is refused by itself.
       sessions.closeAllOf(pairing.identity, "the identity was denied", pairing.sessionId);
     }
+    links.trustChanged(pairing.identity);
     return pairing;
   }
 
@@ -232,14 +268,16 @@ class Operations implements DaemonOperations {
   }
 
   #changed(identity: string): PeerView {
+    this.#parts.links.trustChanged(identity);
     const peer = this.#peer(identity);
     this.#parts.events.publish({ type: "peer-changed", peer });
     return peer;
   }
 
   #peer(identity: string): PeerView {
-    const { trust, gatekeeper, sessions } = this.#parts;
+    const { trust, gatekeeper, sessions, links } = this.#parts;
     const pinned = trust.find(identity);
+    const link = links.linkTo(identity);
     const met = gatekeeper.met.get(identity);
     const session = sessions.transfersWith(identity);
     const claimed = met?.peerCode;
@@ -256,10 +294,23 @@ class Operations implements DaemonOperations {
       ...(pinned?.name === undefined ? {} : { name: pinned.name }),
       connected: session !== undefined,
       ...(session === undefined ? {} : { sessionId: session.sessionId }),
+      ...(link === undefined ? {} : { link: summaryOf(link) }),
       ...(peerCode === undefined ? {} : { peerCode }),
       ...(deviceName ? { deviceName: peerText(deviceName) } : {}),
     };
   }
+}
+
+/** What of a link is shown with its peer. */
+function summaryOf(
+  { name, state, nextTryAt, failure }: LinkView,
+): NonNullable<PeerView["link"]> {
+  return {
+    name,
+    state,
+    ...(nextTryAt === undefined ? {} : { nextTryAt }),
+    ...(failure === undefined ? {} : { failure }),
+  };
 }
 
 function peerNotFound(): OperationError {

@@ -37,6 +37,8 @@ export const SERVE_FLAGS = {
   inbox: { kind: path },
   /** The local API's socket; in the data folder when absent. */
   socketPath: { kind: path },
+  /** A file of links for machines that scripts set up; read again at SIGHUP. */
+  links: { kind: path },
   /** Most sessions at once, those being opened too. */
   maxPeers: { kind: wholeNumber(1, 1024), default: 8 },
   /** Most transfers under way at once. */

@@ -42,6 +42,8 @@ export class Tally {
   readonly #sessions = new Map<string, Counter>();
   readonly #opened = new Map<boolean, Counter>();
   readonly #refusals = new Map<string, Counter>();
+  readonly #linkAttempts: Counter;
+  readonly #linkRefusals: Counter;
 
   /** Registers all series with 0, so that a scrape sees them from the start. */
   constructor(metrics: MetricsRegistry) {
@@ -62,6 +64,14 @@ export class Tally {
       this.#opened.set(proven, opened({ proven: String(proven) }));
     }
     for (const end of SESSION_ENDS) this.#sessions.set(end, ends({ end }));
+    this.#linkAttempts = metrics.counter(
+      "bolt_link_attempts_total",
+      "Attempts of links to connect.",
+    );
+    this.#linkRefusals = metrics.counter(
+      "bolt_link_refusals_total",
+      "Attempts of links in which who came was refused.",
+    );
     for (const code of REFUSAL_CODES) this.#refusals.set(code, refusals({ code }));
   }
 
@@ -86,6 +96,16 @@ export class Tally {
   /** A session, or the attempt at one, has ended. */
   sessionEnded(end: CountedSessionEnd): void {
     this.#sessions.get(end)?.add();
+  }
+
+  /** A link makes an attempt to connect. */
+  linkAttempted(): void {
+    this.#linkAttempts.add();
+  }
+
+  /** Who came at an attempt of a link was refused. */
+  linkRefused(): void {
+    this.#linkRefusals.add();
   }
 
   /** A peer was not let in, or a file not taken; codes that are not in the list are no refusals. */

@@ -8,6 +8,7 @@ import { shownUrl } from "../../base/shown_url.ts";
 import { logFor } from "../../log/log.ts";
 import { CHANNEL_LABEL } from "../../protocol/payload_exchange.ts";
 import type { SdpType } from "../../protocol/signal/bundle.ts";
+import { RendezvousClient } from "../../signaling/rendezvous/rendezvous_client.ts";
 import type { Pace } from "../../signaling/rendezvous/pace.ts";
 import type { Channel } from "../../transport/channel.ts";
 import type { Connector } from "../../transport/connector.ts";
@@ -56,8 +57,9 @@ export async function connectOneShot(
 function byServer(options: RendezvousOptions, pace: Pace | undefined): Route<unknown, undefined> {
   const { url, self, remote, phaseTimeoutSecs } = options;
   const own = { deviceName: "bolt-daemon", log: rendezvousLog };
+  const server = { url, self, remote, ...own, ...(pace === undefined ? {} : { pace }) };
   return rendezvousRoute(
-    { url, self, remote, ...own, ...(pace === undefined ? {} : { pace }) },
+    (signal) => RendezvousClient.register({ ...server, signal }),
     daemonV1({ context: options, phaseTimeoutSecs, log: rendezvousLog }),
   );
 }

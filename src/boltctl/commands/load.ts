@@ -11,6 +11,7 @@ const LOADERS: { readonly [name in CommandName]: () => Promise<RunCommand> } = {
   identity: async () => (await import("./identity.ts")).identity,
   peers: async () => (await import("./peers.ts")).peers,
   pair: async () => (await import("./pair.ts")).pair,
+  link: async () => (await import("./link.ts")).link,
   trust: async () => (await import("./trust.ts")).trust,
   untrust: async () => (await import("./trust.ts")).untrust,
   send: async () => (await import("./send.ts")).send,

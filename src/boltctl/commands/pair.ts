@@ -57,21 +57,32 @@ async function followSession(
   feed: EventFeed,
   sessionId: string,
 ): Promise<void> {
-  const { client, output, terminal, signal } = context;
+  const { client, output, terminal, flags, signal } = context;
+  /** Whose session is open, and waits to be kept. */
+  let opened: string | undefined;
   for await (const event of feed) {
     await terminal.flushed(signal);
     if (event.type === "gap") {
-      if (ended(await client().getSession(sessionId, signal))) return;
-      continue;
+      if (!ended(await client().getSession(sessionId, signal))) continue;
+      if (flags.has("keep")) {
+        output.line("The session is open; boltctl link shows whether it is kept");
+      }
+      return;
     }
-    if (sessionOf(event) !== sessionId) continue;
+    const isKept = event.type === "link-added" && event.link.identity === opened;
+    if (sessionOf(event) !== sessionId && !isKept) continue;
     if (output.json) output.object(event);
     if (event.type === "pairing-requested") {
       await decidePairing(context, feed, event.pairing, "of this command");
     }
     if (event.type === "session-opened" || event.type === "session-closed") {
       if (!ended(event.session)) continue;
-      return output.line(describeEvent(event));
+      output.line(describeEvent(event));
+      if (!flags.has("keep")) return;
+      opened = event.session.identity;
+    } else if (event.type === "link-added") return output.line(describeEvent(event));
+    else if (event.type === "link-not-kept") {
+      throw new CommandError("LINK_NOT_KEPT", event.message);
     } else if (event.type === "key-mismatch" || event.type === "identity-refused") {
       output.line(describeEvent(event));
     }

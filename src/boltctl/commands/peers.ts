@@ -5,6 +5,7 @@
  */
 import type { PeerView } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
+import { linkStateInFull, linkStateInShort } from "../output/link_state.ts";
 import type { Column } from "../output/output.ts";
 import { plainName, quotedName } from "../output/peer_name.ts";
 import { resolvePeer, shortId } from "../resolve.ts";
@@ -39,22 +40,30 @@ const filesOf = (peer: PeerView): keyof typeof FILES =>
 const nameOf = ({ name, deviceName }: PeerView): string =>
   name ?? (deviceName === undefined ? "" : quotedName(deviceName, LONGEST_NAME));
 
-const COLUMNS: readonly Column<PeerView>[] = [
+/** Whether a session is open; where one is to be, how its link is. */
+const sessionOf = ({ connected, link }: PeerView, now: number): string =>
+  connected ? "open" : link === undefined ? "" : linkStateInShort(link, now);
+
+const columns = (now: number): readonly Column<PeerView>[] => [
   { title: "PEER", cell: ({ identity }) => shortId(identity) },
   { title: "CODE", cell: ({ peerCode }) => peerCode ?? "" },
   { title: "TRUST", cell: ({ trust }) => TRUST[trust] },
   { title: "PROVEN", cell: (peer) => PROVEN[provenState(peer)].short },
   { title: "FILES", cell: (peer) => FILES[filesOf(peer)].short },
-  { title: "SESSION", cell: ({ connected }) => connected ? "open" : "" },
+  { title: "SESSION", cell: (peer) => sessionOf(peer, now) },
   { title: "NAME", cell: nameOf, shrinks: true },
 ];
 
 /** Lists the peers, or describes one. */
-export async function peers({ client, output, args, signal }: Context): Promise<void> {
+export async function peers({ client, output, args, signal, clock }: Context): Promise<void> {
   const [wanted] = args;
   if (wanted === undefined) {
     const known = await client().listPeers(signal);
-    return output.table(known, COLUMNS, "No peer is known yet; boltctl pair opens a session");
+    return output.table(
+      known,
+      columns(clock.now()),
+      "No peer is known yet; boltctl pair opens a session",
+    );
   }
   const peer = await resolvePeer(client(), wanted, signal);
   output.result(peer, () =>
@@ -66,6 +75,7 @@ export async function peers({ client, output, args, signal }: Context): Promise<
       ["trust", TRUST[peer.trust]],
       ["proven", PROVEN[provenState(peer)].long],
       ["files", FILES[filesOf(peer)].long],
+      ["link", peer.link && `${peer.link.name}, ${linkStateInFull(peer.link, clock.now())}`],
       ["session", peer.connected ? peer.sessionId ?? "open" : "none"],
     ]));
 }

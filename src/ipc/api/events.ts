@@ -29,6 +29,7 @@ const event = <const Name extends string, T extends TProperties>(
 
 const session = { session: schemas.SessionView };
 const pairing = { pairing: schemas.Pairing };
+const link = { link: schemas.LinkView };
 const transfer = { transfer: schemas.Transfer };
 
 /** @internal */
@@ -62,6 +63,13 @@ export const ApiEvent = Type.Union([
   }),
   event("peer-changed", "A pinned decision or auto-accept was set or forgotten.", {
     peer: schemas.PeerView,
+  }),
+  event("link-added", "A pairing is kept from now on.", link),
+  event("link-changed", "A link is in another state, or at the server in another way.", link),
+  event("link-removed", "A link is kept no longer.", link),
+  event("link-not-kept", "A session that was to be kept is not; it stays open.", {
+    sessionId,
+    message: schemas.PeerChosenText,
   }),
   event("transfer-queued", "A file was queued for sending.", transfer),
   event("transfer-hashing", "How far a file is read for its hash, before it is offered.", {

@@ -9,7 +9,7 @@
  * @module
  */
 import type { OperationCode, ProblemCode, Violation } from "./problem.ts";
-import { canMeet, trustsOneWay } from "./rules.ts";
+import { acceptsOfAllowed, canBeLinked, canMeet, trustsOneWay } from "./rules.ts";
 import type { ObjectSchema, Parsed, Schema, Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
@@ -54,6 +54,15 @@ const transferAction = <const Path extends string>(path: Path, summary: string) 
   status: 200 as const,
   response: schemas.Transfer,
   codes: ["TRANSFER_NOT_FOUND", "INVALID_STATE"] as const,
+});
+
+const linkAction = <const Path extends string>(path: Path, summary: string) => ({
+  method: "POST" as const,
+  path,
+  summary,
+  status: 200 as const,
+  response: schemas.LinkView,
+  codes: ["LINK_NOT_FOUND", "STORAGE_FAILED"] as const,
 });
 
 /**
@@ -183,6 +192,7 @@ export const OPERATIONS = {
     path: "/v1/pairings/{pairingId}/decision",
     summary: "Decide a pairing request",
     body: schemas.PairingDecision,
+    rule: acceptsOfAllowed,
     status: 200,
     response: schemas.Pairing,
     codes: [
@@ -194,6 +204,41 @@ export const OPERATIONS = {
       "STORAGE_FAILED",
     ],
   },
+  addLink: {
+    method: "POST",
+    path: "/v1/links",
+    summary: "Keep a pairing: it is made again whenever it is lost",
+    body: schemas.LinkRequest,
+    rule: canBeLinked,
+    status: 200,
+    response: schemas.LinkView,
+    codes: ["LINK_EXISTS", "LIMIT_EXCEEDED", "POLICY_REFUSED", "STORAGE_FAILED"],
+  },
+  listLinks: {
+    method: "GET",
+    path: "/v1/links",
+    summary: "List links",
+    status: 200,
+    response: schemas.LinkList,
+    member: "links",
+  },
+  getLink: {
+    method: "GET",
+    path: "/v1/links/{linkName}",
+    summary: "One link",
+    status: 200,
+    response: schemas.LinkView,
+    codes: ["LINK_NOT_FOUND"],
+  },
+  removeLink: {
+    method: "DELETE",
+    path: "/v1/links/{linkName}",
+    summary: "Forget a link, and end its session",
+    status: 204,
+    codes: ["LINK_NOT_FOUND", "INVALID_STATE", "STORAGE_FAILED"],
+  },
+  pauseLink: linkAction("/v1/links/{linkName}/pause", "Let a link rest, and end its session"),
+  resumeLink: linkAction("/v1/links/{linkName}/resume", "Let a link go on"),
   send: {
     method: "POST",
     path: "/v1/transfers",
@@ -321,6 +366,8 @@ export type CalledOperations = {
 
 /** How to open a session: its peer codes are such by type. */
 export type PairParameters = ParametersOf<"pair">;
+/** A link to be added: its peer codes are such by type. */
+export type LinkParameters = ParametersOf<"addLink">;
 /** What to send, defaults filled in. */
 export type SendParameters = ParametersOf<"send">;
 /** Page and filter of the transfer list, defaults filled in. */

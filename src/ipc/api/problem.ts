@@ -13,6 +13,8 @@ export const OPERATION_CODES = {
   PEER_NOT_FOUND: [404, "No such peer"],
   PAIRING_NOT_FOUND: [404, "No such pairing request"],
   TRANSFER_NOT_FOUND: [404, "No such transfer"],
+  LINK_NOT_FOUND: [404, "No such link"],
+  LINK_EXISTS: [409, "There is such a link"],
   INVALID_STATE: [409, "Not possible in the present state"],
   PEER_NAME_TAKEN: [409, "Another peer has that name"],
   PEER_NOT_CONNECTED: [409, "No open session with that peer"],

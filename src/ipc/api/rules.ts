@@ -4,20 +4,23 @@
  * @module
  */
 import { canBeHeld } from "../../protocol/identity/low_order.ts";
-import { distinctCodes } from "../../protocol/signal/peer_code.ts";
+import { distinctCodes, type PeerCode } from "../../protocol/signal/peer_code.ts";
 import {
+  CODE_MUST_STAY,
   CODES_MUST_DIFFER,
   HELD_BY_NOBODY,
+  NOT_KEPT_WITH_WEB,
   NOT_WITH_WEB,
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
-import type { PairRequest, TrustRequest } from "./schemas.ts";
+import type { LinkRequest, PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
 /**
- * A code that the request gives us must not be the other end's, and a web client proves no identity.
+ * A code that the request gives us must not be the other end's; a web client proves no identity, and
+ * only it is asked for consent.
  */
 export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefined {
   if (request.expectIdentity !== undefined && !canBeHeld(request.expectIdentity)) {
@@ -27,10 +30,41 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   if (request.web === true && request.expectIdentity !== undefined) {
     return wrong("/expectIdentity", NOT_WITH_WEB);
   }
+  if (request.role === "offerer" && request.webConsent !== undefined && request.web !== true) {
+    return wrong("/webConsent", "is allowed only with web");
+  }
+  if (request.keep === true && request.web === true) return wrong("/keep", NOT_KEPT_WITH_WEB);
+  if (request.keep === true && request.peerId === undefined) {
+    return wrong("/peerId", `is required with keep: ${CODE_MUST_STAY}`);
+  }
+  return distinct(request);
+}
+
+/** As {@linkcode canMeet}, of a pairing that is kept. */
+export function canBeLinked(request: Parsed<typeof LinkRequest>): Violation | undefined {
+  return canBeHeld(request.identity) ? distinct(request) : wrong("/identity", HELD_BY_NOBODY);
+}
+
+function distinct(
+  request:
+    & { readonly peerId?: PeerCode }
+    & (
+      | { readonly role: "offerer"; readonly to: PeerCode }
+      | { readonly role: "answerer"; readonly expectPeer: PeerCode }
+    ),
+): Violation | undefined {
   if (request.peerId === undefined) return undefined;
   const remote = request.role === "offerer" ? request.to : request.expectPeer;
   const codes = distinctCodes(request.peerId, remote);
   return codes === undefined ? wrong("/peerId", CODES_MUST_DIFFER) : undefined;
+}
+
+/** Files are accepted of a peer that is let in. */
+export function acceptsOfAllowed(
+  { decision, acceptFiles }: PairingDecision,
+): Violation | undefined {
+  if (acceptFiles === undefined || decision.startsWith("allow")) return undefined;
+  return wrong("/acceptFiles", "is allowed only with allow_once and allow_always");
 }
 
 /**

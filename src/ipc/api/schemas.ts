@@ -175,6 +175,10 @@ const throughRendezvous = {
   web: Type.Optional(Type.Boolean({
     description: "The other end is a web client: no hello and ack. Default: false.",
   })),
+  keep: Type.Optional(Type.Boolean({
+    description:
+      "Keep it as a link once the session is open, proven and pinned; needs `peerId`. Default: false.",
+  })),
   ...sessionOptions,
 };
 
@@ -191,6 +195,11 @@ export const PairRequest = Type.Union([
   strict("PairRendezvousOfferer", "Offer through a rendezvous server.", {
     role: Type.Literal("offerer"),
     to: writtenCode,
+    webConsent: Type.Optional(wordOf(
+      asked.webConsent,
+      "With `web`: whether the client's people are asked before the offer, as web applications do. " +
+        `A client that asks nobody needs \`off\`. Default: ${DEFAULTS.webConsent}.`,
+    )),
     ...throughRendezvous,
   }),
   strict("PairRendezvousAnswerer", "Answer through a rendezvous server.", {
@@ -244,6 +253,100 @@ export const SessionList = answer("SessionList", "The sessions of this run of th
   sessions: Type.Array(SessionView),
 });
 
+const linkName = written(
+  asked.givenName,
+  `What the link is called: ${asked.givenName.expects}; no other link has the name.`,
+);
+const nameInPath: ValueKind<string> = {
+  expects: "the name of a link, percent-encoded",
+  parse(text) {
+    try {
+      return asked.givenName.parse(decodeURIComponent(text));
+    } catch {
+      return undefined; // no percent-encoding of UTF-8
+    }
+  },
+};
+const toLink = {
+  name: linkName,
+  identity: written(
+    asked.identityKey,
+    "The identity that the peer must prove, 64 hex digits; trusted by key, or proven and pinned.",
+  ),
+  rendezvousUrl: throughRendezvous.rendezvousUrl,
+  room: throughRendezvous.room,
+  session: throughRendezvous.session,
+  peerId: writtenCode,
+  networkScope: sessionOptions.networkScope,
+  phaseTimeoutSecs: sessionOptions.phaseTimeoutSecs,
+};
+
+/** @internal */
+export const LinkRequest = Type.Union([
+  strict("LinkOfferer", "A link in which this daemon makes the offer.", {
+    role: Type.Literal("offerer"),
+    to: writtenCode,
+    ...toLink,
+  }),
+  strict("LinkAnswerer", "A link in which this daemon answers.", {
+    role: Type.Literal("answerer"),
+    expectPeer: writtenCode,
+    ...toLink,
+  }),
+], {
+  title: "LinkRequest",
+  description: "A pairing through a rendezvous server that is kept, and whom it is with.",
+});
+/** What `addLink` takes. */
+export type LinkRequest = Static<typeof LinkRequest>;
+
+const linkState = choice(
+  ["connected", "trying", "refused", "paused"],
+  "`connected`: a session is open. `trying`: the peer or the server is waited for, or an attempt " +
+    "is under way. `refused`: who came is not who is expected, or the peer is not let in; it is " +
+    "tried again. `paused`: it rests.",
+);
+const nextTryAt = time(
+  "When the next attempt is made at the latest; absent while the peer's coming is waited for.",
+);
+
+/** @internal */
+export const LinkView = answer("Link", "A pairing that is kept, and how it is.", {
+  name: text("What it is called.", 256),
+  identity,
+  state: linkState,
+  source: choice(["api", "file"], "Where it was added: over the API, or in the file of `--links`."),
+  role: wordOf(asked.role, "Which side this daemon is."),
+  rendezvousUrl: text("The rendezvous server, without the query of its URL."),
+  room: text("The room."),
+  session: text("The session discriminator."),
+  peerId: peerCode,
+  remoteCode: peerCode,
+  networkScope: wordOf(asked.networkScope, "Which addresses may be used."),
+  phaseTimeoutSecs: count("Deadline of each phase, in seconds."),
+  server: choice(
+    ["registering", "registered", "unreachable", "taken-over"],
+    "Whether this daemon is registered at the server. `taken-over`: another program has " +
+      "registered `peerId` there, and receives what is meant for this daemon.",
+  ),
+  peerAtServer: Type.Boolean({ description: "The server says that the peer is registered too." }),
+  attempts: count("Attempts to connect in this run of the daemon."),
+  refusals: count("Attempts in which who came was refused."),
+  sessionId: Type.Optional(sessionId),
+  nextTryAt: Type.Optional(nextTryAt),
+  failure: Type.Optional(Failure),
+});
+/** A pairing that is kept. */
+export type LinkView = Static<typeof LinkView>;
+
+/**
+ * The links.
+ * @internal
+ */
+export const LinkList = answer("LinkList", "The pairings that are kept.", {
+  links: Type.Array(LinkView),
+});
+
 /** @internal */
 export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
@@ -261,6 +364,12 @@ export const PeerView = answer("Peer", "An identity that is pinned or was met in
   name: Type.Optional(name),
   connected: Type.Boolean({ description: "A session with it is open." }),
   sessionId: Type.Optional(sessionId),
+  link: Type.Optional(Type.Object({
+    name: text("What the link is called.", 256),
+    state: linkState,
+    nextTryAt: Type.Optional(nextTryAt),
+    failure: Type.Optional(Failure),
+  }, { description: "The link to it, if there is one." })),
   peerCode: Type.Optional(peerCode),
   deviceName: Type.Optional(peerChosen("Its device name when it was last met.")),
 });
@@ -349,6 +458,11 @@ export const PairingDecision = strict(
     ),
     sas: Type.Optional(writtenSas),
     unproven: Type.Optional(unproven),
+    acceptFiles: Type.Optional(Type.Boolean({
+      description:
+        "Accept the peer's files without asking, in this session only. Only with a decision that " +
+        "allows. Default: false.",
+    })),
   },
 );
 /** What a pairing decision takes. */
@@ -533,6 +647,7 @@ export const PATH_PARAMETERS = {
   sessionId,
   pairingId,
   transferId,
+  linkName: written(nameInPath, "The name of a link, percent-encoded."),
 } as const;
 /** The name of a parameter in a path. */
 export type PathParameter = keyof typeof PATH_PARAMETERS;

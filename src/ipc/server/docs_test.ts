@@ -31,6 +31,7 @@ async function run(line: string, socketPath: string): Promise<string> {
       PAIRING: "p1",
       TRANSFER: OFFER_ID,
       EVENT: "e-0",
+      LINK: "bob%20at%20home",
     },
     stdout: "piped",
     stderr: "piped",
@@ -55,7 +56,7 @@ Deno.test({
     for (const line of curlLines) {
       await using served = await ServedFake.start();
       const said = await run(line, served.socketPath);
-      const isQuiet = line.includes("-X DELETE") && line.includes("/trust");
+      const isQuiet = /-X DELETE .*(\/trust$|\/links\/)/.test(line);
       assert(isQuiet ? said === "" : said.length > 0, line);
     }
   },
@@ -65,7 +66,8 @@ Deno.test("docs/IPC.md has a curl line for every operation", () => {
   const shown = curlLines.map((line) => {
     const path = (/http:\/\/localhost([^\s"?]+)/.exec(line)?.[1] ?? "")
       .replace("$IDENTITY", "{identity}").replace("$SESSION", "{sessionId}")
-      .replace("$PAIRING", "{pairingId}").replace("$TRANSFER", "{transferId}");
+      .replace("$PAIRING", "{pairingId}").replace("$TRANSFER", "{transferId}")
+      .replace("$LINK", "{linkName}");
     const method = /-X (\w+)/.exec(line)?.[1] ?? (line.includes("--json") ? "POST" : "GET");
     return `${method} ${path}`;
   });

@@ -42,7 +42,8 @@ Deno.test("every route is in the OpenAPI document, and every documented route an
     const [method = "", template = ""] = route.split(" ");
     const path = template.replace("{identity}", "ab".repeat(32))
       .replace("{transferId}", "cd".repeat(16))
-      .replace("{sessionId}", "s1").replace("{pairingId}", "p1");
+      .replace("{sessionId}", "s1").replace("{pairingId}", "p1")
+      .replace("{linkName}", "bob%20at%20home");
     const [status, type] = await ask(served, method, path);
     const described = paths[template]?.[method.toLowerCase()] as { responses: Json };
     const needsBody = status === 400; // Without its body a request is malformed, not unrouted.

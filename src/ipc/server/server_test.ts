@@ -119,7 +119,13 @@ Deno.test("peer codes lose their hyphens, a SAS becomes upper case, a replaced k
       { decision: "allow_always", sas: SAS },
     ]
   ) assertEquals((await put(body)).status, 422);
+  const decide = (decision: string) => {
+    const body = JSON.stringify({ decision, acceptFiles: true });
+    return raw(served, request("POST", "/v1/pairings/p1/decision", body));
+  };
+  assertEquals((await decide("deny_once")).status, 422);
   assertEquals(served.daemon.calls.length, 2, "no refused request reached the daemon");
+  assertEquals((await decide("allow_once")).status, 200);
 });
 
 function request(method: string, path: string, body: string, headers = ""): string {

@@ -9,6 +9,7 @@ import { EventHub, type EventHubOptions } from "../server/event_hub.ts";
 import { MetricsRegistry } from "../server/metrics.ts";
 import type {
   DaemonOperations,
+  LinkParameters,
   ListTransfersParameters,
   SendParameters,
 } from "../api/operations.ts";
@@ -17,6 +18,7 @@ import { peerText } from "../api/peer_text.ts";
 import type {
   AcceptRequest,
   AutoAcceptRequest,
+  LinkView,
   Pairing,
   PairingDecision,
   PairRequest,
@@ -81,6 +83,25 @@ export class FakeDaemon implements DaemonOperations {
     sas: SAS,
     requestedAt: NOW,
     expiresAt: NOW,
+  };
+  #link: LinkView = {
+    name: "bob at home",
+    identity: PEER_IDENTITY,
+    state: "connected",
+    source: "api",
+    role: "offerer",
+    rendezvousUrl: "ws://127.0.0.1:3001/",
+    room: "home",
+    session: "1",
+    peerId: "alice",
+    remoteCode: "bob",
+    networkScope: "lan",
+    phaseTimeoutSecs: 30,
+    server: "registered",
+    peerAtServer: true,
+    attempts: 1,
+    refusals: 0,
+    sessionId: "s1",
   };
   #transfers: Transfer[] = [this.#transfer(OFFER_ID, "incoming", "offered", "offer.bin")];
 
@@ -171,6 +192,34 @@ export class FakeDaemon implements DaemonOperations {
       throw new OperationError("SAS_MISMATCH", "That is not the SAS of this request");
     }
     return { ...pairing, state: decision.decision.startsWith("allow") ? "allowed" : "denied" };
+  }
+
+  async addLink(request: LinkParameters): Promise<LinkView> {
+    await this.#note("addLink", request);
+    return { ...this.#link, name: request.name, identity: request.identity };
+  }
+
+  async listLinks(): Promise<LinkView[]> {
+    await this.#note("listLinks");
+    return [this.#link];
+  }
+
+  async getLink(name: string): Promise<LinkView> {
+    await this.#note("getLink", name);
+    if (name === this.#link.name) return this.#link;
+    throw new OperationError("LINK_NOT_FOUND", "That link is not known");
+  }
+
+  async removeLink(name: string): Promise<void> {
+    await this.getLink(name);
+  }
+
+  async pauseLink(name: string): Promise<LinkView> {
+    return { ...await this.getLink(name), state: "paused" };
+  }
+
+  async resumeLink(name: string): Promise<LinkView> {
+    return { ...await this.getLink(name), state: "trying" };
   }
 
   async send(parameters: SendParameters): Promise<Transfer[]> {

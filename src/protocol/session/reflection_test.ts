@@ -30,13 +30,7 @@ const DAEMONS: readonly Setting[] = [
     both: { capabilities: [...NO_RATCHET, BINARY_ENCODING] },
   },
 ];
-const BROWSERS: readonly Setting[] = [
-  { name: "with a web client", both: { peerKind: "web" } },
-  {
-    name: "with a web client, without the ratchet",
-    both: { peerKind: "web", capabilities: NO_RATCHET },
-  },
-];
+const BROWSERS: readonly Setting[] = [{ name: "with a web client", both: { peerKind: "web" } }];
 
 /** What must never follow from a frame of our own. */
 const HARMLESS: readonly SessionEffect["type"][] = ["send", "closed", "transfer-ended"];

@@ -171,7 +171,9 @@ export class Session implements Disposable {
     this.#options = options;
     const { capabilities = CAPABILITIES, peerKind = "daemon" } = options;
     this.#dialect = DIALECTS[peerKind];
-    this.#capabilities = [...new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities])];
+    const { without } = this.#dialect;
+    this.#capabilities = [...new Set<Capability>(["bolt.profile-envelope-v1", ...capabilities])]
+      .filter((one) => !without.has(one));
     this.#timing = { ...DEFAULT_SESSION_TIMING, ...options.timing };
     try {
       this.#box = new ConnectionBox(options.ephemeral, options.remoteEphemeral, options.random);
@@ -398,11 +400,7 @@ export class Session implements Disposable {
 
   #conclude(frame: HelloFrame, now: number): void {
     const { identity, ephemeral, remoteEphemeral, random, limits } = this.#options;
-    // A binary chunk leaves to the offer what a file without an offer says in its chunks.
-    const capabilities = this.dialect.offersFiles
-      ? this.#capabilities
-      : this.#capabilities.filter((one) => one !== BINARY_ENCODING);
-    const local = { identity, ephemeral: ephemeral.publicKey, capabilities };
+    const local = { identity, ephemeral: ephemeral.publicKey, capabilities: this.#capabilities };
     const peer = concludeHandshake(
       local,
       openHello(this.#box, frame.payload),

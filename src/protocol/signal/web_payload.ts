@@ -65,8 +65,12 @@ function invalid(what: string): SignalError {
   return new SignalError("BUNDLE_INVALID", `the peer's session signal has no valid ${what}`);
 }
 
-/** A peer code as its sender spells it. */
-function peerCode(object: JsonObject, key: string): string {
+/**
+ * A peer code as its sender spells it.
+ *
+ * @throws {SignalError} BUNDLE_INVALID when it is none.
+ */
+export function peerCodeField(object: JsonObject, key: string): string {
   const code = stringField(object, key);
   if (code === undefined || normalizePeerCode(code) === undefined) throw invalid(key);
   return code;
@@ -102,7 +106,7 @@ function description(type: SdpType, route: SignalRoute, data: JsonObject): WebDe
     ...route,
     sdp,
     publicKey,
-    peerCode: peerCode(data, "peerCode"),
+    peerCode: peerCodeField(data, "peerCode"),
     ...(deviceName === undefined ? {} : { deviceName: cutDeviceName(deviceName) }),
     ...(commitment === undefined ? {} : { commitment }),
   };
@@ -147,7 +151,7 @@ export function parseWebSignal(payload: unknown): WebSignal {
   if (type !== "offer" && type !== "answer" && type !== "ice-candidate") throw invalid("type");
   const data = field(payload, "data");
   if (!isJsonObject(data)) throw invalid("data");
-  const route = { from: peerCode(payload, "from"), to: peerCode(payload, "to") };
+  const route = { from: peerCodeField(payload, "from"), to: peerCodeField(payload, "to") };
   return type === "ice-candidate" ? candidate(route, data) : description(type, route, data);
 }
 

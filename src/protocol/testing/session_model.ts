@@ -68,7 +68,11 @@ export class SessionModel {
       assertEquals(this.#closed, undefined, `${effect.type} after the end`);
       this.#effect(effect);
     }
-    assert([...this.#live.values()].filter(({ started }) => started).length <= 1);
+    const flowing = [...this.#live.values()].filter(({ started }) => started);
+    const isIncoming = ({ file }: KnownTransfer) => file !== undefined;
+    assert(flowing.filter(isIncoming).length <= 1);
+    // Without offers one may flow each way.
+    assert(flowing.length <= (flowing.find(isIncoming)?.file?.implied ? 2 : 1));
     assert(this.#live.size <= 2);
   }
 

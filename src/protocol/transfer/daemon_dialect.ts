@@ -12,6 +12,8 @@ export const CHUNK_BYTES = 64 * 1024;
 /** How transfers are spoken of with a daemon. */
 export const DAEMON_DIALECT: Dialect = {
   offersFiles: true,
+  without: new Set(),
+  steersEachTransfer: true,
   answersPings: true,
   chunkBytes: CHUNK_BYTES,
   unsendable: () => undefined,

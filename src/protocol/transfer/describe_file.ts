@@ -39,7 +39,7 @@ export function describeFile(
     [Number.isSafeInteger(size) && size >= 0, "a file's size is a number of bytes"],
     [Number.isSafeInteger(chunkSize) && chunkSize > 0, "a chunk has at least one byte"],
     [!options.fileHash || fileHash, "the peer agreed to file hashes: give the file's SHA-256"],
-  ]) ?? dialect.unsendable(size, chunkSize);
+  ]) ?? dialect.unsendable(size);
   if (problem !== undefined) throw new MisuseError(problem);
   const totalChunks = chunkCount(size, chunkSize);
   const offer = { type: "file-offer", transferId, filename, size, totalChunks, chunkSize } as const;

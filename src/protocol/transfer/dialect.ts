@@ -5,6 +5,7 @@
  * @module
  */
 import type { ProtocolError } from "../errors.ts";
+import type { Capability } from "../messages/capabilities.ts";
 import type {
   Cancel,
   ChunkHeader,
@@ -23,12 +24,19 @@ export interface Dialect {
    * its chunks alone travel, each a sealed box where there is no ratchet.
    */
   readonly offersFiles: boolean;
+  /** Capabilities of ours that this kind of peer is not told of. */
+  readonly without: ReadonlySet<Capability>;
+  /**
+   * Whether the peer takes a pause, its end and a cancel for what their transfer id says. If not, it
+   * takes them for whatever it sends at the moment.
+   */
+  readonly steersEachTransfer: boolean;
   /** Whether the peer answers pings. */
   readonly answersPings: boolean;
   /** Bytes of plaintext in the chunks that we send. */
   readonly chunkBytes: number;
   /** Why a file can't be sent to this kind of peer; undefined when it can. */
-  unsendable(size: number, chunkSize: number): string | undefined;
+  unsendable(size: number): string | undefined;
   /** A chunk of that offer, with what else this kind of peer wants to know. */
   chunk(chunk: ChunkHeader, offer: FileOffer): ChunkHeader;
   /** What follows the last chunk of that offer; undefined for nothing. */

@@ -75,6 +75,11 @@ export class LiveTransfer<W extends TransferSide> implements Disposable {
     return this.#pausedBy.has("local");
   }
 
+  /** Whether the peer is pausing it. */
+  get pausedByPeer(): boolean {
+    return this.#pausedBy.has("remote");
+  }
+
   /** When it has waited too long, in ms. */
   get deadline(): number {
     return this.#deadline;

@@ -2,7 +2,8 @@
  * The transfers of a session: at most one each way on offer, at most one flowing.
  *
  * One flows at a time because both directions share the ratchet's root. Offers that cross are
- * settled alike on both sides: the side with the lesser ephemeral key gives way.
+ * settled alike on both sides: the side with the lesser ephemeral key gives way. A peer that offers
+ * nothing has no ratchet, and sends whenever it likes: there one may flow each way.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { isTransferErrorCode, MisuseError, ProtocolError } from "../errors.ts";
 import type { EnvelopeCodec } from "../messages/envelope.ts";
 import type { RawRatchetFields } from "../messages/frame.ts";
 import type {
+  Cancel,
   ErrorMessage,
   FileChunk,
   FileOffer,
@@ -29,7 +31,7 @@ import {
   type TransferSide,
 } from "./live_transfer.ts";
 import { describeFile, type DescribeOptions } from "./describe_file.ts";
-import { RecentIds } from "./recent_ids.ts";
+import { RECENT_IDS, RecentIds } from "./recent_ids.ts";
 import type { FileToSend, OfferedTransfer, Transfers } from "./transfers.ts";
 
 /** Most characters of a peer's reason that are passed on. */
@@ -63,6 +65,10 @@ export class TransferTable implements Transfers {
   readonly #receivedWhole = new RecentIds();
   #outgoing: LiveTransfer<OutgoingWork> | undefined;
   #incoming: LiveTransfer<IncomingWork> | undefined;
+  /** Cancels that wait until the file that the peer sends has ended: {@linkcode RECENT_IDS} at most. */
+  readonly #cancelsToSend: Cancel[] = [];
+  /** Of the incoming transfer: our pause has ended, and that waits until the peer ends its own. */
+  #owesResume = false;
   #approved = false;
   #closed = false;
   #effects: TransferEffect[] = [];
@@ -254,6 +260,12 @@ export class TransferTable implements Transfers {
     return this.drain();
   }
 
+  /** See {@linkcode Transfers.takeBack}. */
+  takeBack(id: TransferId): readonly TransferEffect[] {
+    this.#sendCancel(id, "incoming");
+    return this.drain();
+  }
+
   /** See {@linkcode Transfers.nextChunk}. */
   nextChunk(id: TransferId): ChunkRequest | undefined {
     const live = this.#outgoing;
@@ -361,9 +373,9 @@ export class TransferTable implements Transfers {
     if (begun === undefined) {
       throw new ProtocolError("INVALID_STATE", "a chunk came without an offer");
     }
-    if (!this.#approved || !this.idle) {
+    if (!this.#approved || this.#incoming !== undefined) {
       codec.skip(message, ratchet);
-      this.#sendCancel(transferId, "incoming");
+      this.#send(dialect.cancel(transferId, "incoming"));
       this.#ended.add(transferId);
       return undefined;
     }
@@ -392,6 +404,7 @@ export class TransferTable implements Transfers {
     if (live?.work.flow === undefined) return this.#expectEnded(id, live, "pause or resume");
     // A peer may take its own resume for the end of our pause as well: it is sent our pause again.
     if (!paused && live.pausedByUs) this.#send({ type: "pause", transferId: id });
+    else if (!paused && this.#owesResume) this.#sayResume(id);
     if (!live.setPaused("remote", paused, now)) return;
     const type = paused ? "transfer-paused" : "transfer-resumed";
     this.#emit({ type, transferId: id, by: "remote" });
@@ -444,7 +457,11 @@ export class TransferTable implements Transfers {
 
   #finishReceiving(live: LiveTransfer<IncomingWork>, receiver: FileReceiver): void {
     receiver.finish();
-    this.#receivedWhole.add(live.work.file.transferId);
+    const { transferId } = live.work.file;
+    // It would hold the peer's next file.
+    const isHeldUp = live.pausedByUs && !this.#context.dialect.steersEachTransfer;
+    if (isHeldUp) this.#sayResume(transferId);
+    this.#receivedWhole.add(transferId);
     this.#end(live, "completed", "remote", "all was received");
   }
 
@@ -453,11 +470,28 @@ export class TransferTable implements Transfers {
     if (live === undefined) return this.#endedOrMisused(id);
     if (live.work.flow === undefined) throw new MisuseError("the transfer is not flowing yet");
     if (live.setPaused("local", paused, now)) {
-      this.#send({ type: paused ? "pause" : "resume", transferId: id });
+      if (!this.#isToldOfPause(live, paused)) this.#owesResume = live.direction === "incoming";
+      else if (paused) this.#send({ type: "pause", transferId: id });
+      else this.#sayResume(id);
       const type = paused ? "transfer-paused" : "transfer-resumed";
       this.#emit({ type, transferId: id, by: "local" });
     }
     return this.drain();
+  }
+
+  /**
+   * Whether our pause, or its end, is said. A peer that takes it for whatever it sends would hold a
+   * file of its own for a pause of ours, and end a pause of its own with ours.
+   */
+  #isToldOfPause(live: LiveTransfer<TransferSide>, paused: boolean): boolean {
+    if (this.#context.dialect.steersEachTransfer) return true;
+    if (live.direction === "outgoing") return this.#incoming === undefined;
+    return paused || !live.pausedByPeer;
+  }
+
+  #sayResume(transferId: TransferId): void {
+    this.#owesResume = false;
+    this.#send({ type: "resume", transferId });
   }
 
   #find(id: TransferId): LiveTransfer<TransferSide> | undefined {
@@ -490,7 +524,12 @@ export class TransferTable implements Transfers {
     live[Symbol.dispose]();
     this.#ended.add(transferId);
     if (live.direction === "outgoing") this.#outgoing = undefined;
-    else this.#incoming = undefined;
+    else {
+      this.#incoming = undefined;
+      this.#owesResume = false;
+      const cancels = this.#cancelsToSend.splice(0);
+      if (!this.#closed) cancels.forEach((cancel) => this.#send(cancel));
+    }
     if (!live.announced) return;
     this.#emit({
       type: "transfer-ended",
@@ -505,7 +544,13 @@ export class TransferTable implements Transfers {
   }
 
   #sendCancel(transferId: TransferId, direction: Direction): void {
-    this.#send(this.#context.dialect.cancel(transferId, direction));
+    const { dialect } = this.#context;
+    const cancel = dialect.cancel(transferId, direction);
+    const incoming = this.#incoming?.work.file.transferId ?? transferId;
+    // It would end the other file that the peer sends.
+    const waits = !dialect.steersEachTransfer && incoming !== transferId;
+    if (waits && this.#cancelsToSend.length < RECENT_IDS) this.#cancelsToSend.push(cancel);
+    else this.#send(cancel);
   }
 
   #send(message: Exclude<InnerMessage, FileChunk>): void {

@@ -65,6 +65,11 @@ export interface Transfers {
    * @throws {MisuseError} When unknown.
    */
   failWithReason(id: TransferId, message: string): readonly TransferEffect[];
+  /**
+   * Tells the peer that a file that came whole is not kept after all: with a cancel, which may wait
+   * until a file that the peer sends meanwhile has ended.
+   */
+  takeBack(id: TransferId): readonly TransferEffect[];
   /** The piece to read and hand in next; undefined while paused, not accepted, or over. */
   nextChunk(id: TransferId): ChunkRequest | undefined;
   /**

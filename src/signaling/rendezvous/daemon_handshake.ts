@@ -66,7 +66,7 @@ export class DaemonHandshake {
     await this.#expect("hello", signal);
     const ack = encodeAckSignal(context);
     this.#client.send(ack);
-    this.#client.answerAgain(({ from, payload }) =>
+    this.#client.answerBy(({ from, payload }) =>
       judgeSignal(from, payload, "hello", context).accepted ? ack : undefined
     );
     log.info("hello/ack complete", { peer: context.remote });
@@ -106,7 +106,7 @@ export class DaemonHandshake {
   sendAnswer(answer: SignalBundle): void {
     const { context, log } = this.#options;
     const payload = encodeBundleSignal(context, answer);
-    this.#client.answerAgain((inbound) => {
+    this.#client.answerBy((inbound) => {
       const verdict = judgeSignal(inbound.from, inbound.payload, "offer", context);
       const isRepeated = verdict.accepted && "bundle" in verdict.signal &&
         JSON.stringify(verdict.signal.bundle) === this.#offered;

@@ -79,8 +79,11 @@ export class RendezvousSocket implements AsyncDisposable {
   }
 
   /** Gives the connection up, for that reason: whoever reads from it gets the error. */
-  giveUp(reason: string): void {
-    this.#fail("RENDEZVOUS_CLOSED", reason);
+  giveUp(
+    reason: string,
+    code: "RENDEZVOUS_CLOSED" | "RENDEZVOUS_HOSTILE" = "RENDEZVOUS_CLOSED",
+  ): void {
+    this.#fail(code, reason);
     this.#socket.close();
   }
 

@@ -13,11 +13,22 @@ import {
   type WebDescription,
   type WebSignal,
 } from "../../protocol/signal/web_payload.ts";
+import {
+  encodeConsentAccepted,
+  encodeConsentDeclined,
+  encodeConsentRequest,
+  parseConsent,
+  type ShownDevice,
+  type WebConsent,
+} from "../../protocol/signal/web_consent.ts";
 import type { InboundSignal, RendezvousClient } from "./rendezvous_client.ts";
 import { type Saying, sayUntil } from "./say_until.ts";
 
 /** Candidates that may come before the connection can take them. */
 const MAX_EARLY_CANDIDATES = 64;
+
+/** Requests for a connection that are declined. What is said costs our share of the server's rate. */
+export const MAX_DECLINED = 16;
 
 /** What the handshake needs to know. */
 export interface WebHandshakeOptions extends Pick<PeerCodes, "self" | "remote"> {
@@ -37,11 +48,15 @@ export class WebHandshake {
   readonly #candidates: string[] = [];
   #answer: { readonly payload: unknown; said: boolean } | undefined;
   #offered: string | undefined;
+  /** The peer's request for a connection is accepted; all others are declined. */
+  #accepts = false;
+  #declined = 0;
 
-  /** Uses a client that is registered. */
+  /** Uses a client that is registered. Requests for a connection are declined from now on. */
   constructor(client: RendezvousClient, options: WebHandshakeOptions) {
     this.#client = client;
     this.#options = options;
+    client.answerBy((inbound) => this.#answerRequest(inbound));
   }
 
   /** Candidates of the peer that came before its description was applied. */
@@ -50,10 +65,34 @@ export class WebHandshake {
   }
 
   /**
+   * Offerer: asks the peer for a connection, as web applications do, and waits until its people have
+   * accepted it.
+   *
+   * @throws {SignalError} PEER_DECLINED; what the client throws; or the signal's reason.
+   */
+  async requestConsent(device: ShownDevice, signal: AbortSignal): Promise<void> {
+    const { self: from, remote: to, remote, log } = this.#options;
+    const payload = encodeConsentRequest({ from, to }, device);
+    // Not said twice without need: its people would be asked again.
+    const saying = { name: "connection_request", payload, again: "reconnected" } as const;
+    await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
+      const found = this.#read(inbound);
+      if (found?.type === "connection_declined") throw this.#declinedBy(found.reason);
+      if (found?.type === "connection_accepted") return found;
+      if (found !== undefined) this.#client.ignore(inbound, "unexpected-msg-type", "consent");
+    });
+  }
+
+  /** Answerer: from now on, and until its offer is here, the peer's request is accepted. */
+  acceptRequests(): void {
+    this.#accepts = true;
+  }
+
+  /**
    * Offerer: sends the offer until its answer; again while the peer is not registered, when the
    * server's connection was lost, and as the options say.
    *
-   * @throws {SignalError} What the client throws; or the signal's reason.
+   * @throws {SignalError} PEER_DECLINED; what the client throws; or the signal's reason.
    */
   async offer(description: OwnDescription, signal: AbortSignal): Promise<WebDescription> {
     const { remote, log, offerAgain: again } = this.#options;
@@ -61,6 +100,7 @@ export class WebHandshake {
     const saying = { name: "offer", payload, again };
     return await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {
       const found = this.#read(inbound);
+      if (found?.type === "connection_declined") throw this.#declinedBy(found.reason);
       return found !== undefined && this.#isWanted(found, "answer", inbound) ? found : undefined;
     });
   }
@@ -76,6 +116,7 @@ export class WebHandshake {
       if (inbound.type !== "signal") continue;
       const found = this.#read(inbound);
       if (found === undefined || !this.#isWanted(found, "offer", inbound)) continue;
+      this.#accepts = false;
       this.#offered = identityOf(found);
       return found;
     }
@@ -84,7 +125,7 @@ export class WebHandshake {
   /** Answerer: sends the answer, and from now on to every offer that repeats the one before it. */
   sendAnswer(description: OwnDescription): void {
     const payload = this.#encode({ ...description, type: "answer" });
-    this.#client.answerAgain((inbound) => {
+    this.#client.answerBy((inbound) => {
       const signal = this.#parse(inbound);
       const isRepeated = typeof signal === "object" && signal.type === "offer" &&
         identityOf(signal) === this.#offered;
@@ -127,7 +168,33 @@ export class WebHandshake {
     return encodeWebSignal({ ...description, from, to });
   }
 
-  #isWanted(signal: WebSignal, kind: SdpType, inbound: InboundSignal): signal is WebDescription {
+  /** The answer to a request for a connection; undefined for another signal. */
+  #answerRequest(inbound: InboundSignal): unknown {
+    const { self: from, remote } = this.#options;
+    const request = parsed(() => parseConsent(inbound.payload));
+    if (request?.type !== "connection_request") return undefined;
+    const to = normalizePeerCode(inbound.from);
+    // Whoever speaks for somebody else, or to somebody else, is not answered.
+    const isMeant = to !== undefined && normalizePeerCode(request.from) === to &&
+      normalizePeerCode(request.to) === from;
+    if (!isMeant) return undefined;
+    if (to === remote && this.#accepts) return encodeConsentAccepted({ from, to });
+    return ++this.#declined <= MAX_DECLINED ? encodeConsentDeclined({ from, to }) : undefined;
+  }
+
+  #declinedBy(reason: string): SignalError {
+    const why = reason === "" ? "" : `: ${JSON.stringify(reason)}`;
+    return new SignalError(
+      "PEER_DECLINED",
+      `peer '${this.#options.remote}' declined the connection${why}`,
+    );
+  }
+
+  #isWanted(
+    signal: WebSignal | WebConsent,
+    kind: SdpType,
+    inbound: InboundSignal,
+  ): signal is WebDescription {
     if (signal.type === kind) return true;
     const isFull = this.#candidates.length >= MAX_EARLY_CANDIDATES;
     if (signal.type !== "ice-candidate") this.#client.ignore(inbound, "unexpected-msg-type", kind);
@@ -137,7 +204,7 @@ export class WebHandshake {
   }
 
   /** The signal, if it is one of the schema, from the peer and for us; others are logged. */
-  #read(inbound: InboundSignal): WebSignal | undefined {
+  #read(inbound: InboundSignal): WebSignal | WebConsent | undefined {
     const found = this.#parse(inbound);
     if (typeof found === "object") return found;
     this.#client.ignore(inbound, found);
@@ -145,25 +212,26 @@ export class WebHandshake {
   }
 
   /** The signal, or why it is none for us. */
-  #parse({ from, payload }: InboundSignal): WebSignal | string {
+  #parse({ from, payload }: InboundSignal): WebSignal | WebConsent | string {
     if (normalizePeerCode(from) !== this.#options.remote) return "unexpected-peer";
-    const parsed = parse(payload);
-    if (parsed === undefined) return "malformed-payload";
-    return this.#isBetweenUs(parsed) ? parsed : "peer-mismatch";
+    const found = parsed(() => parseConsent(payload) ?? parseWebSignal(payload));
+    if (found === undefined) return "malformed-payload";
+    return this.#isBetweenUs(found) ? found : "peer-mismatch";
   }
 
   /** Every place in a signal that names a peer has to name the right one. */
-  #isBetweenUs(signal: WebSignal): boolean {
+  #isBetweenUs(signal: WebSignal | WebConsent): boolean {
     const { self, remote } = this.#options;
-    const senders = [signal.from, ...signal.type === "ice-candidate" ? [] : [signal.peerCode]];
+    const senders = [signal.from, ..."peerCode" in signal ? [signal.peerCode] : []];
     return senders.every((code) => normalizePeerCode(code) === remote) &&
       normalizePeerCode(signal.to) === self;
   }
 }
 
-function parse(payload: unknown): WebSignal | undefined {
+/** What a parser gives; undefined for what it refuses. */
+function parsed<T>(parse: () => T): T | undefined {
   try {
-    return parseWebSignal(payload);
+    return parse();
   } catch (error) {
     if (error instanceof SignalError) return undefined;
     throw error;

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../../scripts/rendezvous/server.ts";
 import type { Fields, Log } from "../../log/log.ts";
+import { SignalError } from "../../base/errors.ts";
 import { RESEND_MS } from "../../base/timing.ts";
 import { KeyPair } from "../../protocol/crypto/keys.ts";
 import { seededRandom } from "../../protocol/testing/seeded_random.ts";
@@ -36,13 +37,20 @@ class KeptLog implements Log {
 /** A peer at the server, with its handshake towards another and what it logged. */
 class Peer implements AsyncDisposable {
   readonly lines: readonly string[];
-  readonly handshake: WebHandshake;
+  readonly #ends: PeerCodes;
   readonly #log: KeptLog;
+  #handshake: WebHandshake | undefined;
 
   private constructor(readonly client: RendezvousClient, ends: PeerCodes, log: KeptLog) {
     this.lines = log.lines;
+    this.#ends = ends;
     this.#log = log;
-    this.handshake = new WebHandshake(client, { ...ends, offerAgain: RESEND_MS, log });
+  }
+
+  /** Its handshake: from the first use on it answers requests for a connection by itself. */
+  get handshake(): WebHandshake {
+    const options = { ...this.#ends, offerAgain: RESEND_MS, log: this.#log };
+    return this.#handshake ??= new WebHandshake(this.client, options);
   }
 
   static async register(url: string, self: string, remote: string): Promise<Peer> {
@@ -242,4 +250,176 @@ Deno.test("an answer that was not delivered is sent again", async () => {
   assertEquals(inbound.type === "signal" && Object(inbound.payload).type, "answer");
   done.abort();
   await serving;
+});
+
+const consent = (type: string, data: unknown = {}, more: object = {}) => ({
+  type,
+  data,
+  from: "bob",
+  to: "alice",
+  ...more,
+});
+const device = { deviceName: "our machine", deviceType: "desktop" } as const;
+
+/** The payload of the next signal that has come for a peer. */
+async function heard({ client }: Peer): Promise<unknown> {
+  for (;;) {
+    const inbound = await client.receive(signal);
+    if (inbound.type === "signal") return inbound.payload;
+  }
+}
+
+/** Has a handshake answer what comes, until the test is over. */
+function waiting({ handshake }: Peer): Disposable {
+  const over = new AbortController();
+  handshake.receiveOffer(over.signal).catch(() => {});
+  return { [Symbol.dispose]: () => over.abort() };
+}
+
+Deno.test("a connection is asked for with our name, and offered when it is accepted", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  const agreed = alice.handshake.requestConsent(device, signal);
+  assertEquals(await heard(bob), {
+    type: "connection_request",
+    data: { deviceName: "our machine", deviceType: "desktop" },
+    from: "alice",
+    to: "bob",
+  });
+  bob.say(consent("connection_accepted"));
+  await agreed;
+});
+
+Deno.test("a connection that is declined ends the wait with the reason, spelled out", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  const reason = `no\u001b[2J${"x".repeat(1000)}`;
+  for (
+    const wait of [
+      () => alice.handshake.requestConsent(device, signal),
+      // People may think better of it, and a client that was not asked may say no as well.
+      () => alice.handshake.offer(ours("alice"), signal),
+    ]
+  ) {
+    const failed = assertRejects(wait, SignalError);
+    bob.say(consent("connection_declined", { reason }));
+    const { code, message } = await failed;
+    assertEquals(code, "PEER_DECLINED");
+    assert(message.startsWith(`peer 'bob' declined the connection: "no\\u001b[2Jxxx`), message);
+    assert(message.length < 300);
+  }
+});
+
+Deno.test("the peer's request is accepted as often as it comes, until its offer is here", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  alice.handshake.acceptRequests();
+  const offered = alice.handshake.receiveOffer(signal);
+  const names = ["phone", "x".repeat(100_000), 7, undefined];
+  for (const deviceName of names) bob.say(consent("connection_request", { deviceName }));
+  for (const _ of names) {
+    const answer = { type: "connection_accepted", data: {}, from: "alice", to: "bob" };
+    assertEquals(await heard(bob), answer);
+  }
+  const { answer: _, ...data } = answer().data;
+  bob.say(answer({ type: "offer", data: { offer: { type: "offer", sdp: "x" }, ...data } }));
+  await offered;
+  using _serving = waiting(alice);
+  bob.say(consent("connection_request"));
+  assertEquals(await heard(bob), DECLINED);
+});
+
+const DECLINED = {
+  type: "connection_declined",
+  data: { reason: "declined" },
+  from: "alice",
+  to: "bob",
+};
+
+Deno.test("whoever is not waited for is declined, alike, and bounded", async () => {
+  await using server = startRendezvousServer({ messagesPerSecond: 1000 });
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  await using eve = await Peer.register(server.url, "eve", "alice");
+  // An offerer waits for no request, of whomever.
+  using _serving = waiting(alice);
+  bob.say(consent("connection_request"));
+  assertEquals(await heard(bob), DECLINED);
+  alice.handshake.acceptRequests();
+  for (let i = 0; i < 30; i++) eve.say(consent("connection_request", {}, { from: "eve" }));
+  await alice.logged("unexpected-peer");
+  for (let i = 1; i < 16; i++) assertEquals(await heard(eve), { ...DECLINED, to: "eve" });
+  bob.say(consent("connection_request"));
+  assertEquals(Object(await heard(bob)).type, "connection_accepted");
+});
+
+Deno.test("a stranger that asks and leaves at once ends nothing", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  alice.handshake.acceptRequests();
+  {
+    await using eve = await Peer.register(server.url, "eve", "alice");
+    eve.say(consent("connection_request", {}, { from: "eve" }));
+  }
+  const offered = alice.handshake.receiveOffer(signal);
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  bob.say(consent("connection_request"));
+  assertEquals(Object(await heard(bob)).type, "connection_accepted");
+  const { answer: _, ...data } = answer().data;
+  bob.say(answer({ type: "offer", data: { offer: { type: "offer", sdp: "x" }, ...data } }));
+  assertEquals((await offered).sdp, "x");
+});
+
+Deno.test("consent out of place, for others, or malformed changes nothing, and is not answered", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  await using eve = await Peer.register(server.url, "eve", "alice");
+  alice.handshake.acceptRequests();
+  const offered = alice.handshake.receiveOffer(signal);
+  eve.say(consent("connection_request")); // in the name of bob
+  eve.say(consent("connection_accepted"));
+  await alice.logged("unexpected-peer");
+  for (
+    const payload of [
+      consent("connection_request", {}, { from: "eve" }),
+      consent("connection_request", {}, { to: "carol" }),
+      consent("connection_request", null),
+      consent("connection_request", {}, { from: "b!b" }),
+      consent("connection_accepted"),
+      consent("connection_declined", { reason: "no" }),
+    ]
+  ) bob.say(payload);
+  const { answer: _, ...data } = answer().data;
+  bob.say(answer({ type: "offer", data: { offer: { type: "offer", sdp: "x" }, ...data } }));
+  await offered;
+  const reasons = alice.lines.map((line) =>
+    JSON.parse(line.slice("ignoring signal ".length)).reason
+  );
+  assertEquals(reasons.filter((reason) => reason !== "unexpected-peer"), [
+    ...["peer-mismatch", "peer-mismatch", "malformed-payload", "malformed-payload"],
+    ...["unexpected-msg-type", "unexpected-msg-type"],
+  ]);
+});
+
+Deno.test("a request waits for its peer to register, and what is not its answer is passed over", async () => {
+  await using server = startRendezvousServer();
+  await using alice = await Peer.register(server.url, "alice", "bob");
+  await using eve = await Peer.register(server.url, "eve", "alice");
+  const agreed = alice.handshake.requestConsent(device, signal);
+  await alice.logged("connection_request retry: peer 'bob' not found");
+  await using bob = await Peer.register(server.url, "bob", "alice");
+  await heard(bob);
+  eve.say(consent("connection_accepted"));
+  eve.say(consent("connection_declined", {}, { from: "eve" }));
+  bob.say(consent("connection_accepted", {}, { to: "carol" }));
+  bob.say(candidate("candidate:1"));
+  bob.say(answer());
+  await alice.logged("unexpected-msg-type");
+  bob.say(consent("connection_accepted"));
+  await agreed;
+  assertEquals(alice.handshake.earlyCandidates, []);
 });

@@ -20,6 +20,8 @@ export interface VirtualAssociationsOptions {
   readonly delayMs?: number;
   /** Up to this much more, at random: reorders. @default {0} */
   readonly jitterMs?: number;
+  /** Bytes a second that pass each way; what comes on top waits. @default {Infinity} */
+  readonly bytesPerSecond?: number;
   /** Whether a packet passes; asked after `loss`. */
   readonly passes?: (packet: Uint8Array, now: number, from: "a" | "b") => boolean;
   /** Of both ends. */
@@ -111,6 +113,8 @@ export class VirtualAssociations {
   readonly #random: () => number;
   readonly #events: { readonly at: number; readonly order: number; readonly run: () => void }[] =
     [];
+  /** When the last byte of each direction has left that is under way. */
+  readonly #freeAt = { a: 0, b: 0 };
   #order = 0;
   #now = 1;
 
@@ -174,11 +178,14 @@ export class VirtualAssociations {
 
   #carry(packet: Uint8Array, from: "a" | "b"): void {
     const { loss = 0, doubling = 0, delayMs = 10, jitterMs = 0, passes } = this.#options;
+    const { bytesPerSecond = Infinity } = this.#options;
     const isLost = this.#random() < loss;
     if (isLost || passes?.(packet, this.#now, from) === false) return;
     const copies = this.#random() < doubling ? 2 : 1;
+    const left = Math.max(this.#now, this.#freeAt[from]) + 1000 * packet.length / bytesPerSecond;
+    this.#freeAt[from] = left;
     for (let i = 0; i < copies; i++) {
-      const at = this.#now + delayMs + this.#random() * jitterMs;
+      const at = left + delayMs + this.#random() * jitterMs;
       const order = this.#order++;
       const to = from === "a" ? "b" : "a";
       this.#events.push({ at, order, run: () => this[to].core.receive(packet) });

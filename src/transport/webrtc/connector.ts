@@ -19,7 +19,7 @@ import {
   formatDescription,
   parseDescription,
 } from "../../protocol/network_scope/sdp.ts";
-import type { SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
+import type { Role, SdpType, SignalBundle } from "../../protocol/signal/bundle.ts";
 import type {
   AnsweringPeer,
   ConnectOptions,
@@ -94,7 +94,7 @@ export function createConnector(connectorOptions: ConnectorOptions = {}): Connec
 export const connector: Connector = createConnector();
 
 async function gather(
-  role: "offerer" | "answerer",
+  role: Role,
   { scope, signal, onCandidate, transport }: ConnectOptions,
   { interfaces = Deno.networkInterfaces, ...hooks }: ConnectorOptions,
 ): Promise<Peer> {

@@ -65,6 +65,7 @@ export class DataChannel extends BaseChannel {
 
   /** A message has come: a view that is valid until this returns. */
   take({ isText, bytes }: ChannelContent): void {
+    if (this.#isFinishing) return this.#association.consumed(bytes.length);
     this.#unread.push(bytes.length);
     this.deliver(isText ? decoder.decode(bytes) : bytes.slice());
   }
@@ -85,6 +86,7 @@ export class DataChannel extends BaseChannel {
     else memory.set(message);
     this.#association.send({ isText, bytes: memory }, () => {
       this.#buffers.give(memory);
+      this.fitWindow(this.#association.deliveredBytes);
       this.acknowledged(bytes);
     });
   }
@@ -93,6 +95,10 @@ export class DataChannel extends BaseChannel {
   protected async finish(signal: AbortSignal | undefined): Promise<void> {
     this.#isFinishing = true;
     this.#association.closeChannel();
+    // A peer ends its side when it has sent what it had begun: nobody may read that here any more.
+    for (let bytes = this.#unread.shift(); bytes !== undefined; bytes = this.#unread.shift()) {
+      this.#association.consumed(bytes);
+    }
     using deadline = new Deadline(CHANNEL_CLOSE_MS, {
       what: "the peer's confirmation of the close",
       ...(signal === undefined ? {} : { parent: signal }),

@@ -14,6 +14,7 @@ import { logFor } from "../../log/log.ts";
 import { type Candidate, formatCandidate } from "../../protocol/network_scope/candidate.ts";
 import type { DataDescription, Fingerprint } from "../../protocol/network_scope/sdp.ts";
 import type { NetworkScope } from "../../protocol/network_scope/scope.ts";
+import type { Role } from "../../protocol/signal/bundle.ts";
 import { PublicValue } from "../../protocol/crypto/public_value.ts";
 import { sha256 } from "../../protocol/crypto/sha256.ts";
 import type { CertificateDigest } from "../../protocol/identity/proven_identity.ts";
@@ -71,7 +72,7 @@ export interface PeerHooks {
 /** Options of a {@linkcode Peer}. */
 export interface PeerOptions extends PeerHooks {
   /** The offerer controls ICE and opens the channel. */
-  readonly role: "offerer" | "answerer";
+  readonly role: Role;
   /** What every address must be inside of. */
   readonly scope: NetworkScope;
   /** Our addresses inside the scope, the likely ones first: asked again when the path is in doubt. */
@@ -113,6 +114,8 @@ export class Peer {
   /** From the DTLS handshake on. */
   #association: Association | undefined;
   readonly #certificate: RTCCertificate;
+  /** SHA-256 of its DER. */
+  readonly #digest: Uint8Array;
   #dtls: DtlsConnection | undefined;
   readonly #failure = Promise.withResolvers<never>();
   readonly #opened = Promise.withResolvers<DataChannel>();
@@ -128,6 +131,7 @@ export class Peer {
   private constructor(options: PeerOptions, certificate: RTCCertificate) {
     this.#options = options;
     this.#certificate = certificate;
+    this.#digest = sha256(new X509Certificate(certificate.certPem).raw);
     const connection = new Connection(options.role === "offerer", {});
     this.#connection = connection;
     // The library asks a public server where none is configured.
@@ -190,7 +194,7 @@ export class Peer {
     return {
       iceUfrag: localUsername,
       icePwd: localPassword,
-      fingerprints: [fingerprintOf(this.#certificate)],
+      fingerprints: [fingerprintOf(this.#digest)],
       candidates: [
         ...this.#sockets.offered.map((offered) => ({ ...offered, transport: "udp" as const })),
         ...(this.#tcp?.offered ?? []).map((offered) => ({ ...offered, transport: "tcp" as const })),
@@ -235,9 +239,9 @@ export class Peer {
     });
     const { transport } = this.#options;
     const isTcp = candidates.some((candidate) => candidate.transport === "tcp");
-    if (this.#tcp !== undefined && (isTcp || transport === "tcp")) {
-      this.#agent.chooseBetween(() => this.#tcp?.mayConnect === true);
-    } else await this.#tcp?.close();
+    const usesTcp = this.#tcp !== undefined && (isTcp || transport === "tcp");
+    this.#agent.nominateOne(() => usesTcp && this.#tcp?.mayConnect === true);
+    if (!usesTcp) await this.#tcp?.close();
     this.#addRemote(candidates);
     this.#maxMessageSize = Math.min(description.maxMessageSize, MAX_MESSAGE_SIZE);
     const pair = await this.#agent.connect();
@@ -274,11 +278,15 @@ export class Peer {
     const onGone = () => this.#fail(lostError());
     const link = this.#tcp?.settle(pair.protocol);
     if (link === undefined) {
-      return this.#agent.watch({ onDoubt: () => this.#renewSockets(), onGone });
+      return this.#agent.watch({
+        onDoubt: () => this.#renewSockets(),
+        onMove: () => this.#association?.onPathChange(),
+        onGone,
+      });
     }
     this.#sockets.closeAll();
     // Other stacks take what a datagram has, and acknowledge as over UDP.
-    if (maxRecord >= MAX_CONTENT_BYTES) this.#path.useConnection();
+    this.#path.useConnection(link, maxRecord >= MAX_CONTENT_BYTES);
     this.#agent.watchLink(pair, link, onGone);
   }
 
@@ -379,7 +387,7 @@ export class Peer {
 
   #shownCertificates(): ShownCertificates {
     const remote = this.#dtls?.remoteCertificate ?? new Uint8Array();
-    return { local: digestOf(derOf(this.#certificate)), remote: digestOf(remote) };
+    return { local: digestOf(this.#digest), remote: digestOf(sha256(remote)) };
   }
 
   /** Closes what has no channel yet: an open channel belongs to whoever asked for it. */
@@ -420,17 +428,13 @@ export class Peer {
   }
 }
 
-function digestOf(der: Uint8Array): CertificateDigest {
-  return new PublicValue("certificate-digest", sha256(der));
-}
-
-function derOf({ certPem }: RTCCertificate): Uint8Array {
-  return new X509Certificate(certPem).raw;
+function digestOf(sha256Digest: Uint8Array): CertificateDigest {
+  return new PublicValue("certificate-digest", sha256Digest);
 }
 
 /** As descriptions have it (RFC 8122, section 5). */
-function fingerprintOf(certificate: RTCCertificate): Fingerprint {
-  const digest = sha256(derOf(certificate)).toHex().toUpperCase().replace(/..(?=.)/g, "$&:");
+function fingerprintOf(sha256Digest: Uint8Array): Fingerprint {
+  const digest = sha256Digest.toHex().toUpperCase().replace(/..(?=.)/g, "$&:");
   return { hash: "sha-256", digest };
 }
 

@@ -12,6 +12,7 @@ import { OperationError } from "../../../src/ipc/api/problem.ts";
 import { peerText } from "../../../src/ipc/api/peer_text.ts";
 import type {
   AutoAcceptRequest,
+  LinkView,
   Pairing,
   PairingDecision,
   PairRequest,
@@ -85,6 +86,27 @@ export function transfer(number: number, parts: Partial<Transfer> = {}): Transfe
   };
 }
 
+/** The link to Bob. */
+export const LINK: LinkView = {
+  name: "bob",
+  identity: BOB,
+  state: "connected",
+  source: "api",
+  role: "offerer",
+  rendezvousUrl: "wss://meet.example/",
+  room: "home",
+  session: "1",
+  peerId: "alice",
+  remoteCode: "bob",
+  networkScope: "overlay",
+  phaseTimeoutSecs: 30,
+  server: "registered",
+  peerAtServer: true,
+  attempts: 3,
+  refusals: 0,
+  sessionId: "s1",
+};
+
 /** The pairing request of the session that `pair` opens. */
 export const PAIRING: Pairing = {
   pairingId: "p1",
@@ -108,6 +130,8 @@ export interface Stage {
   readonly pairings?: readonly Pairing[];
   /** What another program has decided in the same moment. */
   readonly decidedElsewhere?: Pairing["state"];
+  /** The links. @default {[LINK]} */
+  readonly links?: readonly LinkView[];
   /** What has happened already. */
   readonly before?: readonly DaemonEvent[];
   /** What happens once transfers were listed. */
@@ -209,6 +233,16 @@ export class StagedDaemon extends FakeDaemon {
     { enabled }: AutoAcceptRequest,
   ): Promise<PeerView> {
     return { ...await this.getPeer(identity), autoAccept: enabled };
+  }
+
+  override async listLinks(): Promise<LinkView[]> {
+    await super.listLinks(); // throws what is staged
+    return [...this.#stage.links ?? [LINK]];
+  }
+
+  override async getLink(name: string): Promise<LinkView> {
+    const found = (await this.listLinks()).find((link) => link.name === name);
+    return found ?? await super.getLink(name);
   }
 
   override async send(parameters: SendParameters): Promise<Transfer[]> {

@@ -10,7 +10,7 @@ import type { DescriptionSecrets } from "../../../protocol/identity/proven_ident
 import type { SignalContext } from "../../../protocol/signal/daemon_payload.ts";
 import { distinctCodes, type PeerCode } from "../../../protocol/signal/peer_code.ts";
 import type { WebDescription } from "../../../protocol/signal/web_payload.ts";
-import type { Pace } from "../../../signaling/rendezvous/pace.ts";
+import type { Registrations } from "../../../signaling/rendezvous/registrations.ts";
 import type { Connector, TransportChoice } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../connect/candidate_log.ts";
 import { connect, type Connected } from "../../connect/connect.ts";
@@ -47,8 +47,8 @@ export interface ConnectSessionOptions {
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
-  /** Timers and randomness of the rendezvous client. @default {real ones} */
-  readonly pace?: Pace;
+  /** Has us registered at rendezvous servers. */
+  readonly registrations: Registrations;
 }
 
 /** An open channel, what we made for it, and the peer's description. */
@@ -84,7 +84,7 @@ export async function connectSession(options: ConnectSessionOptions): Promise<Se
 }
 
 function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDescription> {
-  const { request, selfCode, deviceName, commits, pace } = options;
+  const { request, selfCode, deviceName, commits, registrations } = options;
   if (request.signal === "file") {
     const { offer, answer, signalOwner: owner = SESSION_DEFAULTS.signalOwner } = request;
     const schema = webText({ self: selfCode, deviceName, commits });
@@ -94,11 +94,15 @@ function routeOf(options: ConnectSessionOptions): Route<SessionMaterial, WebDesc
   const { self, remote } = context;
   const who = { self, remote, log: rendezvousLog };
   const greeting = { context, phaseTimeoutSecs: phaseSecsOf(request), log: rendezvousLog };
+  const { webConsent = SESSION_DEFAULTS.webConsent } = request.role === "offerer" ? request : {};
+  const asks = webConsent === "on" ? { asks: { deviceName, deviceType: "desktop" } } as const : {};
   const peer = request.web === true
-    ? { kind: "web" } as const
+    ? { kind: "web", ...asks } as const
     : { kind: "daemon", greeting } as const;
+  const { room, session } = context;
+  const party = peer.kind === "web" ? { remote } : { remote, topic: { room, session } };
   return rendezvousRoute(
-    { ...who, url: request.rendezvousUrl, deviceName, ...(pace === undefined ? {} : { pace }) },
+    (signal) => registrations.join({ url: request.rendezvousUrl, self }, party, signal),
     webV1({ ...who, commits, peer }),
   );
 }

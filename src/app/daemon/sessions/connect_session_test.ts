@@ -5,6 +5,8 @@ import { KeyPair } from "../../../protocol/crypto/keys.ts";
 import { code } from "../../../protocol/testing/peer_codes.ts";
 import { seededRandom } from "../../../protocol/testing/seeded_random.ts";
 import { MemoryNetwork } from "../../../transport/testing/memory_connector.ts";
+import { logFor } from "../../../log/log.ts";
+import { Registrations } from "../../../signaling/rendezvous/registrations.ts";
 import { connectSession } from "./connect_session.ts";
 
 Deno.test("our own peer code is not taken for the other end's, and no server is asked", async () => {
@@ -24,6 +26,7 @@ Deno.test("our own peer code is not taken for the other end's, and no server is 
         freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
         selfCode: code("SELF23"),
         deviceName: "self",
+        registrations: new Registrations({ deviceName: "self", log: logFor("rendezvous") }),
         connector: new MemoryNetwork().connector,
         signal: new AbortController().signal,
         onConnecting: () => {},

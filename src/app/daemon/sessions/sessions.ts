@@ -24,6 +24,7 @@ import {
   Session,
 } from "../../../protocol/session/session.ts";
 import type { PeerCode } from "../../../protocol/signal/peer_code.ts";
+import type { Registrations } from "../../../signaling/rendezvous/registrations.ts";
 import type { Connector, TransportChoice } from "../../../transport/connector.ts";
 import type { CountedSessionEnd, Tally } from "../tally.ts";
 import type { SessionTransfers } from "../transfers/session_transfers.ts";
@@ -37,6 +38,14 @@ import { prepareSealing } from "./prepare_sealing.ts";
 const MAX_KEPT = 64;
 
 const STOPPING = "the daemon is stopping";
+
+/** Told of every session, by whatever it was asked for. */
+export interface SessionObserver {
+  /** It is open: its peer was let in. */
+  opened(session: SessionView): void;
+  /** It, or the attempt at it, has ended; `refused` says whether its peer was not let in. */
+  ended(session: SessionView, refused: boolean): void;
+}
 
 /** Options of {@linkcode Sessions}. */
 export interface SessionsOptions {
@@ -52,6 +61,10 @@ export interface SessionsOptions {
   readonly maxPeers: number;
   /** What may carry sessions. */
   readonly transport: TransportChoice;
+  /** Has us registered at rendezvous servers. */
+  readonly registrations: Registrations;
+  /** Told of what opens and ends. */
+  readonly observer: SessionObserver;
   /** Loads what makes connections: late, so that the daemon starts fast. */
   readonly loadConnector: () => Promise<Connector>;
   /** Decides who is let in. */
@@ -105,7 +118,8 @@ export class Sessions {
     this.#options = options;
   }
 
-  get #proves(): boolean {
+  /** Whether peers prove their identities to us, and we ours to them. */
+  get proves(): boolean {
     return this.#options.extensions.has("proven-identity");
   }
 
@@ -124,13 +138,7 @@ export class Sessions {
     const { expectIdentity } = request;
     if (this.#stopping) throw new OperationError("STOPPING", STOPPING);
     if (expectIdentity === publicKey.hex) throw ownIdentityRefused();
-    if (expectIdentity !== undefined && !this.#proves) {
-      throw new OperationError(
-        "POLICY_REFUSED",
-        "no identity can be expected while none is proven: start the daemon without --extensions " +
-          "none, or leave the identity out",
-      );
-    }
+    if (expectIdentity !== undefined && !this.proves) throw noneIsProven();
     if (this.open >= maxPeers) {
       throw new OperationError(
         "LIMIT_EXCEEDED",
@@ -190,6 +198,12 @@ export class Sessions {
     const proven = open.find(({ view }) => view.proven === true);
     if (proven !== undefined) return proven.transfers;
     return this.#options.gatekeeper.isProven(identity) ? undefined : open[0]?.transfers;
+  }
+
+  /** The open session in which this identity is proven. */
+  provenWith(identity: string): SessionView | undefined {
+    return this.#allOf(identity)
+      .find(({ view }) => view.state === "open" && view.proven === true)?.view;
   }
 
   /** Whether a session that is open only claims this identity. */
@@ -282,6 +296,7 @@ export class Sessions {
       });
       tally.sessionEnded(failed ? "failed" : "local");
       this.#options.events.publish({ type: "session-closed", session: entry.view });
+      this.#options.observer.ended(entry.view, false);
     } finally {
       // It can be looked up for a while, and must not keep its connection's memory for so long.
       delete entry.peer;
@@ -291,6 +306,7 @@ export class Sessions {
 
   async #connect(entry: Entry, request: PairParameters): Promise<SessionConnection> {
     const { loadConnector, transport, selfCode, deviceName, identity, random, log } = this.#options;
+    const { registrations } = this.#options;
     const [connector, { connectSession }] = await Promise.all([
       loadConnector(),
       import("./connect_session.ts"),
@@ -302,7 +318,8 @@ export class Sessions {
       transport,
       selfCode,
       deviceName,
-      commits: this.#proves,
+      registrations,
+      commits: this.proves,
       freshSecrets: () => new DescriptionSecrets(identity.publicKey, random),
       signal: entry.abort.signal,
       onConnecting: () => {
@@ -338,7 +355,7 @@ export class Sessions {
         identity: identity.publicKey,
         ephemeral: ours.ephemeral,
         remoteEphemeral: theirs.publicKey,
-        ...(this.#proves ? { proof } : {}),
+        ...(this.proves ? { proof } : {}),
         refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
         random,
         peerKind,
@@ -395,7 +412,10 @@ export class Sessions {
     const judged = this.#options.gatekeeper.judge(identified, entry.over.promise, isExpected);
     judged.then((admission) => {
       if (isEnded(entry.view) || entry.view.state === "closing") return;
-      if (admission.admitted) return this.#admit(entry, peer, { identity, proven });
+      if (admission.admitted) {
+        const { acceptsFiles = false } = admission;
+        return this.#admit(entry, peer, { identity, proven, acceptsFiles });
+      }
       const failure = { code: admission.code, message: peerText(admission.message) };
       this.#update(entry, { failure });
       entry.refused = true;
@@ -415,10 +435,11 @@ export class Sessions {
   #admit(
     entry: Entry,
     peer: PeerSession,
-    { identity, proven }: { readonly identity: string; readonly proven: boolean },
+    who: Pick<SessionTransfers, "identity" | "proven" | "acceptsFiles">,
   ): void {
     const { transfers, events, log, tally } = this.#options;
     const { sessionId } = entry.view;
+    const { identity, proven } = who;
     for (const older of this.#allOf(identity)) {
       // Who only claims to be the peer ends no session in which it has proven who it is.
       if (older === entry || (older.view.proven === true && !proven)) continue;
@@ -426,11 +447,12 @@ export class Sessions {
       older.transfers?.markLost();
       this.#end(older, "the peer opened a newer session");
     }
-    entry.transfers = transfers.attach({ sessionId, identity, proven, peer });
+    entry.transfers = transfers.attach({ sessionId, ...who, peer });
     this.#update(entry, { state: "open", openedAt: this.#time() });
     tally.sessionOpened(proven);
     log.info("session open", { session: sessionId, identity, proven });
     events.publish({ type: "session-opened", session: entry.view });
+    this.#options.observer.opened(entry.view);
     transfers.start(entry.transfers);
   }
 
@@ -464,6 +486,7 @@ export class Sessions {
       transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
+    this.#options.observer.ended(entry.view, entry.refused === true);
   }
 
   /** The peer claimed an identity and did not prove it: nobody's key has changed. */
@@ -559,6 +582,15 @@ export class Sessions {
   #time(): string {
     return new Date(this.#options.now()).toISOString();
   }
+}
+
+/** An identity was asked for, and nobody proves any. */
+export function noneIsProven(): OperationError {
+  return new OperationError(
+    "POLICY_REFUSED",
+    "no identity can be expected while none is proven: start the daemon without --extensions " +
+      "none, or leave the identity out",
+  );
 }
 
 /** Why a peer is not the one that a session was asked for with; undefined when it is, or none was. */

@@ -4,6 +4,8 @@
  * @module
  */
 import { messageOf } from "../../../base/errors.ts";
+import { systemTimer, type Timer } from "../../../base/timer.ts";
+import { OFFER_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { Log } from "../../../log/log.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
@@ -16,13 +18,14 @@ import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { NAME_REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
+import type { HeldFiles } from "./held_files.ts";
 import type { Work } from "./scheduler.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
 import type { TransferRegistry } from "./transfer_registry.ts";
 import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
-import type { TransferEntry } from "./transfer_entry.ts";
+import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
 /**
  * The error for the peer when its file is beyond what we can take, by our own code. Of all else
@@ -34,12 +37,20 @@ const PEER_REASONS: Readonly<Record<string, string>> = {
   DISK_FULL: "there is not enough space for it",
 };
 
+/** Nobody has decided about a file that came without an offer. */
+const UNANSWERED = {
+  state: "cancelled",
+  failure: { code: "OFFER_EXPIRED", message: "nobody decided about the file in time" },
+} as const;
+
 /** What all incoming transfers share. */
 export interface ReceiveOptions {
   /** Which transfers that have begun flow. */
   readonly slots: Slots;
   /** Keeps and publishes changes. */
   readonly registry: TransferRegistry;
+  /** Which files may wait that have come whole without an offer. */
+  readonly held: HeldFiles;
   /** Where received files go. */
   readonly inbox: Inbox;
   /** What happens when a name is taken. */
@@ -48,6 +59,8 @@ export interface ReceiveOptions {
   readonly onAbort: PartPolicy;
   /** Told of what goes wrong. */
   readonly log: Log;
+  /** Ends the wait for a decision about a file that came without an offer. @default {systemTimer} */
+  readonly after?: Timer;
 }
 
 /** Options of an {@linkcode IncomingTransfer}. */
@@ -62,7 +75,7 @@ export interface IncomingTransferOptions extends ReceiveOptions {
 
 /** How far an incoming file is, and what there is of it only then. */
 type Stage =
-  /** A decision is awaited. */
+  /** A decision is awaited; of a file without an offer all may have come. */
   | { readonly name: "offered" }
   /** It is to get this name; its partial file is not there yet. */
   | { readonly name: "accepted"; readonly saveAs: string }
@@ -82,6 +95,11 @@ export class IncomingTransfer implements Work {
   readonly #stage = new StageCell<Stage>({ name: "offered" });
   readonly #queue: ReceiveQueue;
   readonly #flow: Flow;
+  /** All of a file without an offer has come, and the core is done with it. */
+  #isWhole = false;
+  /** Its place among the files that wait whole. */
+  #held: Disposable | undefined;
+  #stopWaiting = () => {};
 
   /** Waits for a decision. */
   constructor(options: IncomingTransferOptions) {
@@ -106,7 +124,14 @@ export class IncomingTransfer implements Work {
       },
     });
     // A file that comes without an offer is held until it is accepted.
-    if (options.file.implied) this.#flow.hold("decision", true);
+    if (options.file.implied) {
+      this.#flow.hold("decision", true);
+      const { after = systemTimer } = options;
+      this.#stopWaiting = after(
+        OFFER_MS,
+        () => this.#endByUs(UNANSWERED, UNANSWERED.failure.message),
+      );
+    }
     options.session.route(this.#id, (event) => this.#onEvent(event));
   }
 
@@ -133,6 +158,7 @@ export class IncomingTransfer implements Work {
         }): accept it under another name`,
       );
     }
+    this.#stopWaiting();
     this.#stage.enter({ name: "accepted", saveAs: safe.name });
   }
 
@@ -173,6 +199,7 @@ export class IncomingTransfer implements Work {
       if (last.name === "ended") await this.#discard(part, last.end, last.partPolicy);
     } finally {
       if (over.name === "received") over.settled.resolve();
+      this.#held?.[Symbol.dispose]();
     }
     return "done";
   }
@@ -185,6 +212,21 @@ export class IncomingTransfer implements Work {
   /** Ends it with a cancel to the peer. */
   cancel(): void {
     this.#endByUs({ state: "cancelled" }, "cancelled by the receiver");
+  }
+
+  /** The daemon stops: a file that waits whole, which no session ends, is over. */
+  interrupt(failure: TransferFailure): void {
+    if (this.isWaitingWhole) this.#endByUs({ state: "interrupted", failure }, failure.message);
+  }
+
+  /** Whether it waits for a decision though all of it is here, so that no session ends it. */
+  get isWaitingWhole(): boolean {
+    return this.#isWhole && this.#stage.current.name === "offered";
+  }
+
+  /** The session that it came by. */
+  get session(): SessionTransfers {
+    return this.#options.session;
   }
 
   /** Holds it, or lets it go on. False when it was not accepted, or has ended. */
@@ -219,6 +261,7 @@ export class IncomingTransfer implements Work {
       registry.moved(this.entry, part.received);
     });
     if (this.#stage.current.name !== "accepted") return; // all of it came already, or it ended
+    if (this.#isWhole) return this.#enterReceived();
     this.#stage.enter({ name: "receiving" });
     if (file.implied) this.#flow.hold("decision", false);
     else session.peer.act((transfers, now) => transfers.accept(this.#id, now));
@@ -291,12 +334,11 @@ export class IncomingTransfer implements Work {
 
   /** The core is done with it: all has come, or it is over. */
   #onEnded(ended: EndedEffect): void {
-    const { session, onAbort } = this.#options;
-    const { name } = this.#stage.current;
-    if (ended.outcome === "completed" && (name === "accepted" || name === "receiving")) {
-      const settled = Promise.withResolvers<void>();
-      session.keep(settled.promise);
-      this.#stage.enter({ name: "received", settled });
+    const { session, onAbort, file } = this.#options;
+    if (ended.outcome === "completed") {
+      if (file.implied && !this.#holdWhole()) return;
+      const { name } = this.#stage.current;
+      if (name === "accepted" || name === "receiving") this.#enterReceived();
       return;
     }
     const end = endOf("incoming", ended, true, session.lost);
@@ -305,11 +347,38 @@ export class IncomingTransfer implements Work {
     this.#end(end, isUnwanted ? onAbort : "remove");
   }
 
-  /** An application ends it. When all has come it is too late for that. */
+  /** All has come: until it is on disk nothing more is read. */
+  #enterReceived(): void {
+    const settled = Promise.withResolvers<void>();
+    this.#options.session.keep(settled.promise);
+    this.#stage.enter({ name: "received", settled });
+  }
+
+  /** All of a file without an offer has come. False when it is more than may wait. */
+  #holdWhole(): boolean {
+    const { held, file: { size }, session: { identity } } = this.#options;
+    this.#isWhole = true;
+    const { name } = this.#stage.current;
+    if (name !== "offered" && name !== "accepted") return true; // it is being written, or has ended
+    this.#held = held.hold(identity, size);
+    if (this.#held !== undefined) return true;
+    this.#fail(
+      new OperationError(
+        "LIMIT_EXCEEDED",
+        "too many files of peers that send without asking wait already, for a decision or for the " +
+          "disk: decide about those, and have it sent again",
+      ),
+    );
+    return false;
+  }
+
+  /** It is ended here. When all has come and was accepted it is too late for that. */
   #endByUs(end: TransferEnd, message: string): void {
     if (this.#stage.current.name === "received") return;
     if (!this.#end(end, "remove")) return;
-    this.#options.session.peer.act((transfers) => transfers.cancel(this.#id, message));
+    this.#options.session.peer.act((transfers) =>
+      this.#isWhole ? transfers.takeBack(this.#id) : transfers.cancel(this.#id, message)
+    );
   }
 
   /**
@@ -332,7 +401,9 @@ export class IncomingTransfer implements Work {
     }
     const peerReason = reason ?? PEER_REASONS[code];
     peer.act((transfers) =>
-      peerReason === undefined
+      this.#isWhole
+        ? transfers.takeBack(this.#id)
+        : peerReason === undefined
         ? transfers.fail(this.#id, message)
         : transfers.failWithReason(this.#id, peerReason)
     );
@@ -343,7 +414,9 @@ export class IncomingTransfer implements Work {
     const { name } = this.#stage.current;
     if (name === "ended" || name === "completed") return false;
     this.#stage.enter({ name: "ended", end, partPolicy });
+    this.#stopWaiting();
     this.#queue.stop();
+    this.#held?.[Symbol.dispose]();
     // A transfer that was accepted is reported by `run`, once its partial file is removed or kept.
     if (name === "offered") this.#options.registry.change(this.entry, end, "transfer-failed");
     return true;

@@ -11,13 +11,15 @@ import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/pe
 
 /** Options of {@linkcode SessionTransfers}. */
 export interface SessionTransfersOptions
-  extends Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "peer"> {
+  extends Pick<SessionTransfers, "sessionId" | "identity" | "proven" | "acceptsFiles" | "peer"> {
   /** Called with each file that the peer offers. */
   readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called with each offer that the protocol's rules refused, and how many there were so far. */
   readonly onRefused: (refused: RefusedEffect, count: number) => void;
   /** Called when a transfer has ended, and another may begin. */
   readonly onEnded: () => void;
+  /** Called when the session is about to be closed in order. */
+  readonly onClosing: (transfers: SessionTransfers) => void;
   /** What every session waits for before more is read; undefined for nothing. */
   readonly backpressure: () => Promise<void> | undefined;
   /** How long {@linkcode SessionTransfers.keep} holds, in milliseconds. @default {FILE_SAVE_MS} */
@@ -32,6 +34,8 @@ export class SessionTransfers implements TransferHandler {
   readonly identity: string;
   /** Whether the peer has proven that it holds the identity's key. */
   readonly proven: boolean;
+  /** Whether it was let in with its files: they are accepted without asking. */
+  readonly acceptsFiles: boolean;
   /** The session at work. */
   readonly peer: PeerSession;
   readonly #options: SessionTransfersOptions;
@@ -46,6 +50,7 @@ export class SessionTransfers implements TransferHandler {
   /** Starts with none. */
   constructor(options: SessionTransfersOptions) {
     ({ sessionId: this.sessionId, identity: this.identity, proven: this.proven } = options);
+    this.acceptsFiles = options.acceptsFiles;
     this.peer = options.peer;
     this.#options = options;
   }
@@ -85,18 +90,18 @@ export class SessionTransfers implements TransferHandler {
     return this.#isClosing;
   }
 
-  /** The session is being closed in order. */
+  /** The session is about to be closed in order. */
   markClosing(): void {
     this.#isClosing = true;
+    this.#options.onClosing(this);
   }
 
   /**
    * A file has come whole and is being kept: until it is on disk, or that takes too long, what the
-   * peer says is not read. So our answer to its next ping says that it is. A peer that asks
-   * nothing may send its next file at once.
+   * peer says is not read. So our answer to its next ping says that it is, and a peer that asks
+   * nothing sends no faster than the disk writes.
    */
   keep(done: Promise<void>): void {
-    if (!this.peer.dialect.answersPings) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.fileSaveMs ?? FILE_SAVE_MS);
     this.#keeping = promise;

@@ -66,7 +66,7 @@ export class TransferService {
     const { identity, sessionId } = session;
     const sessionNow = () => this.#successorOf(session);
     const sizes: number[] = [];
-    for (const path of paths) sizes.push(await this.#sizeOf(path));
+    for (const path of paths) sizes.push(await this.#sizeOf(path, session));
     this.#expectRunning();
     scheduler.checkCapacity(paths.length);
     this.#forgetEnded();
@@ -108,7 +108,10 @@ export class TransferService {
 
   /** The transfers of a session whose peer is about to be let in. */
   attach(
-    options: Pick<SessionTransfersOptions, "sessionId" | "identity" | "proven" | "peer">,
+    options: Pick<
+      SessionTransfersOptions,
+      "sessionId" | "identity" | "proven" | "acceptsFiles" | "peer"
+    >,
   ): SessionTransfers {
     const { registry, scheduler } = this.#options;
     return new SessionTransfers({
@@ -116,6 +119,7 @@ export class TransferService {
       onOffer: (file, session) => this.#offered(file, session),
       onRefused: (refused, count) => this.#refused(options.identity, refused, count),
       onEnded: () => scheduler.wake(),
+      onClosing: (session) => this.#cancelWaitingWhole(session),
       // A peer can bring changes faster than the disk takes them.
       backpressure: () => registry.backpressure(),
     });
@@ -154,9 +158,21 @@ export class TransferService {
     const transfer = new IncomingTransfer({ ...this.#options, entry, file, session });
     this.#transfers.set(entry, transfer);
     // Whoever only claims an identity must not put files into the inbox in its name.
-    if (session.proven && autoAccepts(identity) && transfer.prepareUnasked()) {
-      scheduler.begin(transfer);
+    const isUnasked = session.acceptsFiles || (session.proven && autoAccepts(identity));
+    if (isUnasked && transfer.prepareUnasked()) scheduler.begin(transfer);
+  }
+
+  /** A session is closed here: of its peer's files those go, too, that wait for a decision. */
+  #cancelWaitingWhole(session: SessionTransfers): void {
+    for (const transfer of this.#waitingWhole()) {
+      if (transfer.session === session) transfer.cancel();
     }
+  }
+
+  #waitingWhole(): IncomingTransfer[] {
+    return [...this.#transfers.values()]
+      .filter((transfer) => transfer instanceof IncomingTransfer)
+      .filter((transfer) => transfer.isWaitingWhole);
   }
 
   /**
@@ -225,7 +241,9 @@ export class TransferService {
   /** The daemon stops: nothing is begun any more, and what has not begun is over. */
   async stop(message: string): Promise<void> {
     this.#stopping = true;
-    await this.#interrupt({ code: DAEMON_STOPPED, message }, () => true);
+    const failure = { code: DAEMON_STOPPED, message };
+    for (const transfer of this.#waitingWhole()) transfer.interrupt(failure);
+    await this.#interrupt(failure, () => true);
   }
 
   async #interrupt(
@@ -256,7 +274,15 @@ export class TransferService {
     throw new OperationError("INVALID_STATE", message);
   }
 
-  async #sizeOf(path: string): Promise<number> {
+  /** The size of a file that can be sent to the peer of that session. */
+  async #sizeOf(path: string, { peer: { dialect } }: SessionTransfers): Promise<number> {
+    const size = await this.#readableSize(path);
+    const problem = dialect.unsendable(size);
+    if (problem !== undefined) throw new OperationError("LIMIT_EXCEEDED", `${path}: ${problem}`);
+    return size;
+  }
+
+  async #readableSize(path: string): Promise<number> {
     try {
       return await checkSource(this.#options.fs, path);
     } catch (error) {

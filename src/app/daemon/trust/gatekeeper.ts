@@ -29,7 +29,11 @@ const MAX_MET = 256;
 
 /** What was decided about a peer. */
 export type Admission =
-  | { readonly admitted: true }
+  | {
+    readonly admitted: true;
+    /** Its files are accepted without asking, in this session: people have said so. */
+    readonly acceptsFiles?: true;
+  }
   | {
     readonly admitted: false;
     /** The error that the peer is sent; absent when the session is closed without one. */
@@ -367,7 +371,7 @@ export class Gatekeeper {
     const knownAs = known === undefined ? undefined : labelOf(known);
     const who = known === undefined ? "an unknown identity" : "a known identity";
     log.info(`${who} asks to be let in`, { identity, proven, sas, known_as: knownAs });
-    const outcome = await pairings.ask(peer, ended, {
+    const { outcome, acceptsFiles } = await pairings.ask(peer, ended, {
       keep: (outcome) => this.#keep(peer, outcome),
       forbids: (decision) => this.#forbids(peer, decision),
       ...(knownAs === undefined ? {} : { knownAs }),
@@ -379,7 +383,7 @@ export class Gatekeeper {
     switch (outcome) {
       case "allow_always":
       case "allow_once":
-        return { admitted: true };
+        return acceptsFiles ? { admitted: true, acceptsFiles } : { admitted: true };
       case "deny_always":
       case "deny_once":
         return denied("the pairing was denied");

@@ -34,11 +34,19 @@ export interface IdentifiedPeer {
 /** What was decided: by the application, or `expired` by the clock, or `withdrawn` by the end. */
 export type PairingOutcome = PairingDecision["decision"] | "expired" | "withdrawn";
 
+/** What came of a request. */
+export interface PairingVerdict {
+  /** The decision, or what took its place. */
+  readonly outcome: PairingOutcome;
+  /** Whether the peer's files are accepted without asking, in this session. */
+  readonly acceptsFiles: boolean;
+}
+
 interface Request {
   pairing: Pairing;
   wrongSas: number;
   readonly forbids: NonNullable<AskOptions["forbids"]>;
-  readonly decided: PromiseWithResolvers<PairingOutcome>;
+  readonly decided: PromiseWithResolvers<PairingVerdict>;
   /** Resolved when the decision is on disk, or need not be. */
   readonly kept: PromiseWithResolvers<void>;
 }
@@ -78,7 +86,7 @@ export class PairingRequests {
   }
 
   /**
-   * Asks the application. Resolves with its decision, or `expired` after
+   * Asks the application. Resolves with its answer, or `expired` after
    * {@linkcode PAIRING_DECISION_MS}, or `withdrawn` when `ended` resolves first.
    *
    * @param peer Whose identity is unknown.
@@ -88,7 +96,7 @@ export class PairingRequests {
     peer: IdentifiedPeer,
     ended: Promise<unknown>,
     { keep, forbids = () => undefined, knownAs }: AskOptions,
-  ): Promise<PairingOutcome> {
+  ): Promise<PairingVerdict> {
     const { events, now: clock, after = systemTimer } = this.#options;
     const now = clock();
     const { deviceName, ...rest } = peer;
@@ -101,23 +109,25 @@ export class PairingRequests {
       requestedAt: new Date(now).toISOString(),
       expiresAt: new Date(now + PAIRING_DECISION_MS).toISOString(),
     };
-    const decided = Promise.withResolvers<PairingOutcome>();
-    const stopClock = after(PAIRING_DECISION_MS, () => decided.resolve("expired"));
+    const decided = Promise.withResolvers<PairingVerdict>();
+    const end = (outcome: PairingOutcome) => decided.resolve({ outcome, acceptsFiles: false });
+    const stopClock = after(PAIRING_DECISION_MS, () => end("expired"));
     const kept = Promise.withResolvers<void>();
     kept.promise.catch(() => {}); // nobody may have asked; it is thrown below
     const request: Request = { pairing, wrongSas: 0, forbids, decided, kept };
     this.#requests.set(pairing.pairingId, request);
     events.publish({ type: "pairing-requested", pairing });
-    ended.then(() => decided.resolve("withdrawn"));
+    ended.then(() => end("withdrawn"));
     try {
-      const outcome = await decided.promise;
+      const answer = await decided.promise;
+      const { outcome } = answer;
       const denied = outcome.startsWith("deny");
       const state = outcome.startsWith("allow") ? "allowed" : denied ? "denied" : "expired";
       request.pairing = { ...pairing, state };
       await keep(outcome);
       kept.resolve();
       events.publish({ type: "pairing-decided", pairing: request.pairing });
-      return outcome;
+      return answer;
     } catch (error) {
       request.pairing = { ...pairing, state: "denied" };
       kept.reject(error);
@@ -148,7 +158,10 @@ export class PairingRequests {
    * SAS_ATTEMPTS_EXHAUSTED, POLICY_REFUSED
    * @throws {StorageError} When it can't be kept.
    */
-  async decide(pairingId: string, { decision, sas, unproven }: PairingDecision): Promise<Pairing> {
+  async decide(
+    pairingId: string,
+    { decision, sas, unproven, acceptFiles: acceptsFiles = false }: PairingDecision,
+  ): Promise<Pairing> {
     const request = this.#find(pairingId);
     if (request.pairing.state !== "pending") {
       const message = `the pairing request is ${request.pairing.state} already`;
@@ -164,7 +177,7 @@ export class PairingRequests {
     if (forbidden !== undefined) throw new OperationError("POLICY_REFUSED", forbidden);
     const state = allows ? "allowed" : "denied";
     request.pairing = { ...request.pairing, state };
-    request.decided.resolve(decision);
+    request.decided.resolve({ outcome: decision, acceptsFiles });
     await request.kept.promise;
     return request.pairing;
   }
@@ -205,7 +218,9 @@ export class PairingRequests {
     try {
       this.checkTypedSas(request.pairing.sas, sas);
     } catch (error) {
-      if (++request.wrongSas >= MAX_WRONG_PER_REQUEST) request.decided.resolve("deny_once");
+      if (++request.wrongSas >= MAX_WRONG_PER_REQUEST) {
+        request.decided.resolve({ outcome: "deny_once", acceptsFiles: false });
+      }
       throw error;
     }
   }

@@ -23,7 +23,7 @@ function pairings() {
       },
       ended,
       { keep },
-    );
+    ).then(({ outcome }) => outcome);
   /** Id of the newest request. */
   const latest = () => made.pending().at(-1)?.pairingId ?? "";
   return { clock, events, pairings: made, ask, latest };

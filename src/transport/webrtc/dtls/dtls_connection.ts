@@ -16,7 +16,7 @@ const LEVEL = { warning: 1, fatal: 2 } as const;
 const CLOSE_NOTIFY = 0;
 const ALERT_BYTES = 2;
 /** Packets that come before the peer is proven. */
-const MAX_EARLY_PACKETS = 8;
+export const MAX_EARLY_PACKETS = 8;
 
 /** Options of a {@linkcode DtlsConnection}. */
 export type DtlsConnectionOptions = Pick<
@@ -28,6 +28,7 @@ export type DtlsConnectionOptions = Pick<
 export class DtlsConnection implements PacketLink, Disposable {
   onPacket: (packet: Uint8Array) => void = () => {};
   onClosed: () => void = () => {};
+  onWritable: () => void = () => {};
   readonly #records: RecordLayer;
   readonly #handshake: DtlsHandshake;
   #earlyPackets: Uint8Array[] = [];
@@ -39,6 +40,7 @@ export class DtlsConnection implements PacketLink, Disposable {
       sink: {
         onPlain: (type, fragment) => this.#onPlain(type, fragment),
         onProtected: (type, content) => this.#onProtected(type, content),
+        onWritable: () => this.onWritable(),
       },
     });
     this.#handshake = new DtlsHandshake({
@@ -81,6 +83,10 @@ export class DtlsConnection implements PacketLink, Disposable {
 
   get isReliable(): boolean {
     return this.#records.isReliable;
+  }
+
+  get isWritable(): boolean {
+    return this.#records.isWritable;
   }
 
   get overhead(): number {

@@ -67,13 +67,16 @@ async function optionsOf(name: string, other: string) {
   } as const;
 }
 
-/** Two ends that are not connected yet. */
-async function ends(filters: readonly [Filter, Filter] = [ALL, ALL]): Promise<Ends> {
+/** Two ends that are not connected yet; `misled` expects another certificate than the peer has. */
+async function ends(
+  filters: readonly [Filter, Filter] = [ALL, ALL],
+  misled?: "client" | "server",
+): Promise<Ends> {
   const deadline = new Deadline(10_000, { what: "the connection" });
   const both = paths(filters);
   const [clients, servers] = await Promise.all([
-    optionsOf("client", "server"),
-    optionsOf("server", "client"),
+    optionsOf("client", misled === "client" ? "another" : "server"),
+    optionsOf("server", misled === "server" ? "another" : "client"),
   ]);
   const client = new DtlsConnection(both[0], { role: "client", ...clients });
   const server = new DtlsConnection(both[1], { role: "server", ...servers });
@@ -269,6 +272,29 @@ for (
     await settled();
     assertEquals(closed, isEnd ? 1 : 0);
     records[Symbol.dispose]();
+  });
+}
+
+for (const refuses of ["client", "server"] as const) {
+  Deno.test(`a ${refuses} that refuses the peer's certificate says so, by a fatal alert`, async () => {
+    const alerts: number[][] = [];
+    const noted: Filter = (datagram) => {
+      for (const { type, epoch, fragment } of readRecords(datagram)) {
+        if (type === CONTENT.alert && epoch === 0) alerts.push([...fragment]);
+      }
+      return [datagram];
+    };
+    const isClient = refuses === "client";
+    using both = await ends(isClient ? [noted, ALL] : [ALL, noted], refuses);
+    const [refusing, refused] = isClient ? [both.client, both.server] : [both.server, both.client];
+    const waiting = refused.connect().catch(() => {});
+    const error = await assertRejects(() => abortable(refusing.connect(), both.signal));
+    assertInstanceOf(error, TransportError);
+    assertEquals(error.code, "PEER_UNPROVEN");
+    // RFC 5246, section 7.2: fatal, bad_certificate.
+    assertEquals(alerts, [[2, 42]]);
+    refused.close();
+    await waiting;
   });
 }
 

@@ -112,8 +112,12 @@ interface FlightInsides {
   transmit(records: Buffer[]): Promise<void>;
 }
 
+/** Alerts (RFC 5246, section 7.2). */
+const FATAL = 2;
+const ALERT = { badCertificate: 42, decryptError: 51 } as const;
+
 /** A forger may be quicker than the peer; a peer that fails this often is the forger. */
-const MAX_FALSE_PROOFS = 3;
+export const MAX_FALSE_PROOFS = 3;
 
 /** Which message may follow which (RFC 5246, section 7.3; RFC 6347, section 4.2). */
 const H = HANDSHAKE;
@@ -368,7 +372,8 @@ export class DtlsHandshake implements Disposable {
         return this.#suite !== undefined;
       case H.certificate: {
         this.#certificate = firstCertificate(body);
-        return this.#proven(matchesFingerprint(this.#certificate, fingerprints), "a certificate");
+        const matches = matchesFingerprint(this.#certificate, fingerprints);
+        return this.#proven(matches, "a certificate", ALERT.badCertificate);
       }
       case H.serverKeyExchange: {
         const [client, server] = [cipher.localRandom.serialize(), cipher.remoteRandom.serialize()];
@@ -390,8 +395,11 @@ export class DtlsHandshake implements Disposable {
     }
   }
 
-  #proven(isProven: boolean, what: string): boolean {
+  #proven(isProven: boolean, what: string, alert: number = ALERT.decryptError): boolean {
     if (!isProven && ++this.#falseProofs >= MAX_FALSE_PROOFS) {
+      // A peer that takes no alert waits for its deadline; the others know at once.
+      const content = Uint8Array.of(FATAL, alert);
+      this.#options.send([{ type: CONTENT.alert, isProtected: false, content }]);
       this.#fail(
         new TransportError(
           "PEER_UNPROVEN",

@@ -31,9 +31,9 @@ export interface HandshakeMessage {
 
 const MESSAGE_HEADER = 12;
 /** Longest message that is put together; a certificate chain fits many times. */
-const MAX_MESSAGE = 32 * 1024;
+export const MAX_MESSAGE: number = 32 * 1024;
 /** How far ahead of the next message fragments are kept. */
-const WINDOW = 8;
+export const MESSAGES_AHEAD = 8;
 /** Where a hello goes on after its version and random number. */
 const AFTER_RANDOM = 34;
 
@@ -88,7 +88,9 @@ export class HandshakeAssembler {
       const body = fragment.subarray(at + MESSAGE_HEADER, end);
       if (!isExpected(type)) break;
       if (sequence < this.#next) repeated.push({ type, sequence, body });
-      else if (sequence < this.#next + WINDOW) this.#fill(sequence, type, total, start, body);
+      else if (sequence < this.#next + MESSAGES_AHEAD) {
+        this.#fill(sequence, type, total, start, body);
+      }
       at = end;
     }
     return repeated;

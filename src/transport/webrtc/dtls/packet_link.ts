@@ -18,10 +18,13 @@ export interface PacketLink {
   /** Bytes of the largest packet that is safe on every path. */
   readonly maxPacket: number;
   /**
-   * Whether each packet of at most `maxPacket` comes, once and in order, or the link ends. It takes
-   * whatever it is given: who gives it more than the peer acknowledges in time waits for that.
+   * Whether each packet of at most `maxPacket` comes, once and in order, or the link ends.
    */
   readonly isReliable?: boolean;
+  /** Whether more data may be sent; else `onWritable` is called when it may. @default {true} */
+  readonly isWritable?: boolean;
+  /** Set by the layer above. */
+  onWritable?: () => void;
   /** Bytes that protection adds to a packet, so that it is a UDP datagram's payload. */
   readonly overhead: number;
 }

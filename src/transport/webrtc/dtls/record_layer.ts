@@ -18,7 +18,7 @@ import { ReplayWindow } from "./replay_window.ts";
 /** Longest content of a record (RFC 5246, section 6.2.1). */
 export const MAX_CONTENT_BYTES = 2 ** 14;
 /** Protected records that wait for the keys. */
-const MAX_EARLY_RECORDS = 8;
+export const MAX_EARLY_RECORDS = 8;
 /** What a record can be numbered with at most. */
 const MAX_SEQUENCE = 2 ** 48 - 1;
 /** Header, explicit nonce and tag of AES-GCM (RFC 5288, section 3). */
@@ -30,6 +30,8 @@ const PROTECTED = 1;
 export interface RecordSink {
   /** A record that anybody can have written. */
   onPlain(type: number, fragment: Uint8Array): void;
+  /** The path takes data again. */
+  onWritable?(): void;
   /** The content of a record that the holder of the keys wrote, each once. */
   onProtected(type: number, content: Uint8Array): void;
 }
@@ -63,6 +65,7 @@ export class RecordLayer implements Disposable {
     this.#sink = sink;
     this.#next = [firstSequence, firstSequence];
     path.onDatagram = (datagram) => this.#receive(datagram);
+    path.onWritable = () => sink.onWritable?.();
   }
 
   /** Bytes that a protected record has more than what it carries; the most while no keys are known. */
@@ -73,6 +76,11 @@ export class RecordLayer implements Disposable {
   /** Bytes that a protected record can carry, so that its datagram fits the path. */
   get maxContent(): number {
     return Math.min(this.#path.maxDatagram - this.overhead, MAX_CONTENT_BYTES);
+  }
+
+  /** Whether the path takes more data for now; told when it does again. */
+  get isWritable(): boolean {
+    return this.#path.isWritable !== false;
   }
 
   /** Whether the path loses nothing. */
@@ -118,7 +126,7 @@ export class RecordLayer implements Disposable {
   /** Nothing goes in or out any more; the keys are overwritten. */
   [Symbol.dispose](): void {
     this.#isOver = true;
-    this.#path.onDatagram = () => {};
+    this.#path.onDatagram = this.#path.onWritable = () => {};
     this.#cipher?.[Symbol.dispose]();
     this.#cipher = undefined;
     this.#early = [];

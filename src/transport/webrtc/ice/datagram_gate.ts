@@ -7,7 +7,9 @@
  * - STUN requests need a source inside the scope, our user name, and a message integrity code made
  *   with our password; a copy of one that came from another address is dropped. Responses need a source inside the scope; the library checks their code and
  *   that they answer a request. Indications are not used.
- * - DTLS needs a source that has proven to be the peer by an ICE check of ours.
+ * - DTLS needs a source that is the peer's, as a check shows: one of ours that was answered, or one
+ *   of the peer's. The peer may send by any pair that it has checked (RFC 8445, section 12.1), also
+ *   where checks of ours were lost, or ended because another pair was nominated.
  * - Anything else is dropped.
  *
  * @module
@@ -57,6 +59,8 @@ export class DatagramGate {
   readonly #insides: ConnectionInsides;
   readonly #options: DatagramGateOptions;
   readonly #requests = new RequestMemory();
+  /** Where checks of the peer's came from, and to; the longest silent first. */
+  readonly #checkedBy = new Set<string>();
 
   /** For the sockets of one connection. */
   constructor(connection: LibraryConnection, options: DatagramGateOptions) {
@@ -110,17 +114,28 @@ export class DatagramGate {
     if (message?.method !== BINDING || !this.isInScope(from[0])) return false;
     if (message.messageClass === "success" || message.messageClass === "error") return true;
     if (message.messageClass === "indication" || !this.#isPeers(message)) return false;
-    const { host = "", port = 0 } = protocol.localCandidate ?? {};
-    const source = sourceOf(from, [host, port]);
+    const source = sourceOf(from, endOf(protocol));
     if (this.#requests.note(transactionOf(message), source) === "elsewhere") return false;
     const { checkList } = this.#connection;
     const pair = checkList.find((known) => isPairOf(known, protocol, from));
-    if (pair !== undefined) {
-      forgetRequests(pair);
-      return true;
-    }
+    if (pair !== undefined) forgetRequests(pair);
+    else if (!this.#hasSpace()) return false;
+    this.#noteSource(source);
+    return true;
+  }
+
+  #noteSource(source: string): void {
+    this.#checkedBy.delete(source);
+    this.#checkedBy.add(source);
+    const [oldest] = this.#checkedBy;
+    if (oldest !== undefined && this.#checkedBy.size > MAX_PAIRS) this.#checkedBy.delete(oldest);
+  }
+
+  /** Whether the agent may make one more pair. */
+  #hasSpace(): boolean {
     this.#makeSpace();
-    return checkList.length < MAX_PAIRS && this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
+    return this.#connection.checkList.length < MAX_PAIRS &&
+      this.#insides.earlyChecks.length < MAX_EARLY_CHECKS;
   }
 
   /** Whether a request has the user name and the integrity code that only the peer can make. */
@@ -147,9 +162,15 @@ export class DatagramGate {
   #isFromPeer(protocol: StunProtocol, from: LibraryAddress): boolean {
     const { nominated, checkList } = this.#connection;
     if (nominated !== undefined && isPairOf(nominated, protocol, from)) return true;
-    // The peer may have nominated another pair than we did: any that we checked will do.
-    return checkList.some((pair) => pair.state === SUCCEEDED && isPairOf(pair, protocol, from));
+    return this.#checkedBy.has(sourceOf(from, endOf(protocol))) ||
+      checkList.some((pair) => pair.state === SUCCEEDED && isPairOf(pair, protocol, from));
   }
+}
+
+/** Our end of what comes in by a socket. */
+function endOf({ localCandidate }: StunProtocol): LibraryAddress {
+  const { host = "", port = 0 } = localCandidate ?? {};
+  return [host, port];
 }
 
 /** The library remembers the id of every request of a pair, for its statistics, for ever. */

@@ -17,6 +17,10 @@ export interface DatagramPath {
   readonly maxDatagram: number;
   /** Whether nothing is lost and all comes in order: the path is one TCP connection. */
   readonly isReliable?: boolean;
+  /** Whether more data may be sent; else `onWritable` is called when it may. @default {true} */
+  readonly isWritable?: boolean;
+  /** Set by the layer above. */
+  onWritable?: () => void;
   /** Told by the layer above: the datagram that has come is the peer's, as its seal shows. */
   onAuthentic?(): void;
 }

@@ -12,8 +12,14 @@ export const MAX_STUN_FRAME = 2048;
 /** Longest DTLS frame: one record with 2^14 bytes, and what its protection may add. */
 export const MAX_DTLS_FRAME: number = 2 ** 14 + 64;
 
-/** Bytes that wait for the system at most: four times what SCTP ever has under way. */
-export const MAX_LINK_QUEUE_BYTES = 4 * 1024 * 1024;
+/** Bytes that wait for the system before the link says that it takes no more for now. */
+export const FULL_LINK_BYTES: number = 256 * 1024;
+/** Bytes that still wait when it takes more again: the next write is full. */
+export const WRITABLE_LINK_BYTES: number = 128 * 1024;
+/** Bytes that wait for the system at most: twice as much, for what has to be said at once. */
+export const MAX_LINK_QUEUE_BYTES: number = 512 * 1024;
+/** Bytes of one write at most. */
+export const BATCH_BYTES: number = 128 * 1024;
 /** Bytes that are read at once from a connection that carries data. */
 export const READ_BYTES: number = 128 * 1024;
 

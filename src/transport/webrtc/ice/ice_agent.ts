@@ -108,6 +108,8 @@ export class IceAgent implements Disposable {
   #nominationTimer: ReturnType<typeof setTimeout> | undefined;
   /** When the first check by UDP was answered. */
   #udpSince: number | undefined;
+  /** The pair that the peer was last asked to use. */
+  #asked: LibraryPair | undefined;
   #isChecking = false;
   #isOver = false;
 
@@ -164,12 +166,12 @@ export class IceAgent implements Disposable {
   }
 
   /**
-   * The peer takes TCP as well as UDP: the controlling side nominates one pair when it knows which
-   * is best (`nomination.ts`), no longer each that it checks.
+   * The controlling side nominates one pair, when it knows which is best (`nomination.ts`), and not
+   * each that it checks: the peer would take another than we do (RFC 8445, section 8.1.1).
    *
    * @param mayConnect Whether a TCP connection may still come.
    */
-  chooseBetween(mayConnect: () => boolean): void {
+  nominateOne(mayConnect: () => boolean): void {
     const insides = this.#insides;
     // What the library does with TCP pairs alone.
     insides.isTcpPair = () => true;
@@ -206,9 +208,12 @@ export class IceAgent implements Disposable {
 
   /**
    * From now on checks are ours, not the library's: the connection follows the peer to another path
-   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s.
+   * when the nominated one dies. `told.onGone` is called, once, when no path has worked for 10 s,
+   * `told.onMove` whenever data goes by another path from then on.
    */
-  watch(told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">>): void {
+  watch(
+    told: Required<Pick<PathWatchOptions, "onDoubt" | "onGone">> & { readonly onMove: () => void },
+  ): void {
     if (this.#isOver) return;
     const connection = this.#connection;
     const insides = this.#insides;
@@ -223,7 +228,10 @@ export class IceAgent implements Disposable {
         return connection.checkList;
       },
       check: (pair, nominate) => this.#check(pair, nominate),
-      select: (pair) => this.#select(pair),
+      select: (pair) => {
+        this.#select(pair);
+        told.onMove();
+      },
     }, told);
     this.#watch = watch;
     // The library's own checks of the controlling side would nominate each pair that they try.
@@ -294,6 +302,9 @@ export class IceAgent implements Disposable {
   #nominate(mayConnect: () => boolean): void {
     const { iceControlling, nominated, remoteIsLite } = this.#connection;
     const insides = this.#insides;
+    // The library does not see that a nomination failed whose pair has gone with its connection.
+    const isUnderWay = insides.checkList.some((pair) => pair === this.#asked);
+    if (!isUnderWay) insides.nominating = false;
     const isDue = iceControlling && !remoteIsLite && nominated === undefined && !insides.nominating;
     if (!isDue || this.#isOver) return;
     clearTimeout(this.#nominationTimer);
@@ -304,8 +315,10 @@ export class IceAgent implements Disposable {
     }
     const asked = { pairs, mayConnect: mayConnect(), udpSince: this.#udpSince, now };
     const { pair, askAt } = chooseNomination(asked);
-    if (pair !== undefined) insides.nominateTcpPair(pair.known);
-    else if (askAt !== undefined) {
+    if (pair !== undefined) {
+      this.#asked = pair.known;
+      insides.nominateTcpPair(pair.known);
+    } else if (askAt !== undefined) {
       this.#nominationTimer = setTimeout(() => this.#nominate(mayConnect), askAt - now);
     }
   }

@@ -23,10 +23,12 @@ export interface NominatedPathOptions {
 /** Sends on the nominated pair; what comes in is handed to it by the datagram gate. */
 export class NominatedPath implements DatagramPath {
   onDatagram: (datagram: Uint8Array) => void = () => {};
+  onWritable: () => void = () => {};
   readonly #connection: LibraryConnection;
   readonly #options: NominatedPathOptions;
   #maxDatagram = MAX_DATAGRAM;
   #isReliable = false;
+  #link: TcpLink | undefined;
 
   /** Follows the agent's choice. */
   constructor(connection: LibraryConnection, options: NominatedPathOptions) {
@@ -42,8 +44,19 @@ export class NominatedPath implements DatagramPath {
     return this.#isReliable;
   }
 
-  /** The path is a connection to one of our own kind, and stays one. */
-  useConnection(): void {
+  get isWritable(): boolean {
+    return this.#link?.isWritable !== false;
+  }
+
+  /**
+   * The path is a connection, and stays it.
+   *
+   * @param isOurs Whether it leads to one of our own kind, which takes large records.
+   */
+  useConnection(link: TcpLink, isOurs: boolean): void {
+    this.#link = link;
+    link.onWritable = () => this.onWritable();
+    if (!isOurs) return;
     this.#isReliable = true;
     this.#maxDatagram = MAX_DTLS_FRAME;
   }

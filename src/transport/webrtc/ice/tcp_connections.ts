@@ -16,7 +16,7 @@
 import { isIP } from "node:net";
 import { Deadline } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
-import { ICE_PACE_MS, TCP_CONNECT_MS, TCP_PROOF_MS } from "../../../base/timing.ts";
+import { ICE_PACE_MS, ICE_RECHECK_MS, TCP_CONNECT_MS, TCP_PROOF_MS } from "../../../base/timing.ts";
 import { logFor } from "../../../log/log.ts";
 import type { Candidate } from "../../../protocol/network_scope/candidate.ts";
 import {
@@ -152,16 +152,21 @@ export class TcpConnections {
     const passive = candidates.filter(({ tcpType }) => tcpType === "passive");
     for (const candidate of passive.toSorted((a, b) => b.priority - a.priority)) {
       for (const hostname of this.#hostsOf(candidate)) {
-        if (this.#isOver || this.#attempts >= MAX_ATTEMPTS) return;
-        this.#attempts++;
-        this.#connecting++;
-        const timer = setTimeout(() => {
-          this.#timers.delete(timer);
-          void this.#attempt(candidate, hostname);
-        }, ICE_PACE_MS * this.#pace++);
-        this.#timers.add(timer);
+        this.#attemptAfter(ICE_PACE_MS * this.#pace++, candidate, hostname);
       }
     }
+  }
+
+  /** Tries a candidate; again later, as long as the choice is not made: it may have been bad luck. */
+  #attemptAfter(ms: number, candidate: Candidate, hostname: string): void {
+    if (this.#isOver || this.#attempts >= MAX_ATTEMPTS) return;
+    this.#attempts++;
+    this.#connecting++;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      void this.#attempt(candidate, hostname);
+    }, ms);
+    this.#timers.add(timer);
   }
 
   /** The pair is chosen: all but its connection, if it is one, is over. */
@@ -257,7 +262,8 @@ export class TcpConnections {
         link.abort();
         throw new Error("it would come from an address outside the network scope");
       }
-      this.#join(link, "active", ACTIVE_PORT, 0, candidate);
+      const retry = () => this.#attemptAfter(ICE_RECHECK_MS, candidate, hostname);
+      this.#join(link, "active", ACTIVE_PORT, 0, { candidate, retry });
       link.prove();
       link.start();
       this.#options.onPair();
@@ -265,6 +271,7 @@ export class TcpConnections {
       if (this.#isOver) return;
       const reason = messageOf(error);
       logFor("transport").debug("no TCP connection to the peer", { address, port, reason });
+      this.#attemptAfter(ICE_RECHECK_MS, candidate, hostname);
     } finally {
       this.#connecting--;
       if (!this.#isOver) this.#options.onFailed();
@@ -277,7 +284,7 @@ export class TcpConnections {
     tcpType: "passive" | "active",
     port: number,
     preference: number,
-    remote?: Candidate,
+    made?: { readonly candidate: Candidate; readonly retry: () => void },
   ): void {
     const protocol = addProtocol(this.#connection, this.#insides, link, {
       foundation: `t${++this.#count}`,
@@ -288,25 +295,31 @@ export class TcpConnections {
       port,
     });
     this.#links.set(protocol, link);
-    link.onClosed = (reason) => this.#onClosed(protocol, link, reason);
+    link.onClosed = (reason) => this.#onClosed(protocol, link, reason, made?.retry);
     this.#options.gate.guard(protocol, link);
-    if (remote === undefined) return;
-    const { foundation, priority, address: host } = remote;
+    if (made === undefined) return;
+    const { foundation, priority, address: host, port: remotePort } = made.candidate;
     const theirs = hostCandidate({
       foundation,
       transport: "tcp",
       tcpType: "passive",
       priority,
       host,
-      port: remote.port,
+      port: remotePort,
     }, this.#connection);
     this.#connection.remoteCandidates.push(theirs);
     this.#insides.tryPair(protocol, theirs);
   }
 
-  #onClosed(protocol: object, link: TcpLink, reason: unknown): void {
+  #onClosed(
+    protocol: object,
+    link: TcpLink,
+    reason: unknown,
+    retry: () => void = () => {},
+  ): void {
     if (this.#connection.nominated?.protocol === protocol) return this.#options.onLost(reason);
     this.#drop(protocol, link);
+    retry();
     this.#options.onFailed();
   }
 

@@ -3,8 +3,8 @@
  * DTLS see it.
  *
  * What is sent in one turn of the event loop goes to the system in one write. What the system does
- * not take waits, in a bounded queue: nothing of it may be lost, so one that is full ends the
- * connection. Layers above keep far below that bound: SCTP's window counts what waits here.
+ * not take waits, and the link says so: SCTP sends no more data until most of it has left. Nothing
+ * of what waits may be lost, so whoever sends on all the same, beyond a bound, ends the connection.
  *
  * @module
  */
@@ -13,16 +13,17 @@ import { TCP_CLOSE_MS } from "../../../base/timing.ts";
 import { canonicalAddress } from "../../../protocol/network_scope/candidate.ts";
 import type { LibraryAddress } from "../library.ts";
 import {
+  BATCH_BYTES,
   FRAME_HEADER_BYTES,
   FrameError,
   FrameReader,
+  FULL_LINK_BYTES,
   MAX_LINK_QUEUE_BYTES,
   READ_BYTES,
+  WRITABLE_LINK_BYTES,
   writeFrameHeader,
 } from "./framing.ts";
 
-/** Bytes of one write at most. */
-const BATCH_BYTES = 128 * 1024;
 const FIRST_BATCH_BYTES = 4096;
 /**
  * Bytes that are read at once before that, and so the longest frame; also all that is read from
@@ -56,6 +57,8 @@ export class TcpLink {
   readonly remote: LibraryAddress;
   /** Takes what comes in; the array is a view that is valid until it returns. */
   onDatagram: (data: Uint8Array, from: LibraryAddress) => void = () => {};
+  /** Told when so much has left that more may follow, after it was not writable. */
+  onWritable: () => void = () => {};
   /** Told once when the connection is over, unless it was closed here. */
   onClosed: (reason: unknown) => void = () => {};
   readonly #conn: StreamConn;
@@ -69,6 +72,7 @@ export class TcpLink {
   readonly #full: Uint8Array<ArrayBuffer>[] = [];
   #spare: Uint8Array<ArrayBuffer> | undefined;
   #queued = 0;
+  #isFull = false;
   #written = 0;
   #writing: Promise<void> | undefined;
   #reading: Promise<void> = DONE;
@@ -98,6 +102,11 @@ export class TcpLink {
   /** Bytes that wait for the system. */
   get queuedBytes(): number {
     return this.#queued;
+  }
+
+  /** Whether more data may follow: what waits for the system is not too much. */
+  get isWritable(): boolean {
+    return !this.#isFull;
   }
 
   /** Bytes that the system has taken so far. */
@@ -139,6 +148,7 @@ export class TcpLink {
     this.#batch.set(data, this.#length + FRAME_HEADER_BYTES);
     this.#length += bytes;
     this.#queued += bytes;
+    this.#isFull ||= this.#queued >= FULL_LINK_BYTES;
     this.#writing ??= this.#write();
     return DONE;
   }
@@ -201,11 +211,18 @@ export class TcpLink {
           this.#queued -= bytes;
         }
         this.#spare = new Uint8Array(batch.buffer);
+        this.#tellWritable();
       }
     } catch (error) {
       this.#end(error);
     }
     this.#writing = undefined;
+  }
+
+  #tellWritable(): void {
+    if (!this.#isFull || this.#queued > WRITABLE_LINK_BYTES || this.#state !== "open") return;
+    this.#isFull = false;
+    this.onWritable();
   }
 
   #next(): Uint8Array<ArrayBuffer> | undefined {

@@ -1,7 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { abortable, Deadline } from "../../../base/deadline.ts";
-import { FRAME_HEADER_BYTES, MAX_DTLS_FRAME } from "./framing.ts";
-import { MAX_LINK_QUEUE_BYTES } from "./framing.ts";
+import {
+  FRAME_HEADER_BYTES,
+  FULL_LINK_BYTES,
+  MAX_DTLS_FRAME,
+  MAX_LINK_QUEUE_BYTES,
+  WRITABLE_LINK_BYTES,
+} from "./framing.ts";
 import { type StreamConn, TcpLink, UNPROVEN_BYTES } from "./tcp_link.ts";
 
 /** Two links that are the ends of one connection. */
@@ -29,6 +34,9 @@ function received(link: TcpLink, count: number): Promise<Uint8Array[]> {
   return promise;
 }
 
+/** What was begun in this turn of the event loop is done. */
+const settled = () => new Promise<void>((resolve) => setTimeout(resolve));
+
 const datagram = (first: number, length: number) => new Uint8Array(length).fill(first);
 
 Deno.test("datagrams arrive whole and in order, their arrays are free at once, and both ends are told", async () => {
@@ -41,6 +49,7 @@ Deno.test("datagrams arrive whole and in order, their arrays are free at once, a
   const all = received(b, lengths.length);
   const scratch = new Uint8Array(MAX_DTLS_FRAME);
   for (const [i, length] of lengths.entries()) {
+    if (!a.isWritable) await new Promise<void>((resolve) => a.onWritable = resolve);
     scratch.fill(20 + i % 40);
     a.send(scratch.subarray(0, length));
   }
@@ -91,20 +100,49 @@ Deno.test("a stranger may say so much and no more; who is proven may go on", asy
   }
 });
 
-/** A connection whose other end takes nothing. */
-function stuck(): StreamConn {
+/** A connection whose other end takes nothing, until it is let. */
+function stuck(): StreamConn & { readonly take: (bytes: number) => void } {
   const addr = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
   const closed = Promise.withResolvers<never>();
   closed.promise.catch(() => {});
+  let taken = Promise.withResolvers<number>();
   return {
+    take: (bytes) => {
+      const { resolve } = taken;
+      taken = Promise.withResolvers();
+      resolve(bytes);
+    },
     localAddr: addr,
     remoteAddr: addr,
     read: () => closed.promise,
-    write: () => closed.promise,
+    write: () => Promise.race([taken.promise, closed.promise]),
     closeWrite: () => closed.promise,
     close: () => closed.reject(new Error("closed")),
   };
 }
+
+Deno.test("a link says when it takes no more for now, and once when it does again", async () => {
+  const conn = stuck();
+  const link = new TcpLink(conn);
+  const told: number[] = [];
+  link.onWritable = () => told.push(link.queuedBytes);
+  link.start();
+  while (link.isWritable) link.send(datagram(23, 16_000));
+  assert(link.queuedBytes >= FULL_LINK_BYTES && link.queuedBytes < FULL_LINK_BYTES + 16_002);
+  // So many bytes at once as a slow peer takes: each write is of what is left.
+  let before = link.queuedBytes;
+  do {
+    conn.take(1000);
+    await settled();
+    assert(link.queuedBytes === before - 1000 || link.queuedBytes === before);
+    before = link.queuedBytes;
+    assertEquals(told.length, link.isWritable ? 1 : 0);
+  } while (!link.isWritable);
+  assert(before <= WRITABLE_LINK_BYTES);
+  await settled();
+  assertEquals([told, link.closed], [[before], false]);
+  link.abort();
+});
 
 Deno.test("who takes nothing is given up when the queue is full, and nothing is kept", () => {
   const link = new TcpLink(stuck());

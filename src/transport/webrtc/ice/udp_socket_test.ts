@@ -233,8 +233,10 @@ Deno.test("a flood does not keep the event loop from its timers", async () => {
     if (!isOver) a.send(data, [address, b.address.port]);
   };
   for (let i = 0; i < 50; i++) a.send(data, [address, b.address.port]);
-  await abortable(new Promise((resolve) => setTimeout(resolve, 50)), deadline.signal);
+  // It goes on all the while that the timers are waited for.
+  while (received <= 100) {
+    await abortable(new Promise((resolve) => setTimeout(resolve, 1)), deadline.signal);
+  }
   isOver = true;
-  assert(received > 100, `${received} were received`);
   await Promise.all([a.close(), b.close()]);
 });

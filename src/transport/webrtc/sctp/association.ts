@@ -52,11 +52,18 @@ export class Association {
       now: () => performance.now(),
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
       send: (packet) => link.send(packet),
+      isWritable: () => link.isWritable !== false,
       onStopped: () => this.#stopped.resolve(),
     });
     this.#timer = new LazyTimer(() => this.#then(() => this.#core.onDeadline()));
     link.onPacket = (packet) => this.#then(() => this.#core.receive(packet));
+    link.onWritable = () => this.#then(() => this.#core.flush());
     link.onClosed = () => options.onEnd();
+  }
+
+  /** What the path delivers in a round trip; see {@linkcode AssociationCore.deliveredBytes}. */
+  get deliveredBytes(): number {
+    return this.#core.deliveredBytes;
   }
 
   /** Begins: the opener's side sends an INIT. */
@@ -77,6 +84,11 @@ export class Association {
   /** A message has been read; see {@linkcode AssociationCore.consumed}. */
   consumed(bytes: number): void {
     this.#then(() => this.#core.consumed(bytes));
+  }
+
+  /** The link leads by another path now; see {@linkcode AssociationCore.onPathChange}. */
+  onPathChange(): void {
+    this.#then(() => this.#core.onPathChange());
   }
 
   /** Closes our direction of the channel. */

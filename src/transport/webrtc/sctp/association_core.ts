@@ -74,6 +74,11 @@ export interface AssociationCoreOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Sends a packet; its memory is used again. */
   readonly send: (packet: Uint8Array) => void;
+  /**
+   * Whether the link takes more user data for now; {@linkcode AssociationCore.flush} goes on when it
+   * does again. @default {() => true}
+   */
+  readonly isWritable?: () => boolean;
   /** The channel is open. */
   readonly onOpen: (label: string) => void;
   /** A message has come; it counts as unread until {@linkcode AssociationCore.consumed}. */
@@ -218,6 +223,11 @@ export class AssociationCore {
     return this.#mtu.packet;
   }
 
+  /** Bytes that the path delivered in the last round trip that was in use. */
+  get deliveredBytes(): number {
+    return this.#sender?.deliveredBytes ?? 0;
+  }
+
   /** Begins, with an INIT. */
   start(): void {
     if (this.#state === "setup") this.#handshake.start();
@@ -275,6 +285,19 @@ export class AssociationCore {
     const { firstMs } = CHANNEL_ABORT_RETRY;
     this.#state = "aborting";
     this.#abort = { until: now + CHANNEL_ABORT_MS, retryAt: now + firstMs, waitMs: firstMs };
+  }
+
+  /**
+   * The link leads by another path now. What may have been lost with the old one goes again at once,
+   * and the peer is told at once what has come: its acknowledgements may have been lost too.
+   */
+  onPathChange(): void {
+    if (this.#isOver || this.#receiver === undefined) return;
+    this.#isSackDue = true;
+    this.#sender?.onPathChange();
+    this.#mtu.onPathChange();
+    this.#resize();
+    this.flush();
   }
 
   /** A packet has come: a view that is valid until this returns. */
@@ -350,6 +373,7 @@ export class AssociationCore {
       now,
       timeout: this.#timeout,
       transmit: (chunk, flags) => this.#addData(chunk, flags),
+      isWritable: this.#options.isWritable ?? (() => true),
     });
     const receiver = this.#receiver = new SctpReceiver({
       isReliable,

@@ -109,6 +109,76 @@ Deno.test("an association comes up under 30 % loss, also when both sides begin a
   }
 });
 
+/** A link that is dead for some seconds in the middle of a flow, until both ends have moved. */
+function moved(tell: boolean): { readonly link: VirtualAssociations; readonly movedAt: number } {
+  let isDead = false;
+  const link = new VirtualAssociations({ delayMs: 50, passes: () => !isDead }).connect();
+  for (const end of [link.a, link.b]) {
+    for (let i = 0; i < 40; i++) end.send(new Uint8Array(10_000).fill(i));
+  }
+  link.run(link.now + 300);
+  isDead = true;
+  // A moment at which the timers, doubled by then, are far from their end.
+  link.run(link.now + 4000);
+  isDead = false;
+  const movedAt = link.now;
+  if (tell) { for (const end of [link.a, link.b]) end.core.onPathChange(); }
+  return { link, movedAt };
+}
+
+Deno.test("after a move to another path data flows within about a round trip", () => {
+  for (const tell of [true, false]) {
+    const { link, movedAt } = moved(tell);
+    const [atA, atB] = [link.a.received.length, link.b.received.length];
+    link.run(
+      link.now + 10_000,
+      () => link.a.received.length > atA && link.b.received.length > atB,
+    );
+    const took = link.now - movedAt;
+    if (tell) assertLess(took, 110, "one way, and a delayed SACK at most");
+    else assertGreater(took, 300, "else the retransmission timer is waited for");
+    link.run(link.now + 30_000, () => link.a.acknowledged + link.b.acknowledged === 80);
+    assertEquals([link.a.received.length, link.b.received.length], [40, 40]);
+  }
+});
+
+Deno.test("after a move nothing that was measured of the old path holds", () => {
+  const { link, movedAt } = moved(true);
+  const flight = link.a.sent.filter(({ at }) => at === movedAt);
+  const bytes = flight.flatMap(({ packet }) => chunksOf(packet).data)
+    .reduce((sum, { payload }) => sum + payload.length, 0);
+  // The initial congestion window, in small packets, and probes of larger ones.
+  assertLess(bytes, 6000);
+  assertGreater(bytes, 3000);
+  assert(
+    flight.some(({ packet }) => packet.length === 1360),
+    "the path's packet size is looked for",
+  );
+  assert(
+    flight.some(({ packet }) => chunkTypes(packet).includes(SACK)),
+    "the peer learns what came",
+  );
+});
+
+Deno.test("who moves first and is answered by the old path learns it from the peer's own move", () => {
+  let dead: "all" | "answers" | "none" = "none";
+  const passes: VirtualAssociationsOptions["passes"] = (_packet, _now, from) =>
+    dead === "none" || dead === "answers" && from === "a";
+  const link = new VirtualAssociations({ delayMs: 50, passes }).connect();
+  for (let i = 0; i < 40; i++) link.a.send(new Uint8Array(10_000).fill(i));
+  link.run(link.now + 300);
+  dead = "all";
+  link.run(link.now + 4000);
+  dead = "answers";
+  link.a.core.onPathChange();
+  link.run(link.now + 200);
+  const before = link.a.acknowledged;
+  dead = "none";
+  link.b.core.onPathChange();
+  link.run(link.now + 60, () => link.a.acknowledged > before);
+  assertGreater(link.a.acknowledged, before);
+});
+
 Deno.test("both may begin at the same moment, wherever their packets cross", () => {
   for (const head of [0, 1, 5, 10, 11, 19, 20, 21, 30]) {
     const link = new VirtualAssociations();

@@ -13,20 +13,29 @@ const INITIAL_BYTES = 4404;
 /** Slow start, congestion avoidance and fast recovery. */
 export class CongestionWindow {
   #packet: number;
-  #bytes: number;
-  #threshold: number;
+  #bytes = 0;
+  /**
+   * Where slow start ends: at the first loss (section 7.2.1 allows any first value). Not at the
+   * peer's window, which begins small and grows with what the path brings.
+   */
+  #threshold = Infinity;
   #partialBytesAcked = 0;
 
   /**
    * Begins in slow start.
    *
    * @param packetBytes User data of a full packet.
-   * @param threshold Where slow start ends at first: the peer's window.
    */
-  constructor(packetBytes: number, threshold: number) {
+  constructor(packetBytes: number) {
     this.#packet = packetBytes;
-    this.#bytes = Math.min(4 * packetBytes, Math.max(2 * packetBytes, INITIAL_BYTES));
-    this.#threshold = threshold;
+    this.reset();
+  }
+
+  /** Begins anew: each path has a window of its own (section 7.2). */
+  reset(): void {
+    this.#bytes = Math.min(4 * this.#packet, Math.max(2 * this.#packet, INITIAL_BYTES));
+    this.#threshold = Infinity;
+    this.#partialBytesAcked = 0;
   }
 
   /** A full packet has another size now. */

@@ -55,6 +55,12 @@ export class PathMtu {
     this.#search();
   }
 
+  /** The path has changed: it is found out anew what this one takes. */
+  onPathChange(): void {
+    this.#packet = this.#options.base;
+    if (this.#hasBegun) this.#search();
+  }
+
   /** A probe was not answered, or it is time to search again. */
   onDeadline(): void {
     if (this.#probes >= MAX_PROBES) {

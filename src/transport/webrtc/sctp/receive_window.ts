@@ -16,7 +16,7 @@ export const RECEIVE_WINDOW = {
   /** At first, and after bursts were lost. */
   first: 96 * 1024,
   /** At most: also what is ever held. */
-  most: 1024 * 1024,
+  most: 1536 * 1024,
 } as const;
 
 /** Messages and chunks that are held at most, however small they are. */

@@ -60,9 +60,9 @@ const BURST_PACKETS = 16;
  * Bytes that are dropped for want of room, until there is some again, before the peer is one that
  * keeps to no window: twice what can be under way when the window closes.
  */
-const MAX_DROPPED_BYTES = 2 * RECEIVE_WINDOW.most;
-/** Runs ahead of gaps at most; every second packet of a full window lost makes half of this. */
-const MAX_GAP_RUNS = 1024;
+export const MAX_DROPPED_BYTES: number = 2 * RECEIVE_WINDOW.most;
+/** Runs ahead of gaps at most; every second packet of a full window lost makes fewer. */
+export const MAX_GAP_RUNS = 1024;
 const MAX_DUPLICATES = 16;
 /** "At least every second packet" (RFC 9260 section 6.2), */
 const PACKETS_PER_SACK = 2;
@@ -72,11 +72,8 @@ const PACKETS_PER_SACK = 2;
  */
 const PACKETS_PER_SACK_IN_FULL_FLOW = 8;
 const FULL_FLOW_PACKETS = 128;
-/**
- * Bytes to a SACK over a link that loses nothing: a sender that keeps 512 KiB goes on at 256, and is
- * not to run dry meanwhile.
- */
-export const RELIABLE_SACK_BYTES: number = 128 * 1024;
+/** Bytes to a SACK over a link that loses nothing: a quarter of what may be under way. */
+export const RELIABLE_SACK_BYTES: number = 256 * 1024;
 
 /** The receiving half of an association. */
 export class SctpReceiver {

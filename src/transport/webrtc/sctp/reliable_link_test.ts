@@ -47,15 +47,67 @@ Deno.test("a message is cut evenly over large packets", () => {
   assertEquals(link.a.sent.at(-1)?.packet.length, PACKET);
 });
 
-Deno.test("all that there is goes out at once, and is acknowledged seldom", () => {
+/** A link whose window has opened. */
+function open(): VirtualAssociations {
   const link = reliable();
-  const [packets, before] = [link.a.sent.length, sacks(link.b)];
+  for (let i = 0; i < 64; i++) link.a.send(new Uint8Array(64_000).fill(4));
+  link.run(link.now + 10_000, () => link.a.acknowledged === 64);
+  assertEquals(link.a.acknowledged, 64);
+  return link;
+}
+
+Deno.test("the window opens within a few round trips", () => {
+  const link = reliable();
+  const began = link.now;
+  for (let i = 0; i < 60; i++) link.a.send(new Uint8Array(64_000).fill(2));
+  link.run(link.now + 1000, () => link.a.acknowledged === 60);
+  // 128, 256, 512 KiB and 1 MiB, then 1.5 a round trip of 20 ms; the last waits for its SACK.
+  assertLess(link.now - began, 8 * 20 + RELIABLE_SACK_DELAY_MS);
+});
+
+Deno.test("all that there is goes out at once, and is acknowledged each 256 KiB", () => {
+  const link = open();
+  const [packets, before, known] = [link.a.sent.length, sacks(link.b), link.a.acknowledged];
   const message = new Uint8Array(64_000).fill(2);
-  for (let i = 0; i < 8; i++) link.a.send(message);
+  for (let i = 0; i < 16; i++) link.a.send(message);
   // In the same turn: no burst is bounded, and no window has to open.
-  assertEquals(link.a.sent.length - packets, 8 * 4);
-  link.run(link.now + 1000, () => link.a.acknowledged === 8);
-  assertEquals(sacks(link.b) - before, 4);
+  assertEquals(link.a.sent.length - packets, 16 * 4);
+  link.run(link.now + 1000, () => link.a.acknowledged === known + 16);
+  assertEquals(sacks(link.b) - before, Math.ceil(16 * 64_000 / (256 * 1024)));
+});
+
+Deno.test("from its first packet on, what is under way on a slow path is some seconds of it", () => {
+  const [bytesPerSecond, seconds] = [24_000, 120];
+  let free = 0;
+  let longest = 0;
+  const passes = (packet: Uint8Array, now: number, from: "a" | "b") => {
+    if (from === "b") return true;
+    free = Math.max(now, free) + 1000 * packet.length / bytesPerSecond;
+    longest = Math.max(longest, free - now);
+    return true;
+  };
+  const link = reliable({ delayMs: 50, bytesPerSecond, passes });
+  for (let i = 0; i < 64; i++) link.a.send(new Uint8Array(64_000).fill(4));
+  link.run(link.now + 1000 * seconds);
+  assertLess(longest, 6500);
+  const arrived = link.b.received.length * 64_000;
+  assertGreater(arrived, 0.9 * seconds * bytesPerSecond, "the path is not idle");
+});
+
+Deno.test("nothing of the data is handed to a link that takes no more, and all when it does again", () => {
+  let isFull = false;
+  const link = reliable({ core: { isWritable: () => !isFull } });
+  const before = sizes(link.a).length;
+  link.b.send("asked");
+  isFull = true;
+  for (let i = 0; i < 4; i++) link.a.send(new Uint8Array(16_000).fill(3));
+  link.run(link.now + 5000);
+  // The peer is answered all the same.
+  assertEquals([link.b.acknowledged, sizes(link.a).length], [1, before]);
+  isFull = false;
+  link.a.core.flush();
+  link.run(link.now + 5000, () => link.a.acknowledged === 4);
+  assertEquals(link.a.acknowledged, 4);
 });
 
 Deno.test("a lone message is acknowledged after 50 ms, and nothing is sent again meanwhile", () => {
@@ -110,7 +162,7 @@ Deno.test("thousands of little messages are no more than the peer has room for",
 });
 
 Deno.test("what is under way has a bound, whoever does not acknowledge", () => {
-  const link = reliable();
+  const link = open();
   const before = sizes(link.a).length;
   for (let i = 0; i < 100; i++) link.a.send(new Uint8Array(64_000).fill(4));
   const underWay = sizes(link.a).slice(before).reduce((sum, length) => sum + length, 0);

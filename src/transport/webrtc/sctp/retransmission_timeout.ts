@@ -61,6 +61,13 @@ export class RetransmissionTimeout {
     this.#timeout = Math.min(Math.max(timeout, this.#minMs), SCTP_LONGEST_RTO_MS);
   }
 
+  /** The path has changed: what was measured was of another. */
+  reset(): void {
+    this.#smoothed = this.#least = undefined;
+    this.#variation = 0;
+    this.#timeout = SCTP_FIRST_RTO_MS;
+  }
+
   /** The timer ran out: wait twice as long for the next, within reason. */
   onTimeout(): void {
     const roundTrips = MAX_DOUBLED_ROUND_TRIPS * (this.#smoothed ?? 0);

@@ -7,9 +7,11 @@
  */
 import { SCTP_LEAST_PROBE_MS } from "../../../base/timing.ts";
 import { CongestionWindow } from "./congestion_window.ts";
+import { DeliveryMeter } from "./delivery_meter.ts";
 import { Deque } from "./deque.ts";
 import type { RetransmissionTimeout } from "./retransmission_timeout.ts";
 import { DATA_HEADER_BYTES, type DataChunk, DataFlag, type Sack } from "./packet.ts";
+import { RELIABLE_SACK_BYTES } from "./receiver.ts";
 import { MAX_HELD, RECEIVE_WINDOW } from "./receive_window.ts";
 import { TimedWindow } from "./timed_window.ts";
 import { tsnAdd, tsnAfter, tsnDistance, tsnNext } from "./tsn.ts";
@@ -44,6 +46,8 @@ export interface SctpSenderOptions {
   readonly now: () => number;
   /** Puts one DATA chunk, with these flags, on the wire. Must not throw. */
   readonly transmit: (chunk: DataChunk, flags: number) => void;
+  /** Whether the link takes more for now. @default {() => true} */
+  readonly isWritable?: () => boolean;
   /** How long to wait for an acknowledgement. */
   readonly timeout: RetransmissionTimeout;
   /** New packets that one call sends at most (Max.Burst, RFC 9260 section 6.1). @default {16} */
@@ -92,9 +96,11 @@ export class SctpSender {
   readonly #options: SctpSenderOptions;
   readonly #maxBurst: number;
   readonly #timeout: RetransmissionTimeout;
+  readonly #isWritable: () => boolean;
   readonly #window: CongestionWindow;
   /** Of a link that loses nothing, in place of the congestion window. */
   readonly #timedWindow: TimedWindow | undefined;
+  readonly #delivery = new DeliveryMeter();
   readonly #waiting = new Deque<OutgoingMessage>();
   readonly #inFlight = new Deque<InFlight>();
   /** Bytes of the first waiting message that have been sent. */
@@ -134,9 +140,10 @@ export class SctpSender {
     if (options.isReliable === true) this.#timedWindow = new TimedWindow();
     this.#maxBurst = this.#timedWindow === undefined ? options.maxBurst ?? 16 : Infinity;
     this.#timeout = options.timeout;
+    this.#isWritable = options.isWritable ?? (() => true);
     this.#packetPayload = options.packetPayload;
     this.#maxChunk = options.maxChunk;
-    this.#window = new CongestionWindow(options.packetPayload, options.peerWindow);
+    this.#window = new CongestionWindow(options.packetPayload);
     this.#peerWindow = options.peerWindow;
     this.#nextTsn = options.initialTsn;
     this.#ackedTsn = tsnAdd(options.initialTsn, -1);
@@ -175,6 +182,11 @@ export class SctpSender {
   /** Bytes that may be on their way. */
   get congestionWindow(): number {
     return this.#timedWindow?.bytes ?? this.#window.bytes;
+  }
+
+  /** Bytes that the path delivered in the last round trip that was in use. */
+  get deliveredBytes(): number {
+    return this.#delivery.bytes;
   }
 
   /** Whether all that was sent has been acknowledged in order and nothing waits. */
@@ -227,6 +239,7 @@ export class SctpSender {
     if (acked > 0) {
       this.#timeouts = 0;
       this.#hasProbed = false;
+      this.#delivery.onAcknowledged(acked, this.#options.now(), this.#timeout.leastMs);
     }
     if (this.#inFlight.length === 0) this.#deadline = undefined;
     else if (advance > 0) this.#startTimer();
@@ -251,7 +264,7 @@ export class SctpSender {
       let burst = this.#maxBurst * this.#packetPayload;
       if (this.#lostCount > 0) burst -= this.#sendLost(now, burst);
       const before = this.#nextTsn;
-      while (burst > 0) {
+      while (burst > 0 && this.#isWritable()) {
         const sent = this.#sendNext(now, burst);
         if (sent === 0) break;
         burst -= sent;
@@ -269,12 +282,32 @@ export class SctpSender {
     this.#waitingBytes = this.#offset = 0;
   }
 
-  /** All in flight counts as lost (section 6.3.3). */
+  /**
+   * The path has changed (RFC 9260, sections 6.3.1 and 7.2: each has its own): nothing that was
+   * measured holds, and what is in flight may have gone with the old one. It goes again at once.
+   */
+  onPathChange(): void {
+    this.#timeouts = 0;
+    this.#timeout.reset();
+    this.#window.reset();
+    this.#delivery.reset();
+    this.#hasProbed = false;
+    this.#probe = undefined;
+    this.#newestAckedSentAt = 0;
+    this.#loseAll();
+  }
+
+  /** The retransmission timer has run out (section 6.3.3). */
   #onTimeout(): void {
-    this.#deadline = this.#probeAt = undefined;
     this.#timeouts++;
     this.#timeout.onTimeout();
     if (!this.#isProbing) this.#window.onTimeout();
+    this.#loseAll();
+  }
+
+  /** All in flight counts as lost. */
+  #loseAll(): void {
+    this.#deadline = this.#probeAt = undefined;
     this.#recoveryExit = undefined;
     this.#timed = undefined;
     // A peer that acknowledged the earliest chunk and still lacks it has dropped it again (section
@@ -445,7 +478,7 @@ export class SctpSender {
   #sendLost(now: number, burst: number): number {
     let sent = 0;
     for (const chunk of this.#inFlight) {
-      if (this.#lostCount === 0 || sent >= burst) break;
+      if (this.#lostCount === 0 || sent >= burst || !this.#isWritable()) break;
       if (!chunk.lost) continue;
       if (!this.#fastRetransmit && this.#flightBytes >= this.#window.bytes) break;
       this.#fastRetransmit = false;
@@ -530,8 +563,10 @@ export class SctpSender {
    * or it may be too little to make it acknowledge by itself.
    */
   #asksForSack(burstLeft: number): boolean {
-    // Over a link that loses nothing nobody hurries: no timer waits for it.
-    if (this.#timedWindow !== undefined) return false;
+    if (this.#timedWindow !== undefined) {
+      // No timer waits for it, but a small window that is used up: it is to grow, or is that slow.
+      return this.#timedWindow.bytes < 2 * RELIABLE_SACK_BYTES && !this.#hasSpaceFor(1);
+    }
     if (this.#waiting.length === 0) return true;
     const isSmallFlight = this.#flightBytes < FEW_PACKETS * this.#packetPayload;
     return isSmallFlight && (burstLeft <= 0 || !this.#hasSpaceFor(1));

@@ -9,8 +9,10 @@ import { TCP_IN_FLIGHT_MS } from "../../../base/timing.ts";
 
 /** The bounds of the window, in bytes. */
 export const TIMED_WINDOW = {
-  /** At first, and at most: more than a channel keeps that has not been acknowledged. */
-  most: 1024 * 1024,
+  /** At first: some seconds of a slow path, which is not known yet. It doubles each round trip. */
+  first: 128 * 1024,
+  /** At most: what a receiver of ours has room for. */
+  most: 1536 * 1024,
   /** Four large packets: the slowest path is never idle. */
   least: 64 * 1024,
 } as const;
@@ -25,7 +27,7 @@ export interface TimedChunk {
 
 /** The window of one direction. */
 export class TimedWindow {
-  #bytes: number = TIMED_WINDOW.most;
+  #bytes: number = TIMED_WINDOW.first;
   #changedAt = -Infinity;
 
   /** Bytes that may be under way. */

@@ -24,7 +24,7 @@ function run(window: TimedWindow, bytesPerSecond: number, seconds: number, from 
   return longest;
 }
 
-Deno.test("a fast path keeps the whole window", () => {
+Deno.test("a fast path has the whole window soon", () => {
   const window = new TimedWindow();
   run(window, 10_000_000, 10);
   assertEquals(window.bytes, TIMED_WINDOW.most);

@@ -1,0 +1,267 @@
+/**
+ * When a link makes an attempt to connect, and what it shows meanwhile. Pure: time and randomness are
+ * passed in, and what it wants done is asked of it.
+ *
+ * The offerer makes attempts while its peer is at the rendezvous server; the answerer when its peer
+ * says hello there. So while the peer is away, for days if need be, nothing is attempted: the
+ * registration tells when it comes. A failed attempt is followed by a wait, each longer than the one
+ * before. A sign of life ends a wait early; after a peer was refused it does not, as the sign may be
+ * the wrong peer's.
+ *
+ * @module
+ */
+import { BackOff } from "../../../base/back_off.ts";
+import type { Role } from "../../../protocol/signal/bundle.ts";
+
+/** Why something failed: a stable code and what to do. */
+export interface LinkFailure {
+  /** Stable upper-case code. */
+  readonly code: string;
+  /** What happened and what to do, for people; parts may be a peer's. */
+  readonly message: string;
+}
+
+/** How a link is at a moment. */
+export interface LinkState {
+  /**
+   * `connected`: a session is open. `trying`: it is waited for, or an attempt is under way. `refused`:
+   * who came is not who is expected, or nobody is let in; it is tried again. `paused`: it rests.
+   */
+  readonly state: "connected" | "trying" | "refused" | "paused";
+  /** Whether we are registered at the server. */
+  readonly server: "registering" | "registered" | "unreachable" | "taken-over";
+  /** Whether the peer is at the server, as far as that is known. */
+  readonly isPeerThere: boolean;
+  /** The open session, or the attempt at one. */
+  readonly sessionId?: string;
+  /** When the next attempt is made, or the server is tried, at the latest; a moment. */
+  readonly nextTry?: number;
+  /** Why the last attempt failed, or why none is made. */
+  readonly failure?: LinkFailure;
+}
+
+/** Options of a {@linkcode LinkMachine}. */
+export interface LinkMachineOptions {
+  /** Which side makes the offer. */
+  readonly role: Role;
+  /**
+   * Waits between attempts, in milliseconds, of which chance takes up to half. No attempt comes sooner
+   * after the last than half of the first.
+   */
+  readonly retry: { readonly firstMs: number; readonly longestMs: number };
+  /** For how long a hello shows that its peer still waits for the answer, in milliseconds. */
+  readonly helloMs: number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** Whether it rests at first. */
+  readonly isPaused: boolean;
+}
+
+/** One link. Moments are milliseconds on a clock that never goes back. */
+export class LinkMachine {
+  readonly #options: LinkMachineOptions;
+  readonly #backOff: BackOff;
+  #isPaused: boolean;
+  #server: LinkState["server"] = "registering";
+  #isPeerThere = false;
+  #helloUntil = -Infinity;
+  #attempt: string | undefined;
+  #open: { readonly sessionId: string; readonly since: number } | undefined;
+  /** No attempt before. */
+  #notBefore = -Infinity;
+  #lastEnd = -Infinity;
+  /** When the server is tried next. */
+  #serverTry: number | undefined;
+  #serverFailure: LinkFailure | undefined;
+  #failure: LinkFailure | undefined;
+  #isRefused = false;
+  /** Why no attempt is made at all, until that is taken back. */
+  #blocked: LinkFailure | undefined;
+
+  /** Begins without a connection. */
+  constructor(options: LinkMachineOptions) {
+    const { retry, random, isPaused } = options;
+    this.#options = options;
+    this.#backOff = new BackOff({ ...retry, random });
+    this.#isPaused = isPaused;
+  }
+
+  /** The attempt that is under way. */
+  get attempt(): string | undefined {
+    return this.#attempt;
+  }
+
+  /** It rests from now on, or goes on at once. */
+  setPaused(isPaused: boolean, now: number): void {
+    this.#isPaused = isPaused;
+    this.#startAnew(now);
+  }
+
+  /** No attempt is made for this reason; without one it goes on at once. */
+  setBlocked(failure: LinkFailure | undefined, now: number): void {
+    if (failure === undefined && this.#blocked !== undefined) this.#startAnew(now);
+    this.#blocked = failure;
+  }
+
+  /** We are registered at the server. */
+  registered(now: number): void {
+    const wasAway = this.#server !== "registered";
+    this.#server = "registered";
+    this.#isPeerThere = false; // who is there is told next
+    this.#serverTry = undefined;
+    this.#serverFailure = undefined;
+    if (wasAway) this.#signOfLife(now);
+  }
+
+  /** We are not registered at the server, and try again at that moment. */
+  unreachable(failure: LinkFailure, nextTry: number): void {
+    this.#server = "unreachable";
+    this.#isPeerThere = false;
+    this.#serverTry = nextTry;
+    this.#serverFailure = failure;
+    this.#helloUntil = -Infinity;
+  }
+
+  /** Another program has our code: what is sent to us does not come. */
+  takenOver(failure: LinkFailure): void {
+    this.#server = "taken-over";
+    this.#serverFailure = failure;
+    this.#helloUntil = -Infinity;
+  }
+
+  /** The peer is at the server, or has come back to it. */
+  peerJoined(now: number): void {
+    this.#isPeerThere = true;
+    this.#signOfLife(now);
+  }
+
+  /** The peer has left the server. */
+  peerLeft(): void {
+    this.#isPeerThere = false;
+    this.#helloUntil = -Infinity;
+  }
+
+  /** The peer asks for an answer. */
+  hello(now: number): void {
+    this.#helloUntil = now + this.#options.helloMs;
+    if (!this.#isRefused) this.#mayTryFrom(this.#lastEnd + this.#leastMs);
+  }
+
+  /** This machine's addresses have changed. */
+  addressesChanged(now: number): void {
+    this.#signOfLife(now);
+  }
+
+  /** Whether an attempt is to be begun now. */
+  isDue(now: number): boolean {
+    return this.#isWanted(now) && now >= this.#notBefore;
+  }
+
+  /** The later moment at which an attempt will be due if nothing else happens; undefined for none. */
+  nextDue(now: number): number | undefined {
+    const isLater = this.#notBefore > now && this.#isWanted(this.#notBefore);
+    return isLater ? this.#notBefore : undefined;
+  }
+
+  /** An attempt has begun. */
+  began(sessionId: string): void {
+    this.#attempt = sessionId;
+    this.#helloUntil = -Infinity;
+  }
+
+  /** No attempt could be begun. */
+  notBegun(failure: LinkFailure, now: number): void {
+    this.#helloUntil = -Infinity;
+    this.#failed(failure, false, now);
+  }
+
+  /** A session with the peer is open: that of the attempt, or another one. */
+  opened(sessionId: string, now: number): void {
+    if (this.#attempt === sessionId) this.#attempt = undefined;
+    this.#open = { sessionId, since: now };
+    this.#failure = undefined;
+    this.#isRefused = false;
+  }
+
+  /**
+   * A session, or the attempt at one, has ended. Others than this link's are of no account.
+   *
+   * @param refused Whether the peer was not let in.
+   */
+  ended(
+    sessionId: string,
+    { failure, refused }: { readonly failure?: LinkFailure; readonly refused: boolean },
+    now: number,
+  ): void {
+    if (this.#open?.sessionId === sessionId) {
+      // One that ends at once, again and again, is tried ever more slowly.
+      if (now - this.#open.since >= this.#options.retry.longestMs) this.#backOff.reset();
+      this.#open = undefined;
+      this.#failed(failure, refused, now);
+    } else if (this.#attempt === sessionId) {
+      this.#attempt = undefined;
+      this.#failed(failure, refused, now);
+    }
+  }
+
+  /** How it is. */
+  stateAt(now: number): LinkState {
+    const sessionId = this.#open?.sessionId ?? this.#attempt;
+    const failure = this.#blocked ?? this.#serverFailure ?? this.#failure;
+    const next = this.nextDue(now) ?? this.#serverTry;
+    const isResting = this.#isPaused || this.#open !== undefined;
+    return {
+      state: this.#stateName(),
+      server: this.#server,
+      isPeerThere: this.#isPeerThere,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(failure === undefined || isResting ? {} : { failure }),
+      ...(next === undefined || isResting || this.#attempt !== undefined
+        ? {}
+        : { nextTry: Math.max(next, now) }),
+    };
+  }
+
+  get #leastMs(): number {
+    return this.#options.retry.firstMs / 2;
+  }
+
+  #stateName(): LinkState["state"] {
+    if (this.#isPaused) return "paused";
+    if (this.#open !== undefined) return "connected";
+    return this.#isRefused || this.#blocked !== undefined ? "refused" : "trying";
+  }
+
+  /** Whether an attempt is wanted at that moment, were it not for the wait. */
+  #isWanted(at: number): boolean {
+    const isFree = !this.#isPaused && this.#blocked === undefined && this.#attempt === undefined;
+    if (!isFree || this.#server !== "registered") return false;
+    // A peer that says hello has no session with us any more, whatever we believe.
+    if (this.#options.role === "answerer") return at < this.#helloUntil;
+    return this.#isPeerThere && this.#open === undefined;
+  }
+
+  #failed(failure: LinkFailure | undefined, refused: boolean, now: number): void {
+    this.#failure = failure;
+    this.#isRefused = refused;
+    this.#lastEnd = now;
+    this.#notBefore = now + this.#backOff.next();
+  }
+
+  #signOfLife(now: number): void {
+    if (this.#isRefused) return;
+    this.#backOff.reset();
+    this.#mayTryFrom(Math.max(now, this.#lastEnd + this.#leastMs));
+  }
+
+  #mayTryFrom(moment: number): void {
+    this.#notBefore = Math.min(this.#notBefore, moment);
+  }
+
+  #startAnew(now: number): void {
+    this.#backOff.reset();
+    this.#failure = undefined;
+    this.#isRefused = false;
+    this.#notBefore = now;
+  }
+}
