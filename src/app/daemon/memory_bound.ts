@@ -36,7 +36,7 @@ import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Program and engine with all that a session loads: some 97 MiB were measured (BENCHMARKS.md). */
+/** Program and engine with all that a session loads: some 96 MiB were measured (BENCHMARKS.md). */
 const PROGRAM_BYTES = 128 * MIB;
 /**
  * The engine collects garbage when its heap has grown by half (`--heap-growing-percent=50`), so there
