@@ -44,6 +44,8 @@ export interface OutgoingTransferOptions extends SendOptions {
   readonly entry: TransferEntry;
   /** The file to send. */
   readonly path: string;
+  /** The session that it is queued for. */
+  readonly queuedFor: object;
   /** The open session to its peer, if there is one now. */
   readonly session: () => SessionTransfers | undefined;
 }
@@ -98,6 +100,11 @@ export class OutgoingTransfer implements ScheduledWork {
   /** As the application asked. */
   get priority(): number {
     return this.entry.facts.priority;
+  }
+
+  /** The session that it was queued for. */
+  get queuedFor(): object {
+    return this.#options.queuedFor;
   }
 
   /** Whether there is a session for it to be sent over. */
