@@ -69,6 +69,7 @@ export class TransferTable implements Transfers {
   readonly #cancelsToSend: Cancel[] = [];
   /** Of the incoming transfer: our pause has ended, and that waits until the peer ends its own. */
   #owesResume = false;
+  #peerGaveWay = false;
   #approved = false;
   #closed = false;
   #effects: TransferEffect[] = [];
@@ -81,6 +82,11 @@ export class TransferTable implements Transfers {
   /** Whether a file may be offered. */
   get idle(): boolean {
     return !this.#closed && this.#outgoing === undefined && this.#incoming === undefined;
+  }
+
+  /** See {@linkcode Transfers.peerGaveWay}. */
+  get peerGaveWay(): boolean {
+    return this.#peerGaveWay;
   }
 
   /** The next moment at which {@linkcode tick} has something to do, in ms. */
@@ -197,6 +203,7 @@ export class TransferTable implements Transfers {
   offer(file: FileToSend, now: number): OfferedTransfer {
     const { dialect, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
+    this.#peerGaveWay = false;
     const transferId = generateTransferId(keys.random);
     const offer = describeFile(file, transferId, this.#context);
     const codec = new ChunkCodec(keys, transferId, !dialect.offersFiles);
@@ -311,6 +318,7 @@ export class TransferTable implements Transfers {
       throw limitExceeded(transferId, "one transfer at a time, and one offer waiting");
     }
     if (this.#outgoing !== undefined && !yields) {
+      this.#peerGaveWay = true;
       this.#sendCancel(transferId, "incoming");
       this.#ended.add(transferId);
       return;
