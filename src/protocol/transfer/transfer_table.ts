@@ -340,6 +340,7 @@ export class TransferTable implements Transfers {
     }
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
+      this.#peerGaveWay = true;
       const message = "both sides offered at once: our offer goes first";
       this.#cancelLive(this.#incoming, message, "crossed");
     }

@@ -194,7 +194,9 @@ export class IncomingTransfer implements Work {
     if (part !== undefined) this.#receiveInto(part);
     const over = await this.#stage.after("accepted", "receiving");
     try {
-      if (over.name === "received" && part !== undefined) await this.#publish(part, saveAs);
+      if (over.name === "received" && part !== undefined) {
+        await this.#publish(part, saveAs, over.settled.resolve);
+      }
       const last = this.#stage.current;
       if (last.name === "ended") await this.#discard(part, last.end, last.partPolicy);
     } finally {
@@ -267,8 +269,13 @@ export class IncomingTransfer implements Work {
     else session.peer.act((transfers, now) => transfers.accept(this.#id, now));
   }
 
-  /** All has come: writes the rest, has it verified and named. What fails ends the transfer. */
-  async #publish(part: IncomingFile, saveAs: string): Promise<void> {
+  /**
+   * All has come: writes the rest, has it verified and named. What fails ends the transfer.
+   *
+   * @param onNamed Told when it has its name, durably: a start finds it by that, whether or not the
+   * journal says so yet.
+   */
+  async #publish(part: IncomingFile, saveAs: string, onNamed: () => void): Promise<void> {
     const { registry, inbox, collision, file } = this.#options;
     await this.#queue.drained();
     if (this.#stage.current.name === "ended") return; // it could not be written
@@ -281,6 +288,7 @@ export class IncomingTransfer implements Work {
           registry.change(this.entry, { state: "verifying", waitingFor: undefined, savedAs }),
       });
       this.#stage.enter({ name: "completed" });
+      onNamed();
       await registry.change(this.entry, {
         state: "completed",
         transferred: file.size,
