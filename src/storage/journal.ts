@@ -1,6 +1,7 @@
 /**
  * The transfer journal: an append-only file, one line for each change of a transfer, synced before
- * the change is reported to anyone. Read whole at start; rewritten atomically with what is still
+ * the change is reported to anyone. Changes that wait for the disk together are one line, so that a
+ * crash leaves all of them or none. Read whole at start; rewritten atomically with what is still
  * worth knowing when it grows.
  *
  * A torn last line is what a crash leaves, and is cut off. Damage anywhere else is no crash of
@@ -24,6 +25,7 @@ import {
 import { withStorageErrors } from "./failure.ts";
 import {
   type ChainedLine,
+  changesOf,
   formatLine,
   headerAge,
   isTransferRecord,
@@ -35,12 +37,16 @@ import {
 } from "./journal_record.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
-import { Serial } from "./serial.ts";
 import { writeFully } from "./whole_file.ts";
 
 const LINE_FEED = 10;
 /** Changes that may wait for the disk. */
 export const MAX_PENDING_RECORDS = 256;
+
+/** A change that waits for the disk, and who waits for it. */
+interface Change extends PromiseWithResolvers<readonly TransferRecord[]> {
+  readonly record: TransferRecord;
+}
 
 /** Options of {@linkcode Journal.open}. */
 export interface JournalOptions {
@@ -85,11 +91,9 @@ export function parseJournal(bytes: Uint8Array): JournalContents | undefined {
       if (age === undefined) return undefined;
       isEarlier = age === "earlier";
     } else {
-      if (!isTransferRecord(line.entry)) return undefined;
-      const key = recordKey(line.entry);
-      // Taken out first, so that the map is in the order of the last change.
-      records.delete(key);
-      records.set(key, line.entry);
+      const changes = changesOf(line.entry);
+      if (changes === undefined) return undefined;
+      applyChanges(records, changes);
     }
     sum = line.sum;
     start = feed + 1;
@@ -104,9 +108,12 @@ export class Journal implements Disposable {
   readonly #folder: KnownFolder;
   readonly #path: string;
   readonly #maxTransfers: number;
-  readonly #serial = new Serial(MAX_PENDING_RECORDS);
+  readonly #waiting: Change[] = [];
+  #isWriting = false;
   readonly #records: Map<string, TransferRecord>;
   #file: OpenFile | undefined;
+  /** Where the open file is written next. */
+  #position = 0;
   /** The file as it was read or written; another under its name is not appended to. */
   #status: FileStatus | undefined;
   #isIntact = true;
@@ -174,26 +181,17 @@ export class Journal implements Disposable {
    * `STORE_FULL` when there is no room and no transfer has ended; or a failure to write, after
    * which the old state stands.
    */
-  record(record: TransferRecord): Promise<readonly TransferRecord[]> {
-    return this.#serial.run(async () => {
-      if (!isTransferRecord(record)) {
-        throw new StorageError("JOURNAL_INVALID", "a transfer record breaks the journal's rules");
-      }
-      const dropped = this.#displacedBy(record);
-      const line = formatLine(this.#sum, record);
-      const fits = this.#length + line.bytes.length <= maxBytes(this.#maxTransfers);
-      await withStorageErrors(`write ${this.#path}`, async () => {
-        const file = dropped.length === 0 && fits ? await this.#appendable() : undefined;
-        if (file === undefined) {
-          const records = new Map(this.#records);
-          applyChange(records, record, dropped);
-          await this.#rewrite(records);
-        } else await this.#append(file, line);
-      });
-      // In place: a copy of all of them for each line would cost more than the line.
-      applyChange(this.#records, record, dropped);
-      return dropped;
-    });
+  async record(record: TransferRecord): Promise<readonly TransferRecord[]> {
+    if (!isTransferRecord(record)) {
+      throw new StorageError("JOURNAL_INVALID", "a transfer record breaks the journal's rules");
+    }
+    if (this.#waiting.length >= MAX_PENDING_RECORDS) {
+      throw new StorageError("QUEUE_FULL", "too many writes wait for the disk; try again later");
+    }
+    const change = { record, ...Promise.withResolvers<readonly TransferRecord[]>() };
+    this.#waiting.push(change);
+    if (!this.#isWriting) this.#writeAll();
+    return await change.promise;
   }
 
   /** Closes the file. Changes recorded later open it again. */
@@ -202,10 +200,66 @@ export class Journal implements Disposable {
     this.#file = undefined;
   }
 
+  /** Writes what waits, and what comes meanwhile. Who waits for a change is told how that went. */
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    while (this.#waiting.length > 0) {
+      let changes: readonly Change[] = [];
+      try {
+        await withStorageErrors(`write ${this.#path}`, async () => {
+          const file = await this.#appendable();
+          // Not before: what came while the file was looked at is written with the rest.
+          changes = this.#takeTogether();
+          await this.#write(changes.map(({ record }) => record), file).then((dropped) => {
+            for (const { resolve } of changes) resolve(dropped);
+          });
+        });
+      } catch (error) {
+        if (changes.length === 0) changes = this.#takeTogether();
+        for (const { reject } of changes) reject(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  /**
+   * Takes all that waits, or as much as there is room for: whatever needs others dropped is written
+   * by itself.
+   */
+  #takeTogether(): readonly Change[] {
+    const added = new Set<string>();
+    const full = this.#waiting.findIndex(({ record }) => {
+      const key = recordKey(record);
+      if (!this.#records.has(key)) added.add(key);
+      return this.#records.size + added.size > this.#maxTransfers;
+    });
+    return this.#waiting.splice(0, full < 0 ? this.#waiting.length : Math.max(1, full));
+  }
+
+  /** @returns What was dropped. */
+  async #write(
+    changes: readonly TransferRecord[],
+    file: OpenFile | undefined,
+  ): Promise<readonly TransferRecord[]> {
+    const dropped = this.#displacedBy(changes);
+    const [first, ...others] = changes;
+    const isOne = first !== undefined && others.length === 0;
+    const line = formatLine(this.#sum, isOne ? first : changes);
+    const fits = this.#length + line.bytes.length <= maxBytes(this.#maxTransfers);
+    if (file === undefined || dropped.length > 0 || !fits) {
+      const records = new Map(this.#records);
+      applyChanges(records, changes, dropped);
+      await this.#rewrite(records);
+    } else await this.#append(file, line);
+    // In place: a copy of all of them for each line would cost more than the line.
+    applyChanges(this.#records, changes, dropped);
+    return dropped;
+  }
+
   /** Several at once, so that a full journal isn't rewritten at every record. */
-  #displacedBy(record: TransferRecord): readonly TransferRecord[] {
-    const isNew = !this.#records.has(recordKey(record));
-    if (!isNew || this.#records.size < this.#maxTransfers) return [];
+  #displacedBy(changes: readonly TransferRecord[]): readonly TransferRecord[] {
+    if (this.#records.size < this.#maxTransfers) return [];
+    if (changes.every((change) => this.#records.has(recordKey(change)))) return [];
     const ended = this.list().filter(({ state }) => isFinal(state));
     if (ended.length === 0) {
       throw new StorageError(
@@ -220,12 +274,21 @@ export class Journal implements Disposable {
   /** The open file, unless it does not hold what we know of, or has lost its name. */
   async #appendable(): Promise<OpenFile | undefined> {
     if (!this.#isIntact) return undefined;
-    await this.#folder.checkUnchanged();
     const named = await unlessMissing(this.#fs.lstat(this.#path));
-    if (named === undefined || !this.#isOurs(named)) return undefined;
-    this.#file ??= await this.#fs.open(this.#path, "update");
-    const status = await this.#file.status();
-    return this.#isOurs(status) && status.size >= this.#length ? this.#file : undefined;
+    if (named === undefined || !this.#isOurs(named) || named.size < this.#length) return undefined;
+    this.#file ??= await this.#open();
+    // Takes away what a crash or a failed write left of a line.
+    if (named.size > this.#length) await this.#file?.truncate(this.#length);
+    return this.#file;
+  }
+
+  async #open(): Promise<OpenFile | undefined> {
+    using stack = new DisposableStack();
+    const file = stack.use(await this.#fs.open(this.#path, "update"));
+    if (!this.#isOurs(await file.status())) return undefined;
+    stack.move();
+    this.#position = 0;
+    return file;
   }
 
   #isOurs(status: FileStatus): boolean {
@@ -234,9 +297,7 @@ export class Journal implements Disposable {
 
   async #append(file: OpenFile, line: ChainedLine): Promise<void> {
     try {
-      // Takes away what a crash or a failed write left of a line.
-      await file.truncate(this.#length);
-      await file.seek(this.#length);
+      if (this.#position !== this.#length) await file.seek(this.#length);
       await writeFully(file, line.bytes);
       await file.sync();
       await this.#folder.checkUnchanged();
@@ -247,6 +308,7 @@ export class Journal implements Disposable {
       throw error;
     }
     this.#length += line.bytes.length;
+    this.#position = this.#length;
     this.#sum = line.sum;
   }
 
@@ -268,13 +330,17 @@ export class Journal implements Disposable {
 }
 
 /** The last change goes last. */
-function applyChange(
+function applyChanges(
   records: Map<string, TransferRecord>,
-  record: TransferRecord,
-  dropped: readonly TransferRecord[],
+  changes: readonly TransferRecord[],
+  dropped: readonly TransferRecord[] = [],
 ): void {
-  for (const old of [record, ...dropped]) records.delete(recordKey(old));
-  records.set(recordKey(record), record);
+  for (const old of dropped) records.delete(recordKey(old));
+  for (const change of changes) {
+    const key = recordKey(change);
+    records.delete(key);
+    records.set(key, change);
+  }
 }
 
 /** Where the file is rewritten: twice what all transfers can need, so that it shrinks by half. */

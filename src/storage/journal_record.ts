@@ -1,7 +1,8 @@
 /**
  * One transfer as the journal keeps it, and the lines that carry it. Pure.
  *
- * A line is `{"sum":"<16 hex>","entry":<JSON>}`; `sum` is the start of the SHA-256 over the sum of
+ * A line is `{"sum":"<16 hex>","entry":<JSON>}`, the entry a record, or a list of records that were
+ * written together; `sum` is the start of the SHA-256 over the sum of
  * the line before (empty for the first) and the text of the entry, so that lines changed, lost or
  * put elsewhere show.
  *
@@ -200,7 +201,7 @@ export function recordKey(
  */
 export const MAX_LINE_BYTES = 8 * 1024;
 
-/** The first entry of a journal. Version 1 had no `kept`, `sourcePath` and `lastTry`. */
+/** The first entry of a journal. Version 1 had no `kept`, `sourcePath` and `lastTry`, and no lists. */
 export const JOURNAL_HEADER = { version: 2 } as const;
 
 /** The first entry of a journal of an earlier version, which can be read. */
@@ -228,11 +229,17 @@ function sumOf(previous: string, entry: string): string {
 /** The line of an entry that follows the line with the sum `previous`. */
 export function formatLine(
   previous: string,
-  entry: TransferRecord | { readonly version: number },
+  entry: TransferRecord | readonly TransferRecord[] | { readonly version: number },
 ): ChainedLine {
   const text = JSON.stringify(entry);
   const sum = sumOf(previous, text);
   return { bytes: new TextEncoder().encode(`{"sum":"${sum}","entry":${text}}\n`), sum };
+}
+
+/** The changes that a line has, one or several; undefined when its entry is nothing of that kind. */
+export function changesOf(entry: unknown): readonly TransferRecord[] | undefined {
+  const changes: readonly unknown[] = Array.isArray(entry) ? entry : [entry];
+  return changes.length > 0 && changes.every(isTransferRecord) ? changes : undefined;
 }
 
 const LINE = /^\{"sum":"([0-9a-f]{16})","entry":(.+)\}$/s;

@@ -158,3 +158,62 @@ for (const kind of ["proven", "published"] as const) {
     assertStringIncludes(message, "ask there whether the file has arrived, or send it again");
   });
 }
+
+/** A network in which the daemon reads nothing as long as it is held. */
+class HeldNetwork extends MemoryNetwork {
+  held: Promise<void> | undefined;
+
+  override get connector(): Connector {
+    const inner = super.connector;
+    return overriding(inner, {
+      answer: async (offer, options) => {
+        const answering = await inner.answer(offer, options);
+        const connect = async (signal: AbortSignal) => {
+          const channel = await answering.connect(signal);
+          const receive: Channel["receive"] = async (options) => {
+            const message = await channel.receive(options);
+            await this.held;
+            return message;
+          };
+          return overriding(channel, { receive });
+        };
+        return overriding(answering, { connect });
+      },
+    });
+  }
+}
+
+Deno.test("the next file is offered while the peer's last word about the one before is awaited", async () => {
+  await using stack = new AsyncDisposableStack();
+  const network = new HeldNetwork();
+  const folder = stack.use(await TempFolder.make());
+  const alice = stack.use(await LocalDaemon.start(network));
+  const peer = stack.use(await HandDrivenPeer.meet(network, folder, alice));
+  await peer.befriend(alice);
+  const letGo = Promise.withResolvers<void>();
+  const both = Promise.withResolvers<void>();
+  const offered: string[] = [];
+  peer.onEvent = (event) => {
+    if (event.type === "transfer-ended") network.held ??= letGo.promise;
+    if (event.type !== "transfer-offered") return;
+    offered.push(event.file.filename);
+    peer.act((transfers, now) => transfers.accept(event.file.transferId, now));
+    if (offered.length === 2) both.resolve();
+  };
+  const paths = ["first", "second"].map((name) => folder.path(name));
+  for (const path of paths) await Deno.writeFile(path, someBytes(1_000));
+  const sent = await alice.client.send({ paths, identity: peer.identity, priority: 0 });
+  await both.promise;
+  const { transferId = "" } = sent[0] ?? {};
+  const first = await alice.client.getTransfer(transferId);
+  assertEquals([first.state, first.waitingFor], ["active", "confirmation"]);
+  letGo.resolve();
+  for (const { transferId } of sent) {
+    await alice.heard.find(
+      "the end of both",
+      (event): event is End =>
+        event.type === "transfer-finished" && event.transfer.transferId === transferId,
+    );
+  }
+  assertEquals(offered, ["first", "second"]);
+});

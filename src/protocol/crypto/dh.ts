@@ -3,8 +3,8 @@
  *
  * @module
  */
-import nacl from "tweetnacl";
 import { type KeyPairPurpose, type PublicKey, readSecret, SecretKey } from "./keys.ts";
+import { x25519 } from "./x25519.ts";
 
 /**
  * The shared secret of a secret key and a public key, or undefined when the public key is of low
@@ -14,6 +14,6 @@ export function diffieHellman(
   secretKey: SecretKey<KeyPairPurpose>,
   publicKey: PublicKey<KeyPairPurpose>,
 ): SecretKey<"dh-output"> | undefined {
-  const shared = new Uint8Array(nacl.scalarMult(readSecret(secretKey), publicKey.bytes));
+  const shared = x25519(readSecret(secretKey), publicKey.bytes);
   return shared.every((byte) => byte === 0) ? undefined : new SecretKey("dh-output", shared);
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { hkdfSync } from "node:crypto";
-import { KEY_BYTES, readSecret, SecretKey, type SecretPurpose } from "./keys.ts";
+import { KEY_BYTES } from "./key_bytes.ts";
+import { readSecret, SecretKey, type SecretPurpose } from "./keys.ts";
 
 const NO_SALT = new Uint8Array(0);
 

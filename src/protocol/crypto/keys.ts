@@ -6,14 +6,12 @@
  *
  * @module
  */
-import nacl from "tweetnacl";
 import { MisuseError } from "../errors.ts";
 import { toHex } from "./encoding.ts";
+import { KEY_BYTES } from "./key_bytes.ts";
 import { parsePublicBytes, PublicBytes } from "./public_bytes.ts";
 import type { RandomSource } from "./random_source.ts";
-
-/** Length of every key of the protocol, in bytes. */
-export const KEY_BYTES = 32;
+import { x25519Base } from "./x25519.ts";
 
 /** What an X25519 keypair is for: who we are, this connection, or one step of the ratchet. */
 export type KeyPairPurpose = "identity" | "ephemeral" | "ratchet";
@@ -135,7 +133,7 @@ export class KeyPair<P extends KeyPairPurpose> implements Disposable {
    */
   constructor(purpose: P, secret: Uint8Array<ArrayBuffer>) {
     this.secretKey = new SecretKey(purpose, secret);
-    this.publicKey = new PublicKey(purpose, nacl.scalarMult.base(secret));
+    this.publicKey = new PublicKey(purpose, x25519Base(secret));
   }
 
   /** A fresh pair. */

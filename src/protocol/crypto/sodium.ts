@@ -1,6 +1,6 @@
 /**
  * libsodium, for sealing in bulk: XSalsa20-Poly1305 (NaCl's secretbox) and ChaCha20-Poly1305 (RFC
- * 8439, for DTLS records).
+ * 8439, for DTLS records); and for X25519 (RFC 7748), which each transfer's ratchet step needs.
  *
  * A WebAssembly build, called without the package's wrappers: those allocate and copy for each call.
  * Here all goes through one area of the library's memory, in place. Keys and plaintexts are
@@ -9,7 +9,7 @@
  * @module
  */
 import { MisuseError } from "../errors.ts";
-import { KEY_BYTES } from "./keys.ts";
+import { KEY_BYTES } from "./key_bytes.ts";
 
 /** What sealing adds to a plaintext: a Poly1305 tag, in bytes. */
 export const TAG_BYTES = 16;
@@ -17,6 +17,7 @@ const BOX_NONCE_BYTES = 24;
 const RECORD_NONCE_BYTES = 12;
 /** Most bytes that are sealed or opened at once, without the tag: more than any message has. */
 export const MAX_BULK_BYTES = 262_144;
+const NO_NONCE = new Uint8Array(0);
 /** Most bytes of a record's additional data. */
 export const MAX_ADDITIONAL_BYTES = 64;
 
@@ -29,6 +30,7 @@ interface SodiumModule {
   readonly _crypto_secretbox_open_detached: WasmFunction;
   readonly _crypto_aead_chacha20poly1305_ietf_encrypt_detached: WasmFunction;
   readonly _crypto_aead_chacha20poly1305_ietf_decrypt_detached: WasmFunction;
+  readonly _crypto_scalarmult: WasmFunction;
 }
 
 type WasmFunction = (...numbers: number[]) => number;
@@ -40,6 +42,7 @@ const FUNCTIONS = [
   "_crypto_secretbox_open_detached",
   "_crypto_aead_chacha20poly1305_ietf_encrypt_detached",
   "_crypto_aead_chacha20poly1305_ietf_decrypt_detached",
+  "_crypto_scalarmult",
 ] as const;
 
 function isSodiumModule(module: object): module is SodiumModule {
@@ -206,6 +209,28 @@ export class Sodium {
     if (fits) target.set(memory.subarray(data, data + length));
     this.#leave(length);
     return fits;
+  }
+
+  /**
+   * X25519 (RFC 7748).
+   *
+   * @param scalar 32 bytes.
+   * @param point 32 bytes.
+   * @param target Gets the product, 32 bytes; untouched when the point is of low order.
+   * @returns Whether the point is of no low order, so that the product is not zero.
+   * @throws {MisuseError} When a length is wrong.
+   */
+  scalarMult(scalar: Uint8Array, point: Uint8Array, target: Uint8Array): boolean {
+    if ([scalar, point, target].some(({ length }) => length !== KEY_BYTES)) {
+      throw new MisuseError(`scalar, point and product have ${KEY_BYTES} bytes each`);
+    }
+    const [area, data] = this.#enter(scalar, NO_NONCE, point);
+    // The scalar is copied to where the product goes, and nowhere else.
+    const product = data + KEY_BYTES;
+    const isGood = this.#module._crypto_scalarmult(product, area, data) === 0;
+    if (isGood) target.set(this.#module.HEAPU8.subarray(product, product + KEY_BYTES));
+    this.#leave(2 * KEY_BYTES);
+    return isGood;
   }
 
   /** Opens, in place, the box that is in the area. */

@@ -174,6 +174,15 @@ Deno.test("no key, nothing derived from it and no plaintext stays in the library
   flip(sealed, 77);
   assert(!library.openRecord(key, nonce.subarray(12), additional, sealed, opened));
   assertEquals(found(), [], "after refusing a record");
+  const product = new Uint8Array(32);
+  assert(library.scalarMult(key, nacl.scalarMult.base(plaintext.slice(0, 32)), product));
+  assertEquals(found(), [], "after X25519");
+  assert(
+    !Buffer.from(library.memory.buffer).includes(Buffer.from(product.subarray(0, 12))),
+    "its product",
+  );
+  assert(!library.scalarMult(key, new Uint8Array(32), product));
+  assertEquals(found(), [], "after refusing a point");
   library.memory.set(key, library.memory.length - 64);
   assertEquals(found(), ["key"], "the search finds what is there");
   library.memory.fill(0, library.memory.length - 64);
@@ -200,6 +209,11 @@ Deno.test("lengths that do not fit are our own misuse, and nothing is written", 
     );
   }
   assertThrows(() => library.openBox(bytes(32), bytes(24), bytes(15), bytes(0)), MisuseError);
+  for (const [scalar, point, target] of [[31, 32, 32], [32, 33, 32], [32, 32, 31]] as const) {
+    const product = bytes(target);
+    assertThrows(() => library.scalarMult(bytes(scalar), bytes(point), product), MisuseError);
+    assertEquals(product, bytes(target));
+  }
   const additional = bytes(MAX_ADDITIONAL_BYTES + 1);
   assertThrows(
     () => library.sealRecord(bytes(32), bytes(12), additional, bytes(1), bytes(17)),

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { KEY_BYTES, KeyPair, PublicKey, readSecret } from "../crypto/keys.ts";
+import { KEY_BYTES } from "../crypto/key_bytes.ts";
+import { KeyPair, PublicKey, readSecret } from "../crypto/keys.ts";
 import type { IdentityKeyPair } from "../crypto/keys.ts";
 
 /** Length of the file, in bytes. */

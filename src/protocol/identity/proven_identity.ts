@@ -18,11 +18,11 @@
 import { toHex, toUtf8 } from "../crypto/encoding.ts";
 import { deriveKey } from "../crypto/hkdf.ts";
 import { hmacSha256 } from "../crypto/hmac.ts";
+import { KEY_BYTES } from "../crypto/key_bytes.ts";
 import {
   type EphemeralKeyPair,
   type EphemeralPublicKey,
   type IdentityPublicKey,
-  KEY_BYTES,
   KeyPair,
   readSecret,
   SecretKey,

@@ -12,7 +12,7 @@
  */
 import type { ConnectionBox } from "../crypto/connection_box.ts";
 import { fromBase64, toBase64, toHex, toUtf8 } from "../crypto/encoding.ts";
-import { KEY_BYTES } from "../crypto/keys.ts";
+import { KEY_BYTES } from "../crypto/key_bytes.ts";
 import { SEAL_OVERHEAD_BYTES } from "../crypto/sealing.ts";
 import { MisuseError, ProtocolError } from "../errors.ts";
 import {

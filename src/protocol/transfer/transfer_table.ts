@@ -76,6 +76,7 @@ export class TransferTable implements Transfers {
   readonly #cancelsToSend: Cancel[] = [];
   /** Of the incoming transfer: our pause has ended, and that waits until the peer ends its own. */
   #owesResume = false;
+  #peerGaveWay = false;
   #approved = false;
   #closed = false;
   #effects: TransferEffect[] = [];
@@ -88,6 +89,11 @@ export class TransferTable implements Transfers {
   /** Whether a file may be offered. */
   get idle(): boolean {
     return !this.#closed && this.#outgoing === undefined && this.#incoming === undefined;
+  }
+
+  /** See {@linkcode Transfers.peerGaveWay}. */
+  get peerGaveWay(): boolean {
+    return this.#peerGaveWay;
   }
 
   /** See {@linkcode Transfers.resumes}. */
@@ -225,6 +231,7 @@ export class TransferTable implements Transfers {
   offer(file: FileToSend, now: number): OfferedTransfer {
     const { dialect, keys, timing } = this.#context;
     if (!this.idle) throw new MisuseError("a transfer is offered or flowing: wait until it ended");
+    this.#peerGaveWay = false;
     const { transferId = generateTransferId(keys.random) } = file;
     const offer = describeFile(file, transferId, this.#context);
     const codec = new ChunkCodec(keys, transferId, !dialect.offersFiles);
@@ -361,6 +368,7 @@ export class TransferTable implements Transfers {
       throw limitExceeded(transferId, "one transfer at a time, and one offer waiting");
     }
     if (this.#outgoing !== undefined && !yields) {
+      this.#peerGaveWay = true;
       this.#sendCancel(transferId, "incoming");
       this.#ended.add(transferId);
       return;
@@ -386,6 +394,7 @@ export class TransferTable implements Transfers {
     const resumeFrom = acceptedFrom(said, live.work.file, this.#context.resume);
     // Their offer crossed ours and they took ours: it goes first, theirs may come again.
     if (this.#incoming !== undefined) {
+      this.#peerGaveWay = true;
       const message = "both sides offered at once: our offer goes first";
       this.#cancelLive(this.#incoming, message, { reason: "crossed" });
     }

@@ -303,6 +303,7 @@ test("when offers cross and the peer takes ours, theirs is declined", () => {
     ["cancel", ID],
   ]);
   assertEquals(effects.at(-1)?.type, "transfer-started");
+  assertEquals(transfers.peerGaveWay, true);
   assertEquals(transfers.nextChunk(transferId)?.length, 5);
 });
 
@@ -316,6 +317,12 @@ test("when offers cross, the side with the greater ephemeral key declines the ot
     ? [a, b]
     : [b, a];
   assertEquals([outcomes(lesser), outcomes(greater)], [["cancelled"], []]);
+  assertEquals([lesser.transfers?.peerGaveWay, greater.transfers?.peerGaveWay], [false, true]);
+  const { transferId } = lesser.last("transfer-offered").file;
+  lesser.do(lesser.transfers?.cancel(transferId, "declined") ?? []);
+  settle(a, b);
+  greater.do(greater.transfers?.offer(fileOf(12), 0).effects ?? []);
+  assertEquals(greater.transfers?.peerGaveWay, false, "it had its turn");
 });
 
 test("an offer before approval is held, told of at approval, and only one is held", () => {

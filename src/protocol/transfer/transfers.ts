@@ -39,6 +39,8 @@ export interface OfferedTransfer {
 export interface Transfers {
   /** Whether a file may be offered: nothing is offered or flowing, either way. */
   readonly idle: boolean;
+  /** Whether an offer of the peer's crossed our last one and gave way: it is to come again. */
+  readonly peerGaveWay: boolean;
   /**
    * Offers a file; it starts at once where the dialect has no offers.
    *

@@ -56,6 +56,14 @@ export interface IncomingPartOptions extends PartOptions {
   readonly ended: AbortSignal;
 }
 
+/** Options of {@linkcode IncomingPart.finish}. */
+export interface FinishOptions {
+  /** Called before it gets its name. */
+  readonly onPublishing?: () => Promise<void>;
+  /** Told when it has its name, durably; the journal's last word on it follows. */
+  readonly onNamed?: () => void;
+}
+
 const NOTHING: KeptPrefix = { bytes: 0, hash: new Sha256().digest().hex };
 
 /** A partial file that is written to. */
@@ -126,20 +134,20 @@ export class IncomingPart {
   /**
    * Has it verified and named, and the journal know that.
    *
-   * @param onPublishing Called before it gets its name.
    * @throws {StorageError}
    */
-  async finish(onPublishing: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  async finish({ onPublishing, onNamed }: FinishOptions = {}): Promise<void> {
     const { registry, inbox, collision, entry, file, session, saveAs, tries } = this.#options;
     const { savedAs, hash } = await this.#file.finish({
       name: saveAs,
       expectedHash: file.fileHash?.hex ?? null,
       collision,
       onPublishing: async (savedAs) => {
-        await onPublishing();
+        await onPublishing?.();
         await registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs });
       },
     });
+    onNamed?.();
     await registry.change(entry, {
       state: "completed",
       transferred: file.size,

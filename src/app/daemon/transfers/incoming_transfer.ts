@@ -215,16 +215,18 @@ export class IncomingTransfer implements Work {
     const part = await this.#makePart(accepted);
     if (part !== undefined) this.#receiveInto(part);
     const over = await this.#stage.after("accepted", "receiving");
+    const settle = () => {
+      if (over.name !== "received") return;
+      over.settled.resolve();
+      // What is to be said of it is said: the peer may take our answer to its ping for that.
+      this.#options.session.peer.act((transfers, now) => transfers.settled(this.#id, now));
+    };
     try {
-      if (over.name === "received" && part !== undefined) await this.#publish(part);
+      if (over.name === "received" && part !== undefined) await this.#publish(part, settle);
       const last = this.#stage.current;
       if (last.name === "ended") await this.#discard(part, last.end, last.partEnd);
     } finally {
-      if (over.name === "received") {
-        over.settled.resolve();
-        // What is to be said of it is said: the peer may take our answer to its ping for that.
-        this.#options.session.peer.act((transfers, now) => transfers.settled(this.#id, now));
-      }
+      settle();
       this.#held?.[Symbol.dispose]();
     }
     return "done";
@@ -289,13 +291,23 @@ export class IncomingTransfer implements Work {
     session.peer.act((transfers, now) => transfers.accept(this.#id, now, from));
   }
 
-  /** All has come: writes the rest, has it verified and named. What fails ends the transfer. */
-  async #publish(part: IncomingPart): Promise<void> {
+  /**
+   * All has come: writes the rest, has it verified and named. What fails ends the transfer.
+   *
+   * @param onNamed Told when it has its name, durably: a start finds it by that, whether or not the
+   * journal says so yet.
+   */
+  async #publish(part: IncomingPart, onNamed: () => void): Promise<void> {
     await this.#queue.drained();
     if (this.#stage.current.name === "ended") return; // it could not be written
     try {
-      await part.finish(async () => await this.#byRule?.count());
-      this.#stage.enter({ name: "completed" });
+      await part.finish({
+        onPublishing: async () => await this.#byRule?.count(),
+        onNamed: () => {
+          this.#stage.enter({ name: "completed" });
+          onNamed();
+        },
+      });
     } catch (error) {
       this.#fail(error);
     }

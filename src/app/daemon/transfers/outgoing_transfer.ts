@@ -20,7 +20,7 @@ import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/o
 import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import type { ScheduledWork } from "./scheduler.ts";
-import type { SessionTransfers } from "./session_transfers.ts";
+import type { SendingTurn, SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
 import type { TransferRegistry } from "./transfer_registry.ts";
@@ -53,6 +53,8 @@ export interface OutgoingTransferOptions extends SendOptions {
   readonly entry: TransferEntry;
   /** The file to send. */
   readonly path: string;
+  /** The session that it is queued for. */
+  readonly queuedFor: object;
   /** The open session to its peer, if there is one now. */
   readonly session: () => SessionTransfers | undefined;
 }
@@ -119,6 +121,11 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.entry.facts.priority;
   }
 
+  /** The session that it was queued for. */
+  get queuedFor(): object {
+    return this.#options.queuedFor;
+  }
+
   /** Whether there is a session for it to be sent over. */
   get hasSession(): boolean {
     return this.#options.session() !== undefined;
@@ -133,10 +140,10 @@ export class OutgoingTransfer implements ScheduledWork {
   async run(): Promise<"done" | "again"> {
     const session = this.#options.session();
     if (session === undefined) return "again";
-    using _turn = session.beginSending();
+    using turn = session.beginSending();
     const { signal } = this.#stopping;
     try {
-      if (await this.#attempt(session) === "done") return "done";
+      if (await this.#attempt(session, turn) === "done") return "done";
       signal.throwIfAborted();
       return "again";
     } catch (error) {
@@ -168,7 +175,7 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   /** From the queue to the end over this session, or back into the queue. */
-  async #attempt(session: SessionTransfers): Promise<"done" | "again"> {
+  async #attempt(session: SessionTransfers, turn: SendingTurn): Promise<"done" | "again"> {
     const { registry } = this.#options;
     const { peer } = session;
     this.#source ??= await this.#inspect();
@@ -192,7 +199,10 @@ export class OutgoingTransfer implements ScheduledWork {
     if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
     if (over.name === "sent") {
-      await this.#confirm(over.attempt);
+      const confirmed = this.#confirm(over.attempt);
+      // What such a peer is offered it reads when it has kept what came before.
+      if (peer.dialect.offersFiles) turn.passOn();
+      await confirmed;
       return "done";
     }
     const isCrossed = over.name === "ended" && over.isUnstarted && session.hasIncoming;

@@ -206,6 +206,7 @@ class Flow implements AsyncDisposable {
     const outgoing = new OutgoingTransfer({
       entry: flow.sent,
       path: source,
+      queuedFor: transfers,
       session: () => transfers,
       slots: new Slots({ limit: 1 }),
       hashSlots: new Slots({ limit: 1 }),

@@ -21,9 +21,21 @@ export interface Work {
 export interface ScheduledWork extends Work {
   /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
-  /** Whether it could begin now; asked whenever something has changed. */
+  /** The session that it was queued for: all work of one can begin, or none of it. */
+  readonly queuedFor: object;
+  /** Whether it could begin now; asked of the first of each session whenever something has changed. */
   ready(): boolean;
 }
+
+/** Work in its place in the queue. */
+interface Waiting {
+  readonly work: ScheduledWork;
+  readonly order: number;
+}
+
+/** Below 0 when `a` goes before `b`. */
+const compare = (a: Waiting, b: Waiting): number =>
+  b.work.priority - a.work.priority || a.order - b.order;
 
 /** Options of a {@linkcode Scheduler}. */
 export interface SchedulerOptions {
@@ -36,8 +48,9 @@ export interface SchedulerOptions {
 /** Runs work in its order. */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  /** Sorted: what goes first is first. */
-  readonly #waiting: { readonly work: ScheduledWork; readonly order: number }[] = [];
+  /** By the session that it was queued for, none empty. Sorted: what goes first is first. */
+  readonly #queues = new Map<object, Waiting[]>();
+  #waiting = 0;
   readonly #running = new Set<Promise<void>>();
   #order = 0;
   #stopped = false;
@@ -59,10 +72,10 @@ export class Scheduler {
    */
   checkCapacity(count: number): void {
     const { maxWaiting = MAX_WAITING } = this.#options;
-    if (this.#waiting.length + count <= maxWaiting) return;
+    if (this.#waiting + count <= maxWaiting) return;
     throw new OperationError(
       "LIMIT_EXCEEDED",
-      `${this.#waiting.length} transfers wait already, at most ${maxWaiting} may: try again when ` +
+      `${this.#waiting} transfers wait already, at most ${maxWaiting} may: try again when ` +
         "some have ended",
     );
   }
@@ -81,36 +94,46 @@ export class Scheduler {
 
   /** Takes work out that has not begun. Says whether it was there. */
   remove(work: ScheduledWork): boolean {
-    const at = this.#waiting.findIndex((waiting) => waiting.work === work);
+    const queue = this.#queues.get(work.queuedFor) ?? [];
+    const at = queue.findIndex((waiting) => waiting.work === work);
     if (at < 0) return false;
-    this.#waiting.splice(at, 1);
+    queue.splice(at, 1);
+    this.#waiting--;
+    if (queue.length === 0) this.#queues.delete(work.queuedFor);
     return true;
   }
 
   /** Something changed: starts what can begin now. */
   wake(): void {
-    for (let i = 0; i < this.#waiting.length && !this.#stopped;) {
-      const next = this.#waiting[i];
-      if (next?.work.ready()) {
-        this.#waiting.splice(i, 1);
+    const held = new Set<object>();
+    while (!this.#stopped) {
+      const [next] = [...this.#queues]
+        .flatMap(([queuedFor, [first]]) =>
+          first === undefined || held.has(queuedFor) ? [] : [first]
+        )
+        .sort(compare);
+      if (next === undefined) return;
+      if (next.work.ready()) {
+        this.remove(next.work);
         this.#start(next.work, next.order);
-      } else i++;
+      } else held.add(next.work.queuedFor);
     }
   }
 
   /** Starts nothing any more; resolves when what runs has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#waiting.length = 0;
+    this.#queues.clear();
+    this.#waiting = 0;
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   #insert(work: ScheduledWork, order: number): void {
-    const at = this.#waiting.findIndex((other) =>
-      other.work.priority < work.priority ||
-      (other.work.priority === work.priority && other.order > order)
-    );
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { work, order });
+    const waiting = { work, order };
+    const queue = this.#queues.get(work.queuedFor) ?? [];
+    this.#queues.set(work.queuedFor, queue);
+    queue.splice(queue.findLastIndex((other) => compare(other, waiting) < 0) + 1, 0, waiting);
+    this.#waiting++;
   }
 
   #start(work: ScheduledWork, order: number): void {

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { memoryLog } from "../../testing/fixtures.ts";
@@ -13,12 +13,18 @@ class Line {
 class Work implements ScheduledWork {
   isReady = true;
   runs = 0;
+  asked = 0;
   line = new Line();
   #ended = Promise.withResolvers<"done" | "again">();
 
   constructor(readonly name: string, readonly priority = 0, readonly log: string[] = []) {}
 
+  get queuedFor(): Line {
+    return this.line;
+  }
+
   ready(): boolean {
+    this.asked++;
     return this.isReady && !this.line.isBusy;
   }
 
@@ -115,6 +121,43 @@ Deno.test("work that is not ready does not hold up what is, and runs when woken"
   waits.isReady = true;
   made.wake();
   assertEquals(waits.runs, 1);
+});
+
+Deno.test("however many wait for a session, one of them is asked whether it can begin", async () => {
+  const made = scheduler();
+  const line = new Line();
+  const works = Array.from({ length: 1_000 }, (_, i) => new Work(String(i)).over(line));
+  for (const work of works) made.add(work);
+  for (const work of works) work.asked = 0;
+  made.wake();
+  assertEquals(works.reduce((sum, { asked }) => sum + asked, 0), 1);
+  await works[0]?.end();
+  assertEquals(works.map(({ runs }) => runs).slice(0, 3), [1, 1, 0]);
+  assertLess(works.reduce((sum, { asked }) => sum + asked, 0), 5);
+});
+
+Deno.test("what was queued for two sessions and goes over one keeps its order by priority", async () => {
+  const log: string[] = [];
+  const made = scheduler();
+  const line = new Line();
+  const queued = (name: string, priority: number, queuedFor: Line) => {
+    const work = new Work(name, priority, log).over(line);
+    Object.defineProperty(work, "queuedFor", { value: queuedFor });
+    made.add(work);
+    return work;
+  };
+  const [before, after] = [new Line(), new Line()];
+  const works = [
+    queued("first", 0, before),
+    queued("low", 1, before),
+    queued("high", 2, after),
+    queued("lowest", 0, after),
+    queued("lowest, later", 0, before),
+  ];
+  for (let i = 0; i < works.length; i++) {
+    await works.find(({ name }) => name === log.at(-1))?.end();
+  }
+  assertEquals(log, ["first", "high", "low", "lowest", "lowest, later"]);
 });
 
 Deno.test("again puts work back where it was in the order", async () => {

@@ -9,6 +9,18 @@ import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/peer_session.ts";
 
+/**
+ * Files of ours that may be sent whole and wait for the peer's last word, or be under way: while one
+ * waits the next is sent, and a peer that answers nothing gets no more.
+ */
+const MAX_UNCONFIRMED = 2;
+
+/** A file of ours that is being sent. Disposing it ends that. */
+export interface SendingTurn extends Disposable {
+  /** It was sent whole: the next may begin while its peer's last word is awaited. */
+  passOn(): void;
+}
+
 /** Options of {@linkcode SessionTransfers}. */
 export interface SessionTransfersOptions extends
   Pick<
@@ -19,7 +31,7 @@ export interface SessionTransfersOptions extends
   readonly onOffer: (file: OfferedFile, transfers: SessionTransfers) => void;
   /** Called with each offer that the protocol's rules refused, and how many there were so far. */
   readonly onRefused: (refused: RefusedEffect, count: number) => void;
-  /** Called when a transfer has ended, and another may begin. */
+  /** Called when a transfer has ended or was sent whole, and another may begin. */
   readonly onEnded: () => void;
   /** Called when the session is about to be closed in order. */
   readonly onClosing: (transfers: SessionTransfers) => void;
@@ -47,7 +59,8 @@ export class SessionTransfers implements TransferHandler {
   readonly #routes = new Map<TransferId, (event: TransferEvent) => void>();
   readonly #incoming = new Set<TransferId>();
   #keeping: Promise<void> | undefined;
-  #isSending = false;
+  /** Of our files that are being sent, whether each is sent whole. */
+  readonly #turns = new Set<{ isSent: boolean }>();
   #lost = false;
   #isClosing = false;
   #refused = 0;
@@ -68,15 +81,24 @@ export class SessionTransfers implements TransferHandler {
 
   /** Whether a file of ours may be prepared and offered: nothing is on its way, either way. */
   get isFree(): boolean {
-    return !this.#isSending && (this.peer.transfers?.idle ?? false);
+    const { transfers } = this.peer;
+    if (transfers?.idle !== true) return false;
+    // A peer that gave way to our last offer has its turn when that file is confirmed.
+    if (transfers.peerGaveWay && this.#turns.size > 0) return false;
+    return this.#turns.size < MAX_UNCONFIRMED && [...this.#turns].every(({ isSent }) => isSent);
   }
 
-  /** Keeps other files of ours from beginning until the returned value is disposed. */
-  beginSending(): Disposable {
-    this.#isSending = true;
+  /** Keeps other files of ours from beginning until it is passed on or disposed. */
+  beginSending(): SendingTurn {
+    const turn = { isSent: false };
+    this.#turns.add(turn);
     return {
+      passOn: () => {
+        turn.isSent = true;
+        this.#options.onEnded();
+      },
       [Symbol.dispose]: () => {
-        this.#isSending = false;
+        this.#turns.delete(turn);
       },
     };
   }

@@ -56,7 +56,9 @@ export function endOf(
   lost: boolean,
 ): TransferEnd {
   const code = ended.error?.code;
-  if (code === "CONNECTION_LOST" || (lost && ended.outcome !== "failed")) {
+  // What was only offered has no content that could be wrong: a file before it had.
+  const isOthers = !started && code === "INTEGRITY_FAILED";
+  if (code === "CONNECTION_LOST" || isOthers || (lost && ended.outcome !== "failed")) {
     return {
       state: "interrupted",
       failure: { code: "CONNECTION_LOST", message: ended.message },

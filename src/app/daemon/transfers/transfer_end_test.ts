@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { ProtocolError } from "../../../protocol/errors.ts";
 import type { TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type { EndedEffect } from "../../../protocol/transfer/effects.ts";
 import { endOf } from "./transfer_end.ts";
@@ -43,6 +44,15 @@ const CASES = [
   ],
   ["an end that we asked for", "outgoing", { by: "local" }, true, "cancelled", undefined],
 ] as const;
+
+Deno.test("an offer that the broken content of the file before it took with the session is interrupted", () => {
+  const error = new ProtocolError("INTEGRITY_FAILED", "the hash differs");
+  const broken = ended({ outcome: "failed", error });
+  const offered = endOf("outgoing", broken, false, false);
+  assertEquals([offered.state, offered.failure?.code], ["interrupted", "CONNECTION_LOST"]);
+  const flowing = endOf("outgoing", broken, true, false);
+  assertEquals([flowing.state, flowing.failure?.code], ["failed", "INTEGRITY_FAILED"]);
+});
 
 for (const [what, direction, parts, started, state, code] of CASES) {
   Deno.test(`${what} ends ${state}, with ${code ?? "no"} reason`, () => {

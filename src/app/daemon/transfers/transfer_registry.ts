@@ -71,6 +71,9 @@ export class TransferRegistry {
   readonly #rates = new Map<TransferEntry, Rate>();
   #writing: Promise<void> = Promise.resolve();
   #waiting = 0;
+  /** Each gives one change to the journal, when there is room. */
+  readonly #unwritten: (() => void)[] = [];
+  #atJournal = 0;
   #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
   /** Resolved, and replaced, when a transfer has ended. */
   #ended = Promise.withResolvers<void>();
@@ -298,8 +301,9 @@ export class TransferRegistry {
     // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
+    const written = arrives ? this.#writeArrival(record) : this.#write(record);
     const kept = this.#writing.then(async () => {
-      if (!arrives || await this.#recordArrival(record)) await this.#write(record);
+      await written;
       this.#waiting--;
       if (event === undefined) return;
       this.#options.events.publish({ type: event, transfer: view });
@@ -351,11 +355,30 @@ export class TransferRegistry {
     }
   }
 
+  /**
+   * Has the journal write a change, in the order of the calls and with others that wait: not more at
+   * once than it has room for.
+   */
+  #record(record: TransferRecord): Promise<readonly TransferRecord[]> {
+    if (this.#atJournal >= MAX_WAITING_CHANGES) {
+      return new Promise((resolve) => this.#unwritten.push(() => resolve(this.#record(record))));
+    }
+    this.#atJournal++;
+    return this.#options.journal.record(record).finally(() => {
+      this.#atJournal--;
+      this.#unwritten.shift()?.();
+    });
+  }
+
+  async #writeArrival(record: TransferRecord): Promise<void> {
+    if (await this.#recordArrival(record)) await this.#write(record);
+  }
+
   /** A journal that can't be written is logged; the transfer itself goes on. */
   async #write(record: TransferRecord): Promise<void> {
-    const { journal, log, dropPart } = this.#options;
+    const { log, dropPart } = this.#options;
     try {
-      for (const dropped of await journal.record(record)) {
+      for (const dropped of await this.#record(record)) {
         if (dropped.hasPart) await dropPart(dropped.transferId);
       }
     } catch (error) {

@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { MetricsRegistry } from "../../../ipc/server/metrics.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
-import { Journal } from "../../../storage/journal.ts";
+import { Journal, MAX_PENDING_RECORDS } from "../../../storage/journal.ts";
 import type { Arrival } from "../../../storage/received_files.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { Tally } from "../tally.ts";
@@ -78,10 +78,10 @@ Deno.test("a change is on disk before it is told", async () => {
     return publish.call(shelf.events, event);
   };
   const entry = registry.begin(facts(1), "offered");
-  registry.change(entry, { state: "active" }, "transfer-started");
-  registry.change(entry, { state: "completed", savedAs: "x" }, "transfer-finished");
   assertEquals(shelf.events.types, []);
   await registry.settled();
+  await registry.change(entry, { state: "active" }, "transfer-started");
+  await registry.change(entry, { state: "completed", savedAs: "x" }, "transfer-finished");
   assertEquals(shelf.events.types, ["transfer-offered", "transfer-started", "transfer-finished"]);
   assertEquals(onDisk, ["offered", "active", "completed"]);
 });
@@ -134,6 +134,22 @@ Deno.test("an arrival that can't be recorded is told, and left to the next start
     shelf.log.lines.some((line) => line.includes("could not be recorded")),
     shelf.log.lines[0],
   );
+});
+
+Deno.test("changes that come faster than the disk are written together, in their order, none refused", async () => {
+  await using shelf = await Shelf.open();
+  const registry = shelf.registry();
+  const count = 2 * MAX_PENDING_RECORDS;
+  const entries = Array.from({ length: count }, (_, n) => registry.begin(facts(n), "offered"));
+  for (const entry of entries) registry.change(entry, { state: "active" }, "transfer-started");
+  await registry.settled();
+  assertEquals(shelf.journal.list().map(({ state }) => state), entries.map(() => "active"));
+  assertEquals(shelf.events.types, [
+    ...entries.map(() => "transfer-offered"),
+    ...entries.map(() => "transfer-started"),
+  ]);
+  const lines = (await Deno.readTextFile(shelf.folder.at("data/journal.ndjson"))).split("\n");
+  assertLess(lines.length, 4 * count / MAX_WAITING_CHANGES);
 });
 
 Deno.test("what is told is the state at the change, also when the disk is slow", async () => {

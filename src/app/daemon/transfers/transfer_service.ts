@@ -98,7 +98,7 @@ export class TransferService {
       );
       const transfer = new OutgoingTransfer({
         ...this.#options,
-        ...{ entry, path, session: sessionNow },
+        ...{ entry, path, queuedFor: session, session: sessionNow },
       });
       this.#transfers.set(entry, transfer);
       scheduler.add(transfer);
