@@ -57,7 +57,7 @@ export interface IncomingPartOptions extends PartOptions {
 }
 
 /** Options of {@linkcode IncomingPart.finish}. */
-export interface FinishOptions {
+export interface PartFinish {
   /** Called before it gets its name. */
   readonly onPublishing?: () => Promise<void>;
   /** Told when it has its name, durably; the journal's last word on it follows. */
@@ -136,7 +136,7 @@ export class IncomingPart {
    *
    * @throws {StorageError}
    */
-  async finish({ onPublishing, onNamed }: FinishOptions = {}): Promise<void> {
+  async finish({ onPublishing, onNamed }: PartFinish = {}): Promise<void> {
     const { registry, inbox, collision, entry, file, session, saveAs, tries } = this.#options;
     const { savedAs, hash } = await this.#file.finish({
       name: saveAs,
