@@ -39,8 +39,8 @@ export const DAEMON_V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--heap-growin
 
 /**
  * What the environment tells the runtime: to ask no server for updates, and on Linux, by malloc of
- * glibc, that all its threads share what they give back; else each keeps some for itself, 3 MiB in a
- * session, 14 at a first start.
+ * glibc, that all its threads share what they give back; else each keeps some for itself: 2 MiB with
+ * a session, some 15 after a first start.
  */
 export const RUNTIME_ENVIRONMENT: Readonly<Record<string, string>> = {
   DENO_NO_UPDATE_CHECK: "1",
