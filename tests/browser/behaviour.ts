@@ -67,27 +67,25 @@ interface SessionsOptions extends MeetingOptions {
   readonly atOnce: number;
 }
 
-/** Makes sessions with a file each way; tells those that were lost, and how long the others took. */
+/** Makes sessions with a file each way; tells why some were lost. */
 export async function sessions(
   setting: Setting,
   role: Role,
   { count, atOnce, ...options }: SessionsOptions,
-): Promise<{ readonly lost: readonly string[]; readonly seconds: readonly number[] }> {
-  const [lost, seconds]: [string[], number[]] = [[], []];
+): Promise<{ readonly lost: readonly string[] }> {
+  const lost: string[] = [];
   let begun = 0;
   const inTurn = async () => {
     while (begun++ < count) {
-      const since = performance.now();
       try {
         await inSession(setting, role, (met) => exchangeFiles(setting, met, [70_000]), options);
-        seconds.push((performance.now() - since) / 1000);
       } catch (error) {
         lost.push(String(error));
       }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, inTurn));
-  return { lost, seconds };
+  return { lost };
 }
 
 /** An empty file: the page says nothing of it, and the daemon sends none; what follows arrives. */
