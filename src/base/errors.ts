@@ -103,6 +103,7 @@ export type StorageErrorCode =
   | "QUEUE_FULL"
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"
+  | "SOURCE_GONE"
   | "SOURCE_TOO_LARGE"
   | "SOURCE_UNUSABLE"
   | "STORE_FULL"

@@ -10,3 +10,6 @@ export const direction: Choice<"outgoing" | "incoming"> = oneOf(["outgoing", "in
 
 /** The priority of a transfer: higher goes first. */
 export const priority: WholeNumber = wholeNumber(-100, 100);
+
+/** How long a file may wait for its linked peer, in seconds: 30 days at most. */
+export const expireSecs: WholeNumber = wholeNumber(1, 2_592_000, "seconds");

@@ -49,6 +49,7 @@ export class SessionTransfers implements TransferHandler {
   #keeping: Promise<void> | undefined;
   #isSending = false;
   #lost = false;
+  #peerIsLeaving = false;
   #isClosing = false;
   #refused = 0;
 
@@ -66,9 +67,12 @@ export class SessionTransfers implements TransferHandler {
     return this.#incoming.size > 0;
   }
 
-  /** Whether a file of ours may be prepared and offered: nothing is on its way, either way. */
+  /**
+   * Whether a file of ours may be prepared and offered: nothing is on its way, either way, and the
+   * peer has not said that what was under way is to go on in another session.
+   */
   get isFree(): boolean {
-    return !this.#isSending && (this.peer.transfers?.idle ?? false);
+    return !this.#isSending && !this.#peerIsLeaving && (this.peer.transfers?.idle ?? false);
   }
 
   /** Keeps other files of ours from beginning until the returned value is disposed. */
@@ -146,6 +150,10 @@ export class SessionTransfers implements TransferHandler {
     if (event.type === "transfer-refused") {
       this.#options.onRefused(event, ++this.#refused);
       return;
+    }
+    if (event.type === "transfer-ended" || event.type === "transfer-ended-late") {
+      const byPeer = event.type === "transfer-ended-late" || event.by === "remote";
+      this.#peerIsLeaving ||= byPeer && event.resumable === true;
     }
     const listener = this.#routes.get(event.transferId);
     if (event.type === "transfer-ended") {
