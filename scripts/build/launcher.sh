@@ -141,7 +141,8 @@ check_folders
 is_unpacked || unpack
 check_files
 
-# The runtime asks no server for updates, and keeps its own caches out of the user's.
+# The runtime asks no server for updates, and keeps its own caches out of the user's. All its threads
+# share what they give back to malloc of glibc: else each keeps some for itself.
 [ -d "$real/.deno" ] || (umask 077 && mkdir "$real/.deno" 2>/dev/null)
-export DENO_NO_UPDATE_CHECK=1 DENO_DIR="$real/.deno"
+export DENO_NO_UPDATE_CHECK=1 DENO_DIR="$real/.deno" MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
 exec "$real/deno" run @FLAGS@ "$real/main.js" "$@"

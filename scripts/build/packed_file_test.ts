@@ -27,7 +27,7 @@ const ON_WINDOWS = Deno.build.os === "windows";
 const RUNTIME = `#!/bin/sh
 if [ "$1" = --version ]; then exit 0; fi
 for arg in "$@"; do printf '<%s>' "$arg"; done
-printf '\\n%s %s %s\\n' "$DENO_NO_UPDATE_CHECK" "$DENO_DIR" "$(umask)"
+printf '\\n%s %s %s %s\\n' "$DENO_NO_UPDATE_CHECK" "$MALLOC_ARENA_MAX" "$DENO_DIR" "$(umask)"
 while [ "$1" != do ]; do shift; done
 case $2 in
   exit) exit "$3" ;;
@@ -125,7 +125,7 @@ test("the runtime is started sealed, with the program's flags and the user's arg
   const words = ["run", ...FLAGS.split(" "), `${folder}/main.js`, ...args].map((word) =>
     `<${word}>`
   );
-  assertStringIncludes(stdout, `${words.join("")}\n1 ${folder}/.deno `);
+  assertStringIncludes(stdout, `${words.join("")}\n1 1 ${folder}/.deno `);
 });
 
 test("exit codes pass through, on the first start and on later ones", async () => {

@@ -5,15 +5,19 @@ import {
   DAEMON_PERMISSIONS,
   DAEMON_UNSTABLE,
   DAEMON_V8_FLAGS,
+  RUNTIME_ENVIRONMENT,
 } from "./permissions.ts";
 import { REPOSITORY } from "./programs.ts";
 import { DENO_VERSION } from "./targets.ts";
 
 Deno.test("the task runs the daemon with the flags that it is built with", () => {
   const flags = [...DAEMON_PERMISSIONS, DAEMON_V8_FLAGS];
+  const environment = Object.entries(RUNTIME_ENVIRONMENT).map(([name, value]) =>
+    `${name}=${value}`
+  );
   assertEquals(
     manifest.tasks.daemon,
-    `DENO_NO_UPDATE_CHECK=1 deno run ${flags.join(" ")} src/main.ts`,
+    `${environment.join(" ")} deno run ${flags.join(" ")} src/main.ts`,
   );
 });
 

@@ -257,6 +257,8 @@ export const SOCKET_OWNER_MS = 2_000;
 
 /** For whatever a command waits for without `--timeout`. */
 export const COMMAND_WAIT_MS = 60_000;
+/** Between attempts to change a mark that another boltctl is changing, which takes a moment. */
+export const MARK_LOCK_RETRY = { firstMs: 5, longestMs: 100 } as const;
 /** Between two drawings of the time that is left to answer a question. */
 export const COUNTDOWN_MS = 1_000;
 /** For the output to be read at exit. Nobody may be reading stdout. */

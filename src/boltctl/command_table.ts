@@ -4,6 +4,7 @@
  * @module
  */
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
+import { byteSize, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import {
   givenName,
   identityKey,
@@ -245,6 +246,29 @@ export const TABLE = [
     needsDaemon: true,
   },
   {
+    name: "sessions",
+    summary: "List the sessions, those that have ended too",
+    details: ["Those of this run of the daemon, the oldest first; of ended ones, the last few."],
+    flags: [],
+    examples: ["sessions", "sessions --json"],
+    needsDaemon: true,
+  },
+  {
+    name: "disconnect",
+    summary: "End the sessions with a peer, or one session",
+    details: [
+      `SESSION is an id or its first 4 characters or more, as boltctl sessions shows it. ${PEER_NOTE}`,
+      "",
+      "Transfers under way are cancelled. The peer stays trusted, and may come again; boltctl untrust " +
+      "ends that. A link opens another session at once or a little later: to have none, boltctl link " +
+      "pause NAME instead, which ends the link's session too.",
+    ],
+    argument: argument("PEER|SESSION", 1, 1),
+    flags: [],
+    examples: ["disconnect bob"],
+    needsDaemon: true,
+  },
+  {
     name: "trust",
     summary: "Pin a decision about a peer, or set whether its files are accepted unasked",
     details: [
@@ -255,6 +279,11 @@ export const TABLE = [
       "is called so from now on. A peer that has not proven its identity is let in only with " +
       "--unproven.",
       "",
+      "With --auto-accept on its files are accepted unasked, those that wait already too, in sessions " +
+      "in which it proves its identity. --max-size, --names, --min-free and --per-day are what a file " +
+      "must meet for that, all of them; people are asked about the others. Given again, they take the " +
+      "place of what was set. A pattern fits the whole name: * is any characters or none, ? one.",
+      "",
       "A peer that came with another key than the pinned one is refused until --replaces and --sas " +
       "say that its people confirmed the new key, or --replaces and --name that you typed it.",
     ],
@@ -262,6 +291,10 @@ export const TABLE = [
     flags: [
       { name: "deny", summary: "Refuse the peer from now on" },
       choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
+      flag("max-size", "SIZE", byteSize, "With --auto-accept on: files of at most so many bytes"),
+      flag("names", "PATTERN", namePattern, "With --auto-accept on: files whose names fit"),
+      flag("min-free", "SIZE", byteSize, "With --auto-accept on: while so many bytes stay free"),
+      flag("per-day", "NUMBER", filesPerDay, "With --auto-accept on: so many a day, of UTC"),
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
       flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
@@ -271,6 +304,7 @@ export const TABLE = [
       "trust bob",
       `trust ${"3f2a".padEnd(64, "0")} --name bob`,
       "trust bob --auto-accept on",
+      "trust bob --auto-accept on --max-size 20G --names 'backup-*.tar' --min-free 50G --per-day 3",
       "trust 3f2a --deny",
     ],
     needsDaemon: true,
@@ -308,15 +342,22 @@ export const TABLE = [
     summary: "Take an offered file",
     details: [
       `${TRANSFER_NOTE} Without it, the only file that is offered; with --wait-for-offer the ` +
-      "next one where none is, for up to a minute or --timeout.",
+      "next one where none is, for up to a minute or --timeout; with --all every file that is " +
+      "offered now, if any.",
     ],
     argument: argument("TRANSFER", 0, 1),
     flags: [
       text("name", "NAME", "Save under this name"),
       { name: "wait-for-offer", summary: "Wait for a file to be offered when none is" },
+      { name: "all", summary: "Take every file that is offered" },
       waitFlag,
     ],
-    examples: ["accept", "accept 3f2a --name report.pdf --wait", "accept --wait-for-offer --wait"],
+    examples: [
+      "accept",
+      "accept 3f2a --name report.pdf --wait",
+      "accept --wait-for-offer --wait",
+      "accept --all",
+    ],
     needsDaemon: true,
   },
   {
@@ -345,11 +386,37 @@ export const TABLE = [
     needsDaemon: true,
   },
   {
+    name: "received",
+    summary: "List files that have arrived, each once to who notes what it has handled",
+    details: [
+      "A line a file, the earliest first: id, time, size, peer and path. The daemon keeps note of the " +
+      "last 10000 at least; what it no longer knows is said on stderr.",
+      "",
+      "With --mark only files are listed that are not noted in FILE as handled. --done notes files, by " +
+      "id, or by path: the earliest of that path that is not handled yet, for which the daemon is asked " +
+      "and, where it is being started again, waited for up to a minute or --timeout. Whatever is killed or " +
+      "restarted in between, a file is listed again until its --done has returned, and never after.",
+    ],
+    argument: argument("ID|PATH", 0, 100),
+    flags: [
+      { name: "follow", summary: "Go on with files as they arrive, over restarts of the daemon" },
+      pathFlag("mark", "The file in which handled files are noted; made when it is missing"),
+      { name: "done", summary: "Note that the files named are handled, and list none" },
+      { name: "null", summary: "Print paths alone, exactly, each ended by a NUL" },
+    ],
+    examples: [
+      "received",
+      "received --follow --null --mark ~/.handled",
+      "received --mark ~/.handled --done 9f86d081-12",
+    ],
+    needsDaemon: true,
+  },
+  {
     name: "events",
     summary: "Print what happens, as it happens",
     details: [
-      "A line an event, until Ctrl-C, until the daemon stops, or until --count events " +
-      "have come. A lost connection is opened again after the last event; a gap says that events " +
+      "A line an event, until Ctrl-C or --timeout, or until --count events have come. When the " +
+      "daemon stops or is killed, it is waited for; what it tells then begins with a gap: events " +
       "are missing.",
     ],
     flags: [

@@ -6,6 +6,7 @@
 import type { ApiEvent } from "../ipc/api/events.ts";
 import type { LinkView, Pairing, SessionView, Transfer } from "../ipc/api/schemas.ts";
 import { isUnconfirmed } from "./output/confirmation.ts";
+import { ruleText } from "./output/rule_text.ts";
 import { formatRate, percent } from "./output/units.ts";
 import { waitsFor } from "./output/waits_for.ts";
 import { FORGEABLE } from "./output/pairing_facts.ts";
@@ -35,7 +36,8 @@ export function describeEvent(event: ApiEvent): string {
         `${event.claimed} (${event.step}): ${event.message}`;
     case "peer-changed":
       return `${peerLabel(event.peer)}: trust ${event.peer.trust}, files ` +
-        (event.peer.autoAccept ? "accepted unasked" : "asked about");
+        (event.peer.autoAccept ? "accepted unasked" : "asked about") +
+        (event.peer.acceptRule ? ` (${ruleText(event.peer.acceptRule)})` : "");
     case "link-added":
       return `${event.link.name} is kept from now on`;
     case "link-changed":

@@ -16,6 +16,8 @@ export interface EventFeedOptions {
   readonly signal: AbortSignal;
   /** Begin after this event instead of now. */
   readonly lastEventId?: string;
+  /** Called each time that the daemon is lost, and waited for. */
+  readonly onLost?: () => void;
 }
 
 /** An open stream of events. Disposing it closes the stream. */
@@ -78,6 +80,23 @@ export class EventFeed implements AsyncDisposable {
     this.#stop.abort();
     await this.#next.catch(() => {});
   }
+}
+
+/**
+ * Opens a feed that goes on when the daemon has been started again, however long that takes. People
+ * are told on stderr that it is waited for; programs are told of the gap.
+ */
+export async function feedOverRestarts(
+  { client, output, terminal, signal }: Context,
+  options: Pick<EventFeedOptions, "lastEventId"> = {},
+): Promise<EventFeed> {
+  return await EventFeed.open(client({ reconnectMs: Infinity }), {
+    ...options,
+    signal,
+    onLost: () => {
+      if (!output.json) terminal.writeError("The daemon is gone; waiting for it (Ctrl-C ends)\n");
+    },
+  });
 }
 
 /**

@@ -243,14 +243,19 @@ export async function onlyOffer(
   client: DaemonClient,
   signal: AbortSignal,
 ): Promise<Transfer | undefined> {
-  const query = { direction: "incoming", state: "offered" } as const;
-  const offers = await Array.fromAsync(allTransfers(client, query, signal));
-  const waiting = offers.filter(({ direction, state }) =>
-    direction === query.direction && state === query.state
-  );
+  const waiting = await allOffers(client, signal);
   if (waiting.length <= 1) return waiting[0];
   const ids = waiting.map(({ transferId, name }) => `${shortId(transferId)} (${name})`);
   throw new UsageError(`${waiting.length} files are offered: name one, of ${listed(ids)}`);
+}
+
+/** The files that are offered to us, newest first. */
+export async function allOffers(client: DaemonClient, signal: AbortSignal): Promise<Transfer[]> {
+  const query = { direction: "incoming", state: "offered" } as const;
+  const offers = await Array.fromAsync(allTransfers(client, query, signal));
+  return offers.filter(({ direction, state }) =>
+    direction === query.direction && state === query.state
+  );
 }
 
 /** Every transfer that the daemon lists, newest first. */

@@ -68,7 +68,7 @@ export async function writeAtomically(
 export async function removeLeftovers(
   fs: FileSystem,
   folder: string,
-  names: ReadonlySet<string>,
+  names: Pick<ReadonlySet<string>, "has">,
 ): Promise<number> {
   return await withStorageErrors(`clean ${folder}`, async () => {
     const found: string[] = [];

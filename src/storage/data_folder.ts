@@ -10,6 +10,8 @@
  *     peers.json         last known key of each peer code, auto-accept
  *     links.json         pairings that are kept
  *   journal.ndjson       transfers
+ *   received/            0700
+ *     1.json, 65.json    files that have arrived
  *   inbox/               received files, unless --inbox names another folder
  *   daemon.sock          the local API, unless --socket-path names another path
  * ```
@@ -34,6 +36,7 @@ export const DATA_NAMES = {
   peers: "peers.json",
   links: "links.json",
   journal: "journal.ndjson",
+  received: "received",
   inbox: "inbox",
   socket: "daemon.sock",
 } as const;
@@ -45,7 +48,7 @@ const WRITTEN = {
 };
 
 /** Makes a folder if it is missing, and refuses one that isn't private. */
-async function privateFolder(fs: FileSystem, path: string, uid?: OwnUid): Promise<void> {
+export async function privateFolder(fs: FileSystem, path: string, uid?: OwnUid): Promise<void> {
   const seen = await unlessMissing(fs.lstat(path));
   if (seen === undefined) {
     await fs.makeFolder(path);

@@ -13,6 +13,7 @@ import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";
 import type { Journal } from "./journal.ts";
 import { DAEMON_STOPPED, type TransferRecord } from "./journal_record.ts";
+import { arrivalOf, type ReceivedFiles } from "./received_files.ts";
 import { inspectSource } from "./outgoing_file.ts";
 
 /** Options of {@linkcode recoverTransfers}. */
@@ -97,12 +98,14 @@ function canGoOn({ queue, sourcePath, state, size, lastTry }: TransferRecord): b
  * kept that can go on, if any are to be; the others are removed.
  *
  * @returns The records of the transfers that ended by that.
- * @throws {StorageError} When the inbox or the journal can't be read or written.
+ * @throws {StorageError} When the inbox, the journal or the record of files that have arrived can't
+ * be read or written.
  */
 export async function recoverTransfers(
   fs: FileSystem,
   journal: Journal,
   inbox: Inbox,
+  received: ReceivedFiles,
   options: RecoveryOptions,
 ): Promise<readonly TransferRecord[]> {
   const ended: TransferRecord[] = [];
@@ -140,6 +143,9 @@ export async function recoverTransfers(
       hasPart: isReceived && await inbox.hasPart(transferId),
       updatedAt: isFinal(state) ? record.updatedAt : options.now,
     };
+    // Before the journal has the end, so that no crash leaves it out; it may be there already.
+    const arrival = isDone ? arrivalOf(now, (name) => inbox.pathOf(name)) : undefined;
+    if (arrival !== undefined && !await received.has(arrival)) await received.record(arrival);
     await journal.record(now);
     if (!isFinal(state)) ended.push(now);
   }

@@ -3,6 +3,7 @@ import { StorageError } from "../base/errors.ts";
 import { denoFileSystem, type FileSystem } from "./file_system.ts";
 import { IncomingFile } from "./inbox/incoming_file.ts";
 import type { TransferRecord } from "./journal_record.ts";
+import { arrivalOf } from "./received_files.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { receivedRecord, sha256, transferId } from "./testing/inbox_fixture.ts";
@@ -37,8 +38,17 @@ async function receive(storage: Storage, n: number, name: string): Promise<strin
     expectedHash: HASH,
     onPublishing: async (name) => void await journal({ state: "publishing", savedAs: name }),
   });
-  await journal({ state: "completed", savedAs, hasPart: false, bytes: CONTENT.length });
+  const completed = { state: "completed", savedAs, hasPart: false, bytes: CONTENT.length } as const;
+  const pathOf = (name: string) => storage.inbox.pathOf(name);
+  const arrival = arrivalOf({ ...base, ...completed }, pathOf);
+  if (arrival !== undefined) await storage.received.record(arrival);
+  await journal(completed);
   return savedAs;
+}
+
+/** The names of all files that are recorded as arrived. */
+async function arrived({ received }: Storage): Promise<string[]> {
+  return (await received.after(undefined)).files.map(({ path }) => path.split("/").at(-1) ?? "");
 }
 
 Deno.test("transfers of the last run are interrupted, ended ones stay as they ended", async () => {
@@ -181,7 +191,7 @@ Deno.test("the secret key is zeroed when the storage is disposed", async () => {
 
 for (const links of [true, false]) {
   for (const crash of ["process", "power"] as const) {
-    Deno.test(`a ${crash} crash at each call of a run, ${links ? "with" : "without"} links: identity and pins the same, no half file under a final name, no finished file lost`, async () => {
+    Deno.test(`a ${crash} crash at each call of a run, ${links ? "with" : "without"} links: identity and pins the same, no half file under a final name, no finished file lost, each recorded once`, async () => {
       let recovered = 0;
       for (let skip = 0;; skip++) {
         assertLess(skip, 400);
@@ -218,6 +228,7 @@ for (const links of [true, false]) {
         for (const name of finished) assert(names.includes(name));
         const completed = storage.journal.list().filter(({ state }) => state === "completed");
         assertEquals(completed.map(({ savedAs }) => savedAs).sort(), names);
+        assertEquals((await arrived(storage)).sort(), names, "each file has arrived once");
         if (names.length > finished.length) recovered++;
         if (finished.length === 2) break;
       }
@@ -225,3 +236,27 @@ for (const links of [true, false]) {
     });
   }
 }
+
+Deno.test("a crash at each call of a start records a file that the run before had left once", async () => {
+  let crashes = 0;
+  for (let skip = 0;; skip++) {
+    assertLess(skip, 400);
+    await using dir = await TemporaryFolder.make();
+    {
+      using storage = await open(dir);
+      const publishing = { state: "publishing", savedAs: "a.txt", hasPart: true } as const;
+      await storage.journal.record(receivedRecord(1, { ...publishing, hash: HASH }));
+      await Deno.writeFile(storage.inbox.pathOf(PART), CONTENT);
+    }
+    const fs = new FaultyFileSystem(denoFileSystem);
+    fs.inject({ skip, action: { crash: "process" } });
+    const started = await open(dir, { fs }).then(
+      (storage) => storage[Symbol.dispose](),
+      () => crashes++,
+    );
+    using storage = await open(dir);
+    assertEquals(await arrived(storage), ["a.txt"], String(skip));
+    if (started === undefined) break;
+  }
+  assert(crashes > 20, String(crashes));
+});

@@ -14,6 +14,7 @@ import { Inbox } from "./inbox/inbox.ts";
 import { Journal } from "./journal.ts";
 import type { TransferRecord } from "./journal_record.ts";
 import { LinkStore } from "./link_store.ts";
+import { ReceivedFiles } from "./received_files.ts";
 import { recoverTransfers } from "./recovery.ts";
 import { TrustStore } from "./trust_store.ts";
 
@@ -53,6 +54,8 @@ export interface Storage extends Disposable {
   readonly journal: Journal;
   /** Where received files go. */
   readonly inbox: Inbox;
+  /** Files that have arrived. */
+  readonly received: ReceivedFiles;
   /** Transfers that this start ended in the journal. */
   readonly recovered: readonly TransferRecord[];
 }
@@ -81,7 +84,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     ...(options.keepFreeBytes === undefined ? {} : { keepFreeBytes: options.keepFreeBytes }),
     ...(log === undefined ? {} : { log }),
   });
-  const recovered = await recoverTransfers(fs, journal, inbox, { onAbort, now: now() });
+  const received = await ReceivedFiles.open(fs, folder, log === undefined ? {} : { log });
+  const recovered = await recoverTransfers(fs, journal, inbox, received, { onAbort, now: now() });
   if (folder.leftoversRemoved > 0 || recovered.length > 0) {
     log?.info("recovered from an unfinished run", {
       leftovers_removed: folder.leftoversRemoved,
@@ -97,6 +101,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     links,
     journal,
     inbox,
+    received,
     recovered,
     [Symbol.dispose]: () => owned.dispose(),
   };

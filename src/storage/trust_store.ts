@@ -11,11 +11,13 @@
 import { StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder } from "./data_folder.ts";
+import { type DayCount, dayCountAt } from "./day_count.ts";
 import { type FileSystem, joinPath } from "./file_system.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import { cutDeviceName } from "../protocol/signal/device_name.ts";
+import type { AcceptRule } from "../vocabulary/accept_rule.ts";
 import type { PinnedDecision } from "../vocabulary/policies.ts";
 import {
   foldName,
@@ -51,8 +53,8 @@ export interface PinnedPeer {
   readonly deviceName: string;
   /** When it was last approved or seen, in milliseconds since 1970; 0 when unknown. */
   readonly seenAt: number;
-  /** Whether its offers need no `accept`, where it has proven who it is. */
-  readonly autoAccept: boolean;
+  /** Its offers need no `accept` where they meet this and it has proven who it is; absent: they do. */
+  readonly autoAccept?: AcceptRule;
   /** Whether it has ever proven who it is. */
   readonly proven: boolean;
   /** Whether people typed its key, so that it must prove who it is from the start. */
@@ -193,9 +195,42 @@ export class TrustStore {
     return owner === identity ? { verdict: "same" } : { verdict: "mismatch", owner };
   }
 
-  /** Whether offers of this identity need no `accept`: set for it, and it is still allowed. */
-  autoAccepts(identity: string): boolean {
-    return this.#peers.autoAccept.has(identity) && this.#pins.get(identity) === "allow_always";
+  /**
+   * The rule by which offers of this identity need no `accept`: set for it, and it is still allowed.
+   * The same object until another rule is set.
+   */
+  acceptRule(identity: string): AcceptRule | undefined {
+    const isAllowed = this.#pins.get(identity) === "allow_always";
+    return isAllowed ? this.#peers.autoAccept.get(identity) : undefined;
+  }
+
+  /**
+   * Files that were taken of this identity in the day of `now`, as {@linkcode TrustStore.countTaken}
+   * has counted.
+   *
+   * @throws {StorageError} When a clock that was wrong has to be kept note of, and can't.
+   */
+  takenAt(identity: string, now: number): Promise<number> {
+    return this.#serial.run(async () => {
+      const known = this.#peers.taken.get(identity);
+      const count = dayCountAt(known, now);
+      // A day that begins is begun by its first file; one that a wrong clock counted in ends here.
+      if (known !== undefined && count.day < known.day) await this.#writeTaken(identity, count);
+      return count.files;
+    });
+  }
+
+  /**
+   * Counts a file of this identity in the day of `now`, if offers of it need no `accept`.
+   *
+   * @throws {StorageError} When it can't be kept: it is not counted then.
+   */
+  countTaken(identity: string, now: number): Promise<void> {
+    return this.#serial.run(async () => {
+      if (!this.#peers.autoAccept.has(identity)) return;
+      const { day, files } = dayCountAt(this.#peers.taken.get(identity), now);
+      await this.#writeTaken(identity, { day, files: files + 1 });
+    });
   }
 
   /** Whether this identity has ever proven that it holds its key, and has not been forgotten since. */
@@ -242,11 +277,16 @@ export class TrustStore {
       codes: seen?.codes ?? [],
       deviceName: seen?.last.deviceName ?? "",
       seenAt: seen?.last.seenAt ?? 0,
-      autoAccept: this.autoAccepts(identity),
+      ...this.#accepted(identity),
       proven: this.wasProven(identity),
       byKey: this.isTrustedByKey(identity),
       ...this.#named(identity),
     };
+  }
+
+  #accepted(identity: string): { readonly autoAccept?: AcceptRule } {
+    const rule = this.acceptRule(identity);
+    return rule === undefined ? {} : { autoAccept: rule };
   }
 
   #named(identity: string): { readonly name?: string } {
@@ -345,11 +385,11 @@ export class TrustStore {
       this.#checkIdentity(identity);
       if (session === "unproven") this.#checkClaim(identity);
       await this.#writePins(this.#withPin(identity, "deny_always"));
-      const { codes, autoAccept } = this.#without(identity);
+      const { codes, autoAccept, taken } = this.#without(identity);
       const marked = session === "proven"
         ? new Set(this.#peers.proven).add(identity)
         : this.#peers.proven;
-      await this.#changePeers({ ...this.#peers, codes, autoAccept, proven: marked });
+      await this.#changePeers({ ...this.#peers, codes, autoAccept, taken, proven: marked });
     });
   }
 
@@ -380,18 +420,23 @@ export class TrustStore {
   }
 
   /**
-   * Sets whether offers of an allowed peer need no `accept`.
+   * Sets by which rule offers of an allowed peer need no `accept`; undefined: they do. What was
+   * counted of a day stays with a new rule.
    *
    * @returns Whether it was set; false when the peer is not allowed for ever.
    * @throws {StorageError} On a failure to write, after which the old state stands.
    */
-  setAutoAccept(identity: string, on: boolean): Promise<boolean> {
+  setAutoAccept(identity: string, rule: AcceptRule | undefined): Promise<boolean> {
     return this.#serial.run(async () => {
       if (this.#pins.get(identity) !== "allow_always") return false;
-      const autoAccept = new Set(this.#peers.autoAccept);
-      if (on) autoAccept.add(identity);
-      else autoAccept.delete(identity);
-      await this.#writePeers({ ...this.#peers, autoAccept });
+      const autoAccept = new Map(this.#peers.autoAccept);
+      const taken = new Map(this.#peers.taken);
+      if (rule !== undefined) autoAccept.set(identity, rule);
+      else {
+        autoAccept.delete(identity);
+        taken.delete(identity);
+      }
+      await this.#writePeers({ ...this.#peers, autoAccept, taken });
       return true;
     });
   }
@@ -484,23 +529,31 @@ export class TrustStore {
 
   /** What is known of all peers but this one. */
   #without(identity: string): KnownPeers {
-    const { codes, autoAccept, proven, byKey, names } = this.#peers;
+    const { codes, autoAccept, taken, proven, byKey, names } = this.#peers;
     const others = (identities: ReadonlySet<string>) =>
       new Set([...identities].filter((other) => other !== identity));
+    const ofOthers = <T>(known: ReadonlyMap<string, T>) =>
+      new Map([...known].filter(([other]) => other !== identity));
     return {
       codes: new Map([...codes].filter(([, peer]) => peer.identity !== identity)),
-      autoAccept: others(autoAccept),
+      autoAccept: ofOthers(autoAccept),
+      taken: ofOthers(taken),
       proven: others(proven),
       byKey: others(byKey),
-      names: new Map([...names].filter(([other]) => other !== identity)),
+      names: ofOthers(names),
     };
   }
 
   /** Writes only what has changed: it only ever takes away, or adds. */
   async #changePeers(peers: KnownPeers): Promise<void> {
-    const sizes = ({ codes, autoAccept, proven, byKey, names }: KnownPeers) =>
-      [codes, autoAccept, proven, byKey, names].map(({ size }) => size).join();
+    const sizes = ({ codes, autoAccept, taken, proven, byKey, names }: KnownPeers) =>
+      [codes, autoAccept, taken, proven, byKey, names].map(({ size }) => size).join();
     if (sizes(peers) !== sizes(this.#peers)) await this.#writePeers(peers);
+  }
+
+  async #writeTaken(identity: string, count: DayCount): Promise<void> {
+    const taken = new Map(this.#peers.taken).set(identity, count);
+    await this.#writePeers({ ...this.#peers, taken });
   }
 
   async #writePins(pins: ReadonlyMap<string, PinnedDecision>): Promise<void> {

@@ -43,12 +43,12 @@ Deno.test("decisions, codes and auto-accept are there after a restart", async ()
   const before = await open(folder);
   await before.allow(peer(ALICE, "ALICE1", 7));
   await before.deny(EVE);
-  assertEquals(await before.setAutoAccept(ALICE, true), true);
+  assertEquals(await before.setAutoAccept(ALICE, {}), true);
   const after = await open(folder);
   assertEquals(after.decisionFor(ALICE), "allow_always");
   assertEquals(after.decisionFor(EVE), "deny_always");
   assertEquals(after.decisionFor(BOB), undefined);
-  assertEquals(after.autoAccepts(ALICE), true);
+  assertEquals(after.acceptRule(ALICE), {});
   assertEquals(after.checkCode("ALICE1", ALICE), { verdict: "same" });
   assertEquals(after.list(), before.list());
   assertEquals(after.list()[0], {
@@ -57,7 +57,7 @@ Deno.test("decisions, codes and auto-accept are there after a restart", async ()
     codes: ["ALICE1"],
     deviceName: "device of ALICE1",
     seenAt: 7,
-    autoAccept: true,
+    autoAccept: {},
     proven: true,
     byKey: false,
   });
@@ -82,11 +82,11 @@ Deno.test('"re-pair only by explicit approval": replace moves the code and drops
   using folder = await dir.dataFolder();
   const trust = await open(folder);
   await trust.allow(peer(ALICE, "ALICE1"));
-  await trust.setAutoAccept(ALICE, true);
+  await trust.setAutoAccept(ALICE, {});
   await trust.replace(peer(BOB, "ALICE1"));
   for (const store of [trust, await open(folder)]) {
     assertEquals(store.decisionFor(ALICE), undefined);
-    assertEquals(store.autoAccepts(ALICE), false);
+    assertEquals(store.acceptRule(ALICE), undefined);
     assertEquals(store.decisionFor(BOB), "allow_always");
     assertEquals(store.checkCode("ALICE1", BOB).verdict, "same");
   }
@@ -108,16 +108,16 @@ Deno.test("untrust forgets decision, codes and auto-accept; deny ends them too",
   const trust = await open(folder);
   for (const identity of [ALICE, BOB]) {
     await trust.allow(peer(identity, `CODE${identity.slice(0, 1)}`));
-    await trust.setAutoAccept(identity, true);
+    await trust.setAutoAccept(identity, {});
   }
   assertEquals(await trust.forget(ALICE), true);
   assertEquals(await trust.forget(ALICE), false);
   await trust.deny(BOB);
-  assertEquals(await trust.setAutoAccept(BOB, true), false);
+  assertEquals(await trust.setAutoAccept(BOB, {}), false);
   for (const store of [trust, await open(folder)]) {
     assertEquals(store.decisionFor(ALICE), undefined);
     assertEquals(store.decisionFor(BOB), "deny_always");
-    assertEquals(store.autoAccepts(BOB), false);
+    assertEquals(store.acceptRule(BOB), undefined);
     assertEquals(store.checkCode("CODEa", EVE).verdict, "unknown");
     assertEquals(store.checkCode("CODEb", EVE).verdict, "unknown");
   }
@@ -196,6 +196,27 @@ const CORRUPT: readonly (readonly [path: string, text: string])[] = [
       `"names":{"${HEX}":"bob","${"b0".repeat(32)}":"BOB"}`,
       `"other":[]`,
     ].map((more) => `{"version":2,"codes":{},"autoAccept":[],"proven":[],${more}}`),
+    ...[
+      `"rules":{"${HEX}":{}}`,
+      `"rules":[]`,
+      `"taken":{"${HEX}":{"day":1,"files":1}}`,
+    ].map((more) => `{"version":2,"codes":{},"autoAccept":[],"proven":[],${more}}`),
+    ...[
+      ...[
+        `{"maxSize":0}`,
+        `{"maxSize":"1"}`,
+        `{"maxSize":1.5}`,
+        `{"perDay":-1}`,
+        `{"minFree":null}`,
+      ],
+      ...[`{"names":""}`, `{"names":"a/b"}`, `{"names":1}`, `{"other":1}`, "[]", "1"],
+    ].map((rule) =>
+      `{"version":2,"codes":{},"autoAccept":["${HEX}"],"proven":[],"rules":{"${HEX}":${rule}}}`
+    ),
+    ...[`{"day":1}`, `{"day":1,"files":-1}`, `{"day":1,"files":1,"x":1}`, "1"].map((count) =>
+      `{"version":2,"codes":{},"autoAccept":["${HEX}"],"proven":[],"taken":{"${HEX}":${count}}}`
+    ),
+    `{"version":1,"codes":{},"autoAccept":["${HEX}"],"rules":{}}`,
     `{"version":1,"codes":{},"autoAccept":["${HEX}x"]}`,
     `{"version":1,"codes":{},"autoAccept":{}}`,
     `{"version":1,"codes":{"A-B":{"identity":"${HEX}","deviceName":"","seenAt":0}},"autoAccept":[]}`,
@@ -328,8 +349,8 @@ Deno.test("a file of peers from before identities were proven is read, and prove
   const store = await open(folder);
   await store.allow(peer(ALICE, "ALICE1"));
   const path = `${dir.path}/${PEERS}`;
-  const { proven: _, byKey: __, names: ___, ...old } = JSON.parse(await Deno.readTextFile(path));
-  await Deno.writeTextFile(path, JSON.stringify({ ...old, version: 1 }));
+  const { codes, autoAccept } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ codes, autoAccept, version: 1 }));
   const after = await open(folder);
   assertEquals([after.wasProven(ALICE), after.list()[0]?.codes], [false, ["ALICE1"]]);
 });
@@ -340,8 +361,8 @@ Deno.test("names and typed keys are there after a restart; a file without them i
   const store = await open(folder);
   await store.allow(peer(ALICE, "ALICE1"));
   const path = `${dir.path}/${PEERS}`;
-  const { byKey: _, names: __, ...older } = JSON.parse(await Deno.readTextFile(path));
-  await Deno.writeTextFile(path, JSON.stringify(older));
+  const { version, codes, autoAccept, proven } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ version, codes, autoAccept, proven }));
   const now = await open(folder);
   assertEquals([now.wasProven(ALICE), now.isTrustedByKey(ALICE)], [true, false]);
   await now.allowByKey(BOB, "bob");
@@ -351,7 +372,6 @@ Deno.test("names and typed keys are there after a restart; a file without them i
     codes: [],
     deviceName: "",
     seenAt: 0,
-    autoAccept: false,
     proven: false,
     byKey: true,
     name: "bob",
@@ -448,4 +468,69 @@ Deno.test("a denied identity that must prove itself is allowed again by people, 
   await store.allow(peer(EVE, "EVE"));
   const taken = await assertRejects(() => store.allowIdentity(EVE, "Robert"), StorageError);
   assertEquals(taken.code, "PEER_NAME_TAKEN");
+});
+
+const DAY = 86_400_000;
+const NOON = 20_000 * DAY + DAY / 2;
+
+Deno.test("the rule of auto-accept, and what it took today, are there after a restart", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const rule = { maxSize: 5, names: "*.pdf", minFree: 7, perDay: 2 };
+  const before = await open(folder);
+  await before.allow(peer(ALICE, "ALICE1"));
+  await before.setAutoAccept(ALICE, rule);
+  await before.countTaken(ALICE, NOON);
+  const after = await open(folder);
+  assertEquals(after.acceptRule(ALICE), rule);
+  assertEquals(await after.takenAt(ALICE, NOON), 1);
+  assertEquals(await after.takenAt(ALICE, NOON + DAY), 0);
+  await after.setAutoAccept(ALICE, { perDay: 9 });
+  assertEquals(await after.takenAt(ALICE, NOON), 1, "another rule begins no other day");
+  assertEquals(after.acceptRule(ALICE), { perDay: 9 });
+});
+
+for (const how of ["forgotten", "denied", "set back"] as const) {
+  Deno.test(`a peer that is ${how} has no rule and no count`, async () => {
+    await using dir = await TemporaryFolder.make();
+    using folder = await dir.dataFolder();
+    const trust = await open(folder);
+    await trust.allow(peer(ALICE, "ALICE1"));
+    await trust.setAutoAccept(ALICE, { perDay: 1 });
+    await trust.countTaken(ALICE, NOON);
+    if (how === "forgotten") await trust.forget(ALICE);
+    else if (how === "denied") await trust.deny(ALICE);
+    else await trust.setAutoAccept(ALICE, undefined);
+    for (const store of [trust, await open(folder)]) {
+      assertEquals(store.acceptRule(ALICE), undefined);
+      assertEquals(await store.takenAt(ALICE, NOON), 0);
+    }
+    const { rules, taken } = JSON.parse(await Deno.readTextFile(dir.at(PEERS)));
+    assertEquals([rules, taken], [{}, {}]);
+  });
+}
+
+Deno.test("a day far ahead, counted in by a wrong clock, is over a day after the clock is right, restarts or not", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const trust = await open(folder);
+  await trust.allow(peer(ALICE, "ALICE1"));
+  await trust.setAutoAccept(ALICE, { perDay: 1 });
+  await trust.countTaken(ALICE, NOON + 3650 * DAY);
+  const repaired = await open(folder);
+  assertEquals(await repaired.takenAt(ALICE, NOON), 1);
+  const later = await open(folder);
+  assertEquals(await later.takenAt(ALICE, NOON + DAY), 0);
+});
+
+Deno.test("a count that can't be written is an error, and counts nothing", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  const trust = await TrustStore.open(fs, folder);
+  await trust.allow(peer(ALICE, "ALICE1"));
+  await trust.setAutoAccept(ALICE, { perDay: 1 });
+  fs.inject({ on: "rename", action: { fail: "ENOSPC" } });
+  await assertRejects(() => trust.countTaken(ALICE, NOON), StorageError);
+  assertEquals(await trust.takenAt(ALICE, NOON), 0);
 });

@@ -7,10 +7,27 @@ import { COMMANDS } from "../../src/boltctl/command_table.ts";
 import type { DaemonEvent } from "../../src/ipc/api/events.ts";
 import { OperationError } from "../../src/ipc/api/problem.ts";
 import { peerText } from "../../src/ipc/api/peer_text.ts";
-import type { LinkView, Pairing, PeerView } from "../../src/ipc/api/schemas.ts";
+import type {
+  LinkView,
+  Pairing,
+  PeerView,
+  ReceivedList,
+  SessionView,
+} from "../../src/ipc/api/schemas.ts";
 import { OFFER_ID } from "../../src/ipc/testing/served_fake.ts";
 import { assertGolden, type Scene } from "./support/golden.ts";
-import { BEA, BOB, EVE, LINK, PAIRING, PEERS, session, transfer } from "./support/staged_daemon.ts";
+import {
+  BEA,
+  BOB,
+  EVE,
+  LINK,
+  NOW,
+  PAIRING,
+  PEERS,
+  receivedFile,
+  session,
+  transfer,
+} from "./support/staged_daemon.ts";
 
 /** A command for people, for programs, and on a narrow terminal with colour. */
 function threeWays(words: readonly string[], stage?: Scene["stage"]): Scene[] {
@@ -28,6 +45,7 @@ const OFFER = transfer(5, {
   waitingFor: "decision",
   name: peerText("photo.jpg"),
 });
+const SECOND_OFFER = { ...OFFER, transferId: BEA.slice(0, 32), name: peerText("second.jpg") };
 const DONE = transfer(6, { state: "completed", transferred: 3_000_000 });
 const HALF = transfer(7, { state: "active", transferred: 1_500_000, name: peerText("half.bin") });
 const FAILED = transfer(8, {
@@ -137,6 +155,50 @@ const LINK_FLAGS = [
   ...["--identity", BOB, "--role", "answerer", "--rendezvous-url", "wss://meet.example"],
   ...["--room", "home", "--session", "1", "--peer-id", "alice", "--expect-peer", "bob"],
 ];
+const RULE = ["--max-size=20G", "--names", "db-*.tar", "--min-free=512M", "--per-day=3"];
+const RULED: readonly PeerView[] = PEERS.slice(0, 1).map((peer) => ({
+  ...peer,
+  acceptRule: { maxSize: 20 * 1024 ** 3, names: "db-*.tar", minFree: 512 * 1024 ** 2, perDay: 3 },
+}));
+const SESSIONS: readonly SessionView[] = [
+  session({
+    sessionId: "77aa0000-1",
+    state: "failed",
+    identity: EVE,
+    endedAt: NOW,
+    failure: { code: "CONNECTION_LOST", message: peerText("the peer went away") },
+  }),
+  session({
+    sessionId: "0b5e0001-2",
+    identity: BOB,
+    deviceName: peerText("Bob's laptop"),
+    openedAt: NOW,
+    path: { transport: "tcp", local: "192.168.1.10:40000", remote: "192.168.1.11:50000" },
+  }),
+  session({ sessionId: "0b5e0003-3", identity: BOB, proven: false, name: "bob" }),
+  {
+    sessionId: "5e550004-4",
+    state: "signaling",
+    ...{ role: "answerer", signal: "rendezvous", web: false, createdAt: NOW },
+  },
+];
+/** The links that two of the sessions are of. */
+const KEPT: readonly LinkView[] = [
+  { ...LINK, sessionId: "0b5e0001-2" },
+  { ...LINK, name: "bea at home", identity: BEA, state: "trying", sessionId: "5e550004-4" },
+];
+const RECEIVED: { readonly [after: string]: ReceivedList } = {
+  "": {
+    files: [receivedFile(1), receivedFile(2, { path: "/in\nbox/\u202egnp\u001b[2J" })],
+    gap: false,
+    more: true,
+  },
+  "9f86d081-2": { files: [receivedFile(3)], gap: false, before: "9f86d081-2", more: false },
+};
+const WITH_GAP: { readonly [after: string]: ReceivedList } = {
+  "": { files: [receivedFile(1)], gap: false, more: true },
+  "9f86d081-1": { files: [receivedFile(65)], gap: true, before: "9f86d081-64", more: false },
+};
 const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const FILES = ["--offer", "/share/offer.json", "--answer", "/share/answer.json"];
 const OPENING: DaemonEvent[] = [
@@ -167,6 +229,7 @@ const HAPPENING: DaemonEvent[] = [
     proven: true,
   },
   ...PEERS.slice(0, 1).map((peer) => ({ type: "peer-changed", peer } as const)),
+  ...RULED.map((peer) => ({ type: "peer-changed", peer } as const)),
   ...sent("transfer-failed"),
   {
     type: "transfer-hashing",
@@ -184,6 +247,7 @@ const HAPPENING: DaemonEvent[] = [
   ended("CONNECTION_LOST", "the peer went away"),
   { type: "daemon-stopping", reason: "signal" },
 ];
+const ALL_OF_IT = ["--count", String(HAPPENING.length)];
 const LEFT_BEHIND: readonly DaemonEvent[] = [
   { type: "daemon-stopping", reason: "api" },
   { type: "daemon-stopped", graceful: false, transfersLeft: [OFFER.transferId] },
@@ -213,6 +277,8 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       words: ["peers", identity.slice(0, 8)],
       stage: { peers: KNOWN },
     })),
+    { words: ["peers"], stage: { peers: RULED } },
+    { words: ["peers", "bob"], stage: { peers: RULED } },
     { words: ["peers"], stage: { peers: [] } },
     { words: ["peers"], stage: { peers: NAMED } },
     { words: ["peers", "Eve"], stage: { peers: NAMED } },
@@ -407,11 +473,58 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["pair", "--role", "offerer", ...FILES, "--identity", "3f2a"] },
     { about: "no request comes", words: ["pair", "--deny", "--timeout", "1"] },
   ],
+  sessions: [
+    ...threeWays(["sessions"], { sessions: SESSIONS }),
+    { words: ["sessions"] },
+  ],
+  disconnect: [
+    {
+      about: "a peer with two sessions",
+      words: ["disconnect", "bob"],
+      stage: { sessions: SESSIONS },
+    },
+    { words: ["disconnect", "bob", "--json"], stage: { sessions: SESSIONS } },
+    { words: ["disconnect", "0b5e0003"], stage: { sessions: SESSIONS } },
+    { about: "of two", words: ["disconnect", "0b5e"], stage: { sessions: SESSIONS } },
+    { words: ["disconnect", "0b"], stage: { sessions: SESSIONS } },
+    { about: "it has ended", words: ["disconnect", "eve"], stage: { sessions: SESSIONS } },
+    { words: ["disconnect", "nobody"], stage: { sessions: SESSIONS } },
+    {
+      about: "a link makes one of them again",
+      words: ["disconnect", "bob"],
+      stage: { sessions: SESSIONS, links: KEPT },
+    },
+    { words: ["disconnect", "bob", "--json"], stage: { sessions: SESSIONS, links: KEPT } },
+    {
+      about: "an attempt of a link",
+      words: ["disconnect", "5e550004"],
+      stage: { sessions: SESSIONS, links: KEPT },
+    },
+    {
+      about: "not the link's session",
+      words: ["disconnect", "0b5e0003"],
+      stage: { sessions: SESSIONS, links: KEPT },
+    },
+    {
+      about: "the link rests",
+      words: ["disconnect", "bob"],
+      stage: {
+        sessions: SESSIONS,
+        links: KEPT.map((link) => ({ ...link, state: "paused" as const })),
+      },
+    },
+  ],
   trust: [
     { words: ["trust", "bob"] },
     { words: ["trust", "3f2a", "--deny", "--json"] },
     { words: ["trust", "Bob's laptop", "--auto-accept", "on"] },
     { words: ["trust", "bob", "--auto-accept", "off", "--json"] },
+    { words: ["trust", "bob", "--auto-accept", "on", ...RULE] },
+    { words: ["trust", "bob", "--auto-accept", "on", "--per-day=3", "--json"] },
+    { words: ["trust", "bob", "--auto-accept", "off", "--per-day=3"] },
+    { words: ["trust", "bob", "--names", "*.pdf"] },
+    { words: ["trust", "bob", "--auto-accept", "on", "--max-size", "lots"] },
+    { words: ["trust", "bob", "--auto-accept", "on", "--names", "../*"] },
     { words: ["trust", "c".repeat(64), "--replaces", BOB, "--sas", "A1B2C3"] },
     { words: ["trust", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--auto-accept", "on", "--deny"] },
@@ -522,6 +635,21 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
         }],
       },
     },
+    { words: ["accept", "--all"], stage: { transfers: [OFFER, SECOND_OFFER] } },
+    { words: ["accept", "--all", "--json"], stage: { transfers: [OFFER, SECOND_OFFER] } },
+    {
+      words: ["accept", "--all", "--wait"],
+      stage: {
+        transfers: [OFFER, SECOND_OFFER],
+        onAccept: [OFFER, SECOND_OFFER].map((offer) => ({
+          type: "transfer-finished",
+          transfer: { ...offer, state: "completed", path: `/inbox/${offer.name}` },
+        })),
+      },
+    },
+    { words: ["accept", "--all"] },
+    { words: ["accept", "--all", "5a5b"], stage: LIST },
+    { words: ["accept", "--all", "--name", "x"], stage: LIST },
     { words: ["accept"] },
     { words: ["accept", "5a5"], stage: LIST },
     { words: ["accept", "--wait-for-offer"], stage: LIST },
@@ -587,9 +715,30 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       stage: { onList: [...UNCONFIRMED, ...HAPPENING.slice(-1)] },
     },
   ],
+  received: [
+    { words: ["received"], stage: { received: RECEIVED } },
+    { words: ["received", "--json"], stage: { received: RECEIVED } },
+    { words: ["received", "--null"], stage: { received: RECEIVED } },
+    { words: ["received"] },
+    { about: "a gap", words: ["received"], stage: { received: WITH_GAP } },
+    { about: "a gap, JSON", words: ["received", "--json"], stage: { received: WITH_GAP } },
+    { words: ["received", "--null", "--json"] },
+    { words: ["received", "--done", "9f86d081-1"] },
+    { words: ["received", "--done", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--done", "report.pdf", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--done", "9f86d081-1", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--done", "/inbox/other", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "--mark", "/etc/hosts"] },
+    { words: ["received", "--done", "9f86d081-1", "--follow", "--mark", "/nonexistent/mark"] },
+    { words: ["received", "9f86d081-1"] },
+    { about: "nothing arrives", words: ["received", "--follow", "--timeout", "1"] },
+  ],
   events: [
-    { words: ["events", "--after", "run1-0"], stage: { before: HAPPENING } },
-    { words: ["events", "--after", "run1-0", "--json"], stage: { before: HAPPENING } },
+    { words: ["events", "--after", "run1-0", ...ALL_OF_IT], stage: { before: HAPPENING } },
+    {
+      words: ["events", "--after", "run1-0", "--json", ...ALL_OF_IT],
+      stage: { before: HAPPENING },
+    },
     { words: ["events", "--after", "run1-2", "--count", "1"], stage: { before: HAPPENING } },
     { words: ["events", "--after", "run9-9", "--count", "1"], stage: { before: HAPPENING } },
     {

@@ -152,7 +152,7 @@ function objects({ code, stdout, stderr }: Outcome): Record<string, unknown>[] {
   return stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("with boltctl alone, two daemons pair, and a file is sent, accepted and verified", async () => {
+Deno.test("with boltctl alone, two daemons pair, and a file is sent, accepted and verified, and the session ended", async () => {
   await using rendezvous = startRendezvousServer({ port: 0 });
   await using alice = await ServedDaemon.start({ flags: ["--device-name", "Alice"] });
   await using bob = await ServedDaemon.start({ flags: ["--device-name", "Bob"] });
@@ -177,10 +177,15 @@ Deno.test("with boltctl alone, two daemons pair, and a file is sent, accepted an
   const file = folder.path("hello.bin");
   const sending = run(forAlice, ["send", file, "--to", "Bob", "--wait", "--json"]);
   await bob.event("transfer-offered");
-  const [received] = objects(await run(forBob, ["accept", "--wait", "--json"]));
+  const [received] = objects(await run(forBob, ["accept", "--all", "--wait", "--json"]));
   const [sent] = objects(await sending);
   assertEquals([sent?.state, received?.state], ["completed", "completed"]);
   assertEquals(await Deno.readFile(String(received?.path)), bytes);
+  const [session] = objects(await run(forBob, ["sessions", "--json"]));
+  assertEquals([session?.state, session?.deviceName], ["open", "Alice"]);
+  const [ended] = objects(await run(forBob, ["disconnect", "Alice", "--json"]));
+  assertEquals(ended?.sessionId, session?.sessionId);
+  await alice.event("session-closed");
   assertEquals(objects(await run(forBob, ["shutdown", "--wait", "--json"])), [{
     state: "stopped",
     graceful: true,

@@ -16,7 +16,7 @@ import { HAS_PROC, NEEDS_PROC } from "../support/process_usage.ts";
 const test = (name: string, fn: () => Promise<void>): void =>
   Deno.test({ name: name + NEEDS_PROC, ignore: !HAS_PROC, fn });
 
-test("MUST NOT buffer entire files in memory: 80 MiB pass with less than 64 MiB on either side", async () => {
+test("MUST NOT buffer entire files in memory: 80 MiB pass with less than 24 MiB on either side", async () => {
   assertWithinMemory(await measureTransfer(80 * 2 ** 20));
 });
 

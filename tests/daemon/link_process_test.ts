@@ -9,8 +9,10 @@ import { type Behaviour, BEHAVIOURS } from "../../scripts/rendezvous/room.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { sleep, systemTimer } from "../../src/base/timer.ts";
 import type { LinkRequest, LinkView } from "../../src/ipc/api/schemas.ts";
+import { boltctl } from "../boltctl/support/boltctl.ts";
 import { type DaemonUnderTest, meeting, ServedDaemon } from "../support/daemon.ts";
 import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
+import { join } from "../support/paths.ts";
 import { DAEMON, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -146,7 +148,7 @@ for (const behaviour of BEHAVIOURS) {
   );
 }
 
-Deno.test("between processes: an impostor at the peer's code is refused until the peer comes; untrusted and removed links are let go", async () => {
+Deno.test("between processes: an impostor at the peer's code is refused until the peer comes; who disconnects is told that it comes back; untrusted and removed links are let go", async () => {
   await using server = startRendezvousServer();
   await using machines = await Machines.make();
   const alice = await machines.start("alice");
@@ -159,7 +161,11 @@ Deno.test("between processes: an impostor at the peer's code is refused until th
   assertEquals([refused.failure?.code, refused.refusals], ["IDENTITY_REFUSED", 1]);
   await mallory.stop();
   await addLink(bob, told.answerer);
-  const first = await connected(alice, "bob");
+  const ended = await connected(alice, "bob");
+  const program = boltctl(join(alice.dataDir, "daemon.sock"));
+  const { stdout } = await run(program, ["disconnect", "bob"]);
+  assertStringIncludes(stdout, "The link bob opens another one; boltctl link pause");
+  const first = await connected(alice, "bob", ended);
 
   const { identity, name } = told.offerer;
   await alice.client.untrust(identity);

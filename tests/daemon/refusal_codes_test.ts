@@ -208,6 +208,25 @@ async function provokeUnkept(refusals: Refusals): Promise<void> {
   await refusals.of("untrust", () => client.untrust(pair.toAlice));
 }
 
+/** What is refused because what was kept can't be read. */
+async function provokeUnreadable(refusals: Refusals): Promise<void> {
+  await using folder = await TempFolder.make();
+  const received = folder.path("data", "received");
+  await Deno.mkdir(received, { recursive: true, mode: 0o700 });
+  const write = (number: number, text: string) =>
+    Deno.writeTextFile(join(received, `${number}.json`), text, { mode: 0o600 });
+  const file = {
+    ...{ transferId: NOTHING, peer: NOBODY, displayName: "x", path: "/x", size: 1, hash: NOBODY },
+    ...{ offeredAt: 1, arrivedAt: 1 },
+  };
+  const files = [{ id: "aaaaaaaa-2", ...file }];
+  await write(1, "damaged");
+  await write(2, JSON.stringify({ version: 1, before: "aaaaaaaa-1", files }));
+  const options = { dataDir: folder.path("data") };
+  await using daemon = await LocalDaemon.start(new MemoryNetwork(), options);
+  await refusals.of("listReceived", () => daemon.client.listReceived());
+}
+
 Deno.test("each operation is refused with the codes that its entry in the table lists, and no others", async () => {
   const refusals = new Refusals();
   await using alone = await LocalDaemon.start(new MemoryNetwork());
@@ -217,6 +236,7 @@ Deno.test("each operation is refused with the codes that its entry in the table 
   await provokeUnproven(refusals);
   await provokeInLinks(refusals);
   await provokeUnkept(refusals);
+  await provokeUnreadable(refusals);
   const listed = OPERATION_NAMES.map((name) => {
     const { codes = [] }: OperationSpec = OPERATIONS[name];
     return [name, [...codes].toSorted()];

@@ -138,6 +138,15 @@ Deno.test("that a web client's files are accepted unasked holds for its session 
   assertEquals(await namesIn(bob.inbox), ["first"]);
 });
 
+Deno.test("a session that is let in with its files asks no rule", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { bob, client } = await meet(stack, { acceptFiles: true });
+  await bob.client.setAutoAccept(client.identity, { enabled: true, maxSize: 1 });
+  client.sendWhole("large", someBytes(2));
+  await transferIn(bob, await offerOf(bob, "large"), "completed");
+  assertEquals(await namesIn(bob.inbox), ["large"]);
+});
+
 Deno.test("of a web client's whole file that is declined nothing stays, and it is told", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, client } = await meet(stack);

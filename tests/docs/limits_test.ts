@@ -26,7 +26,9 @@ import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { MAX_KEPT_HELLO, MAX_PEERS } from "../../src/signaling/rendezvous/registration.ts";
 import { MAX_KEPT_LINKS } from "../../src/storage/link_file.ts";
 import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
+import { FILES_PER_BLOCK, KEPT_FILES } from "../../src/storage/received_files.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
+import { filesPerDay } from "../../src/vocabulary/accept_rule.ts";
 import { MAX_GIVEN_NAME } from "../../src/vocabulary/session_values.ts";
 import { SEND_WINDOW } from "../../src/transport/send_window.ts";
 import { MAX_EARLY_PACKETS } from "../../src/transport/webrtc/dtls/dtls_connection.ts";
@@ -91,6 +93,8 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   ],
   "Requests for a connection": [`${MAX_DECLINED}`],
   "A name from a peer": [`${count(MAX_FILENAME_BYTES)} bytes`, `${MAX_NAME_BYTES} bytes`],
+  "Files that have arrived": [`${count(KEPT_FILES)} and more`, String(FILES_PER_BLOCK)],
+  "Files that a rule takes": [count(filesPerDay.max)],
   "A name that people give": [`${MAX_GIVEN_NAME} characters`],
   "Received and not yet on disk": [mib(MAX_QUEUED_BYTES)],
   "Received and not yet read": [

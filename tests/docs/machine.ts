@@ -29,6 +29,7 @@ export class Machine implements AsyncDisposable {
   #changed = Promise.withResolvers<void>();
   #hasEnded = false;
   #blocks = 0;
+  #isBusy = false;
 
   /** Starts its shell. */
   constructor(options: MachineOptions) {
@@ -67,8 +68,10 @@ export class Machine implements AsyncDisposable {
     const block = `.block-${++this.#blocks}`;
     await Deno.writeTextFile(`${this.home}/${block}`, text);
     const done = `@@ ${block} done`;
+    this.#isBusy = true;
     await this.#write(`. "$HOME/${block}" </dev/null\nprintf '\\n%s\\n' '${done}'\n`);
     await this.#until(() => this.#output.includes(done), text);
+    this.#isBusy = false;
   }
 
   async #until(holds: () => boolean, text: string): Promise<void> {
@@ -110,6 +113,8 @@ export class Machine implements AsyncDisposable {
     // A command that still runs (another machine's block has failed) would keep the shell.
     for (const pid of await descendantsOf(this.#shell.pid)) endProcess(pid);
     await this.#stdin.close().catch(() => {});
+    // A block that has failed may be a loop that waits for ever.
+    if (this.#isBusy) endProcess(this.#shell.pid);
     await this.#shell.status;
     await this.#reading;
   }

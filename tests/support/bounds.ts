@@ -12,7 +12,7 @@ import { cpuSecondsOf, forgetPeak, memoryOf, openFilesOf, wakeupsOf } from "./pr
 import { TempFolder } from "./temp_folder.ts";
 
 /** What the owner allows a transfer to take of memory, in MiB, whatever the file's length. */
-export const TRANSFER_MIB = 64;
+export const TRANSFER_MIB = 24;
 /** How long the longest transfer may take on the slowest machine. */
 const TRANSFER_MS = 30 * 60_000;
 /** Share of a core that an idle daemon may use. */

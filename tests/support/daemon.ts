@@ -68,6 +68,11 @@ abstract class DaemonUnderTest implements AsyncDisposable {
     return this.#heard.all;
   }
 
+  /** Resolves when so many streams of events are open, its own among them. */
+  async streams(count: number): Promise<void> {
+    while (!(await this.client.metrics()).includes(`bolt_api_event_streams ${count}\n`));
+  }
+
   /** Starts a session. */
   pair(request: PairRequest): Promise<SessionView> {
     return this.client.pair(request);

@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { DAEMON_PERMISSIONS, DAEMON_V8_FLAGS } from "../../scripts/build/permissions.ts";
+import {
+  DAEMON_PERMISSIONS,
+  DAEMON_V8_FLAGS,
+  RUNTIME_ENVIRONMENT,
+} from "../../scripts/build/permissions.ts";
 import { fromFileUrl } from "./paths.ts";
 
 const MAIN = fromFileUrl(new URL("../../src/main.ts", import.meta.url));
@@ -16,7 +20,7 @@ const SAID_MS = 60_000;
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Record<string, string>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The daemon from source, with exactly the documented flags. */
@@ -28,7 +32,7 @@ export const DAEMON: Program = {
     DAEMON_V8_FLAGS,
     MAIN,
   ],
-  env: { DENO_NO_UPDATE_CHECK: "1" },
+  env: RUNTIME_ENVIRONMENT,
 };
 
 /** How a run ended. */
@@ -45,9 +49,10 @@ export class Run implements AsyncDisposable {
   readonly #stdout: Promise<string>;
   readonly #reading: Promise<void>;
   readonly #ended: Promise<Deno.CommandStatus>;
-  readonly #waiting = new Set<{ text: string; found: () => void }>();
+  readonly #waiting = new Set<{ holds: () => boolean; found: () => void }>();
   readonly #line = Promise.withResolvers<string>();
   #stderr = "";
+  #printed = "";
 
   constructor(program: Program, args: readonly string[]) {
     this.#process = new Deno.Command(program.command, {
@@ -73,24 +78,35 @@ export class Run implements AsyncDisposable {
   }
 
   /** Resolves when stderr holds `text`; rejects when the program ends without, or is silent too long. */
-  async said(text: string): Promise<void> {
-    if (this.#stderr.includes(text)) return;
+  said(text: string): Promise<void> {
+    return this.#until(text, () => this.#stderr.includes(text));
+  }
+
+  /** The same of stdout. */
+  printed(text: string): Promise<void> {
+    return this.#until(text, () => this.#printed.includes(text));
+  }
+
+  async #until(text: string, holds: () => boolean): Promise<void> {
+    if (holds()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const wait = { text, found: resolve };
+    const wait = { holds, found: resolve };
     const tooLong = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const what = `the program has not said ${JSON.stringify(text)} in ${SAID_MS} ms`;
-      tooLong.reject(new Error(`${what}:\n${this.#stderr}`));
+      tooLong.reject(new Error(`${what}:\n${this.#printed}${this.#stderr}`));
     }, SAID_MS);
     this.#waiting.add(wait);
     try {
-      await Promise.race([promise, this.#reading, tooLong.promise]);
+      await Promise.race([promise, Promise.all([this.#reading, this.#stdout]), tooLong.promise]);
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(wait);
     }
-    if (this.#stderr.includes(text)) return;
-    throw new Error(`the program ended without saying ${JSON.stringify(text)}:\n${this.#stderr}`);
+    if (holds()) return;
+    throw new Error(
+      `the program ended without saying ${JSON.stringify(text)}:\n${this.#printed}${this.#stderr}`,
+    );
   }
 
   /** The first line of stdout, with its line feed; what there is when the program ends before. */
@@ -120,6 +136,8 @@ export class Run implements AsyncDisposable {
     let all = "";
     for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
       all += text;
+      this.#printed = all;
+      this.#tell();
       const end = all.indexOf("\n");
       if (end >= 0) this.#line.resolve(all.slice(0, end + 1));
     }
@@ -130,8 +148,12 @@ export class Run implements AsyncDisposable {
   async #readStderr(): Promise<void> {
     for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
       this.#stderr += text;
-      for (const wait of this.#waiting) if (this.#stderr.includes(wait.text)) wait.found();
+      this.#tell();
     }
+  }
+
+  #tell(): void {
+    for (const wait of this.#waiting) if (wait.holds()) wait.found();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

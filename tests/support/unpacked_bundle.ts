@@ -5,6 +5,7 @@
  */
 import { BUNDLE_ENTRY, bundleProgram, deferImports } from "../../scripts/build/bundle.ts";
 import { SEALED } from "../../scripts/build/launcher.ts";
+import { RUNTIME_ENVIRONMENT } from "../../scripts/build/permissions.ts";
 import { PROGRAMS, runtimeFlags } from "../../scripts/build/programs.ts";
 import type { Program } from "./program.ts";
 import { TempFolder } from "./temp_folder.ts";
@@ -42,7 +43,7 @@ export class UnpackedBundle implements AsyncDisposable {
     return {
       command: Deno.execPath(),
       args: [...this.#flags, this.#folder.path(BUNDLE_ENTRY)],
-      env: { DENO_NO_UPDATE_CHECK: "1", DENO_DIR: cacheFolder },
+      env: { ...RUNTIME_ENVIRONMENT, DENO_DIR: cacheFolder },
     };
   }
 

@@ -29,6 +29,7 @@ import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
+import { AcceptRules } from "./transfers/accept_rules.ts";
 import { HELD_FILES, HeldFiles } from "./transfers/held_files.ts";
 import { EarlierTries } from "./transfers/earlier_tries.ts";
 import { PeerQueue } from "./transfers/peer_queue.ts";
@@ -106,7 +107,7 @@ export class Daemon {
     this.#extensions = extensionsIn(options.extensions);
     this.#parts = parts;
     this.#storage = storage;
-    const { journal, inbox, trust, fs } = storage;
+    const { journal, inbox, trust, received, fs } = storage;
     const events = this.#events;
     const now = Date.now;
     const tally = new Tally(this.#metrics);
@@ -114,6 +115,7 @@ export class Daemon {
     this.#slots = new Slots({ limit: options.maxTransfers });
     this.#registry = new TransferRegistry({
       journal,
+      received,
       events,
       tally,
       log,
@@ -153,7 +155,7 @@ export class Daemon {
       collision: options.onCollision,
       sessionWith: (identity) => this.#sessions.transfersWith(identity),
       sessionOf: (sessionId) => this.#sessions.transfersOf(sessionId),
-      autoAccepts: (identity) => trust.autoAccepts(identity),
+      rules: new AcceptRules({ trust, inbox, now }),
       random,
       now,
       log,
@@ -266,6 +268,7 @@ export class Daemon {
         transfers: this.#transfers,
         links: this.#links,
         tries: this.#tries,
+        received: this.#storage.received,
         events: this.#events,
       }),
       events: this.#events,
@@ -325,7 +328,7 @@ export class Daemon {
   /** Pins of before identities were proven: nobody's files are accepted on a mere claim. */
   #warnOfRestingAutoAccept(): void {
     const resting = this.#storage.trust.list().filter(({ autoAccept, proven, byKey }) =>
-      autoAccept && !proven && !byKey
+      autoAccept !== undefined && !proven && !byKey
     );
     if (resting.length === 0) return;
     log.warn("auto-accept rests until the peer has proven who it is", {

@@ -16,6 +16,7 @@ import { MAX_QUEUED_BYTES } from "../../storage/inbox/receive_queue.ts";
 import { MAX_KEPT_LINKS, MAX_LINK_BYTES } from "../../storage/link_file.ts";
 import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
+import { MAX_BLOCK_BYTES } from "../../storage/received_files.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
@@ -35,7 +36,7 @@ import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Program and engine before the first session: some 107 MiB were measured (BENCHMARKS.md). */
+/** Program and engine with all that a session loads: some 97 MiB were measured (BENCHMARKS.md). */
 const PROGRAM_BYTES = 128 * MIB;
 /**
  * The engine collects garbage when its heap has grown by half (`--heap-growing-percent=50`), so there
@@ -89,6 +90,8 @@ export const MEMORY_PARTS = {
     /** Transfers that are remembered: as the API shows them, and as the journal has them. */
     history: 2 * MAX_ENTRIES * MAX_LINE_BYTES,
     journal: MAX_PENDING_RECORDS * MAX_LINE_BYTES,
+    /** Files that arrived: the newest, and those that are read. */
+    received: 2 * MAX_BLOCK_BYTES,
     /** Two bytes a character, where a peer's name needs them. */
     events: 2 * MAX_KEPT_CHARS,
     requests: API_LIMITS.connections * (API_LIMITS.headerBytes + API_LIMITS.bodyBytes),

@@ -19,6 +19,8 @@ import type {
   Pairing,
   PairingDecision,
   PeerView,
+  ReceivedList,
+  ReceivedQuery,
   SessionView,
   ShutdownRequest,
   Status,
@@ -27,6 +29,7 @@ import type {
   TrustRequest,
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
+import type { ReceivedFiles } from "../../storage/received_files.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Links } from "./links/links.ts";
 import type { Sessions } from "./sessions/sessions.ts";
@@ -53,6 +56,8 @@ export interface OperationsParts {
   readonly pairings: PairingRequests;
   /** All transfers that are remembered, ended ones too. */
   readonly registry: TransferRegistry;
+  /** Files that have arrived. */
+  readonly received: Pick<ReceivedFiles, "after">;
   /** What is done with transfers. */
   readonly transfers: TransferService;
   /** The pairings that are kept. */
@@ -171,12 +176,20 @@ class Operations implements DaemonOperations {
     await this.#untrusted(identity);
   }
 
-  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
-    if (await this.#parts.trust.setAutoAccept(identity, enabled)) return this.#changed(identity);
-    throw new OperationError(
-      "PEER_NOT_FOUND",
-      "only a peer that is pinned as allow_always can be set to auto-accept",
-    );
+  async setAutoAccept(
+    identity: string,
+    { enabled, ...rule }: AutoAcceptRequest,
+  ): Promise<PeerView> {
+    const { trust, transfers } = this.#parts;
+    if (!await trust.setAutoAccept(identity, enabled ? rule : undefined)) {
+      throw new OperationError(
+        "PEER_NOT_FOUND",
+        "only a peer that is pinned as allow_always can be set to auto-accept",
+      );
+    }
+    const peer = this.#changed(identity);
+    transfers.acceptWaiting(identity);
+    return peer;
   }
 
   listPairings(): Promise<Pairing[]> {
@@ -231,6 +244,27 @@ class Operations implements DaemonOperations {
 
   resumeTransfer(transferId: string): Promise<Transfer> {
     return this.#steer(transferId, (entry) => this.#parts.transfers.setPaused(entry, false));
+  }
+
+  async listReceived({ after }: ReceivedQuery): Promise<ReceivedList> {
+    const { files, gap, before, more } = await this.#parts.received.after(after);
+    return {
+      files: files.map((file) => ({
+        receivedId: file.id,
+        transferId: file.transferId,
+        identity: file.peer,
+        name: peerText(file.displayName),
+        // As it is: an application is to open it. JSON spells out what must not be shown raw.
+        path: file.path,
+        size: file.size,
+        fileHash: file.hash,
+        createdAt: new Date(file.offeredAt).toISOString(),
+        receivedAt: new Date(file.arrivedAt).toISOString(),
+      })),
+      gap,
+      ...(before === undefined ? {} : { before }),
+      more,
+    };
   }
 
   /** Does something to a transfer; gives it as it is then. */
@@ -288,6 +322,7 @@ class Operations implements DaemonOperations {
     const { trust, gatekeeper, sessions, links } = this.#parts;
     const pinned = trust.find(identity);
     const link = links.linkTo(identity);
+    const rule = pinned?.autoAccept;
     const met = gatekeeper.met.get(identity);
     const session = sessions.transfersWith(identity);
     const claimed = met?.peerCode;
@@ -298,7 +333,8 @@ class Operations implements DaemonOperations {
     return {
       identity,
       trust: pinned?.decision ?? "none",
-      autoAccept: pinned?.autoAccept ?? false,
+      autoAccept: rule !== undefined,
+      ...(rule === undefined || Object.keys(rule).length === 0 ? {} : { acceptRule: rule }),
       proven: pinned?.proven ?? false,
       trustedByKey: pinned?.byKey ?? false,
       ...(pinned?.name === undefined ? {} : { name: pinned.name }),

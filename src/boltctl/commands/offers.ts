@@ -9,28 +9,63 @@ import type { Context } from "../context.ts";
 import { awaitEvent, EventFeed } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { formatBytes } from "../output/units.ts";
-import { fileLabel, onlyOffer, resolveOffer, shortId } from "../resolve.ts";
+import { allOffers, fileLabel, onlyOffer, resolveOffer, shortId } from "../resolve.ts";
 
-/** Takes an offered file and, with `--wait`, follows it to its end. */
+/** Takes offered files and, with `--wait`, follows them to their end. */
 export async function accept(context: Context): Promise<void> {
-  const { client, output, args, flags, signal } = context;
-  const offer = flags.has("wait-for-offer")
-    ? await nextOffer(context)
-    : await resolveOffer(client(), args[0], signal);
+  const { client, output, flags, signal } = context;
+  const offers = await offersToTake(context);
   const name = flags.text("name");
   const request = name === undefined ? {} : { name };
-  if (!flags.has("wait")) {
-    const accepted = await client().acceptTransfer(offer.transferId, request, signal);
-    return output.result(accepted, () => output.line(`Accepted: ${fileLabel(accepted)}`));
+  await using feed = flags.has("wait") ? await EventFeed.open(client(), { signal }) : undefined;
+  const taken: Transfer[] = [];
+  const refused: unknown[] = [];
+  for (const { transferId } of offers) {
+    try {
+      const isFollowed = feed !== undefined;
+      const accepted = await client()
+        .acceptTransfer(transferId, request, ...(isFollowed ? [] : [signal]));
+      taken.push(accepted);
+      if (!isFollowed) {
+        output.result(accepted, () => output.line(`Accepted: ${fileLabel(accepted)}`));
+      }
+    } catch (error) {
+      refused.push(error); // one that can't be taken keeps no other from being taken
+    }
   }
-  await using feed = await EventFeed.open(client(), { signal });
-  const accepted = await client().acceptTransfer(offer.transferId, request);
-  const ended = await followTransfers(context, feed, [accepted]);
+  if (feed !== undefined) await followReceived(context, feed, taken);
+  if (refused.length > 0) throw refused[0];
+}
+
+async function followReceived(
+  context: Context,
+  feed: EventFeed,
+  taken: readonly Transfer[],
+): Promise<void> {
+  const { output } = context;
+  const ended = await followTransfers(context, feed, taken);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
   for (const { name, size, path } of ended) {
     output.line(`Received: ${path ?? name}, ${formatBytes(size)}, hash verified`);
   }
+}
+
+async function offersToTake(context: Context): Promise<readonly Transfer[]> {
+  const { client, output, args, flags, signal } = context;
+  if (!flags.has("all")) {
+    return [
+      flags.has("wait-for-offer")
+        ? await nextOffer(context)
+        : await resolveOffer(client(), args[0], signal),
+    ];
+  }
+  const other = ["name", "wait-for-offer"].find((flag) => flags.has(flag));
+  if (other !== undefined) throw new UsageError(`--all does not go with --${other}`);
+  if (args.length > 0) throw new UsageError("--all takes every file: leave TRANSFER out");
+  const offers = await allOffers(client(), signal);
+  if (offers.length === 0) output.line("No file is offered");
+  return offers;
 }
 
 /** The only file that is offered; where there is none, the next. */

@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { linkStateInFull, linkStateInShort } from "../output/link_state.ts";
 import type { Column } from "../output/output.ts";
 import { plainName, quotedName } from "../output/peer_name.ts";
+import { ruleText } from "../output/rule_text.ts";
 import { resolvePeer, shortId } from "../resolve.ts";
 
 /** Columns of a name where no terminal cuts it. */
@@ -28,13 +29,20 @@ const provenState = ({ proven, trustedByKey }: PeerView): keyof typeof PROVEN =>
 
 const FILES = {
   accepted: { short: "accepted", long: "accepted unasked" },
+  byRule: { short: "by rule", long: "accepted unasked" },
   resting: { short: "asked", long: "asked about, until it has proven its identity" },
   asked: { short: "asked", long: "asked about" },
 } as const;
 
 /** Auto-accept counts where the peer proves itself. */
 const filesOf = (peer: PeerView): keyof typeof FILES =>
-  !peer.autoAccept ? "asked" : provenState(peer) === "claimed" ? "resting" : "accepted";
+  !peer.autoAccept
+    ? "asked"
+    : provenState(peer) === "claimed"
+    ? "resting"
+    : peer.acceptRule === undefined
+    ? "accepted"
+    : "byRule";
 
 /** What people here call it, or else between quotes what it calls itself. */
 const nameOf = ({ name, deviceName }: PeerView): string =>
@@ -76,6 +84,7 @@ export async function peers({ client, output, args, signal, clock }: Context): P
       ["proven", PROVEN[provenState(peer)].long],
       ["files", FILES[filesOf(peer)].long],
       ["link", peer.link && `${peer.link.name}, ${linkStateInFull(peer.link, clock.now())}`],
+      ["rule", peer.acceptRule && ruleText(peer.acceptRule)],
       ["session", peer.connected ? peer.sessionId ?? "open" : "none"],
     ]));
 }

@@ -3,18 +3,15 @@
  *
  * @module
  */
-import { Deadline } from "../../base/deadline.ts";
-import { BackOff } from "../../base/back_off.ts";
-import { sleep, systemTimer } from "../../base/timer.ts";
-import { CLIENT_RETRY, COMMAND_WAIT_MS } from "../../base/timing.ts";
-import { DaemonUnreachableError } from "../../ipc/client/client.ts";
-import type { Status } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
+import { onceServed } from "../once_served.ts";
 
 /** Shows the daemon at a glance; with `--wait`, as soon as it serves. */
 export async function status(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
-  const found = flags.has("wait") ? await onceServed(context) : await client().status(signal);
+  const found = flags.has("wait")
+    ? await onceServed(context, (signal) => client().status(signal))
+    : await client().status(signal);
   output.result(found, () =>
     output.pairs([
       ["daemon", `bolt-daemon ${found.version}, ${found.state}, process ${found.pid}`],
@@ -33,23 +30,6 @@ export async function status(context: Context): Promise<void> {
         waiting(found.transfers.waiting),
       ],
     ]));
-}
-
-/** Asks again and again, ever more slowly, while nobody listens. */
-async function onceServed({ client, flags, signal }: Context): Promise<Status> {
-  using deadline = flags.has("timeout")
-    ? undefined
-    : new Deadline(COMMAND_WAIT_MS, { parent: signal, what: "the daemon to serve" });
-  const wait = deadline?.signal ?? signal;
-  const waits = new BackOff(CLIENT_RETRY);
-  for (;;) {
-    try {
-      return await client().status(wait);
-    } catch (error) {
-      if (!(error instanceof DaemonUnreachableError)) throw error;
-      await sleep(systemTimer, waits.next(), wait);
-    }
-  }
 }
 
 const POLICIES = {

@@ -5,10 +5,19 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { TrustRequest } from "../../ipc/api/schemas.ts";
+import {
+  type AcceptRule,
+  byteSize,
+  filesPerDay,
+  namePattern,
+} from "../../vocabulary/accept_rule.ts";
 import { givenName, identityKey, sas } from "../../vocabulary/session_values.ts";
 import { onOrOff } from "../command_table.ts";
 import type { Context } from "../context.ts";
+import { ruleText } from "../output/rule_text.ts";
 import { peerLabel, resolveForTrust } from "../resolve.ts";
+
+const RULE_FLAGS = ["max-size", "names", "min-free", "per-day"];
 
 /** Pins a decision, replaces a key, or sets auto-accept. */
 export async function trust(context: Context): Promise<void> {
@@ -19,6 +28,7 @@ export async function trust(context: Context): Promise<void> {
   if (autoAccept !== undefined) {
     refuseBeside(flags, "auto-accept", ["deny", "replaces", "name", "unproven"]);
   }
+  const rule = readRule(flags);
   if (flags.has("deny")) refuseBeside(flags, "deny", ["name", "unproven"]);
   const unproven = flags.has("unproven");
   const identity = await readIdentity(context, name !== undefined && !unproven);
@@ -28,8 +38,11 @@ export async function trust(context: Context): Promise<void> {
     );
   }
   if (autoAccept !== undefined) {
-    const peer = await client().setAutoAccept(identity, { enabled: autoAccept === "on" }, signal);
-    const what = peer.autoAccept ? "are accepted unasked from now on" : "are asked about again";
+    const request = { enabled: autoAccept === "on", ...rule };
+    const peer = await client().setAutoAccept(identity, request, signal);
+    const what = peer.autoAccept
+      ? `are accepted unasked from now on${peer.acceptRule ? `: ${ruleText(peer.acceptRule)}` : ""}`
+      : "are asked about again";
     return output.result(peer, () => output.line(`Files of ${peerLabel(peer)} ${what}`));
   }
   const decision = flags.has("deny") ? "deny_always" : "allow_always";
@@ -52,6 +65,24 @@ export async function untrust(context: Context): Promise<void> {
     { identity: peer.identity, trust: "none" },
     () => output.line(`The decision about ${peerLabel(peer)} is forgotten`),
   );
+}
+
+/** What files must meet to be accepted unasked. */
+function readRule(flags: Context["flags"]): AcceptRule {
+  const given = RULE_FLAGS.find((name) => flags.has(name));
+  if (given !== undefined && flags.value("auto-accept", onOrOff) !== "on") {
+    throw new UsageError(`--${given} goes with --auto-accept on`);
+  }
+  const maxSize = flags.value("max-size", byteSize);
+  const names = flags.value("names", namePattern);
+  const minFree = flags.value("min-free", byteSize);
+  const perDay = flags.value("per-day", filesPerDay);
+  return {
+    ...(maxSize === undefined ? {} : { maxSize }),
+    ...(names === undefined ? {} : { names }),
+    ...(minFree === undefined ? {} : { minFree }),
+    ...(perDay === undefined ? {} : { perDay }),
+  };
 }
 
 function refuseBeside(flags: Context["flags"], alone: string, others: readonly string[]): void {

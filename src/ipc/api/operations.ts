@@ -9,7 +9,7 @@
  * @module
  */
 import type { OperationCode, ProblemCode, Violation } from "./problem.ts";
-import { acceptsOfAllowed, canBeLinked, canMeet, trustsOneWay } from "./rules.ts";
+import { acceptsOfAllowed, asksOfAccepted, canBeLinked, canMeet, trustsOneWay } from "./rules.ts";
 import type { ObjectSchema, Parsed, Schema, Static } from "./schema.ts";
 import * as schemas from "./schemas.ts";
 import { PATH_PARAMETERS, type PathParameter } from "./schemas.ts";
@@ -167,6 +167,7 @@ export const OPERATIONS = {
     path: "/v1/peers/{identity}/auto-accept",
     summary: "Accept a peer's offers without asking, or no longer",
     body: schemas.AutoAcceptRequest,
+    rule: asksOfAccepted,
     status: 200,
     response: schemas.PeerView,
     codes: ["PEER_NOT_FOUND", "STORAGE_FAILED"],
@@ -267,6 +268,15 @@ export const OPERATIONS = {
     status: 200,
     response: schemas.Transfer,
     codes: ["TRANSFER_NOT_FOUND"],
+  },
+  listReceived: {
+    method: "GET",
+    path: "/v1/received",
+    summary: "List files that have arrived, the earliest first",
+    query: schemas.ReceivedQuery,
+    status: 200,
+    response: schemas.ReceivedList,
+    codes: ["STORAGE_FAILED"],
   },
   acceptTransfer: {
     ...transferAction("/v1/transfers/{transferId}/accept", "Accept an offered file"),

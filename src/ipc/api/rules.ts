@@ -14,7 +14,13 @@ import {
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
-import type { LinkRequest, PairingDecision, PairRequest, TrustRequest } from "./schemas.ts";
+import type {
+  AutoAcceptRequest,
+  LinkRequest,
+  PairingDecision,
+  PairRequest,
+  TrustRequest,
+} from "./schemas.ts";
 
 const wrong = (name: string, detail: string): Violation => ({ in: "body", name, detail });
 
@@ -65,6 +71,16 @@ export function acceptsOfAllowed(
 ): Violation | undefined {
   if (acceptFiles === undefined || decision.startsWith("allow")) return undefined;
   return wrong("/acceptFiles", "is allowed only with allow_once and allow_always");
+}
+
+/** What a file must meet is asked only where files are accepted without asking. */
+export function asksOfAccepted(
+  { enabled, ...rule }: Parsed<typeof AutoAcceptRequest>,
+): Violation | undefined {
+  const [asked] = Object.keys(rule);
+  return enabled || asked === undefined
+    ? undefined
+    : wrong(`/${asked}`, "is allowed only with enabled");
 }
 
 /**

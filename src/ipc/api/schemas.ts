@@ -11,6 +11,7 @@ import * as Type from "typebox";
 import type { TProperties } from "typebox";
 import { QUEUE_EXPIRE_MS } from "../../base/timing.ts";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
+import { byteCount, filesPerDay, namePattern } from "../../vocabulary/accept_rule.ts";
 import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
@@ -348,14 +349,35 @@ export const LinkList = answer("LinkList", "The pairings that are kept.", {
   links: Type.Array(LinkView),
 });
 
+const ruleNumbers = {
+  maxSize: Type.Optional(numberOf(byteCount, "Most bytes of a file.")),
+  minFree: Type.Optional(
+    numberOf(byteCount, "Fewest bytes that stay free in the inbox when all of the file is there."),
+  ),
+  perDay: Type.Optional(numberOf(
+    filesPerDay,
+    "Most files that are taken in a day of UTC, counted as they arrive.",
+  )),
+};
+const NAMES =
+  "A pattern that fits the whole name: `*` is any characters or none, `?` one, all else itself.";
+
+const AcceptRule = answer(
+  "AcceptRule",
+  "What a file must meet to be accepted without asking; a member that is absent asks nothing.",
+  { ...ruleNumbers, names: Type.Optional(text(NAMES, 255)) },
+);
+
 /** @internal */
 export const PeerView = answer("Peer", "An identity that is pinned or was met in this run.", {
   identity,
   trust: choice(["allow_always", "deny_always", "none"], "The pinned decision, if any."),
   autoAccept: Type.Boolean({
     description:
-      "Its offers are accepted without asking, in sessions in which it proves who it is.",
+      "Its offers are accepted without asking, in sessions in which it proves who it is, where " +
+      "they meet `acceptRule`.",
   }),
+  acceptRule: Type.Optional(AcceptRule),
   proven: Type.Boolean({
     description: "It has proven its identity before: without proof it is not let in any more.",
   }),
@@ -413,8 +435,15 @@ export type TrustRequest = Static<typeof TrustRequest>;
 /** @internal */
 export const AutoAcceptRequest = strict(
   "AutoAcceptRequest",
-  "Whether a peer's offers are accepted without asking.",
-  { enabled: Type.Boolean({ description: "True: accept its offers without asking." }) },
+  "Whether a peer's offers are accepted without asking. With `enabled` come what a file must meet; " +
+    "people are asked about the others.",
+  {
+    enabled: Type.Boolean({
+      description: "True: accept its offers without asking, those that wait already too.",
+    }),
+    ...ruleNumbers,
+    names: Type.Optional(written(namePattern, NAMES)),
+  },
 );
 /** What `set auto-accept` takes. */
 export type AutoAcceptRequest = Static<typeof AutoAcceptRequest>;
@@ -608,6 +637,65 @@ export const TransferQuery = strict("TransferQuery", "Which transfers to list.",
 });
 /** Query of the transfer list. */
 export type TransferQuery = Static<typeof TransferQuery>;
+
+const receivedId = (description: string) =>
+  Type.String({ description, pattern: "^[0-9a-f]{8}-[1-9][0-9]{0,14}$" });
+
+/** @internal */
+export const Received = answer("Received", "A file that has arrived.", {
+  receivedId: receivedId(
+    "Its place among all that have arrived: the number behind the hyphen counts up by one. What to " +
+      "send as `after` to go on behind it.",
+  ),
+  transferId: Type.String({
+    description: "The transfer that brought it, which may not be remembered any more.",
+    pattern: "^[0-9a-f]{32}$",
+  }),
+  identity,
+  name: peerChosen("The name that it was offered under."),
+  path: text(
+    "Where it was put, as it is on the disk, to be opened: escape it before it is shown. It may have " +
+      "been taken away since.",
+  ),
+  size: count("Its size, in bytes."),
+  fileHash: Type.String({
+    description: "SHA-256 of the file, verified, 64 hex digits.",
+    pattern: "^[0-9a-f]{64}$",
+  }),
+  createdAt: time("When it was offered."),
+  receivedAt: time("When it had arrived."),
+});
+/** A file that has arrived. */
+export type Received = Static<typeof Received>;
+
+/** @internal */
+export const ReceivedList = answer(
+  "ReceivedList",
+  "Files that have arrived, the earliest first; as many as the daemon gives at a time.",
+  {
+    files: Type.Array(Received),
+    gap: Type.Boolean({
+      description:
+        "Files between `after` and the first of these are not known any more, or `after` is of " +
+        "another record: what follows begins with the oldest that is known.",
+    }),
+    before: Type.Optional(
+      receivedId("The file before the first of these; absent: there was none ever."),
+    ),
+    more: Type.Boolean({ description: "There are files after the last of these." }),
+  },
+);
+/** A part of the files that have arrived. */
+export type ReceivedList = Static<typeof ReceivedList>;
+
+/** @internal */
+export const ReceivedQuery = strict("ReceivedQuery", "Where to begin.", {
+  after: Type.Optional(
+    receivedId("the `receivedId` of a file. Default: the oldest that is known."),
+  ),
+});
+/** Query of the files that have arrived. */
+export type ReceivedQuery = Static<typeof ReceivedQuery>;
 
 /** @internal */
 export const AcceptRequest = strict("AcceptRequest", "How to take an offered file.", {

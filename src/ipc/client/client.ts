@@ -29,6 +29,7 @@ import {
 import { ApiEvent } from "../api/events.ts";
 import {
   AnswerError,
+  ApiError,
   DaemonUnreachableError,
   parseAnswer,
   problemOf,
@@ -44,7 +45,10 @@ export interface DaemonClientOptions {
   readonly timeoutMs?: number;
   /** Milliseconds of silence after which a stream is dead. @default {EVENTS_SILENCE_MS} */
   readonly silenceMs?: number;
-  /** Milliseconds for which a lost event stream is tried again. @default {EVENTS_REOPEN_MS} */
+  /**
+   * Milliseconds for which a lost event stream is tried again; Infinity: until the caller's signal.
+   * @default {EVENTS_REOPEN_MS}
+   */
   readonly reconnectMs?: number;
 }
 
@@ -56,6 +60,8 @@ export interface EventsOptions {
   readonly signal?: AbortSignal;
   /** Called each time that a stream is open: what happens from now on is not missed. */
   readonly onOpen?: () => void;
+  /** Called each time that a stream is lost, before it is opened again. */
+  readonly onLost?: () => void;
 }
 
 interface CallParts {
@@ -100,27 +106,44 @@ export class DaemonClient {
    * are lost all the same are replaced by a `gap`. Events of types that this client does not know
    * are left out.
    *
+   * A daemon greets each stream with an empty line, and sends one as a heartbeat ever after. What
+   * greets and is then silent, twice in succession, is none.
+   *
    * @throws {DaemonUnreachableError} At once when no daemon is there at first; after the
    * reconnection time when it is gone for good.
-   * @throws {DeadlineError} When what listens there says nothing at all.
+   * @throws {DeadlineError} When what listens there says nothing at all, or greets and no more.
    */
   async *events(options: EventsOptions = {}): AsyncGenerator<ApiEvent, never, void> {
     const { signal } = options;
     let { lastEventId } = options;
     let stream = await this.#openEvents(lastEventId, signal);
+    let onlyGreeted = false;
+    const waits = new BackOff(CLIENT_RETRY);
     while (true) {
       // Where the stream begins: a loss before its first event is then reported by a gap too. The id
       // that we asked with is kept: the stream may begin with a gap, and be lost before that has come.
       const position = stream.headers["last-event-id"];
       if (typeof position === "string") lastEventId ??= position;
       options.onOpen?.();
-      for await (const line of this.#http.lines(stream, this.#silenceMs, signal)) {
-        const event = parseEvent(line);
-        if (event === undefined) continue;
-        lastEventId = event.id;
-        yield event;
+      let lines = 0;
+      try {
+        for await (const line of this.#http.lines(stream, this.#silenceMs, signal)) {
+          lines++;
+          const event = line === "" ? undefined : parseEvent(line);
+          if (event === undefined) continue;
+          lastEventId = event.id;
+          yield event;
+        }
+        onlyGreeted = false;
+      } catch (error) {
+        // A daemon that hung or was suspended: its stream is opened again.
+        const endsHere = lines === 0 || (lines === 1 && onlyGreeted);
+        if (!(error instanceof DeadlineError) || signal?.aborted || endsHere) throw error;
+        onlyGreeted = lines === 1;
       }
-      stream = await this.#reopenEvents(lastEventId, signal);
+      if (lines > 1) waits.reset();
+      options.onLost?.();
+      stream = await this.#reopenEvents(lastEventId, waits, signal);
     }
   }
 
@@ -200,7 +223,7 @@ export class DaemonClient {
   }
 
   /** The daemon did not answer within the time for reopening the events. */
-  #notBack(cause: DeadlineError): DaemonUnreachableError {
+  #notBack(cause: unknown): DaemonUnreachableError {
     return new DaemonUnreachableError(
       `The daemon is gone: its events ended, and it did not answer within ${
         this.#reconnectMs / 1000
@@ -246,6 +269,7 @@ export class DaemonClient {
 
   async #reopenEvents(
     lastEventId: string | undefined,
+    waits: BackOff,
     signal: AbortSignal | undefined,
   ): Promise<IncomingMessage> {
     using deadline = new Deadline(this.#reconnectMs, {
@@ -253,15 +277,14 @@ export class DaemonClient {
       ...(signal === undefined ? {} : { parent: signal }),
     });
     let failure: unknown;
-    const waits = new BackOff(CLIENT_RETRY);
     for (;;) {
       try {
         await sleep(systemTimer, waits.next(), deadline.signal);
         return await this.#openEvents(lastEventId, deadline.signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (error instanceof DeadlineError) throw failure ?? this.#notBack(error);
-        if (!(error instanceof DaemonUnreachableError)) throw error;
+        if (deadline.signal.aborted) throw failure ?? this.#notBack(error);
+        if (!mayPass(error)) throw error;
         failure = error;
       }
     }
@@ -283,6 +306,12 @@ export async function describeOwner(socketPath: string): Promise<string> {
 /** Anything else may be as long as it likes, and never is an event. */
 function isEventStream({ headers }: IncomingMessage): boolean {
   return /^application\/x-ndjson *(;|$)/i.test(headers["content-type"] ?? "");
+}
+
+/** Whether a refusal to open the events is one that a daemon which starts, stops or hangs gives. */
+function mayPass(error: unknown): boolean {
+  return error instanceof DaemonUnreachableError || error instanceof DeadlineError ||
+    (error instanceof ApiError && error.status === 503);
 }
 
 function parseEvent(line: string): ApiEvent | undefined {

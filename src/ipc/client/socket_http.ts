@@ -149,9 +149,10 @@ export class SocketHttp {
   }
 
   /**
-   * The lines of a stream until it ends, fails, or falls silent; the caller's abort throws.
+   * The lines of a stream, empty ones too, until it ends or fails; the caller's abort throws. Only
+   * whole lines are signs of life: bytes that never become one are as good as silence.
    *
-   * @throws {DeadlineError} When it says nothing at all: a daemon greets at once.
+   * @throws {DeadlineError} When no line comes for too long.
    */
   async *lines(
     stream: IncomingMessage,
@@ -161,7 +162,6 @@ export class SocketHttp {
     const decoder = new TextDecoder();
     const onAbort = () => stream.destroy();
     signal?.addEventListener("abort", onAbort);
-    let isMute = true;
     let isSilent = false;
     const onSilence = () => {
       isSilent = true;
@@ -171,12 +171,12 @@ export class SocketHttp {
     try {
       let rest = "";
       for await (const chunk of stream) {
-        clearTimeout(silence);
-        isMute = false;
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         if (rest.length > MAX_ANSWER) throw new AnswerError(`An event over ${MAX_ANSWER} bytes`);
-        yield* lines.filter((line) => line !== "");
+        if (lines.length === 0) continue;
+        clearTimeout(silence);
+        yield* lines;
         silence = setTimeout(onSilence, silenceMs);
       }
     } catch (error) {
@@ -188,7 +188,7 @@ export class SocketHttp {
       stream.destroy();
     }
     signal?.throwIfAborted();
-    if (isMute && isSilent) throw new DeadlineError(this.silence(silenceMs));
+    if (isSilent) throw new DeadlineError(this.silence(silenceMs));
   }
 
   #unreachable(cause?: unknown): DaemonUnreachableError {

@@ -32,6 +32,7 @@ async function run(line: string, socketPath: string): Promise<string> {
       TRANSFER: OFFER_ID,
       EVENT: "e-0",
       LINK: "bob%20at%20home",
+      RECEIVED: "9f86d081-1",
     },
     stdout: "piped",
     stderr: "piped",

@@ -23,6 +23,8 @@ import type {
   PairingDecision,
   PairRequest,
   PeerView,
+  ReceivedList,
+  ReceivedQuery,
   SessionView,
   ShutdownRequest,
   Status,
@@ -170,8 +172,16 @@ export class FakeDaemon implements DaemonOperations {
     this.#peer = { ...await this.getPeer(identity), trust: "none" };
   }
 
-  async setAutoAccept(identity: string, { enabled }: AutoAcceptRequest): Promise<PeerView> {
-    this.#peer = { ...await this.getPeer(identity), autoAccept: enabled };
+  async setAutoAccept(
+    identity: string,
+    { enabled, ...acceptRule }: AutoAcceptRequest,
+  ): Promise<PeerView> {
+    const isRuled = Object.keys(acceptRule).length > 0;
+    this.#peer = {
+      ...await this.getPeer(identity),
+      autoAccept: enabled,
+      ...(isRuled ? { acceptRule } : {}),
+    };
     return this.#peer;
   }
 
@@ -247,6 +257,11 @@ export class FakeDaemon implements DaemonOperations {
     const found = this.#transfers.find((transfer) => transfer.transferId === transferId);
     if (found !== undefined) return found;
     throw new OperationError("TRANSFER_NOT_FOUND", "That transfer is not known");
+  }
+
+  async listReceived(query: ReceivedQuery): Promise<ReceivedList> {
+    await this.#note("listReceived", query);
+    return { files: [], gap: false, more: false };
   }
 
   async acceptTransfer(transferId: string, request: AcceptRequest): Promise<Transfer> {

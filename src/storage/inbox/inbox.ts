@@ -15,6 +15,7 @@ import {
   bareFolder,
   type FileStatus,
   type FileSystem,
+  type FreeSpace,
   isSameFile,
   joinPath,
 } from "../file_system.ts";
@@ -174,6 +175,12 @@ export class Inbox {
       this.#claimed -= spent;
     };
     return { spend, [Symbol.dispose]: () => spend(left) };
+  }
+
+  /** What will be free when a file of so many bytes is there, and all that are under way. */
+  async freeAfter(bytes: number): Promise<FreeSpace> {
+    const space = await this.fs.freeSpace(this.path);
+    return space.known ? { known: true, bytes: space.bytes - this.#claimed - bytes } : space;
   }
 
   /** Whether this transfer's partial file is there, as a regular file. */

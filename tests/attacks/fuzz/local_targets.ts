@@ -45,6 +45,12 @@ const CODES = { ALICE1: { identity: A, deviceName: "phone", seenAt: 5 } };
 const PEERS = [
   { version: 1, codes: CODES, autoAccept: [A] },
   { version: 2, codes: CODES, autoAccept: [A], proven: [A] },
+  {
+    version: 2,
+    ...{ codes: CODES, autoAccept: [A], proven: [A] },
+    rules: { [A]: { maxSize: 1, names: "*.pdf", minFree: 1, perDay: 1 } },
+    taken: { [A]: { day: 1, files: 1 } },
+  },
 ];
 const RECORD: TransferRecord = {
   transferId: "1a".repeat(16),
@@ -103,7 +109,10 @@ const BODIES: readonly (readonly [OperationSpec, readonly unknown[]])[] = [
   }]],
   [OPERATIONS.trust, [{ decision: "allow_always", replaces: A, sas: "A1B2C3" }]],
   [OPERATIONS.decidePairing, [{ decision: "allow_once", sas: "A1B2C3" }]],
-  [OPERATIONS.setAutoAccept, [{ enabled: true }]],
+  [OPERATIONS.setAutoAccept, [
+    { enabled: true },
+    { enabled: true, maxSize: 1, names: "*.pdf", minFree: 1, perDay: 1 },
+  ]],
   [OPERATIONS.acceptTransfer, [{ name: "a.txt" }]],
   [OPERATIONS.shutdown, [{ force: true }]],
 ];

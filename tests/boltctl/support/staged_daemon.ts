@@ -17,6 +17,9 @@ import type {
   PairingDecision,
   PairRequest,
   PeerView,
+  Received,
+  ReceivedList,
+  ReceivedQuery,
   SessionView,
   ShutdownRequest,
   Transfer,
@@ -107,6 +110,22 @@ export const LINK: LinkView = {
   sessionId: "s1",
 };
 
+/** A file that has arrived, with everything that a test does not care about. */
+export function receivedFile(number: number, parts: Partial<Received> = {}): Received {
+  return {
+    receivedId: `9f86d081-${number}`,
+    transferId: `${number}a${number}b`.padEnd(32, "0"),
+    identity: BOB,
+    name: peerText("report.pdf"),
+    path: `/inbox/report ${number}.pdf`,
+    size: 3_000_000,
+    fileHash: "cd".repeat(32),
+    createdAt: NOW,
+    receivedAt: NOW,
+    ...parts,
+  };
+}
+
 /** The pairing request of the session that `pair` opens. */
 export const PAIRING: Pairing = {
   pairingId: "p1",
@@ -124,6 +143,10 @@ export const PAIRING: Pairing = {
 export interface Stage {
   /** The peers. @default {PEERS} */
   readonly peers?: readonly PeerView[];
+  /** The sessions, oldest first. @default {none} */
+  readonly sessions?: readonly SessionView[];
+  /** Parts of the files that arrived, by the position after which they are asked for. */
+  readonly received?: { readonly [after: string]: ReceivedList };
   /** The transfers, newest first. */
   readonly transfers?: readonly Transfer[];
   /** Pairing requests that wait. */
@@ -179,7 +202,8 @@ export class StagedDaemon extends FakeDaemon {
 
   override closeSession(sessionId: string): Promise<SessionView> {
     this.calls.push(`closeSession("${sessionId}")`);
-    return Promise.resolve(session({ state: "closed" }));
+    const known = this.#stage.sessions?.find((one) => one.sessionId === sessionId);
+    return Promise.resolve({ ...known ?? session(), state: "closed" });
   }
 
   override listPairings(): Promise<Pairing[]> {
@@ -230,9 +254,15 @@ export class StagedDaemon extends FakeDaemon {
 
   override async setAutoAccept(
     identity: string,
-    { enabled }: AutoAcceptRequest,
+    { enabled, ...acceptRule }: AutoAcceptRequest,
   ): Promise<PeerView> {
-    return { ...await this.getPeer(identity), autoAccept: enabled };
+    const rule = Object.keys(acceptRule).length > 0 ? { acceptRule } : {};
+    return { ...await this.getPeer(identity), autoAccept: enabled, ...rule };
+  }
+
+  override async listSessions(): Promise<SessionView[]> {
+    await super.listSessions(); // throws what is staged
+    return [...this.#stage.sessions ?? []];
   }
 
   override async listLinks(): Promise<LinkView[]> {
@@ -269,6 +299,10 @@ export class StagedDaemon extends FakeDaemon {
   override async getTransfer(transferId: string): Promise<Transfer> {
     const found = this.#stage.transfers?.find((one) => one.transferId === transferId);
     return found ?? await super.getTransfer(transferId);
+  }
+
+  override async listReceived(query: ReceivedQuery): Promise<ReceivedList> {
+    return this.#stage.received?.[query.after ?? ""] ?? await super.listReceived(query);
   }
 
   override async acceptTransfer(transferId: string): Promise<Transfer> {

@@ -123,15 +123,22 @@ export class IncomingPart {
     if (prefix !== undefined) await registry.change(entry, { kept: this.#known(prefix) });
   }
 
-  /** Has it verified and named, and the journal know that. @throws {StorageError} */
-  async finish(): Promise<void> {
+  /**
+   * Has it verified and named, and the journal know that.
+   *
+   * @param onPublishing Called before it gets its name.
+   * @throws {StorageError}
+   */
+  async finish(onPublishing: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const { registry, inbox, collision, entry, file, session, saveAs, tries } = this.#options;
     const { savedAs, hash } = await this.#file.finish({
       name: saveAs,
       expectedHash: file.fileHash?.hex ?? null,
       collision,
-      onPublishing: (savedAs) =>
-        registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs }),
+      onPublishing: async (savedAs) => {
+        await onPublishing();
+        await registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs });
+      },
     });
     await registry.change(entry, {
       state: "completed",

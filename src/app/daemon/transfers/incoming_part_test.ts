@@ -54,6 +54,7 @@ class Receiver implements Disposable {
     this.storage = storage;
     this.clock = clock;
     this.registry = new TransferRegistry({
+      received: storage.received,
       journal,
       events: new EventHub(),
       log: this.#log,

@@ -13,6 +13,7 @@ import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import { ReceiveQueue } from "../../../storage/inbox/receive_queue.ts";
 import { NAME_REFUSALS, safeName } from "../../../storage/inbox/safe_name.ts";
 import type { TransferEvent } from "../sessions/peer_session.ts";
+import type { AcceptedByRule } from "./accept_rules.ts";
 import { Flow } from "./flow.ts";
 import type { HeldFiles } from "./held_files.ts";
 import { IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
@@ -90,6 +91,7 @@ export class IncomingTransfer implements Work {
   /** Its place among the files that wait whole. */
   #held: Disposable | undefined;
   #stopWaiting = () => {};
+  #byRule: AcceptedByRule | undefined;
 
   /** Waits for a decision. */
   constructor(options: IncomingTransferOptions) {
@@ -156,16 +158,37 @@ export class IncomingTransfer implements Work {
     this.#accept(saveAs, false);
   }
 
+  /** Whether it came in a session in which its peer has proven who it is. */
+  get isProven(): boolean {
+    return this.#options.session.proven;
+  }
+
+  /** Whether a decision is awaited, and can be made. */
+  get isOffered(): boolean {
+    return this.#stage.current.name === "offered" && !this.#options.session.isClosing;
+  }
+
+  /** The name that the file would get, or is offered under where that can't be used. */
+  get offeredName(): string {
+    const { filename } = this.#options.file;
+    const safe = safeName(filename);
+    return safe.safe ? safe.name : filename;
+  }
+
   /**
-   * Accepts the offer of a peer whose files are accepted without asking. What can't be accepted is
-   * refused at once, and both sides get the reason: nobody is there to choose another name.
+   * Accepts the offer without asking: by the rule of its peer, or as its session was let in with its
+   * files. What can't be accepted is refused at once, and both sides get the reason: nobody is there
+   * to choose another name.
    *
+   * @param byRule Is counted before the file gets its name, and disposed of at the end.
    * @returns Whether it is to be run.
    */
-  prepareUnasked(): boolean {
+  prepareUnasked(byRule?: AcceptedByRule): boolean {
     const safe = safeName(this.#options.file.filename);
-    if (safe.safe) this.#accept(safe.name, false);
-    else {
+    if (safe.safe) {
+      this.#accept(safe.name, false);
+      this.#byRule = byRule;
+    } else {
       const why = NAME_REFUSALS[safe.reason];
       this.#fail(
         new OperationError(
@@ -186,6 +209,7 @@ export class IncomingTransfer implements Work {
 
   /** What was accepted, to its name in the inbox or to an earlier end. */
   async run(): Promise<"done"> {
+    using _underWay = this.#byRule;
     const accepted = this.#stage.current;
     if (accepted.name !== "accepted") return "done"; // it ended while it waited for its turn
     const part = await this.#makePart(accepted);
@@ -270,7 +294,7 @@ export class IncomingTransfer implements Work {
     await this.#queue.drained();
     if (this.#stage.current.name === "ended") return; // it could not be written
     try {
-      await part.finish();
+      await part.finish(async () => await this.#byRule?.count());
       this.#stage.enter({ name: "completed" });
     } catch (error) {
       this.#fail(error);

@@ -37,6 +37,7 @@ class Arrivals implements AsyncDisposable {
     this.#stack = stack;
     this.#registry = new TransferRegistry({
       journal,
+      received: { record: () => Promise.resolve() },
       events: new MemoryEvents(),
       log,
       now: this.clock.now,

@@ -90,6 +90,7 @@ class Side implements AsyncDisposable {
     this.#journal = journal;
     this.registry = new TransferRegistry({
       journal,
+      received: { record: () => Promise.resolve() },
       events: new EventHub(),
       log,
       now: () => Date.now(),

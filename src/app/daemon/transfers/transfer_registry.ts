@@ -14,6 +14,7 @@ import type { Log } from "../../../log/log.ts";
 import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
+import { arrivalOf, type ReceivedFiles } from "../../../storage/received_files.ts";
 import type { Tally } from "../tally.ts";
 import { TransferEntry, type TransferFacts, type TransferProgress } from "./transfer_entry.ts";
 
@@ -37,6 +38,8 @@ export type TransferEventType =
 export interface TransferRegistryOptions {
   /** Where changes are kept. */
   readonly journal: Journal;
+  /** Where files are recorded that have arrived. */
+  readonly received: Pick<ReceivedFiles, "record">;
   /** Where changes are published. */
   readonly events: EventHub;
   /** Counts ends and bytes. */
@@ -120,6 +123,9 @@ export class TransferRegistry {
       changes = { ...changes, ...NOT_CONFIRMED };
     }
     const now = this.#options.now();
+    // Not one whose file came with an earlier try.
+    const arrives = state === "completed" && entry.facts.direction === "incoming" &&
+      entry.progress.state === "verifying";
     this.#countBytes(entry, changes.transferred);
     if (event === "transfer-started") entry.update({ startedAt: now });
     entry.update({ ...changes, updatedAt: now });
@@ -128,7 +134,7 @@ export class TransferRegistry {
       this.#cameToRest.resolve();
       this.#cameToRest = Promise.withResolvers<void>();
     }
-    await this.#keep(entry, event);
+    await this.#keep(entry, event, arrives);
   }
 
   /**
@@ -284,12 +290,16 @@ export class TransferRegistry {
     return [...this.#entries.values()];
   }
 
-  #keep(entry: TransferEntry, event: TransferEventType | undefined): Promise<void> {
+  #keep(
+    entry: TransferEntry,
+    event: TransferEventType | undefined,
+    arrives = false,
+  ): Promise<void> {
     // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
     const kept = this.#writing.then(async () => {
-      await this.#write(record);
+      if (!arrives || await this.#recordArrival(record)) await this.#write(record);
       this.#waiting--;
       if (event === undefined) return;
       this.#options.events.publish({ type: event, transfer: view });
@@ -317,6 +327,28 @@ export class TransferRegistry {
       seconds,
       confirmed: transfer.confirmed,
     });
+  }
+
+  /**
+   * Before the journal has the end: a crash in between makes it recorded at the next start, and so
+   * does a disk that does not take it now.
+   */
+  async #recordArrival(record: TransferRecord): Promise<boolean> {
+    const { received, log, pathOf } = this.#options;
+    try {
+      const arrival = arrivalOf(record, pathOf);
+      if (arrival !== undefined) await received.record(arrival);
+      return true;
+    } catch (error) {
+      log.error(
+        "a file has arrived and could not be recorded: boltctl received tells of it after a restart",
+        {
+          transfer: record.transferId,
+          error: messageOf(error),
+        },
+      );
+      return false;
+    }
   }
 
   /** A journal that can't be written is logged; the transfer itself goes on. */

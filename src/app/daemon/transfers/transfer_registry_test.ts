@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MetricsRegistry } from "../../../ipc/server/metrics.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { Journal } from "../../../storage/journal.ts";
+import type { Arrival } from "../../../storage/received_files.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import { Tally } from "../tally.ts";
 import { HandClock, MemoryEvents, memoryLog } from "../../testing/fixtures.ts";
@@ -25,6 +26,8 @@ class Shelf implements AsyncDisposable {
   readonly log = memoryLog();
   readonly clock = new HandClock();
   readonly dropped: string[] = [];
+  readonly received: Arrival[] = [];
+  receivedFails = false;
 
   private constructor(
     readonly folder: TemporaryFolder,
@@ -40,9 +43,15 @@ class Shelf implements AsyncDisposable {
   }
 
   registry(tally?: Tally): TransferRegistry {
-    const { events, log, clock, journal, dropped } = this;
+    const { events, log, clock, journal, dropped, received } = this;
     return new TransferRegistry({
       journal,
+      received: {
+        record: (arrival) => {
+          if (this.receivedFails) return Promise.reject(new Error("the disk is full"));
+          return Promise.resolve(void received.push(arrival));
+        },
+      },
       events,
       ...(tally === undefined ? {} : { tally }),
       log,
@@ -75,6 +84,56 @@ Deno.test("a change is on disk before it is told", async () => {
   await registry.settled();
   assertEquals(shelf.events.types, ["transfer-offered", "transfer-started", "transfer-finished"]);
   assertEquals(onDisk, ["offered", "active", "completed"]);
+});
+
+const ARRIVED = { state: "completed", savedAs: "x", fileHash: "cd".repeat(32) } as const;
+
+Deno.test("a file that has arrived is recorded before the journal has its end, and before it is told", async () => {
+  await using shelf = await Shelf.open();
+  const registry = shelf.registry();
+  const seen: unknown[] = [];
+  const { record } = shelf.journal;
+  shelf.journal.record = (entry) => {
+    if (entry.state === "completed") seen.push(["journal", shelf.received.length]);
+    return record.call(shelf.journal, entry);
+  };
+  const entry = registry.begin(facts(1), "offered");
+  registry.change(entry, { state: "verifying", savedAs: "x" });
+  assertEquals(shelf.received, []);
+  shelf.clock.time = 7;
+  await registry.change(entry, ARRIVED, "transfer-finished");
+  assertEquals(seen, [["journal", 1]]);
+  const { transferId, identity } = facts(1);
+  assertEquals(shelf.received, [{
+    ...{ transferId, peer: identity, displayName: "file-1", path: "/inbox/x", size: 1000 },
+    ...{ hash: "cd".repeat(32), offeredAt: 1, arrivedAt: 7 },
+  }]);
+  assertEquals(shelf.events.types.at(-1), "transfer-finished");
+});
+
+Deno.test("a file that was sent, and one that had come with an earlier try, are not recorded as arrived", async () => {
+  await using shelf = await Shelf.open();
+  const registry = shelf.registry();
+  const sent = registry.begin(facts(1, { direction: "outgoing" }), "queued");
+  await registry.change(sent, ARRIVED, "transfer-finished");
+  const again = registry.begin(facts(2), "offered");
+  await registry.change(again, ARRIVED, "transfer-finished");
+  assertEquals(shelf.received, []);
+});
+
+Deno.test("an arrival that can't be recorded is told, and left to the next start: the journal has no end", async () => {
+  await using shelf = await Shelf.open();
+  const registry = shelf.registry();
+  const entry = registry.begin(facts(1), "offered");
+  registry.change(entry, { state: "verifying", savedAs: "x" });
+  shelf.receivedFails = true;
+  await registry.change(entry, ARRIVED, "transfer-finished");
+  assertEquals(shelf.journal.list()[0]?.state, "publishing");
+  assertEquals(shelf.events.types.at(-1), "transfer-finished");
+  assert(
+    shelf.log.lines.some((line) => line.includes("could not be recorded")),
+    shelf.log.lines[0],
+  );
 });
 
 Deno.test("what is told is the state at the change, also when the disk is slow", async () => {

@@ -14,6 +14,7 @@ import type { FileStatus } from "../../../storage/file_system.ts";
 import { DAEMON_STOPPED, isSourcePath } from "../../../storage/journal_record.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
+import type { AcceptRules } from "./accept_rules.ts";
 import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
 import { OutgoingTransfer, type SendOptions } from "./outgoing_transfer.ts";
 import type { PeerQueue } from "./peer_queue.ts";
@@ -38,8 +39,8 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   readonly sessionWith: (identity: string) => SessionTransfers | undefined;
   /** An open session, by its id. */
   readonly sessionOf: (sessionId: string) => SessionTransfers | undefined;
-  /** Whether a peer's offers are accepted without asking, once it has proven who it is. */
-  readonly autoAccepts: (identity: string) => boolean;
+  /** Which offers are accepted without asking, once their peer has proven who it is. */
+  readonly rules: AcceptRules;
   /** Fresh random bytes. */
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
@@ -192,6 +193,47 @@ export class TransferService {
     this.#options.scheduler.wake();
   }
 
+  /** A rule of this peer's was set: what waits already is taken by it too. */
+  acceptWaiting(identity: string): void {
+    for (const [{ facts }, transfer] of this.#transfers) {
+      if (facts.identity === identity && transfer instanceof IncomingTransfer) {
+        this.#acceptByRule(transfer);
+      }
+    }
+  }
+
+  /** Takes an offer by the rule of its peer, or leaves it to people. */
+  #acceptByRule(transfer: IncomingTransfer): void {
+    this.#askRule(transfer).catch((error) => {
+      this.#options.log.error("a rule could not be asked: the offer waits for people", {
+        transfer: transfer.entry.facts.transferId,
+        reason: messageOf(error),
+      });
+    });
+  }
+
+  async #askRule(transfer: IncomingTransfer): Promise<void> {
+    const { rules, scheduler, log } = this.#options;
+    const { transferId, identity, size } = transfer.entry.facts;
+    // Whoever only claims an identity must not put files into the inbox in its name.
+    if (!transfer.isProven || !transfer.isOffered) return;
+    const verdict = await rules.judge(identity, { name: transfer.offeredName, size });
+    if (verdict.kind === "broken") {
+      const { why } = verdict;
+      log.info("an offer is not within its peer's rule: it waits for people", {
+        transfer: transferId,
+        peer: identity,
+        reason: why,
+      });
+    }
+    if (verdict.kind !== "met") return;
+    // It may have been decided, or have ended, meanwhile.
+    const isToRun = !this.#stopping && transfer.isOffered &&
+      transfer.prepareUnasked(verdict.accepted);
+    if (isToRun) scheduler.begin(transfer);
+    else verdict.accepted[Symbol.dispose]();
+  }
+
   /** A peer offers a file: it waits for a decision, unless that was made before. */
   #offered(file: OfferedFile, session: SessionTransfers): void {
     if (this.#stopping || session.isClosing) {
@@ -215,7 +257,7 @@ export class TransferService {
 
   /** Begins a transfer that a peer offers, unless the file is here already. */
   #begin(file: OfferedFile, session: SessionTransfers): void {
-    const { registry, scheduler, autoAccepts, tries } = this.#options;
+    const { registry, scheduler, tries } = this.#options;
     const published = tries.published(file, session);
     if (published !== undefined) return this.#acceptPublished(file, session, published);
     this.#forgetEnded();
@@ -235,13 +277,12 @@ export class TransferService {
     );
     const transfer = new IncomingTransfer({ ...this.#options, entry, file, session });
     this.#transfers.set(entry, transfer);
-    // Whoever only claims an identity must not put files into the inbox in its name.
-    if (session.acceptsFiles || (session.proven && autoAccepts(identity))) {
+    if (session.acceptsFiles) { // what people let in with its files asks no rule
       if (transfer.prepareUnasked()) scheduler.begin(transfer);
       return;
     }
     const consentedName = tries.takeConsent(file, session);
-    if (consentedName === undefined) return;
+    if (consentedName === undefined) return this.#acceptByRule(transfer);
     transfer.prepareAgain(consentedName);
     scheduler.begin(transfer);
   }
