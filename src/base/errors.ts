@@ -104,6 +104,7 @@ export type StorageErrorCode =
   | "RECEIVED_INVALID"
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"
+  | "SOURCE_GONE"
   | "SOURCE_TOO_LARGE"
   | "SOURCE_UNUSABLE"
   | "STORE_FULL"

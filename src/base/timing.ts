@@ -200,6 +200,8 @@ export const PREFIX_HASH_MS = 600_000;
 export const KEPT_PART_MS = 604_800_000;
 /** At least so long between two looks at which kept parts are too old. */
 export const KEPT_LOOK_MS = 3_600_000;
+/** A file waits so long for its linked peer, unless it is told otherwise; then it is given up. */
+export const QUEUE_EXPIRE_MS = 604_800_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */
 export const PROGRESS_MS = 500;
 /** A transfer that moves almost nothing for so long loses its slot while others wait. */

@@ -33,6 +33,7 @@ export function isFinal(state: string): state is FinalState {
 /** What a transfer can wait for, where its state alone does not say it. */
 export const WAITING_FOR = [
   "session",
+  "peer",
   "hash",
   "peer-decision",
   "decision",

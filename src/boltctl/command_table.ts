@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { QUEUE_EXPIRE_MS } from "../base/timing.ts";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { byteSize, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import {
@@ -20,7 +21,7 @@ import {
   signalOwner,
   webConsent,
 } from "../vocabulary/session_values.ts";
-import { direction, priority } from "../vocabulary/transfer_values.ts";
+import { direction, expireDuration, priority } from "../vocabulary/transfer_values.ts";
 import {
   anyText,
   type Choice,
@@ -48,6 +49,8 @@ const argument = (
   max: number,
   kind: ValueKind<unknown> = anyText,
 ): ArgumentSpec => ({ placeholder, min, max, kind });
+
+const DAY_MS = 24 * 3600 * 1000;
 
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagSpec[] = [
@@ -320,10 +323,13 @@ export const TABLE = [
   },
   {
     name: "send",
-    summary: "Send files to a connected peer",
+    summary: "Send files to a connected or linked peer",
     details: [
       "Each file is a transfer; all are queued or none. The daemon reads the files: " +
       "boltctl does not open them. Without --to they go to the only connected peer.",
+      "",
+      "Files for a linked peer wait for it whenever it is away, over restarts of both daemons, " +
+      "and go on where they were cut off. With --wait the command waits as long.",
       "",
       `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
       "--wait as they ended.",
@@ -332,9 +338,21 @@ export const TABLE = [
     flags: [
       text("to", "PEER", "The peer that receives them"),
       flag("priority", "NUMBER", priority, "Higher goes first (default: 0)"),
+      flag(
+        "expire",
+        "DURATION",
+        expireDuration,
+        `Wait so long at most for a linked peer that is away (default: ${
+          QUEUE_EXPIRE_MS / DAY_MS
+        }d)`,
+      ),
       waitFlag,
     ],
-    examples: ["send report.pdf", "send --to bob --wait photos.zip notes.txt"],
+    examples: [
+      "send report.pdf",
+      "send --to bob --wait photos.zip notes.txt",
+      "send --to nas --expire 12h backup.tar",
+    ],
     needsDaemon: true,
   },
   {

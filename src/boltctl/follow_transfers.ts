@@ -11,6 +11,7 @@ import type { ApiEvent } from "../ipc/api/events.ts";
 import type { Transfer } from "../ipc/api/schemas.ts";
 import type { Context } from "./context.ts";
 import type { EventFeed } from "./event_feed.ts";
+import { isGone } from "./once_served.ts";
 import { CommandError } from "./exit_codes.ts";
 import { NO_VIEW, type ProgressView, progressView } from "./output/progress_view.ts";
 import { shortId } from "./resolve.ts";
@@ -88,7 +89,12 @@ class Followed {
       if (known !== undefined) this.#update({ ...known, state: "queued", hashed: event.hashed });
     } else if (event.type === "gap") {
       for (const { transferId } of this.underWay()) {
-        this.#update(await this.#client.getTransfer(transferId, signal));
+        try {
+          this.#update(await this.#client.getTransfer(transferId, signal));
+        } catch (error) {
+          // Gone once more: another gap comes when it is back.
+          if (!isGone(error)) throw error;
+        }
       }
     }
   }

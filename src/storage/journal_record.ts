@@ -50,6 +50,20 @@ export interface KeptPart {
   readonly consented: boolean;
 }
 
+/** What has to be known of a file to send so that it waits for its peer over restarts. */
+export interface QueuePlace {
+  /** Of two with the same priority the lower goes first; a count that no start begins anew. */
+  readonly order: number;
+  /** As the application asked: higher goes first. */
+  readonly priority: number;
+  /** When it is given up, in milliseconds since 1970. */
+  readonly expiresAt: number;
+  /** How long it waits in all, in milliseconds: however the clock jumps, no longer. */
+  readonly lifetimeMs: number;
+  /** The source's last change when it was queued, in milliseconds since 1970. */
+  readonly mtimeMs: number;
+}
+
 /** A transfer in the journal. */
 export interface TransferRecord {
   /** 32 lower-case hex digits; unique only together with direction and peer. */
@@ -85,6 +99,8 @@ export interface TransferRecord {
    * wire, so that the next names it; since version 2.
    */
   readonly lastTry?: string;
+  /** Outgoing, and it waits for a linked peer whenever that is away; since version 2. */
+  readonly queue?: QueuePlace;
   /** Code of the error that ended it, null when none did. */
   readonly error: string | null;
   /** When it was first recorded, in milliseconds since 1970. */
@@ -144,6 +160,14 @@ function isKeptPart(value: unknown): value is KeptPart {
     typeof value["consented"] === "boolean";
 }
 
+function isQueuePlace(value: unknown): value is QueuePlace {
+  const keys = ["order", "priority", "expiresAt", "lifetimeMs", "mtimeMs"];
+  return isJsonObject(value) && hasExactly(value, keys) &&
+    isCount(value["order"]) && Number.isSafeInteger(value["priority"]) &&
+    isCount(value["expiresAt"]) && isCount(value["lifetimeMs"]) &&
+    Number.isSafeInteger(value["mtimeMs"]);
+}
+
 /** Longest source path that a record has, in bytes of its JSON. */
 const MAX_PATH_BYTES = 4096;
 
@@ -159,6 +183,7 @@ const OPTIONAL_KEYS = [
   "kept",
   "sourcePath",
   "lastTry",
+  "queue",
 ] as const satisfies readonly (keyof TransferRecord)[];
 
 function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord {
@@ -166,6 +191,7 @@ function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord 
     (value["kept"] === undefined || isKeptPart(value["kept"])) &&
     (value["sourcePath"] === undefined || isSourcePath(value["sourcePath"])) &&
     (value["lastTry"] === undefined || isTransferId(value["lastTry"])) &&
+    (value["queue"] === undefined || isQueuePlace(value["queue"])) &&
     isOptionalBoolean(value["confirmed"]) &&
     (value["protocolTransferId"] === undefined || isTransferId(value["protocolTransferId"])) &&
     isTransferId(value["transferId"]) &&
@@ -201,7 +227,7 @@ export function recordKey(
  */
 export const MAX_LINE_BYTES = 8 * 1024;
 
-/** The first entry of a journal. Version 1 had no `kept`, `sourcePath` and `lastTry`, and no lists. */
+/** The first entry of a journal. Version 1 had no lists, `kept`, `sourcePath`, `lastTry` and `queue`. */
 export const JOURNAL_HEADER = { version: 2 } as const;
 
 /** The first entry of a journal of an earlier version, which can be read. */

@@ -528,9 +528,10 @@ Deno.test("a journal of the version before is read, and written anew before more
   await assertRejects(() => open(folder), StorageError, "not a journal");
 });
 
-Deno.test("what a record says of a part, a path and a try is checked", () => {
+Deno.test("what a record says of a part, a path, a try and a place in the queue is checked", () => {
   const kept = { bytes: 1, hash: "ab".repeat(32), saveAs: "a", consented: true };
-  const good = receivedRecord(1, { kept, sourcePath: "/a/b", lastTry: "ab".repeat(16) });
+  const queue = { order: 0, priority: -1, expiresAt: 9, lifetimeMs: 9, mtimeMs: -5 };
+  const good = receivedRecord(1, { kept, sourcePath: "/a/b", lastTry: "ab".repeat(16), queue });
   assert(isTransferRecord(good));
   const wrong = [
     { kept: { ...kept, bytes: -1 } },
@@ -542,6 +543,13 @@ Deno.test("what a record says of a part, a path and a try is checked", () => {
     { sourcePath: "" },
     { sourcePath: `/${"\u0001".repeat(1000)}` },
     { lastTry: "x" },
+    { queue: null },
+    { queue: { ...queue, order: -1 } },
+    { queue: { ...queue, priority: 0.5 } },
+    { queue: { ...queue, expiresAt: -1 } },
+    { queue: { ...queue, lifetimeMs: "9" } },
+    { queue: { ...queue, mtimeMs: NaN } },
+    { queue: { ...queue, more: 1 } },
   ];
   for (const changes of wrong) {
     assert(!isTransferRecord({ ...good, ...changes }), JSON.stringify(changes));

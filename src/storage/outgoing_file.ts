@@ -6,6 +6,7 @@
  * @module
  */
 import { StorageError } from "../base/errors.ts";
+import { unlessMissing } from "../base/system_error.ts";
 import { Sha256 } from "../protocol/crypto/sha256.ts";
 import {
   type FileKind,
@@ -94,16 +95,43 @@ function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_BYTES): vo
 /**
  * Looks at once whether a file can be sent, without reading it.
  *
- * @returns Its size, in bytes.
+ * @returns What it is.
  * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, `SOURCE_TOO_LARGE`,
  * `ACCESS_DENIED` or `IO_FAILED`, each with its own sentence.
  */
-export async function checkSource(fs: FileSystem, path: string): Promise<number> {
+export async function checkSource(fs: FileSystem, path: string): Promise<FileStatus> {
   return await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
     checkSize(path, status);
-    return status.size;
+    return status;
+  });
+}
+
+/**
+ * Looks whether a file that has waited is still what it was, without reading it.
+ *
+ * @param seen What it was.
+ * @throws {StorageError} `SOURCE_GONE`, `SOURCE_CHANGED`, and as {@linkcode checkSource}.
+ */
+export async function checkUnchanged(
+  fs: FileSystem,
+  path: string,
+  seen: Pick<FileStatus, "size" | "mtimeMs">,
+): Promise<void> {
+  await withStorageErrors(`read ${path}`, async () => {
+    if (await unlessMissing(fs.lstat(path)) === undefined) {
+      throw new StorageError(
+        "SOURCE_GONE",
+        `${path} is gone: it was there when it was queued, and nothing of it is sent`,
+      );
+    }
+    const { size, mtimeMs } = await checkSource(fs, path);
+    if (size === seen.size && mtimeMs === seen.mtimeMs) return;
+    throw new StorageError(
+      "SOURCE_CHANGED",
+      `${path} changed while it waited to be sent: send it again`,
+    );
   });
 }
 

@@ -4,6 +4,7 @@ import { denoFileSystem } from "./file_system.ts";
 import {
   CHECKED_BYTES,
   checkSource,
+  checkUnchanged,
   inspectSource,
   OutgoingFile,
   type SourceFile,
@@ -102,7 +103,7 @@ Deno.test("what can't be sent is told without reading it, each kind by its own s
     assert(error.message.endsWith(sentence), error.message);
     assertStringIncludes(error.message, path);
   }
-  assertEquals(await checkSource(denoFileSystem, dir.at("f")), 4500);
+  assertEquals((await checkSource(denoFileSystem, dir.at("f"))).size, 4500);
 });
 
 Deno.test("the hash tells how far it is, up to the whole file", async () => {
@@ -285,4 +286,22 @@ Deno.test("hashing ends with the signal's reason, and the file is closed", async
   const { signal } = controller;
   const error = await assertRejects(() => inspectSource(dir.fs, dir.at("f"), { signal }));
   assertEquals(error, reason);
+});
+
+Deno.test("a file that has waited is looked at again without reading it: gone, changed, or no file any more", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  const path = dir.at("f");
+  const { size, mtimeMs } = await checkSource(denoFileSystem, path);
+  const look = () => checkUnchanged(denoFileSystem, path, { size, mtimeMs });
+  await look();
+  await Deno.utime(path, 1, 1);
+  assertEquals(await codeOf(look), "SOURCE_CHANGED");
+  await Deno.truncate(path, size - 1);
+  await Deno.utime(path, mtimeMs / 1000, mtimeMs / 1000);
+  assertEquals(await codeOf(look), "SOURCE_CHANGED");
+  await Deno.remove(path);
+  assertEquals(await codeOf(look), "SOURCE_GONE");
+  await Deno.mkdir(path);
+  assertEquals(await codeOf(look), "SOURCE_UNUSABLE");
 });

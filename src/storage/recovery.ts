@@ -82,8 +82,19 @@ async function isKept(
 }
 
 /**
+ * Whether a file that waits for its peer can be sent again without arriving twice: the peer has not
+ * accepted it yet, or is told of the try that it accepted.
+ */
+function canGoOn({ queue, sourcePath, state, size, lastTry }: TransferRecord): boolean {
+  if (queue === undefined || sourcePath === undefined || isFinal(state)) return false;
+  // An empty file has arrived as soon as it is accepted.
+  return state === "queued" || (state === "offered" && size > 0) || lastTry !== undefined;
+}
+
+/**
  * Ends in the journal what the last run did not end: `completed` for a file that had got its name,
- * or was about to; `interrupted` for all else. Of partial files that the journal knows of those are
+ * or was about to; `interrupted` for all else, but for files that wait for their peer: those are
+ * `queued`. Of partial files that the journal knows of those are
  * kept that can go on, if any are to be; the others are removed.
  *
  * @returns The records of the transfers that ended by that.
@@ -100,6 +111,12 @@ export async function recoverTransfers(
   const ended: TransferRecord[] = [];
   for (const record of journal.list()) {
     if (isFinal(record.state) && !record.hasPart) continue;
+    if (canGoOn(record)) {
+      if (record.state !== "queued") {
+        await journal.record({ ...record, state: "queued", bytes: 0, updatedAt: options.now });
+      }
+      continue;
+    }
     const { transferId, direction, state } = record;
     const savedAs = state === "publishing"
       ? await withStorageErrors(`look into ${inbox.path}`, async () => {

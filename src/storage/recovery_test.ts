@@ -70,6 +70,39 @@ Deno.test("transfers of the last run are interrupted, ended ones stay as they en
   assertEquals(storage.recovered.length, 4);
 });
 
+Deno.test("of files that wait for their peer those stay queued that can't arrive twice", async () => {
+  await using dir = await TemporaryFolder.make();
+  const queue = { order: 7, priority: -3, expiresAt: 99, lifetimeMs: 50, mtimeMs: -1 };
+  const waits = { direction: "send", sourcePath: "/a", queue, bytes: 5 } as const;
+  const lastTry = "cd".repeat(16);
+  const cases: readonly (readonly [Partial<TransferRecord>, string])[] = [
+    [{ ...waits, state: "queued", bytes: 0 }, "queued 0 1"],
+    [{ ...waits, state: "offered" }, "queued 0 42"],
+    // It may have been accepted, and has arrived then.
+    [{ ...waits, state: "offered", size: 0, bytes: 0 }, "interrupted 0 42"],
+    [{ ...waits, state: "offered", size: 0, bytes: 0, lastTry }, "queued 0 42"],
+    [{ ...waits, state: "active", lastTry }, "queued 0 42"],
+    [{ ...waits, state: "paused", lastTry }, "queued 0 42"],
+    [{ ...waits, state: "active" }, "interrupted 5 42"],
+    [{ ...waits, state: "completed", lastTry }, "completed 5 1"],
+    [{ direction: "send", sourcePath: "/a", state: "queued", bytes: 0 }, "interrupted 0 42"],
+  ];
+  {
+    using storage = await open(dir);
+    for (const [n, [record]] of cases.entries()) {
+      await storage.journal.record(receivedRecord(n, record));
+    }
+  }
+  using storage = await open(dir);
+  const found = storage.journal.list().toSorted((a, b) => a.transferId < b.transferId ? -1 : 1);
+  assertEquals(
+    found.map(({ state, bytes, updatedAt }) => `${state} ${bytes} ${updatedAt}`),
+    cases.map(([, expected]) => expected),
+  );
+  assertEquals(found[0]?.queue, queue);
+  assertEquals(storage.recovered.length, 3);
+});
+
 const KEPT = { bytes: 60, hash: sha256(CONTENT.subarray(0, 60)), saveAs: "a", consented: true };
 
 for (const onAbort of ["remove", "keep"] as const) {

@@ -14,6 +14,7 @@ import {
   openedSession,
   pairBy,
 } from "../support/daemon.ts";
+import { copyFolder, lastPath, muteAfterOneMessage, stallAfter } from "../support/memory_paths.ts";
 import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, sha256, someBytes, transferIn } from "../support/transfers.ts";
@@ -131,28 +132,12 @@ class World implements AsyncDisposable {
 
   /** Stops the present path when so many bytes of alice's went over it. */
   stallAfter(bytes: number): Promise<void> {
-    const path = this.network.paths.at(-1);
-    if (path === undefined) throw new Error("there is no path");
-    const { promise, resolve } = Promise.withResolvers<void>();
-    let left = bytes;
-    const send = path.offerer.send.bind(path.offerer);
-    path.offerer.send = (message, options) => {
-      const sent = send(message, options);
-      left -= byteLength(message);
-      if (left <= 0) {
-        path.offerer.send = send;
-        path.stall();
-        resolve();
-      }
-      return sent;
-    };
-    return promise;
+    return stallAfter(lastPath(this.network), bytes);
   }
 
   /** Counts the bytes that alice sends over the present path. */
   counted(): () => number {
-    const path = this.network.paths.at(-1);
-    if (path === undefined) throw new Error("there is no path");
+    const path = lastPath(this.network);
     let bytes = 0;
     const send = path.offerer.send.bind(path.offerer);
     path.offerer.send = (message, options) => {
@@ -181,14 +166,6 @@ class World implements AsyncDisposable {
     await this.alice?.[Symbol.asyncDispose]();
     await this.bob?.[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
-  }
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { mode: 0o700 });
-  for await (const { name, isDirectory, isFile } of Deno.readDir(from)) {
-    if (isDirectory) await copyFolder(join(from, name), join(to, name));
-    else if (isFile) await Deno.copyFile(join(from, name), join(to, name));
   }
 }
 
@@ -311,15 +288,8 @@ Deno.test("a file that arrived whose sender died, or lost the path, before it he
       const sent = await world.send(path);
       const offer = await world.offered(sent);
       // What bob says after his accept does not arrive.
-      const lane = world.network.paths.at(-1);
-      assert(lane !== undefined);
-      const send = lane.answerer.send.bind(lane.answerer);
-      let accepted = false;
-      lane.answerer.send = (message, options) => {
-        if (accepted) return Promise.resolve();
-        accepted = true;
-        return send(message, options);
-      };
+      const lane = lastPath(world.network);
+      muteAfterOneMessage(lane);
       await world.bob.client.acceptTransfer(offer.transferId, {});
       await transferIn(world.bob, offer, "completed");
       if (how === "lost") {

@@ -32,6 +32,7 @@ import { Tally } from "./tally.ts";
 import { AcceptRules } from "./transfers/accept_rules.ts";
 import { HELD_FILES, HeldFiles } from "./transfers/held_files.ts";
 import { EarlierTries } from "./transfers/earlier_tries.ts";
+import { PeerQueue } from "./transfers/peer_queue.ts";
 import { Scheduler } from "./transfers/scheduler.ts";
 import { Slots } from "./transfers/slots.ts";
 import { MAX_ENTRIES, TransferRegistry } from "./transfers/transfer_registry.ts";
@@ -87,6 +88,7 @@ export class Daemon {
   readonly #slots: Slots;
   readonly #registry: TransferRegistry;
   readonly #tries: EarlierTries;
+  readonly #queue: PeerQueue;
   readonly #transfers: TransferService;
   readonly #pairings: PairingRequests;
   readonly #gatekeeper: Gatekeeper;
@@ -131,7 +133,15 @@ export class Daemon {
       log,
       now,
     });
+    this.#queue = new PeerQueue({
+      isLinked: (identity) => this.#links.isLinked(identity),
+      now,
+      steady: () => performance.now(),
+      after: SYSTEM_CLOCK.after,
+      onExpired: () => this.#transfers.reviewQueue(),
+    });
     this.#transfers = new TransferService({
+      queue: this.#queue,
       tries: this.#tries,
       ...(parts.syncBytes === undefined ? {} : { syncBytes: parts.syncBytes }),
       tally,
@@ -199,6 +209,7 @@ export class Daemon {
       steady: () => performance.now(),
       random: Math.random,
       addresses: () => Deno.networkInterfaces().map(({ address }) => address),
+      onLinked: () => this.#transfers.reviewQueue(),
     });
     registerMetrics(this.#metrics, {
       startedAt: this.#startedAt,
@@ -239,6 +250,7 @@ export class Daemon {
   async #run(onReady: (steering: DaemonSteering) => void): Promise<DaemonEnd> {
     await using _registrations = this.#registrations;
     const fromFile = await this.#readLinks();
+    this.#transfers.restore();
     const { socketPath: asked } = this.#options;
     const socketPath = asked === undefined
       ? this.#storage.folder.defaultSocketPath
@@ -268,6 +280,7 @@ export class Daemon {
       version: this.#parts.version,
     });
     using _tries = this.#tries;
+    using _queue = this.#queue;
     await this.#tries.prune();
     this.#warnOfRestingAutoAccept();
     if (this.#options.unprovenPeers === "allow") {
@@ -379,8 +392,8 @@ export class Daemon {
   /**
    * Cancels every transfer and waits until its peer has confirmed that, or until the signal aborts.
    *
-   * @returns The transfers that have not ended. They stay in the journal as they are, so that the
-   * next start reports them as interrupted.
+   * @returns The transfers that have not ended, nor wait for linked peers: for those the next start
+   * waits. They stay in the journal as they are, so that the next start reports them as interrupted.
    */
   async #endTransfers(signal: AbortSignal): Promise<readonly TransferEntry[]> {
     let givenUp = false;
@@ -392,12 +405,14 @@ export class Daemon {
     const ended = (async () => {
       const unreachable = await this.#sessions.cancelTransfers(signal);
       await queuedEnded;
-      await this.#registry.allEnded(({ progress }) => !unreachable.has(progress.sessionId ?? ""));
+      await this.#registry.allEnded((entry) =>
+        !entry.isKeptInQueue && !unreachable.has(entry.progress.sessionId ?? "")
+      );
       await this.#registry.settled();
     })();
     await abortable(ended, signal).catch(() => {}); // what is left says it
     givenUp = true;
-    return this.#registry.live();
+    return this.#registry.live().filter((entry) => !entry.isKeptInQueue);
   }
 
   #judge(left: readonly TransferEntry[]): DaemonEnd {

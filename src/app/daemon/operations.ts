@@ -34,10 +34,9 @@ import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Links } from "./links/links.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { EarlierTries } from "./transfers/earlier_tries.ts";
-import type { SessionTransfers } from "./transfers/session_transfers.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
-import type { TransferService } from "./transfers/transfer_service.ts";
+import type { Receiver, TransferService } from "./transfers/transfer_service.ts";
 import { type Gatekeeper, ownIdentityRefused } from "./trust/gatekeeper.ts";
 import type { PairingRequests } from "./trust/pairing_requests.ts";
 
@@ -214,8 +213,8 @@ class Operations implements DaemonOperations {
   }
 
   async send(parameters: SendParameters): Promise<Transfer[]> {
-    const session = this.#sessionFor(parameters);
-    const entries = await this.#parts.transfers.send(parameters, session);
+    const receiver = await this.#receiverOf(parameters);
+    const entries = await this.#parts.transfers.send(parameters, receiver);
     return entries.map((entry) => entry.view());
   }
 
@@ -278,17 +277,19 @@ class Operations implements DaemonOperations {
     return entry.view();
   }
 
-  #sessionFor(parameters: SendParameters): SessionTransfers {
-    const { sessions } = this.#parts;
+  async #receiverOf(parameters: SendParameters): Promise<Receiver> {
+    const { sessions, links } = this.#parts;
     if ("sessionId" in parameters) {
       const found = sessions.transfersOf(parameters.sessionId);
-      if (found !== undefined) return found;
+      if (found !== undefined) return { identity: found.identity, session: found };
       const { state } = sessions.get(parameters.sessionId);
       throw new OperationError("PEER_NOT_CONNECTED", `the session is ${state}, not open`);
     }
     const { identity } = parameters;
+    await links.started;
     const found = sessions.transfersWith(identity);
-    if (found !== undefined) return found;
+    if (found !== undefined) return { identity, session: found };
+    if (links.isLinked(identity)) return { identity, session: undefined };
     if (sessions.hasUnprovenWith(identity)) {
       throw new OperationError(
         "PEER_NOT_CONNECTED",
@@ -296,7 +297,10 @@ class Operations implements DaemonOperations {
           "name the session",
       );
     }
-    throw new OperationError("PEER_NOT_CONNECTED", "no session with that peer is open: pair first");
+    throw new OperationError(
+      "PEER_NOT_CONNECTED",
+      "no session with that peer is open: pair first, or link it, and files wait for it",
+    );
   }
 
   async #untrusted(identity: string): Promise<void> {

@@ -5,7 +5,8 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { Context } from "../context.ts";
-import { EventFeed } from "../event_feed.ts";
+import { expireDuration } from "../../vocabulary/transfer_values.ts";
+import { feedOverRestarts } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { isUnconfirmed } from "../output/confirmation.ts";
 import { fileLabel, peerLabel, resolveReceiver } from "../resolve.ts";
@@ -20,22 +21,27 @@ export async function send(context: Context): Promise<void> {
     );
   }
   const peer = await resolveReceiver(client(), flags.text("to"), signal);
+  const expireSecs = flags.value("expire", expireDuration);
   const request = {
     identity: peer.identity,
     paths: args.map(absolutePath),
     priority: flags.integer("priority") ?? 0,
+    ...(expireSecs === undefined ? {} : { expireSecs }),
   };
   if (!flags.has("wait")) {
     const queued = await client().send(request, signal);
     for (const transfer of queued) {
       output.result(
         transfer,
-        () => output.line(`Queued for ${peerLabel(peer)}: ${fileLabel(transfer)}`),
+        () => {
+          const away = transfer.waitingFor === "peer" ? ", which is away" : "";
+          output.line(`Queued for ${peerLabel(peer)}${away}: ${fileLabel(transfer)}`);
+        },
       );
     }
     return;
   }
-  await using feed = await EventFeed.open(client(), { signal });
+  await using feed = await feedOverRestarts(context);
   const queued = await client().send(request);
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));

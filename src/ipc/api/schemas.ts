@@ -9,6 +9,7 @@
  */
 import * as Type from "typebox";
 import type { TProperties } from "typebox";
+import { QUEUE_EXPIRE_MS } from "../../base/timing.ts";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
 import { byteCount, filesPerDay, namePattern } from "../../vocabulary/accept_rule.ts";
 import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
@@ -508,11 +509,16 @@ const whatToSend = {
     "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. " +
       "Default: 0.",
   )),
+  expireSecs: Type.Optional(numberOf(
+    transferValues.expireSecs,
+    "How long the files wait for a linked peer while it is away, in seconds; without effect for other " +
+      `peers. Default: ${QUEUE_EXPIRE_MS / 1000}.`,
+  )),
 };
 
 /** @internal */
 export const SendRequest = Type.Union([
-  strict("SendToPeer", "To a peer with an open session.", {
+  strict("SendToPeer", "To a peer with an open session, or a linked one, which may be away.", {
     ...whatToSend,
     identity: writtenIdentity,
   }),
@@ -530,7 +536,7 @@ const transferState = choice(
 export const WaitingFor = choice(
   WAITING_FOR,
   "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
-    "another file is offered or flows. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
+    "another file is offered or flows. `peer`: its linked peer, which is away. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
     "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
     "the peer, to end a pause. `confirmation`: all was sent, the peer has not confirmed it yet.",
@@ -591,6 +597,9 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   })),
   createdAt: time("When it was queued or offered."),
   updatedAt: time("When it last changed."),
+  expiresAt: Type.Optional(time(
+    "Outgoing, for a linked peer, and not ended: when it is given up if it still waits.",
+  )),
   failure: Type.Optional(Failure),
 });
 /** One file on its way, or that was. */

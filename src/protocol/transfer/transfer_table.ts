@@ -285,10 +285,10 @@ export class TransferTable implements Transfers {
   }
 
   /** See {@linkcode Transfers.cancel}. */
-  cancel(id: TransferId, message: string): readonly TransferEffect[] {
+  cancel(id: TransferId, message: string, resumable = false): readonly TransferEffect[] {
     const live = this.#find(id);
     if (live === undefined) return this.#endedOrMisused(id);
-    this.#cancelLive(live, message);
+    this.#cancelLive(live, message, { resumable: resumable && this.resumes });
     return this.drain();
   }
 

@@ -71,8 +71,13 @@ export interface Transfers {
   pause(id: TransferId, now: number): readonly TransferEffect[];
   /** Ends our own pause. @throws {MisuseError} When it is not flowing. */
   resume(id: TransferId, now: number): readonly TransferEffect[];
-  /** Declines an offer, withdraws one, or stops a transfer. @throws {MisuseError} When unknown. */
-  cancel(id: TransferId, message: string): readonly TransferEffect[];
+  /**
+   * Declines an offer, withdraws one, or stops a transfer.
+   *
+   * @param resumable Whether it is to go on in another session, where this one can resume.
+   * @throws {MisuseError} When unknown.
+   */
+  cancel(id: TransferId, message: string, resumable?: boolean): readonly TransferEffect[];
   /**
    * Gives a transfer up for a failure on our side (disk, file); a file that was received whole too,
    * when it can't be kept.

@@ -55,6 +55,8 @@ export interface LinksOptions {
   readonly random: () => number;
   /** This machine's addresses. */
   readonly addresses: () => readonly string[];
+  /** Called when {@linkcode Links.isLinked} may say something else of somebody. */
+  readonly onLinked: () => void;
 }
 
 /** All links, of the API and of the file of `--links`. */
@@ -70,6 +72,7 @@ export class Links implements SessionObserver {
   #fromFile: readonly Link[] = [];
   #nextTurn = -Infinity;
   #isStopping = false;
+  readonly #started = Promise.withResolvers<void>();
 
   /** Begins with none. */
   constructor(options: LinksOptions) {
@@ -83,8 +86,8 @@ export class Links implements SessionObserver {
   }
 
   /** Begins with the links that are kept, and those of the file. */
-  start(fromFile: readonly Link[]): Promise<void> {
-    return this.#changes.run(async () => {
+  async start(fromFile: readonly Link[]): Promise<void> {
+    await this.#changes.run(async () => {
       await this.#trustFile(fromFile);
       this.#fromFile = fromFile;
       for (const link of fromFile) this.#run(link, "file");
@@ -94,6 +97,13 @@ export class Links implements SessionObserver {
         else if (!this.#runners.has(link.identity)) this.#run(link, "api");
       }
     });
+    this.#started.resolve();
+    this.#options.onLinked();
+  }
+
+  /** Resolves when all links are there that were kept. */
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   /**
@@ -132,6 +142,7 @@ export class Links implements SessionObserver {
       if (!this.#isCovered(link) && !this.#runners.has(link.identity)) this.#run(link, "api");
     }
     this.#options.log.info("the file of links was read again", { links: fromFile.length });
+    this.#options.onLinked();
   }
 
   /** All links. */
@@ -148,6 +159,15 @@ export class Links implements SessionObserver {
   linkTo(identity: string): LinkView | undefined {
     const runner = this.#runners.get(identity);
     return runner === undefined ? undefined : this.#view(runner);
+  }
+
+  /** Whether a link leads to an identity, which is trusted: also while it rests, or is refused. */
+  isLinked(identity: string): boolean {
+    // As they are kept, not as they run: a link that is made anew is one all the time.
+    const isKept = [...this.#fromFile, ...this.#options.store.list()].some((link) =>
+      link.identity === identity && (this.#fromFile.includes(link) || !this.#isCovered(link))
+    );
+    return isKept && this.#notTrusted(identity) === undefined;
   }
 
   /** Whom links lead to. */
@@ -203,6 +223,7 @@ export class Links implements SessionObserver {
       }
       await this.#options.store.remove(link.identity);
       await this.#end(link.identity, true);
+      this.#options.onLinked();
     });
   }
 
@@ -219,7 +240,8 @@ export class Links implements SessionObserver {
       if (runner.source === "api") await this.#options.store.put({ ...runner.link, paused });
       const { sessionId } = runner.state;
       runner.setPaused(paused);
-      if (paused) this.#closeSession(sessionId);
+      // What is under way goes on when the link does.
+      if (paused) this.#closeSession(sessionId, true);
       return this.#view(runner);
     });
   }
@@ -244,6 +266,7 @@ export class Links implements SessionObserver {
   trustChanged(identity: string): void {
     const runner = this.#runners.get(identity);
     runner?.setBlocked(this.#notTrusted(identity));
+    if (runner !== undefined) this.#options.onLinked();
   }
 
   /** A session is open: a link's, or one that is to be kept, or another one. */
@@ -330,8 +353,8 @@ export class Links implements SessionObserver {
     this.#options.events.publish({ type: "link-removed", link: view });
   }
 
-  #closeSession(sessionId: string | undefined): void {
-    if (sessionId !== undefined) this.#options.sessions.close(sessionId);
+  #closeSession(sessionId: string | undefined, resumable = false): void {
+    if (sessionId !== undefined) this.#options.sessions.close(sessionId, resumable);
   }
 
   #onChanged(runner: LinkRunner): void {

@@ -181,10 +181,15 @@ export class Sessions {
     return this.#find(sessionId).view;
   }
 
-  /** Ends one, or the attempt at it. @throws {OperationError} SESSION_NOT_FOUND */
-  close(sessionId: string): SessionView {
+  /**
+   * Ends one, or the attempt at it.
+   *
+   * @param resumable Whether its transfers are to go on in another session, where it can resume.
+   * @throws {OperationError} SESSION_NOT_FOUND
+   */
+  close(sessionId: string, resumable = false): SessionView {
     const entry = this.#find(sessionId);
-    this.#closeInOrder(entry, "the session was closed by the application");
+    this.#closeInOrder(entry, "the session was closed by the application", resumable);
     return entry.view;
   }
 
@@ -538,7 +543,7 @@ export class Sessions {
    * Ends a session as soon as its peer has confirmed the cancel of its transfers, or the time is
    * over.
    */
-  #closeInOrder(entry: Entry, message: string): void {
+  #closeInOrder(entry: Entry, message: string, resumable = false): void {
     const { peer, view: { sessionId, state } } = entry;
     if (state !== "open" || peer === undefined) return this.#end(entry, message);
     this.#update(entry, { state: "closing" });
@@ -547,7 +552,8 @@ export class Sessions {
       using deadline = new Deadline(this.#options.confirmMs, {
         what: "the peer to confirm the close of its session",
       });
-      const confirmed = await this.#cancelTransfersOf(sessionId, peer, message, deadline.signal);
+      const { signal } = deadline;
+      const confirmed = await this.#cancelTransfersOf(sessionId, peer, message, signal, resumable);
       this.#end(entry, message);
       return confirmed;
     })();

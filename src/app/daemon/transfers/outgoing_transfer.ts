@@ -16,9 +16,15 @@ import type {
 } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
-import { inspectSource, OutgoingFile, type SourceFile } from "../../../storage/outgoing_file.ts";
+import {
+  checkUnchanged,
+  inspectSource,
+  OutgoingFile,
+  type SourceFile,
+} from "../../../storage/outgoing_file.ts";
 import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
+import { isRepeatable } from "./queue_rules.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SendingTurn, SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
@@ -53,10 +59,15 @@ export interface OutgoingTransferOptions extends SendOptions {
   readonly entry: TransferEntry;
   /** The file to send. */
   readonly path: string;
-  /** The session that it is queued for. */
-  readonly queuedFor: object;
+  /** The session that it is queued for, or the identity of its linked peer. */
+  readonly queuedFor: object | string;
   /** The open session to its peer, if there is one now. */
   readonly session: () => SessionTransfers | undefined;
+  /**
+   * Why it may wait for its linked peer no longer; undefined when it may. Absent for a file that
+   * waits for nobody who is away.
+   */
+  readonly waitRefusal?: () => TransferFailure | undefined;
 }
 
 /** One offer of the file over one session. */
@@ -64,8 +75,12 @@ interface Attempt {
   readonly session: SessionTransfers;
   readonly id: TransferId;
   readonly flow: Flow;
+  /** Whether the peer has accepted it. */
+  isAccepted: boolean;
   /** What of the file the peer has by its own account, in bytes; undefined while it says nothing. */
   claimed?: number;
+  /** Why it was given up here. */
+  failure?: TransferFailure;
   /** Aborted when the core is done with it. */
   readonly over: AbortController;
 }
@@ -89,11 +104,16 @@ type Stage =
   /** All was sent: the peer's last word is awaited, and may have come early. */
   | { readonly name: "sent"; readonly attempt: Attempt; readonly late?: EndedLateEffect }
   /** It ended early. `isUnstarted`: by a cancel before the peer had accepted. */
-  | { readonly name: "ended"; readonly end: TransferEnd; readonly isUnstarted: boolean };
+  | {
+    readonly name: "ended";
+    readonly attempt: Attempt;
+    readonly end: TransferEnd;
+    readonly isUnstarted: boolean;
+  };
 
-/** Why it is not to be offered (again). */
+/** Why it is not to be offered (again): its end; without one it stays in its queue. */
 class Stopped extends Error {
-  constructor(readonly end: TransferEnd) {
+  constructor(readonly end?: TransferEnd) {
     super();
   }
 }
@@ -121,8 +141,8 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.entry.facts.priority;
   }
 
-  /** The session that it was queued for. */
-  get queuedFor(): object {
+  /** See {@linkcode ScheduledWork.queuedFor}. */
+  get queuedFor(): object | string {
     return this.#options.queuedFor;
   }
 
@@ -148,9 +168,10 @@ export class OutgoingTransfer implements ScheduledWork {
       return "again";
     } catch (error) {
       const cause = signal.aborted ? signal.reason : error;
-      await this.#end(
-        cause instanceof Stopped ? cause.end : { state: "failed", failure: failureOf(cause) },
-      );
+      const end: TransferEnd | undefined = cause instanceof Stopped
+        ? cause.end
+        : { state: "failed", failure: failureOf(cause) };
+      if (end !== undefined) await this.#end(end);
       return "done";
     }
   }
@@ -174,11 +195,32 @@ export class OutgoingTransfer implements ScheduledWork {
     await this.#stop({ state: "interrupted", failure });
   }
 
+  /** The daemon stops: its next run goes on with it. */
+  leave(): void {
+    this.#stopping.abort(new Stopped());
+  }
+
+  /** Whether it waits for its linked peer whatever becomes of sessions. */
+  get isKept(): boolean {
+    return this.#options.waitRefusal !== undefined;
+  }
+
+  /** Ends it when it waits for its linked peer and may no longer. Says whether it did. */
+  endUnlessItMayWait(): boolean {
+    const failure = this.#stage.current.name === "queued" && !this.entry.isFinal
+      ? this.#options.waitRefusal?.()
+      : undefined;
+    if (failure === undefined) return false;
+    this.#stop({ state: "interrupted", failure });
+    return true;
+  }
+
   /** From the queue to the end over this session, or back into the queue. */
   async #attempt(session: SessionTransfers, turn: SendingTurn): Promise<"done" | "again"> {
     const { registry } = this.#options;
     const { peer } = session;
-    this.#source ??= await this.#inspect();
+    if (this.#source === undefined) this.#source = await this.#inspect();
+    else await this.#lookAgain();
     using flow = this.#newFlow();
     // Such a peer can be sent nothing before the first chunk, so the slot is waited for first.
     if (!peer.dialect.offersFiles) {
@@ -188,7 +230,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const names = await this.#nameTry(this.#source, session);
     // That took time: the session may have ended, or the peer's offer may have come first.
     if (session !== this.#options.session() || peer.transfers?.idle !== true) {
-      this.entry.update({ waitingFor: "session" });
+      this.entry.update({ waitingFor: this.#awaited });
       return "again";
     }
     this.#offer(this.#source, names, session, flow);
@@ -202,8 +244,7 @@ export class OutgoingTransfer implements ScheduledWork {
       const confirmed = this.#confirm(over.attempt);
       // What such a peer is offered it reads when it has kept what came before.
       if (peer.dialect.offersFiles) turn.passOn();
-      await confirmed;
-      return "done";
+      return await confirmed;
     }
     const isCrossed = over.name === "ended" && over.isUnstarted && session.hasIncoming;
     if (over.name === "queued" || (isCrossed && peer.transfers !== undefined)) {
@@ -216,8 +257,48 @@ export class OutgoingTransfer implements ScheduledWork {
       );
       return "again";
     }
-    await this.#end(over.end);
-    return "done";
+    return await this.#conclude(over.end, over.attempt);
+  }
+
+  /** A try was over early: for good, or to be made again when its linked peer is there. */
+  async #conclude(end: TransferEnd, attempt: Attempt): Promise<"done" | "again"> {
+    const { registry, waitRefusal } = this.#options;
+    const { size } = this.entry.facts;
+    const { isAccepted, session: { resumes } } = attempt;
+    const goesBack = end.state === "interrupted" && waitRefusal !== undefined &&
+      isRepeatable({ resumes, isAccepted, size });
+    const refusal = goesBack ? waitRefusal() : undefined;
+    if (!goesBack || refusal !== undefined) {
+      await this.#end(refusal === undefined ? end : { state: "interrupted", failure: refusal });
+      return "done";
+    }
+    this.#stage.enter({ name: "queued" });
+    // Not counted: what came is told again by the peer, and what did not is sent again.
+    this.entry.update({ transferred: 0, resumedFrom: undefined });
+    await registry.change(
+      this.entry,
+      { state: "queued", waitingFor: this.#awaited, sessionId: undefined },
+      "transfer-queued",
+    );
+    return "again";
+  }
+
+  /** What it waits for in its queue. */
+  get #awaited(): "session" | "peer" {
+    return this.isKept && !this.hasSession ? "peer" : "session";
+  }
+
+  /** Its peer has come, or gone, while it is in its queue. */
+  peerChanged(): void {
+    if (this.#stage.current.name === "queued" && !this.entry.isFinal) {
+      this.entry.update({ waitingFor: this.#awaited });
+    }
+  }
+
+  /** It has waited since it was queued or cut off: whether the file is still what it was. */
+  async #lookAgain(): Promise<void> {
+    const { path, fs, entry: { facts: { size, queue } } } = this.#options;
+    if (queue !== undefined) await checkUnchanged(fs, path, { size, mtimeMs: queue.mtimeMs });
   }
 
   /** Reads the file for its hash, in its turn. */
@@ -232,6 +313,7 @@ export class OutgoingTransfer implements ScheduledWork {
       onGranted: resolve,
     });
     if (!slot.held) await abortable(granted, signal);
+    await this.#lookAgain();
     return await inspectSource(fs, path, {
       signal,
       onHashed: (bytes) => registry.hashing(this.entry, bytes),
@@ -263,7 +345,8 @@ export class OutgoingTransfer implements ScheduledWork {
     session.peer.act((transfers, now) => {
       const file = { filename: basename(path), size: status.size, fileHash, ...names };
       const { transferId: id, effects } = transfers.offer(file, now);
-      const attempt = { session, id, flow, over: new AbortController() };
+      const over = new AbortController();
+      const attempt: Attempt = { session, id, flow, over, isAccepted: false };
       this.#stage.enter({ name: "offered", attempt });
       this.#options.registry.change(this.entry, {
         state: "offered",
@@ -294,6 +377,7 @@ export class OutgoingTransfer implements ScheduledWork {
         await peer.flushed(over.signal).catch(() => {}); // it ended: see the loop
       }
     } catch (error) {
+      attempt.failure = failureOf(error);
       this.#act((transfers, id) => transfers.fail(id, messageOf(error)));
     }
   }
@@ -323,7 +407,11 @@ export class OutgoingTransfer implements ScheduledWork {
    * file names this one.
    */
   async #noteTry({ session, id, claimed }: Attempt): Promise<void> {
-    if (!session.resumes) return;
+    if (!session.resumes) {
+      // Nothing names this try: should it be cut off, it is not known whether the file has arrived.
+      if (this.isKept) await this.#options.registry.change(this.entry, { lastTry: undefined });
+      return;
+    }
     if (claimed !== undefined) this.entry.update({ transferred: claimed, resumedFrom: claimed });
     // What the peer has already stays known by the try that it was published in.
     if (claimed === this.entry.facts.size) return;
@@ -331,16 +419,18 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   /** All was handed to the channel; what the peer makes of it is still to come. */
-  async #confirm({ session, id }: Attempt): Promise<void> {
+  async #confirm(attempt: Attempt): Promise<"done" | "again"> {
+    const { session, id } = attempt;
     const { registry } = this.#options;
     this.entry.update({ waitingFor: "confirmation" });
     const word = await this.#lastWord(session);
     session.unroute(id);
-    if ("state" in word) return await this.#end(word);
+    if ("state" in word) return await this.#conclude(word, attempt);
     const { confirmed } = word;
     const transferred = this.entry.facts.size;
     const completed = { state: "completed", transferred, confirmed } as const;
     await registry.change(this.entry, completed, "transfer-finished");
+    return "done";
   }
 
   /**
@@ -379,6 +469,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const { flow, over } = attempt;
     switch (event.type) {
       case "transfer-started":
+        attempt.isAccepted = true;
         if (event.resumeFrom !== undefined) attempt.claimed = event.resumeFrom;
         this.#stage.enter({ name: "sending", attempt });
         flow.start();
@@ -403,9 +494,13 @@ export class OutgoingTransfer implements ScheduledWork {
   #onEnded(ended: EndedEffect, attempt: Attempt): void {
     if (ended.outcome === "completed") return this.#stage.enter({ name: "sent", attempt });
     const isStarted = this.#stage.current.name === "sending";
-    const end = endOf("outgoing", ended, isStarted, attempt.session.lost);
+    const { failure, session: { lost } } = attempt;
+    const isOurs = failure !== undefined && ended.outcome === "failed" && ended.by === "local";
+    const end: TransferEnd = isOurs
+      ? { state: "failed", failure }
+      : endOf("outgoing", ended, isStarted, lost);
     const isUnstarted = !isStarted && end.state !== "interrupted" && ended.outcome === "cancelled";
-    this.#stage.enter({ name: "ended", end, isUnstarted });
+    this.#stage.enter({ name: "ended", attempt, end, isUnstarted });
   }
 
   /** Calls the core about the offer that is under way; nothing when there is none. */

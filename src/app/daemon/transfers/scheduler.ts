@@ -21,8 +21,11 @@ export interface Work {
 export interface ScheduledWork extends Work {
   /** Higher goes first; among equal ones peers take turns. */
   readonly priority: number;
-  /** The session that it was queued for: all work of one can begin, or none of it. */
-  readonly queuedFor: object;
+  /**
+   * The session that it was queued for, or the identity of the linked peer: all work of one can begin,
+   * or none of it.
+   */
+  readonly queuedFor: object | string;
   /** Whether it could begin now; asked of the first of each session whenever something has changed. */
   ready(): boolean;
 }
@@ -48,8 +51,8 @@ export interface SchedulerOptions {
 /** Runs work in its order. */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  /** By the session that it was queued for, none empty. Sorted: what goes first is first. */
-  readonly #queues = new Map<object, Waiting[]>();
+  /** By what it was queued for, none empty. Sorted: what goes first is first. */
+  readonly #queues = new Map<object | string, Waiting[]>();
   #waiting = 0;
   readonly #running = new Set<Promise<void>>();
   #order = 0;
@@ -105,7 +108,7 @@ export class Scheduler {
 
   /** Something changed: starts what can begin now. */
   wake(): void {
-    const held = new Set<object>();
+    const held = new Set<object | string>();
     while (!this.#stopped) {
       const [next] = [...this.#queues]
         .flatMap(([queuedFor, [first]]) =>

@@ -62,6 +62,7 @@ export class SessionTransfers implements TransferHandler {
   /** Of our files that are being sent, whether each is sent whole. */
   readonly #turns = new Set<{ isSent: boolean }>();
   #lost = false;
+  #peerIsLeaving = false;
   #isClosing = false;
   #refused = 0;
 
@@ -79,10 +80,13 @@ export class SessionTransfers implements TransferHandler {
     return this.#incoming.size > 0;
   }
 
-  /** Whether a file of ours may be prepared and offered: nothing is on its way, either way. */
+  /**
+   * Whether a file of ours may be prepared and offered: nothing is on its way, either way, and the
+   * peer has not said that what was under way is to go on in another session.
+   */
   get isFree(): boolean {
     const { transfers } = this.peer;
-    if (transfers?.idle !== true) return false;
+    if (this.#peerIsLeaving || transfers?.idle !== true) return false;
     // A peer that gave way to our last offer has its turn when that file is confirmed.
     if (transfers.peerGaveWay && this.#turns.size > 0) return false;
     return this.#turns.size < MAX_UNCONFIRMED && [...this.#turns].every(({ isSent }) => isSent);
@@ -168,6 +172,10 @@ export class SessionTransfers implements TransferHandler {
     if (event.type === "transfer-refused") {
       this.#options.onRefused(event, ++this.#refused);
       return;
+    }
+    if (event.type === "transfer-ended" || event.type === "transfer-ended-late") {
+      const byPeer = event.type === "transfer-ended-late" || event.by === "remote";
+      this.#peerIsLeaving ||= byPeer && event.resumable === true;
     }
     const listener = this.#routes.get(event.transferId);
     if (event.type === "transfer-ended") {

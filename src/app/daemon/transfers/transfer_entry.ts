@@ -13,6 +13,7 @@ import {
   isSourcePath,
   type KeptPart,
   MAX_DISPLAY_NAME,
+  type QueuePlace,
   toJournalState,
   type TransferRecord,
 } from "../../../storage/journal_record.ts";
@@ -41,6 +42,8 @@ export interface TransferFacts {
   readonly createdAt: number;
   /** Outgoing: the source. */
   readonly sourcePath?: string;
+  /** Outgoing: its place in the queue, where it waits for a linked peer whenever that is away. */
+  readonly queue?: QueuePlace;
 }
 
 /** Why a transfer ended early; the message may hold a peer's text. */
@@ -68,11 +71,11 @@ export interface TransferProgress {
   /** SHA-256, once known. */
   readonly fileHash?: string;
   /** The session that carries it, once there is one. */
-  readonly sessionId?: string;
+  readonly sessionId?: string | undefined;
   /**
    * Bytes of earlier tries that it began with. Outgoing: as the peer claims; they were not sent.
    */
-  readonly resumedFrom?: number;
+  readonly resumedFrom?: number | undefined;
   /** Outgoing: the last try of this file that the peer has accepted, by its id on the wire. */
   readonly lastTry?: string | undefined;
   /** Incoming: whether a partial file is in the inbox. */
@@ -110,8 +113,10 @@ export class TransferEntry {
     const facts: Omit<TransferFacts, "priority"> = {
       ...{ transferId, direction, identity: record.peer, name, size, createdAt },
       ...(record.sourcePath === undefined ? {} : { sourcePath: record.sourcePath }),
+      ...(record.queue === undefined ? {} : { queue: record.queue }),
     };
-    const entry = new TransferEntry({ ...facts, priority: 0 }, "interrupted");
+    const { priority = 0 } = record.queue ?? {};
+    const entry = new TransferEntry({ ...facts, priority }, "interrupted");
     const state = fromJournalState(record.state);
     const completed = state === "completed" && record.savedAs !== null;
     entry.#progress = {
@@ -119,6 +124,7 @@ export class TransferEntry {
       transferred: record.bytes,
       hasPart: record.hasPart,
       updatedAt: record.updatedAt,
+      ...(state === "queued" && record.queue !== undefined ? { waitingFor: "peer" } : {}),
       ...(record.kept === undefined ? {} : { kept: record.kept }),
       ...(record.lastTry === undefined ? {} : { lastTry: record.lastTry }),
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
@@ -141,6 +147,11 @@ export class TransferEntry {
   /** Whether nothing more happens to it. */
   get isFinal(): boolean {
     return isFinal(this.#progress.state);
+  }
+
+  /** Whether it waits in the queue of a linked peer, which outlives sessions and the daemon. */
+  get isKeptInQueue(): boolean {
+    return this.facts.queue !== undefined && this.#progress.state === "queued";
   }
 
   /** Seconds from the start of its bytes to the last change; undefined when none flowed. */
@@ -168,6 +179,7 @@ export class TransferEntry {
     const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
+    const expiresAt = this.isFinal ? undefined : this.facts.queue?.expiresAt;
     return {
       transferId,
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
@@ -184,6 +196,7 @@ export class TransferEntry {
       priority,
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
+      ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
       // As it is: an application is to open it. JSON spells out what must not be shown raw.
@@ -208,7 +221,7 @@ export class TransferEntry {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
     const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
-    const { sourcePath } = this.facts;
+    const { sourcePath, queue } = this.facts;
     return {
       transferId,
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
@@ -225,6 +238,7 @@ export class TransferEntry {
       ...(kept === undefined ? {} : { kept }),
       ...(isSourcePath(sourcePath) ? { sourcePath } : {}),
       ...(lastTry === undefined ? {} : { lastTry }),
+      ...(queue === undefined ? {} : { queue }),
       error: failure === undefined ? null : failure.code,
       createdAt,
       updatedAt,

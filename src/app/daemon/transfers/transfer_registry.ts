@@ -75,8 +75,8 @@ export class TransferRegistry {
   readonly #unwritten: (() => void)[] = [];
   #atJournal = 0;
   #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
-  /** Resolved, and replaced, when a transfer has ended. */
-  #ended = Promise.withResolvers<void>();
+  /** Resolved, and replaced, when a transfer has ended, or is back in its queue. */
+  #cameToRest = Promise.withResolvers<void>();
 
   /** Starts with what the journal remembers. */
   constructor(options: TransferRegistryOptions) {
@@ -99,7 +99,7 @@ export class TransferRegistry {
   begin(
     facts: TransferFacts,
     state: "queued" | "offered",
-    known: Pick<TransferProgress, "sessionId" | "fileHash" | "lastTry"> = {},
+    known: Pick<TransferProgress, "sessionId" | "fileHash" | "waitingFor"> = {},
   ): TransferEntry {
     const entry = new TransferEntry(facts, state);
     entry.update(known);
@@ -132,10 +132,10 @@ export class TransferRegistry {
     this.#countBytes(entry, changes.transferred);
     if (event === "transfer-started") entry.update({ startedAt: now });
     entry.update({ ...changes, updatedAt: now });
-    if (entry.isFinal) {
+    if (entry.isFinal || entry.isKeptInQueue) {
       this.#rates.delete(entry);
-      this.#ended.resolve();
-      this.#ended = Promise.withResolvers<void>();
+      this.#cameToRest.resolve();
+      this.#cameToRest = Promise.withResolvers<void>();
     }
     await this.#keep(entry, event, arrives);
   }
@@ -150,7 +150,7 @@ export class TransferRegistry {
 
   /** Resolves when none of these is live; after {@linkcode TransferRegistry.holdEnds} perhaps never. */
   async allEnded(which: (entry: TransferEntry) => boolean): Promise<void> {
-    while (this.live().some(which)) await this.#ended.promise;
+    while (this.live().some(which)) await this.#cameToRest.promise;
   }
 
   /** Bytes have moved; published now and then, and kept in memory only. */

@@ -10,12 +10,18 @@ import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
+import type { FileStatus } from "../../../storage/file_system.ts";
+import { DAEMON_STOPPED, isSourcePath } from "../../../storage/journal_record.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
-import { DAEMON_STOPPED } from "../../../storage/journal_record.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
 import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
-import { OutgoingTransfer, type SendOptions } from "./outgoing_transfer.ts";
+import {
+  OutgoingTransfer,
+  type OutgoingTransferOptions,
+  type SendOptions,
+} from "./outgoing_transfer.ts";
+import type { PeerQueue } from "./peer_queue.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
@@ -31,6 +37,8 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
   readonly tally: Tally;
   /** When those to send begin. */
   readonly scheduler: Scheduler;
+  /** Which wait for linked peers that are away. */
+  readonly queue: PeerQueue;
   /** The open session with a peer: a proven one, where it has ever proven who it is. */
   readonly sessionWith: (identity: string) => SessionTransfers | undefined;
   /** An open session, by its id. */
@@ -44,13 +52,14 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
 }
 
 /** Files to send. */
-export interface FilesToSend extends Pick<SendParameters, "paths" | "priority"> {
-  /**
-   * The try of the one file that was lost, by its id on the wire (`lastTry` of its entry): should it
-   * have arrived all the same, it arrives once.
-   * @default {that of the newest interrupted transfer of the same file to the same peer}
-   */
-  readonly retryOf?: string;
+export type FilesToSend = Pick<SendParameters, "paths" | "priority" | "expireSecs">;
+
+/** Who gets files. */
+export interface Receiver {
+  /** Identity key of the peer, 64 lower-case hex digits. */
+  readonly identity: string;
+  /** The open session with it; undefined for a linked peer that is away. */
+  readonly session: SessionTransfers | undefined;
 }
 
 /** Begins, ends and holds transfers, as applications and peers ask. */
@@ -65,45 +74,93 @@ export class TransferService {
   }
 
   /**
-   * Queues files for the peer of an open session: all or none.
+   * Queues files for a peer: all or none. Those for a linked peer wait for it whenever it is away; all
+   * others are for the peer of an open session.
    *
    * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED, STOPPING
    */
-  async send(
-    { paths, priority, retryOf }: FilesToSend,
-    session: SessionTransfers,
-  ): Promise<TransferEntry[]> {
-    const { registry, scheduler } = this.#options;
-    const { identity, sessionId } = session;
-    const sessionNow = () => this.#successorOf(session);
-    const sizes: number[] = [];
-    for (const path of paths) sizes.push(await this.#sizeOf(path, session));
+  async send(files: FilesToSend, { identity, session }: Receiver): Promise<TransferEntry[]> {
+    const { registry, scheduler, queue } = this.#options;
+    const { paths, priority, expireSecs } = files;
+    const sources: { readonly path: string; readonly status: FileStatus }[] = [];
+    for (const path of paths) sources.push({ path, status: await this.#look(path, session) });
     this.#expectRunning();
+    const takes = queue.takes(identity) && session?.proven !== false;
     scheduler.checkCapacity(paths.length);
+    if (session === undefined) queue.checkRoom(identity, paths.length);
     this.#forgetEnded();
-    return paths.map((path, i) => {
+    const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
+    const entries = sources.map(({ path, status: { size, mtimeMs } }) => {
+      const isKept = takes && isSourcePath(path);
       const entry = registry.begin(
         {
           transferId: this.#options.random(16).toHex(),
           direction: "outgoing",
           identity,
           name: basename(path),
-          size: sizes[i] ?? 0,
+          size,
           priority,
           createdAt: this.#options.now(),
           sourcePath: path,
+          ...(isKept ? { queue: queue.place({ priority, mtimeMs, ...lifetime }) } : {}),
         },
         "queued",
-        { sessionId, ...(retryOf === undefined ? {} : { lastTry: retryOf }) },
+        session === undefined ? { waitingFor: "peer" } : { sessionId: session.sessionId },
       );
-      const transfer = new OutgoingTransfer({
-        ...this.#options,
-        ...{ entry, path, queuedFor: session, session: sessionNow },
-      });
-      this.#transfers.set(entry, transfer);
+      // A receiver without a session is linked: the queue had room for its files.
+      const transfer = isKept || session === undefined
+        ? this.#kept(entry, path)
+        : this.#outgoing(entry, path, {
+          queuedFor: session,
+          session: () => this.#successorOf(session),
+        });
       scheduler.add(transfer);
       return entry;
     });
+    // Whoever is told that they wait may count on it.
+    await registry.settled();
+    return entries;
+  }
+
+  /** Goes on with the files that the run before has left in the queues of linked peers. */
+  restore(): void {
+    const { registry, scheduler } = this.#options;
+    const orderOf = ({ facts }: TransferEntry) => facts.queue?.order ?? 0;
+    const left = registry.live().filter((entry) => entry.isKeptInQueue);
+    for (const entry of left.toSorted((a, b) => orderOf(a) - orderOf(b))) {
+      const { sourcePath } = entry.facts;
+      if (sourcePath !== undefined) scheduler.add(this.#kept(entry, sourcePath));
+    }
+  }
+
+  /** Links, or whom they lead to, have changed: who waits for nobody any more ends. */
+  reviewQueue(): void {
+    for (const transfer of this.#allOutgoing()) {
+      if (transfer.endUnlessItMayWait()) this.#options.scheduler.remove(transfer);
+    }
+    this.#forgetEnded();
+  }
+
+  /** A file that waits for its linked peer, and is sent over proven sessions only. */
+  #kept(entry: TransferEntry, path: string): OutgoingTransfer {
+    const { queue, sessionWith } = this.#options;
+    queue.add(entry);
+    const session = () => {
+      const found = sessionWith(entry.facts.identity);
+      return found?.proven === true ? found : undefined;
+    };
+    const waitRefusal = () => queue.refusal(entry);
+    return this.#outgoing(entry, path, { queuedFor: entry.facts.identity, session, waitRefusal });
+  }
+
+  #outgoing(
+    entry: TransferEntry,
+    path: string,
+    waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "path">,
+  ): OutgoingTransfer {
+    const transfer = new OutgoingTransfer({ ...this.#options, entry, path, ...waits });
+    this.#transfers.set(entry, transfer);
+    return transfer;
   }
 
   /**
@@ -139,6 +196,7 @@ export class TransferService {
   /** The session is open: its peer's transfers begin, and so does what waits for it. */
   start(session: SessionTransfers): void {
     session.peer.approve(session);
+    this.#peerChanged(session);
     this.#options.scheduler.wake();
   }
 
@@ -188,7 +246,7 @@ export class TransferService {
     if (this.#stopping || session.isClosing) {
       // Nobody will decide about it any more.
       const message = "the session is being closed";
-      session.peer.act((transfers) => transfers.cancel(file.transferId, message));
+      session.peer.act((transfers) => transfers.cancel(file.transferId, message, true));
       return;
     }
     const { registry, tries } = this.#options;
@@ -317,11 +375,13 @@ export class TransferService {
   }
 
   /** A session has ended: what waited for it can't begin any more. */
-  sessionEnded({ identity }: SessionTransfers, message: string): void {
+  sessionEnded(session: SessionTransfers, message: string): void {
+    const { identity } = session;
     this.#forgetEnded();
+    this.#peerChanged(session);
     const failure = { code: "CONNECTION_LOST", message };
     const isStranded = (transfer: OutgoingTransfer) =>
-      transfer.entry.facts.identity === identity && !transfer.hasSession;
+      !transfer.isKept && transfer.entry.facts.identity === identity && !transfer.hasSession;
     this.#interrupt(failure, isStranded).catch((error) => {
       this.#options.log.error("transfers could not be ended", { reason: messageOf(error) });
     });
@@ -332,16 +392,28 @@ export class TransferService {
     this.#stopping = true;
     const failure = { code: DAEMON_STOPPED, message };
     for (const transfer of this.#waitingWhole()) transfer.interrupt(failure);
-    await this.#interrupt(failure, () => true);
+    for (const transfer of this.#allOutgoing()) {
+      if (transfer.isKept) transfer.leave();
+    }
+    await this.#interrupt(failure, (transfer) => !transfer.isKept);
+  }
+
+  #peerChanged({ identity }: SessionTransfers): void {
+    for (const transfer of this.#allOutgoing()) {
+      if (transfer.entry.facts.identity === identity) transfer.peerChanged();
+    }
+  }
+
+  #allOutgoing(): OutgoingTransfer[] {
+    return [...this.#transfers.values()]
+      .filter((transfer) => transfer instanceof OutgoingTransfer);
   }
 
   async #interrupt(
     failure: TransferFailure,
     which: (transfer: OutgoingTransfer) => boolean,
   ): Promise<void> {
-    const waiting = [...this.#transfers.values()]
-      .filter((transfer) => transfer instanceof OutgoingTransfer)
-      .filter(which);
+    const waiting = this.#allOutgoing().filter(which);
     for (const transfer of waiting) this.#options.scheduler.remove(transfer);
     await Promise.all(waiting.map((transfer) => transfer.interrupt(failure)));
   }
@@ -363,15 +435,17 @@ export class TransferService {
     throw new OperationError("INVALID_STATE", message);
   }
 
-  /** The size of a file that can be sent to the peer of that session. */
-  async #sizeOf(path: string, { peer: { dialect } }: SessionTransfers): Promise<number> {
-    const size = await this.#readableSize(path);
-    const problem = dialect.unsendable(size);
+  /** A file that can be sent to the peer of that session, or to a daemon that is away. */
+  async #look(path: string, session: SessionTransfers | undefined): Promise<FileStatus> {
+    const status = await this.#readable(path);
+    const problem = session === undefined
+      ? isSourcePath(path) ? undefined : "the path is too long to be kept while its peer is away"
+      : session.peer.dialect.unsendable(status.size);
     if (problem !== undefined) throw new OperationError("LIMIT_EXCEEDED", `${path}: ${problem}`);
-    return size;
+    return status;
   }
 
-  async #readableSize(path: string): Promise<number> {
+  async #readable(path: string): Promise<FileStatus> {
     try {
       return await checkSource(this.#options.fs, path);
     } catch (error) {

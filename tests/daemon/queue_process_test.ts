@@ -1,0 +1,78 @@
+/**
+ * A file for a linked peer, between real daemons that are killed: `boltctl send --wait` ends as the
+ * transfer does, and nobody else touches anything.
+ *
+ * @module
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { boltctl } from "../boltctl/support/boltctl.ts";
+import { ServedDaemon } from "../support/daemon.ts";
+import { addLink, connected, identityOf, linkBetween } from "../support/links.ts";
+import { join } from "../support/paths.ts";
+import { Run } from "../support/program.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { namesIn, sha256, someBytes } from "../support/transfers.ts";
+
+/** More than flows between an event and the answer to it. */
+const SIZE = 200_000_000;
+
+/** Holds the file as soon as it flows, so that it can't have passed when its daemon is killed. */
+async function holdMidway(daemon: ServedDaemon, isResumed: boolean): Promise<void> {
+  const { transfer } = await daemon.event(
+    "transfer-started",
+    ({ transfer }) => (transfer.resumedFrom !== undefined) === isResumed,
+  );
+  await daemon.client.pauseTransfer(transfer.transferId);
+}
+
+Deno.test("sent while the peer was away, a file arrives once though both daemons are killed in its middle", async () => {
+  await using server = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  await using stack = new AsyncDisposableStack();
+  const start = async (who: "alice" | "bob") =>
+    stack.use(await ServedDaemon.start({ dataDir: folder.path(who) }));
+  const kill = async ({ run }: ServedDaemon) => {
+    run.kill("SIGKILL");
+    await run.outcome();
+  };
+  let [alice, bob] = [await start("alice"), await start("bob")];
+  const [a, b] = [await identityOf(alice), await identityOf(bob)];
+  const told = linkBetween(
+    server.url,
+    { name: "alice", identity: a },
+    { name: "bob", identity: b },
+  );
+  await addLink(alice, told.offerer);
+  await addLink(bob, told.answerer);
+  await bob.client.setAutoAccept(a, { enabled: true });
+  await connected(alice, "bob");
+  await bob.stop();
+
+  const path = folder.path("backup");
+  const content = someBytes(SIZE);
+  await Deno.writeFile(path, content);
+  const program = boltctl(join(alice.dataDir, "daemon.sock"));
+  await using sending = stack.use(new Run(program, ["send", "--to", "bob", "--wait", path]));
+  const { transfer: sent } = await alice.event("transfer-queued");
+  assertEquals([sent.state, sent.waitingFor], ["queued", "peer"]);
+
+  bob = await start("bob");
+  await holdMidway(alice, false);
+  await kill(alice);
+  alice = await start("alice");
+  await holdMidway(bob, true);
+  await kill(bob);
+  bob = await start("bob");
+
+  const { code, stdout, stderr } = await sending.outcome();
+  assertEquals(code, 0, stderr);
+  assertMatch(stdout, /^Sent to bob/m);
+  const { state, confirmed } = await alice.client.getTransfer(sent.transferId);
+  assertEquals([state, confirmed], ["completed", true]);
+  assertEquals((await alice.client.listTransfers({})).transfers.length, 1);
+  assertEquals(await namesIn(bob.inbox), ["backup"]);
+  assertEquals(sha256(await Deno.readFile(join(bob.inbox, "backup"))), sha256(content));
+  await alice.stop();
+  await bob.stop();
+});

@@ -1,0 +1,451 @@
+/**
+ * Files that wait for their linked peer, between two daemons with everything real but the connection,
+ * which is in memory.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import type { Transfer } from "../../src/ipc/api/schemas.ts";
+import { MAX_WAITING_FOR_PEER } from "../../src/app/daemon/transfers/queue_rules.ts";
+import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
+import { LocalDaemon, meetingByFile } from "../support/daemon.ts";
+import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
+import { copyFolder, lastPath, muteAfterOneMessage, stallAfter } from "../support/memory_paths.ts";
+import { join } from "../support/paths.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { namesIn, offerOf, Pair, sha256, someBytes, transferIn } from "../support/transfers.ts";
+
+const MIB = 1024 ** 2;
+/** Many times what a channel takes at once. */
+const SIZE = 12 * MIB + 77;
+const SYNC = MIB;
+
+type Who = "alice" | "bob";
+type Flags = Readonly<Record<Who, readonly string[]>>;
+
+/** Two linked daemons, over folders that outlive them. Alice makes the offers of connections. */
+class World implements AsyncDisposable {
+  readonly network = new MemoryNetwork();
+  readonly server = startRendezvousServer();
+  readonly data: Record<Who, string>;
+  readonly toBob: string = "";
+  readonly toAlice: string = "";
+  alice: LocalDaemon | undefined;
+  bob: LocalDaemon | undefined;
+
+  private constructor(readonly folder: TempFolder, readonly flags: Flags) {
+    this.data = { alice: folder.path("alice"), bob: folder.path("bob") };
+  }
+
+  /** Links both, and has bob take alice's files without asking. Both are stopped then. */
+  static async make(flags: Partial<Flags> = {}): Promise<World> {
+    const world = new World(await TempFolder.make(), { alice: [], bob: [], ...flags });
+    const [alice, bob] = [await world.start("alice"), await world.start("bob")];
+    const ids = { alice: await identityOf(alice), bob: await identityOf(bob) };
+    Object.assign(world, { toBob: ids.bob, toAlice: ids.alice });
+    const told = linkBetween(
+      world.server.url,
+      { name: "alice", identity: ids.alice },
+      { name: "bob", identity: ids.bob },
+    );
+    await addLink(alice, told.offerer);
+    await addLink(bob, told.answerer);
+    await bob.client.setAutoAccept(ids.alice, { enabled: true });
+    await world.stop("alice");
+    await world.stop("bob");
+    return world;
+  }
+
+  async start(who: Who): Promise<LocalDaemon> {
+    const options = { dataDir: this.data[who], flags: this.flags[who], syncBytes: SYNC };
+    return this[who] = await LocalDaemon.start(this.network, options);
+  }
+
+  /** Starts both, and waits until they are connected. */
+  async startBoth(): Promise<{ readonly alice: LocalDaemon; readonly bob: LocalDaemon }> {
+    const [alice, bob] = [await this.start("alice"), await this.start("bob")];
+    await Promise.all([connected(alice, "bob"), connected(bob, "alice")]);
+    return { alice, bob };
+  }
+
+  /** Stops one in order. */
+  async stop(who: Who): Promise<void> {
+    await this[who]?.stop();
+    await this[who]?.[Symbol.asyncDispose]();
+    this[who] = undefined;
+  }
+
+  /** Ends one; its next start finds what a crash at this moment would leave. */
+  async crash(who: Who): Promise<void> {
+    const copy = this.folder.path(crypto.randomUUID());
+    await copyFolder(this.data[who], copy);
+    this.network.paths.at(-1)?.lose();
+    await this[who]?.[Symbol.asyncDispose]();
+    this[who] = undefined;
+    this.data[who] = copy;
+  }
+
+  async file(name: string, bytes = someBytes(SIZE)): Promise<string> {
+    const path = this.folder.path(name);
+    await Deno.writeFile(path, bytes);
+    return path;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.alice?.[Symbol.asyncDispose]();
+    await this.bob?.[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+/** Queues one file. */
+async function send(
+  { client }: LocalDaemon,
+  identity: string,
+  path: string,
+  more: { readonly priority?: number; readonly expireSecs?: number } = {},
+): Promise<Transfer> {
+  const [sent] = await client.send({ paths: [path], identity, ...more });
+  assert(sent !== undefined);
+  return sent;
+}
+
+/** The transfer when it is back in its queue. */
+function backInQueue(daemon: LocalDaemon, { transferId }: Transfer): Promise<unknown> {
+  return daemon.event(
+    "transfer-queued",
+    ({ transfer }) =>
+      transfer.transferId === transferId && transfer.protocolTransferId !== undefined,
+  );
+}
+
+async function refuses(code: string, call: () => Promise<unknown>): Promise<void> {
+  assertEquals((await assertRejects(call, ApiError)).code, code);
+}
+
+Deno.test("files for a linked peer that is away wait over restarts, and go in order of priority when it comes", async () => {
+  await using world = await World.make();
+  const paths = await Promise.all(
+    ["a", "b", "c", "first"].map((name) => world.file(name, someBytes(1000 + name.length))),
+  );
+  const [a = "", b = "", c = "", first = ""] = paths;
+  let alice = await world.start("alice");
+  const sent = await alice.client.send({ paths: [a, b], identity: world.toBob });
+  for (const { state, waitingFor, sessionId, createdAt, expiresAt = "" } of sent) {
+    assertEquals([state, waitingFor, sessionId], ["queued", "peer", undefined]);
+    assertEquals(Date.parse(expiresAt) - Date.parse(createdAt), 7 * 24 * 3600_000);
+  }
+  await world.stop("alice");
+  alice = await world.start("alice");
+  sent.push(await send(alice, world.toBob, c));
+  const urgent = await send(alice, world.toBob, first, { priority: 1 });
+  await world.crash("alice");
+  alice = await world.start("alice");
+  const waiting = await alice.client.getTransfer(urgent.transferId);
+  assertEquals([waiting.state, waiting.waitingFor, waiting.priority], ["queued", "peer", 1]);
+  assertEquals(waiting.expiresAt, urgent.expiresAt);
+
+  const bob = await world.start("bob");
+  for (const one of [...sent, urgent]) {
+    const { confirmed, expiresAt, path } = await transferIn(alice, one, "completed");
+    assertEquals([confirmed, expiresAt, path], [true, undefined, one.path]);
+  }
+  const offers = bob.events.flatMap((event) =>
+    event.type === "transfer-offered" ? [String(event.transfer.name)] : []
+  );
+  assertEquals(offers, ["first", "a", "b", "c"]);
+});
+
+Deno.test("a file whose path is cut goes on by itself as the same transfer, and another one after it", async () => {
+  await using world = await World.make();
+  const { alice, bob } = await world.startBoth();
+  const path = await world.file("backup");
+  const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+  const sent = await send(alice, world.toBob, path);
+  const next = await send(alice, world.toBob, await world.file("next", someBytes(10)));
+  await stalled;
+  lastPath(world.network).lose();
+  await backInQueue(alice, sent);
+  assertEquals((await alice.client.getTransfer(next.transferId)).state, "queued");
+  const { resumedFrom = 0, transferred } = await transferIn(alice, sent, "completed");
+  assertGreater(resumedFrom, MIB);
+  assertEquals(transferred, SIZE);
+  await transferIn(alice, next, "completed");
+  assertEquals(await namesIn(bob.inbox), ["backup", "next"]);
+  // One transfer, told of as such: it never ended before.
+  const failed = alice.events.filter(({ type }) => type === "transfer-failed");
+  assertEquals([failed, (await alice.client.listTransfers({})).transfers.length], [[], 2]);
+});
+
+for (const who of [["alice"], ["bob"], ["alice", "bob"]] as const) {
+  for (const how of ["stop", "crash"] as const) {
+    Deno.test(`a file goes on as the same transfer after a ${how} of ${who.join(" and ")} in its middle`, async () => {
+      await using world = await World.make();
+      const { alice } = await world.startBoth();
+      const path = await world.file("backup");
+      const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+      const sent = await send(alice, world.toBob, path);
+      await stalled;
+      // A daemon that stops in order has its peer's confirmation.
+      if (how === "stop") lastPath(world.network).resume();
+      for (const one of who) await world[how](one);
+      if (world.alice !== undefined) await backInQueue(world.alice, sent);
+      for (const one of who) await world.start(one);
+      assert(world.alice !== undefined && world.bob !== undefined);
+      const ended = await transferIn(world.alice, sent, "completed");
+      assertEquals([ended.confirmed, ended.transferred], [true, SIZE]);
+      assertEquals(await namesIn(world.bob.inbox), ["backup"]);
+      const content = await Deno.readFile(join(world.bob.inbox, "backup"));
+      assertEquals(sha256(content), sha256(someBytes(SIZE)));
+    });
+  }
+}
+
+for (const size of [0, 1, SIZE]) {
+  for (const how of ["the path is lost", "alice crashes", "bob crashes"] as const) {
+    Deno.test(`a file of ${size} bytes that arrived unheard of arrives once: ${how}`, async () => {
+      await using world = await World.make();
+      const { alice, bob } = await world.startBoth();
+      const path = await world.file("backup", someBytes(size));
+      muteAfterOneMessage(lastPath(world.network));
+      const sent = await send(alice, world.toBob, path);
+      await transferIn(bob, await offerOf(bob, "backup"), "completed");
+      const who = how === "alice crashes" ? "alice" : "bob";
+      if (how === "the path is lost") lastPath(world.network).lose();
+      else {
+        await world.crash(who);
+        await world.start(who);
+      }
+      assert(world.alice !== undefined && world.bob !== undefined);
+      const { confirmed, resumedFrom } = await transferIn(world.alice, sent, "completed");
+      assertEquals([confirmed, resumedFrom], [true, size]);
+      assertEquals(await namesIn(world.bob.inbox), ["backup"]);
+    });
+  }
+}
+
+Deno.test("a source that is gone or changed when its turn comes ends with its own code, and the others go", async () => {
+  await using world = await World.make();
+  const alice = await world.start("alice");
+  const sent: Record<string, Transfer> = {};
+  for (const name of ["gone", "longer", "touched", "link", "good"]) {
+    sent[name] = await send(alice, world.toBob, await world.file(name, someBytes(1000)));
+  }
+  await Deno.remove(world.folder.path("gone"));
+  await Deno.writeFile(world.folder.path("longer"), someBytes(1001));
+  await Deno.utime(world.folder.path("touched"), 1, 1);
+  await Deno.remove(world.folder.path("link"));
+  await Deno.symlink(world.folder.path("good"), world.folder.path("link"));
+  const bob = await world.start("bob");
+  const codes = {
+    gone: "SOURCE_GONE",
+    longer: "SOURCE_CHANGED",
+    touched: "SOURCE_CHANGED",
+    link: "SOURCE_UNUSABLE",
+  };
+  for (const [name, code] of Object.entries(codes)) {
+    const { failure } = await transferIn(alice, sent[name] ?? {} as Transfer, "failed");
+    assertEquals(failure?.code, code);
+  }
+  await transferIn(alice, sent["good"] ?? {} as Transfer, "completed");
+  assertEquals(await namesIn(bob.inbox), ["good"]);
+});
+
+Deno.test("a source that is gone or changed after a part of it was sent ends with its own code", async () => {
+  for (const [name, code] of [["gone", "SOURCE_GONE"], ["changed", "SOURCE_CHANGED"]] as const) {
+    await using world = await World.make();
+    const { alice } = await world.startBoth();
+    const path = await world.file(name);
+    const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+    const sent = await send(alice, world.toBob, path);
+    await stalled;
+    if (name === "gone") await Deno.remove(path);
+    else await Deno.utime(path, 1, 1);
+    lastPath(world.network).lose();
+    assertEquals((await transferIn(alice, sent, "failed")).failure?.code, code);
+  }
+});
+
+for (
+  const [what, act] of [
+    ["the link is removed", (alice: LocalDaemon) => alice.client.removeLink("bob")],
+    ["the peer is untrusted", (alice: LocalDaemon, bob: string) => alice.client.untrust(bob)],
+    [
+      "the peer is denied",
+      (alice: LocalDaemon, bob: string) => alice.client.trust(bob, { decision: "deny_always" }),
+    ],
+  ] as const
+) {
+  Deno.test(`files that wait are told and end when ${what}`, async () => {
+    await using world = await World.make();
+    const alice = await world.start("alice");
+    const sent = await send(alice, world.toBob, await world.file("backup", someBytes(10)));
+    await act(alice, world.toBob);
+    const { failure } = await transferIn(alice, sent, "interrupted");
+    assertEquals(failure?.code, "PEER_NOT_LINKED");
+    await refuses("PEER_NOT_CONNECTED", () => send(alice, world.toBob, sent.path ?? ""));
+    await world.stop("alice");
+    const again = await world.start("alice");
+    assertEquals((await again.client.getTransfer(sent.transferId)).state, "interrupted");
+  });
+}
+
+Deno.test("the file under way is cancelled when the link is removed, and what waits behind it ends", async () => {
+  await using world = await World.make();
+  const { alice } = await world.startBoth();
+  const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+  const sent = await send(alice, world.toBob, await world.file("backup"));
+  const next = await send(alice, world.toBob, await world.file("next", someBytes(10)));
+  await stalled;
+  lastPath(world.network).resume();
+  await alice.client.removeLink("bob");
+  await transferIn(alice, next, "interrupted");
+  await alice.heard.find(
+    "the end of the file under way",
+    (event): event is Extract<typeof event, { type: "transfer-failed" }> =>
+      event.type === "transfer-failed" && event.transfer.transferId === sent.transferId,
+  );
+});
+
+Deno.test("a link that rests ends no file: what is under way goes on with the link", async () => {
+  for (const who of ["alice", "bob"] as const) {
+    await using world = await World.make();
+    const both = await world.startBoth();
+    const { alice, bob } = both;
+    const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+    const sent = await send(alice, world.toBob, await world.file("backup"));
+    await stalled;
+    lastPath(world.network).resume();
+    const other = who === "alice" ? "bob" : "alice";
+    await both[who].client.pauseLink(other);
+    await backInQueue(alice, sent);
+    await linkThat(both[who], other, ({ state }) => state === "paused");
+    const { waitingFor } = await alice.client.getTransfer(sent.transferId);
+    assert(waitingFor === "peer" || waitingFor === "session", waitingFor);
+    await both[who].client.resumeLink(other);
+    const { resumedFrom = 0 } = await transferIn(alice, sent, "completed");
+    assertGreater(resumedFrom, MIB);
+    assertEquals(await namesIn(bob.inbox), ["backup"]);
+  }
+});
+
+Deno.test("a file that nobody has decided about waits again when the peer restarts", async () => {
+  await using world = await World.make();
+  const { alice, bob } = await world.startBoth();
+  await bob.client.setAutoAccept(world.toAlice, { enabled: false });
+  const sent = await send(alice, world.toBob, await world.file("backup", someBytes(10)));
+  await offerOf(bob, "backup");
+  await world.stop("bob");
+  await backInQueue(alice, sent);
+  const again = await world.start("bob");
+  const offer = await offerOf(again, "backup");
+  await again.client.acceptTransfer(offer.transferId, {});
+  await transferIn(alice, sent, "completed");
+});
+
+Deno.test("with a peer that can't resume, a file that was not accepted goes back, and one that was is interrupted: it might arrive twice", async () => {
+  await using world = await World.make({ bob: ["--extensions", "proven-identity"] });
+  const { alice, bob } = await world.startBoth();
+  await bob.client.setAutoAccept(world.toAlice, { enabled: false });
+  const sent = await send(alice, world.toBob, await world.file("backup"));
+  await offerOf(bob, "backup");
+  lastPath(world.network).lose();
+  await backInQueue(alice, sent);
+  const second = await bob.event(
+    "transfer-offered",
+    ({ transfer }) =>
+      transfer.sessionId !==
+        bob.events.flatMap((event) =>
+          event.type === "transfer-offered" ? [event.transfer.sessionId] : []
+        )[0],
+  );
+  const stalled = stallAfter(lastPath(world.network), MIB);
+  await bob.client.acceptTransfer(second.transfer.transferId, {});
+  await stalled;
+  lastPath(world.network).lose();
+  assertEquals((await transferIn(alice, sent, "interrupted")).failure?.code, "CONNECTION_LOST");
+});
+
+Deno.test("after a crash, too, a file that a peer without resume had accepted is interrupted", async () => {
+  await using world = await World.make({ bob: ["--extensions", "proven-identity"] });
+  const { alice } = await world.startBoth();
+  const stalled = stallAfter(lastPath(world.network), MIB);
+  const sent = await send(alice, world.toBob, await world.file("backup"));
+  await stalled;
+  await world.crash("alice");
+  const again = await world.start("alice");
+  const { state, failure } = await again.client.getTransfer(sent.transferId);
+  assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
+});
+
+Deno.test("without a link all is as before: refused when the peer is away, interrupted when it is lost", async () => {
+  await using pair = await Pair.make();
+  const { sent } = await pair.heldMidway();
+  lastPath(pair.network).lose();
+  const { failure, expiresAt } = await transferIn(pair.alice, sent, "interrupted");
+  assertEquals([failure?.code, expiresAt], ["CONNECTION_LOST", undefined]);
+  await refuses("PEER_NOT_CONNECTED", () => send(pair.alice, pair.toBob, sent.path ?? ""));
+});
+
+Deno.test("nothing that waits goes to a session that only claims to be the peer", async () => {
+  await using world = await World.make();
+  const alice = await world.start("alice");
+  const sent = await send(alice, world.toBob, await world.file("secret", someBytes(10)));
+  // With bob's key and without a proof of it, as an older program, or somebody on the way.
+  await using claims = await LocalDaemon.start(world.network, {
+    dataDir: world.data.bob,
+    flags: ["--extensions", "none", "--pairing-policy", "allow"],
+  });
+  const { offerer, answerer } = meetingByFile(world.folder);
+  await alice.pair(offerer);
+  await claims.pair(answerer);
+  const { claimed, step } = await alice.event("identity-refused");
+  assertEquals([claimed, step], [world.toBob, "expectation"]);
+  const { state, waitingFor } = await alice.client.getTransfer(sent.transferId);
+  assertEquals([state, waitingFor], ["queued", "peer"]);
+});
+
+Deno.test("a file is given up when its time is over, also in a run later than the one that took it", async () => {
+  await using world = await World.make();
+  let alice = await world.start("alice");
+  const path = await world.file("backup", someBytes(10));
+  const first = await send(alice, world.toBob, path, { expireSecs: 1 });
+  assertEquals((await transferIn(alice, first, "interrupted")).failure?.code, "TRANSFER_EXPIRED");
+  const second = await send(alice, world.toBob, path, { expireSecs: 1 });
+  await world.stop("alice");
+  alice = await world.start("alice");
+  const { failure } = await alice.event(
+    "transfer-failed",
+    ({ transfer }) => transfer.transferId === second.transferId,
+  ).then(({ transfer }) => transfer);
+  assertEquals(failure?.code, "TRANSFER_EXPIRED");
+});
+
+Deno.test("a file that waits can be cancelled, and is not sent", async () => {
+  await using world = await World.make();
+  const alice = await world.start("alice");
+  const sent = await send(alice, world.toBob, await world.file("no", someBytes(10)));
+  const next = await send(alice, world.toBob, await world.file("yes", someBytes(10)));
+  await alice.client.cancelTransfer(sent.transferId);
+  await transferIn(alice, sent, "cancelled");
+  const bob = await world.start("bob");
+  await transferIn(alice, next, "completed");
+  assertEquals(await namesIn(bob.inbox), ["yes"]);
+});
+
+Deno.test("no more files wait for one peer than its bound, over restarts", async () => {
+  await using world = await World.make();
+  let alice = await world.start("alice");
+  const path = await world.file("small", someBytes(1));
+  const paths = Array.from({ length: 100 }, () => path);
+  for (let n = 0; n < MAX_WAITING_FOR_PEER; n += paths.length) {
+    await alice.client.send({ paths, identity: world.toBob });
+  }
+  await refuses("LIMIT_EXCEEDED", () => send(alice, world.toBob, path));
+  await world.stop("alice");
+  alice = await world.start("alice");
+  await refuses("LIMIT_EXCEEDED", () => send(alice, world.toBob, path));
+});
