@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import nacl from "tweetnacl";
 import { parseClientMessage } from "../../scripts/rendezvous/messages.ts";
 import { toUtf8 } from "../../src/protocol/crypto/encoding.ts";
@@ -73,13 +73,46 @@ Deno.test("the page's messages of the channel are such as a session takes", () =
   }
 });
 
+interface Heard {
+  readonly type: string;
+  readonly chunk?: Uint8Array;
+}
+
 interface BoltSession {
-  receive(text: string): { readonly type: string; readonly chunk?: Uint8Array };
+  receive(text: string): Heard;
   sendFile(name: string, bytes: Uint8Array): Promise<string>;
 }
 
+/** Of a browser's channel what the program uses. */
+class PageChannel extends EventTarget {
+  bufferedAmount = 0;
+  readyState = "open";
+  readonly #take: (text: string) => void;
+
+  constructor(take: (text: string) => void) {
+    super();
+    this.#take = take;
+  }
+
+  send(text: string): void {
+    if (this.readyState !== "open") throw new Error("the channel is closed");
+    this.#take(text);
+  }
+
+  /** All of it has gone. */
+  drain(): void {
+    this.bufferedAmount = 0;
+    this.dispatchEvent(new Event("bufferedamountlow"));
+  }
+
+  close(): void {
+    this.readyState = "closed";
+    this.dispatchEvent(new Event("close"));
+  }
+}
+
 type BoltSessionClass = new (
-  channel: { send(text: string): void },
+  channel: PageChannel,
   keys: {
     readonly ephemeral: nacl.BoxKeyPair;
     readonly remotePublicKey: Uint8Array;
@@ -96,8 +129,8 @@ async function programOf(folder: TempFolder): Promise<BoltSessionClass> {
   return (await import(`file://${file}`)).BoltSession;
 }
 
-Deno.test("the page's program sends files to a session, gets some from it, and pauses when it is told to", async () => {
-  await using folder = await TempFolder.make();
+/** The page's program in a session that lets it in. */
+async function programInSession(folder: TempFolder) {
   const Program = await programOf(folder);
   const random = seededRandom("web guide");
   const ours = KeyPair.generate("ephemeral", random);
@@ -110,58 +143,120 @@ Deno.test("the page's program sends files to a session, gets some from it, and p
     random,
     peerKind: "web",
   });
-  const told: SessionEffect[] = [];
-  const heard: ReturnType<BoltSession["receive"]>[] = [];
   const toProgram: string[] = [];
-  let onOffer: (id: TransferId) => void = () => {};
-  const perform = (effects: readonly SessionEffect[]) => {
-    for (const effect of effects) {
-      if (effect.type !== "send") told.push(effect);
-      if (effect.type === "transfer-offered") onOffer(effect.file.transferId);
-      if (effect.type === "send" && typeof effect.frame === "string") toProgram.push(effect.frame);
-    }
+  const made = {
+    told: [] as SessionEffect[],
+    heard: [] as Heard[],
+    onOffer: (_: TransferId): void => {},
+    perform(effects: readonly SessionEffect[]): void {
+      for (const effect of effects) {
+        if (effect.type !== "send") made.told.push(effect);
+        if (effect.type === "transfer-offered") made.onOffer(effect.file.transferId);
+        if (effect.type === "send" && typeof effect.frame === "string") {
+          toProgram.push(effect.frame);
+        }
+      }
+    },
+    /** The program hears what the session has said. */
+    deliver(): void {
+      for (const text of toProgram.splice(0)) made.heard.push(program.receive(text));
+    },
+    chunks: (): number => made.told.filter(({ type }) => type === "transfer-chunk").length,
   };
-  perform(session.start(0));
-  const program = new Program({ send: (text) => perform(session.receive(text, 0)) }, {
+  made.perform(session.start(0));
+  const channel = new PageChannel((text) => made.perform(session.receive(text, 0)));
+  const program = new Program(channel, {
     ephemeral: theirs,
     remotePublicKey: ours.publicKey.bytes,
     identityPublicKey: remote.publicKey.bytes,
   });
-  const deliver = () => {
-    for (const text of toProgram.splice(0)) heard.push(program.receive(text));
-  };
-  deliver();
+  made.deliver();
   const { transfers, effects } = session.approve(0);
-  perform(effects);
+  made.perform(effects);
+  return Object.assign(made, { channel, program, transfers });
+}
 
+type ProgramInSession = Awaited<ReturnType<typeof programInSession>>;
+
+/** The program begins a file, and is told to pause at its first chunk, as by the daemon. */
+async function pausedAtFirstChunk(
+  made: ProgramInSession,
+): Promise<{ readonly id: TransferId; readonly sending: Promise<string> }> {
+  const paused = Promise.withResolvers<TransferId>();
+  made.onOffer = (id) => {
+    made.perform(made.transfers.pause(id, 0));
+    made.deliver();
+    paused.resolve(id);
+  };
+  const sending = made.program.sendFile("long", seededRandom("long")(200_000));
+  const id = await paused.promise;
+  assertEquals(made.chunks(), 1);
+  return { id, sending };
+}
+
+Deno.test("the page's program sends files to a session, gets some from it, and pauses when it is told to", async () => {
+  await using folder = await TempFolder.make();
+  const made = await programInSession(folder);
+  const { program, transfers } = made;
   const files = [1, 65_536, 65_537].map((size) => seededRandom(`file ${size}`)(size));
   for (const file of files) await program.sendFile("a file", file);
-  const received = told.filter((effect) => effect.type === "transfer-ended");
+  const received = made.told.filter((effect) => effect.type === "transfer-ended");
   assertEquals(received.map(({ outcome }) => outcome), files.map(() => "completed"));
 
   const { transferId, effects: began } = transfers.offer(
     { filename: "ours", size: 5, fileHash: sha256(toUtf8("hello")).toHex() },
     0,
   );
-  perform(began);
-  perform(transfers.sendChunk(transferId, toUtf8("hello"), 0));
-  deliver();
-  assertEquals(heard.at(-1)?.chunk, toUtf8("hello"));
+  made.perform(began);
+  made.perform(transfers.sendChunk(transferId, toUtf8("hello"), 0));
+  made.deliver();
+  assertEquals(made.heard.at(-1)?.chunk, toUtf8("hello"));
 
-  // Paused at its first chunk, as the daemon does until somebody has decided.
-  told.length = 0;
-  const paused = Promise.withResolvers<TransferId>();
-  onOffer = (id) => {
-    perform(transfers.pause(id, 0));
-    deliver();
-    paused.resolve(id);
-  };
-  const sending = program.sendFile("long", seededRandom("long")(200_000));
-  const long = await paused.promise;
-  const chunks = () => told.filter(({ type }) => type === "transfer-chunk").length;
-  assertEquals(chunks(), 1);
-  perform(transfers.resume(long, 0));
-  deliver();
+  made.told.length = 0;
+  const { id, sending } = await pausedAtFirstChunk(made);
+  made.perform(transfers.resume(id, 0));
+  made.deliver();
   await sending;
-  assertEquals(chunks(), 4);
+  assertEquals(made.chunks(), 4);
+});
+
+Deno.test("the page's program gives up a file that is declined while it is paused", async () => {
+  await using folder = await TempFolder.make();
+  const made = await programInSession(folder);
+  const { id, sending } = await pausedAtFirstChunk(made);
+  made.perform(made.transfers.cancel(id, "declined"));
+  made.deliver();
+  await assertRejects(() => sending, Error, "long was cancelled");
+  assertEquals(made.chunks(), 1);
+});
+
+Deno.test("the page's program gives up a file when its channel closes", async () => {
+  await using folder = await TempFolder.make();
+  const made = await programInSession(folder);
+  const { sending } = await pausedAtFirstChunk(made);
+  made.channel.close();
+  await assertRejects(() => sending, Error, "closed");
+});
+
+Deno.test("the page's program waits while its channel has much to send, and hears a pause meanwhile", async () => {
+  await using folder = await TempFolder.make();
+  const made = await programInSession(folder);
+  const begun = Promise.withResolvers<TransferId>();
+  made.onOffer = (id) => {
+    // The browser takes so much, and refuses what is beyond its bound.
+    made.channel.bufferedAmount = 2 ** 24;
+    begun.resolve(id);
+  };
+  const sending = made.program.sendFile("long", seededRandom("long")(200_000));
+  const id = await begun.promise;
+  assertEquals(made.chunks(), 1);
+  made.perform(made.transfers.pause(id, 0));
+  made.deliver();
+  made.channel.drain();
+  await Promise.resolve();
+  assertEquals(made.chunks(), 1);
+  made.perform(made.transfers.resume(id, 0));
+  made.deliver();
+  await sending;
+  assertEquals(made.chunks(), 4);
 });

@@ -10,7 +10,16 @@ import type { LibraryConnection, LibraryPair } from "../../src/transport/webrtc/
 import type { ConnectorOptions } from "../../src/transport/webrtc/connector.ts";
 import type { DatagramTap } from "../../src/transport/webrtc/ice/udp_socket.ts";
 import type { PeerParts } from "../../src/transport/webrtc/peer.ts";
-import { assertAlive, catcher, connected, inject, isRequest, meet, remoteOf } from "./harness.ts";
+import {
+  assertAlive,
+  catcher,
+  connected,
+  ended,
+  inject,
+  isRequest,
+  meet,
+  remoteOf,
+} from "./harness.ts";
 
 /** Two addresses on each side that can't reach one another: two pairs. */
 const ADDRESSES = ["127.0.0.1", "::1"];
@@ -235,6 +244,31 @@ Deno.test("a controlling peer whose answers are made with another key is met whe
     // In doubt it would look whether the machine has other addresses.
     assertEquals(looks, 0);
   });
+});
+
+Deno.test("once a peer has answered by a pair in order, answers made with another key keep no dead session open", async () => {
+  const [offerer, answerer] = [catcher(), catcher()];
+  let isDead = false;
+  const { outbound: forge } = answeringWithAnotherKey();
+  // Of the peer nothing is left but new nominations and forged answers. A recorded nomination is
+  // as good as a new one when it is too old to be remembered.
+  const tap: DatagramTap = {
+    outbound: (data, to) => {
+      if (!isDead) return true;
+      return isAnswer(data) ? forge?.(data, to) ?? true : isRequest(data);
+    },
+  };
+  await connected(
+    { ...offerer.options, tap },
+    answerer.options,
+    async (ours, theirs, signal) => {
+      await assertAlive(ours, theirs, signal);
+      isDead = true;
+      const end = await ended(theirs, signal);
+      assertEquals(end.by, "failure");
+    },
+    { ms: 30_000 },
+  );
 });
 
 Deno.test("a controlled peer whose answers are made with another key is not met: it nominates nothing", async () => {

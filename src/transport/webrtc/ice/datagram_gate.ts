@@ -9,7 +9,9 @@
  *   nomination by a side that does not say that it controls. Responses need a source inside the
  *   scope; the library checks their code and that they answer a request. Indications are not used.
  * - The answers of a peer that nominates may have another code, by a fault of Chromium's: one to a
- *   check of a pair that it has just nominated counts all the same.
+ *   check of a pair that it has just nominated counts all the same, unless one by that pair was in
+ *   order. So nobody on the way keeps a dead session open with recorded nominations, which are new
+ *   again when they are too old to be remembered, and answers of his own.
  * - DTLS needs a source that is the peer's, as a check shows: one of ours that was answered, or one
  *   of the peer's. The peer may send by any pair that it has checked (RFC 8445, section 12.1), also
  *   where checks of ours were lost, or ended because another pair was nominated.
@@ -66,6 +68,8 @@ export interface DatagramGateOptions {
 
 /** Stands before the sockets of one connection. */
 export class DatagramGate {
+  /** Pairs by which a check of ours was answered with the right code: no other counts there. */
+  readonly #answeredInOrder = new WeakSet<LibraryPair>();
   readonly #connection: LibraryConnection;
   readonly #insides: ConnectionInsides;
   readonly #options: DatagramGateOptions;
@@ -143,9 +147,13 @@ export class DatagramGate {
    * address that we sent it to: more than a lite agent asks for (RFC 8445, section 7.3).
    */
   #admitsAnswer(protocol: StunProtocol, message: StunMessage, from: LibraryAddress): boolean {
-    if (isAuthentic(message, this.#connection.remotePassword)) return true;
     const pair = this.#pairOf(protocol, from);
-    if (pair === undefined || !this.#options.isNominated(pair)) return false;
+    if (isAuthentic(message, this.#connection.remotePassword)) {
+      if (pair !== undefined) this.#answeredInOrder.add(pair);
+      return true;
+    }
+    if (pair === undefined || this.#answeredInOrder.has(pair)) return false;
+    if (!this.#options.isNominated(pair)) return false;
     const { transactions } = insidesOf<Transactions>(protocol, TRANSACTIONS_SHAPE);
     const transaction = transactions[transactionOf(message)];
     if (transaction !== undefined) transaction.integrityKey = undefined;
