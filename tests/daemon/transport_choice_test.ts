@@ -67,6 +67,19 @@ for (
   });
 }
 
+Deno.test("--transport tcp and udp: no path can be found, and both logs say why", async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await TempFolder.make());
+  const start = (transport: string) => ServedDaemon.start({ flags: ["--transport", transport] });
+  const alice = stack.use(await start("tcp"));
+  const bob = stack.use(await start("udp"));
+  const { offerer, answerer } = meetingByFile(folder);
+  await alice.pair(offerer);
+  await bob.pair(answerer);
+  await bob.run.said("the peer offers no address by UDP");
+  await alice.run.said("the peer offers no address by TCP");
+});
+
 /** 24 KB a second, and a queue that holds four seconds of it, as a slow modem has. */
 const SLOW = ["tbf", "rate", "192kbit", "burst", "4kb", "limit", "96kb"];
 const canBeSlow = await canShape(...SLOW);

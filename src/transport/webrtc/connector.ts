@@ -190,7 +190,28 @@ function readBundle(
     ...description.candidateLines,
     ...bundle.candidates.map(({ candidate }) => candidate),
   ];
-  return { description, candidates: judgeRemote(lines, options) };
+  const { transport = "udp", onCandidate } = options;
+  const reasons = new Set<string>();
+  const candidates = judgeRemote(lines, {
+    ...options,
+    onCandidate: (verdict) => {
+      reasons.add(verdict.reason);
+      onCandidate?.(verdict);
+    },
+  });
+  if (candidates.length === 0 && (reasons.has("not-udp") || reasons.has("not-tcp"))) {
+    tellOtherTransport(transport);
+  }
+  return { description, candidates };
+}
+
+/** Nothing else would say why no path is found. */
+function tellOtherTransport(transport: TransportChoice): void {
+  const ours = transport.toUpperCase();
+  logFor("transport").warn(
+    `the peer offers no address by ${ours}, and this end takes no other; ` +
+      "give both ends a --transport that goes together",
+  );
 }
 
 /** Takes candidates that trickle, each judged, a bounded number of them. */
