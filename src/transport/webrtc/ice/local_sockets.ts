@@ -195,7 +195,7 @@ function tellWildcard(address: string): void {
   isWildcardTold = true;
   logFor("transport").warn(
     "the program's permissions allow no UDP socket on an address of its own, so that one socket " +
-      "takes what comes to any address of this machine; give --allow-net without a list of hosts",
+      "takes what comes to any address of this machine; list this machine's addresses in --allow-net too",
     { address },
   );
 }

@@ -139,6 +139,7 @@ Deno.test("where the flags name only all addresses, one socket of a family serve
   assertEquals(lines.slice(0, 2), ["0.0.0.0 ::", "127.0.0.1 127.0.0.2 ::1"]);
   assertEquals(lines.length, 3, "one warning");
   assert(lines[2]?.includes("one socket takes what comes to any address"), lines[2]);
+  assert(lines[2]?.includes("list this machine's addresses in --allow-net too"), lines[2]);
 });
 
 Deno.test("where the flags name some addresses, those have sockets of their own", async () => {
