@@ -191,6 +191,23 @@ Deno.test("a web client's file that waits whole ends with the session that is cl
   assertEquals(await bob.ended, "graceful");
 });
 
+for (const size of [10, 3 * WEB_CHUNK_BYTES]) {
+  Deno.test(`a web client's file of ${size} bytes under the id of one that waits is refused: who accepts gets what was shown`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const { bob, client, again } = await meet(stack);
+    const id = client.sendWhole("shown", someBytes(5));
+    const shown = await offerOf(bob, "shown");
+    const next = await again();
+    next.sendWhole("other", someBytes(size), id);
+    assertEquals((await next.event("transfer-ended-late")).transferId, id);
+    assertEquals((await bob.client.getTransfer(shown.transferId)).name, "shown");
+    await bob.client.acceptTransfer(shown.transferId, {});
+    await transferIn(bob, shown, "completed");
+    assertEquals(await namesIn(bob.inbox), ["shown"]);
+    assertEquals((await whole(bob, next, "another")).state, "offered");
+  });
+}
+
 Deno.test("files of a web client beyond what may wait are refused, and told to both", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, client } = await meet(stack);

@@ -45,6 +45,8 @@ export interface Described {
   readonly fileHash: string;
   /** Bytes of plaintext in a chunk. @default {as its dialect has it} */
   readonly chunkSize?: number;
+  /** Its id on the wire. @default {a fresh one} */
+  readonly transferId?: TransferId;
 }
 
 /** How a peer meets a daemon through files. */
@@ -320,11 +322,14 @@ export class HandDrivenPeer implements AsyncDisposable {
   /**
    * Sends a whole file at once, as a web client does: what answers come is not looked at. Gives its
    * id on the wire.
+   *
+   * @param as The id that it is to have. @default {a fresh one}
    */
-  sendWhole(filename: string, bytes: Uint8Array<ArrayBuffer>): TransferId {
+  sendWhole(filename: string, bytes: Uint8Array<ArrayBuffer>, as?: TransferId): TransferId {
     const { length: size } = bytes;
     const fileHash = sha256(bytes);
-    const id = this.offer({ filename, size, fileHash, chunkSize: WEB_CHUNK_BYTES });
+    const named = as === undefined ? {} : { transferId: as };
+    const id = this.offer({ filename, size, fileHash, chunkSize: WEB_CHUNK_BYTES, ...named });
     for (let sent = 0; sent < size; sent += WEB_CHUNK_BYTES) {
       this.sendChunk(id, (length) => bytes.subarray(sent, sent + length));
     }

@@ -202,6 +202,11 @@ export class TransferRegistry {
     throw new OperationError("TRANSFER_NOT_FOUND", "no such transfer is remembered");
   }
 
+  /** Whether a transfer with this id has not ended, whoever its peer is. */
+  isUnderWay(transferId: string): boolean {
+    return this.#all().some((entry) => entry.facts.transferId === transferId && !entry.isFinal);
+  }
+
   /** A peer's transfer with this id; undefined when there is none. */
   find(
     direction: TransferFacts["direction"],

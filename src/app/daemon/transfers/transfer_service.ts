@@ -249,7 +249,18 @@ export class TransferService {
       session.peer.act((transfers) => transfers.cancel(file.transferId, message, true));
       return;
     }
-    const { registry, tries } = this.#options;
+    const { registry, tries, log } = this.#options;
+    // Peers choose the ids. Whoever accepts by one must get the file that he was shown under it.
+    if (registry.isUnderWay(idOf(file))) {
+      const message = "another file is under way under its id: have it sent again";
+      log.warn("an offered file was refused", {
+        transfer: idOf(file),
+        peer: session.identity,
+        reason: message,
+      });
+      session.peer.act((transfers) => transfers.fail(file.transferId, message));
+      return;
+    }
     const unfinished = tries.unfinished(file, session);
     if (unfinished.length === 0) return this.#begin(file, session);
     // Another session was lost, and what it has of the file is not settled yet.
@@ -271,7 +282,7 @@ export class TransferService {
     const { identity, sessionId } = session;
     const entry = registry.begin(
       {
-        transferId: file.transferId.toLowerCase(),
+        transferId: idOf(file),
         direction: "incoming",
         identity,
         name: file.filename,
@@ -460,4 +471,9 @@ export class TransferService {
       if (entry.isFinal) this.#transfers.delete(entry);
     }
   }
+}
+
+/** The id of an offered file, as the API has it. */
+function idOf({ transferId }: OfferedFile): string {
+  return transferId.toLowerCase();
 }
