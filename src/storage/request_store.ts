@@ -18,9 +18,9 @@ import { hasExactly, parseJson } from "./strict_json.ts";
 import { isIdentity } from "./trust_file.ts";
 
 /** Most requests that are kept. */
-export const MAX_KEPT_REQUESTS = 4096;
-/** Longest request, in bytes of its JSON. */
-const MAX_REQUEST_BYTES = 512;
+export const MAX_KEPT_REQUESTS = 2048;
+/** Longest request, in bytes of its JSON; in memory it takes no more. */
+export const MAX_REQUEST_BYTES = 512;
 /** Changes that may wait for the disk. */
 const MAX_PENDING = 64;
 
