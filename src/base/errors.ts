@@ -101,6 +101,7 @@ export type StorageErrorCode =
   | "PEERS_INVALID"
   | "PEER_NAME_TAKEN"
   | "QUEUE_FULL"
+  | "REQUESTS_INVALID"
   | "RECEIVED_INVALID"
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"

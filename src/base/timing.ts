@@ -202,6 +202,8 @@ export const KEPT_PART_MS = 604_800_000;
 export const KEPT_LOOK_MS = 3_600_000;
 /** A file waits so long for its linked peer, unless it is told otherwise; then it is given up. */
 export const QUEUE_EXPIRE_MS = 604_800_000;
+/** The key of a request is known so long: until then it is not carried out twice. */
+export const REQUEST_KEY_MS = 604_800_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */
 export const PROGRESS_MS = 500;
 /** A transfer that moves almost nothing for so long loses its slot while others wait. */

@@ -50,8 +50,6 @@ const argument = (
   kind: ValueKind<unknown> = anyText,
 ): ArgumentSpec => ({ placeholder, min, max, kind });
 
-const DAY_MS = 24 * 3600 * 1000;
-
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagSpec[] = [
   pathFlag("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
@@ -343,7 +341,7 @@ export const TABLE = [
         "DURATION",
         expireDuration,
         `Wait so long at most for a linked peer that is away (default: ${
-          QUEUE_EXPIRE_MS / DAY_MS
+          QUEUE_EXPIRE_MS / 86_400_000
         }d)`,
       ),
       waitFlag,

@@ -37,13 +37,19 @@ export const DATA_NAMES = {
   links: "links.json",
   journal: "journal.ndjson",
   received: "received",
+  requests: "requests.json",
   inbox: "inbox",
   socket: "daemon.sock",
 } as const;
 
 /** Names that our own writes may leave temporary files of; `owner` is the probe of `ownUid`. */
 const WRITTEN = {
-  top: new Set<string>([DATA_NAMES.identity, DATA_NAMES.journal, "owner"]),
+  top: new Set<string>([
+    DATA_NAMES.identity,
+    DATA_NAMES.journal,
+    DATA_NAMES.requests,
+    "owner",
+  ]),
   pins: new Set<string>([DATA_NAMES.trust, DATA_NAMES.peers, DATA_NAMES.links]),
 };
 

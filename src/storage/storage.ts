@@ -15,6 +15,7 @@ import { Journal } from "./journal.ts";
 import type { TransferRecord } from "./journal_record.ts";
 import { LinkStore } from "./link_store.ts";
 import { ReceivedFiles } from "./received_files.ts";
+import { RequestStore } from "./request_store.ts";
 import { recoverTransfers } from "./recovery.ts";
 import { TrustStore } from "./trust_store.ts";
 
@@ -50,6 +51,8 @@ export interface Storage extends Disposable {
   readonly trust: TrustStore;
   /** The links that were added over the API. */
   readonly links: LinkStore;
+  /** Requests that are not carried out twice. */
+  readonly requests: RequestStore;
   /** Transfers, past ones too. */
   readonly journal: Journal;
   /** Where received files go. */
@@ -74,6 +77,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   stack.use(identity);
   const trust = await TrustStore.open(fs, folder);
   const links = await LinkStore.open(fs, folder);
+  const requests = await RequestStore.open(fs, folder);
   const { maxTransfers } = options;
   const journal = stack.use(
     await Journal.open(fs, folder, maxTransfers === undefined ? {} : { maxTransfers }),
@@ -99,6 +103,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     identity,
     trust,
     links,
+    requests,
     journal,
     inbox,
     received,

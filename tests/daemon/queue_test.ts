@@ -449,3 +449,25 @@ Deno.test("no more files wait for one peer than its bound, over restarts", async
   alice = await world.start("alice");
   await refuses("LIMIT_EXCEEDED", () => send(alice, world.toBob, path));
 });
+
+Deno.test("a send with a key is carried out once, over a restart and its file's end", async () => {
+  await using world = await World.make();
+  let alice = await world.start("alice");
+  const path = await world.file("backup", someBytes(10));
+  const request = { paths: [path], identity: world.toBob, idempotencyKey: "nightly-1" };
+  const [sent] = await alice.client.send(request);
+  assert(sent !== undefined);
+  const idsOf = (transfers: readonly Transfer[]) => transfers.map(({ transferId }) => transferId);
+  assertEquals(idsOf(await alice.client.send(request)), [sent.transferId]);
+  await refuses("IDEMPOTENCY_KEY_REUSED", () => alice.client.send({ ...request, priority: 1 }));
+  await world.crash("alice");
+  alice = await world.start("alice");
+  assertEquals(idsOf(await alice.client.send(request)), [sent.transferId]);
+  const bob = await world.start("bob");
+  await transferIn(alice, sent, "completed");
+  assertEquals((await alice.client.send(request)).map(({ state }) => state), ["completed"]);
+  assertEquals(await namesIn(bob.inbox), ["backup"]);
+  for (const idempotencyKey of ["", "with blank", "\u00e4", "x".repeat(256)]) {
+    await refuses("INVALID_PARAMETERS", () => alice.client.send({ ...request, idempotencyKey }));
+  }
+});

@@ -227,6 +227,31 @@ async function provokeUnreadable(refusals: Refusals): Promise<void> {
   await refusals.of("listReceived", () => daemon.client.listReceived());
 }
 
+/** What is refused of requests with a key. */
+async function provokeKeyed(refusals: Refusals): Promise<void> {
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("data");
+  const path = folder.path("fine");
+  await Deno.writeFile(path, someBytes(1));
+  const link = linkNumber(1);
+  const request = { paths: [path], identity: link.identity, idempotencyKey: "1" };
+  {
+    await using daemon = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
+    const { client } = daemon;
+    await client.trust(link.identity, { decision: "allow_always", name: link.name });
+    await client.addLink(link);
+    await client.send(request);
+    await refusals.of("send", () => client.send({ ...request, priority: 1 }));
+    await daemon.stop();
+  }
+  await Deno.remove(join(dataDir, "journal.ndjson"));
+  await using daemon = await LocalDaemon.start(new MemoryNetwork(), { dataDir });
+  await refusals.of("send", () => daemon.client.send(request));
+  await Deno.remove(join(dataDir, "requests.json"));
+  await Deno.mkdir(join(dataDir, "requests.json"));
+  await refusals.of("send", () => daemon.client.send({ ...request, idempotencyKey: "2" }));
+}
+
 Deno.test("each operation is refused with the codes that its entry in the table lists, and no others", async () => {
   const refusals = new Refusals();
   await using alone = await LocalDaemon.start(new MemoryNetwork());
@@ -237,6 +262,7 @@ Deno.test("each operation is refused with the codes that its entry in the table 
   await provokeInLinks(refusals);
   await provokeUnkept(refusals);
   await provokeUnreadable(refusals);
+  await provokeKeyed(refusals);
   const listed = OPERATION_NAMES.map((name) => {
     const { codes = [] }: OperationSpec = OPERATIONS[name];
     return [name, [...codes].toSorted()];

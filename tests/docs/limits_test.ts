@@ -9,6 +9,7 @@ import { MAX_OUTBOX_BYTES, MAX_WAITING_FRAMES } from "../../src/app/daemon/sessi
 import { HELD_FILES } from "../../src/app/daemon/transfers/held_files.ts";
 import { MAX_DECLINED } from "../../src/signaling/rendezvous/web_handshake.ts";
 import { MAX_AFTER_PAUSE } from "../../src/app/daemon/transfers/flow.ts";
+import { MAX_WAITING_FOR_PEER } from "../../src/app/daemon/transfers/queue_rules.ts";
 import { MAX_WAITING } from "../../src/app/daemon/transfers/scheduler.ts";
 import { MAX_ENTRIES } from "../../src/app/daemon/transfers/transfer_registry.ts";
 import { MAX_KEPT_CHARS } from "../../src/ipc/server/event_hub.ts";
@@ -20,6 +21,9 @@ import { DEFAULT_SESSION_TIMING } from "../../src/protocol/session/session.ts";
 import { DEFAULT_LIMITS } from "../../src/protocol/transfer/limits.ts";
 import { MAX_UNSETTLED } from "../../src/protocol/transfer/unsettled.ts";
 import { SYNC_BYTES } from "../../src/storage/inbox/incoming_file.ts";
+import { MAX_KEPT_REQUESTS } from "../../src/storage/request_store.ts";
+import { expireSecs } from "../../src/vocabulary/transfer_values.ts";
+import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../../src/base/timing.ts";
 import { KEPT_BOUNDS } from "../../src/storage/kept_parts.ts";
 import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
@@ -58,6 +62,7 @@ import { MAX_LOCAL_ADDRESSES } from "../../src/transport/webrtc/ice/local_addres
 const page = await Deno.readTextFile(new URL("../../docs/SECURITY.md", import.meta.url));
 const table = page.slice(page.indexOf("\n## Limits\n"), page.indexOf("\n## Not protected\n"));
 
+const DAY_MS = 24 * 3600 * 1000;
 const count = (n: number) => n.toLocaleString("en");
 const kib = (n: number) => `${n / 1024} KiB`;
 const mib = (n: number) => `${n / 1024 ** 2} MiB`;
@@ -74,6 +79,15 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
   "Transfers that flow": [
     `${maxTransfers.default} (\`--max-transfers\`, up to ${maxTransfers.kind.max})`,
     count(MAX_WAITING),
+  ],
+  "Files that wait for a linked peer": [
+    `${MAX_WAITING_FOR_PEER}`,
+    `${QUEUE_EXPIRE_MS / DAY_MS} days`,
+    `${expireSecs.max * 1000 / DAY_MS}`,
+  ],
+  "Sends with an `Idempotency-Key`": [
+    count(MAX_KEPT_REQUESTS),
+    `${REQUEST_KEY_MS / DAY_MS} days`,
   ],
   "Received after the peer": [mib(MAX_AFTER_PAUSE)],
   "A file / a chunk / a frame": [

@@ -43,6 +43,8 @@ import { PairingRequests } from "./trust/pairing_requests.ts";
 
 const log = logFor("bolt-daemon");
 const rendezvousLog = logFor("rendezvous");
+/** Whole milliseconds since 1970, on a clock that does not jump in a run. */
+const steadyNow = () => Math.floor(performance.timeOrigin + performance.now());
 const random: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
 
 /**
@@ -265,6 +267,9 @@ export class Daemon {
         gatekeeper: this.#gatekeeper,
         pairings: this.#pairings,
         registry: this.#registry,
+        requests: this.#storage.requests,
+        random,
+        now: steadyNow,
         transfers: this.#transfers,
         links: this.#links,
         tries: this.#tries,

@@ -16,6 +16,7 @@ import { MAX_QUEUED_BYTES } from "../../storage/inbox/receive_queue.ts";
 import { MAX_KEPT_LINKS, MAX_LINK_BYTES } from "../../storage/link_file.ts";
 import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
+import { MAX_KEPT_REQUESTS, MAX_REQUEST_BYTES } from "../../storage/request_store.ts";
 import { MAX_BLOCK_BYTES } from "../../storage/received_files.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
@@ -90,6 +91,8 @@ export const MEMORY_PARTS = {
     /** Transfers that are remembered: as the API shows them, and as the journal has them. */
     history: 2 * MAX_ENTRIES * MAX_LINE_BYTES,
     journal: MAX_PENDING_RECORDS * MAX_LINE_BYTES,
+    /** Requests that came with a key. */
+    keyed: MAX_KEPT_REQUESTS * MAX_REQUEST_BYTES,
     /** Files that arrived: the newest, and those that are read. */
     received: 2 * MAX_BLOCK_BYTES,
     /** Two bytes a character, where a peer's name needs them. */

@@ -30,10 +30,13 @@ import type {
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
 import type { ReceivedFiles } from "../../storage/received_files.ts";
+import type { RandomSource } from "../../protocol/crypto/random_source.ts";
+import type { RequestStore } from "../../storage/request_store.ts";
 import type { TrustStore } from "../../storage/trust_store.ts";
 import type { Links } from "./links/links.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { EarlierTries } from "./transfers/earlier_tries.ts";
+import { type ChosenIds, KeyedSends } from "./transfers/keyed_sends.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
 import type { Receiver, TransferService } from "./transfers/transfer_service.ts";
@@ -58,6 +61,12 @@ export interface OperationsParts {
   readonly registry: TransferRegistry;
   /** Files that have arrived. */
   readonly received: Pick<ReceivedFiles, "after">;
+  /** Requests that are not carried out twice. */
+  readonly requests: RequestStore;
+  /** Fresh random bytes. */
+  readonly random: RandomSource;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** What is done with transfers. */
   readonly transfers: TransferService;
   /** The pairings that are kept. */
@@ -75,9 +84,18 @@ export function daemonOperations(parts: OperationsParts): DaemonOperations {
 
 class Operations implements DaemonOperations {
   readonly #parts: OperationsParts;
+  readonly #keyedSends: KeyedSends;
 
   constructor(parts: OperationsParts) {
+    const { requests, registry, random, now } = parts;
     this.#parts = parts;
+    this.#keyedSends = new KeyedSends({
+      store: requests,
+      sent: (transferId) => registry.sent(transferId),
+      send: (parameters, ids) => this.#send(parameters, ids),
+      random,
+      now,
+    });
   }
 
   status(): Promise<Status> {
@@ -213,9 +231,15 @@ class Operations implements DaemonOperations {
   }
 
   async send(parameters: SendParameters): Promise<Transfer[]> {
-    const receiver = await this.#receiverOf(parameters);
-    const entries = await this.#parts.transfers.send(parameters, receiver);
+    const { idempotencyKey: key, ...request } = parameters;
+    const entries =
+      await (key === undefined ? this.#send(request) : this.#keyedSends.send(request, key));
     return entries.map((entry) => entry.view());
+  }
+
+  async #send(parameters: SendParameters, ids?: ChosenIds): Promise<TransferEntry[]> {
+    const receiver = await this.#receiverOf(parameters);
+    return await this.#parts.transfers.send(parameters, receiver, ids);
   }
 
   listTransfers(parameters: ListTransfersParameters): Promise<TransferPage> {

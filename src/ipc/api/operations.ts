@@ -29,6 +29,8 @@ export interface OperationSpec {
   readonly body?: Schema;
   /** Whether an empty body stands for `{}`. */
   readonly bodyOptional?: boolean;
+  /** Whether the header `Idempotency-Key` has it carried out once, however often it comes. */
+  readonly takesKey?: true;
   /** Schema of the query's parameters; absent: none is taken. */
   readonly query?: ObjectSchema;
   /** Members of body or query that are filled in where they are absent. */
@@ -249,7 +251,16 @@ export const OPERATIONS = {
     status: 202,
     response: schemas.TransferList,
     member: "transfers",
-    codes: ["SESSION_NOT_FOUND", "PEER_NOT_CONNECTED", "FILE_UNREADABLE", "LIMIT_EXCEEDED"],
+    takesKey: true,
+    codes: [
+      "SESSION_NOT_FOUND",
+      "PEER_NOT_CONNECTED",
+      "FILE_UNREADABLE",
+      "LIMIT_EXCEEDED",
+      "IDEMPOTENCY_KEY_REUSED",
+      "TRANSFER_NOT_FOUND",
+      "STORAGE_FAILED",
+    ],
   },
   listTransfers: {
     method: "GET",
@@ -325,9 +336,16 @@ type ParsedOf<K extends OperationName> = SpecOf<K> extends
  * The same parsed, with the defaults filled in, as the daemon gets it.
  * @internal
  */
-export type ParametersOf<K extends OperationName> = SpecOf<K> extends { readonly defaults: infer D }
-  ? ParsedOf<K> & Required<Pick<ParsedOf<K>, keyof D & keyof ParsedOf<K>>>
-  : ParsedOf<K>;
+export type ParametersOf<K extends OperationName> =
+  & (SpecOf<K> extends { readonly defaults: infer D }
+    ? ParsedOf<K> & Required<Pick<ParsedOf<K>, keyof D & keyof ParsedOf<K>>>
+    : ParsedOf<K>)
+  & KeyOf<K>;
+
+/** What an operation that {@linkcode OperationSpec.takesKey} is given beside its body. */
+type KeyOf<K extends OperationName> = SpecOf<K> extends { readonly takesKey: true }
+  ? { readonly idempotencyKey?: string }
+  : unknown;
 
 /**
  * What an operation gives.
@@ -368,7 +386,7 @@ export type CalledOperations = {
       ...([RequestOf<K>] extends [never] ? []
         : SpecOf<K> extends { readonly bodyOptional: true } | { readonly query: unknown }
           ? [request?: RequestOf<K>]
-        : [request: RequestOf<K>]),
+        : [request: RequestOf<K> & KeyOf<K>]),
       signal?: AbortSignal,
     ]
   ) => Promise<ResultOf<K>>;

@@ -15,6 +15,7 @@ export const OPERATION_CODES = {
   TRANSFER_NOT_FOUND: [404, "No such transfer"],
   LINK_NOT_FOUND: [404, "No such link"],
   LINK_EXISTS: [409, "There is such a link"],
+  IDEMPOTENCY_KEY_REUSED: [409, "The key came with another request"],
   INVALID_STATE: [409, "Not possible in the present state"],
   PEER_NAME_TAKEN: [409, "Another peer has that name"],
   PEER_NOT_CONNECTED: [409, "No open session with that peer"],
@@ -73,8 +74,8 @@ export function statusOf(code: ProblemCode): number {
 /** The member or parameter that broke a rule, and how. */
 export interface Violation {
   /** Where it is. */
-  readonly in: "body" | "path" | "query";
-  /** JSON Pointer in the body, or the parameter's name. */
+  readonly in: "body" | "path" | "query" | "header";
+  /** JSON Pointer in the body, or the name of the parameter or header. */
   readonly name: string;
   /** What is wrong with it. */
   readonly detail: string;

@@ -9,8 +9,13 @@ import { OPERATION_CODES, REQUEST_CODES } from "./problem.ts";
 
 /** @internal */
 export const violationSchema = Type.Object({
-  in: Type.Enum(["body", "path", "query"], { type: "string", description: "Where it is." }),
-  name: Type.String({ description: "JSON Pointer in the body, or the parameter's name." }),
+  in: Type.Enum(["body", "path", "query", "header"], {
+    type: "string",
+    description: "Where it is.",
+  }),
+  name: Type.String({
+    description: "JSON Pointer in the body, or the name of the parameter or header.",
+  }),
   detail: Type.String({ description: "What is wrong with it." }),
 }, { title: "Violation" });
 

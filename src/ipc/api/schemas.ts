@@ -9,7 +9,7 @@
  */
 import * as Type from "typebox";
 import type { TProperties } from "typebox";
-import { QUEUE_EXPIRE_MS } from "../../base/timing.ts";
+import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../../base/timing.ts";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
 import { byteCount, filesPerDay, namePattern } from "../../vocabulary/accept_rule.ts";
 import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
@@ -526,6 +526,14 @@ export const SendRequest = Type.Union([
 ], { title: "SendRequest", description: "Files of this machine, and who gets them." });
 /** What `send` expects: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
+
+/** The header of a request that is carried out once, however often it comes. */
+export const IDEMPOTENCY_KEY = Type.String({
+  description: "Chosen by the application, a fresh one for each request: within " +
+    `${REQUEST_KEY_MS / 86_400_000} days the same request with the same key is not carried out ` +
+    "again, and is answered with the transfers of the first.",
+  pattern: "^[!-~]{1,255}$",
+});
 
 const transferState = choice(
   TRANSFER_STATES,

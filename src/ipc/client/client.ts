@@ -66,6 +66,7 @@ export interface EventsOptions {
 
 interface CallParts {
   readonly body?: unknown;
+  readonly headers?: { readonly [name: string]: string };
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -165,10 +166,12 @@ export class DaemonClient {
       () => encodeURIComponent(String(rest.shift())),
     );
     const takesRequest = spec.body !== undefined || spec.query !== undefined;
-    const request = takesRequest ? rest.shift() ?? {} : undefined;
+    const { idempotencyKey: key, ...request }: { readonly idempotencyKey?: unknown } = takesRequest
+      ? Object(rest.shift() ?? {})
+      : {};
     const [signal] = rest;
     const query = new URLSearchParams();
-    for (const [key, value] of Object.entries(spec.query === undefined ? {} : request ?? {})) {
+    for (const [key, value] of Object.entries(spec.query === undefined ? {} : request)) {
       if (value !== undefined) query.set(key, String(value));
     }
     const text = await this.#exchange(
@@ -176,6 +179,7 @@ export class DaemonClient {
       query.size === 0 ? path : `${path}?${query}`,
       {
         ...(spec.body === undefined ? {} : { body: request }),
+        ...(typeof key === "string" ? { headers: { "idempotency-key": key } } : {}),
         ...(signal instanceof AbortSignal ? { signal } : {}),
       },
     );
@@ -203,9 +207,12 @@ export class DaemonClient {
     });
     const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
     const response = await this.#http.open(
-      body === undefined
-        ? { method, target, headers: {} }
-        : { method, target, headers: { "content-type": "application/json" }, body },
+      body === undefined ? { method, target, headers: {} } : {
+        method,
+        target,
+        headers: { "content-type": "application/json", ...parts.headers },
+        body,
+      },
       deadline.signal,
     );
     const text = await this.#http.text(response, deadline.signal);

@@ -11,7 +11,8 @@ import {
   parametersOf,
 } from "../api/operations.ts";
 import { RequestError, type Violation } from "../api/problem.ts";
-import { parse } from "../api/validate.ts";
+import { IDEMPOTENCY_KEY } from "../api/schemas.ts";
+import { is, parse } from "../api/validate.ts";
 import { type Match, parsePath, parseQuery } from "./router.ts";
 
 /** The answer of an operation, before it is sent. */
@@ -32,6 +33,8 @@ export interface OperationRequest {
   readonly query: string;
   /** The parsed body, of any shape; undefined when it was empty. */
   readonly body: unknown;
+  /** The header `Idempotency-Key`, unchecked; undefined where there is none. */
+  readonly key: unknown;
   /** Aborts when the caller's deadline is over. */
   readonly signal: AbortSignal;
 }
@@ -52,7 +55,10 @@ export async function callOperation(
   const query = parseQuery(spec, request.query);
   const body = parseBody(spec, request.body, ids);
   const given = body ?? (spec.query === undefined ? undefined : query);
-  const parameters = given === undefined ? [] : [{ ...spec.defaults, ...given }];
+  const key = spec.takesKey === true && request.key !== undefined
+    ? { idempotencyKey: parseKey(request.key) }
+    : {};
+  const parameters = given === undefined ? [] : [{ ...spec.defaults, ...given, ...key }];
   // What the operation takes is what its schemas, by which all of it was just checked, say.
   const result: unknown = await Reflect.apply(operations[request.name], operations, [
     ...ids,
@@ -66,6 +72,14 @@ function answerOf({ answer, member, response }: OperationSpec, result: unknown):
   if (answer !== undefined) return answer;
   if (member !== undefined) return { [member]: result };
   return response === undefined ? undefined : result;
+}
+
+function parseKey(key: unknown): string {
+  if (is(IDEMPOTENCY_KEY, key)) return key;
+  const detail = "must be 1 to 255 visible ASCII characters, without blanks, once";
+  throw new RequestError("INVALID_PARAMETERS", `Idempotency-Key ${detail}`, [
+    { in: "header", name: "Idempotency-Key", detail },
+  ]);
 }
 
 function parseBody(

@@ -117,6 +117,14 @@ function operation(operationId: OperationName): Json {
       required: endpoint.query?.required?.some((required) => required === name) ?? false,
       schema: refer(schema),
     })),
+    ...(endpoint.takesKey === true
+      ? [{
+        name: "Idempotency-Key",
+        in: "header",
+        required: false,
+        schema: schemas.IDEMPOTENCY_KEY,
+      }]
+      : []),
   ];
   return {
     operationId,

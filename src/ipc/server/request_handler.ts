@@ -22,7 +22,7 @@ import {
   OPERATIONS,
 } from "../api/operations.ts";
 import { OperationError, problem, type ProblemCode, RequestError } from "../api/problem.ts";
-import { callOperation } from "./call_operation.ts";
+import { callOperation, type OperationRequest } from "./call_operation.ts";
 import type { Connection, Connections } from "./connections.ts";
 import { type EventStreams, formatFor } from "./event_streams.ts";
 import type { ApiLimits } from "./limits.ts";
@@ -96,7 +96,8 @@ export class RequestHandler {
     this.#requests.get(found.label)?.add();
     if (isOperation(found)) {
       const body = await this.#body(found.name, connection, request, response);
-      await this.#operation(found, query, body, response);
+      const key = request.headers["idempotency-key"];
+      await this.#operation(found, { query, body, key }, response);
     } else {
       if (hasBody(request)) throw takesNoBody();
       await this.#own(found, request, response);
@@ -126,8 +127,7 @@ export class RequestHandler {
 
   async #operation(
     found: Match & { readonly name: OperationName },
-    query: string,
-    body: unknown,
+    asked: Pick<OperationRequest, "query" | "body" | "key">,
     response: ServerResponse,
   ): Promise<void> {
     using deadline = new Deadline(this.#parts.limits.operationMs, {
@@ -138,7 +138,7 @@ export class RequestHandler {
     const { name, parameters } = found;
     const { signal } = deadline;
     const answer = await abortable(
-      callOperation(operations, { name, parameters, query, body, signal }),
+      callOperation(operations, { name, parameters, ...asked, signal }),
       signal,
     ).catch((error: unknown) => {
       if (error instanceof OperationError && !codesOf(name).includes(error.code)) {

@@ -216,6 +216,13 @@ export class TransferRegistry {
     return this.#entries.get(keyOf({ direction, identity, transferId }));
   }
 
+  /** The transfer of ours with this id; undefined when there is none. */
+  sent(transferId: string): TransferEntry | undefined {
+    return this.#all().findLast(({ facts }) =>
+      facts.direction === "outgoing" && facts.transferId === transferId
+    );
+  }
+
   /** Incoming transfers of a peer, or of all, the newest last. */
   incomingFrom(identity?: string): TransferEntry[] {
     return this.#all().filter(({ facts }) =>

@@ -16,6 +16,7 @@ import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
 import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
+import type { ChosenIds } from "./keyed_sends.ts";
 import {
   OutgoingTransfer,
   type OutgoingTransferOptions,
@@ -77,24 +78,34 @@ export class TransferService {
    * Queues files for a peer: all or none. Those for a linked peer wait for it whenever it is away; all
    * others are for the peer of an open session.
    *
+   * @param ids Ids that are chosen already, and what is to be done before the first begins.
    * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED, STOPPING
    */
-  async send(files: FilesToSend, { identity, session }: Receiver): Promise<TransferEntry[]> {
+  async send(
+    files: FilesToSend,
+    { identity, session }: Receiver,
+    ids?: ChosenIds,
+  ): Promise<TransferEntry[]> {
     const { registry, scheduler, queue } = this.#options;
     const { paths, priority, expireSecs } = files;
     const sources: { readonly path: string; readonly status: FileStatus }[] = [];
     for (const path of paths) sources.push({ path, status: await this.#look(path, session) });
-    this.#expectRunning();
+    const checkRoom = () => {
+      this.#expectRunning();
+      scheduler.checkCapacity(paths.length);
+      if (session === undefined) queue.checkRoom(identity, paths.length);
+    };
+    checkRoom();
+    await ids?.commit();
+    checkRoom(); // others may have come meanwhile
     const takes = queue.takes(identity) && session?.proven !== false;
-    scheduler.checkCapacity(paths.length);
-    if (session === undefined) queue.checkRoom(identity, paths.length);
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
-    const entries = sources.map(({ path, status: { size, mtimeMs } }) => {
+    const entries = sources.map(({ path, status: { size, mtimeMs } }, i) => {
       const isKept = takes && isSourcePath(path);
       const entry = registry.begin(
         {
-          transferId: this.#options.random(16).toHex(),
+          transferId: ids?.transferIds[i] ?? this.#options.random(16).toHex(),
           direction: "outgoing",
           identity,
           name: basename(path),
