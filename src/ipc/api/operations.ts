@@ -342,8 +342,11 @@ export type ParametersOf<K extends OperationName> =
     : ParsedOf<K>)
   & KeyOf<K>;
 
-/** What an operation that {@linkcode OperationSpec.takesKey} is given beside its body. */
-type KeyOf<K extends OperationName> = SpecOf<K> extends { readonly takesKey: true }
+/**
+ * What an operation that {@linkcode OperationSpec.takesKey} is given beside its body.
+ * @internal
+ */
+export type KeyOf<K extends OperationName> = SpecOf<K> extends { readonly takesKey: true }
   ? { readonly idempotencyKey?: string }
   : unknown;
 

@@ -527,7 +527,10 @@ export const SendRequest = Type.Union([
 /** What `send` expects: files of this machine, and either a peer or one of its sessions. */
 export type SendRequest = Static<typeof SendRequest>;
 
-/** The header of a request that is carried out once, however often it comes. */
+/**
+ * The header of a request that is carried out once, however often it comes.
+ * @internal
+ */
 export const IDEMPOTENCY_KEY = Type.String({
   description: "Chosen by the application, a fresh one for each request: within " +
     `${REQUEST_KEY_MS / 86_400_000} days the same request with the same key is not carried out ` +

@@ -34,7 +34,7 @@ export interface OperationRequest {
   /** The parsed body, of any shape; undefined when it was empty. */
   readonly body: unknown;
   /** The header `Idempotency-Key`, unchecked; undefined where there is none. */
-  readonly key: unknown;
+  readonly key?: unknown;
   /** Aborts when the caller's deadline is over. */
   readonly signal: AbortSignal;
 }
