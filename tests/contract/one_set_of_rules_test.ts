@@ -40,7 +40,7 @@ async function asked(
   const daemon = new FakeDaemon();
   const { signal } = new AbortController();
   const parameters = { pairingId: "p1", identity, transferId: OFFER_ID };
-  await callOperation(daemon, { ...request, parameters, query: "", key: undefined, signal });
+  await callOperation(daemon, { ...request, parameters, query: "", signal });
   const call = daemon.calls.at(-1) ?? "";
   return JSON.parse(call.slice(call.indexOf("(") + 1, -1));
 }
