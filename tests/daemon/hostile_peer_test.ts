@@ -97,6 +97,7 @@ Deno.test("a hostile name never lands outside the inbox, and is escaped wherever
       "journal.ndjson",
       "lock",
       "pins",
+      "received",
     ],
   );
 });
