@@ -8,7 +8,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { boltctl } from "../boltctl/support/boltctl.ts";
 import { ServedDaemon } from "../support/daemon.ts";
-import { addLink, connected, identityOf, linkBetween } from "../support/links.ts";
+import { addLink, connected, identityOf, linkBetween, WITHIN_MS } from "../support/links.ts";
 import { join } from "../support/paths.ts";
 import { Run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -22,6 +22,7 @@ async function holdMidway(daemon: ServedDaemon, isResumed: boolean): Promise<voi
   const { transfer } = await daemon.event(
     "transfer-started",
     ({ transfer }) => (transfer.resumedFrom !== undefined) === isResumed,
+    WITHIN_MS,
   );
   await daemon.client.pauseTransfer(transfer.transferId);
 }

@@ -10,7 +10,13 @@ import { ApiError } from "../../src/ipc/client/client.ts";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MAX_WAITING_FOR_PEER } from "../../src/app/daemon/transfers/queue_rules.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
-import { LocalDaemon, meetingByFile } from "../support/daemon.ts";
+import {
+  LocalDaemon,
+  meeting,
+  meetingByFile,
+  openedSession,
+  pairingOf,
+} from "../support/daemon.ts";
 import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
 import { copyFolder, lastPath, muteAfterOneMessage, stallAfter } from "../support/memory_paths.ts";
 import { join } from "../support/paths.ts";
@@ -226,6 +232,31 @@ for (const size of [0, 1, SIZE]) {
     });
   }
 }
+
+Deno.test("it arrives once also where the receiver lets the sender in once and pins nothing", async () => {
+  await using world = await World.make();
+  const [alice, bob] = [await world.start("alice"), await world.start("bob")];
+  await Promise.all([connected(alice, "bob"), connected(bob, "alice")]);
+  await bob.client.removeLink("alice");
+  await bob.client.untrust(world.toAlice);
+  const meets = async () => {
+    const { answerer } = meeting(world.server.url);
+    const asked = await bob.pair({ ...answerer, room: "r", session: "s" });
+    const { pairingId, sas } = await pairingOf(bob, asked);
+    await bob.client.decidePairing(pairingId, { decision: "allow_once", sas, acceptFiles: true });
+    await openedSession(bob, asked);
+  };
+  await meets();
+  muteAfterOneMessage(lastPath(world.network));
+  const sent = await send(alice, world.toBob, await world.file("backup", someBytes(10)));
+  const offer = await offerOf(bob, "backup");
+  await transferIn(bob, offer, "completed");
+  lastPath(world.network).lose();
+  await backInQueue(alice, sent);
+  await meets();
+  await transferIn(alice, sent, "completed");
+  assertEquals(await namesIn(bob.inbox), ["backup"]);
+});
 
 Deno.test("a source that is gone or changed when its turn comes ends with its own code, and the others go", async () => {
   await using world = await World.make();

@@ -227,14 +227,14 @@ Deno.test("what waits in the queue can be cancelled, and is never offered", asyn
   assert(!JSON.stringify(pair.bob.events).includes("second"));
 });
 
-Deno.test("a file that changes while it is sent: TRANSFER_FAILED, said plainly, and nothing arrives", async () => {
+Deno.test("a file that changes while it is sent: SOURCE_CHANGED, said plainly, and nothing arrives", async () => {
   await using pair = await Pair.make();
   const sent = await pair.send("log.txt", someBytes(LONG));
   const offer = await offerOf(pair.bob, "log.txt");
   await Deno.writeFile(pair.folder.path("log.txt"), someBytes(LONG, 1));
   await pair.bob.client.acceptTransfer(offer.transferId, {});
   const { failure } = await transferIn(pair.alice, sent, "failed");
-  assertEquals(failure?.code, "TRANSFER_FAILED");
+  assertEquals(failure?.code, "SOURCE_CHANGED");
   assertStringIncludes(failure?.message ?? "", "changed while it was being sent");
   await transferIn(pair.bob, offer, "cancelled");
   assertEquals(await namesIn(pair.bob.inbox), []);

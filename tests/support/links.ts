@@ -7,7 +7,7 @@ import type { LinkRequest, LinkView } from "../../src/ipc/api/schemas.ts";
 import type { DaemonUnderTest } from "./daemon.ts";
 
 /** Longest that a link takes to do anything: its longest wait, and time for slow machines. */
-const WITHIN_MS = 120_000;
+export const WITHIN_MS = 120_000;
 
 /** The identity of a daemon. */
 export const identityOf = async ({ client }: DaemonUnderTest): Promise<string> =>

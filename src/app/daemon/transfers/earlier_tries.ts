@@ -1,7 +1,8 @@
 /**
  * What the tries of a file that were lost have left: the part that is kept, the consent that goes on,
- * and whether it has arrived after all. Only of peers that have proven who they are and are pinned,
- * and each for the same peer alone: what another has sent is not looked at.
+ * and whether it has arrived after all. Only of peers that have proven who they are, parts and consent
+ * only of those that are pinned, and each for the same peer alone: what another has sent is not looked
+ * at.
  *
  * @module
  */
@@ -79,12 +80,13 @@ export class EarlierTries implements Disposable {
     );
   }
 
-  /** The try that an offer names as lost, if it has arrived all the same. */
+  /**
+   * The try that an offer names as lost, if it has arrived all the same. Also of a peer that is not
+   * pinned, as nothing more is kept for that: it learns only of its own file.
+   */
   published(file: OfferedFile, from: OfferedBy): TransferEntry | undefined {
     const retryOf = file.retryOf?.toLowerCase();
-    if (retryOf === undefined || !from.resumes || !this.#options.isPinned(from.identity)) {
-      return undefined;
-    }
+    if (retryOf === undefined || !from.resumes) return undefined;
     return this.#of(file, from).find(({ facts, progress }) =>
       facts.transferId === retryOf && progress.state === "completed"
     );

@@ -91,6 +91,11 @@ export class Scheduler {
   /** Queues work. @throws {OperationError} LIMIT_EXCEEDED */
   add(work: ScheduledWork): void {
     this.checkCapacity(1);
+    this.restore(work);
+  }
+
+  /** Queues work that an earlier run had taken, whatever there is by now. */
+  restore(work: ScheduledWork): void {
     this.#insert(work, this.#order++);
     this.wake();
   }

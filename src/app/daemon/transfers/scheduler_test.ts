@@ -62,6 +62,16 @@ const scheduler = (maxWaiting?: number) =>
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
   });
 
+Deno.test("what an earlier run had taken is taken back beyond the bound, and counts in it", () => {
+  const made = scheduler(1);
+  for (const name of ["a", "b"]) {
+    const work = new Work(name);
+    work.isReady = false;
+    made.restore(work);
+  }
+  assertThrows(() => made.add(new Work("c")), OperationError, "2 transfers wait already");
+});
+
 Deno.test("higher priority first, then in the order asked, whatever they were added in", async () => {
   await fc.assert(fc.asyncProperty(
     fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 1, maxLength: 20 }),

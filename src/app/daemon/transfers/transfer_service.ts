@@ -140,7 +140,7 @@ export class TransferService {
     const left = registry.live().filter((entry) => entry.isKeptInQueue);
     for (const entry of left.toSorted((a, b) => orderOf(a) - orderOf(b))) {
       const { sourcePath } = entry.facts;
-      if (sourcePath !== undefined) scheduler.add(this.#kept(entry, sourcePath));
+      if (sourcePath !== undefined) scheduler.restore(this.#kept(entry, sourcePath));
     }
   }
 
