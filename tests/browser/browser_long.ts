@@ -105,7 +105,9 @@ async function manyFiles(
 async function tell(row: Row): Promise<void> {
   rows.push(row);
   const { what, sessions, files, lost, seconds } = row;
-  await say(`${what}: ${sessions} sessions, ${files} files, ${lost.length} lost, ${seconds} s`);
+  await say(
+    `${what}: ${sessions} sessions, ${files} files, ${lost.length} lost, ${seconds.toFixed(0)} s`,
+  );
   for (const reason of row.lost) await say(`  ${reason}`);
 }
 
@@ -117,7 +119,7 @@ function part(
   fn: (setting: Setting) => Promise<void>,
 ): void {
   Deno.test({
-    name: `${browserName}: ${name}`,
+    name: name.startsWith(browserName) ? name : `${browserName}, ${name}`,
     ignore: program === undefined,
     fn: async () => {
       await using stack = new AsyncDisposableStack();
