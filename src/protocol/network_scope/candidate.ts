@@ -80,7 +80,8 @@ export function judgeCandidate(line: string, scope: NetworkScope): JudgedCandida
   if (!isTcp && transport.toLowerCase() !== "udp") return refused("transport-unknown");
   const tcpType = isTcp ? tcpTypeOf(extensions) : undefined;
   if (isTcp && tcpType === undefined) return refused("tcptype-unknown");
-  if (Number(component) !== 1) return refused("not-first-component");
+  // Chromium writes 0 of a socket from its pool, which belongs to no component yet.
+  if (Number(component) > 1) return refused("not-first-component");
   if (Number(priority) < 1 || Number(priority) > MAX_PRIORITY) return refused("malformed");
   if (type !== "host" && type !== "srflx" && type !== "relay") return refused("type-unknown");
   const candidate: Candidate = {

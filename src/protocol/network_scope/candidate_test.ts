@@ -38,6 +38,10 @@ const ACCEPTED: Record<string, [line: string, address: string]> = {
   "link-local with a zone": [line("fe80::1%eth0"), "fe80::1"],
   "on port 65535": [line("10.0.0.1", 65535), "10.0.0.1"],
   "loopback": [line("127.0.0.1"), "127.0.0.1"],
+  "of component 0, as Chromium writes it of a socket from its pool": [
+    "candidate:1 0 UDP 2130706431 10.0.0.1 5 typ host",
+    "10.0.0.1",
+  ],
 };
 for (const [name, [text, address]] of Object.entries(ACCEPTED)) {
   Deno.test(`a candidate ${name} is accepted in every scope`, () => {
