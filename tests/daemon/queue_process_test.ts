@@ -17,14 +17,18 @@ import { namesIn, sha256, someBytes } from "../support/transfers.ts";
 /** More than flows between an event and the answer to it. */
 const SIZE = 200_000_000;
 
-/** Holds the file as soon as it flows, so that it can't have passed when its daemon is killed. */
-async function holdMidway(daemon: ServedDaemon, isResumed: boolean): Promise<void> {
-  const { transfer } = await daemon.event(
+/**
+ * Holds the file as soon as it flows, so that it can't have passed when its daemon is killed.
+ *
+ * @param before The try before, which is not meant.
+ */
+async function holdMidway(daemon: ServedDaemon, before?: string): Promise<void> {
+  const { transfer: { transferId } } = await daemon.event(
     "transfer-started",
-    ({ transfer }) => (transfer.resumedFrom !== undefined) === isResumed,
+    ({ transfer }) => transfer.transferId !== before,
     WITHIN_MS,
   );
-  await daemon.client.pauseTransfer(transfer.transferId);
+  await daemon.client.pauseTransfer(transferId);
 }
 
 Deno.test("sent while the peer was away, a file arrives once though both daemons are killed in its middle", async () => {
@@ -59,10 +63,13 @@ Deno.test("sent while the peer was away, a file arrives once though both daemons
   assertEquals([sent.state, sent.waitingFor], ["queued", "peer"]);
 
   bob = await start("bob");
-  await holdMidway(alice, false);
+  const [, { transfer: { transferId: first } }] = await Promise.all([
+    holdMidway(alice),
+    bob.event("transfer-started"),
+  ]);
   await kill(alice);
   alice = await start("alice");
-  await holdMidway(bob, true);
+  await holdMidway(bob, first);
   await kill(bob);
   bob = await start("bob");
 

@@ -165,6 +165,21 @@ Deno.test("files for a linked peer that is away wait over restarts, and go in or
   assertEquals(offers, ["first", "a", "b", "c"]);
 });
 
+Deno.test("at no moment is a file that flows in the journal without the try that its next one names", async () => {
+  await using world = await World.make();
+  const { alice } = await world.startBoth();
+  for (const size of [0, 1, SIZE]) {
+    const path = await world.file(`f${size}`, someBytes(size));
+    await transferIn(alice, await send(alice, world.toBob, path), "completed");
+  }
+  const journal = await Deno.readTextFile(join(world.data.alice, "journal.ndjson"));
+  const [, ...records]: { state: string; lastTry?: string }[] = journal.trimEnd().split("\n")
+    .map((line) => JSON.parse(line).entry);
+  const flows = records.filter(({ state }) => state === "active");
+  assertGreater(flows.length, 2);
+  assertEquals(flows.filter(({ lastTry }) => lastTry === undefined), []);
+});
+
 Deno.test("a file whose path is cut goes on by itself as the same transfer, and another one after it", async () => {
   await using world = await World.make();
   const { alice, bob } = await world.startBoth();

@@ -236,7 +236,8 @@ export class OutgoingTransfer implements ScheduledWork {
     this.#offer(this.#source, names, session, flow);
     const answered = await this.#stage.after("offered");
     if (answered.name === "sending" || answered.name === "sent") {
-      await this.#noteTry(answered.attempt);
+      // Before anything is sent that the peer may publish, the journal has what the next try needs.
+      await registry.change(this.entry, {});
     }
     if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
@@ -402,20 +403,13 @@ export class OutgoingTransfer implements ScheduledWork {
     return { transferId };
   }
 
-  /**
-   * Before anything is sent that the peer may publish: whatever becomes of us, the next try of the
-   * file names this one.
-   */
-  async #noteTry({ session, id, claimed }: Attempt): Promise<void> {
-    if (!session.resumes) {
-      // Nothing names this try: should it be cut off, it is not known whether the file has arrived.
-      if (this.isKept) await this.#options.registry.change(this.entry, { lastTry: undefined });
-      return;
-    }
+  /** The peer has accepted it: the next try of the file names this one, if it can. */
+  #nameAsLast({ session, id, claimed }: Attempt): void {
+    // Nothing names this try: should it be cut off, it is not known whether the file has arrived.
+    if (!session.resumes) return this.entry.update({ lastTry: undefined });
     if (claimed !== undefined) this.entry.update({ transferred: claimed, resumedFrom: claimed });
     // What the peer has already stays known by the try that it was published in.
-    if (claimed === this.entry.facts.size) return;
-    await this.#options.registry.change(this.entry, { lastTry: id });
+    if (claimed !== this.entry.facts.size) this.entry.update({ lastTry: id });
   }
 
   /** All was handed to the channel; what the peer makes of it is still to come. */
@@ -471,6 +465,7 @@ export class OutgoingTransfer implements ScheduledWork {
       case "transfer-started":
         attempt.isAccepted = true;
         if (event.resumeFrom !== undefined) attempt.claimed = event.resumeFrom;
+        this.#nameAsLast(attempt);
         this.#stage.enter({ name: "sending", attempt });
         flow.start();
         break;
