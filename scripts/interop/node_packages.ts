@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unlessMissing } from "../../src/base/system_error.ts";
 import { fileURLToPath } from "node:url";
 
 /** The stacks, by the name that they are known by. Pinned: a new version is a new experiment. */
@@ -46,7 +47,7 @@ export async function installForeignStacks(module = "node_peer.ts"): Promise<str
   await Deno.mkdir(folder, { recursive: true });
   // It marks a folder that is whole: written last.
   const mark = `${folder}/installed`;
-  if (!await exists(mark)) {
+  if (await unlessMissing(Deno.stat(mark)) === undefined) {
     await Deno.writeTextFile(`${folder}/package.json`, `{ "private": true }\n`);
     const packages = Object.values(FOREIGN_STACKS).map((stack) => stack.package);
     const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", ...packages];
@@ -79,16 +80,6 @@ async function run(command: string, args: readonly string[], cwd?: string): Prom
   }).output();
   if (code !== 0) await Deno.stderr.write(stderr);
   return code;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 const npm = (): string => Deno.build.os === "windows" ? "npm.cmd" : "npm";

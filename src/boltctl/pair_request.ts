@@ -30,33 +30,21 @@ import type { FlagValues } from "./flag_values.ts";
 
 const PATH_FLAGS = ["offer", "answer"] as const;
 const FILE_FLAGS = [...PATH_FLAGS, "signal-owner"] as const;
-const RENDEZVOUS_FLAGS = [
+/** Where the two meet at a rendezvous server, and who they are there. */
+const MEETING_FLAGS = [
   "rendezvous-url",
   "room",
   "session",
   "to",
   "expect-peer",
   "peer-id",
-  "web",
-  "web-consent",
-  "keep",
 ] as const;
-const LINK_FLAGS = [
-  "role",
-  "identity",
-  "rendezvous-url",
-  "room",
-  "session",
-  "to",
-  "expect-peer",
-  "peer-id",
-  "network-scope",
-  "phase-timeout-secs",
-] as const;
+const ATTEMPT_FLAGS = ["network-scope", "phase-timeout-secs"] as const;
+const RENDEZVOUS_FLAGS = [...MEETING_FLAGS, "web", "web-consent", "keep"] as const;
+const LINK_FLAGS = ["role", "identity", ...MEETING_FLAGS, ...ATTEMPT_FLAGS] as const;
 const SESSION_FLAGS = [
   "signal",
-  "network-scope",
-  "phase-timeout-secs",
+  ...ATTEMPT_FLAGS,
   "no-wait",
   "identity",
   ...FILE_FLAGS,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unlessMissing } from "../../../src/base/system_error.ts";
 import { join } from "../../../tests/support/paths.ts";
 import { TempFolder } from "../../../tests/support/temp_folder.ts";
 import { checkArrived } from "../daemon_pair.ts";
@@ -38,7 +39,10 @@ export const SYNCTHING: Tool = {
     const began = performance.now();
     await one.post("/rest/db/scan?folder=bench");
     // It has its name once it is whole.
-    await until(() => exists(join(two.folder, name)), signal);
+    await until(
+      async () => await unlessMissing(Deno.stat(join(two.folder, name))) !== undefined,
+      signal,
+    );
     const seconds = (performance.now() - began) / 1000;
     const cpuSeconds = await cpuOf() - before;
     await checkArrived(two.folder, files);
@@ -128,15 +132,5 @@ class Instance {
   #call(method: string, path: string): Promise<Response> {
     const url = `http://127.0.0.1:${this.apiPort}${path}`;
     return fetch(url, { method, headers: { "x-api-key": API_KEY } });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
