@@ -61,12 +61,24 @@ Deno.test("a web client's file comes without an offer: it is held until it is ac
   assertEquals(await namesIn(bob.inbox), ["web.bin"]);
 });
 
+/** A file of the client's, of which the first chunk has come. */
+async function begun(bob: LocalDaemon, client: HandDrivenPeer) {
+  const id = client.offer({ filename: "web.bin", size: BYTES.length, fileHash: sha256(BYTES) });
+  client.sendChunk(id, (length) => BYTES.subarray(0, length));
+  return { id, offer: await offerOf(bob, "web.bin") };
+}
+
+/** What follows the first chunk. */
+function sendRest(client: HandDrivenPeer, id: ReturnType<HandDrivenPeer["offer"]>): void {
+  for (let sent = 16_384; sent < BYTES.length; sent += 16_384) {
+    client.sendChunk(id, (length) => BYTES.subarray(sent, sent + length));
+  }
+}
+
 Deno.test("a web client's file that is declined is cancelled, and nothing of it is kept", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, client } = await meet(stack);
-  const id = client.offer({ filename: "web.bin", size: BYTES.length, fileHash: sha256(BYTES) });
-  client.sendChunk(id, (length) => BYTES.subarray(0, length));
-  const offer = await offerOf(bob, "web.bin");
+  const { offer } = await begun(bob, client);
   await bob.client.rejectTransfer(offer.transferId);
   await transferIn(bob, offer, "rejected");
   assertEquals((await client.event("transfer-ended")).outcome, "cancelled");
@@ -229,9 +241,7 @@ Deno.test("files of a web client beyond what may wait are refused, and told to b
 Deno.test("a pause by the user holds though a web client's file is accepted meanwhile", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, client } = await meet(stack);
-  const id = client.offer({ filename: "web.bin", size: BYTES.length, fileHash: sha256(BYTES) });
-  client.sendChunk(id, (length) => BYTES.subarray(0, length));
-  const offer = await offerOf(bob, "web.bin");
+  const { id, offer } = await begun(bob, client);
   await client.event("transfer-paused");
   await bob.client.acceptTransfer(offer.transferId, {});
   await bob.client.pauseTransfer(offer.transferId);
@@ -242,18 +252,14 @@ Deno.test("a pause by the user holds though a web client's file is accepted mean
   await bob.client.resumeTransfer(offer.transferId);
   await client.event("transfer-resumed");
   assertEquals(client.heard.length, heard + 1);
-  for (let sent = 16_384; sent < BYTES.length; sent += 16_384) {
-    client.sendChunk(id, (length) => BYTES.subarray(sent, sent + length));
-  }
+  sendRest(client, id);
   await transferIn(bob, offer, "completed");
 });
 
 Deno.test("a pause of a web client's own user holds though its file is accepted meanwhile", async () => {
   await using stack = new AsyncDisposableStack();
   const { bob, client } = await meet(stack);
-  const id = client.offer({ filename: "web.bin", size: BYTES.length, fileHash: sha256(BYTES) });
-  client.sendChunk(id, (length) => BYTES.subarray(0, length));
-  const offer = await offerOf(bob, "web.bin");
+  const { id, offer } = await begun(bob, client);
   await client.event("transfer-paused");
   client.act((transfers, now) => transfers.pause(id, now));
   await bob.client.acceptTransfer(offer.transferId, {});
@@ -264,9 +270,7 @@ Deno.test("a pause of a web client's own user holds though its file is accepted 
   const ends = [await client.event("transfer-resumed"), await client.event("transfer-resumed")];
   assertEquals(ends.map(({ by }) => by), ["local", "remote"]);
   assertEquals(client.heard.length, heard + 1);
-  for (let sent = 16_384; sent < BYTES.length; sent += 16_384) {
-    client.sendChunk(id, (length) => BYTES.subarray(sent, sent + length));
-  }
+  sendRest(client, id);
   await transferIn(bob, offer, "completed");
 });
 
