@@ -169,17 +169,15 @@ export async function cancelled(setting: Setting, met: Met): Promise<void> {
     const asked = { paths: [folder.path(ours)], sessionId: session.sessionId, priority: 0 };
     const [sent] = await daemon.client.send(asked);
     assert(sent !== undefined);
-    await transferIn(daemon, sent, "active");
+    // The page knows a file by its first chunk: a cancel that comes before it names none.
+    await daemon.event(
+      "transfer-progress",
+      ({ transferId, transferred }) => transferId === sent.transferId && transferred > 0,
+    );
     if (by === "daemon") {
       await daemon.client.cancelTransfer(sent.transferId);
       await client.first("cancelled", { name: ours });
-    } else {
-      await daemon.event(
-        "transfer-progress",
-        ({ transferId, transferred }) => transferId === sent.transferId && transferred > 0,
-      );
-      await client.steer("cancel", ours);
-    }
+    } else await client.steer("cancel", ours);
     await transferIn(daemon, sent, "cancelled");
     const names = await namesIn(daemon.inbox);
     assert(!names.some((name) => name.startsWith(theirs)), "something of a cancelled file stays");
