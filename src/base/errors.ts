@@ -106,6 +106,7 @@ export type StorageErrorCode =
   | "SIZE_MISMATCH"
   | "SOURCE_CHANGED"
   | "SOURCE_GONE"
+  | "SOURCE_OWN"
   | "SOURCE_TOO_LARGE"
   | "SOURCE_UNUSABLE"
   | "STORE_FULL"

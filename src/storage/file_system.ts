@@ -72,8 +72,16 @@ export interface FileSystem {
   open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** What the name itself stands for. */
   lstat(path: string): Promise<FileStatus>;
+  /** The path without links and dots; what it stands for exists. */
+  realPath(path: string): Promise<string>;
   /** Makes a folder with mode 0700, its parents too. */
   makeFolder(path: string): Promise<void>;
+  /** Makes a folder with mode 0700 in one that exists; EEXIST when the name is taken. */
+  makeNewFolder(path: string): Promise<void>;
+  /** Sets permission bits (0o777); nothing where there are none. */
+  setMode(path: string, mode: number): Promise<void>;
+  /** Sets the time of the last change, in seconds since 1970. */
+  setModified(path: string, seconds: number): Promise<void>;
   /** The names inside a folder, one at a time. */
   names(folder: string): AsyncIterable<string>;
   /** Gives `from` the name `to`, replacing what had it. */
@@ -167,7 +175,13 @@ export const denoFileSystem: FileSystem = {
   hasModes,
   open: async (path, mode) => new DenoFile(await Deno.open(path, OPEN_OPTIONS[mode])),
   lstat: async (path) => statusOf(await Deno.lstat(path)),
+  realPath: (path) => Deno.realPath(path),
   makeFolder: (path) => Deno.mkdir(path, { recursive: true, mode: 0o700 }),
+  makeNewFolder: (path) => Deno.mkdir(path, { mode: 0o700 }),
+  setMode: async (path, mode) => {
+    if (hasModes) await Deno.chmod(path, mode);
+  },
+  setModified: (path, seconds) => Deno.utime(path, seconds, seconds),
   names: async function* (folder) {
     for await (const entry of Deno.readDir(folder)) yield entry.name;
   },

@@ -11,6 +11,7 @@
 import { createHash } from "node:crypto";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
+import type { ArchiveSource } from "./archive/listing.ts";
 import { hasExactly } from "./strict_json.ts";
 import { isIdentity } from "./trust_file.ts";
 
@@ -94,6 +95,8 @@ export interface TransferRecord {
   readonly kept?: KeptPart;
   /** Outgoing: the source, unless its path is too long for a line; since version 2. */
   readonly sourcePath?: string;
+  /** Outgoing: what the archive is made of that is sent, where that fits a line; since version 2. */
+  readonly archive?: ArchiveSource;
   /**
    * Outgoing: of the tries to send this file the last that the peer has accepted, by its id on the
    * wire, so that the next names it; since version 2.
@@ -177,11 +180,21 @@ export function isSourcePath(value: unknown): value is string {
     new TextEncoder().encode(JSON.stringify(value)).length <= MAX_PATH_BYTES;
 }
 
+/** Whether a record can have this as what an archive is made of. */
+export function isArchiveSource(value: unknown): value is ArchiveSource {
+  if (!isJsonObject(value) || !hasExactly(value, ["name", "paths"])) return false;
+  const { name, paths } = value;
+  if (!isSavedName(name) || !Array.isArray(paths) || paths.length === 0) return false;
+  return paths.every(isSourcePath) &&
+    new TextEncoder().encode(JSON.stringify(value)).length <= MAX_PATH_BYTES;
+}
+
 const OPTIONAL_KEYS = [
   "protocolTransferId",
   "confirmed",
   "kept",
   "sourcePath",
+  "archive",
   "lastTry",
   "queue",
 ] as const satisfies readonly (keyof TransferRecord)[];
@@ -190,6 +203,7 @@ function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord 
   return hasExactly(value, KEYS, OPTIONAL_KEYS) &&
     (value["kept"] === undefined || isKeptPart(value["kept"])) &&
     (value["sourcePath"] === undefined || isSourcePath(value["sourcePath"])) &&
+    (value["archive"] === undefined || isArchiveSource(value["archive"])) &&
     (value["lastTry"] === undefined || isTransferId(value["lastTry"])) &&
     (value["queue"] === undefined || isQueuePlace(value["queue"])) &&
     isOptionalBoolean(value["confirmed"]) &&
@@ -227,7 +241,7 @@ export function recordKey(
  */
 export const MAX_LINE_BYTES = 8 * 1024;
 
-/** The first entry of a journal. Version 1 had no lists, `kept`, `sourcePath`, `lastTry` and `queue`. */
+/** The first entry of a journal. Version 1 had no lists, and none of the optional members but two. */
 export const JOURNAL_HEADER = { version: 2 } as const;
 
 /** The first entry of a journal of an earlier version, which can be read. */

@@ -19,20 +19,47 @@ import { withStorageErrors } from "./failure.ts";
 import { readFully } from "./whole_file.ts";
 
 /** Most bytes of a file: the wire format's bound (`protocol/transfer/limits.ts`). */
-const MAX_BYTES = 10 * 1024 ** 3;
+export const MAX_SOURCE_BYTES: number = 10 * 1024 ** 3;
 /** After so many bytes at most a file that is being sent is looked at again. */
 export const CHECKED_BYTES: number = 16 * 1024 ** 2;
 /** Bytes read at a time for the hash. */
 export const HASH_BUFFER_BYTES: number = 256 * 1024;
 
-/** A file as it was when it was offered. */
-export interface SourceFile {
-  /** Absolute path. */
+/** What is read from: a file, or what is put together as one. Disposing it closes it. */
+export interface OpenSource extends Disposable {
+  /** Reads at the position; the count, or null at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Moves the position to `offset` bytes from the start. */
+  seek(offset: number): Promise<void>;
+  /**
+   * Looks whether it is what it was.
+   *
+   * @param isWhole All of it is to be looked at, however long that takes.
+   * @throws {StorageError} `SOURCE_CHANGED`.
+   */
+  checkUnchanged(isWhole: boolean): Promise<void>;
+}
+
+/** What is sent, as it was when it was looked at for its offer. */
+export interface OutgoingSource {
+  /** Its path, or what it is called in messages. */
   readonly path: string;
   /** What it was; `size` is what is offered. */
-  readonly status: FileStatus;
+  readonly status: Pick<FileStatus, "size">;
   /** SHA-256 of its content, 64 lower-case hex digits. */
   readonly hash: string;
+  /**
+   * Opens it again.
+   *
+   * @throws {StorageError} `SOURCE_CHANGED` when it is not what it was.
+   */
+  readonly open: (fs: FileSystem) => Promise<OpenSource>;
+}
+
+/** A file as it was when it was offered. */
+export interface SourceFile extends OutgoingSource {
+  /** What it was. */
+  readonly status: FileStatus;
 }
 
 /** Options of {@linkcode inspectSource}. */
@@ -84,7 +111,44 @@ async function openRegular(
   }
 }
 
-function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_BYTES): void {
+/** A file that is read from. */
+class OpenedFile implements OpenSource {
+  readonly #path: string;
+  readonly #file: OpenFile;
+  readonly #status: FileStatus;
+
+  constructor(path: string, file: OpenFile, status: FileStatus) {
+    this.#path = path;
+    this.#file = file;
+    this.#status = status;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.#file.read(into);
+  }
+
+  seek(offset: number): Promise<void> {
+    return this.#file.seek(offset);
+  }
+
+  async checkUnchanged(): Promise<void> {
+    if (differs(this.#status, await this.#file.status())) throw changed(this.#path);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+}
+
+/** Opens a file that was looked at before. */
+async function openAgain(fs: FileSystem, path: string, before: FileStatus): Promise<OpenSource> {
+  const { file, status } = await openRegular(fs, path);
+  if (!differs(before, status)) return new OpenedFile(path, file, before);
+  file[Symbol.dispose]();
+  throw changed(path);
+}
+
+function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_SOURCE_BYTES): void {
   if (size <= maxBytes) return;
   throw new StorageError(
     "SOURCE_TOO_LARGE",
@@ -136,6 +200,29 @@ export async function checkUnchanged(
 }
 
 /**
+ * Feeds a source to a hash, from its position to its end or until the signal aborts.
+ *
+ * @returns The bytes that were read; more than `size` are not.
+ */
+export async function hashSource(
+  source: Pick<OpenSource, "read">,
+  size: number,
+  hash: Sha256,
+  { signal, onHashed }: Pick<InspectOptions, "signal" | "onHashed">,
+): Promise<number> {
+  const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, size + 1));
+  let total = 0;
+  while (total <= size && !signal?.aborted) {
+    const count = await source.read(buffer);
+    if (count === null) break;
+    hash.update(buffer.subarray(0, count));
+    total += count;
+    onHashed?.(total);
+  }
+  return total;
+}
+
+/**
  * Looks at a file for an offer: kind, size, and the hash of its content, read in pieces. The file
  * is closed when it resolves.
  *
@@ -147,25 +234,22 @@ export async function inspectSource(
   path: string,
   options: InspectOptions = {},
 ): Promise<SourceFile> {
-  const { signal, maxBytes, onHashed } = options;
+  const { signal, maxBytes } = options;
   signal?.throwIfAborted();
   const source = await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
     checkSize(path, status, maxBytes);
-    const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, status.size + 1));
     const hash = new Sha256();
-    let total = 0;
-    while (total <= status.size && !signal?.aborted) {
-      const count = await file.read(buffer);
-      if (count === null) break;
-      hash.update(buffer.subarray(0, count));
-      total += count;
-      onHashed?.(total);
-    }
+    const total = await hashSource(file, status.size, hash, options);
     if (signal?.aborted) return undefined;
     if (total !== status.size || differs(status, await file.status())) throw changed(path);
-    return { path, status, hash: hash.digest().hex };
+    return {
+      path,
+      status,
+      hash: hash.digest().hex,
+      open: (fs: FileSystem) => openAgain(fs, path, status),
+    };
   });
   signal?.throwIfAborted();
   if (source === undefined) throw changed(path);
@@ -178,15 +262,15 @@ interface ReadAhead {
   readonly chunk: Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** A file that is being sent, open for reading. Disposing it closes it. */
+/** A file, or what is sent as one, open for reading. Disposing it closes it. */
 export class OutgoingFile implements AsyncDisposable {
   /** What is sent. */
-  readonly source: SourceFile;
+  readonly source: OutgoingSource;
   /** Chunks from where it begins to the file's end; 0 when there is nothing. */
   readonly totalChunks: number;
   /** Where it begins, in bytes. */
   readonly #from: number;
-  readonly #file: OpenFile;
+  readonly #file: OpenSource;
   readonly #chunkSize: number;
   /** One for the chunk that was given out, one for the next. */
   readonly #buffers: [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
@@ -199,7 +283,7 @@ export class OutgoingFile implements AsyncDisposable {
   /** Bytes read since its status was looked at. */
   #unchecked = 0;
 
-  private constructor(source: SourceFile, file: OpenFile, chunkSize: number, from: number) {
+  private constructor(source: OutgoingSource, file: OpenSource, chunkSize: number, from: number) {
     const size = source.status.size - from;
     this.source = source;
     this.#from = from;
@@ -211,9 +295,9 @@ export class OutgoingFile implements AsyncDisposable {
   }
 
   /**
-   * Opens a file that was looked at before.
+   * Opens what was looked at before.
    *
-   * @param source From {@linkcode inspectSource}.
+   * @param source From {@linkcode inspectSource}, or what is sent as a file.
    * @param chunkSize Bytes of each chunk but the last; a positive integer.
    * @param from Where its chunks are counted from, in bytes; what is before is not read.
    * @throws {StorageError} `SOURCE_CHANGED` when it is not that file any more; `SOURCE_UNUSABLE`,
@@ -221,16 +305,14 @@ export class OutgoingFile implements AsyncDisposable {
    */
   static async open(
     fs: FileSystem,
-    source: SourceFile,
+    source: OutgoingSource,
     chunkSize: number,
     from = 0,
   ): Promise<OutgoingFile> {
-    return await withStorageErrors(`read ${source.path}`, async () => {
-      const { file, status } = await openRegular(fs, source.path);
-      if (!differs(source.status, status)) return new OutgoingFile(source, file, chunkSize, from);
-      file[Symbol.dispose]();
-      throw changed(source.path);
-    });
+    return await withStorageErrors(
+      `read ${source.path}`,
+      async () => new OutgoingFile(source, await source.open(fs), chunkSize, from),
+    );
   }
 
   /**
@@ -256,7 +338,7 @@ export class OutgoingFile implements AsyncDisposable {
       this.#buffers.reverse();
       const isLast = index === this.totalChunks - 1;
       this.#unchecked += chunk.length;
-      if (isLast || this.#unchecked >= CHECKED_BYTES) await this.#checkStatus();
+      if (isLast || this.#unchecked >= CHECKED_BYTES) await this.#checkStatus(isLast);
       this.#checkHash(index, chunk);
       if (!isLast) this.#readAhead(index + 1);
       return chunk;
@@ -289,10 +371,9 @@ export class OutgoingFile implements AsyncDisposable {
     return chunk;
   }
 
-  async #checkStatus(): Promise<void> {
+  async #checkStatus(isWhole: boolean): Promise<void> {
     this.#unchecked = 0;
-    const { path, status } = this.source;
-    if (differs(status, await this.#file.status())) throw changed(path);
+    await this.#file.checkUnchanged(isWhole);
   }
 
   /**

@@ -85,8 +85,10 @@ async function isKept(
  * Whether a file that waits for its peer can be sent again without arriving twice: the peer has not
  * accepted it yet, or is told of the try that it accepted.
  */
-function canGoOn({ queue, sourcePath, state, size, lastTry }: TransferRecord): boolean {
-  if (queue === undefined || sourcePath === undefined || isFinal(state)) return false;
+function canGoOn(record: TransferRecord): boolean {
+  const { queue, sourcePath, archive, state, size, lastTry } = record;
+  if (queue === undefined || isFinal(state)) return false;
+  if (sourcePath === undefined && archive === undefined) return false;
   // An empty file has arrived as soon as it is accepted.
   return state === "queued" || (state === "offered" && size > 0) || lastTry !== undefined;
 }

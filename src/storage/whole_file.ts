@@ -22,7 +22,7 @@ export async function writeFully(file: OpenFile, bytes: Uint8Array): Promise<voi
 }
 
 /** Reads until `into` is full or the file ends; the count. */
-export async function readFully(file: OpenFile, into: Uint8Array): Promise<number> {
+export async function readFully(file: Pick<OpenFile, "read">, into: Uint8Array): Promise<number> {
   let done = 0;
   while (done < into.length) {
     const count = await file.read(into.subarray(done));

@@ -211,6 +211,30 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   /** As {@linkcode FileSystem} says, faults aside. */
+  async realPath(path: string): Promise<string> {
+    await this.#enter("realPath", path);
+    return await this.#real.realPath(path);
+  }
+
+  /** As {@linkcode FileSystem} says, faults aside. */
+  async setMode(path: string, mode: number): Promise<void> {
+    await this.#enter("setMode", path);
+    await this.#real.setMode(path, mode);
+  }
+
+  /** As {@linkcode FileSystem} says, faults aside. */
+  async setModified(path: string, seconds: number): Promise<void> {
+    await this.#enter("setModified", path);
+    await this.#real.setModified(path, seconds);
+  }
+
+  /** As {@linkcode FileSystem} says, faults aside. */
+  async makeNewFolder(path: string): Promise<void> {
+    await this.#enter("makeNewFolder", path);
+    await this.#real.makeNewFolder(path);
+  }
+
+  /** As {@linkcode FileSystem} says, faults aside. */
   async makeFolder(path: string): Promise<void> {
     await this.#enter("makeFolder", path);
     await this.#real.makeFolder(path);
