@@ -21,7 +21,7 @@ import {
   signalOwner,
   webConsent,
 } from "../vocabulary/session_values.ts";
-import { direction, expireDuration, priority } from "../vocabulary/transfer_values.ts";
+import { archiveName, direction, expireDuration, priority } from "../vocabulary/transfer_values.ts";
 import {
   anyText,
   type Choice,
@@ -321,10 +321,14 @@ export const TABLE = [
   },
   {
     name: "send",
-    summary: "Send files to a connected or linked peer",
+    summary: "Send files and folders to a connected or linked peer",
     details: [
       "Each file is a transfer; all are queued or none. The daemon reads the files: " +
       "boltctl does not open them. Without --to they go to the only connected peer.",
+      "",
+      "A folder is sent as NAME.tar, which any peer can unpack and which is never on a disk here; with " +
+      "--as all that is named becomes one such archive. Symbolic links, pipes and devices are left " +
+      "out, which is said. What changes while it is sent ends the transfer.",
       "",
       "Files for a linked peer wait for it whenever it is away, over restarts of both daemons, " +
       "and go on where they were cut off. With --wait the command waits as long.",
@@ -332,9 +336,10 @@ export const TABLE = [
       `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
       "--wait as they ended.",
     ],
-    argument: argument("FILE", 1, 100, path),
+    argument: argument("FILE|FOLDER", 1, 100, path),
     flags: [
       text("to", "PEER", "The peer that receives them"),
+      flag("as", "NAME.tar", archiveName, "Send all of them as one tar archive of this name"),
       flag("priority", "NUMBER", priority, "Higher goes first (default: 0)"),
       flag(
         "expire",
@@ -349,6 +354,8 @@ export const TABLE = [
     examples: [
       "send report.pdf",
       "send --to bob --wait photos.zip notes.txt",
+      "send --to bob holidays",
+      "send --to bob --as work.tar drafts notes.txt",
       "send --to nas --expire 12h backup.tar",
     ],
     needsDaemon: true,

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type Choice, oneOf, type ValueKind, type WholeNumber, wholeNumber } from "./value_kind.ts";
+import {
+  type Choice,
+  oneOf,
+  textThat,
+  type ValueKind,
+  type WholeNumber,
+  wholeNumber,
+} from "./value_kind.ts";
 
 /** Which way a file goes, seen from this daemon. */
 export const direction: Choice<"outgoing" | "incoming"> = oneOf(["outgoing", "incoming"]);
@@ -31,3 +38,11 @@ export const expireDuration: ValueKind<number> = {
     return secs >= expireSecs.min && secs <= expireSecs.max ? secs : undefined;
   },
 };
+
+/** The name of an archive that several files and folders become. */
+export const archiveName: ValueKind<string> = textThat(
+  "a file name that ends in .tar, of at most 255 bytes, without slashes and control characters",
+  (text) =>
+    /^[^/\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+\.tar$/u.test(text) && text.isWellFormed() &&
+    new TextEncoder().encode(text).length <= 255,
+);

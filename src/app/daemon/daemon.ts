@@ -19,6 +19,7 @@ import { readLinkFile } from "../../storage/link_store.ts";
 import { Links } from "./links/links.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import { generatePeerCode } from "../../protocol/signal/peer_code.ts";
+import { OwnData } from "../../storage/own_data.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { checkMemory } from "./memory_bound.ts";
@@ -152,6 +153,7 @@ export class Daemon {
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
       fs,
+      own: new OwnData(fs, { dataFolder: storage.folder.path, inbox: inbox.path }),
       held: new HeldFiles(),
       inbox,
       collision: options.onCollision,

@@ -4,8 +4,9 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
+import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
-import { expireDuration } from "../../vocabulary/transfer_values.ts";
+import { archiveName, expireDuration } from "../../vocabulary/transfer_values.ts";
 import { feedOverRestarts } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { isUnconfirmed } from "../output/confirmation.ts";
@@ -22,9 +23,11 @@ export async function send(context: Context): Promise<void> {
   }
   const peer = await resolveReceiver(client(), flags.text("to"), signal);
   const expireSecs = flags.value("expire", expireDuration);
+  const as = flags.value("as", archiveName);
   const request = {
     identity: peer.identity,
     paths: args.map(absolutePath),
+    ...(as === undefined ? {} : { as }),
     priority: flags.integer("priority") ?? 0,
     ...(expireSecs === undefined ? {} : { expireSecs }),
   };
@@ -36,6 +39,7 @@ export async function send(context: Context): Promise<void> {
         () => {
           const away = transfer.waitingFor === "peer" ? ", which is away" : "";
           output.line(`Queued for ${peerLabel(peer)}${away}: ${fileLabel(transfer)}`);
+          tellSkipped(context, transfer);
         },
       );
     }
@@ -43,6 +47,7 @@ export async function send(context: Context): Promise<void> {
   }
   await using feed = await feedOverRestarts(context);
   const queued = await client().send(request);
+  for (const transfer of queued) tellSkipped(context, transfer);
   const ended = await followTransfers(context, feed, queued);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
@@ -50,4 +55,12 @@ export async function send(context: Context): Promise<void> {
     const sent = isUnconfirmed(transfer) ? "Sent, not confirmed, to" : "Sent to";
     output.line(`${sent} ${peerLabel(peer)}: ${fileLabel(transfer)}`);
   }
+}
+
+/** What an archive leaves out, in one sentence. */
+function tellSkipped({ output }: Context, { name, archive }: Transfer): void {
+  const { skipped = 0, skippedNames = [] } = archive ?? {};
+  if (skipped === 0) return;
+  const more = skipped > skippedNames.length ? `, and ${skipped - skippedNames.length} more` : "";
+  output.line(`Not in ${name}: ${skippedNames.join(", ")}${more}`);
 }

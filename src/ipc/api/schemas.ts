@@ -499,11 +499,15 @@ export const PairingDecision = strict(
 export type PairingDecision = Static<typeof PairingDecision>;
 
 const whatToSend = {
-  paths: Type.Array(localPath("The absolute path of a file."), {
-    description: "The files, one transfer each.",
+  paths: Type.Array(localPath("The absolute path of a file or folder."), {
+    description: "The files, one transfer each. A folder is sent as one tar archive of its name.",
     minItems: 1,
     maxItems: 100,
   }),
+  as: Type.Optional(written(
+    transferValues.archiveName,
+    "Send all of them, files and folders, in one transfer: a tar archive of this name.",
+  )),
   priority: Type.Optional(numberOf(
     transferValues.priority,
     "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. " +
@@ -584,6 +588,23 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   path: Type.Optional(text(
     "Outgoing: the source. Incoming and completed: where the file is. As it is on the disk, to be " +
       "opened: escape it before it is shown.",
+  )),
+  archive: Type.Optional(answer(
+    "Archive",
+    "Outgoing: files and folders that are sent as one tar archive, which is put together as it is read.",
+    {
+      paths: Type.Array(text("As it is on the disk: escape it before it is shown."), {
+        description: "What it is made of.",
+      }),
+      skipped: Type.Optional(count(
+        "How many entries were left out: links, pipes, devices, the daemon's own data, names that are " +
+          "not Unicode. Absent where it was queued in an earlier run of the daemon.",
+      )),
+      skippedNames: Type.Optional(Type.Array(text("A path in the archive, escaped, and why."), {
+        description: "The first of them.",
+        maxItems: 10,
+      })),
+    },
   )),
   size: count("The file's size, in bytes."),
   transferred: count(

@@ -77,13 +77,16 @@ export class KeyedSends {
     }
     const request: KeyedRequest = known ??
       { key, body, seed: random(16).toHex(), isDone: false, at: now() };
-    const { paths } = parameters;
-    const transferIds = paths.map((_, i) => sha256(`${request.seed} ${i}`).slice(0, 32));
+    const { paths, as } = parameters;
+    // Under one name they are one transfer.
+    const transfers = as === undefined ? paths : [as];
+    const transferIds = transfers.map((_, i) => sha256(`${request.seed} ${i}`).slice(0, 32));
     const before = transferIds.map((id) => known === undefined ? undefined : sent(id));
     if (request.isDone) return remembered(before);
     const isLeft = before.map((entry) => entry === undefined);
     if (isLeft.includes(true)) {
-      await send({ ...parameters, paths: paths.filter((_, i) => isLeft[i]) }, {
+      const left = as === undefined ? paths.filter((_, i) => isLeft[i]) : paths;
+      await send({ ...parameters, paths: left }, {
         transferIds: transferIds.filter((_, i) => isLeft[i]),
         commit: async () => {
           if (known === undefined) await store.put(request, now());
@@ -107,11 +110,12 @@ function remembered(entries: readonly (TransferEntry | undefined)[]): TransferEn
 
 /** What a request asks for, whatever the order of its members. */
 function bodyHash(parameters: SendParameters): string {
-  const { paths, priority, expireSecs = null } = parameters;
+  const { paths, as, priority, expireSecs = null } = parameters;
   const to = "sessionId" in parameters
     ? ["session", parameters.sessionId]
     : ["peer", parameters.identity];
-  return sha256(JSON.stringify([to, paths, priority, expireSecs]));
+  const request = [to, paths, priority, expireSecs, ...(as === undefined ? [] : [as])];
+  return sha256(JSON.stringify(request));
 }
 
 function sha256(text: string): string {

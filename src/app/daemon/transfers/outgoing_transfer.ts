@@ -16,12 +16,15 @@ import type {
 } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
 import type { FileSystem } from "../../../storage/file_system.ts";
+import { inspectArchive, listAgain } from "../../../storage/archive/archive_file.ts";
+import type { ArchiveSource } from "../../../storage/archive/listing.ts";
 import {
   checkUnchanged,
   inspectSource,
   OutgoingFile,
-  type SourceFile,
+  type OutgoingSource,
 } from "../../../storage/outgoing_file.ts";
+import type { OwnData } from "../../../storage/own_data.ts";
 import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import { isRepeatable } from "./queue_rules.ts";
@@ -49,6 +52,8 @@ export interface SendOptions {
   readonly registry: TransferRegistry;
   /** Where the files are. */
   readonly fs: FileSystem;
+  /** The daemon's own files, which are never sent. */
+  readonly own: OwnData;
   /** Fresh random bytes. */
   readonly random: RandomSource;
 }
@@ -57,8 +62,8 @@ export interface SendOptions {
 export interface OutgoingTransferOptions extends SendOptions {
   /** The transfer; queued. */
   readonly entry: TransferEntry;
-  /** The file to send. */
-  readonly path: string;
+  /** The file to send, or what the archive is made of. */
+  readonly source: string | ArchiveSource;
   /** The session that it is queued for, or the identity of its linked peer. */
   readonly queuedFor: object | string;
   /** The open session to its peer, if there is one now. */
@@ -124,7 +129,7 @@ export class OutgoingTransfer implements ScheduledWork {
   readonly #stage = new StageCell<Stage>({ name: "queued" });
   /** Aborted, with {@linkcode Stopped}, when it is not to be offered any more. */
   readonly #stopping = new AbortController();
-  #source: SourceFile | undefined;
+  #source: OutgoingSource | undefined;
 
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
@@ -298,13 +303,16 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** It has waited since it was queued or cut off: whether the file is still what it was. */
   async #lookAgain(): Promise<void> {
-    const { path, fs, entry: { facts: { size, queue } } } = this.#options;
-    if (queue !== undefined) await checkUnchanged(fs, path, { size, mtimeMs: queue.mtimeMs });
+    const { source, fs, own, entry: { facts: { size, queue } } } = this.#options;
+    if (queue === undefined) return;
+    const known = { size, mtimeMs: queue.mtimeMs };
+    if (typeof source === "string") await checkUnchanged(fs, source, known);
+    else await listAgain(fs, source, known, { own, signal: this.#stopping.signal });
   }
 
   /** Reads the file for its hash, in its turn. */
-  async #inspect(): Promise<SourceFile> {
-    const { path, fs, registry, hashSlots } = this.#options;
+  async #inspect(): Promise<OutgoingSource> {
+    const { source, fs, own, registry, hashSlots } = this.#options;
     const { signal } = this.#stopping;
     this.entry.update({ waitingFor: "hash" });
     const { promise: granted, resolve } = Promise.withResolvers<void>();
@@ -314,11 +322,15 @@ export class OutgoingTransfer implements ScheduledWork {
       onGranted: resolve,
     });
     if (!slot.held) await abortable(granted, signal);
+    const onHashed = (bytes: number) => registry.hashing(this.entry, bytes);
+    if (typeof source !== "string") {
+      const { size, queue } = this.entry.facts;
+      const known = { size, mtimeMs: queue?.mtimeMs };
+      return await inspectArchive(fs, source, known, { own, signal, onHashed });
+    }
     await this.#lookAgain();
-    return await inspectSource(fs, path, {
-      signal,
-      onHashed: (bytes) => registry.hashing(this.entry, bytes),
-    });
+    await own.refuse(source);
+    return await inspectSource(fs, source, { signal, onHashed });
   }
 
   #newFlow(): Flow {
@@ -338,13 +350,15 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   #offer(
-    { path, status, hash: fileHash }: SourceFile,
+    { status, hash: fileHash }: OutgoingSource,
     names: TryNames,
     session: SessionTransfers,
     flow: Flow,
   ): void {
+    const { source: origin } = this.#options;
     session.peer.act((transfers, now) => {
-      const file = { filename: basename(path), size: status.size, fileHash, ...names };
+      const filename = typeof origin === "string" ? basename(origin) : origin.name;
+      const file = { filename, size: status.size, fileHash, ...names };
       const { transferId: id, effects } = transfers.offer(file, now);
       const over = new AbortController();
       const attempt: Attempt = { session, id, flow, over, isAccepted: false };
@@ -360,7 +374,7 @@ export class OutgoingTransfer implements ScheduledWork {
   }
 
   /** Reads a chunk, sends it, waits until the channel has taken it; the next is read meanwhile. */
-  async #send(source: SourceFile, attempt: Attempt): Promise<void> {
+  async #send(source: OutgoingSource, attempt: Attempt): Promise<void> {
     const { registry, fs } = this.#options;
     const { session: { peer }, id, flow, over, claimed = 0 } = attempt;
     try {
@@ -385,7 +399,7 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** The names of a try, as far as they are needed before it is offered. */
   async #nameTry(
-    { status, hash: fileHash }: SourceFile,
+    { status, hash: fileHash }: OutgoingSource,
     { resumes }: SessionTransfers,
   ): Promise<TryNames> {
     const { registry, random } = this.#options;

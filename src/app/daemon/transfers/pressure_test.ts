@@ -22,6 +22,7 @@ import { CHUNK_BYTES } from "../../../protocol/transfer/daemon_dialect.ts";
 import { DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES } from "../../../protocol/transfer/limits.ts";
 import type { DataFolder } from "../../../storage/data_folder.ts";
 import { Journal } from "../../../storage/journal.ts";
+import { OwnData } from "../../../storage/own_data.ts";
 import { openInbox, transferId } from "../../../storage/testing/inbox_fixture.ts";
 import { TemporaryFolder } from "../../../storage/testing/temporary_folder.ts";
 import type { Channel } from "../../../transport/channel.ts";
@@ -205,7 +206,11 @@ class Flow implements AsyncDisposable {
     const { registry, transfers } = sender;
     const outgoing = new OutgoingTransfer({
       entry: flow.sent,
-      path: source,
+      source,
+      own: new OwnData(sender.folder.fs, {
+        dataFolder: sender.folder.at("data"),
+        inbox: sender.folder.at("inbox"),
+      }),
       queuedFor: transfers,
       session: () => transfers,
       slots: new Slots({ limit: 1 }),

@@ -7,9 +7,11 @@ import { escapeName } from "../../../base/text.ts";
 import { isFinal, type TransferState } from "../../../base/transfer_states.ts";
 import { peerText } from "../../../ipc/api/peer_text.ts";
 import type { Transfer, WaitingFor } from "../../../ipc/api/schemas.ts";
+import type { ArchiveSource, Skipped } from "../../../storage/archive/listing.ts";
 import {
   DAEMON_STOPPED,
   fromJournalState,
+  isArchiveSource,
   isSourcePath,
   type KeptPart,
   MAX_DISPLAY_NAME,
@@ -42,6 +44,10 @@ export interface TransferFacts {
   readonly createdAt: number;
   /** Outgoing: the source. */
   readonly sourcePath?: string;
+  /** Outgoing: what the archive is made of that is sent. */
+  readonly archive?: ArchiveSource;
+  /** Outgoing, in the run in which it was queued: what the archive leaves out. */
+  readonly skipped?: Skipped;
   /** Outgoing: its place in the queue, where it waits for a linked peer whenever that is away. */
   readonly queue?: QueuePlace;
 }
@@ -94,6 +100,13 @@ export interface TransferProgress {
   readonly updatedAt: number;
 }
 
+/** What an archive leaves out, as the API shows it; it is not known of an earlier run. */
+function skippedIn(skipped: Skipped | undefined): Omit<NonNullable<Transfer["archive"]>, "paths"> {
+  return skipped === undefined
+    ? {}
+    : { skipped: skipped.count, skippedNames: skipped.names.map(escapeName) };
+}
+
 /** A transfer; its progress is replaced, never edited. */
 export class TransferEntry {
   /** What it is. */
@@ -113,6 +126,7 @@ export class TransferEntry {
     const facts: Omit<TransferFacts, "priority"> = {
       ...{ transferId, direction, identity: record.peer, name, size, createdAt },
       ...(record.sourcePath === undefined ? {} : { sourcePath: record.sourcePath }),
+      ...(record.archive === undefined ? {} : { archive: record.archive }),
       ...(record.queue === undefined ? {} : { queue: record.queue }),
     };
     const { priority = 0 } = record.queue ?? {};
@@ -177,6 +191,7 @@ export class TransferEntry {
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
     const { confirmed, resumedFrom, kept } = this.#progress;
     const waitingFor = this.#waitingFor;
+    const { archive, skipped } = this.facts;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
     const expiresAt = this.isFinal ? undefined : this.facts.queue?.expiresAt;
@@ -201,6 +216,9 @@ export class TransferEntry {
       ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
       // As it is: an application is to open it. JSON spells out what must not be shown raw.
       ...(path === undefined ? {} : { path }),
+      ...(archive === undefined ? {} : {
+        archive: { paths: [...archive.paths], ...skippedIn(skipped) },
+      }),
       ...(fileHash === undefined ? {} : { fileHash }),
       ...(failure === undefined ? {} : {
         failure: { code: failure.code, message: peerText(failure.message) },
@@ -221,7 +239,7 @@ export class TransferEntry {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
     const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
-    const { sourcePath, queue } = this.facts;
+    const { sourcePath, archive, queue } = this.facts;
     return {
       transferId,
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
@@ -237,6 +255,7 @@ export class TransferEntry {
       hasPart,
       ...(kept === undefined ? {} : { kept }),
       ...(isSourcePath(sourcePath) ? { sourcePath } : {}),
+      ...(isArchiveSource(archive) ? { archive } : {}),
       ...(lastTry === undefined ? {} : { lastTry }),
       ...(queue === undefined ? {} : { queue }),
       error: failure === undefined ? null : failure.code,

@@ -3,15 +3,18 @@
  *
  * @module
  */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
+import { Deadline } from "../../../base/deadline.ts";
+import { API_OPERATION_MS } from "../../../base/timing.ts";
 import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import type { FileStatus } from "../../../storage/file_system.ts";
-import { DAEMON_STOPPED, isSourcePath } from "../../../storage/journal_record.ts";
+import { type ArchiveSource, listArchive, type Skipped } from "../../../storage/archive/listing.ts";
+import { withStorageErrors } from "../../../storage/failure.ts";
+import { DAEMON_STOPPED, isArchiveSource, isSourcePath } from "../../../storage/journal_record.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
@@ -25,7 +28,7 @@ import {
 import type { PeerQueue } from "./peer_queue.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
-import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
+import type { TransferEntry, TransferFacts, TransferFailure } from "./transfer_entry.ts";
 
 const STOPPING = "the daemon is stopping";
 
@@ -53,7 +56,16 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
 }
 
 /** Files to send. */
-export type FilesToSend = Pick<SendParameters, "paths" | "priority" | "expireSecs">;
+export type FilesToSend = Pick<SendParameters, "paths" | "as" | "priority" | "expireSecs">;
+
+/** What one transfer is to send, as it was looked at. */
+interface Looked {
+  /** A file, by its path, or what an archive is made of. */
+  readonly source: string | ArchiveSource;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly skipped?: Skipped;
+}
 
 /** Who gets files. */
 export interface Receiver {
@@ -87,13 +99,12 @@ export class TransferService {
     ids?: ChosenIds,
   ): Promise<TransferEntry[]> {
     const { registry, scheduler, queue } = this.#options;
-    const { paths, priority, expireSecs } = files;
-    const sources: { readonly path: string; readonly status: FileStatus }[] = [];
-    for (const path of paths) sources.push({ path, status: await this.#look(path, session) });
+    const { priority, expireSecs } = files;
+    const sources = await this.#lookAtAll(files, session);
     const checkRoom = () => {
       this.#expectRunning();
-      scheduler.checkCapacity(paths.length);
-      if (session === undefined) queue.checkRoom(identity, paths.length);
+      scheduler.checkCapacity(sources.length);
+      if (session === undefined) queue.checkRoom(identity, sources.length);
     };
     checkRoom();
     await ids?.commit();
@@ -101,18 +112,19 @@ export class TransferService {
     const takes = queue.takes(identity) && session?.proven !== false;
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
-    const entries = sources.map(({ path, status: { size, mtimeMs } }, i) => {
-      const isKept = takes && isSourcePath(path);
+    const entries = sources.map(({ source, size, mtimeMs, skipped }, i) => {
+      const isKept = takes && mayBeKept(source);
       const entry = registry.begin(
         {
           transferId: ids?.transferIds[i] ?? this.#options.random(16).toHex(),
           direction: "outgoing",
           identity,
-          name: basename(path),
+          name: nameOf(source),
           size,
           priority,
           createdAt: this.#options.now(),
-          sourcePath: path,
+          ...factsOf(source),
+          ...(skipped === undefined ? {} : { skipped }),
           ...(isKept ? { queue: queue.place({ priority, mtimeMs, ...lifetime }) } : {}),
         },
         "queued",
@@ -120,12 +132,13 @@ export class TransferService {
       );
       // A receiver without a session is linked: the queue had room for its files.
       const transfer = isKept || session === undefined
-        ? this.#kept(entry, path)
-        : this.#outgoing(entry, path, {
+        ? this.#kept(entry, source)
+        : this.#outgoing(entry, source, {
           queuedFor: session,
           session: () => this.#successorOf(session),
         });
       scheduler.add(transfer);
+      this.#logSkipped(entry);
       return entry;
     });
     // Whoever is told that they wait may count on it.
@@ -139,8 +152,9 @@ export class TransferService {
     const orderOf = ({ facts }: TransferEntry) => facts.queue?.order ?? 0;
     const left = registry.live().filter((entry) => entry.isKeptInQueue);
     for (const entry of left.toSorted((a, b) => orderOf(a) - orderOf(b))) {
-      const { sourcePath } = entry.facts;
-      if (sourcePath !== undefined) scheduler.restore(this.#kept(entry, sourcePath));
+      const { sourcePath, archive } = entry.facts;
+      const source = archive ?? sourcePath;
+      if (source !== undefined) scheduler.restore(this.#kept(entry, source));
     }
   }
 
@@ -153,7 +167,7 @@ export class TransferService {
   }
 
   /** A file that waits for its linked peer, and is sent over proven sessions only. */
-  #kept(entry: TransferEntry, path: string): OutgoingTransfer {
+  #kept(entry: TransferEntry, source: string | ArchiveSource): OutgoingTransfer {
     const { queue, sessionWith } = this.#options;
     queue.add(entry);
     const session = () => {
@@ -161,15 +175,15 @@ export class TransferService {
       return found?.proven === true ? found : undefined;
     };
     const waitRefusal = () => queue.refusal(entry);
-    return this.#outgoing(entry, path, { queuedFor: entry.facts.identity, session, waitRefusal });
+    return this.#outgoing(entry, source, { queuedFor: entry.facts.identity, session, waitRefusal });
   }
 
   #outgoing(
     entry: TransferEntry,
-    path: string,
-    waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "path">,
+    source: string | ArchiveSource,
+    waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "source">,
   ): OutgoingTransfer {
-    const transfer = new OutgoingTransfer({ ...this.#options, entry, path, ...waits });
+    const transfer = new OutgoingTransfer({ ...this.#options, entry, source, ...waits });
     this.#transfers.set(entry, transfer);
     return transfer;
   }
@@ -457,19 +471,78 @@ export class TransferService {
     throw new OperationError("INVALID_STATE", message);
   }
 
-  /** A file that can be sent to the peer of that session, or to a daemon that is away. */
-  async #look(path: string, session: SessionTransfers | undefined): Promise<FileStatus> {
-    const status = await this.#readable(path);
-    const problem = session === undefined
-      ? isSourcePath(path) ? undefined : "the path is too long to be kept while its peer is away"
-      : session.peer.dialect.unsendable(status.size);
-    if (problem !== undefined) throw new OperationError("LIMIT_EXCEEDED", `${path}: ${problem}`);
-    return status;
+  /** What can be sent to the peer of that session, or to a daemon that is away. */
+  async #lookAtAll(
+    { paths, as }: FilesToSend,
+    session: SessionTransfers | undefined,
+  ): Promise<readonly Looked[]> {
+    using deadline = new Deadline(API_OPERATION_MS, { what: "folders to be listed" });
+    const { signal } = deadline;
+    if (as !== undefined) {
+      return [
+        await this.#look(async () => this.#lookAtArchive({ name: as, paths }, signal), session),
+      ];
+    }
+    const looked: Looked[] = [];
+    for (const path of paths) {
+      looked.push(await this.#look(() => this.#lookAtPath(path, signal), session));
+    }
+    return looked;
   }
 
-  async #readable(path: string): Promise<FileStatus> {
+  async #look(
+    look: () => Promise<Looked>,
+    session: SessionTransfers | undefined,
+  ): Promise<Looked> {
+    const looked = await this.#readable(look);
+    const { source, size } = looked;
+    const problem = session === undefined
+      ? mayBeKept(source) ? undefined : "the path is too long to be kept while its peer is away"
+      : session.peer.dialect.unsendable(size);
+    if (problem === undefined) return looked;
+    const what = typeof source === "string" ? source : source.paths.join(", ");
+    throw new OperationError("LIMIT_EXCEEDED", `${what}: ${problem}`);
+  }
+
+  async #lookAtPath(path: string, signal: AbortSignal): Promise<Looked> {
+    const { fs, own } = this.#options;
+    const seen = await withStorageErrors(`read ${path}`, () => fs.lstat(path));
+    if (seen.kind === "folder") {
+      const folder = resolve(path);
+      return await this.#lookAtArchive(
+        { name: `${basename(folder)}.tar`, paths: [folder] },
+        signal,
+      );
+    }
+    await own.refuse(path);
+    const { size, mtimeMs } = await checkSource(fs, path);
+    return { source: path, size, mtimeMs };
+  }
+
+  async #lookAtArchive({ name, paths }: ArchiveSource, signal: AbortSignal): Promise<Looked> {
+    const { fs, own } = this.#options;
+    const source = { name, paths: paths.map((path) => resolve(path)) };
+    const { size, mtimeMs, skipped } = await listArchive(fs, source, { own, signal });
+    return { source, size, mtimeMs, skipped };
+  }
+
+  /** Links and the like are not sent, and whoever looks for them finds out why. */
+  #logSkipped({ facts: { transferId, identity, skipped } }: TransferEntry): void {
+    if (skipped === undefined || skipped.count === 0) return;
+    this.#options.log.info(
+      "an archive leaves out what is no regular file or folder, or not to be sent",
+      {
+        transfer: transferId,
+        peer: identity,
+        count: skipped.count,
+        names: skipped.names.join(", "),
+      },
+    );
+  }
+
+  async #readable(look: () => Promise<Looked>): Promise<Looked> {
     try {
-      return await checkSource(this.#options.fs, path);
+      return await look();
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
@@ -482,6 +555,28 @@ export class TransferService {
       if (entry.isFinal) this.#transfers.delete(entry);
     }
   }
+}
+
+/** The name that a source is offered under. */
+function nameOf(source: string | ArchiveSource): string {
+  return typeof source === "string" ? basename(source) : source.name;
+}
+
+/** Whether a source can wait over restarts. */
+function mayBeKept(source: string | ArchiveSource): boolean {
+  return typeof source === "string" ? isSourcePath(source) : isArchiveSource(source);
+}
+
+/** What a transfer keeps of its source: the path alone where there is one. */
+function factsOf(
+  source: string | ArchiveSource,
+): Pick<TransferFacts, "sourcePath" | "archive"> {
+  if (typeof source === "string") return { sourcePath: source };
+  const [path, ...others] = source.paths;
+  return {
+    archive: source,
+    ...(path === undefined || others.length > 0 ? {} : { sourcePath: path }),
+  };
 }
 
 /** The id of an offered file, as the API has it. */
