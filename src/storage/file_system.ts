@@ -90,6 +90,8 @@ export interface FileSystem {
   link(from: string, to: string): Promise<void>;
   /** Removes a file, a symbolic link or an empty folder. */
   remove(path: string): Promise<void>;
+  /** Removes a folder and all in it, following no link. */
+  removeTree(folder: string): Promise<void>;
   /** Makes the names in a folder durable (fsync of the folder; nothing on Windows). */
   syncFolder(folder: string): Promise<void>;
   /** Free bytes where `path` is. Needs `--allow-sys=statfs`; without, it says so. */
@@ -188,6 +190,7 @@ export const denoFileSystem: FileSystem = {
   rename: (from, to) => Deno.rename(from, to),
   link: (from, to) => Deno.link(from, to),
   remove: (path) => Deno.remove(path),
+  removeTree: (folder) => Deno.remove(folder, { recursive: true }),
   syncFolder: async (folder) => {
     if (!hasModes) return;
     using handle = await Deno.open(folder, { read: true });

@@ -32,6 +32,7 @@ export function toJournalState(state: TransferState): JournalState {
 /** Code of a transfer that the end of the daemon, in order or not, interrupted. */
 export const DAEMON_STOPPED = "DAEMON_STOPPED";
 
+const UNPACK_STATES: readonly UnpackState[] = ["pending", "ready", "done"];
 const JOURNAL_STATES = TRANSFER_STATES.map(toJournalState);
 
 /** From the journal's spelling to a transfer's state. */
@@ -49,7 +50,15 @@ export interface KeptPart {
   readonly saveAs: string;
   /** Whether its next try needs no consent. */
   readonly consented: boolean;
+  /** Present: it is unpacked when it has arrived. */
+  readonly unpack?: true;
 }
+
+/**
+ * How far an archive is that is unpacked, from when it is verified. `pending`: it is unpacked into a
+ * folder that is not public. `ready`: all of it is, and is about to get its name. `done`.
+ */
+export type UnpackState = "pending" | "ready" | "done";
 
 /** What has to be known of a file to send so that it waits for its peer over restarts. */
 export interface QueuePlace {
@@ -97,6 +106,8 @@ export interface TransferRecord {
   readonly sourcePath?: string;
   /** Outgoing: what the archive is made of that is sent, where that fits a line; since version 2. */
   readonly archive?: ArchiveSource;
+  /** Incoming: it is unpacked, `savedAs` is the name of a folder but while `pending`; since version 2. */
+  readonly unpack?: UnpackState;
   /**
    * Outgoing: of the tries to send this file the last that the peer has accepted, by its id on the
    * wire, so that the next names it; since version 2.
@@ -158,7 +169,9 @@ function isOptionalBoolean(value: unknown): value is boolean | undefined {
 }
 
 function isKeptPart(value: unknown): value is KeptPart {
-  return isJsonObject(value) && hasExactly(value, ["bytes", "hash", "saveAs", "consented"]) &&
+  return isJsonObject(value) &&
+    hasExactly(value, ["bytes", "hash", "saveAs", "consented"], ["unpack"]) &&
+    (value["unpack"] === undefined || value["unpack"] === true) &&
     isCount(value["bytes"]) && isIdentity(value["hash"]) && isSavedName(value["saveAs"]) &&
     typeof value["consented"] === "boolean";
 }
@@ -195,6 +208,7 @@ const OPTIONAL_KEYS = [
   "kept",
   "sourcePath",
   "archive",
+  "unpack",
   "lastTry",
   "queue",
 ] as const satisfies readonly (keyof TransferRecord)[];
@@ -204,6 +218,7 @@ function isRecordShape(value: JsonObject): value is JsonObject & TransferRecord 
     (value["kept"] === undefined || isKeptPart(value["kept"])) &&
     (value["sourcePath"] === undefined || isSourcePath(value["sourcePath"])) &&
     (value["archive"] === undefined || isArchiveSource(value["archive"])) &&
+    (value["unpack"] === undefined || isOneOf(UNPACK_STATES, value["unpack"])) &&
     (value["lastTry"] === undefined || isTransferId(value["lastTry"])) &&
     (value["queue"] === undefined || isQueuePlace(value["queue"])) &&
     isOptionalBoolean(value["confirmed"]) &&

@@ -5,14 +5,15 @@
  */
 import { unlessMissing } from "../base/system_error.ts";
 import { isFinal } from "../base/transfer_states.ts";
-import { type FileSystem, isSameFile } from "./file_system.ts";
+import { type FileStatus, type FileSystem, isSameFile } from "./file_system.ts";
 import { withStorageErrors } from "./failure.ts";
 import type { PartPolicy } from "./inbox/incoming_file.ts";
 import { cutPart } from "./inbox/kept_file.ts";
 import type { Inbox } from "./inbox/inbox.ts";
 import { safeName } from "./inbox/safe_name.ts";
+import { folderNameOf, publishUnpacked } from "./inbox/unpack_part.ts";
 import type { Journal } from "./journal.ts";
-import { DAEMON_STOPPED, type TransferRecord } from "./journal_record.ts";
+import { DAEMON_STOPPED, type TransferRecord, type UnpackState } from "./journal_record.ts";
 import { arrivalOf, type ReceivedFiles } from "./received_files.ts";
 import { inspectSource } from "./outgoing_file.ts";
 
@@ -34,8 +35,9 @@ async function isPublished(
   inbox: Inbox,
   record: TransferRecord,
 ): Promise<boolean> {
-  if (record.savedAs === null) return false;
+  if (record.savedAs === null || record.unpack === "pending") return false;
   const path = inbox.pathOf(record.savedAs);
+  if (record.unpack !== undefined) return await isFolderPublished(fs, inbox, record, path);
   const final = await unlessMissing(fs.lstat(path));
   const part = await unlessMissing(fs.lstat(inbox.partPath(record.transferId)));
   if (final?.kind !== "file") return false;
@@ -48,29 +50,100 @@ async function isPublished(
 }
 
 /**
+ * Whether an unpacked folder has its name: its rename was the last that was done with it. An empty
+ * folder in the name's place, while it is still where it was unpacked, is the reservation, and is
+ * removed.
+ */
+async function isFolderPublished(
+  fs: FileSystem,
+  inbox: Inbox,
+  { transferId }: TransferRecord,
+  path: string,
+): Promise<boolean> {
+  const final = await unlessMissing(fs.lstat(path));
+  if (final?.kind !== "folder") return false;
+  const unpacked = await unlessMissing(fs.lstat(inbox.unpackedPath(transferId)));
+  if (unpacked === undefined) return true;
+  // One that is not empty is another's, and stays.
+  for await (const _name of fs.names(path)) return false;
+  await fs.remove(path);
+  return false;
+}
+
+/** What a start has published. */
+interface PublishedAgain {
+  readonly savedAs: string;
+  readonly unpack?: UnpackState;
+}
+
+/** Unpacks an archive once more, from its first byte. */
+async function unpackAgain(
+  journal: Journal,
+  inbox: Inbox,
+  record: TransferRecord,
+  part: FileStatus,
+): Promise<PublishedAgain | undefined> {
+  const { transferId, savedAs } = record;
+  if (savedAs === null) return undefined;
+  using file = await inbox.fs.open(inbox.partPath(transferId), "read");
+  if (!isSameFile(part, await file.status())) return undefined;
+  const outcome = await publishUnpacked(inbox, {
+    transferId,
+    file,
+    part,
+    name: folderNameOf(savedAs),
+    collision: "number",
+    onPublishing: async (next) =>
+      void await journal.record({ ...record, savedAs: next, unpack: "ready" }),
+  });
+  return "savedAs" in outcome ? { savedAs: outcome.savedAs, unpack: "done" } : undefined;
+}
+
+/**
  * Publishes what was whole and verified when the last run ended: its sender believes that it
  * arrived. It is hashed again, because anything may have happened to it since.
  *
- * @returns The name it got, or undefined when it is not there or not whole any more.
+ * @returns What it is now, or undefined when it is not there or not whole any more.
  */
 async function publishAgain(
   fs: FileSystem,
   journal: Journal,
   inbox: Inbox,
   record: TransferRecord,
-): Promise<string | undefined> {
+): Promise<PublishedAgain | undefined> {
+  const { unpack, ...asFile } = record;
   const { transferId, savedAs, hash, size } = record;
   const name = savedAs === null ? undefined : safeName(savedAs);
   if (name === undefined || !name.safe || !await inbox.hasPart(transferId)) return undefined;
   const part = await inspectSource(fs, inbox.partPath(transferId), { maxBytes: size });
   if (part.status.size !== size || (hash !== null && part.hash !== hash)) return undefined;
-  return await inbox.publish({
+  const folder = unpack === undefined
+    ? undefined
+    : await unpackAgain(journal, inbox, record, part.status);
+  if (folder !== undefined) return folder;
+  const published = await inbox.publish({
     transferId,
     part: part.status,
-    name: name.name,
+    // That of a folder has lost its ending.
+    name: unpack === "ready" ? `${name.name}.tar` : name.name,
     collision: "number",
-    onPublishing: async (next) => void await journal.record({ ...record, savedAs: next }),
+    onPublishing: async (next) => void await journal.record({ ...asFile, savedAs: next }),
   });
+  return { savedAs: published };
+}
+
+/** What was about to be published, under the name that it has, or gets now. */
+async function publish(
+  fs: FileSystem,
+  journal: Journal,
+  inbox: Inbox,
+  record: TransferRecord,
+): Promise<PublishedAgain | undefined> {
+  const { savedAs, unpack } = record;
+  if (savedAs === null || !await isPublished(fs, inbox, record)) {
+    return await publishAgain(fs, journal, inbox, record);
+  }
+  return { savedAs, ...(unpack === undefined ? {} : { unpack: "done" }) };
 }
 
 /** Whether what is known of a partial file is still there, and then alone. */
@@ -120,25 +193,26 @@ export async function recoverTransfers(
       continue;
     }
     const { transferId, direction, state } = record;
-    const savedAs = state === "publishing"
-      ? await withStorageErrors(`look into ${inbox.path}`, async () => {
-        return await isPublished(fs, inbox, record)
-          ? record.savedAs
-          : await publishAgain(fs, journal, inbox, record);
-      })
+    const published = state === "publishing"
+      ? await withStorageErrors(
+        `look into ${inbox.path}`,
+        () => publish(fs, journal, inbox, record),
+      )
       : undefined;
-    const isDone = typeof savedAs === "string";
+    const isDone = published !== undefined;
+    if (record.unpack !== undefined && !isFinal(state)) await inbox.removeStage(transferId);
     const isInterrupted = !isDone && !isFinal(state);
     const isReceived = direction === "receive";
     const staysKept = isReceived && !isDone && options.onAbort === "keep" &&
       await isKept(inbox, record);
     if (isReceived && !staysKept) await inbox.removePart(transferId);
-    const { kept, ...rest } = record;
+    const { kept, unpack: _unpack, ...rest } = record;
     if (staysKept && isFinal(state)) continue;
     const now: TransferRecord = {
       ...rest,
       ...(staysKept && kept !== undefined ? { kept } : {}),
-      savedAs: isDone ? savedAs : null,
+      ...(published?.unpack === undefined ? {} : { unpack: published.unpack }),
+      savedAs: isDone ? published.savedAs : null,
       state: isDone ? "completed" : isInterrupted ? "interrupted" : state,
       error: isInterrupted ? DAEMON_STOPPED : record.error,
       bytes: isDone ? record.size : record.bytes,

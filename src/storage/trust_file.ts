@@ -163,7 +163,8 @@ const RULE_KINDS = {
 } as const;
 
 function isAcceptRule(value: unknown): value is AcceptRule {
-  return isJsonObject(value) && hasExactly(value, [], Object.keys(RULE_KINDS)) &&
+  return isJsonObject(value) && hasExactly(value, [], [...Object.keys(RULE_KINDS), "unpack"]) &&
+    (value["unpack"] === undefined || typeof value["unpack"] === "boolean") &&
     Object.entries(RULE_KINDS).every(([member, kind]) => {
       const asked = value[member];
       return asked === undefined || kind.parse(String(asked)) === asked;

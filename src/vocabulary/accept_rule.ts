@@ -16,6 +16,8 @@ export interface AcceptRule {
   readonly minFree?: number;
   /** Most files that are taken by the rule in a day of UTC. */
   readonly perDay?: number;
+  /** Whether archives are unpacked when they have arrived. */
+  readonly unpack?: boolean;
 }
 
 /** Longest pattern, in characters: as long as a name may be. */

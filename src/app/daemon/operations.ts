@@ -250,8 +250,8 @@ class Operations implements DaemonOperations {
     return Promise.try(() => this.#parts.registry.get(transferId).view());
   }
 
-  acceptTransfer(transferId: string, { name }: AcceptRequest): Promise<Transfer> {
-    return this.#steer(transferId, (entry) => this.#parts.transfers.accept(entry, name));
+  acceptTransfer(transferId: string, how: AcceptRequest): Promise<Transfer> {
+    return this.#steer(transferId, (entry) => this.#parts.transfers.accept(entry, how));
   }
 
   rejectTransfer(transferId: string): Promise<Transfer> {

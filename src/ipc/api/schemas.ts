@@ -358,6 +358,10 @@ const ruleNumbers = {
     filesPerDay,
     "Most files that are taken in a day of UTC, counted as they arrive.",
   )),
+  unpack: Type.Optional(Type.Boolean({
+    description:
+      "Asks nothing of a file: tar archives become folders, as with `unpack` of accept. Default: false.",
+  })),
 };
 const NAMES =
   "A pattern that fits the whole name: `*` is any characters or none, `?` one, all else itself.";
@@ -623,6 +627,20 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
     "Outgoing and queued: bytes of the file read so far for its hash, which the offer carries.",
   )),
   priority: Type.Integer({ description: "Higher goes first." }),
+  unpacked: Type.Optional(Type.Boolean({
+    description:
+      "Incoming and completed: true when `path` is the folder that the archive was unpacked into. " +
+      "`size` and `fileHash` are the archive's.",
+  })),
+  unpackFailure: Type.Optional(answer(
+    "UnpackFailure",
+    "Incoming and completed, in the run in which it arrived: why the archive was not unpacked though " +
+      "that was asked for.",
+    {
+      code: text("Stable upper-case code, e.g. ARCHIVE_REFUSED.", 64),
+      message: peerChosen("What happened and what to do, for people."),
+    },
+  )),
   fileHash: Type.Optional(Type.String({
     description: "SHA-256 of the file, 64 hex digits.",
     pattern: "^[0-9a-f]{64}$",
@@ -736,6 +754,12 @@ export const AcceptRequest = strict("AcceptRequest", "How to take an offered fil
       "The name to save it under instead of the offered one: no separators, no control characters.",
     pattern: "^(?!\\.{1,2}$)[^/\\\\\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]+$",
     maxLength: 255,
+  })),
+  unpack: Type.Optional(Type.Boolean({
+    description:
+      "Make a folder of it when it has arrived, if its name ends in .tar: of its regular files and " +
+      "folders, under safe names. Where that can't be it stays a file, and `unpackFailure` says why. " +
+      "Default: false.",
   })),
 });
 /** What `accept` takes. */

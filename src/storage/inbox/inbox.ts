@@ -1,6 +1,7 @@
 /**
  * The folder that received files land in. A file grows under `.<transferId>.part` and gets its name
- * when it is whole, verified and synced: by a hard link, which never replaces anything.
+ * when it is whole, verified and synced: by a hard link, which never replaces anything. What is
+ * unpacked grows in `.<transferId>.unpack` and is renamed as a whole.
  *
  * Deno has no calls relative to an open folder, so the folder is looked at before and after each
  * step and compared by device and inode. Whoever can swap it in between is the daemon's own user or
@@ -120,6 +121,16 @@ export class Inbox {
     return joinPath(this.path, `.${transferId}.part`);
   }
 
+  /** Path of the folder in which a transfer's archive is unpacked. */
+  stagePath(transferId: string): string {
+    return joinPath(this.path, `.${transferId}.unpack`);
+  }
+
+  /** Path that the folder has there when all of it is unpacked. */
+  unpackedPath(transferId: string): string {
+    return joinPath(this.stagePath(transferId), "folder");
+  }
+
   /** Path of a name in the inbox. */
   pathOf(savedAs: string): string {
     return joinPath(this.path, savedAs);
@@ -203,6 +214,16 @@ export class Inbox {
     });
   }
 
+  /** Removes what of a transfer's archive was unpacked, if anything. */
+  async removeStage(transferId: string): Promise<void> {
+    const path = this.stagePath(transferId);
+    await withStorageErrors(`remove ${path}`, async () => {
+      await this.checkUnchanged();
+      await unlessMissing(this.fs.removeTree(path));
+      await this.fs.syncFolder(this.path);
+    });
+  }
+
   /**
    * Makes a partial file that of another transfer. It has the one name or the other, whatever ends
    * the program meanwhile.
@@ -237,6 +258,18 @@ export class Inbox {
   publish(publication: Publication): Promise<string> {
     const doing = `publish ${this.pathOf(publication.name)}`;
     return this.#serial.run(() => withStorageErrors(doing, () => this.#publish(publication)));
+  }
+
+  /**
+   * Gives the unpacked folder of a transfer its name, and removes the archive that it was unpacked
+   * from. Nothing is ever replaced.
+   *
+   * @returns The name it got.
+   * @throws {StorageError} As {@linkcode Inbox.publish}.
+   */
+  publishFolder(publication: Publication): Promise<string> {
+    const doing = `publish ${this.pathOf(publication.name)}`;
+    return this.#serial.run(() => withStorageErrors(doing, () => this.#publishFolder(publication)));
   }
 
   /**
@@ -287,6 +320,55 @@ export class Inbox {
       }
       taken.add(number);
     }
+  }
+
+  async #publishFolder(publication: Publication): Promise<string> {
+    const { name, collision, onPublishing, transferId } = publication;
+    const part = this.partPath(transferId);
+    await this.checkUnchanged();
+    await this.#checkSame(part, publication.part);
+    const taken = await this.#takenNumbers(name);
+    for (;;) {
+      const number = this.#free(name, taken, collision);
+      const savedAs = numberedName(name, number);
+      await onPublishing(savedAs);
+      if (await this.#nameFolder(this.unpackedPath(transferId), this.pathOf(savedAs))) {
+        await this.fs.syncFolder(this.path);
+        await unlessMissing(this.fs.remove(part));
+        await this.fs.removeTree(this.stagePath(transferId));
+        await this.fs.syncFolder(this.path);
+        await this.checkUnchanged();
+        return savedAs;
+      }
+      taken.add(number);
+    }
+  }
+
+  /**
+   * An empty folder takes the name, and ours is renamed over it: a rename replaces nothing but that. A
+   * crash between the two leaves it empty; `onPublishing` was given its name.
+   *
+   * @returns False when the name is taken.
+   */
+  async #nameFolder(from: string, path: string): Promise<boolean> {
+    if (!this.fs.hasModes) { // Windows renames over no folder
+      if (await unlessMissing(this.fs.lstat(path)) !== undefined) return false;
+      await this.fs.rename(from, path);
+      return true;
+    }
+    try {
+      await this.fs.makeNewFolder(path);
+    } catch (error) {
+      if (isTaken(error)) return false;
+      throw error;
+    }
+    try {
+      await this.fs.rename(from, path);
+    } catch (error) {
+      await this.fs.remove(path);
+      throw error;
+    }
+    return true;
   }
 
   async #checkSame(path: string, expected: FileStatus): Promise<void> {

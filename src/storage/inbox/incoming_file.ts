@@ -15,6 +15,7 @@ import { writeFully } from "../whole_file.ts";
 import type { CollisionPolicy } from "../../vocabulary/policies.ts";
 import type { Inbox, SpaceClaim } from "./inbox.ts";
 import type { KeptFile, KeptPrefix } from "./kept_file.ts";
+import { publishUnpacked, type UnpackOutcome } from "./unpack_part.ts";
 
 /** After so many bytes what was received is made durable, so that a crash does not take it. */
 export const SYNC_BYTES: number = 64 * 1024 ** 2;
@@ -52,6 +53,18 @@ export interface FinishOptions {
   readonly collision?: CollisionPolicy;
   /** Told each name before it is tried: the place to write the journal. */
   readonly onPublishing: (savedAs: string) => Promise<void>;
+  /** Has it made a folder, if it is an archive that can be unpacked. */
+  readonly unpack?: UnpackWish;
+}
+
+/** How a received archive is unpacked. */
+export interface UnpackWish {
+  /** The folder's name; safe to create. */
+  readonly name: string;
+  /** Called when the archive is verified and on the disk: the place to write the journal. */
+  readonly onUnpacking: () => Promise<void>;
+  /** Told each name of the folder before it is tried: the place to write the journal. */
+  readonly onPublishing: (savedAs: string) => Promise<void>;
 }
 
 /** A received file. */
@@ -60,6 +73,8 @@ export interface ReceivedFile {
   readonly savedAs: string;
   /** Its SHA-256, 64 lower-case hex digits. */
   readonly hash: string;
+  /** What became of an archive that was to be unpacked. */
+  readonly unpacking?: UnpackOutcome;
 }
 
 /**
@@ -240,7 +255,7 @@ export class IncomingFile implements AsyncDisposable {
    * the file system. The caller disposes the file then.
    */
   async finish(options: FinishOptions): Promise<ReceivedFile> {
-    const { name, expectedHash, collision = "number", onPublishing } = options;
+    const { name, expectedHash, collision = "number", onPublishing, unpack } = options;
     const { size, transferId } = this.#options;
     if (this.#received !== size || this.#writing || this.#isSpoilt || this.#isClosed) {
       throw new StorageError(
@@ -259,9 +274,19 @@ export class IncomingFile implements AsyncDisposable {
     const path = this.#inbox.partPath(transferId);
     await withStorageErrors(`sync ${path}`, () => this.#file.sync());
     const part = { ...this.#status, size };
-    const savedAs = await this.#inbox.publish({ transferId, part, name, collision, onPublishing });
+    const publication = { transferId, part, collision };
+    await unpack?.onUnpacking();
+    const unpacking = unpack === undefined ? undefined : await publishUnpacked(this.#inbox, {
+      ...publication,
+      name: unpack.name,
+      onPublishing: unpack.onPublishing,
+      file: this.#file,
+    });
+    const savedAs = unpacking !== undefined && "savedAs" in unpacking
+      ? unpacking.savedAs
+      : await this.#inbox.publish({ ...publication, name, onPublishing });
     this.#close();
-    return { savedAs, hash };
+    return { savedAs, hash, ...(unpacking === undefined ? {} : { unpacking }) };
   }
 
   /**

@@ -211,6 +211,15 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   /** As {@linkcode FileSystem} says, faults aside. */
+  async removeTree(folder: string): Promise<void> {
+    await this.#enter("removeTree", folder);
+    await this.#real.removeTree(folder);
+    for (const path of this.#unsynced.keys()) {
+      if (path.startsWith(`${folder}/`)) this.#unsynced.delete(path);
+    }
+  }
+
+  /** As {@linkcode FileSystem} says, faults aside. */
   async realPath(path: string): Promise<string> {
     await this.#enter("realPath", path);
     return await this.#real.realPath(path);

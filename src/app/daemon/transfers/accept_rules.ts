@@ -44,6 +44,8 @@ export function brokenBy(
 
 /** A file that a rule lets pass. Disposing it takes it off what is under way. */
 export interface AcceptedByRule extends Disposable {
+  /** Whether the rule has archives unpacked. */
+  readonly unpack: boolean;
   /**
    * The file is there, but for its name: it counts for today from here on, for good.
    *
@@ -98,11 +100,12 @@ export class AcceptRules {
     const taken = counted + (this.#underWay.get(identity) ?? 0);
     const why = brokenBy(rule, file, { freeAfter, taken });
     if (why !== undefined) return { kind: "broken", why };
-    return { kind: "met", accepted: this.#accept(identity, rule.perDay !== undefined) };
+    return { kind: "met", accepted: this.#accept(identity, rule) };
   }
 
-  #accept(identity: string, isCounted: boolean): AcceptedByRule {
+  #accept(identity: string, { perDay, unpack = false }: AcceptRule): AcceptedByRule {
     const { trust, now } = this.#options;
+    const isCounted = perDay !== undefined;
     let isUnderWay = isCounted;
     if (isCounted) this.#change(identity, 1);
     const end = () => {
@@ -110,6 +113,7 @@ export class AcceptRules {
       isUnderWay = false;
     };
     return {
+      unpack,
       async count() {
         if (!isUnderWay) return;
         await trust.countTaken(identity, now());

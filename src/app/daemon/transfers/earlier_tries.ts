@@ -92,8 +92,11 @@ export class EarlierTries implements Disposable {
     );
   }
 
-  /** The name that was consented to for this file, when that consent goes on; it is used up. */
-  takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
+  /** How this file was consented to, when that consent goes on; it is used up. */
+  takeConsent(
+    file: OfferedFile,
+    from: OfferedBy,
+  ): { readonly saveAs: string; readonly unpack: boolean } | undefined {
     if (!this.mayKeep(file, from)) return undefined;
     const name = escapeName(file.filename).slice(0, MAX_DISPLAY_NAME);
     const entry = this.#keptOf(file, from).findLast((entry) =>
@@ -104,7 +107,7 @@ export class EarlierTries implements Disposable {
     this.#options.registry.change(entry, { kept: { ...kept, consented: false } });
     // As all that comes from the disk it is looked at before it is used.
     const safe = safeName(kept.saveAs);
-    return safe.safe ? safe.name : undefined;
+    return safe.safe ? { saveAs: safe.name, unpack: kept.unpack === true } : undefined;
   }
 
   /**

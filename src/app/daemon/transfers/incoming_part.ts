@@ -7,7 +7,12 @@
 import { messageOf } from "../../../base/errors.ts";
 import type { Log } from "../../../log/log.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import { IncomingFile, SYNC_BYTES } from "../../../storage/inbox/incoming_file.ts";
+import { IncomingFile, SYNC_BYTES, type UnpackWish } from "../../../storage/inbox/incoming_file.ts";
+import {
+  folderNameOf,
+  isArchiveName,
+  type UnpackOutcome,
+} from "../../../storage/inbox/unpack_part.ts";
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import type { KeptPrefix } from "../../../storage/inbox/kept_file.ts";
 import type { KeptPart } from "../../../storage/journal_record.ts";
@@ -15,7 +20,8 @@ import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
 import { Sha256 } from "../../../protocol/crypto/sha256.ts";
 import type { EarlierTries } from "./earlier_tries.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
-import type { TransferEntry } from "./transfer_entry.ts";
+import { failureOf } from "./transfer_end.ts";
+import type { TransferEntry, TransferProgress } from "./transfer_entry.ts";
 import type { TransferRegistry } from "./transfer_registry.ts";
 
 /**
@@ -50,6 +56,8 @@ export interface IncomingPartOptions extends PartOptions {
   readonly session: SessionTransfers;
   /** The name that it is to get. */
   readonly saveAs: string;
+  /** Whether it is unpacked, if it is an archive. */
+  readonly unpack: boolean;
   /** Whether a person has accepted this try, so that the next needs no consent. */
   readonly consented: boolean;
   /** Aborted when the transfer ends. */
@@ -102,7 +110,12 @@ export class IncomingPart {
     const kept = await tries.open(file, session, ended);
     // First the journal: after a crash only partial files that it knows of are looked after.
     const known = tries.mayKeep(file, session)
-      ? { ...(kept?.prefix ?? NOTHING), saveAs, consented: options.consented }
+      ? {
+        ...(kept?.prefix ?? NOTHING),
+        saveAs,
+        consented: options.consented,
+        ...(options.unpack ? { unpack: true as const } : {}),
+      }
       : undefined;
     try {
       await registry.change(entry, { hasPart: true, kept: known });
@@ -138,21 +151,25 @@ export class IncomingPart {
    */
   async finish({ onPublishing, onNamed }: PartFinish = {}): Promise<void> {
     const { registry, inbox, collision, entry, file, session, saveAs, tries } = this.#options;
-    const { savedAs, hash } = await this.#file.finish({
+    const publishing = async (change: Partial<TransferProgress>) => {
+      await onPublishing?.();
+      await registry.change(entry, { state: "verifying", waitingFor: undefined, ...change });
+    };
+    const { savedAs, hash, unpacking } = await this.#file.finish({
       name: saveAs,
       expectedHash: file.fileHash?.hex ?? null,
       collision,
-      onPublishing: async (savedAs) => {
-        await onPublishing?.();
-        await registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs });
-      },
+      onPublishing: (savedAs) => publishing({ savedAs, unpack: undefined }),
+      ...(this.#isUnpacked ? { unpack: this.#unpackWish(publishing) } : {}),
     });
     onNamed?.();
+    this.#logUnpacking(unpacking);
     await registry.change(entry, {
       state: "completed",
       transferred: file.size,
       savedAs,
       savedPath: inbox.pathOf(savedAs),
+      ...(unpacking === undefined ? {} : unpackingIn(unpacking)),
       fileHash: hash,
       hasPart: false,
       kept: undefined,
@@ -180,6 +197,53 @@ export class IncomingPart {
     const { syncBytes = SYNC_BYTES } = this.#options;
     // Consent is used up by each try, but for one that has brought the file on.
     const goesOn = consented || prefix.bytes - this.resumedFrom >= syncBytes;
-    return { ...prefix, saveAs, consented: goesOn && end === "keep with consent" };
+    return {
+      ...prefix,
+      saveAs,
+      consented: goesOn && end === "keep with consent",
+      ...(this.#options.unpack ? { unpack: true } : {}),
+    };
   }
+
+  /** Whether it is an archive, by the name that it was offered under, that is to be unpacked. */
+  get #isUnpacked(): boolean {
+    return this.#options.unpack && isArchiveName(this.#options.file.filename);
+  }
+
+  #unpackWish(publishing: (change: Partial<TransferProgress>) => Promise<void>): UnpackWish {
+    const { saveAs } = this.#options;
+    return {
+      name: folderNameOf(saveAs),
+      onUnpacking: () => publishing({ savedAs: saveAs, unpack: "pending" }),
+      onPublishing: (savedAs) => publishing({ savedAs, unpack: "ready" }),
+    };
+  }
+
+  #logUnpacking(unpacking: UnpackOutcome | undefined): void {
+    if (unpacking === undefined) return;
+    const { log, entry: { facts: { transferId, identity } } } = this.#options;
+    const about = { transfer: transferId, peer: identity };
+    if ("failure" in unpacking) {
+      const { code, message } = unpacking.failure;
+      log.warn("an archive is kept as it is", { ...about, code, reason: message });
+      return;
+    }
+    const { entries, renamed, skipped } = unpacking.unpacked;
+    log.info("an archive was unpacked", {
+      ...about,
+      entries,
+      renamed,
+      skipped: skipped.count,
+      ...(skipped.count === 0 ? {} : { skipped_names: skipped.names.join(", ") }),
+    });
+  }
+}
+
+/** What a transfer tells of its unpacking. */
+function unpackingIn(
+  unpacking: UnpackOutcome,
+): Pick<TransferProgress, "unpack" | "unpackFailure"> {
+  return "failure" in unpacking
+    ? { unpack: undefined, unpackFailure: failureOf(unpacking.failure) }
+    : { unpack: "done" };
 }

@@ -116,6 +116,7 @@ class Receiver implements Disposable {
       collision: "number",
       syncBytes: SYNC,
       consented: true,
+      unpack: false,
       ended: new AbortController().signal,
     });
   }

@@ -62,12 +62,22 @@ export interface IncomingTransferOptions extends ReceiveOptions {
   readonly session: SessionTransfers;
 }
 
+/** How a file is taken. */
+interface Acceptance {
+  /** The name that it is to get. */
+  readonly saveAs: string;
+  /** Whether a person has accepted it. */
+  readonly consented: boolean;
+  /** Whether it is unpacked, if it is an archive. */
+  readonly unpack: boolean;
+}
+
 /** How far an incoming file is, and what there is of it only then. */
 type Stage =
   /** A decision is awaited; of a file without an offer all may have come. */
   | { readonly name: "offered" }
   /** It is to get this name; its partial file is not there yet. `consented`: by a person. */
-  | { readonly name: "accepted"; readonly saveAs: string; readonly consented: boolean }
+  | ({ readonly name: "accepted" } & Acceptance)
   /** Chunks come, or are held, and are written to the partial file. */
   | { readonly name: "receiving" }
   /** All have come. `settled` is resolved when the file is on disk, or can't be. */
@@ -137,7 +147,7 @@ export class IncomingTransfer implements Work {
    *
    * @throws {OperationError} INVALID_STATE, NAME_REFUSED
    */
-  prepare(name: string | undefined): void {
+  prepare({ name, unpack = false }: { readonly name?: string; readonly unpack?: boolean }): void {
     if (this.#stage.current.name !== "offered") {
       throw new OperationError("INVALID_STATE", "the offer was accepted, or has ended, already");
     }
@@ -150,12 +160,12 @@ export class IncomingTransfer implements Work {
         }): accept it under another name`,
       );
     }
-    this.#accept(safe.name, true);
+    this.#accept({ saveAs: safe.name, consented: true, unpack });
   }
 
-  /** Accepts the offer under the name that was consented to in a try that was lost. */
-  prepareAgain(saveAs: string): void {
-    this.#accept(saveAs, false);
+  /** Accepts the offer as it was consented to in a try that was lost. */
+  prepareAgain(consent: Pick<Acceptance, "saveAs" | "unpack">): void {
+    this.#accept({ ...consent, consented: false });
   }
 
   /** Whether it came in a session in which its peer has proven who it is. */
@@ -186,7 +196,7 @@ export class IncomingTransfer implements Work {
   prepareUnasked(byRule?: AcceptedByRule): boolean {
     const safe = safeName(this.#options.file.filename);
     if (safe.safe) {
-      this.#accept(safe.name, false);
+      this.#accept({ saveAs: safe.name, consented: false, unpack: byRule?.unpack ?? false });
       this.#byRule = byRule;
     } else {
       const why = NAME_REFUSALS[safe.reason];
@@ -202,9 +212,9 @@ export class IncomingTransfer implements Work {
     return safe.safe;
   }
 
-  #accept(saveAs: string, consented: boolean): void {
+  #accept(acceptance: Acceptance): void {
     this.#stopWaiting();
-    this.#stage.enter({ name: "accepted", saveAs, consented });
+    this.#stage.enter({ name: "accepted", ...acceptance });
   }
 
   /** What was accepted, to its name in the inbox or to an earlier end. */
@@ -266,13 +276,13 @@ export class IncomingTransfer implements Work {
 
   /** Makes the partial file; undefined when it ended meanwhile, or that failed, which ends it. */
   async #makePart(
-    { saveAs, consented }: Extract<Stage, { name: "accepted" }>,
+    { saveAs, consented, unpack }: Acceptance,
   ): Promise<IncomingPart | undefined> {
     const { session, file } = this.#options;
     if (!file.implied) session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
     try {
       const ended = this.#ended.signal;
-      return await IncomingPart.make({ ...this.#options, saveAs, consented, ended });
+      return await IncomingPart.make({ ...this.#options, saveAs, consented, unpack, ended });
     } catch (error) {
       this.#fail(error);
       return undefined;

@@ -141,7 +141,7 @@ for (const [what, chunks, word] of [["in part", 1, "cancel"], ["whole", 2, "take
 Deno.test("a file that is decided about waits for no decision any more", async () => {
   await using arrivals = await Arrivals.make();
   const [accepted, declined] = [await arrivals.file(1, 2), await arrivals.file(2, 2)];
-  accepted.work.prepare(undefined);
+  accepted.work.prepare({});
   declined.work.reject();
   assertEquals(arrivals.clock.waiting, 0);
   assertEquals(await accepted.work.run(), "done");
@@ -154,7 +154,7 @@ Deno.test("files that were accepted before they came, and wait for the disk, are
   await using arrivals = await Arrivals.make();
   const { files } = HELD_FILES.ofPeer;
   // Accepted between its first chunk and its last, and not run: the disk has not answered.
-  const next = (n: number) => arrivals.file(n, 2, (work) => work.prepare(undefined));
+  const next = (n: number) => arrivals.file(n, 2, (work) => work.prepare({}));
   for (let n = 1; n <= files; n++) await next(n);
   const takenBack = () => arrivals.asked.filter((word) => word.startsWith("takeBack"));
   assertEquals(takenBack(), []);

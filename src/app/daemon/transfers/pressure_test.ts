@@ -248,7 +248,7 @@ class Flow implements AsyncDisposable {
     });
     // From here on the sender reads chunks, no more for the hash.
     this.sender.folder.fs.calls.length = 0;
-    incoming.prepare(undefined);
+    incoming.prepare({});
     this.#running.push(incoming.run());
     return incoming;
   }

@@ -18,6 +18,7 @@ import {
   type QueuePlace,
   toJournalState,
   type TransferRecord,
+  type UnpackState,
 } from "../../../storage/journal_record.ts";
 
 /** What is still known of why it ended: the journal keeps the code. */
@@ -90,6 +91,10 @@ export interface TransferProgress {
   readonly kept?: KeptPart | undefined;
   /** Incoming: the name it has, or is about to get, in the inbox. */
   readonly savedAs?: string;
+  /** Incoming: how far its unpacking is, where it is unpacked. */
+  readonly unpack?: UnpackState | undefined;
+  /** Incoming, in the run in which it arrived: why it was not unpacked, though that was asked for. */
+  readonly unpackFailure?: TransferFailure;
   /** Incoming and completed: where the file is. */
   readonly savedPath?: string;
   /** Outgoing and completed: whether the peer has confirmed it; not known of old ones. */
@@ -144,6 +149,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       ...(record.hash === null ? {} : { fileHash: record.hash }),
       ...(record.savedAs === null ? {} : { savedAs: record.savedAs }),
+      ...(record.unpack === undefined ? {} : { unpack: record.unpack }),
       ...(completed ? { savedPath: pathOf(record.savedAs) } : {}),
       ...(record.confirmed === undefined ? {} : { confirmed: record.confirmed }),
       ...(record.error === null ? {} : {
@@ -189,7 +195,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
-    const { confirmed, resumedFrom, kept } = this.#progress;
+    const { confirmed, resumedFrom, kept, unpack, unpackFailure } = this.#progress;
     const waitingFor = this.#waitingFor;
     const { archive, skipped } = this.facts;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
@@ -219,6 +225,10 @@ export class TransferEntry {
       ...(archive === undefined ? {} : {
         archive: { paths: [...archive.paths], ...skippedIn(skipped) },
       }),
+      ...(unpack === "done" ? { unpacked: true } : {}),
+      ...(unpackFailure === undefined ? {} : {
+        unpackFailure: { code: unpackFailure.code, message: peerText(unpackFailure.message) },
+      }),
       ...(fileHash === undefined ? {} : { fileHash }),
       ...(failure === undefined ? {} : {
         failure: { code: failure.code, message: peerText(failure.message) },
@@ -238,7 +248,7 @@ export class TransferEntry {
   record(): TransferRecord {
     const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
-    const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
+    const { protocolTransferId, confirmed, kept, lastTry, unpack } = this.#progress;
     const { sourcePath, archive, queue } = this.facts;
     return {
       transferId,
@@ -256,6 +266,7 @@ export class TransferEntry {
       ...(kept === undefined ? {} : { kept }),
       ...(isSourcePath(sourcePath) ? { sourcePath } : {}),
       ...(isArchiveSource(archive) ? { archive } : {}),
+      ...(unpack === undefined ? {} : { unpack }),
       ...(lastTry === undefined ? {} : { lastTry }),
       ...(queue === undefined ? {} : { queue }),
       error: failure === undefined ? null : failure.code,

@@ -8,6 +8,7 @@ import { Deadline } from "../../../base/deadline.ts";
 import { API_OPERATION_MS } from "../../../base/timing.ts";
 import { messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
+import type { AcceptRequest } from "../../../ipc/api/schemas.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
@@ -324,9 +325,9 @@ export class TransferService {
       if (transfer.prepareUnasked()) scheduler.begin(transfer);
       return;
     }
-    const consentedName = tries.takeConsent(file, session);
-    if (consentedName === undefined) return this.#acceptByRule(transfer);
-    transfer.prepareAgain(consentedName);
+    const consent = tries.takeConsent(file, session);
+    if (consent === undefined) return this.#acceptByRule(transfer);
+    transfer.prepareAgain(consent);
     scheduler.begin(transfer);
   }
 
@@ -381,10 +382,10 @@ export class TransferService {
    *
    * @throws {OperationError} INVALID_STATE, NAME_REFUSED, STOPPING
    */
-  accept(entry: TransferEntry, name: string | undefined): void {
+  accept(entry: TransferEntry, how: AcceptRequest): void {
     this.#expectRunning();
     const transfer = this.#offer(entry);
-    transfer.prepare(name);
+    transfer.prepare(how);
     this.#options.scheduler.begin(transfer);
   }
 
