@@ -283,7 +283,8 @@ export const TABLE = [
       "With --auto-accept on its files are accepted unasked, those that wait already too, in sessions " +
       "in which it proves its identity. --max-size, --names, --min-free and --per-day are what a file " +
       "must meet for that, all of them; people are asked about the others. Given again, they take the " +
-      "place of what was set. A pattern fits the whole name: * is any characters or none, ? one.",
+      "place of what was set. A pattern fits the whole name: * is any characters or none, ? one. " +
+      "--unpack asks nothing of a file: archives are unpacked as by boltctl accept --unpack.",
       "",
       "A peer that came with another key than the pinned one is refused until --replaces and --sas " +
       "say that its people confirmed the new key, or --replaces and --name that you typed it.",
@@ -296,6 +297,7 @@ export const TABLE = [
       flag("names", "PATTERN", namePattern, "With --auto-accept on: files whose names fit"),
       flag("min-free", "SIZE", byteSize, "With --auto-accept on: while so many bytes stay free"),
       flag("per-day", "NUMBER", filesPerDay, "With --auto-accept on: so many a day, of UTC"),
+      { name: "unpack", summary: "With --auto-accept on: make folders of its tar archives" },
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
       flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
@@ -367,12 +369,17 @@ export const TABLE = [
       `${TRANSFER_NOTE} Without it, the only file that is offered; with --wait-for-offer the ` +
       "next one where none is, for up to a minute or --timeout; with --all every file that is " +
       "offered now, if any.",
+      "",
+      "With --unpack a tar archive becomes a folder of its name once all of it has come: of its regular " +
+      "files and folders, under safe names, and all of it or nothing. Where that can't be, it stays an " +
+      "archive, which is said; with --wait the command then ends with 1. Other files are taken as ever.",
     ],
     argument: argument("TRANSFER", 0, 1),
     flags: [
       text("name", "NAME", "Save under this name"),
       { name: "wait-for-offer", summary: "Wait for a file to be offered when none is" },
       { name: "all", summary: "Take every file that is offered" },
+      { name: "unpack", summary: "Make a folder of a tar archive" },
       waitFlag,
     ],
     examples: [
@@ -380,6 +387,7 @@ export const TABLE = [
       "accept 3f2a --name report.pdf --wait",
       "accept --wait-for-offer --wait",
       "accept --all",
+      "accept --unpack --wait",
     ],
     needsDaemon: true,
   },

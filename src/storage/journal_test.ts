@@ -533,7 +533,18 @@ Deno.test("what a record says of a part, a path, a try and a place in the queue 
   const queue = { order: 0, priority: -1, expiresAt: 9, lifetimeMs: 9, mtimeMs: -5 };
   const good = receivedRecord(1, { kept, sourcePath: "/a/b", lastTry: "ab".repeat(16), queue });
   assert(isTransferRecord(good));
+  const archive = { name: "a.tar", paths: ["/a", "/b"] };
+  for (const right of [{ archive }, { unpack: "ready" }, { kept: { ...kept, unpack: true } }]) {
+    assert(isTransferRecord({ ...good, ...right }), JSON.stringify(right));
+  }
   const wrong = [
+    { archive: { ...archive, name: "a/b.tar" } },
+    { archive: { ...archive, paths: [] } },
+    { archive: { ...archive, paths: ["/a", 1] } },
+    { archive: { ...archive, paths: Array.from({ length: 100 }, () => `/${"a".repeat(50)}`) } },
+    { archive: { ...archive, more: 1 } },
+    { unpack: "later" },
+    { kept: { ...kept, unpack: false } },
     { kept: { ...kept, bytes: -1 } },
     { kept: { ...kept, hash: "x" } },
     { kept: { ...kept, saveAs: "a/b" } },

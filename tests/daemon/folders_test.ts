@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { unpackTar } from "modern-tar";
+import { packTar, unpackTar } from "modern-tar";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { ServedDaemon } from "../support/daemon.ts";
@@ -185,3 +185,61 @@ Deno.test("a folder whose daemon is killed in its middle goes on where it was, w
   await alice.stop();
   await bob.stop();
 });
+
+Deno.test("accepted to be unpacked, a folder arrives as a folder; other files as they are", async () => {
+  await using pair = await Pair.make();
+  await using folder = await TempFolder.make();
+  const root = folder.path("work");
+  await makeTree(root, { ...TREE, ".hidden/x": someBytes(9) });
+  await Deno.chmod(join(root, "report.txt"), 0o755);
+  const [sent] = await pair.alice.client.send({ identity: pair.toBob, paths: [root] });
+  assert(sent !== undefined);
+  const offer = await offerOf(pair.bob, "work.tar");
+  await pair.bob.client.acceptTransfer(offer.transferId, { unpack: true });
+  const received = await transferIn(pair.bob, offer, "completed");
+  const path = join(pair.bob.inbox, "work");
+  assertEquals([received.path, received.unpacked, received.size], [path, true, sent.size]);
+  await transferIn(pair.alice, sent, "completed");
+  assertEquals(await namesIn(pair.bob.inbox), ["work"]);
+  await assertSameTree(root, path);
+  const { mode } = await Deno.lstat(join(path, "report.txt"));
+  assertEquals((mode ?? 0) & 0o7777, 0o755);
+  const { files } = await pair.bob.client.listReceived({});
+  assertEquals(files.map(({ path, name }) => [path, name]), [[path, "work.tar"]]);
+
+  await pair.bob.client.setAutoAccept(pair.toAlice, { enabled: true, unpack: true });
+  const paths = [root, join(root, "report.txt")];
+  const [again, plain] = await pair.alice.client.send({ identity: pair.toBob, paths });
+  assert(again !== undefined && plain !== undefined);
+  await transferIn(pair.alice, again, "completed");
+  await transferIn(pair.alice, plain, "completed");
+  assertEquals(await namesIn(pair.bob.inbox), ["report.txt", "work", "work (1)"]);
+  await assertSameTree(root, join(pair.bob.inbox, "work (1)"));
+});
+
+Deno.test("a hostile archive stays the file that arrived, and the transfer says why", async () => {
+  await using pair = await Pair.make();
+  const link = { header: { name: "../out", size: 1 }, body: "x" };
+  const archive = await packTar([link]);
+  const sent = await pair.send("evil.tar", archive);
+  const offer = await offerOf(pair.bob, "evil.tar");
+  await pair.bob.client.acceptTransfer(offer.transferId, { unpack: true });
+  const { unpacked, unpackFailure, path } = await transferIn(pair.bob, offer, "completed");
+  assertEquals([unpacked, unpackFailure?.code], [undefined, "ARCHIVE_REFUSED"]);
+  await transferIn(pair.alice, sent, "completed");
+  assertEquals(path, join(pair.bob.inbox, "evil.tar"));
+  assertEquals(await Deno.readFile(path ?? ""), archive);
+  assertEquals(await namesIn(pair.bob.inbox), ["evil.tar"]);
+});
+
+/** Whether two folders hold the same files with the same content. */
+async function assertSameTree(one: string, other: string): Promise<void> {
+  const [names, others] = [await namesIn(one), await namesIn(other)];
+  assertEquals(others, names);
+  for (const name of names) {
+    const [a, b] = [join(one, name), join(other, name)];
+    const { isDirectory } = await Deno.lstat(a);
+    if (isDirectory) await assertSameTree(a, b);
+    else assertEquals(await Deno.readFile(b), await Deno.readFile(a), name);
+  }
+}

@@ -7,6 +7,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { awaitEvent, EventFeed } from "../event_feed.ts";
+import { CommandError } from "../exit_codes.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { formatBytes } from "../output/units.ts";
 import { allOffers, fileLabel, onlyOffer, resolveOffer, shortId } from "../resolve.ts";
@@ -16,7 +17,10 @@ export async function accept(context: Context): Promise<void> {
   const { client, output, flags, signal } = context;
   const offers = await offersToTake(context);
   const name = flags.text("name");
-  const request = name === undefined ? {} : { name };
+  const request = {
+    ...(name === undefined ? {} : { name }),
+    ...(flags.has("unpack") ? { unpack: true } : {}),
+  };
   await using feed = flags.has("wait") ? await EventFeed.open(client(), { signal }) : undefined;
   const taken: Transfer[] = [];
   const refused: unknown[] = [];
@@ -46,9 +50,16 @@ async function followReceived(
   const ended = await followTransfers(context, feed, taken);
   if (output.json) ended.forEach((transfer) => output.object(transfer));
   requireCompleted(ended);
-  for (const { name, size, path } of ended) {
-    output.line(`Received: ${path ?? name}, ${formatBytes(size)}, hash verified`);
+  for (const { name, size, path, unpacked } of ended) {
+    const how = unpacked === true ? ", unpacked" : "";
+    output.line(`Received: ${path ?? name}, ${formatBytes(size)}, hash verified${how}`);
   }
+  const kept = ended.find(({ unpackFailure }) => unpackFailure !== undefined);
+  if (kept?.unpackFailure === undefined) return;
+  throw new CommandError(
+    kept.unpackFailure.code,
+    `${kept.path ?? kept.name} has arrived and stays an archive: ${kept.unpackFailure.message}`,
+  );
 }
 
 async function offersToTake(context: Context): Promise<readonly Transfer[]> {

@@ -17,7 +17,7 @@ import type { Context } from "../context.ts";
 import { ruleText } from "../output/rule_text.ts";
 import { peerLabel, resolveForTrust } from "../resolve.ts";
 
-const RULE_FLAGS = ["max-size", "names", "min-free", "per-day"];
+const RULE_FLAGS = ["max-size", "names", "min-free", "per-day", "unpack"];
 
 /** Pins a decision, replaces a key, or sets auto-accept. */
 export async function trust(context: Context): Promise<void> {
@@ -82,6 +82,7 @@ function readRule(flags: Context["flags"]): AcceptRule {
     ...(names === undefined ? {} : { names }),
     ...(minFree === undefined ? {} : { minFree }),
     ...(perDay === undefined ? {} : { perDay }),
+    ...(flags.has("unpack") ? { unpack: true } : {}),
   };
 }
 

@@ -150,10 +150,19 @@ Deno.test("a folder whose name is taken stays an archive where names are not num
   assertEquals(await namesIn(storage.inbox.path), ["Work", "work.tar"]);
 });
 
+/** Calls of a start before the inbox is looked at: what a crash does there is not ours. */
+async function callsToOpen(): Promise<number> {
+  await using dir = await TemporaryFolder.make();
+  (await open(dir))[Symbol.dispose]();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  (await open(dir, fs))[Symbol.dispose]();
+  return fs.calls.findIndex((call) => /inbox$/.test(call));
+}
+
 for (const crash of ["process", "power"] as const) {
   Deno.test(`a ${crash} crash at each call: the whole folder once, or nothing; never half, never the archive beside it`, async () => {
     const seen = { nothing: 0, recovered: 0 };
-    for (let skip = 0;; skip++) {
+    for (let skip = await callsToOpen();; skip++) {
       assertLess(skip, 600);
       await using dir = await TemporaryFolder.make();
       const fs = new FaultyFileSystem(denoFileSystem);
@@ -181,14 +190,14 @@ for (const crash of ["process", "power"] as const) {
       }
       seen[names.length === 0 ? "nothing" : "recovered"]++;
     }
-    assert(seen.nothing > 20 && seen.recovered > 20, JSON.stringify(seen));
+    assert(seen.nothing > 5 && seen.recovered > 20, JSON.stringify(seen));
   });
 }
 
 Deno.test("a crash at each call of the start after it, too", async () => {
   for (const state of ["pending", "ready"] as const) {
     let crashes = 0;
-    for (let skip = 0;; skip++) {
+    for (let skip = await callsToOpen();; skip++) {
       assertLess(skip, 600);
       await using dir = await TemporaryFolder.make();
       {

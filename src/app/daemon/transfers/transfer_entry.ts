@@ -105,6 +105,15 @@ export interface TransferProgress {
   readonly updatedAt: number;
 }
 
+/** What is kept of an archive's source: with a path where there is only one. */
+export function factsOfArchive(
+  archive: ArchiveSource,
+): Pick<TransferFacts, "sourcePath" | "archive"> {
+  const [path, ...others] = archive.paths;
+  const isOne = path !== undefined && others.length === 0;
+  return { archive, ...(isOne ? { sourcePath: path } : {}) };
+}
+
 /** What an archive leaves out, as the API shows it; it is not known of an earlier run. */
 function skippedIn(skipped: Skipped | undefined): Omit<NonNullable<Transfer["archive"]>, "paths"> {
   return skipped === undefined
@@ -131,7 +140,7 @@ export class TransferEntry {
     const facts: Omit<TransferFacts, "priority"> = {
       ...{ transferId, direction, identity: record.peer, name, size, createdAt },
       ...(record.sourcePath === undefined ? {} : { sourcePath: record.sourcePath }),
-      ...(record.archive === undefined ? {} : { archive: record.archive }),
+      ...(record.archive === undefined ? {} : factsOfArchive(record.archive)),
       ...(record.queue === undefined ? {} : { queue: record.queue }),
     };
     const { priority = 0 } = record.queue ?? {};
@@ -264,7 +273,7 @@ export class TransferEntry {
       bytes: transferred,
       hasPart,
       ...(kept === undefined ? {} : { kept }),
-      ...(isSourcePath(sourcePath) ? { sourcePath } : {}),
+      ...(archive === undefined && isSourcePath(sourcePath) ? { sourcePath } : {}),
       ...(isArchiveSource(archive) ? { archive } : {}),
       ...(unpack === undefined ? {} : { unpack }),
       ...(lastTry === undefined ? {} : { lastTry }),

@@ -29,7 +29,12 @@ import {
 import type { PeerQueue } from "./peer_queue.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
-import type { TransferEntry, TransferFacts, TransferFailure } from "./transfer_entry.ts";
+import {
+  factsOfArchive,
+  type TransferEntry,
+  type TransferFacts,
+  type TransferFailure,
+} from "./transfer_entry.ts";
 
 const STOPPING = "the daemon is stopping";
 
@@ -481,7 +486,7 @@ export class TransferService {
     const { signal } = deadline;
     if (as !== undefined) {
       return [
-        await this.#look(async () => this.#lookAtArchive({ name: as, paths }, signal), session),
+        await this.#look(() => this.#lookAtArchive({ name: as, paths }, signal), session),
       ];
     }
     const looked: Looked[] = [];
@@ -568,16 +573,11 @@ function mayBeKept(source: string | ArchiveSource): boolean {
   return typeof source === "string" ? isSourcePath(source) : isArchiveSource(source);
 }
 
-/** What a transfer keeps of its source: the path alone where there is one. */
+/** What a transfer keeps of its source. */
 function factsOf(
   source: string | ArchiveSource,
 ): Pick<TransferFacts, "sourcePath" | "archive"> {
-  if (typeof source === "string") return { sourcePath: source };
-  const [path, ...others] = source.paths;
-  return {
-    archive: source,
-    ...(path === undefined || others.length > 0 ? {} : { sourcePath: path }),
-  };
+  return typeof source === "string" ? { sourcePath: source } : factsOfArchive(source);
 }
 
 /** The id of an offered file, as the API has it. */
