@@ -1,9 +1,9 @@
 /**
- * What starts a packed program: the script before the archive, or beside it.
+ * What starts a packed file: the script before the archive, or beside it.
  *
  * @module
  */
-import { type Program, runtimeFlags } from "./programs.ts";
+import type { Download } from "./programs.ts";
 import type { Target } from "./targets.ts";
 
 /** Flags that shut out all but the files that were packed: compiled code that was kept, too. */
@@ -17,8 +17,8 @@ export const SEALED: readonly string[] = [
 
 /** What a launcher says of what it starts. */
 export interface LauncherFacts {
-  /** The program. */
-  readonly program: Program;
+  /** The programs. */
+  readonly download: Pick<Download, "name" | "launcherFlags">;
   /** The platform. */
   readonly target: Target;
   /** The project's version. */
@@ -69,9 +69,17 @@ export async function batchLauncher(facts: LauncherFacts): Promise<string> {
   return script.replaceAll("\n", "\r\n");
 }
 
-function common({ program, target, version }: LauncherFacts): Record<string, string> {
-  const flags = [...SEALED, ...runtimeFlags(program)].map(shellWord).join(" ");
-  return { NAME: program.name, VERSION: version, TARGET: target.name, FLAGS: flags };
+function common({ download, target, version }: LauncherFacts): Record<string, string> {
+  const { name, launcherFlags: { oneShot, serve, ctl } } = download;
+  const words = (flags: readonly string[]) => [...SEALED, ...flags].map(shellWord).join(" ");
+  return {
+    NAME: name,
+    VERSION: version,
+    TARGET: target.name,
+    FLAGS: words(oneShot),
+    SERVE_FLAGS: words(serve),
+    CTL_FLAGS: words(ctl),
+  };
 }
 
 const readTemplate = (name: string): Promise<string> =>

@@ -1,9 +1,9 @@
 /**
- * The licenses of the packages that end up in a program's bundle.
+ * The licenses of the packages that end up in the bundle.
  *
  * @module
  */
-import type { Program } from "./programs.ts";
+import type { Download } from "./programs.ts";
 import { run } from "./subprocess.ts";
 
 interface NpmPackage {
@@ -12,10 +12,10 @@ interface NpmPackage {
   readonly localPath: string;
 }
 
-/** One text with the license of each npm package that a program imports, sorted by name. */
-export async function thirdPartyLicenses(program: Program): Promise<string> {
-  const text = await run(Deno.execPath(), ["info", "--json", program.entry.href], {
-    cwd: new URL(".", program.entry),
+/** One text with the license of each npm package that the programs import, sorted by name. */
+export async function thirdPartyLicenses({ entry }: Pick<Download, "entry">): Promise<string> {
+  const text = await run(Deno.execPath(), ["info", "--json", entry.href], {
+    cwd: new URL(".", entry),
   });
   const { npmPackages } = JSON.parse(text) as { npmPackages?: Record<string, NpmPackage> };
   const sections = await Promise.all(Object.values(npmPackages ?? {}).map(section));

@@ -4,8 +4,8 @@
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { packProgram } from "../../scripts/build/pack.ts";
-import { PROGRAMS, REPOSITORY } from "../../scripts/build/programs.ts";
+import { packPrograms } from "../../scripts/build/pack.ts";
+import { REPOSITORY } from "../../scripts/build/programs.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
 import { assertExchanged, byFile, byRendezvous } from "../support/pairs.ts";
 import { type Program, Run, run } from "../support/program.ts";
@@ -18,9 +18,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async (t) => {
     await using folder = await TempFolder.make();
-    const [program] = PROGRAMS;
-    if (program === undefined) throw new Error("no program is built");
-    const { name, sha256 } = await packProgram(program, hostTarget(), folder.path());
+    const { name, sha256 } = await packPrograms(hostTarget(), folder.path());
     const packed: Program = {
       command: folder.path(name),
       args: [],
@@ -90,7 +88,7 @@ Deno.test({
         command: Deno.execPath(),
         args: ["run", "--quiet", "--no-prompt", "-A", `${copy}/scripts/build/pack.ts`],
         env: { DENO_NO_UPDATE_CHECK: "1" },
-      }, ["--program", "bolt-daemon", "--out", out]);
+      }, ["--out", out]);
       assertEquals(code, 0, stderr);
       assertEquals(await Deno.readTextFile(`${out}/SHA256SUMS`), `${sha256}  ${name}\n`);
     });
