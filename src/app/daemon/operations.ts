@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { dirname } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import type {
   DaemonOperations,
   LinkParameters,
@@ -29,6 +31,7 @@ import type {
   TrustRequest,
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
+import type { AllowedFolders } from "../../storage/allowed_folders.ts";
 import type { ReceivedFiles } from "../../storage/received_files.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import type { RequestStore } from "../../storage/request_store.ts";
@@ -73,6 +76,8 @@ export interface OperationsParts {
   readonly links: Links;
   /** What tries of files that were lost have left. */
   readonly tries: EarlierTries;
+  /** Where signal files may be; anywhere when undefined. */
+  readonly signalFolders: AllowedFolders | undefined;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -107,13 +112,16 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairParameters): Promise<SessionView> {
-    const { sessions, links } = this.#parts;
-    return Promise.try(() =>
-      request.signal === "rendezvous" && request.keep === true
-        ? links.pairAndKeep(request)
-        : sessions.pair(request)
-    );
+  async pair(request: PairParameters): Promise<SessionView> {
+    const { sessions, links, signalFolders } = this.#parts;
+    if (request.signal === "file") {
+      for (const path of [request.offer, request.answer]) {
+        await expectAllowed(dirname(path), signalFolders);
+      }
+    }
+    return request.signal === "rendezvous" && request.keep === true
+      ? await links.pairAndKeep(request)
+      : sessions.pair(request);
   }
 
   addLink(request: LinkParameters): Promise<LinkView> {
@@ -388,4 +396,13 @@ function peerNotFound(): OperationError {
     "PEER_NOT_FOUND",
     "that identity is not pinned, and has not connected in this run",
   );
+}
+
+/** Refuses a folder that the operator has not allowed. */
+async function expectAllowed(folder: string, allowed: AllowedFolders | undefined): Promise<void> {
+  try {
+    await allowed?.expectHeld(folder);
+  } catch (error) {
+    throw new OperationError("POLICY_REFUSED", messageOf(error), { cause: error });
+  }
 }
