@@ -45,7 +45,9 @@ export async function shellLauncher(
   digest: string,
   files: readonly PackedFile[],
 ): Promise<string> {
-  const template = await readTemplate("launcher.sh");
+  const scope = await readScopeOfServe();
+  // What is put into it counts as lines of the script too.
+  const template = (await readTemplate("launcher.sh")).replace("@SCOPE_SERVE@", () => scope);
   const runtime = files.find(({ path }) => path === facts.target.executable);
   if (runtime === undefined) throw new Error("no runtime is packed");
   const program = files.filter((file) => file !== runtime);
@@ -80,6 +82,14 @@ function common({ download, target, version }: LauncherFacts): Record<string, st
     SERVE_FLAGS: words(serve),
     CTL_FLAGS: words(ctl),
   };
+}
+
+/**
+ * The shell functions that narrow what `serve` may touch: `scope_serve "$@"` sets `reads` and `writes`,
+ * with `$real` the folder of the program.
+ */
+export async function readScopeOfServe(): Promise<string> {
+  return (await readTemplate("scope_serve.sh")).trimEnd();
 }
 
 const readTemplate = (name: string): Promise<string> =>
