@@ -72,8 +72,7 @@ export function isNotPermitted(error: unknown): boolean {
 /** Why the system, or the runtime, refused something; undefined for errors of any other kind. */
 export function systemReason(error: unknown): string | undefined {
   if (isNotPermitted(error)) {
-    return "this program has no right to use it (serve has it with --allow-send-from or " +
-      "--allow-signal-in for its folder; nothing has it for /dev, /proc and /sys)";
+    return "this program has no right to use it (it never has for /dev, /proc and /sys)";
   }
   const errno = errnoOf(error);
   if (errno !== undefined && /^E[A-Z0-9]+$/.test(errno)) {

@@ -28,8 +28,7 @@ Deno.test({
     const error = await assertRejects(() => Deno.open("/dev/zero"), Deno.errors.NotCapable);
     assertEquals(
       messageOf(error),
-      "this program has no right to use it (serve has it with --allow-send-from or " +
-        "--allow-signal-in for its folder; nothing has it for /dev, /proc and /sys)",
+      "this program has no right to use it (it never has for /dev, /proc and /sys)",
     );
   },
 });

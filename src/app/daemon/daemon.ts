@@ -27,7 +27,7 @@ import { daemonOperations } from "./operations.ts";
 import type { ExtensionName } from "../../protocol/extensions.ts";
 import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
-import { allowedFolders, warnOfReach } from "./reach.ts";
+import { allowedSources, signalFileCheck, warnOfReach } from "./reach.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
 import { AcceptRules } from "./transfers/accept_rules.ts";
@@ -152,7 +152,7 @@ export class Daemon {
       scheduler: this.#scheduler,
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
-      fs: allowedFolders(fs, options, "allowSendFrom")?.files ?? fs,
+      fs: allowedSources(fs, options),
       held: new HeldFiles(),
       inbox,
       collision: options.onCollision,
@@ -275,7 +275,7 @@ export class Daemon {
         links: this.#links,
         tries: this.#tries,
         received: this.#storage.received,
-        signalFolders: allowedFolders(this.#storage.fs, this.#options, "allowSignalIn"),
+        checkSignalFile: signalFileCheck(this.#storage.fs, this.#options),
         events: this.#events,
       }),
       events: this.#events,

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { dirname } from "node:path";
-import { messageOf } from "../../base/errors.ts";
 import type {
   DaemonOperations,
   LinkParameters,
@@ -31,7 +29,6 @@ import type {
   TrustRequest,
 } from "../../ipc/api/schemas.ts";
 import type { EventHub } from "../../ipc/server/event_hub.ts";
-import type { AllowedFolders } from "../../storage/allowed_folders.ts";
 import type { ReceivedFiles } from "../../storage/received_files.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import type { RequestStore } from "../../storage/request_store.ts";
@@ -76,8 +73,8 @@ export interface OperationsParts {
   readonly links: Links;
   /** What tries of files that were lost have left. */
   readonly tries: EarlierTries;
-  /** Where signal files may be; anywhere when undefined. */
-  readonly signalFolders: AllowedFolders | undefined;
+  /** Refuses, with POLICY_REFUSED, a signal file where the operator allows none. */
+  readonly checkSignalFile: (path: string) => Promise<void>;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -113,11 +110,9 @@ class Operations implements DaemonOperations {
   }
 
   async pair(request: PairParameters): Promise<SessionView> {
-    const { sessions, links, signalFolders } = this.#parts;
+    const { sessions, links, checkSignalFile } = this.#parts;
     if (request.signal === "file") {
-      for (const path of [request.offer, request.answer]) {
-        await expectAllowed(dirname(path), signalFolders);
-      }
+      for (const path of [request.offer, request.answer]) await checkSignalFile(path);
     }
     return request.signal === "rendezvous" && request.keep === true
       ? await links.pairAndKeep(request)
@@ -396,13 +391,4 @@ function peerNotFound(): OperationError {
     "PEER_NOT_FOUND",
     "that identity is not pinned, and has not connected in this run",
   );
-}
-
-/** Refuses a folder that the operator has not allowed. */
-async function expectAllowed(folder: string, allowed: AllowedFolders | undefined): Promise<void> {
-  try {
-    await allowed?.expectHeld(folder);
-  } catch (error) {
-    throw new OperationError("POLICY_REFUSED", messageOf(error), { cause: error });
-  }
 }
