@@ -72,7 +72,7 @@ export interface FileSystem {
   open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** What the name itself stands for. */
   lstat(path: string): Promise<FileStatus>;
-  /** The path without links and dots; what it stands for exists. */
+  /** The path without links, of what exists. */
   realPath(path: string): Promise<string>;
   /** Makes a folder with mode 0700, its parents too. */
   makeFolder(path: string): Promise<void>;

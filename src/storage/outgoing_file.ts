@@ -8,13 +8,8 @@
 import { StorageError } from "../base/errors.ts";
 import { unlessMissing } from "../base/system_error.ts";
 import { Sha256 } from "../protocol/crypto/sha256.ts";
-import {
-  type FileKind,
-  type FileStatus,
-  type FileSystem,
-  isSameFile,
-  type OpenFile,
-} from "./file_system.ts";
+import { type FileKind, type FileStatus, isSameFile, type OpenFile } from "./file_system.ts";
+import type { SourceFileSystem } from "./allowed_folders.ts";
 import { withStorageErrors } from "./failure.ts";
 import { readFully } from "./whole_file.ts";
 
@@ -53,7 +48,7 @@ export interface OutgoingSource {
    *
    * @throws {StorageError} `SOURCE_CHANGED` when it is not what it was.
    */
-  readonly open: (fs: FileSystem) => Promise<OpenSource>;
+  readonly open: (fs: SourceFileSystem) => Promise<OpenSource>;
 }
 
 /** A file as it was when it was offered. */
@@ -93,7 +88,7 @@ const NOT_FILES: { readonly [kind in Exclude<FileKind, "file">]: string } = {
 
 /** Opens a regular file that no link stands for. The caller disposes it. */
 async function openRegular(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   path: string,
 ): Promise<{ readonly file: OpenFile; readonly status: FileStatus }> {
   const seen = await fs.lstat(path);
@@ -141,7 +136,11 @@ class OpenedFile implements OpenSource {
 }
 
 /** Opens a file that was looked at before. */
-async function openAgain(fs: FileSystem, path: string, before: FileStatus): Promise<OpenSource> {
+async function openAgain(
+  fs: SourceFileSystem,
+  path: string,
+  before: FileStatus,
+): Promise<OpenSource> {
   const { file, status } = await openRegular(fs, path);
   if (!differs(before, status)) return new OpenedFile(path, file, before);
   file[Symbol.dispose]();
@@ -163,7 +162,7 @@ function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_SOURCE_BYT
  * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, `SOURCE_TOO_LARGE`,
  * `ACCESS_DENIED` or `IO_FAILED`, each with its own sentence.
  */
-export async function checkSource(fs: FileSystem, path: string): Promise<FileStatus> {
+export async function checkSource(fs: SourceFileSystem, path: string): Promise<FileStatus> {
   return await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
@@ -179,7 +178,7 @@ export async function checkSource(fs: FileSystem, path: string): Promise<FileSta
  * @throws {StorageError} `SOURCE_GONE`, `SOURCE_CHANGED`, and as {@linkcode checkSource}.
  */
 export async function checkUnchanged(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   path: string,
   seen: Pick<FileStatus, "size" | "mtimeMs">,
 ): Promise<void> {
@@ -230,7 +229,7 @@ export async function hashSource(
  * `SOURCE_CHANGED` when it changes meanwhile; `ACCESS_DENIED` or `IO_FAILED`; or the signal's reason.
  */
 export async function inspectSource(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   path: string,
   options: InspectOptions = {},
 ): Promise<SourceFile> {
@@ -248,7 +247,7 @@ export async function inspectSource(
       path,
       status,
       hash: hash.digest().hex,
-      open: (fs: FileSystem) => openAgain(fs, path, status),
+      open: (fs: SourceFileSystem) => openAgain(fs, path, status),
     };
   });
   signal?.throwIfAborted();
@@ -304,7 +303,7 @@ export class OutgoingFile implements AsyncDisposable {
    * `ACCESS_DENIED` or `IO_FAILED`.
    */
   static async open(
-    fs: FileSystem,
+    fs: SourceFileSystem,
     source: OutgoingSource,
     chunkSize: number,
     from = 0,

@@ -8,7 +8,7 @@
  */
 import { dirname } from "node:path";
 import { StorageError } from "../base/errors.ts";
-import { unlessMissing } from "../base/system_error.ts";
+import { isNotPermitted, unlessMissing } from "../base/system_error.ts";
 import { withStorageErrors } from "./failure.ts";
 import { type FileStatus, type FileSystem, isSameFile, joinPath } from "./file_system.ts";
 
@@ -90,11 +90,7 @@ export class OwnData {
     try {
       return await unlessMissing(this.#fs.lstat(path));
     } catch (error) {
-      if (
-        error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied
-      ) {
-        return undefined;
-      }
+      if (isNotPermitted(error) || error instanceof Deno.errors.PermissionDenied) return undefined;
       throw error;
     }
   }

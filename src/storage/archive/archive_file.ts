@@ -10,7 +10,8 @@
 import { Sha256 } from "../../protocol/crypto/sha256.ts";
 import { withStorageErrors } from "../failure.ts";
 import { unlessMissing } from "../../base/system_error.ts";
-import { type FileSystem, isSameFile, type OpenFile } from "../file_system.ts";
+import type { SourceFileSystem } from "../allowed_folders.ts";
+import { isSameFile, type OpenFile } from "../file_system.ts";
 import {
   hashSource,
   type InspectOptions,
@@ -48,13 +49,13 @@ interface CurrentEntry {
 
 /** An archive that is read from. At most one file is open. */
 export class ArchiveFile implements OpenSource {
-  readonly #fs: FileSystem;
+  readonly #fs: SourceFileSystem;
   readonly #listing: Listing;
   #position = 0;
   #current: CurrentEntry | undefined;
 
   /** Reads from its first byte. */
-  constructor(fs: FileSystem, listing: Listing) {
+  constructor(fs: SourceFileSystem, listing: Listing) {
     this.#fs = fs;
     this.#listing = listing;
   }
@@ -190,7 +191,7 @@ export interface KnownArchive {
  * `SOURCE_CHANGED` when it is not what it was; and as {@linkcode listArchive}.
  */
 export async function listAgain(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   source: ArchiveSource,
   { size, mtimeMs }: KnownArchive,
   options: ListOptions = {},
@@ -218,7 +219,7 @@ export async function listAgain(
  * @throws {StorageError} As {@linkcode listAgain}; or the signal's reason.
  */
 export async function inspectArchive(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   source: ArchiveSource,
   known: KnownArchive,
   options: InspectOptions & Pick<ListOptions, "own"> = {},

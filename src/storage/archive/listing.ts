@@ -7,7 +7,8 @@
 import { StorageError } from "../../base/errors.ts";
 import { unlessMissing } from "../../base/system_error.ts";
 import { withStorageErrors } from "../failure.ts";
-import { type FileStatus, type FileSystem, isSameFile, joinPath } from "../file_system.ts";
+import type { SourceFileSystem } from "../allowed_folders.ts";
+import { type FileStatus, isSameFile, joinPath } from "../file_system.ts";
 import { MAX_SOURCE_BYTES } from "../outgoing_file.ts";
 import type { OwnData } from "../own_data.ts";
 import { END_BYTES, paddingOf } from "./tar_format.ts";
@@ -131,7 +132,7 @@ function tooMuch(what: string): StorageError {
  * `ACCESS_DENIED` or `IO_FAILED`; or the signal's reason.
  */
 export async function listArchive(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   { paths }: Pick<ArchiveSource, "paths">,
   options: ListOptions = {},
 ): Promise<Listing> {
@@ -162,7 +163,7 @@ function splitPath(path: string): { readonly folder: string; readonly name: stri
 }
 
 class Lister {
-  readonly #fs: FileSystem;
+  readonly #fs: SourceFileSystem;
   readonly #options: ListOptions;
   readonly #entries: ListedEntry[] = [];
   readonly #skippedNames: string[] = [];
@@ -171,7 +172,7 @@ class Lister {
   #size = 0;
   #mtimeMs = 0;
 
-  constructor(fs: FileSystem, options: ListOptions) {
+  constructor(fs: SourceFileSystem, options: ListOptions) {
     this.#fs = fs;
     this.#options = options;
   }
@@ -180,8 +181,8 @@ class Lister {
   async addNamed(folder: string, name: string): Promise<void> {
     const path = joinPath(folder, name);
     await withStorageErrors(`read ${path}`, async () => {
-      await this.#options.own?.refuse(path);
       const status = await this.#fs.lstat(path);
+      await this.#options.own?.refuse(path);
       if (status.kind === "file") return void this.#add(folder, name, status);
       if (status.kind === "folder") return await this.#addFolder(folder, name, status, 1);
       throw new StorageError(

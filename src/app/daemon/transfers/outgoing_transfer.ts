@@ -15,7 +15,7 @@ import type {
   TransferEffect,
 } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
-import type { FileSystem } from "../../../storage/file_system.ts";
+import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import { inspectArchive, listAgain } from "../../../storage/archive/archive_file.ts";
 import type { ArchiveSource } from "../../../storage/archive/listing.ts";
 import {
@@ -51,7 +51,7 @@ export interface SendOptions {
   /** Keeps and publishes changes. */
   readonly registry: TransferRegistry;
   /** Where the files are. */
-  readonly fs: FileSystem;
+  readonly fs: SourceFileSystem;
   /** The daemon's own files, which are never sent. */
   readonly own: OwnData;
   /** Fresh random bytes. */
