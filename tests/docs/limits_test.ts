@@ -29,6 +29,13 @@ import { MAX_QUEUED_BYTES } from "../../src/storage/inbox/receive_queue.ts";
 import { MAX_NAME_BYTES } from "../../src/storage/inbox/safe_name.ts";
 import { MAX_KEPT_HELLO, MAX_PEERS } from "../../src/signaling/rendezvous/registration.ts";
 import { MAX_KEPT_LINKS } from "../../src/storage/link_file.ts";
+import {
+  MAX_ARCHIVE_ENTRIES,
+  MAX_DEPTH,
+  MAX_NAME_CHARS,
+} from "../../src/storage/archive/listing.ts";
+import { MAX_HEADER_BYTES as MAX_TAR_HEADER_BYTES } from "../../src/storage/archive/tar_reader.ts";
+import { MAX_FOLDER_CHARS } from "../../src/storage/archive/unpack.ts";
 import { CHECKED_BYTES } from "../../src/storage/outgoing_file.ts";
 import { FILES_PER_BLOCK, KEPT_FILES } from "../../src/storage/received_files.ts";
 import { MAX_PINNED } from "../../src/storage/trust_store.ts";
@@ -95,6 +102,8 @@ const ROWS: { readonly [what: string]: readonly string[] } = {
     `${count(DEFAULT_LIMITS.maxChunkBytes)} bytes`,
     kib(MAX_FRAME_BYTES),
   ],
+  "An archive: files": [count(MAX_ARCHIVE_ENTRIES), `${MAX_DEPTH}`, count(MAX_NAME_CHARS)],
+  "Archives that are unpacked": [kib(MAX_TAR_HEADER_BYTES), count(MAX_FOLDER_CHARS)],
   "Sent of a file until": [mib(CHECKED_BYTES)],
   "Chunks of a file": [count(DEFAULT_LIMITS.maxTotalChunks)],
   "Offers pending": [`${timing.offerMs / 60_000} minutes`],

@@ -18,6 +18,7 @@ import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { MAX_KEPT_REQUESTS, MAX_REQUEST_BYTES } from "../../storage/request_store.ts";
 import { MAX_BLOCK_BYTES } from "../../storage/received_files.ts";
+import { MAX_LISTING_BYTES } from "../../storage/archive/listing.ts";
 import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
@@ -84,6 +85,8 @@ export const MEMORY_PARTS = {
     /** One chunk as it is read and one that is read ahead, and the frame in which it is sent. */
     chunk: 2 * MAX_FRAME_BYTES,
     hash: HASH_BUFFER_BYTES,
+    /** What is in a folder that is sent; less is known of one that is unpacked. */
+    listing: MAX_LISTING_BYTES,
   },
   fixed: {
     /** Files of peers that send without an offer, which wait whole. */

@@ -15,7 +15,7 @@ import { END_BYTES, paddingOf } from "./tar_format.ts";
 import { headerOf, type TarEntry } from "./tar_header.ts";
 
 /** Files and folders of which one archive may be made, and unpacked, at most. */
-export const MAX_ENTRIES = 100_000;
+export const MAX_ARCHIVE_ENTRIES = 100_000;
 /** Characters that their names have together at most. */
 export const MAX_NAME_CHARS: number = 4 * 1024 ** 2;
 /** Folders inside each other at most. */
@@ -23,7 +23,7 @@ export const MAX_DEPTH = 100;
 /** Longest path in an archive, in bytes. */
 export const MAX_PATH_BYTES = 4096;
 /** Memory of a listing at most: names at two bytes a character, and what is known of each entry. */
-export const MAX_LISTING_BYTES: number = MAX_ENTRIES * 192 + 2 * MAX_NAME_CHARS;
+export const MAX_LISTING_BYTES: number = MAX_ARCHIVE_ENTRIES * 192 + 2 * MAX_NAME_CHARS;
 /** What was left out is told by name up to so many. */
 export const MAX_SKIPPED_NAMES = 10;
 /** Entries that are looked at together. */
@@ -78,7 +78,7 @@ export interface ListOptions {
   readonly own?: OwnData | undefined;
   /** Ends the listing with its reason. */
   readonly signal?: AbortSignal;
-  /** Most entries. @default {MAX_ENTRIES} */
+  /** Most entries. @default {MAX_ARCHIVE_ENTRIES} */
   readonly maxEntries?: number;
 }
 
@@ -207,7 +207,7 @@ class Lister {
 
   #add(folder: ListedEntry | string, name: string, seen: FileStatus): ListedEntry {
     const { kind, size, mtimeMs, mode, dev, ino } = seen;
-    const { maxEntries = MAX_ENTRIES } = this.#options;
+    const { maxEntries = MAX_ARCHIVE_ENTRIES } = this.#options;
     const status = { kind, size, mtimeMs, mode, dev, ino };
     const entry = { folder, name, status, offset: this.#size };
     const tarEntry = tarEntryOf(entry);
@@ -266,7 +266,7 @@ class Lister {
 
   /** The names in a folder, sorted. No link was put in its place while they were read. */
   async #namesIn(path: string, seen: FileStatus): Promise<string[]> {
-    const { signal, maxEntries = MAX_ENTRIES } = this.#options;
+    const { signal, maxEntries = MAX_ARCHIVE_ENTRIES } = this.#options;
     const names: string[] = [];
     await withStorageErrors(`read ${path}`, async () => {
       for await (const name of this.#fs.names(path)) {

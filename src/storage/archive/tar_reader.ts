@@ -17,7 +17,7 @@ import { BLOCK_BYTES, checksumOf, type FieldName, fieldOf, paddingOf } from "./t
 /** Bytes that are read at a time. */
 const BUFFER_BYTES = 256 * 1024;
 /** Longest pax header or long name. */
-const MAX_HEADER_BYTES = 256 * 1024;
+export const MAX_HEADER_BYTES: number = 256 * 1024;
 /** Headers before one entry. */
 const MAX_HEADERS = 8;
 /** Longest path of an entry, in bytes. */

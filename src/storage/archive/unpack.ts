@@ -14,7 +14,7 @@ import { isTaken, withStorageErrors } from "../failure.ts";
 import { type FileSystem, joinPath } from "../file_system.ts";
 import { NAME_REFUSALS, safeName } from "../inbox/safe_name.ts";
 import { writeFully } from "../whole_file.ts";
-import { MAX_DEPTH, MAX_ENTRIES, MAX_SKIPPED_NAMES, type Skipped } from "./listing.ts";
+import { MAX_ARCHIVE_ENTRIES, MAX_DEPTH, MAX_SKIPPED_NAMES, type Skipped } from "./listing.ts";
 import { archiveRefused, type ReadEntry, type TarInput, TarReader } from "./tar_reader.ts";
 
 /** Characters that the paths of folders have together at most. */
@@ -24,7 +24,7 @@ const SYNCED_AT_ONCE = 16;
 /** Bytes that are written at a time. */
 const WRITE_BYTES = 128 * 1024;
 /** What 32 bits can say: later times confuse programs. */
-const MAX_MTIME_SECS = 2 ** 32 - 1;
+const LATEST_MTIME = 2 ** 32 - 1;
 /** Write permission stays with the owner; nothing beyond permission bits is ever set. */
 const KEPT_BITS = 0o755;
 
@@ -36,7 +36,7 @@ export interface UnpackOptions {
   readonly size: number;
   /** The folder to make; nothing is there yet. */
   readonly into: string;
-  /** Most files and folders. @default {MAX_ENTRIES} */
+  /** Most files and folders. @default {MAX_ARCHIVE_ENTRIES} */
   readonly maxEntries?: number;
 }
 
@@ -151,7 +151,7 @@ class Unpacker {
   }
 
   #checkCount(count: number): void {
-    const { maxEntries = MAX_ENTRIES } = this.#options;
+    const { maxEntries = MAX_ARCHIVE_ENTRIES } = this.#options;
     if (count > maxEntries) {
       throw archiveRefused(`there are more than ${maxEntries} files and folders in it`);
     }
@@ -260,7 +260,7 @@ function asConflict(error: unknown): unknown {
 }
 
 function soundTime(seconds: number | undefined): number | undefined {
-  return seconds !== undefined && seconds <= MAX_MTIME_SECS ? seconds : undefined;
+  return seconds !== undefined && seconds <= LATEST_MTIME ? seconds : undefined;
 }
 
 /** A name inside an unpacked folder, as it may be made. */
