@@ -4,10 +4,12 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { packTar, unpackTar } from "modern-tar";
 import { ApiError } from "../../src/ipc/client/client.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { boltctl } from "../boltctl/support/boltctl.ts";
+import { run } from "../support/program.ts";
 import { ServedDaemon } from "../support/daemon.ts";
 import { addLink, connected, identityOf, linkBetween, WITHIN_MS } from "../support/links.ts";
 import { join } from "../support/paths.ts";
@@ -230,6 +232,46 @@ Deno.test("a hostile archive stays the file that arrived, and the transfer says 
   assertEquals(path, join(pair.bob.inbox, "evil.tar"));
   assertEquals(await Deno.readFile(path ?? ""), archive);
   assertEquals(await namesIn(pair.bob.inbox), ["evil.tar"]);
+});
+
+Deno.test("boltctl sends a folder, says what is left out, and unpacks it where that is asked for", async () => {
+  await using pair = await Pair.make();
+  await using folder = await TempFolder.make();
+  const root = folder.path("work");
+  await makeTree(root, TREE);
+  await Deno.symlink("report.txt", join(root, "link"));
+  const asAlice = boltctl(join(pair.alice.dataDir, "daemon.sock"));
+  const asBob = boltctl(join(pair.bob.dataDir, "daemon.sock"));
+  const sent = await run(asAlice, ["send", root]);
+  assertEquals([sent.code, sent.stderr], [0, ""]);
+  assertMatch(
+    sent.stdout,
+    /^Queued for .*: work\.tar, .*\nNot in work\.tar: work\/link \(symbolic link\)\n$/,
+  );
+  const taken = await run(asBob, ["accept", "--wait-for-offer", "--unpack", "--wait"]);
+  assertEquals([taken.code, taken.stderr], [0, ""]);
+  const path = join(pair.bob.inbox, "work");
+  assertMatch(taken.stdout, /Received: .*, hash verified, unpacked\n$/);
+  assert(taken.stdout.includes(`Received: ${path},`), taken.stdout);
+  const { stdout } = await run(asBob, ["received", "--null"]);
+  assertEquals(stdout, `${path}\0`);
+
+  const report = join(root, "report.txt");
+  const again = await run(asAlice, ["send", "--as", "broken.tar", report]);
+  assertEquals([again.code, again.stderr], [0, ""]);
+  await Deno.mkdir(join(pair.bob.inbox, "broken"));
+  const offer = await offerOf(pair.bob, "broken.tar");
+  const other = await run(asBob, ["accept", offer.transferId, "--unpack", "--wait"]);
+  assertEquals([other.code, other.stderr], [0, ""]);
+  assert(other.stdout.includes(join(pair.bob.inbox, "broken (1)")), other.stdout);
+
+  await pair.send("no.tar", someBytes(2000));
+  const refused = await run(asBob, ["accept", "--wait-for-offer", "--unpack", "--wait"]);
+  assertEquals(refused.code, 1);
+  assertMatch(refused.stdout, /Received: .*no\.tar, .*, hash verified\n$/);
+  assertMatch(refused.stderr, /no\.tar has arrived and stays an archive: .* no tar archive/);
+  const wrong = await run(asAlice, ["send", "--as", "a/b.tar", report]);
+  assertEquals(wrong.code, 2);
 });
 
 /** Whether two folders hold the same files with the same content. */

@@ -59,22 +59,26 @@ export async function publishUnpacked(
   inbox: Inbox,
   publication: UnpackedPublication,
 ): Promise<UnpackOutcome> {
-  const giveUp = async (error: unknown): Promise<UnpackOutcome> => {
-    if (!(error instanceof StorageError) || error.code === "INBOX_CHANGED") throw error;
-    await inbox.removeStage(publication.transferId);
-    return { failure: error };
-  };
+  const { transferId } = publication;
+  const removeStage = () => inbox.removeStage(transferId);
   let unpacked: Unpacked;
   try {
     unpacked = await unpackPart(inbox, publication);
   } catch (error) {
-    return await giveUp(error);
+    // The archive can't be published either when the inbox is another.
+    if (!(error instanceof StorageError) || error.code === "INBOX_CHANGED") throw error;
+    await removeStage();
+    return { failure: error };
   }
   try {
     return { savedAs: await inbox.publishFolder(publication), unpacked };
   } catch (error) {
-    // After any other failure it may have its name, and must not come twice.
-    if (error instanceof StorageError && error.code === "NAME_TAKEN") return await giveUp(error);
+    if (error instanceof StorageError && error.code === "NAME_TAKEN") {
+      await removeStage();
+      return { failure: error };
+    }
+    // It may have its name, and must not come twice. What was first is told.
+    await removeStage().catch(() => {});
     throw error;
   }
 }
