@@ -273,7 +273,9 @@ Deno.test("what can't be sent is refused at once, and nothing of that request is
   await Deno.truncate(huge, 10 * 1024 ** 3 + 1);
   const refusals = [
     [pair.folder.path("absent"), "FILE_UNREADABLE", "does not exist"],
-    [pair.folder.path(), "FILE_UNREADABLE", "is a folder"],
+    // With the file of that size in it.
+    [pair.folder.path(), "LIMIT_EXCEEDED", "more than the 10737418240 bytes that may be sent"],
+    ["/", "FILE_UNREADABLE", "has no name of its own"],
     [link, "FILE_UNREADABLE", "is a symbolic link"],
     ["/dev/zero", "FILE_UNREADABLE", "a device"],
     [huge, "LIMIT_EXCEEDED", "more than the 10737418240 that may be sent"],

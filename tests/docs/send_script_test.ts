@@ -66,10 +66,10 @@ Deno.test({
   name: "send.sh fails with the daemon's words when the API refuses, or the transfer fails",
   ignore: !hasTools,
   fn: async () => {
-    const failure = new OperationError("FILE_UNREADABLE", "/x is a folder");
+    const failure = new OperationError("FILE_UNREADABLE", "/x is a symbolic link");
     const refused = await play({ failure });
     assertEquals(refused.code, 1);
-    assertStringIncludes(refused.stderr, "FILE_UNREADABLE: /x is a folder");
+    assertStringIncludes(refused.stderr, "FILE_UNREADABLE: /x is a symbolic link");
     const failed = await play(ended({ code: "CONNECTION_LOST", message: "the peer went away" }));
     assertEquals([failed.code, failed.stderr], [1, "report.pdf: the peer went away\n"]);
   },

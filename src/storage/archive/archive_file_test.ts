@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { unpackTar } from "modern-tar";
 import { StorageError } from "../../base/errors.ts";
+import type { SourceFileSystem } from "../allowed_folders.ts";
 import { denoFileSystem } from "../file_system.ts";
 import { OutgoingFile } from "../outgoing_file.ts";
 import { OwnData } from "../own_data.ts";
@@ -9,7 +10,7 @@ import { sha256 } from "../testing/inbox_fixture.ts";
 import { TemporaryFolder } from "../testing/temporary_folder.ts";
 import { readFully } from "../whole_file.ts";
 import { ArchiveFile, inspectArchive, listAgain } from "./archive_file.ts";
-import { listArchive, MAX_SKIPPED_NAMES } from "./listing.ts";
+import { listArchive, MAX_ARCHIVE_ENTRIES, MAX_NAME_CHARS, MAX_SKIPPED_NAMES } from "./listing.ts";
 
 const CHUNK = 1000;
 const OLD = 1_600_000_000;
@@ -341,4 +342,38 @@ Deno.test("the daemon's own data is refused by any name, and left out of a folde
   const inbox = await listArchive(denoFileSystem, { paths: [`${home}/data/inbox`] }, { own });
   assertEquals(inbox.entries.map(({ name }) => name), ["inbox", "photo.jpg"]);
   assertEquals(inbox.skipped.count, 2);
+});
+
+/** A folder `/d` of so many files, in memory. */
+function folderOf(count: number, nameOf: (i: number) => string): SourceFileSystem {
+  const about = { mtimeMs: 1, mode: 0o644, uid: 0, dev: 1, links: 1, size: 10 };
+  return {
+    lstat: (path) =>
+      Promise.resolve(
+        path === "/d"
+          ? { ...about, kind: "folder" as const, ino: 1 }
+          : { ...about, kind: "file" as const, ino: 2 },
+      ),
+    names: async function* () {
+      for (let i = 0; i < count; i++) yield await nameOf(i);
+    },
+    open: () => Promise.reject(new Error("nothing is read")),
+  };
+}
+
+Deno.test("entries and names of an archive are bounded, as are the bytes of it", async () => {
+  const paths = ["/d"];
+  const name = (i: number) => String(i);
+  const most = await listArchive(folderOf(MAX_ARCHIVE_ENTRIES - 1, name), { paths });
+  assertEquals(most.entries.length, MAX_ARCHIVE_ENTRIES);
+  const long = (i: number) => `${i}`.padStart(255, "x");
+  for (
+    const fs of [
+      folderOf(MAX_ARCHIVE_ENTRIES, name),
+      folderOf(Math.ceil(MAX_NAME_CHARS / 255), long),
+    ]
+  ) assertEquals(await codeOf(() => listArchive(fs, { paths })), "SOURCE_TOO_LARGE");
+  const few = folderOf(10, name);
+  const lstat = async (path: string) => ({ ...await few.lstat(path), size: 2 * 1024 ** 3 });
+  assertEquals(await codeOf(() => listArchive({ ...few, lstat }, { paths })), "SOURCE_TOO_LARGE");
 });

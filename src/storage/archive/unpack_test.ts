@@ -13,7 +13,7 @@ import {
 } from "../testing/tar_blocks.ts";
 import { namesIn, TemporaryFolder } from "../testing/temporary_folder.ts";
 import { ArchiveFile } from "./archive_file.ts";
-import { listArchive } from "./listing.ts";
+import { listArchive, MAX_ARCHIVE_ENTRIES } from "./listing.ts";
 import { headerOf } from "./tar_header.ts";
 import { TarReader } from "./tar_reader.ts";
 import { type Unpacked, unpackTar } from "./unpack.ts";
@@ -459,3 +459,26 @@ Deno.test("a disk that fails in the middle is told by its code, and leaves no fi
     assertEquals([error.code, dir.fs.openFiles], [code, 0]);
   }
 });
+
+Deno.test("an archive of one entry more than may be in it is refused, and so are endless paths of folders", async () => {
+  await using dir = await TemporaryFolder.make();
+  const link = entryBytes({ name: "link", fields: { type: "2" } });
+  const endless = { read: (into: Uint8Array) => Promise.resolve(repeat(link, into)) };
+  const links = (count: number) =>
+    unpackTar(dir.fs, { input: endless, size: count * 512, into: dir.at(`out${count}`) });
+  assertEquals((await links(MAX_ARCHIVE_ENTRIES)).skipped.count, MAX_ARCHIVE_ENTRIES);
+  const error = await assertRejects(() => links(MAX_ARCHIVE_ENTRIES + 1), StorageError);
+  assertStringIncludes(error.message, "more than 100000");
+  const chains = Array.from({ length: 20 }, (_, i) => {
+    const path = Array.from({ length: 60 }, () => `${i}`.padStart(60, "d")).join("/");
+    return [paxBytes(paxRecord("path", path)), { name: "x", fields: { type: "5" } }];
+  });
+  assertStringIncludes(await refusal(archiveOf(...chains.flat())), "too long together");
+});
+
+/** Fills an array with whole copies of a block. */
+function repeat(block: Uint8Array, into: Uint8Array): number {
+  const count = Math.floor(into.length / block.length);
+  for (let i = 0; i < count; i++) into.set(block, i * block.length);
+  return count * block.length;
+}

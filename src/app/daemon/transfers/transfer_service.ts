@@ -6,7 +6,7 @@
 import { basename, resolve } from "node:path";
 import { Deadline } from "../../../base/deadline.ts";
 import { API_OPERATION_MS } from "../../../base/timing.ts";
-import { messageOf, StorageError } from "../../../base/errors.ts";
+import { DeadlineError, messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import type { AcceptRequest } from "../../../ipc/api/schemas.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -550,6 +550,13 @@ export class TransferService {
     try {
       return await look();
     } catch (error) {
+      if (error instanceof DeadlineError) {
+        throw new OperationError(
+          "LIMIT_EXCEEDED",
+          "what is in the folders could not be listed in time: send their parts one by one",
+          { cause: error },
+        );
+      }
       if (!(error instanceof StorageError)) throw error;
       const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
       throw new OperationError(code, error.message, { cause: error });
