@@ -270,6 +270,9 @@ Deno.test("boltctl sends a folder, says what is left out, and unpacks it where t
   assertEquals(refused.code, 1);
   assertMatch(refused.stdout, /Received: .*no\.tar, .*, hash verified\n$/);
   assertMatch(refused.stderr, /no\.tar has arrived and stays an archive: .* no tar archive/);
+  const [latest] = (await pair.bob.client.listTransfers({ limit: 1 })).transfers;
+  const shown = await run(asBob, ["transfers", latest?.transferId ?? ""]);
+  assertMatch(shown.stdout, /unpacked +no: .*ARCHIVE_REFUSED/);
   const wrong = await run(asAlice, ["send", "--as", "a/b.tar", report]);
   assertEquals(wrong.code, 2);
 });

@@ -10,6 +10,7 @@ import { archiveName, expireDuration } from "../../vocabulary/transfer_values.ts
 import { feedOverRestarts } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { isUnconfirmed } from "../output/confirmation.ts";
+import { leftOut } from "../output/left_out.ts";
 import { fileLabel, peerLabel, resolveReceiver } from "../resolve.ts";
 
 /** Queues files and, with `--wait`, follows them to their end. */
@@ -58,9 +59,7 @@ export async function send(context: Context): Promise<void> {
 }
 
 /** What an archive leaves out, in one sentence. */
-function tellSkipped({ output }: Context, { name, archive }: Transfer): void {
-  const { skipped = 0, skippedNames = [] } = archive ?? {};
-  if (skipped === 0) return;
-  const more = skipped > skippedNames.length ? `, and ${skipped - skippedNames.length} more` : "";
-  output.line(`Not in ${name}: ${skippedNames.join(", ")}${more}`);
+function tellSkipped({ output }: Context, transfer: Transfer): void {
+  const names = leftOut(transfer);
+  if (names !== undefined) output.line(`Not in ${transfer.name}: ${names}`);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Transfer } from "../../ipc/api/schemas.ts";
+import { leftOut } from "../output/left_out.ts";
 import { direction } from "../../vocabulary/transfer_values.ts";
 import { transferState } from "../command_table.ts";
 import type { Context } from "../context.ts";
@@ -60,11 +61,20 @@ export async function transfers(context: Context): Promise<void> {
       ["kept", transfer.keptBytes === undefined ? undefined : `${transfer.keptBytes} bytes`],
       ["peer", transfer.identity],
       ["path", transfer.path],
+      ["made of", transfer.path === undefined ? transfer.archive?.paths.join(", ") : undefined],
+      ["left out", leftOut(transfer)],
+      ["unpacked", unpacking(transfer)],
       ["SHA-256", transfer.fileHash],
       ["priority", String(transfer.priority)],
       ["created", transfer.createdAt],
       ["changed", transfer.updatedAt],
     ]));
+}
+
+/** What became of an archive that was to be unpacked. */
+function unpacking({ unpacked, unpackFailure }: Transfer): string | undefined {
+  if (unpackFailure !== undefined) return `no: ${unpackFailure.message} (${unpackFailure.code})`;
+  return unpacked === true ? "yes" : undefined;
 }
 
 /** What came in earlier tries: of a file that is sent the peer says so, and it was not sent now. */
