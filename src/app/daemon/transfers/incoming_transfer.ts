@@ -63,7 +63,7 @@ export interface IncomingTransferOptions extends ReceiveOptions {
 }
 
 /** How a file is taken. */
-interface Acceptance {
+export interface Acceptance {
   /** The name that it is to get. */
   readonly saveAs: string;
   /** Whether a person has accepted it. */
