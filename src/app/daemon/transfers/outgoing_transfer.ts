@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { basename } from "node:path";
 import { abortable } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
@@ -15,16 +14,13 @@ import type {
   TransferEffect,
 } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
-import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import { inspectArchive, listAgain } from "../../../storage/archive/archive_file.ts";
-import type { ArchiveSource } from "../../../storage/archive/listing.ts";
 import {
   checkUnchanged,
   inspectSource,
   OutgoingFile,
   type OutgoingSource,
 } from "../../../storage/outgoing_file.ts";
-import type { OwnData } from "../../../storage/own_data.ts";
 import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
 import { isRepeatable } from "./queue_rules.ts";
@@ -41,19 +37,16 @@ import {
   type TransferEnd,
 } from "./transfer_end.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
+import { nameOf, type SourceOptions, type TransferSource } from "./transfer_source.ts";
 
 /** What all outgoing transfers share. */
-export interface SendOptions {
+export interface SendOptions extends SourceOptions {
   /** Which transfers that have begun flow. */
   readonly slots: Slots;
   /** Who may read a file for its hash now: our disk's work, which no peer can hold up. */
   readonly hashSlots: Slots;
   /** Keeps and publishes changes. */
   readonly registry: TransferRegistry;
-  /** Where the files are. */
-  readonly fs: SourceFileSystem;
-  /** The daemon's own files, which are never sent. */
-  readonly own: OwnData;
   /** Fresh random bytes. */
   readonly random: RandomSource;
 }
@@ -63,7 +56,7 @@ export interface OutgoingTransferOptions extends SendOptions {
   /** The transfer; queued. */
   readonly entry: TransferEntry;
   /** The file to send, or what the archive is made of. */
-  readonly source: string | ArchiveSource;
+  readonly source: TransferSource;
   /** The session that it is queued for, or the identity of its linked peer. */
   readonly queuedFor: object | string;
   /** The open session to its peer, if there is one now. */
@@ -357,8 +350,7 @@ export class OutgoingTransfer implements ScheduledWork {
   ): void {
     const { source: origin } = this.#options;
     session.peer.act((transfers, now) => {
-      const filename = typeof origin === "string" ? basename(origin) : origin.name;
-      const file = { filename, size: status.size, fileHash, ...names };
+      const file = { filename: nameOf(origin), size: status.size, fileHash, ...names };
       const { transferId: id, effects } = transfers.offer(file, now);
       const over = new AbortController();
       const attempt: Attempt = { session, id, flow, over, isAccepted: false };

@@ -3,20 +3,14 @@
  *
  * @module
  */
-import { basename, resolve } from "node:path";
-import { Deadline } from "../../../base/deadline.ts";
-import { API_OPERATION_MS } from "../../../base/timing.ts";
-import { DeadlineError, messageOf, StorageError } from "../../../base/errors.ts";
+import { messageOf } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import type { AcceptRequest } from "../../../ipc/api/schemas.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import { type ArchiveSource, listArchive, type Skipped } from "../../../storage/archive/listing.ts";
-import { withStorageErrors } from "../../../storage/failure.ts";
-import { DAEMON_STOPPED, isArchiveSource, isSourcePath } from "../../../storage/journal_record.ts";
-import { checkSource } from "../../../storage/outgoing_file.ts";
+import { DAEMON_STOPPED } from "../../../storage/journal_record.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
 import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
@@ -29,12 +23,14 @@ import {
 import type { PeerQueue } from "./peer_queue.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
+import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 import {
-  factsOfArchive,
-  type TransferEntry,
-  type TransferFacts,
-  type TransferFailure,
-} from "./transfer_entry.ts";
+  factsOf,
+  lookAtSources,
+  mayBeKept,
+  nameOf,
+  type TransferSource,
+} from "./transfer_source.ts";
 
 const STOPPING = "the daemon is stopping";
 
@@ -63,15 +59,6 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
 
 /** Files to send. */
 export type FilesToSend = Pick<SendParameters, "paths" | "as" | "priority" | "expireSecs">;
-
-/** What one transfer is to send, as it was looked at. */
-interface Looked {
-  /** A file, by its path, or what an archive is made of. */
-  readonly source: string | ArchiveSource;
-  readonly size: number;
-  readonly mtimeMs: number;
-  readonly skipped?: Skipped;
-}
 
 /** Who gets files. */
 export interface Receiver {
@@ -106,7 +93,7 @@ export class TransferService {
   ): Promise<TransferEntry[]> {
     const { registry, scheduler, queue } = this.#options;
     const { priority, expireSecs } = files;
-    const sources = await this.#lookAtAll(files, session);
+    const sources = await lookAtSources(this.#options, files, session);
     const checkRoom = () => {
       this.#expectRunning();
       scheduler.checkCapacity(sources.length);
@@ -173,7 +160,7 @@ export class TransferService {
   }
 
   /** A file that waits for its linked peer, and is sent over proven sessions only. */
-  #kept(entry: TransferEntry, source: string | ArchiveSource): OutgoingTransfer {
+  #kept(entry: TransferEntry, source: TransferSource): OutgoingTransfer {
     const { queue, sessionWith } = this.#options;
     queue.add(entry);
     const session = () => {
@@ -186,7 +173,7 @@ export class TransferService {
 
   #outgoing(
     entry: TransferEntry,
-    source: string | ArchiveSource,
+    source: TransferSource,
     waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "source">,
   ): OutgoingTransfer {
     const transfer = new OutgoingTransfer({ ...this.#options, entry, source, ...waits });
@@ -477,61 +464,6 @@ export class TransferService {
     throw new OperationError("INVALID_STATE", message);
   }
 
-  /** What can be sent to the peer of that session, or to a daemon that is away. */
-  async #lookAtAll(
-    { paths, as }: FilesToSend,
-    session: SessionTransfers | undefined,
-  ): Promise<readonly Looked[]> {
-    using deadline = new Deadline(API_OPERATION_MS, { what: "folders to be listed" });
-    const { signal } = deadline;
-    if (as !== undefined) {
-      return [
-        await this.#look(() => this.#lookAtArchive({ name: as, paths }, signal), session),
-      ];
-    }
-    const looked: Looked[] = [];
-    for (const path of paths) {
-      looked.push(await this.#look(() => this.#lookAtPath(path, signal), session));
-    }
-    return looked;
-  }
-
-  async #look(
-    look: () => Promise<Looked>,
-    session: SessionTransfers | undefined,
-  ): Promise<Looked> {
-    const looked = await this.#readable(look);
-    const { source, size } = looked;
-    const problem = session === undefined
-      ? mayBeKept(source) ? undefined : "the path is too long to be kept while its peer is away"
-      : session.peer.dialect.unsendable(size);
-    if (problem === undefined) return looked;
-    const what = typeof source === "string" ? source : source.paths.join(", ");
-    throw new OperationError("LIMIT_EXCEEDED", `${what}: ${problem}`);
-  }
-
-  async #lookAtPath(path: string, signal: AbortSignal): Promise<Looked> {
-    const { fs, own } = this.#options;
-    const seen = await withStorageErrors(`read ${path}`, () => fs.lstat(path));
-    if (seen.kind === "folder") {
-      const folder = resolve(path);
-      return await this.#lookAtArchive(
-        { name: `${basename(folder)}.tar`, paths: [folder] },
-        signal,
-      );
-    }
-    await own.refuse(path);
-    const { size, mtimeMs } = await checkSource(fs, path);
-    return { source: path, size, mtimeMs };
-  }
-
-  async #lookAtArchive({ name, paths }: ArchiveSource, signal: AbortSignal): Promise<Looked> {
-    const { fs, own } = this.#options;
-    const source = { name, paths: paths.map((path) => resolve(path)) };
-    const { size, mtimeMs, skipped } = await listArchive(fs, source, { own, signal });
-    return { source, size, mtimeMs, skipped };
-  }
-
   /** Links and the like are not sent, and whoever looks for them finds out why. */
   #logSkipped({ facts: { transferId, identity, skipped } }: TransferEntry): void {
     if (skipped === undefined || skipped.count === 0) return;
@@ -546,45 +478,11 @@ export class TransferService {
     );
   }
 
-  async #readable(look: () => Promise<Looked>): Promise<Looked> {
-    try {
-      return await look();
-    } catch (error) {
-      if (error instanceof DeadlineError) {
-        throw new OperationError(
-          "LIMIT_EXCEEDED",
-          "what is in the folders could not be listed in time: send their parts one by one",
-          { cause: error },
-        );
-      }
-      if (!(error instanceof StorageError)) throw error;
-      const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
-      throw new OperationError(code, error.message, { cause: error });
-    }
-  }
-
   #forgetEnded(): void {
     for (const entry of this.#transfers.keys()) {
       if (entry.isFinal) this.#transfers.delete(entry);
     }
   }
-}
-
-/** The name that a source is offered under. */
-function nameOf(source: string | ArchiveSource): string {
-  return typeof source === "string" ? basename(source) : source.name;
-}
-
-/** Whether a source can wait over restarts. */
-function mayBeKept(source: string | ArchiveSource): boolean {
-  return typeof source === "string" ? isSourcePath(source) : isArchiveSource(source);
-}
-
-/** What a transfer keeps of its source. */
-function factsOf(
-  source: string | ArchiveSource,
-): Pick<TransferFacts, "sourcePath" | "archive"> {
-  return typeof source === "string" ? { sourcePath: source } : factsOfArchive(source);
 }
 
 /** The id of an offered file, as the API has it. */

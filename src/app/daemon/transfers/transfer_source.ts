@@ -1,0 +1,133 @@
+/**
+ * What is sent: a file, or files and folders that become one archive; looked at when it is asked for,
+ * so that what can't be sent is refused at once.
+ *
+ * @module
+ */
+import { basename, resolve } from "node:path";
+import { Deadline } from "../../../base/deadline.ts";
+import { DeadlineError, StorageError } from "../../../base/errors.ts";
+import { API_OPERATION_MS } from "../../../base/timing.ts";
+import type { SendParameters } from "../../../ipc/api/operations.ts";
+import { OperationError } from "../../../ipc/api/problem.ts";
+import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
+import { type ArchiveSource, listArchive, type Skipped } from "../../../storage/archive/listing.ts";
+import { withStorageErrors } from "../../../storage/failure.ts";
+import { isArchiveSource, isSourcePath } from "../../../storage/journal_record.ts";
+import { checkSource } from "../../../storage/outgoing_file.ts";
+import type { OwnData } from "../../../storage/own_data.ts";
+import type { SessionTransfers } from "./session_transfers.ts";
+import { factsOfArchive, type TransferFacts } from "./transfer_entry.ts";
+
+/** Where sources are looked for. */
+export interface SourceOptions {
+  /** Where the files are. */
+  readonly fs: SourceFileSystem;
+  /** The daemon's own files, which are never sent. */
+  readonly own: OwnData;
+}
+
+/** The path of a file, or what an archive is made of. */
+export type TransferSource = string | ArchiveSource;
+
+/** What one transfer is to send, as it was looked at. */
+export interface LookedAt {
+  /** What it is. */
+  readonly source: TransferSource;
+  /** Bytes that are sent. */
+  readonly size: number;
+  /** Its last change, in milliseconds since 1970. */
+  readonly mtimeMs: number;
+  /** What an archive leaves out. */
+  readonly skipped?: Skipped;
+}
+
+/** The name that a source is offered under. */
+export function nameOf(source: TransferSource): string {
+  return typeof source === "string" ? basename(source) : source.name;
+}
+
+/** Whether a source can wait over restarts. */
+export function mayBeKept(source: TransferSource): boolean {
+  return typeof source === "string" ? isSourcePath(source) : isArchiveSource(source);
+}
+
+/** What a transfer keeps of its source. */
+export function factsOf(source: TransferSource): Pick<TransferFacts, "sourcePath" | "archive"> {
+  return typeof source === "string" ? { sourcePath: source } : factsOfArchive(source);
+}
+
+/**
+ * Looks at what is to be sent to the peer of a session, or to a linked one that is away: each path a
+ * transfer, or all of them one archive.
+ *
+ * @throws {OperationError} FILE_UNREADABLE, LIMIT_EXCEEDED
+ */
+export async function lookAtSources(
+  options: SourceOptions,
+  { paths, as }: Pick<SendParameters, "paths" | "as">,
+  session: SessionTransfers | undefined,
+): Promise<readonly LookedAt[]> {
+  using deadline = new Deadline(API_OPERATION_MS, { what: "folders to be listed" });
+  const { signal } = deadline;
+  const looks = as === undefined
+    ? paths.map((path) => () => lookAtPath(options, path, signal))
+    : [() => lookAtArchive(options, { name: as, paths }, signal)];
+  const looked: LookedAt[] = [];
+  for (const look of looks) looked.push(sendable(await refusing(look), session));
+  return looked;
+}
+
+async function lookAtPath(
+  options: SourceOptions,
+  path: string,
+  signal: AbortSignal,
+): Promise<LookedAt> {
+  const { fs, own } = options;
+  const seen = await withStorageErrors(`read ${path}`, () => fs.lstat(path));
+  if (seen.kind === "folder") {
+    const name = `${basename(resolve(path))}.tar`;
+    return await lookAtArchive(options, { name, paths: [path] }, signal);
+  }
+  await own.refuse(path);
+  const { size, mtimeMs } = await checkSource(fs, path);
+  return { source: path, size, mtimeMs };
+}
+
+async function lookAtArchive(
+  { fs, own }: SourceOptions,
+  { name, paths }: ArchiveSource,
+  signal: AbortSignal,
+): Promise<LookedAt> {
+  const source = { name, paths: paths.map((path) => resolve(path)) };
+  const { size, mtimeMs, skipped } = await listArchive(fs, source, { own, signal });
+  return { source, size, mtimeMs, skipped };
+}
+
+/** What is in the way of sending it to that peer ends it. */
+function sendable(looked: LookedAt, session: SessionTransfers | undefined): LookedAt {
+  const { source, size } = looked;
+  const problem = session === undefined
+    ? mayBeKept(source) ? undefined : "the path is too long to be kept while its peer is away"
+    : session.peer.dialect.unsendable(size);
+  if (problem === undefined) return looked;
+  const what = typeof source === "string" ? source : source.paths.join(", ");
+  throw new OperationError("LIMIT_EXCEEDED", `${what}: ${problem}`);
+}
+
+async function refusing(look: () => Promise<LookedAt>): Promise<LookedAt> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof DeadlineError) {
+      throw new OperationError(
+        "LIMIT_EXCEEDED",
+        "what is in the folders could not be listed in time: send their parts one by one",
+        { cause: error },
+      );
+    }
+    if (!(error instanceof StorageError)) throw error;
+    const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
+    throw new OperationError(code, error.message, { cause: error });
+  }
+}
