@@ -132,6 +132,9 @@ for (const onAbort of ["remove", "keep"] as const) {
         undefined,
       ]);
       assertEquals(records[0]?.state, "interrupted");
+      // What had come, and not what the journal knew when it began.
+      assertEquals(records.map(({ bytes }) => bytes), [100, 100, 59]);
+      assertEquals(storage.recovered.map(({ bytes }) => bytes), records.map(({ bytes }) => bytes));
       if (kept) assertEquals((await Deno.stat(storage.inbox.pathOf(PART))).size, 60);
     }
     using storage = await open(dir, { onAbort: "remove" });

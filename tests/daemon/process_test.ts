@@ -218,23 +218,28 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
     assertStringIncludes(second.stderr, `process ${bob.run.pid}`);
     bob.run.kill("SIGKILL");
     await bob.run.outcome();
+    const lost = `session ended session=${session.sessionId} by=failure code=CONNECTION_LOST`;
+    await alice.run.said(`${lost} reason="the `);
     return { identity, peers, sent, offer, session };
   })();
-  assertEquals(await namesIn(join(dataDir, "inbox")), [`.${before.offer.transferId}.part`]);
+  const part = `.${before.offer.transferId}.part`;
+  assertEquals(await namesIn(join(dataDir, "inbox")), [part]);
+  const arrived = (await Deno.stat(join(dataDir, "inbox", part))).size;
 
   await using bob = await ServedDaemon.start({ dataDir });
   await t.step("identity and pins are the same, the transfer is told as interrupted", async () => {
     assertEquals((await bob.client.status()).identity, before.identity);
     const pins = (await bob.client.listPeers()).map(({ identity, trust }) => ({ identity, trust }));
     assertEquals(pins, before.peers.map(({ identity, trust }) => ({ identity, trust })));
-    const { state, failure } = await bob.client.getTransfer(before.offer.transferId);
+    const { state, failure, transferred } = await bob.client.getTransfer(before.offer.transferId);
     assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
+    assertEquals(transferred, arrived);
     // What has come is kept, under no name that anybody would take for the file's.
-    assertEquals(await namesIn(bob.inbox), [`.${before.offer.transferId}.part`]);
+    assertEquals(await namesIn(bob.inbox), [part]);
     const { transferId: id } = before.offer;
     const ids = `transfer=${id} protocol_transfer=${id} direction=incoming`;
     const end = "state=interrupted code=DAEMON_STOPPED bytes=";
-    await bob.run.said(`transfer ended ${ids} peer=${pins[0]?.identity} ${end}`);
+    await bob.run.said(`transfer ended ${ids} peer=${pins[0]?.identity} ${end}${transferred}`);
   });
 
   await t.step("the peer comes again without a question, and the file goes through", async () => {

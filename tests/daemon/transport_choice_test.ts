@@ -44,6 +44,7 @@ for (
     ["tcp", "tcp", "tcp"],
     ["auto", "udp", "udp"],
     ["udp", "auto", "udp"],
+    ["udp", "udp", "udp"],
   ] as const
 ) {
   Deno.test(`--transport ${alices} and ${bobs}: the session goes by ${expected}, a file arrives, and both say so`, async () => {
@@ -54,6 +55,9 @@ for (
     // By UDP each side begins with the pair that it found first; the answerer follows later.
     if (expected === "tcp") {
       assertEquals([ours?.local, ours?.remote], [theirs?.remote, theirs?.local]);
+    }
+    for (const { run } of [alice, bob]) {
+      await run.said(`the way to the peer is chosen transport=${expected} `);
     }
     assertMatch(ours?.local ?? "", /^(\d+\.\d+\.\d+\.\d+|\[[\da-f:]+\]):\d+$/);
     const bytes = someBytes(3_000_000);

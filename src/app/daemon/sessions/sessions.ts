@@ -487,7 +487,8 @@ export class Sessions {
       ...(failure === undefined ? {} : { failure }),
     });
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
-    log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
+    const reason = failure?.message;
+    log.info("session ended", { session: sessionId, by: end.by, code: failure?.code, reason });
     if (entry.transfers !== undefined) {
       transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
