@@ -65,7 +65,7 @@ const sasFlag = flag(
   "sas",
   "SAS",
   sas,
-  "Confirm without a question: the six digits of the other end",
+  "Confirm without a question: the six characters of the other end",
 );
 const unprovenFlag: FlagSpec = {
   name: "unproven",
@@ -174,7 +174,7 @@ export const TABLE = [
       "",
       "An unknown peer is let in only when its people and you have compared the SAS. On a " +
       "terminal it is shown in large and asked about; elsewhere the peer is refused, " +
-      "unless --sas gives the six digits that the other end shows. With --json the " +
+      "unless --sas gives the six characters that the other end shows. With --json the " +
       "session's events are printed.",
       "",
       "With --identity only the peer that proves that key is let in, and nobody is asked. A peer " +
@@ -299,7 +299,7 @@ export const TABLE = [
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
       flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
-      flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
+      flag("sas", "SAS", sas, "The six characters that were compared, with --replaces"),
     ],
     examples: [
       "trust bob",

@@ -78,7 +78,7 @@ export async function decidePairing(
   if (session === "of another") {
     throw new CommandError(
       "PAIRING_REFUSED",
-      `${who} has proven its identity, so it is let in with --sas SAS, the six digits that the ` +
+      `${who} has proven its identity, so it is let in with --sas SAS, the six characters that the ` +
         "other end shows: --unproven alone lets in peers that have not",
     );
   }
@@ -87,7 +87,7 @@ export async function decidePairing(
   throw new CommandError(
     "PAIRING_REFUSED",
     `${who} asked to be let in and was refused: there is no terminal to ask on, and --sas did not ` +
-      "confirm the six digits that the other end shows",
+      "confirm the six characters that the other end shows",
   );
 }
 
