@@ -160,6 +160,11 @@ export const CHANNEL_ABORT_RETRY = { firstMs: 20, longestMs: 160 } as const;
 /** From the open channel to the peer's HELLO. The wire format asks for it. */
 export const HELLO_MS = 5_000;
 /**
+ * From the open channel to a page's HELLO before the page is offered another one, twice. Chromium may
+ * lose what is sent as soon as the channel opens; a page that lost nothing answers within a moment.
+ */
+export const PAGE_HELLO_MS = 2_000;
+/**
  * Silence of the peer before a PING, again and again. Three fit in the silence that ends a session.
  */
 export const PING_MS = 15_000;
