@@ -535,7 +535,7 @@ export const IDEMPOTENCY_KEY = Type.String({
   description: "Chosen by the application, a fresh one for each request: within " +
     `${REQUEST_KEY_MS / 86_400_000} days the same request with the same key is not carried out ` +
     "again, and is answered with the transfers of the first.",
-  pattern: "^[!-~]{1,255}$",
+  pattern: transferValues.IDEMPOTENCY_KEY_PATTERN,
 });
 
 const transferState = choice(

@@ -72,7 +72,8 @@ export class KeyedSends {
     if (known !== undefined && known.body !== body) {
       throw new OperationError(
         "IDEMPOTENCY_KEY_REUSED",
-        "this Idempotency-Key came with another request before: use a fresh one for each request",
+        "this Idempotency-Key came with another request before (other files, peer, priority or " +
+          "expiry): use a fresh one for each request",
       );
     }
     const request: KeyedRequest = known ??
