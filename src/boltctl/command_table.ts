@@ -21,6 +21,7 @@ import {
   signalOwner,
   webConsent,
 } from "../vocabulary/session_values.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
 import {
   direction,
   expireDuration,
@@ -114,6 +115,7 @@ const MEETING_FLAGS: readonly FlagSpec[] = [
     phaseTimeoutSecs,
     `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
   ),
+  choice("transport", transportChoice, "What may carry it (default: as the daemon's --transport)"),
 ];
 /** What `boltctl link` does. */
 export const LINK_ACTIONS = ["list", "add", "wait", "remove", "pause", "resume"] as const;

@@ -309,6 +309,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["link", "list", "nobody"] },
     { words: ["link", "add", "bob", ...LINK_FLAGS] },
     { words: ["link", "add", "bob", ...LINK_FLAGS, "--json"] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS, "--transport", "tcp", "--json"] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS, "--transport", "sctp"] },
+    { words: ["link", "list"], stage: { links: [{ ...LINK, transport: "tcp" }] } },
     {
       words: ["link", "add", "bob", ...LINK_FLAGS],
       stage: { failure: new OperationError("POLICY_REFUSED", "the identity is not trusted") },

@@ -41,7 +41,7 @@ export interface ConnectSessionOptions {
   readonly deviceName: string;
   /** Makes the peer connection. */
   readonly connector: Connector;
-  /** What may carry it between daemons. @default {"udp"} */
+  /** What may carry it between daemons where the request does not say. @default {"udp"} */
   readonly transport?: TransportChoice;
   /** Ends it all with its reason. */
   readonly signal: AbortSignal;
@@ -61,10 +61,9 @@ export type SessionConnection = Connected<DescriptionSecrets, WebDescription>;
  */
 export async function connectSession(options: ConnectSessionOptions): Promise<SessionConnection> {
   const { request, signal, connector, freshSecrets, onConnecting } = options;
+  const isWeb = request.signal === "rendezvous" && request.web === true;
   // Web clients know UDP.
-  const { transport = "udp" } = request.signal === "rendezvous" && request.web === true
-    ? {}
-    : options;
+  const transport = isWeb ? "udp" : request.transport ?? options.transport ?? "udp";
   const { role, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
   return await connect<DescriptionSecrets, WebDescription>({
     role,
