@@ -20,6 +20,7 @@ import {
 import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
 import { copyFolder, lastPath, muteAfterOneMessage, stallAfter } from "../support/memory_paths.ts";
 import { join } from "../support/paths.ts";
+import { parseExposition } from "../support/exposition.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, offerOf, Pair, sha256, someBytes, transferIn } from "../support/transfers.ts";
 
@@ -469,6 +470,41 @@ Deno.test("a file is given up when its time is over, also in a run later than th
     ({ transfer }) => transfer.transferId === second.transferId,
   ).then(({ transfer }) => transfer);
   assertEquals(failure?.code, "TRANSFER_EXPIRED");
+});
+
+/** What `/metrics` of a daemon says of its queue, and of what it keeps. */
+async function queueMetrics({ client }: LocalDaemon): Promise<Record<string, number>> {
+  const families = parseExposition(await client.metrics());
+  const valueOf = (name: string) => families.get(name)?.samples.get("") ?? NaN;
+  return {
+    files: valueOf("bolt_queue_files"),
+    oldest: valueOf("bolt_queue_oldest_seconds"),
+    kept: valueOf("bolt_kept_bytes"),
+  };
+}
+
+Deno.test("/metrics tells how many files wait, for how long, and what is kept of those cut off", async () => {
+  await using world = await World.make();
+  let { alice, bob } = await world.startBoth();
+  assertEquals(await queueMetrics(alice), { files: 0, oldest: 0, kept: 0 });
+  const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+  const sent = await send(alice, world.toBob, await world.file("backup"));
+  await stalled;
+  await world.crash("bob");
+  await backInQueue(alice, sent);
+  await send(alice, world.toBob, await world.file("next", someBytes(10)));
+  const { files, oldest = 0, kept } = await queueMetrics(alice);
+  assertEquals([files, kept], [2, 0]);
+  const age = (Date.now() - Date.parse(sent.createdAt)) / 1000;
+  assert(oldest > 0 && oldest <= age, `${oldest} of ${age} s`);
+  await world.stop("alice"); // nothing goes on yet
+  bob = await world.start("bob");
+  const [part] = (await bob.client.listTransfers({ direction: "incoming" })).transfers;
+  assertGreater(part?.keptBytes ?? 0, 0);
+  assertEquals((await queueMetrics(bob)).kept, part?.keptBytes);
+  alice = await world.start("alice");
+  await transferIn(alice, sent, "completed");
+  assertEquals((await queueMetrics(bob)).kept, 0);
 });
 
 Deno.test("a file that waits can be cancelled, and is not sent", async () => {

@@ -219,6 +219,8 @@ export class Daemon {
       transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
       links: (state) => this.#links.count(state),
+      queue: () => this.#registry.queue(),
+      keptBytes: () => this.#tries.keptBytes,
       unwritten: () => this.#registry.waiting,
     });
   }

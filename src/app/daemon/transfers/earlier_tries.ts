@@ -92,6 +92,11 @@ export class EarlierTries implements Disposable {
     );
   }
 
+  /** Bytes of all parts that are kept. */
+  get keptBytes(): number {
+    return this.#kept().reduce((sum, { progress }) => sum + (progress.kept?.bytes ?? 0), 0);
+  }
+
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
   takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
     if (!this.mayKeep(file, from)) return undefined;

@@ -250,6 +250,16 @@ export class TransferRegistry {
     return this.#all().filter((entry) => !entry.isFinal);
   }
 
+  /** The files that wait in the queues of linked peers: how many, and when the first was queued. */
+  queue(): { readonly files: number; readonly oldestAt: number | undefined } {
+    const waiting = this.#all().filter((entry) => entry.isKeptInQueue);
+    const times = waiting.map(({ facts }) => facts.createdAt);
+    return {
+      files: waiting.length,
+      oldestAt: waiting.length === 0 ? undefined : Math.min(...times),
+    };
+  }
+
   /**
    * A page, newest first.
    *
