@@ -15,7 +15,7 @@ import { isJsonObject, type JsonObject } from "../protocol/json.ts";
 import type { NetworkScope } from "../protocol/network_scope/scope.ts";
 import type { Role } from "../protocol/signal/bundle.ts";
 import { distinctCodes, type PeerCodes } from "../protocol/signal/peer_code.ts";
-import { type TransportChoice, transportChoice } from "../vocabulary/policies.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
 import {
   CODES_MUST_DIFFER,
   givenName,
@@ -29,7 +29,7 @@ import {
   roomOrSession,
   SESSION_DEFAULTS,
 } from "../vocabulary/session_values.ts";
-import type { ValueKind } from "../vocabulary/value_kind.ts";
+import type { ValueKind, ValueOf } from "../vocabulary/value_kind.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { foldName } from "./trust_file.ts";
 
@@ -54,7 +54,7 @@ export interface Link {
   /** How long each phase may take, in seconds. */
   readonly phaseTimeoutSecs: number;
   /** What may carry its sessions; absent: what the daemon's may. */
-  readonly transport?: TransportChoice;
+  readonly transport?: ValueOf<typeof transportChoice>;
   /** Whether it rests until people let it go on. */
   readonly paused: boolean;
 }

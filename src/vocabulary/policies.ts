@@ -27,8 +27,6 @@ export type UnprovenPolicy = ValueOf<typeof unprovenPolicy>;
 
 /** What may carry sessions: UDP, TCP, or whichever works and costs less. */
 export const transportChoice: Choice<"auto" | "udp" | "tcp"> = oneOf(["auto", "udp", "tcp"]);
-/** What may carry sessions. */
-export type TransportChoice = ValueOf<typeof transportChoice>;
 
 /** What happens when a received file's name is taken: it gets a number, or the file is refused. */
 export const collisionPolicy: Choice<"number" | "refuse"> = oneOf(["number", "refuse"]);

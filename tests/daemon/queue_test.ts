@@ -250,6 +250,24 @@ for (const size of [0, 1, SIZE]) {
   }
 }
 
+for (const size of [0, SIZE]) {
+  Deno.test(`a file of ${size} bytes arrives once also where its transfer has been forgotten meanwhile`, async () => {
+    await using world = await World.make();
+    const { alice, bob } = await world.startBoth();
+    muteAfterOneMessage(lastPath(world.network));
+    const sent = await send(alice, world.toBob, await world.file("backup", someBytes(size)));
+    await transferIn(bob, await offerOf(bob, "backup"), "completed");
+    await world.crash("bob");
+    // As when more transfers came since than the journal has room for.
+    await Deno.remove(join(world.data.bob, "journal.ndjson"));
+    const again = await world.start("bob");
+    const { confirmed, resumedFrom } = await transferIn(alice, sent, "completed");
+    assertEquals([confirmed, resumedFrom], [true, size]);
+    assertEquals(await namesIn(again.inbox), ["backup"]);
+    assertEquals((await again.client.listReceived()).files.length, 1);
+  });
+}
+
 Deno.test("it arrives once also where the receiver lets the sender in once and pins nothing", async () => {
   await using world = await World.make();
   const [alice, bob] = [await world.start("alice"), await world.start("bob")];

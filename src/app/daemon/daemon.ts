@@ -129,6 +129,7 @@ export class Daemon {
     this.#registry.logRecovered(storage.recovered);
     this.#tries = new EarlierTries({
       registry: this.#registry,
+      received,
       inbox,
       onAbort: options.onInterrupt,
       isPinned: (identity) => trust.decisionFor(identity) === "allow_always",

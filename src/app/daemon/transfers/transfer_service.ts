@@ -252,8 +252,16 @@ export class TransferService {
     else verdict.accepted[Symbol.dispose]();
   }
 
-  /** A peer offers a file: it waits for a decision, unless that was made before. */
-  #offered(file: OfferedFile, session: SessionTransfers): void {
+  /**
+   * A peer offers a file: it waits for a decision, unless that was made before, or the file is here.
+   *
+   * @param lookedUp Whether it is here, once that was looked up.
+   */
+  #offered(
+    file: OfferedFile,
+    session: SessionTransfers,
+    lookedUp?: { readonly published: string | undefined },
+  ): void {
     if (this.#stopping || session.isClosing) {
       // Nobody will decide about it any more.
       const message = "the session is being closed";
@@ -273,22 +281,48 @@ export class TransferService {
       return;
     }
     const unfinished = tries.unfinished(file, session);
-    if (unfinished.length === 0) return this.#begin(file, session);
     // Another session was lost, and what it has of the file is not settled yet.
+    if (unfinished.length > 0) {
+      const settled = registry.allEnded((entry) => unfinished.includes(entry));
+      return this.#holdOffer(file, session, settled, () => this.#offered(file, session));
+    }
+    if (lookedUp !== undefined || !tries.namesTry(file, session)) {
+      const { published } = lookedUp ?? {};
+      if (published === undefined) this.#begin(file, session);
+      else this.#acceptPublished(file, session, published);
+      return;
+    }
+    const published = tries.published(file, session).catch((error) => {
+      log.warn("what has arrived could not be looked at", { reason: messageOf(error) });
+      return undefined;
+    });
+    this.#holdOffer(
+      file,
+      session,
+      published,
+      (published) => this.#offered(file, session, { published }),
+    );
+  }
+
+  /** Has an offer wait for something; what then is done with it is not, when it has ended meanwhile. */
+  #holdOffer<T>(
+    { transferId }: OfferedFile,
+    session: SessionTransfers,
+    awaited: Promise<T>,
+    then: (value: T) => void,
+  ): void {
     let isOver = false;
-    session.route(file.transferId, (event) => {
+    session.route(transferId, (event) => {
       isOver ||= event.type === "transfer-ended";
     });
-    registry.allEnded((entry) => unfinished.includes(entry)).then(() => {
-      if (!isOver) this.#offered(file, session);
+    awaited.then((value) => {
+      if (!isOver) then(value);
     });
   }
 
-  /** Begins a transfer that a peer offers, unless the file is here already. */
+  /** Begins a transfer that a peer offers. */
   #begin(file: OfferedFile, session: SessionTransfers): void {
     const { registry, scheduler, tries } = this.#options;
-    const published = tries.published(file, session);
-    if (published !== undefined) return this.#acceptPublished(file, session, published);
     this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = registry.begin(
@@ -324,7 +358,7 @@ export class TransferService {
   }
 
   /** A file arrived whose sender did not hear of it: it is told, and nothing else begins. */
-  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: TransferEntry): void {
+  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: string): void {
     const { transferId } = file;
     session.route(transferId, (event) => {
       if (event.type !== "transfer-ended") return;
@@ -332,7 +366,7 @@ export class TransferService {
     });
     session.peer.act((transfers, now) => transfers.accept(transferId, now, file.size));
     this.#options.log.info("a file that has arrived was offered again: its sender is told so", {
-      transfer: published.facts.transferId,
+      transfer: published,
       protocol_transfer: transferId,
       peer: session.identity,
     });
