@@ -8,7 +8,6 @@
  */
 import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
-import { escapeName } from "../../../base/text.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { KEPT_LOOK_MS, PREFIX_HASH_MS } from "../../../base/timing.ts";
 import type { Log } from "../../../log/log.ts";
@@ -18,7 +17,7 @@ import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import { safeName } from "../../../storage/inbox/safe_name.ts";
 import { KeptFile } from "../../../storage/inbox/kept_file.ts";
-import { MAX_DISPLAY_NAME } from "../../../storage/journal_record.ts";
+import { displayNameOf } from "../../../storage/journal_record.ts";
 import {
   beyondBounds,
   KEPT_BOUNDS,
@@ -114,7 +113,7 @@ export class EarlierTries implements Disposable {
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
   takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
     if (!this.mayKeep(file, from)) return undefined;
-    const name = escapeName(file.filename).slice(0, MAX_DISPLAY_NAME);
+    const name = displayNameOf(file.filename);
     const entry = this.#keptOf(file, from).findLast((entry) =>
       entry.progress.kept?.consented === true && entry.record().displayName === name
     );
