@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { QUEUE_EXPIRE_MS } from "../base/timing.ts";
+import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../base/timing.ts";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { byteSize, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import {
@@ -21,7 +21,13 @@ import {
   signalOwner,
   webConsent,
 } from "../vocabulary/session_values.ts";
-import { direction, expireDuration, priority } from "../vocabulary/transfer_values.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
+import {
+  direction,
+  expireDuration,
+  idempotencyKey,
+  priority,
+} from "../vocabulary/transfer_values.ts";
 import {
   anyText,
   type Choice,
@@ -109,6 +115,7 @@ const MEETING_FLAGS: readonly FlagSpec[] = [
     phaseTimeoutSecs,
     `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
   ),
+  choice("transport", transportChoice, "What may carry it (default: as the daemon's --transport)"),
 ];
 /** What `boltctl link` does. */
 export const LINK_ACTIONS = ["list", "add", "wait", "remove", "pause", "resume"] as const;
@@ -324,10 +331,14 @@ export const TABLE = [
     summary: "Send files to a connected or linked peer",
     details: [
       "Each file is a transfer; all are queued or none. The daemon reads the files: " +
-      "boltctl does not open them. Without --to they go to the only connected peer.",
+      "boltctl does not open them. Without --to they go to the only peer that is connected or linked.",
       "",
       "Files for a linked peer wait for it whenever it is away, over restarts of both daemons, " +
       "and go on where they were cut off. With --wait the command waits as long.",
+      "",
+      "With --idempotency-key the files are sent once, however often the command is given within " +
+      `${REQUEST_KEY_MS / 86_400_000} days: again it tells of the same transfers. With another ` +
+      "command line the key is refused.",
       "",
       `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
       "--wait as they ended.",
@@ -344,12 +355,14 @@ export const TABLE = [
           QUEUE_EXPIRE_MS / 86_400_000
         }d)`,
       ),
+      flag("idempotency-key", "KEY", idempotencyKey, "Send them once, however often this is given"),
       waitFlag,
     ],
     examples: [
       "send report.pdf",
       "send --to bob --wait photos.zip notes.txt",
       "send --to nas --expire 12h backup.tar",
+      "send --to nas --idempotency-key backup-2026-11-27 backup.tar",
     ],
     needsDaemon: true,
   },

@@ -65,6 +65,8 @@ const TIMED_OUT: ReadonlySet<string> = new Set([
   "PAIRING_EXPIRED",
   "REQUEST_TIMEOUT",
 ]);
+/** Contradicts an earlier command line: said again it is refused again. */
+const USAGE: ReadonlySet<string> = new Set(["IDEMPOTENCY_KEY_REUSED"]);
 const NOT_RUNNING: ReadonlySet<string> = new Set(["DAEMON_UNREACHABLE", "STOPPING"]);
 
 /** The exit code of a stable code. */
@@ -72,6 +74,7 @@ export function exitCodeOfCode(code: string): ExitCode {
   if (REFUSED.has(code)) return EXIT.refused;
   if (TIMED_OUT.has(code)) return EXIT.timedOut;
   if (NOT_RUNNING.has(code)) return EXIT.notRunning;
+  if (USAGE.has(code)) return EXIT.usage;
   return EXIT.failed;
 }
 

@@ -47,7 +47,12 @@ Deno.test("links are there after a restart, in a file that nobody else can read"
   using folder = await dir.dataFolder();
   const before = await LinkStore.open(denoFileSystem, folder);
   assertEquals(before.list(), []);
-  const second = link(2, { role: "answerer", networkScope: "overlay", paused: true });
+  const second = link(2, {
+    role: "answerer",
+    networkScope: "overlay",
+    transport: "tcp",
+    paused: true,
+  });
   await before.put(link(1));
   await before.put(second);
   await before.put(link(3));
@@ -132,6 +137,10 @@ Deno.test("a link as people write it is read in its normal form, with the defaul
     phaseTimeoutSecs: 30,
     paused: false,
   }]);
+  for (const transport of ["auto", "udp", "tcp"] as const) {
+    const [one] = read({ ...written, transport });
+    assertEquals(typeof one === "object" ? one.transport : one, transport);
+  }
 });
 
 const { expectPeer: _, ...offerer } = { ...written, role: "offerer", to: "bob" };
@@ -147,8 +156,16 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
   ['{"version":1,"links":[],"links":[]}', "has links twice"],
   [{ version: 1, links: [7] }, "has links[0] that is no JSON object"],
   [
-    { version: 1, links: [{ ...written, transport: "tcp" }] },
-    'links[0]."transport", which is unkn',
+    { version: 1, links: [{ ...written, via: "tcp" }] },
+    'links[0]."via", which is unknown',
+  ],
+  [{ version: 1, links: [{ ...written, transport: "sctp" }] }, "links[0].transport wrong: it tak"],
+  [{ version: 1, links: [{ ...written, transport: null }] }, "has links[0].transport wrong"],
+  [
+    `{"version":1,"links":[${
+      JSON.stringify({ ...written, transport: "udp" }).replace("{", '{"transport":"tcp",')
+    }]}`,
+    "has transport twice in a link, or outside of one",
   ],
   [{ version: 1, links: [{ ...written, to: "bob" }] }, 'links[0]."to", which is unknown'],
   [{ version: 1, links: [{ ...offerer, to: undefined }] }, "has no links[0].to"],

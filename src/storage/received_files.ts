@@ -12,6 +12,7 @@ import { messageOf, StorageError } from "../base/errors.ts";
 import { unlessMissing } from "../base/system_error.ts";
 import type { Log } from "../log/log.ts";
 import { isCount, isJsonObject } from "../protocol/json.ts";
+import { ArrivalIndex } from "./arrival_index.ts";
 import { removeLeftovers, writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder, privateFolder } from "./data_folder.ts";
 import { withStorageErrors } from "./failure.ts";
@@ -161,6 +162,8 @@ export class ReceivedFiles {
   /** First numbers of the blocks on disk, ascending; the last one's is that of `#newest`. */
   #firsts: readonly number[];
   #newest: RecordBlock;
+  /** Of all blocks but the newest, which is at hand; made when it is first needed. */
+  #index: ArrivalIndex | undefined;
 
   private constructor(
     fs: FileSystem,
@@ -231,6 +234,7 @@ export class ReceivedFiles {
       const block = { before: this.#newest.files.at(-1)?.id, files: [file] };
       const next = this.#lastNumber + 1;
       await this.#write(next, formatBlock(block));
+      if (first !== undefined) this.#index?.put(first, this.#newest.files);
       this.#newest = block;
       this.#firsts = [...this.#firsts, next];
       await this.#removeOld();
@@ -251,6 +255,25 @@ export class ReceivedFiles {
         if (block?.files.some(isIt)) return true;
       }
       return false;
+    });
+  }
+
+  /**
+   * The last file that a peer's transfer has brought, if it was this one. Reads one block at most,
+   * but for the first call, which reads all. What can't be read is as good as not recorded.
+   */
+  find(wanted: Pick<Arrival, "transferId" | "peer" | "size" | "hash">): Promise<
+    RecordedFile | undefined
+  > {
+    const isOf = ({ transferId, peer }: Arrival) =>
+      transferId === wanted.transferId && peer === wanted.peer;
+    return this.#serial.run(async () => {
+      let last = this.#newest.files.findLast(isOf);
+      const blocks = last === undefined ? (await this.#indexed()).blocksOf(wanted) : [];
+      for (const first of blocks) {
+        last ??= (await this.#readable(first))?.files.findLast(isOf);
+      }
+      return last?.size === wanted.size && last.hash === wanted.hash ? last : undefined;
     });
   }
 
@@ -302,6 +325,27 @@ export class ReceivedFiles {
     return { files, gap, before, more: number + files.length <= last };
   }
 
+  async #indexed(): Promise<ArrivalIndex> {
+    if (this.#index !== undefined) return this.#index;
+    const index = new ArrivalIndex(crypto.getRandomValues(new Uint8Array(16)));
+    for (const first of this.#firsts.slice(0, -1)) {
+      index.put(first, (await this.#readable(first))?.files ?? []);
+    }
+    return this.#index = index;
+  }
+
+  async #readable(first: number): Promise<RecordBlock | undefined> {
+    try {
+      return await this.#read(first);
+    } catch (error) {
+      this.#log?.warn("a list of files that arrived could not be read", {
+        path: this.#pathOf(first),
+        reason: messageOf(error),
+      });
+      return undefined;
+    }
+  }
+
   async #blockAt(first: number): Promise<RecordBlock | undefined> {
     return first === this.#firsts.at(-1) ? this.#newest : await this.#read(first);
   }
@@ -328,6 +372,7 @@ export class ReceivedFiles {
       try {
         await unlessMissing(this.#fs.remove(this.#pathOf(first)));
         this.#firsts = this.#firsts.filter((other) => other !== first);
+        this.#index?.delete(first);
       } catch (error) {
         this.#log?.warn("an old list of files that arrived could not be removed", {
           path: this.#pathOf(first),

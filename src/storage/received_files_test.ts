@@ -190,6 +190,47 @@ Deno.test("a file is found by transfer, peer and time of its offer", async () =>
   assertEquals(await files.has(arrival(1, { peer: "ef".repeat(32) })), false);
 });
 
+Deno.test("what a peer's transfer has brought is found as long as it is recorded, and nothing else", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const files = await open(folder, "aaaaaaaa", { maxBlocks: 3 });
+  await fill(files, 1, 10);
+  assertEquals(await files.find(arrival(1)), { id: "aaaaaaaa-1", ...arrival(1) });
+  await fill(files, 11, 3 * FILES_PER_BLOCK); // the index is there already, and grows
+  for (const n of [1, FILES_PER_BLOCK, FILES_PER_BLOCK + 1, 3 * FILES_PER_BLOCK]) {
+    assertEquals((await files.find(arrival(n)))?.size, n);
+  }
+  for (
+    const other of [
+      { transferId: "f".repeat(32) },
+      { peer: "cd".repeat(32) },
+      { size: 2 },
+      { hash: "ab".repeat(32) },
+    ]
+  ) assertEquals(await files.find(arrival(1, other)), undefined);
+  // The peer has used the id again: the later one is what it means.
+  await files.record(arrival(1, { hash: "ef".repeat(32) }));
+  assertEquals(await files.find(arrival(1)), undefined);
+  assertEquals((await files.find(arrival(1, { hash: "ef".repeat(32) })))?.size, 1);
+  const again = await open(folder, "bbbbbbbb", { maxBlocks: 3 });
+  assertEquals(await again.find(arrival(2)), undefined); // pushed out by that one
+  assertEquals((await again.find(arrival(FILES_PER_BLOCK + 2)))?.size, FILES_PER_BLOCK + 2);
+});
+
+Deno.test("who asks for files that never came has no block read but once, and a damaged one is as good as none", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  await fill(await open(folder), 1, 3 * FILES_PER_BLOCK);
+  await Deno.writeTextFile(`${folder.path}/received/1.json`, "damaged");
+  const fs = new FaultyFileSystem(denoFileSystem);
+  const files = await open(folder, "bbbbbbbb", {}, fs);
+  assertEquals(await files.find(arrival(1)), undefined);
+  const before = fs.calls.length;
+  for (let n = 1000; n < 1100; n++) assertEquals(await files.find(arrival(n)), undefined);
+  assertEquals(fs.calls.slice(before), []);
+  assertEquals((await files.find(arrival(FILES_PER_BLOCK + 1)))?.size, FILES_PER_BLOCK + 1);
+});
+
 Deno.test("long paths and names make smaller blocks, not longer files", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();

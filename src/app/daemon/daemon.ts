@@ -130,6 +130,7 @@ export class Daemon {
     this.#registry.logRecovered(storage.recovered);
     this.#tries = new EarlierTries({
       registry: this.#registry,
+      received,
       inbox,
       onAbort: options.onInterrupt,
       isPinned: (identity) => trust.decisionFor(identity) === "allow_always",
@@ -220,6 +221,8 @@ export class Daemon {
       transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
       links: (state) => this.#links.count(state),
+      queue: () => this.#registry.queue(),
+      keptBytes: () => this.#tries.keptBytes,
       unwritten: () => this.#registry.waiting,
     });
   }

@@ -12,7 +12,12 @@ import type { TProperties } from "typebox";
 import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../../base/timing.ts";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
 import { byteCount, filesPerDay, namePattern } from "../../vocabulary/accept_rule.ts";
-import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
+import {
+  pairingPolicy,
+  pinnedDecision,
+  transportChoice,
+  unprovenPolicy,
+} from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
 import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
@@ -152,6 +157,10 @@ const sessionOptions = {
       `Deadline of each phase, in seconds. Default: ${DEFAULTS.phaseTimeoutSecs}.`,
     ),
   ),
+  transport: Type.Optional(wordOf(
+    transportChoice,
+    "What may carry it, as `serve --transport` has it; not with `web`. Default: that of the daemon.",
+  )),
 };
 const throughFiles = {
   signal: Type.Literal("file"),
@@ -280,6 +289,7 @@ const toLink = {
   session: throughRendezvous.session,
   peerId: writtenCode,
   networkScope: sessionOptions.networkScope,
+  transport: sessionOptions.transport,
   phaseTimeoutSecs: sessionOptions.phaseTimeoutSecs,
 };
 
@@ -326,6 +336,9 @@ export const LinkView = answer("Link", "A pairing that is kept, and how it is.",
   remoteCode: peerCode,
   networkScope: wordOf(asked.networkScope, "Which addresses may be used."),
   phaseTimeoutSecs: count("Deadline of each phase, in seconds."),
+  transport: Type.Optional(
+    wordOf(transportChoice, "What may carry its sessions; absent: what the daemon's may."),
+  ),
   server: choice(
     ["registering", "registered", "unreachable", "taken-over"],
     "Whether this daemon is registered at the server. `taken-over`: another program has " +
@@ -535,7 +548,7 @@ export const IDEMPOTENCY_KEY = Type.String({
   description: "Chosen by the application, a fresh one for each request: within " +
     `${REQUEST_KEY_MS / 86_400_000} days the same request with the same key is not carried out ` +
     "again, and is answered with the transfers of the first.",
-  pattern: "^[!-~]{1,255}$",
+  pattern: transferValues.IDEMPOTENCY_KEY_PATTERN,
 });
 
 const transferState = choice(

@@ -20,6 +20,7 @@ import {
 } from "../../base/timing.ts";
 import {
   type CalledOperations,
+  MAX_BODY_BYTES,
   OPERATION_NAMES,
   type OperationName,
   OPERATIONS,
@@ -35,6 +36,7 @@ import {
   problemOf,
   SocketHttp,
 } from "./socket_http.ts";
+import { problem } from "../api/problem.ts";
 import { is } from "../api/validate.ts";
 
 export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts";
@@ -206,6 +208,7 @@ export class DaemonClient {
       ...(parts.signal === undefined ? {} : { parent: parts.signal }),
     });
     const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
+    checkSize(body);
     const response = await this.#http.open(
       body === undefined ? { method, target, headers: {} } : {
         method,
@@ -324,4 +327,14 @@ function mayPass(error: unknown): boolean {
 function parseEvent(line: string): ApiEvent | undefined {
   const value = parseAnswer(line);
   return is(ApiEvent, value) ? value : undefined;
+}
+
+/** The daemon would close the connection while the rest is written, and its answer could be lost. */
+function checkSize(body = ""): void {
+  const { length } = new TextEncoder().encode(body);
+  if (length <= MAX_BODY_BYTES) return;
+  const detail =
+    `The request takes ${length} bytes, and the daemon reads ${MAX_BODY_BYTES}: ask for ` +
+    "less at once, such as fewer files";
+  throw new ApiError(problem("BODY_TOO_LARGE", detail));
 }

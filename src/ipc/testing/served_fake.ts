@@ -206,7 +206,8 @@ export class FakeDaemon implements DaemonOperations {
 
   async addLink(request: LinkParameters): Promise<LinkView> {
     await this.#note("addLink", request);
-    return { ...this.#link, name: request.name, identity: request.identity };
+    const { name, identity, transport } = request;
+    return { ...this.#link, name, identity, ...(transport === undefined ? {} : { transport }) };
   }
 
   async listLinks(): Promise<LinkView[]> {

@@ -167,6 +167,10 @@ export interface Stage {
   readonly onDecide?: readonly DaemonEvent[];
   /** What happens once files were queued. */
   readonly onSend?: readonly DaemonEvent[];
+  /** The transfers of a request that came before with the same key. */
+  readonly sentBefore?: readonly Transfer[];
+  /** Why files are not sent. */
+  readonly sendRefusal?: Error;
   /** What happens once a file was accepted. */
   readonly onAccept?: readonly DaemonEvent[];
   /** What any operation is refused with. */
@@ -276,7 +280,10 @@ export class StagedDaemon extends FakeDaemon {
   }
 
   override async send(parameters: SendParameters): Promise<Transfer[]> {
+    const { sentBefore, sendRefusal } = this.#stage;
     await super.send(parameters);
+    if (sendRefusal !== undefined) throw sendRefusal;
+    if (sentBefore !== undefined && parameters.idempotencyKey !== undefined) return [...sentBefore];
     this.#play(this.#stage.onSend);
     return parameters.paths.map((path, i) =>
       transfer(i + 1, { name: peerText(path.split("/").at(-1) ?? ""), path: `/files/${i}` })

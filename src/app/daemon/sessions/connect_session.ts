@@ -50,7 +50,7 @@ export interface ConnectSessionOptions {
   readonly deviceName: string;
   /** Makes the peer connection. */
   readonly connector: Connector;
-  /** What may carry it between daemons. @default {"udp"} */
+  /** What may carry it between daemons where the request does not say. @default {"udp"} */
   readonly transport?: TransportChoice;
   /** Ends it all with its reason. */
   readonly signal: AbortSignal;
@@ -74,7 +74,7 @@ export async function connectSession(options: ConnectSessionOptions): Promise<Se
   const { request, signal, connector, freshSecrets, onConnecting, onPageChannel } = options;
   const isPage = request.signal === "rendezvous" && request.web === true;
   // Web clients know UDP.
-  const { transport = "udp" } = isPage ? {} : options;
+  const transport = isPage ? "udp" : request.transport ?? options.transport ?? "udp";
   const { role, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
   return await connect<DescriptionSecrets, WebDescription>({
     role,

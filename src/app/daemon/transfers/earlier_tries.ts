@@ -8,7 +8,6 @@
  */
 import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
-import { escapeName } from "../../../base/text.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { KEPT_LOOK_MS, PREFIX_HASH_MS } from "../../../base/timing.ts";
 import type { Log } from "../../../log/log.ts";
@@ -18,13 +17,14 @@ import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import { safeName } from "../../../storage/inbox/safe_name.ts";
 import { KeptFile } from "../../../storage/inbox/kept_file.ts";
-import { MAX_DISPLAY_NAME } from "../../../storage/journal_record.ts";
+import { displayNameOf } from "../../../storage/journal_record.ts";
 import {
   beyondBounds,
   KEPT_BOUNDS,
   type KeptBounds,
   nextExpiry,
 } from "../../../storage/kept_parts.ts";
+import type { ReceivedFiles } from "../../../storage/received_files.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import { Slots } from "./slots.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
@@ -34,6 +34,8 @@ import type { TransferRegistry } from "./transfer_registry.ts";
 export interface EarlierTriesOptions {
   /** All transfers that are remembered. */
   readonly registry: TransferRegistry;
+  /** What has arrived, also of transfers that are not remembered any more. */
+  readonly received: Pick<ReceivedFiles, "find">;
   /** Where the parts are. */
   readonly inbox: Inbox;
   /** What becomes of partial files when nobody wanted the end. */
@@ -80,22 +82,38 @@ export class EarlierTries implements Disposable {
     );
   }
 
+  /** Whether an offer names a try as lost, which may have arrived all the same. */
+  namesTry(file: OfferedFile, { resumes }: OfferedBy): boolean {
+    return resumes && file.retryOf !== undefined && file.fileHash !== undefined;
+  }
+
   /**
-   * The try that an offer names as lost, if it has arrived all the same. Also of a peer that is not
+   * The id of the try that an offer names as lost, if that has arrived: as the transfer is remembered,
+   * or as the record of what arrived has it, which remembers longer. Also of a peer that is not
    * pinned, as nothing more is kept for that: it learns only of its own file.
    */
-  published(file: OfferedFile, from: OfferedBy): TransferEntry | undefined {
-    const retryOf = file.retryOf?.toLowerCase();
-    if (retryOf === undefined || !from.resumes) return undefined;
-    return this.#of(file, from).find(({ facts, progress }) =>
-      facts.transferId === retryOf && progress.state === "completed"
+  async published(file: OfferedFile, from: OfferedBy): Promise<string | undefined> {
+    const { retryOf, fileHash, size } = file;
+    if (retryOf === undefined || fileHash === undefined || !from.resumes) return undefined;
+    const transferId = retryOf.toLowerCase();
+    const isRemembered = this.#of(file, from).some(({ facts, progress }) =>
+      facts.transferId === transferId && progress.state === "completed"
     );
+    if (isRemembered) return transferId;
+    const { received } = this.#options;
+    const wanted = { transferId, peer: from.identity, size, hash: fileHash.hex };
+    return await received.find(wanted) === undefined ? undefined : transferId;
+  }
+
+  /** Bytes of all parts that are kept. */
+  get keptBytes(): number {
+    return this.#kept().reduce((sum, { progress }) => sum + (progress.kept?.bytes ?? 0), 0);
   }
 
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
   takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
     if (!this.mayKeep(file, from)) return undefined;
-    const name = escapeName(file.filename).slice(0, MAX_DISPLAY_NAME);
+    const name = displayNameOf(file.filename);
     const entry = this.#keptOf(file, from).findLast((entry) =>
       entry.progress.kept?.consented === true && entry.record().displayName === name
     );

@@ -64,6 +64,7 @@ class Receiver implements Disposable {
     });
     this.tries = new EarlierTries({
       registry: this.registry,
+      received: storage.received,
       inbox,
       onAbort: "keep",
       isPinned: () => true,

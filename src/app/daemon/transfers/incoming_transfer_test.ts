@@ -89,6 +89,7 @@ class Arrivals implements AsyncDisposable {
     const inbox = await openInbox(this.folder);
     const tries = new EarlierTries({
       ...{ registry: this.#registry, inbox, log, onAbort: "remove" },
+      received: { find: () => Promise.resolve(undefined) },
       isPinned: () => false,
       now: () => 0,
     });

@@ -17,6 +17,8 @@ class Bench implements AsyncDisposable {
   /** After so many files the daemon crashes. */
   crashAfter = Infinity;
   refusal: OperationError | undefined;
+  /** Refused when the key is on disk already. */
+  lateRefusal: OperationError | undefined;
   now = 1000;
   #random = 0;
 
@@ -44,6 +46,7 @@ class Bench implements AsyncDisposable {
   async #send({ paths }: SendParameters, ids: ChosenIds): Promise<TransferEntry[]> {
     if (this.refusal !== undefined) throw this.refusal;
     await ids.commit();
+    if (this.lateRefusal !== undefined) throw this.lateRefusal;
     return paths.map((path, i) => {
       if (this.began.length >= this.crashAfter) throw new Error("crashed");
       const facts = { direction: "outgoing", identity: BOB, name: path, size: 1 } as const;
@@ -109,7 +112,11 @@ Deno.test("a request that was refused leaves its key free", async () => {
   bench.refusal = new OperationError("PEER_NOT_CONNECTED", "away");
   await refuses("PEER_NOT_CONNECTED", () => sends.send(REQUEST, "k"));
   bench.refusal = undefined;
-  await sends.send({ ...REQUEST, paths: ["/d"] }, "k");
+  bench.lateRefusal = new OperationError("LIMIT_EXCEEDED", "others came first");
+  await refuses("LIMIT_EXCEEDED", () => sends.send(REQUEST, "k"));
+  bench.lateRefusal = undefined;
+  const again = await bench.start();
+  await again.send({ ...REQUEST, paths: ["/d"] }, "k");
   assertEquals(bench.began, ["/d"]);
 });
 

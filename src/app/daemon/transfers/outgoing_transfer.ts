@@ -182,6 +182,12 @@ export class OutgoingTransfer implements ScheduledWork {
     await this.#stop({ state: "cancelled" });
   }
 
+  /** Ends it, as it could not be queued after all. */
+  async giveUp(failure: TransferFailure): Promise<void> {
+    this.#act((transfers, id) => transfers.cancel(id, failure.message));
+    await this.#stop({ state: "failed", failure });
+  }
+
   /** Holds it, or lets it go on. False when it was not accepted, or has ended. */
   setPaused(paused: boolean): boolean {
     const stage = this.#stage.current;

@@ -231,6 +231,7 @@ class Flow implements AsyncDisposable {
       held: new HeldFiles(),
       tries: new EarlierTries({
         registry,
+        received: { find: () => Promise.resolve(undefined) },
         inbox,
         onAbort: "remove",
         isPinned: () => true,

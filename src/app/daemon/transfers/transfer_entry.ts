@@ -3,16 +3,15 @@
  *
  * @module
  */
-import { escapeName } from "../../../base/text.ts";
 import { isFinal, type TransferState } from "../../../base/transfer_states.ts";
 import { peerText } from "../../../ipc/api/peer_text.ts";
 import type { Transfer, WaitingFor } from "../../../ipc/api/schemas.ts";
 import {
   DAEMON_STOPPED,
+  displayNameOf,
   fromJournalState,
   isSourcePath,
   type KeptPart,
-  MAX_DISPLAY_NAME,
   type QueuePlace,
   toJournalState,
   type TransferRecord,
@@ -227,7 +226,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: displayNameOf(name),
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,

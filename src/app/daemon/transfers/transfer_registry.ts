@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "../../../base/errors.ts";
+import { messageOf, StorageError } from "../../../base/errors.ts";
 import { PROGRESS_MS } from "../../../base/timing.ts";
 import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
@@ -69,6 +69,8 @@ export class TransferRegistry {
   /** By {@linkcode keyOf}, in the order of their beginning. */
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
+  /** Those whose last change the journal has refused, and why. */
+  readonly #unstored = new WeakMap<TransferEntry, StorageError>();
   #writing: Promise<void> = Promise.resolve();
   #waiting = 0;
   /** Each gives one change to the journal, when there is room. */
@@ -216,6 +218,11 @@ export class TransferRegistry {
     return this.#entries.get(keyOf({ direction, identity, transferId }));
   }
 
+  /** Why the journal does not have a transfer's last change; undefined when it has it. */
+  unstored(entry: TransferEntry): StorageError | undefined {
+    return this.#unstored.get(entry);
+  }
+
   /** The transfer of ours with this id; undefined when there is none. */
   sent(transferId: string): TransferEntry | undefined {
     return this.#all().findLast(({ facts }) =>
@@ -248,6 +255,16 @@ export class TransferRegistry {
   /** Transfers that have not ended. */
   live(): TransferEntry[] {
     return this.#all().filter((entry) => !entry.isFinal);
+  }
+
+  /** The files that wait in the queues of linked peers: how many, and when the first was queued. */
+  queue(): { readonly files: number; readonly oldestAt: number | undefined } {
+    const waiting = this.#all().filter((entry) => entry.isKeptInQueue);
+    const times = waiting.map(({ facts }) => facts.createdAt);
+    return {
+      files: waiting.length,
+      oldestAt: waiting.length === 0 ? undefined : Math.min(...times),
+    };
   }
 
   /**
@@ -313,7 +330,7 @@ export class TransferRegistry {
     // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
-    const written = arrives ? this.#writeArrival(record) : this.#write(record);
+    const written = arrives ? this.#writeArrival(entry, record) : this.#write(entry, record);
     const kept = this.#writing.then(async () => {
       await written;
       this.#waiting--;
@@ -382,18 +399,21 @@ export class TransferRegistry {
     });
   }
 
-  async #writeArrival(record: TransferRecord): Promise<void> {
-    if (await this.#recordArrival(record)) await this.#write(record);
+  async #writeArrival(entry: TransferEntry, record: TransferRecord): Promise<void> {
+    if (await this.#recordArrival(record)) await this.#write(entry, record);
   }
 
   /** A journal that can't be written is logged; the transfer itself goes on. */
-  async #write(record: TransferRecord): Promise<void> {
+  async #write(entry: TransferEntry, record: TransferRecord): Promise<void> {
     const { log, dropPart } = this.#options;
     try {
-      for (const dropped of await this.#record(record)) {
+      const displaced = await this.#record(record);
+      this.#unstored.delete(entry);
+      for (const dropped of displaced) {
         if (dropped.hasPart) await dropPart(dropped.transferId);
       }
     } catch (error) {
+      if (error instanceof StorageError) this.#unstored.set(entry, error);
       log.error("the journal could not be written", {
         transfer: record.transferId,
         error: messageOf(error),

@@ -11,7 +11,7 @@ import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { FileStatus } from "../../../storage/file_system.ts";
-import { DAEMON_STOPPED, isSourcePath } from "../../../storage/journal_record.ts";
+import { DAEMON_STOPPED, isSourcePath, MAX_PATH_BYTES } from "../../../storage/journal_record.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
@@ -27,7 +27,10 @@ import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
+/** Code of a file that could not be queued, as the journal did not take it. */
+export const STORAGE_FAILED = "STORAGE_FAILED";
 const STOPPING = "the daemon is stopping";
+const PEER_LEFT = "the session with that peer has just ended, or its link was just removed";
 
 /** Offers that the protocol's rules refused are logged up to so many a session. */
 const MAX_LOGGED_REFUSALS = 20;
@@ -89,7 +92,14 @@ export class TransferService {
     const { registry, scheduler, queue } = this.#options;
     const { paths, priority, expireSecs } = files;
     const sources: { readonly path: string; readonly status: FileStatus }[] = [];
-    for (const path of paths) sources.push({ path, status: await this.#look(path, session) });
+    const mayWait = () => queue.takes(identity) && session?.proven !== false;
+    const waits = mayWait() || session === undefined;
+    for (const path of paths) {
+      if (waits && !isSourcePath(path)) {
+        throw new OperationError("LIMIT_EXCEEDED", unkeepable(path));
+      }
+      sources.push({ path, status: await this.#look(path, session) });
+    }
     const checkRoom = () => {
       this.#expectRunning();
       scheduler.checkCapacity(paths.length);
@@ -98,7 +108,10 @@ export class TransferService {
     checkRoom();
     await ids?.commit();
     checkRoom(); // others may have come meanwhile
-    const takes = queue.takes(identity) && session?.proven !== false;
+    const takes = mayWait();
+    const isThere = session !== undefined && this.#successorOf(session) !== undefined;
+    // Its session has ended meanwhile, or its link was removed: nothing would ever end the wait.
+    if (!takes && !isThere) throw new OperationError("PEER_NOT_CONNECTED", PEER_LEFT);
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
     const entries = sources.map(({ path, status: { size, mtimeMs } }, i) => {
@@ -130,7 +143,28 @@ export class TransferService {
     });
     // Whoever is told that they wait may count on it.
     await registry.settled();
+    await this.#expectStored(entries);
     return entries;
+  }
+
+  /**
+   * Files that wait over restarts are in the journal, or none of them waits.
+   *
+   * @throws {StorageError} Why they are not; they have ended then.
+   */
+  async #expectStored(entries: readonly TransferEntry[]): Promise<void> {
+    const { registry, scheduler } = this.#options;
+    const kept = entries.filter(({ facts }) => facts.queue !== undefined);
+    const [error] = kept.flatMap((entry) => registry.unstored(entry) ?? []);
+    if (error === undefined) return;
+    const failure = { code: STORAGE_FAILED, message: error.message };
+    await Promise.all(kept.map(async (entry) => {
+      const transfer = this.#transfers.get(entry);
+      if (!(transfer instanceof OutgoingTransfer)) return;
+      scheduler.remove(transfer);
+      await transfer.giveUp(failure);
+    }));
+    throw error;
   }
 
   /** Goes on with the files that the run before has left in the queues of linked peers. */
@@ -252,8 +286,16 @@ export class TransferService {
     else verdict.accepted[Symbol.dispose]();
   }
 
-  /** A peer offers a file: it waits for a decision, unless that was made before. */
-  #offered(file: OfferedFile, session: SessionTransfers): void {
+  /**
+   * A peer offers a file: it waits for a decision, unless that was made before, or the file is here.
+   *
+   * @param lookedUp Whether it is here, once that was looked up.
+   */
+  #offered(
+    file: OfferedFile,
+    session: SessionTransfers,
+    lookedUp?: { readonly published: string | undefined },
+  ): void {
     if (this.#stopping || session.isClosing) {
       // Nobody will decide about it any more.
       const message = "the session is being closed";
@@ -273,22 +315,48 @@ export class TransferService {
       return;
     }
     const unfinished = tries.unfinished(file, session);
-    if (unfinished.length === 0) return this.#begin(file, session);
     // Another session was lost, and what it has of the file is not settled yet.
+    if (unfinished.length > 0) {
+      const settled = registry.allEnded((entry) => unfinished.includes(entry));
+      return this.#afterwards(file, session, settled, () => this.#offered(file, session));
+    }
+    if (lookedUp !== undefined || !tries.namesTry(file, session)) {
+      const { published } = lookedUp ?? {};
+      if (published === undefined) this.#begin(file, session);
+      else this.#acceptPublished(file, session, published);
+      return;
+    }
+    const published = tries.published(file, session).catch((error) => {
+      log.warn("what has arrived could not be looked at", { reason: messageOf(error) });
+      return undefined;
+    });
+    this.#afterwards(
+      file,
+      session,
+      published,
+      (published) => this.#offered(file, session, { published }),
+    );
+  }
+
+  /** Goes on with an offer when something is known, unless it has ended by then. */
+  #afterwards<T>(
+    { transferId }: OfferedFile,
+    session: SessionTransfers,
+    known: Promise<T>,
+    act: (value: T) => void,
+  ): void {
     let isOver = false;
-    session.route(file.transferId, (event) => {
+    session.route(transferId, (event) => {
       isOver ||= event.type === "transfer-ended";
     });
-    registry.allEnded((entry) => unfinished.includes(entry)).then(() => {
-      if (!isOver) this.#offered(file, session);
+    known.then((value) => {
+      if (!isOver) act(value);
     });
   }
 
-  /** Begins a transfer that a peer offers, unless the file is here already. */
+  /** Begins a transfer that a peer offers. */
   #begin(file: OfferedFile, session: SessionTransfers): void {
     const { registry, scheduler, tries } = this.#options;
-    const published = tries.published(file, session);
-    if (published !== undefined) return this.#acceptPublished(file, session, published);
     this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = registry.begin(
@@ -324,7 +392,7 @@ export class TransferService {
   }
 
   /** A file arrived whose sender did not hear of it: it is told, and nothing else begins. */
-  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: TransferEntry): void {
+  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: string): void {
     const { transferId } = file;
     session.route(transferId, (event) => {
       if (event.type !== "transfer-ended") return;
@@ -332,7 +400,7 @@ export class TransferService {
     });
     session.peer.act((transfers, now) => transfers.accept(transferId, now, file.size));
     this.#options.log.info("a file that has arrived was offered again: its sender is told so", {
-      transfer: published.facts.transferId,
+      transfer: published,
       protocol_transfer: transferId,
       peer: session.identity,
     });
@@ -457,12 +525,10 @@ export class TransferService {
     throw new OperationError("INVALID_STATE", message);
   }
 
-  /** A file that can be sent to the peer of that session, or to a daemon that is away. */
+  /** A file that can be sent to the peer of that session, or to one that is away. */
   async #look(path: string, session: SessionTransfers | undefined): Promise<FileStatus> {
     const status = await this.#readable(path);
-    const problem = session === undefined
-      ? isSourcePath(path) ? undefined : "the path is too long to be kept while its peer is away"
-      : session.peer.dialect.unsendable(status.size);
+    const problem = session?.peer.dialect.unsendable(status.size);
     if (problem !== undefined) throw new OperationError("LIMIT_EXCEEDED", `${path}: ${problem}`);
     return status;
   }
@@ -487,4 +553,12 @@ export class TransferService {
 /** The id of an offered file, as the API has it. */
 function idOf({ transferId }: OfferedFile): string {
   return transferId.toLowerCase();
+}
+
+/** Why the path of a source can't be kept until its turn comes. */
+function unkeepable(path: string): string {
+  return `${
+    path.slice(0, 200)
+  }...: a path that takes more than ${MAX_PATH_BYTES} bytes as JSON can't ` +
+    "be kept while its file waits for a linked peer: give it a shorter one";
 }
