@@ -154,10 +154,11 @@ export const TABLE = [
     summary: "Print this daemon's identity key",
     details: [
       "64 hexadecimal digits and nothing else: what boltctl trust and boltctl pair --identity take " +
-      "at the other end.",
+      "at the other end. With --wait, of a daemon that is being started: it is waited for, up to a " +
+      "minute or --timeout.",
     ],
-    flags: [],
-    examples: ["identity"],
+    flags: [{ name: "wait", summary: "Wait until the daemon serves" }],
+    examples: ["identity", "identity --wait"],
     needsDaemon: true,
   },
   {

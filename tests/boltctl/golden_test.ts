@@ -279,7 +279,16 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       socket: "/nonexistent/bolt.sock",
     },
   ],
-  identity: [{ words: ["identity"] }, { words: ["identity", "--json"] }],
+  identity: [
+    { words: ["identity"] },
+    { words: ["identity", "--json"] },
+    { about: "it serves already", words: ["identity", "--wait"] },
+    {
+      about: "it never serves",
+      words: ["identity", "--wait", "--timeout", "1"],
+      socket: "/nonexistent/bolt.sock",
+    },
+  ],
   peers: [
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
