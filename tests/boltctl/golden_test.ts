@@ -322,6 +322,8 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       words: ["link", "add", "bob", ...LINK_FLAGS],
       stage: { failure: new OperationError("POLICY_REFUSED", "the identity is not trusted") },
     },
+    { words: ["link", "add", "bob", "--trust", ...LINK_FLAGS] },
+    { words: ["link", "list", "--trust"] },
     { words: ["link", "wait", "bob"] },
     { words: ["link", "wait", "bob", "--json"] },
     { words: ["link", "wait", "nobody"] },
