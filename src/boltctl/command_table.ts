@@ -311,6 +311,7 @@ export const TABLE = [
     examples: [
       "trust bob",
       `trust ${"3f2a".padEnd(64, "0")} --name bob`,
+      `trust ${"3f2a".padEnd(64, "0")} --name bob --auto-accept on`,
       "trust bob --auto-accept on",
       "trust bob --auto-accept on --max-size 20G --names 'backup-*.tar' --min-free 50G --per-day 3",
       "trust 3f2a --deny",

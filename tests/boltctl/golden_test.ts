@@ -552,6 +552,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["trust", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--auto-accept", "on", "--deny"] },
     { words: ["trust", "C".repeat(64), "--name", "carol"] },
+    { words: ["trust", BOB, "--name", "bob", "--auto-accept", "on", "--per-day=3"] },
     { words: ["trust", "c".repeat(64), "--name", "carol", "--replaces", BOB] },
     { words: ["trust", BOB, "--name", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--name", "bobby"] },
