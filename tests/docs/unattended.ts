@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Transfer } from "../../src/ipc/api/schemas.ts";
+import type { LinkView, Transfer } from "../../src/ipc/api/schemas.ts";
 import { DaemonClient } from "../../src/ipc/client/client.ts";
 import { HeardEvents } from "../support/heard_events.ts";
 import { canMakeNamespaces, canShape } from "../support/network_namespace.ts";
@@ -184,13 +184,17 @@ export class GuideDaemon implements AsyncDisposable {
     );
   }
 
-  /** Waits until the link of a name is as it has to be. */
+  /** Waits until the session of the link of a name is open. */
   async linked(name: string): Promise<void> {
-    if ((await this.client.getLink(name)).state === "connected") return;
-    await this.#heard.first(
-      "link-changed",
-      ({ link }) => link.name === name && link.state === "connected",
-    );
+    const isOpen = (link: LinkView) => link.name === name && link.state === "connected";
+    // It may not be there yet.
+    if ((await this.client.listLinks()).some(isOpen)) return;
+    await this.#heard.first("link-changed", ({ link }) => isOpen(link));
+  }
+
+  /** Waits until there is no link of the name any more. */
+  async unlinked(name: string): Promise<void> {
+    await this.#heard.first("link-removed", ({ link }) => link.name === name);
   }
 
   /** Names of all that was sent, the earliest first. */
