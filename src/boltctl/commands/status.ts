@@ -7,8 +7,8 @@ import type { Status } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { onceServed } from "../once_served.ts";
 
-/** What the daemon is; with `--wait`, as soon as it serves. */
-export function statusOf(context: Context): Promise<Status> {
+/** What the daemon says of itself; with `--wait`, as soon as it serves. */
+export function askStatus(context: Context): Promise<Status> {
   const { client, flags, signal } = context;
   return flags.has("wait")
     ? onceServed(context, (signal) => client().status(signal))
@@ -18,7 +18,7 @@ export function statusOf(context: Context): Promise<Status> {
 /** Shows the daemon at a glance; with `--wait`, as soon as it serves. */
 export async function status(context: Context): Promise<void> {
   const { output } = context;
-  const found = await statusOf(context);
+  const found = await askStatus(context);
   output.result(found, () =>
     output.pairs([
       ["daemon", `bolt-daemon ${found.version}, ${found.state}, process ${found.pid}`],
