@@ -156,10 +156,11 @@ export const TABLE = [
     summary: "Print this daemon's identity key",
     details: [
       "64 hexadecimal digits and nothing else: what boltctl trust and boltctl pair --identity take " +
-      "at the other end.",
+      "at the other end. With --wait, of a daemon that is being started: it is waited for, up to a " +
+      "minute or --timeout.",
     ],
-    flags: [],
-    examples: ["identity"],
+    flags: [{ name: "wait", summary: "Wait until the daemon serves" }],
+    examples: ["identity", "identity --wait"],
     needsDaemon: true,
   },
   {
@@ -234,19 +235,20 @@ export const TABLE = [
       "or --timeout; add, remove, pause and resume NAME change them. A link is a pairing through a rendezvous server that the daemon makes again after a " +
       "restart or an outage of either end, the server or the network, without anybody's doing.",
       "",
-      "Only the peer that proves --identity is let in. That key must be trusted: boltctl trust KEY " +
-      "--name NAME. The other end needs a link too, with the other role and the codes the other way " +
-      "round. To remove or pause a link ends its session.",
+      "Only the peer that proves --identity is let in. That key must be trusted: --trust does what " +
+      "boltctl trust KEY --name NAME does, and adds the link. The other end needs a link too, with " +
+      "the other role and the codes the other way round. To remove or pause a link ends its session.",
     ],
     argument: argument("list|add|wait|remove|pause|resume", 0, 2, linkWord),
     flags: [
       choice("role", role, "Our role: one end offers, the other answers"),
       flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
+      { name: "trust", summary: "Trust that key, under the link's name, as you typed it" },
       ...MEETING_FLAGS,
     ],
     examples: [
       "link",
-      `link add bob --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
+      `link add bob --trust --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
       "--rendezvous-url ws://192.168.1.10:3001 --room home --session 1 --peer-id alice --to bob",
       "link wait bob --timeout 3600",
       "link pause bob",
@@ -311,6 +313,7 @@ export const TABLE = [
     examples: [
       "trust bob",
       `trust ${"3f2a".padEnd(64, "0")} --name bob`,
+      `trust ${"3f2a".padEnd(64, "0")} --name bob --auto-accept on`,
       "trust bob --auto-accept on",
       "trust bob --auto-accept on --max-size 20G --names 'backup-*.tar' --min-free 50G --per-day 3",
       "trust 3f2a --deny",

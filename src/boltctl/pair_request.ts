@@ -43,7 +43,7 @@ const MEETING_FLAGS = [
 ] as const;
 const ATTEMPT_FLAGS = ["network-scope", "phase-timeout-secs", "transport"] as const;
 const RENDEZVOUS_FLAGS = [...MEETING_FLAGS, "web", "web-consent", "keep"] as const;
-const LINK_FLAGS = ["role", "identity", ...MEETING_FLAGS, ...ATTEMPT_FLAGS] as const;
+const LINK_FLAGS = ["role", "identity", "trust", ...MEETING_FLAGS, ...ATTEMPT_FLAGS] as const;
 const SESSION_FLAGS = [
   "signal",
   ...ATTEMPT_FLAGS,

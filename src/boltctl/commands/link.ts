@@ -100,7 +100,11 @@ async function act(
   const { client, output, flags, signal } = context;
   switch (action) {
     case "add": {
-      const link = await client().addLink(readLinkRequest(flags, name), signal);
+      const request = readLinkRequest(flags, name);
+      if (flags.has("trust")) {
+        await client().trust(request.identity, { decision: "allow_always", name }, signal);
+      }
+      const link = await client().addLink(request, signal);
       return output.result(
         link,
         () => output.line(`${name} is kept: boltctl peers shows how it is`),
