@@ -216,9 +216,14 @@ export class TransferEntry {
     return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
   }
 
+  /** The name as people may be shown it, and as the journal holds it. */
+  get displayName(): string {
+    return escapeName(this.facts.name).slice(0, MAX_DISPLAY_NAME);
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
-    const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
+    const { transferId, direction, identity: peer, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
     const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
     const { sourcePath, queue } = this.facts;
@@ -227,7 +232,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: this.displayName,
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,
