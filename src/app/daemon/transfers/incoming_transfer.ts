@@ -360,10 +360,11 @@ export class IncomingTransfer implements Work {
     this.#end(end, end.state === "interrupted" ? "keep with consent" : "remove");
   }
 
-  /** All has come: until it is on disk nothing more is read. */
+  /** All has come: until it is on disk no more is read than the session allows. */
   #enterReceived(): void {
+    const { session, file } = this.#options;
     const settled = Promise.withResolvers<void>();
-    this.#options.session.keep(settled.promise);
+    session.keep(settled.promise, file.size);
     this.#stage.enter({ name: "received", settled });
   }
 

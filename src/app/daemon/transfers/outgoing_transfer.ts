@@ -237,7 +237,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const answered = await this.#stage.after("offered");
     if (answered.name === "sending" || answered.name === "sent") {
       // Before anything is sent that the peer may publish, the journal has what the next try needs.
-      await registry.change(this.entry, {});
+      await registry.settled();
     }
     if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
