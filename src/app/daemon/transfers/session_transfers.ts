@@ -22,7 +22,7 @@ const MAX_UNCONFIRMED = 2;
 export const MAX_PIPELINED = 8;
 
 /** A file up to so many bytes may wait for the disk while the peer's next one comes. */
-export const SMALL_FILE_BYTES: number = 256 * 1024;
+export const SMALL_FILE_BYTES: number = 16 * 1024;
 
 /** A file of ours that is being sent. Disposing it ends that. */
 export interface SendingTurn extends Disposable {
