@@ -180,7 +180,10 @@ export async function inspectSource(
  *
  * @throws {StorageError} `ACCESS_DENIED` or `IO_FAILED`.
  */
-export async function isUnchanged(fs: FileSystem, { path, status }: SourceFile): Promise<boolean> {
+export async function isUnchanged(
+  fs: SourceFileSystem,
+  { path, status }: SourceFile,
+): Promise<boolean> {
   return await withStorageErrors(`read ${path}`, async () => {
     const now = await unlessMissing(fs.lstat(path));
     return now !== undefined && !differs(status, now);
@@ -193,7 +196,7 @@ export async function isUnchanged(fs: FileSystem, { path, status }: SourceFile):
  * @throws {StorageError} `SOURCE_CHANGED`, `ACCESS_DENIED` or `IO_FAILED`.
  */
 export async function keptChunk(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   source: SourceFile & Required<Pick<SourceFile, "content">>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!await isUnchanged(fs, source)) throw changed(source.path);
