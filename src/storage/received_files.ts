@@ -21,7 +21,7 @@ import { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import { hasExactly, parseJson } from "./strict_json.ts";
-import { type Asked, Together } from "./together.ts";
+import { type Job, Together } from "./together.ts";
 import { isIdentity } from "./trust_file.ts";
 
 /** Files in a block, and by that in an answer. */
@@ -235,7 +235,7 @@ export class ReceivedFiles {
     return this.#arrivals.run(arrival);
   }
 
-  async #recordAll(all: readonly Asked<Arrival, void>[]): Promise<void> {
+  async #recordAll(all: readonly Job<Arrival, void>[]): Promise<void> {
     for (let left = all; left.length > 0;) {
       const { first, block, bytes, count } = this.#nextBlock(left.map(({ item }) => item));
       await this.#write(first, bytes);

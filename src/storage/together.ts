@@ -6,8 +6,8 @@
  */
 import { queueFull, type Serial } from "./serial.ts";
 
-/** One piece of work, and who waits for its outcome. */
-export interface Asked<T, R> extends PromiseWithResolvers<R> {
+/** One item of work, and who waits for its outcome. */
+export interface Job<T, R> extends PromiseWithResolvers<R> {
   /** What is to be worked on. */
   readonly item: T;
 }
@@ -16,9 +16,9 @@ export interface Asked<T, R> extends PromiseWithResolvers<R> {
 export class Together<T, R> {
   readonly #serial: Serial;
   readonly #limit: number;
-  readonly #work: (all: readonly Asked<T, R>[]) => Promise<void>;
+  readonly #work: (all: readonly Job<T, R>[]) => Promise<void>;
   /** What waits for the next turn; there is one as long as there is anything. */
-  #waiting: Asked<T, R>[] = [];
+  #waiting: Job<T, R>[] = [];
 
   /**
    * Nothing is asked for yet.
@@ -30,7 +30,7 @@ export class Together<T, R> {
   constructor(
     serial: Serial,
     limit: number,
-    work: (all: readonly Asked<T, R>[]) => Promise<void>,
+    work: (all: readonly Job<T, R>[]) => Promise<void>,
   ) {
     this.#serial = serial;
     this.#limit = limit;
@@ -53,13 +53,13 @@ export class Together<T, R> {
     return await asked.promise;
   }
 
-  #take(): readonly Asked<T, R>[] {
+  #take(): readonly Job<T, R>[] {
     const all = this.#waiting;
     this.#waiting = [];
     return all;
   }
 
-  async #workOn(all: readonly Asked<T, R>[]): Promise<void> {
+  async #workOn(all: readonly Job<T, R>[]): Promise<void> {
     try {
       await this.#work(all);
     } catch (error) {

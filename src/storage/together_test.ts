@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../base/errors.ts";
 import { Serial } from "./serial.ts";
-import { type Asked, Together } from "./together.ts";
+import { type Job, Together } from "./together.ts";
 
 /** What one turn works on, until `done` is called. */
 interface Turn {
@@ -28,7 +28,7 @@ class Held {
     }
   }
 
-  async #work(all: readonly Asked<string, string>[]): Promise<void> {
+  async #work(all: readonly Job<string, string>[]): Promise<void> {
     const { promise, resolve: done } = Promise.withResolvers<void>();
     this.#turns.push({ items: all.map(({ item }) => item), done });
     this.#wake.resolve();

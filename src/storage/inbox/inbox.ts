@@ -23,7 +23,7 @@ import { errnoOf, unlessMissing } from "../../base/system_error.ts";
 import { isTaken, withStorageErrors } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
-import { type Asked, Together } from "../together.ts";
+import { type Job, Together } from "../together.ts";
 import { collisionKey, numberedName, TakenNumbers } from "./safe_name.ts";
 
 /** Files that may wait to be published. */
@@ -275,7 +275,7 @@ export class Inbox {
   }
 
   /** What fails for one of them is that one's; what fails for the folder is for all. */
-  async #publishAll(all: readonly Asked<Publication, string>[]): Promise<void> {
+  async #publishAll(all: readonly Job<Publication, string>[]): Promise<void> {
     await this.checkUnchanged();
     const names = new Set<string>();
     for await (const existing of this.fs.names(this.path)) names.add(existing);
@@ -382,10 +382,10 @@ export class Inbox {
  * @returns Those whose step went well.
  */
 async function succeeded<R>(
-  all: readonly Asked<Publication, string>[],
+  all: readonly Job<Publication, string>[],
   step: (publication: Publication) => Promise<R>,
-): Promise<{ readonly asked: Asked<Publication, string>; readonly outcome: R }[]> {
-  const done: { readonly asked: Asked<Publication, string>; readonly outcome: R }[] = [];
+): Promise<{ readonly asked: Job<Publication, string>; readonly outcome: R }[]> {
+  const done: { readonly asked: Job<Publication, string>; readonly outcome: R }[] = [];
   const ofOneName = Map.groupBy(all, ({ item }) => collisionKey(item.name));
   await Promise.all([...ofOneName.values()].map(async (group) => {
     for (const asked of group) {
