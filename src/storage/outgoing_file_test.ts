@@ -6,6 +6,9 @@ import {
   checkSource,
   checkUnchanged,
   inspectSource,
+  isUnchanged,
+  KEPT_CONTENT_BYTES,
+  keptChunk,
   OutgoingFile,
   type SourceFile,
 } from "./outgoing_file.ts";
@@ -304,4 +307,31 @@ Deno.test("a file that has waited is looked at again without reading it: gone, c
   assertEquals(await codeOf(look), "SOURCE_GONE");
   await Deno.mkdir(path);
   assertEquals(await codeOf(look), "SOURCE_UNUSABLE");
+});
+
+Deno.test("a small file is read once, and its content given out as long as the file is what it was", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  const { content } = source;
+  assert(content !== undefined);
+  assertEquals(await isUnchanged(dir.fs, source), true);
+  assertEquals(await keptChunk(dir.fs, { ...source, content }), CONTENT);
+  await Deno.writeFile(dir.at("f"), CONTENT);
+  assertEquals(await isUnchanged(dir.fs, source), false);
+  assertEquals(await codeOf(() => keptChunk(dir.fs, { ...source, content })), "SOURCE_CHANGED");
+  await Deno.remove(dir.at("f"));
+  assertEquals(await isUnchanged(dir.fs, source), false);
+});
+
+Deno.test("content is kept up to its bound, and of one read only", async () => {
+  await using dir = await TemporaryFolder.make();
+  for (const [bytes, isKept] of [[KEPT_CONTENT_BYTES, true], [KEPT_CONTENT_BYTES + 1, false]]) {
+    await Deno.writeFile(dir.at("f"), new Uint8Array(Number(bytes)));
+    const { content } = await inspectSource(dir.fs, dir.at("f"));
+    assertEquals(content?.length, isKept ? bytes : undefined);
+  }
+  await Deno.writeFile(dir.at("f"), CONTENT);
+  dir.fs.inject({ on: "read", action: { shortRead: 300 } });
+  const { content, hash } = await inspectSource(dir.fs, dir.at("f"));
+  assertEquals([content, hash], [undefined, sha256(CONTENT)]);
 });

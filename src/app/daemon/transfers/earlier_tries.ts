@@ -115,7 +115,7 @@ export class EarlierTries implements Disposable {
     if (!this.mayKeep(file, from)) return undefined;
     const name = displayNameOf(file.filename);
     const entry = this.#keptOf(file, from).findLast((entry) =>
-      entry.progress.kept?.consented === true && entry.record().displayName === name
+      entry.progress.kept?.consented === true && entry.displayName === name
     );
     const kept = entry?.progress.kept;
     if (entry === undefined || kept === undefined) return undefined;
@@ -261,9 +261,8 @@ export class EarlierTries implements Disposable {
   }
 
   #of({ size, fileHash }: OfferedFile, { identity }: Pick<OfferedBy, "identity">): TransferEntry[] {
-    return this.#options.registry.incomingFrom(identity).filter(({ facts, progress }) =>
-      facts.size === size && fileHash !== undefined && progress.fileHash === fileHash.hex
-    );
+    if (fileHash === undefined) return [];
+    return this.#options.registry.incomingOf(identity, { size, hash: fileHash.hex });
   }
 
   #keptOf(file: OfferedFile, from: Pick<OfferedBy, "identity">): TransferEntry[] {

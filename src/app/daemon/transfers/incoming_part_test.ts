@@ -110,7 +110,11 @@ class Receiver implements Disposable {
     );
   }
 
-  make(entry: TransferEntry, file: OfferedFile): Promise<IncomingPart> {
+  make(
+    entry: TransferEntry,
+    file: OfferedFile,
+    onPossible: () => void = () => {},
+  ): Promise<IncomingPart> {
     return IncomingPart.make({
       ...{ registry: this.registry, tries: this.tries, inbox: this.inbox, log: this.#log },
       ...{ entry, file, session: sessionOf(entry.facts.identity), saveAs: "f" },
@@ -118,6 +122,7 @@ class Receiver implements Disposable {
       syncBytes: SYNC,
       consented: true,
       ended: new AbortController().signal,
+      onPossible,
     });
   }
 
@@ -200,6 +205,48 @@ for (const crash of ["process", "power"] as const) {
   });
 }
 
+for (const crash of ["process", "power"] as const) {
+  Deno.test(`a ${crash} crash at each call of files that are published together: what has its name is whole, told of and recorded once`, async () => {
+    for (let skip = 0;; skip++) {
+      assertLess(skip, 300);
+      await using dir = await TemporaryFolder.make();
+      const fs = new FaultyFileSystem(denoFileSystem);
+      using receiver = await Receiver.open(dir, { fs });
+      const ids = [1, 2, 3];
+      const parts = await Promise.all(ids.map(async (n) => {
+        const part = await receiver.make(receiver.begin(offered(n)), offered(n));
+        await feed(part, 1000);
+        return { n, part };
+      }));
+      await receiver.registry.settled();
+      const named: number[] = [];
+      fs.inject({ skip, action: { crash } });
+      await Promise.allSettled(
+        parts.map(({ n, part }) => part.finish({ onNamed: () => named.push(n) })),
+      );
+      const crashed = fs.isDead;
+      receiver[Symbol.dispose]();
+      using after = await Receiver.open(dir);
+      const names = (await namesIn(after.inbox.path)).filter((name) => !name.startsWith("."));
+      for (const name of names) {
+        assertEquals(await Deno.readFile(after.inbox.pathOf(name)), CONTENT);
+      }
+      const completed = ids.filter((n) =>
+        after.registry.get(transferId(n)).progress.state === "completed"
+      );
+      assertEquals(completed.length, names.length, `${skip}`);
+      assert(named.every((n) => completed.includes(n)), `${skip}: ${named} of ${completed}`);
+      const { files } = await after.storage.received.after(undefined);
+      assertEquals(
+        files.map((file) => file.transferId).sort(),
+        completed.map(transferId),
+        `${skip}`,
+      );
+      if (!crashed) break;
+    }
+  });
+}
+
 Deno.test("a disk that gets full in the middle keeps what has come, and it goes on when there is space", async () => {
   await using dir = await TemporaryFolder.make();
   const fs = new FaultyFileSystem(denoFileSystem);
@@ -247,6 +294,26 @@ Deno.test("a part has one holder: another try of the file at the same time start
     await part.finish();
   }
   assertEquals(await namesIn(receiver.inbox.path), ["f", "f (1)"]);
+});
+
+Deno.test("what speaks against a file is found before its peer may send it, and the space is given back", async () => {
+  await using dir = await TemporaryFolder.make();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  using receiver = await Receiver.open(dir, { fs });
+  const [file, said] = [offered(1), [] as string[]];
+  const free = { known: true, bytes: 1500 } as const;
+  fs.inject({ on: "freeSpace", action: { free } });
+  const make = (n: number) =>
+    receiver.make(receiver.begin({ ...file, transferId: offered(n).transferId }), file, () => {
+      said.push(`${n}`);
+    });
+  fs.inject({ on: "open", path: /part$/, times: 1, action: { fail: "EIO" } });
+  await assertRejects(() => make(1), StorageError, "cannot make");
+  assertEquals(said, ["1"]);
+  const part = await make(2);
+  const error = await assertRejects(() => make(3), StorageError);
+  await part.giveUp("remove");
+  assertEquals([error.code, said], ["DISK_FULL", ["1", "2"]]);
 });
 
 Deno.test("another peer's part of the same file is not gone on with, and not touched", async () => {

@@ -19,6 +19,9 @@ import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import {
   checkUnchanged,
   inspectSource,
+  isUnchanged,
+  KEPT_CONTENT_BYTES,
+  keptChunk,
   OutgoingFile,
   type SourceFile,
 } from "../../../storage/outgoing_file.ts";
@@ -83,6 +86,8 @@ interface Attempt {
   failure?: TransferFailure;
   /** Aborted when the core is done with it. */
   readonly over: AbortController;
+  /** Resolves when the journal has its id, where it has it before the peer accepts. */
+  named?: Promise<void>;
 }
 
 /** What a try of the file is named by. */
@@ -125,6 +130,8 @@ export class OutgoingTransfer implements ScheduledWork {
   /** Aborted, with {@linkcode Stopped}, when it is not to be offered any more. */
   readonly #stopping = new AbortController();
   #source: SourceFile | undefined;
+  /** The file as it is read before its turn. */
+  #ahead: Promise<SourceFile> | undefined;
 
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
@@ -225,27 +232,28 @@ export class OutgoingTransfer implements ScheduledWork {
   async #attempt(session: SessionTransfers, turn: SendingTurn): Promise<"done" | "again"> {
     const { registry } = this.#options;
     const { peer } = session;
-    if (this.#source === undefined) this.#source = await this.#inspect();
-    else await this.#lookAgain();
+    const source = await this.#lookAt();
+    // Its content is only kept while it is sent.
+    this.#source = { path: source.path, status: source.status, hash: source.hash };
     using flow = this.#newFlow();
     // Such a peer can be sent nothing before the first chunk, so the slot is waited for first.
     if (!peer.dialect.offersFiles) {
       this.entry.update({ waitingFor: "slot" });
       await flow.slotFirst(this.#stopping.signal);
     }
-    const names = await this.#nameTry(this.#source, session);
+    const names = await this.#nameTry(source, session);
     // That took time: the session may have ended, or the peer's offer may have come first.
     if (session !== this.#options.session() || peer.transfers?.idle !== true) {
       this.entry.update({ waitingFor: this.#awaited });
       return "again";
     }
-    this.#offer(this.#source, names, session, flow);
+    this.#offer(source, names, session, flow);
     const answered = await this.#stage.after("offered");
     if (answered.name === "sending" || answered.name === "sent") {
       // Before anything is sent that the peer may publish, the journal has what the next try needs.
-      await registry.change(this.entry, {});
+      await (answered.attempt.named ?? registry.settled());
     }
-    if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
+    if (answered.name === "sending") await this.#send(source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
     if (over.name === "sent") {
       const confirmed = this.#confirm(over.attempt);
@@ -302,6 +310,30 @@ export class OutgoingTransfer implements ScheduledWork {
     }
   }
 
+  /**
+   * A small file is read before its turn, while the one before it is on its way: then it waits for
+   * its peer only.
+   */
+  prepare(): void {
+    if (this.#ahead !== undefined || this.#source !== undefined) return;
+    if (this.entry.facts.size > KEPT_CONTENT_BYTES || this.#stopping.signal.aborted) return;
+    this.#ahead = this.#inspect()
+      .finally(() => this.entry.update({ waitingFor: this.#awaited }));
+    // What went wrong is found again in its turn.
+    this.#ahead.catch(() => {});
+  }
+
+  /** The file as it is to be offered. */
+  async #lookAt(): Promise<SourceFile> {
+    const ahead = await this.#ahead?.catch(() => undefined);
+    this.#ahead = undefined;
+    this.#stopping.signal.throwIfAborted();
+    if (ahead !== undefined && await isUnchanged(this.#options.fs, ahead)) return ahead;
+    if (this.#source === undefined) return await this.#inspect();
+    await this.#lookAgain();
+    return this.#source;
+  }
+
   /** It has waited since it was queued or cut off: whether the file is still what it was. */
   async #lookAgain(): Promise<void> {
     const { path, fs, entry: { facts: { size, queue } } } = this.#options;
@@ -355,11 +387,12 @@ export class OutgoingTransfer implements ScheduledWork {
       const over = new AbortController();
       const attempt: Attempt = { session, id, flow, over, isAccepted: false };
       this.#stage.enter({ name: "offered", attempt });
-      this.#options.registry.change(this.entry, {
+      const journaled = this.#options.registry.change(this.entry, {
         state: "offered",
         sessionId: session.sessionId,
         protocolTransferId: id,
       }, "transfer-offered");
+      if (names.transferId !== undefined) attempt.named = journaled;
       session.route(id, (event) => this.#onEvent(event, attempt));
       return effects;
     });
@@ -370,14 +403,21 @@ export class OutgoingTransfer implements ScheduledWork {
     const { registry, fs } = this.#options;
     const { session: { peer }, id, flow, over, claimed = 0 } = attempt;
     try {
-      await using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes, claimed);
+      const { content, status } = source;
+      const isKept = content !== undefined && claimed === 0 &&
+        status.size <= peer.dialect.chunkBytes;
+      await using file = isKept
+        ? undefined
+        : await OutgoingFile.open(fs, source, peer.dialect.chunkBytes, claimed);
       while (this.#stage.current.name === "sending") {
         const request = peer.transfers?.nextChunk(id);
         if (request === undefined) {
           await this.#stage.entered();
           continue;
         }
-        const chunk = await file.readChunk(request.index);
+        const chunk = file === undefined
+          ? await keptChunk(fs, { ...source, content: content ?? new Uint8Array() })
+          : await file.readChunk(request.index);
         this.#act((transfers, id, now) => transfers.sendChunk(id, chunk, now));
         flow.sent(request.length);
         registry.moved(this.entry, request.offset + request.length);
@@ -402,10 +442,12 @@ export class OutgoingTransfer implements ScheduledWork {
       this.entry.update({ lastTry });
       return { retryOf: lastTry };
     }
-    if (status.size > 0) return {};
-    // An empty file is whole as soon as the peer accepts it.
+    // Nothing of a large file is sent before the journal has been written once more.
+    if (status.size > KEPT_CONTENT_BYTES) return {};
     const transferId = generateTransferId(random);
-    await registry.change(this.entry, { lastTry: transferId });
+    this.entry.update({ lastTry: transferId });
+    // An empty file is whole as soon as the peer accepts it; of others a chunk has to be sent first.
+    if (status.size === 0) await registry.change(this.entry, {});
     return { transferId };
   }
 

@@ -28,6 +28,8 @@ export interface ScheduledWork extends Work {
   readonly queuedFor: object | string;
   /** Whether it could begin now; asked of the first of each session whenever something has changed. */
   ready(): boolean;
+  /** The work before it in its queue has begun: what can be done ahead may be done. */
+  prepare?(): void;
 }
 
 /** Work in its place in the queue. */
@@ -124,6 +126,7 @@ export class Scheduler {
       if (next.work.ready()) {
         this.remove(next.work);
         this.#start(next.work, next.order);
+        this.#queues.get(next.work.queuedFor)?.[0]?.work.prepare?.();
       } else held.add(next.work.queuedFor);
     }
   }

@@ -14,6 +14,7 @@ class Work implements ScheduledWork {
   isReady = true;
   runs = 0;
   asked = 0;
+  prepared = 0;
   line = new Line();
   #ended = Promise.withResolvers<"done" | "again">();
 
@@ -26,6 +27,10 @@ class Work implements ScheduledWork {
   ready(): boolean {
     this.asked++;
     return this.isReady && !this.line.isBusy;
+  }
+
+  prepare(): void {
+    this.prepared++;
   }
 
   run(): Promise<"done" | "again"> {
@@ -104,6 +109,18 @@ Deno.test("each session's next begins when its last has ended, whatever other se
   await works[0]?.end();
   assertEquals(works.map(({ runs }) => runs), [1, 1, 1]);
   assertEquals(made.running, 2);
+});
+
+Deno.test("when work begins the one after it in its queue is told, and no other", () => {
+  const [line, other] = [new Line(), new Line()];
+  const works = ["a", "b", "c"].map((name) => new Work(name).over(line));
+  const elsewhere = new Work("d").over(other);
+  line.isBusy = other.isBusy = true;
+  const runs = scheduler();
+  for (const work of [...works, elsewhere]) runs.add(work);
+  line.isBusy = false;
+  runs.wake();
+  assertEquals([...works, elsewhere].map(({ prepared }) => prepared), [0, 1, 0, 0]);
 });
 
 Deno.test("an accepted offer of a peer begins at once, however many files wait to be sent", async () => {

@@ -215,9 +215,14 @@ export class TransferEntry {
     return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
   }
 
+  /** The name as people may be shown it, and as the journal holds it. */
+  get displayName(): string {
+    return displayNameOf(this.facts.name);
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
-    const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
+    const { transferId, direction, identity: peer, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
     const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
     const { sourcePath, queue } = this.facts;
@@ -226,7 +231,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: displayNameOf(name),
+      displayName: this.displayName,
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,

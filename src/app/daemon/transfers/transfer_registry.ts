@@ -58,6 +58,14 @@ export interface TransferRegistryOptions {
   readonly confirmedBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
 }
 
+/** What a file is by its content. */
+export interface FileContent {
+  /** Length in bytes. */
+  readonly size: number;
+  /** SHA-256, 64 lower-case hex digits. */
+  readonly hash: string;
+}
+
 interface Rate {
   at: number;
   bytes: number;
@@ -206,7 +214,10 @@ export class TransferRegistry {
 
   /** Whether a transfer with this id has not ended, whoever its peer is. */
   isUnderWay(transferId: string): boolean {
-    return this.#all().some((entry) => entry.facts.transferId === transferId && !entry.isFinal);
+    for (const entry of this.#entries.values()) {
+      if (entry.facts.transferId === transferId && !entry.isFinal) return true;
+    }
+    return false;
   }
 
   /** A peer's transfer with this id; undefined when there is none. */
@@ -237,18 +248,32 @@ export class TransferRegistry {
     );
   }
 
+  /** Transfers by which a peer has brought, or brings, a file with this content, the newest last. */
+  incomingOf(identity: string, { size, hash }: FileContent): TransferEntry[] {
+    const found: TransferEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      const { facts, progress } = entry;
+      const isOfFile = facts.size === size && progress.fileHash === hash &&
+        facts.direction === "incoming" && facts.identity === identity;
+      if (isOfFile) found.push(entry);
+    }
+    return found;
+  }
+
   /**
    * The try that another of the same file makes again: when the newest before it was interrupted, the
    * last of its tries that the peer has accepted.
    */
   lostTryOf(again: TransferEntry): string | undefined {
-    const { displayName, peer, size, hash } = again.record();
-    const last = this.#all().findLast((entry) => {
-      if (entry === again || entry.facts.direction !== "outgoing") return false;
-      const record = entry.record();
-      return record.displayName === displayName && record.peer === peer && record.size === size &&
-        record.hash === hash;
-    });
+    const { facts: { identity, size }, progress: { fileHash } } = again;
+    let last: TransferEntry | undefined;
+    for (const entry of this.#entries.values()) {
+      const { facts, progress } = entry;
+      const isOfFile = entry !== again && facts.direction === "outgoing" && facts.size === size &&
+        progress.fileHash === fileHash && facts.identity === identity;
+      // Last: names are spelled anew to be compared.
+      if (isOfFile && entry.displayName === again.displayName) last = entry;
+    }
     return last?.progress.state === "interrupted" ? last.progress.lastTry : undefined;
   }
 
