@@ -92,6 +92,18 @@ export class EarlierTries implements Disposable {
     );
   }
 
+  /**
+   * Bytes of this file that there was no space for when its last try ended; undefined when it ended in
+   * another way.
+   */
+  lackingSpace(file: OfferedFile, from: OfferedBy): number | undefined {
+    if (!from.resumes) return undefined;
+    const tries = this.#of(file, from);
+    if (tries.at(-1)?.progress.failure?.code !== "DISK_FULL") return undefined;
+    const kept = tries.filter(isKept).map(({ progress }) => progress.kept?.bytes ?? 0);
+    return file.size - Math.max(0, ...kept);
+  }
+
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
   takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
     if (!this.mayKeep(file, from)) return undefined;

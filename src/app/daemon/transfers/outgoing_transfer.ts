@@ -5,8 +5,11 @@
  * @module
  */
 import { basename } from "node:path";
+import { BackOff } from "../../../base/back_off.ts";
 import { abortable } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
+import { systemTimer, type Timer } from "../../../base/timer.ts";
+import { SPACE_RETRY } from "../../../base/timing.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import { generateTransferId, type TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type {
@@ -24,7 +27,7 @@ import {
 } from "../../../storage/outgoing_file.ts";
 import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
-import { isRepeatable } from "./queue_rules.ts";
+import { EXPIRED, EXPIRED_WITHOUT_SPACE, isRepeatable } from "./queue_rules.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SendingTurn, SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
@@ -51,6 +54,10 @@ export interface SendOptions {
   readonly fs: FileSystem;
   /** Fresh random bytes. */
   readonly random: RandomSource;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Ends the wait for space at the peer. @default {systemTimer} */
+  readonly after?: Timer;
 }
 
 /** Options of an {@linkcode OutgoingTransfer}. */
@@ -68,6 +75,8 @@ export interface OutgoingTransferOptions extends SendOptions {
    * waits for nobody who is away.
    */
   readonly waitRefusal?: () => TransferFailure | undefined;
+  /** Called when it has waited long enough for space at its peer to be tried again. */
+  readonly onRested: () => void;
 }
 
 /** One offer of the file over one session. */
@@ -79,6 +88,8 @@ interface Attempt {
   isAccepted: boolean;
   /** What of the file the peer has by its own account, in bytes; undefined while it says nothing. */
   claimed?: number;
+  /** Whether the peer had no space for it and says that this passes. */
+  lacksSpace: boolean;
   /** Why it was given up here. */
   failure?: TransferFailure;
   /** Aborted when the core is done with it. */
@@ -124,11 +135,17 @@ export class OutgoingTransfer implements ScheduledWork {
   readonly #stage = new StageCell<Stage>({ name: "queued" });
   /** Aborted, with {@linkcode Stopped}, when it is not to be offered any more. */
   readonly #stopping = new AbortController();
+  readonly #spaceRetry = new BackOff(SPACE_RETRY);
   #source: SourceFile | undefined;
+  /** Whether the last try found no space at the peer. */
+  #lacksSpace = false;
+  /** Ends the wait for space at the peer, while that lasts. */
+  #stopResting: (() => void) | undefined;
 
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
     this.#options = options;
+    this.#stopping.signal.addEventListener("abort", () => this.#stopResting?.());
   }
 
   /** The transfer. */
@@ -144,6 +161,11 @@ export class OutgoingTransfer implements ScheduledWork {
   /** See {@linkcode ScheduledWork.queuedFor}. */
   get queuedFor(): object | string {
     return this.#options.queuedFor;
+  }
+
+  /** Whether it waits for space at its peer, and what is behind it may go first. */
+  get rests(): boolean {
+    return this.#stopResting !== undefined;
   }
 
   /** Whether there is a session for it to be sent over. */
@@ -208,7 +230,7 @@ export class OutgoingTransfer implements ScheduledWork {
   /** Ends it when it waits for its linked peer and may no longer. Says whether it did. */
   endUnlessItMayWait(): boolean {
     const failure = this.#stage.current.name === "queued" && !this.entry.isFinal
-      ? this.#options.waitRefusal?.()
+      ? this.#waitRefusal()
       : undefined;
     if (failure === undefined) return false;
     this.#stop({ state: "interrupted", failure });
@@ -263,12 +285,13 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** A try was over early: for good, or to be made again when its linked peer is there. */
   async #conclude(end: TransferEnd, attempt: Attempt): Promise<"done" | "again"> {
-    const { registry, waitRefusal } = this.#options;
+    const { registry } = this.#options;
     const { size } = this.entry.facts;
-    const { isAccepted, session: { resumes } } = attempt;
-    const goesBack = end.state === "interrupted" && waitRefusal !== undefined &&
+    const { isAccepted, lacksSpace, session: { resumes } } = attempt;
+    const goesBack = this.isKept && (end.state === "interrupted" || lacksSpace) &&
       isRepeatable({ resumes, isAccepted, size });
-    const refusal = goesBack ? waitRefusal() : undefined;
+    this.#lacksSpace = lacksSpace;
+    const refusal = goesBack ? this.#waitRefusal() : undefined;
     if (!goesBack || refusal !== undefined) {
       await this.#end(refusal === undefined ? end : { state: "interrupted", failure: refusal });
       return "done";
@@ -276,6 +299,7 @@ export class OutgoingTransfer implements ScheduledWork {
     this.#stage.enter({ name: "queued" });
     // Not counted: what came is told again by the peer, and what did not is sent again.
     this.entry.update({ transferred: 0, resumedFrom: undefined });
+    if (lacksSpace) this.#rest();
     await registry.change(
       this.entry,
       { state: "queued", waitingFor: this.#awaited, sessionId: undefined },
@@ -284,9 +308,33 @@ export class OutgoingTransfer implements ScheduledWork {
     return "again";
   }
 
+  /** Lets others go first for a while: the peer has no space for it. */
+  #rest(): void {
+    const { after = systemTimer, now, onRested } = this.#options;
+    const wait = this.#spaceRetry.next();
+    const stop = after(wait, () => {
+      this.#stopResting = undefined;
+      this.entry.update({ nextTryAt: undefined });
+      this.peerChanged();
+      onRested();
+    });
+    this.#stopResting = () => {
+      stop();
+      this.#stopResting = undefined;
+    };
+    this.entry.update({ nextTryAt: now() + wait });
+  }
+
+  /** Why it may wait no longer; undefined when it may. */
+  #waitRefusal(): TransferFailure | undefined {
+    const failure = this.#options.waitRefusal?.();
+    return failure === EXPIRED && this.#lacksSpace ? EXPIRED_WITHOUT_SPACE : failure;
+  }
+
   /** What it waits for in its queue. */
-  get #awaited(): "session" | "peer" {
-    return this.isKept && !this.hasSession ? "peer" : "session";
+  get #awaited(): "session" | "peer" | "peer-space" {
+    if (this.isKept && !this.hasSession) return "peer";
+    return this.rests ? "peer-space" : "session";
   }
 
   /** Its peer has come, or gone, while it is in its queue. */
@@ -347,7 +395,7 @@ export class OutgoingTransfer implements ScheduledWork {
       const file = { filename: basename(path), size: status.size, fileHash, ...names };
       const { transferId: id, effects } = transfers.offer(file, now);
       const over = new AbortController();
-      const attempt: Attempt = { session, id, flow, over, isAccepted: false };
+      const attempt: Attempt = { session, id, flow, over, isAccepted: false, lacksSpace: false };
       this.#stage.enter({ name: "offered", attempt });
       this.#options.registry.change(this.entry, {
         state: "offered",
@@ -417,7 +465,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const { session, id } = attempt;
     const { registry } = this.#options;
     this.entry.update({ waitingFor: "confirmation" });
-    const word = await this.#lastWord(session);
+    const word = await this.#lastWord(attempt);
     session.unroute(id);
     if ("state" in word) return await this.#conclude(word, attempt);
     const { confirmed } = word;
@@ -434,8 +482,9 @@ export class OutgoingTransfer implements ScheduledWork {
    * proven is nobody between the two who could let the ping pass and keep the file.
    */
   async #lastWord(
-    { peer, proven }: SessionTransfers,
+    attempt: Attempt,
   ): Promise<TransferEnd | { readonly confirmed: boolean }> {
+    const { session: { peer, proven } } = attempt;
     let receipt: Receipt | undefined;
     let lost = "";
     try {
@@ -445,10 +494,12 @@ export class OutgoingTransfer implements ScheduledWork {
     }
     const stage = this.#stage.current;
     const late = stage.name === "sent" ? stage.late : undefined;
-    if (late?.resumable === true) return { state: "interrupted", failure: PEER_STOPPED };
     if (late !== undefined && late.error === undefined) {
-      return { state: "cancelled", failure: CANCELLED_BY_RECEIVER };
+      return late.resumable === true
+        ? { state: "interrupted", failure: PEER_STOPPED }
+        : { state: "cancelled", failure: CANCELLED_BY_RECEIVER };
     }
+    attempt.lacksSpace = late?.resumable === true;
     const error = late?.error ?? peer.end?.error;
     if (error !== undefined && error.code !== "CONNECTION_LOST") {
       return { state: "failed", failure: { code: error.code, message: error.message } };
@@ -490,6 +541,7 @@ export class OutgoingTransfer implements ScheduledWork {
     if (ended.outcome === "completed") return this.#stage.enter({ name: "sent", attempt });
     const isStarted = this.#stage.current.name === "sending";
     const { failure, session: { lost } } = attempt;
+    attempt.lacksSpace = ended.outcome === "failed" && ended.resumable === true;
     const isOurs = failure !== undefined && ended.outcome === "failed" && ended.by === "local";
     const end: TransferEnd = isOurs
       ? { state: "failed", failure }

@@ -213,6 +213,8 @@ class Flow implements AsyncDisposable {
       registry,
       fs: sender.folder.fs,
       random,
+      now: Date.now,
+      onRested: () => {},
     });
     flow.#running.push(outgoing.run());
     return flow;

@@ -15,7 +15,7 @@ import { DAEMON_STOPPED, isSourcePath } from "../../../storage/journal_record.ts
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
-import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
+import { IncomingTransfer, PEER_REASONS, type ReceiveOptions } from "./incoming_transfer.ts";
 import type { ChosenIds } from "./keyed_sends.ts";
 import {
   OutgoingTransfer,
@@ -167,9 +167,13 @@ export class TransferService {
   #outgoing(
     entry: TransferEntry,
     path: string,
-    waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "path">,
+    waits: Pick<OutgoingTransferOptions, "queuedFor" | "session" | "waitRefusal">,
   ): OutgoingTransfer {
-    const transfer = new OutgoingTransfer({ ...this.#options, entry, path, ...waits });
+    const transfer = new OutgoingTransfer({
+      ...this.#options,
+      ...{ entry, path, ...waits },
+      onRested: () => this.#options.scheduler.wake(),
+    });
     this.#transfers.set(entry, transfer);
     return transfer;
   }
@@ -223,6 +227,9 @@ export class TransferService {
   /** Takes an offer by the rule of its peer, or leaves it to people. */
   #acceptByRule(transfer: IncomingTransfer): void {
     this.#askRule(transfer).catch((error) => {
+      // Nobody may be there, and the peer can try again when there is space.
+      const isFull = error instanceof StorageError && error.code === "DISK_FULL";
+      if (isFull && transfer.isOffered) return transfer.refuse(error);
       this.#options.log.error("a rule could not be asked: the offer waits for people", {
         transfer: transfer.entry.facts.transferId,
         reason: messageOf(error),
@@ -253,7 +260,7 @@ export class TransferService {
   }
 
   /** A peer offers a file: it waits for a decision, unless that was made before. */
-  #offered(file: OfferedFile, session: SessionTransfers): void {
+  #offered(file: OfferedFile, session: SessionTransfers, hasRoom = false): void {
     if (this.#stopping || session.isClosing) {
       // Nobody will decide about it any more.
       const message = "the session is being closed";
@@ -273,15 +280,50 @@ export class TransferService {
       return;
     }
     const unfinished = tries.unfinished(file, session);
-    if (unfinished.length === 0) return this.#begin(file, session);
-    // Another session was lost, and what it has of the file is not settled yet.
+    if (unfinished.length > 0) {
+      // Another session was lost, and what it has of the file is not settled yet.
+      const settled = registry.allEnded((entry) => unfinished.includes(entry));
+      return this.#afterwards(file, session, settled, () => this.#offered(file, session));
+    }
+    const lacking = hasRoom ? undefined : tries.lackingSpace(file, session);
+    if (lacking === undefined) return this.#begin(file, session);
+    const room = this.#hasRoom(lacking);
+    this.#afterwards(file, session, room, (hasRoom) => {
+      if (hasRoom) return this.#offered(file, session, true);
+      // Its failure is known here. One for each time that the peer asks would displace others.
+      log.debug("there is still no space for an offered file", {
+        protocol_transfer: idOf(file),
+        peer: session.identity,
+      });
+      session.peer.act((transfers) =>
+        transfers.failWithReason(file.transferId, PEER_REASONS.DISK_FULL, true)
+      );
+    });
+  }
+
+  /** Goes on with an offer when something is known, unless it has ended by then. */
+  #afterwards<T>(
+    { transferId }: OfferedFile,
+    session: SessionTransfers,
+    known: Promise<T>,
+    act: (value: T) => void,
+  ): void {
     let isOver = false;
-    session.route(file.transferId, (event) => {
+    session.route(transferId, (event) => {
       isOver ||= event.type === "transfer-ended";
     });
-    registry.allEnded((entry) => unfinished.includes(entry)).then(() => {
-      if (!isOver) this.#offered(file, session);
+    known.then((value) => {
+      if (!isOver) act(value);
     });
+  }
+
+  /** Whether there is room; where that can't be found out, its transfer tells. */
+  async #hasRoom(bytes: number): Promise<boolean> {
+    try {
+      return await this.#options.inbox.hasRoom(bytes);
+    } catch {
+      return true;
+    }
   }
 
   /** Begins a transfer that a peer offers, unless the file is here already. */
