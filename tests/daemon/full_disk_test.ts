@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
@@ -31,6 +32,7 @@ class World implements AsyncDisposable {
   private constructor(
     readonly folder: TempFolder,
     readonly disk: SmallDisk,
+    readonly alicesDisk: SmallDisk,
     readonly toBob: string,
     readonly toAlice: string,
     readonly alice: LocalDaemon,
@@ -48,7 +50,10 @@ class World implements AsyncDisposable {
     const disk = stack.use(await SmallDisk.mount(folder.path("disk"), DISK_MIB));
     const server = stack.use(startRendezvousServer());
     const network = new MemoryNetwork();
-    const alice = stack.use(await LocalDaemon.start(network, { dataDir: folder.path("alice") }));
+    const alicesDisk = stack.use(await SmallDisk.mount(folder.path("alices-disk"), DISK_MIB));
+    const alice = stack.use(
+      await LocalDaemon.start(network, { dataDir: join(alicesDisk.path, "alice") }),
+    );
     const dataDir = join(disk.path, "bob");
     const bob = stack.use(await LocalDaemon.start(network, { dataDir, syncBytes: MIB }));
     const [a, b] = [await identityOf(alice), await identityOf(bob)];
@@ -61,7 +66,7 @@ class World implements AsyncDisposable {
     await addLink(bob, told.answerer);
     await bob.client.setAutoAccept(a, { enabled: true });
     await Promise.all([connected(alice, "bob"), connected(bob, "alice")]);
-    return new World(folder, disk, b, a, alice, bob, network, stack.move());
+    return new World(folder, disk, alicesDisk, b, a, alice, bob, network, stack.move());
   }
 
   async send(name: string, content: Uint8Array, expireSecs?: number): Promise<Transfer> {
@@ -166,6 +171,33 @@ Deno.test({
     const { failure } = await transferIn(world.alice, sent, "interrupted");
     assertEquals(failure?.code, "TRANSFER_EXPIRED");
     assert(String(failure?.message).startsWith("the peer had no space for it"));
+  },
+});
+
+Deno.test({
+  name:
+    "files for a linked peer that the sender's full disk can't keep are refused, all of them, and none is sent",
+  ignore,
+  fn: async () => {
+    await using world = await World.make();
+    const { alice, bob, folder, toBob: identity } = world;
+    // More than fits into what the journal's last block has left.
+    const paths = await Promise.all(Array.from({ length: 40 }, async (_, n) => {
+      const path = folder.path(`file-${n}`);
+      await Deno.writeTextFile(path, `${n}`);
+      return path;
+    }));
+    for (const request of [{ paths, identity }, { paths, identity, idempotencyKey: "nightly" }]) {
+      {
+        using _filler = await world.alicesDisk.fill();
+        const refusal = await assertRejects(() => alice.client.send(request), ApiError);
+        assertEquals(refusal.code, "STORAGE_FAILED");
+        assertEquals((await alice.client.listTransfers({})).transfers, []);
+      }
+    }
+    const sent = await alice.client.send({ paths, identity, idempotencyKey: "nightly" });
+    for (const one of sent) await transferIn(alice, one, "completed");
+    assertEquals((await namesIn(bob.inbox)).length, paths.length);
   },
 });
 

@@ -284,6 +284,7 @@ export class Daemon {
         (await import("../../ipc/client/client.ts")).describeOwner(path),
       version: this.#parts.version,
     });
+    using _registry = this.#registry;
     using _tries = this.#tries;
     using _queue = this.#queue;
     await this.#tries.prune();

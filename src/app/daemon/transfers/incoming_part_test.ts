@@ -199,6 +199,30 @@ for (const crash of ["process", "power"] as const) {
   });
 }
 
+Deno.test("a file does not get its name while the journal has no space for it: after a crash it would come twice", async () => {
+  await using dir = await TemporaryFolder.make();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  using receiver = await Receiver.open(dir, { fs });
+  const file = offered(1);
+  const entry = receiver.begin(file);
+  const part = await receiver.make(entry, file);
+  await feed(part, 1000);
+  await receiver.registry.settled();
+  fs.inject({ on: "write", path: /journal/, times: 1, action: { fail: "ENOSPC" } });
+  const error = await assertRejects(() => part.finish(), StorageError);
+  assertEquals(error.code, "DISK_FULL");
+  await part.giveUp("keep");
+  await receiver.registry.change(entry, { state: "failed" });
+  assertEquals(await namesIn(receiver.inbox.path), [`.${transferId(1)}.part`]);
+  // It goes on when there is space.
+  const again = offered(2);
+  const second = await receiver.make(receiver.begin(again), again);
+  assertEquals(second.resumedFrom, 900);
+  await feed(second, 1000);
+  await second.finish();
+  assertEquals(await namesIn(receiver.inbox.path), ["f"]);
+});
+
 Deno.test("a disk that gets full in the middle keeps what has come, and it goes on when there is space", async () => {
   await using dir = await TemporaryFolder.make();
   const fs = new FaultyFileSystem(denoFileSystem);

@@ -7,8 +7,8 @@
 import { basename } from "node:path";
 import { BackOff } from "../../../base/back_off.ts";
 import { abortable } from "../../../base/deadline.ts";
-import { messageOf } from "../../../base/errors.ts";
-import { systemTimer, type Timer } from "../../../base/timer.ts";
+import { isDiskFull, messageOf } from "../../../base/errors.ts";
+import { sleep, systemTimer, type Timer } from "../../../base/timer.ts";
 import { SPACE_RETRY } from "../../../base/timing.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import { generateTransferId, type TransferId } from "../../../protocol/messages/transfer_id.ts";
@@ -40,7 +40,7 @@ import {
   PEER_STOPPED,
   type TransferEnd,
 } from "./transfer_end.ts";
-import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
+import type { TransferEntry, TransferFailure, TransferProgress } from "./transfer_entry.ts";
 
 /** What all outgoing transfers share. */
 export interface SendOptions {
@@ -257,9 +257,12 @@ export class OutgoingTransfer implements ScheduledWork {
     }
     this.#offer(this.#source, names, session, flow);
     const answered = await this.#stage.after("offered");
-    if (answered.name === "sending" || answered.name === "sent") {
+    if (answered.name === "sending") {
       // Before anything is sent that the peer may publish, the journal has what the next try needs.
-      await registry.change(this.entry, {});
+      const { over } = answered.attempt;
+      await this.#journal({}, over.signal, (isHeld) => flow.hold("disk", isHeld)).catch((error) => {
+        if (!over.signal.aborted) throw error;
+      });
     }
     if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
@@ -447,8 +450,34 @@ export class OutgoingTransfer implements ScheduledWork {
     if (status.size > 0) return {};
     // An empty file is whole as soon as the peer accepts it.
     const transferId = generateTransferId(random);
-    await registry.change(this.entry, { lastTry: transferId });
+    await this.#journal({ lastTry: transferId }, this.#stopping.signal);
     return { transferId };
+  }
+
+  /**
+   * Has the journal know of a change on which what follows rests. While our disk is full it waits for
+   * space, as anything sent then could arrive twice after a crash.
+   *
+   * @param signal Ends the wait with its reason.
+   * @param onHeld Told when it begins to wait, and when that is over.
+   */
+  async #journal(
+    changes: Partial<TransferProgress>,
+    signal: AbortSignal,
+    onHeld: (isHeld: boolean) => void = () => {},
+  ): Promise<void> {
+    const { registry, after = systemTimer } = this.#options;
+    const waits = new BackOff(SPACE_RETRY);
+    for (;;) {
+      try {
+        await registry.changeDurably(this.entry, changes);
+        return onHeld(false);
+      } catch (error) {
+        if (!isDiskFull(error)) return; // it is logged: no wait will mend that disk
+        onHeld(true);
+        await sleep(after, waits.next(), signal);
+      }
+    }
   }
 
   /** The peer has accepted it: the next try of the file names this one, if it can. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { messageOf, StorageError } from "../../../base/errors.ts";
+import { isDiskFull, messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
@@ -128,9 +128,30 @@ export class TransferService {
       scheduler.add(transfer);
       return entry;
     });
-    // Whoever is told that they wait may count on it.
     await registry.settled();
+    await this.#makeDurable(entries);
     return entries;
+  }
+
+  /**
+   * Whoever is told that files wait may count on it: all that are to outlive the daemon are on disk.
+   *
+   * @throws {StorageError} When they can't be; none of them is sent then, or remembered.
+   */
+  async #makeDurable(entries: readonly TransferEntry[]): Promise<void> {
+    const { registry } = this.#options;
+    const isWaiting = ({ facts, isFinal }: TransferEntry) => facts.queue !== undefined && !isFinal;
+    try {
+      await Promise.all(
+        entries.filter(isWaiting).map((entry) => registry.changeDurably(entry, {})),
+      );
+    } catch (error) {
+      await Promise.all(
+        entries.filter(({ isFinal }) => !isFinal).map((entry) => this.cancel(entry)),
+      );
+      for (const entry of entries) registry.forget(entry);
+      throw error;
+    }
   }
 
   /** Goes on with the files that the run before has left in the queues of linked peers. */
@@ -228,8 +249,7 @@ export class TransferService {
   #acceptByRule(transfer: IncomingTransfer): void {
     this.#askRule(transfer).catch((error) => {
       // Nobody may be there, and the peer can try again when there is space.
-      const isFull = error instanceof StorageError && error.code === "DISK_FULL";
-      if (isFull && transfer.isOffered) return transfer.refuse(error);
+      if (isDiskFull(error) && transfer.isOffered) return transfer.refuse(error);
       this.#options.log.error("a rule could not be asked: the offer waits for people", {
         transfer: transfer.entry.facts.transferId,
         reason: messageOf(error),
