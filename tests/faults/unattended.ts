@@ -6,10 +6,11 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { isFinal } from "../../src/base/transfer_states.ts";
 import { MAX_CHUNK_BYTES } from "../../src/protocol/transfer/limits.ts";
 import { SYNC_BYTES } from "../../src/storage/inbox/incoming_file.ts";
 import { ServedDaemon } from "../support/daemon.ts";
-import { canMakeNamespaces, NetworkNamespace } from "../support/network_namespace.ts";
+import { canShape, NetworkNamespace } from "../support/network_namespace.ts";
 import { fromFileUrl, join } from "../support/paths.ts";
 import { DAEMON, type Program, Run, run } from "../support/program.ts";
 import { SmallDisk } from "../support/small_disk.ts";
@@ -96,8 +97,17 @@ export const BOUNDS: Readonly<Record<Cut["by"], number>> = {
 
 /** Whether this machine lets a test do that. */
 export async function canRunUnattended(): Promise<boolean> {
-  return await canMakeNamespaces() && await SmallDisk.canMount();
+  return await canShape(...cable("1mbit")) && await canMakeSwitch() && await SmallDisk.canMount();
 }
+
+/** Whether the kernel has bridges. */
+async function canMakeSwitch(): Promise<boolean> {
+  await using host = await NetworkNamespace.make();
+  return await host.ip("link", "add", "switch", "type", "bridge").then(() => true, () => false);
+}
+
+/** What the kernel is told of a cable that carries so much. */
+const cable = (rate: string) => ["tbf", "rate", rate, "burst", "256kb", "latency", "50ms"];
 
 const MIB = 1024 ** 2;
 const SERVER: Program = {
@@ -155,7 +165,8 @@ class Service implements AsyncDisposable {
     this.#daemon = undefined;
     daemon.run.kill(signal);
     const { code, stderr } = await daemon.run.outcome();
-    if (signal === "SIGTERM") assertEquals(code, 0, stderr);
+    // A peer that is out of reach, or behind a full cable, can't confirm a stop in its time.
+    if (signal === "SIGTERM" && !stderr.includes("code=INTERRUPTED")) assertEquals(code, 0, stderr);
     await daemon[Symbol.asyncDispose]();
     await this.onEnd(daemon);
   }
@@ -240,7 +251,7 @@ class World implements AsyncDisposable {
     for (const who of ["alice", "bob"] as const) {
       await hosts[who].lay(who, [addressOf(who, 0)], hosts.server, []);
       await hosts.server.ip("link", "set", who, "master", "switch");
-      await hosts[who].shape(who, "tbf", "rate", rate, "burst", "256kb", "latency", "50ms");
+      await hosts[who].shape(who, ...cable(rate));
     }
     const disks = {
       alice: stack.use(await SmallDisk.mount(folder.path("alice"), 64)),
@@ -450,16 +461,14 @@ async function untilDone(world: World, ids: readonly string[], seconds: number):
   const end = performance.now() + seconds * 1000;
   for (;;) {
     const states = new Map<string, string>();
+    let isOver = true;
     for (const id of ids) {
       const { state, confirmed, failure, waitingFor } = await world.services.alice.daemon.client
         .getTransfer(id);
       if (state === "completed" && confirmed === true) continue;
-      states.set(id, `${id}: ${state} ${failure?.code ?? waitingFor ?? ""}`);
-      if (state !== "completed" && failure !== undefined) continue;
+      states.set(id, `${id} is ${state}: ${failure?.code ?? waitingFor ?? "?"}`);
+      isOver &&= isFinal(state);
     }
-    const isOver = [...states.values()].every((text) =>
-      / (failed|interrupted|cancelled|rejected) /.test(text)
-    );
     if (states.size === 0 || isOver || performance.now() > end) return [...states.values()];
     await pause(500);
   }
