@@ -43,6 +43,11 @@ Deno.test("the unit starts the daemon with flags that it takes, on the folder th
   assert(Number(settings.get("TimeoutStopSec")) > shutdownTimeoutSecs);
 });
 
+Deno.test("a daemon that can't start for a while, as on a full disk, is started again until it can", () => {
+  assertEquals([settings.get("Restart"), settings.get("RestartSec")], ["on-failure", "5"]);
+  assertEquals(settings.get("StartLimitIntervalSec"), "0");
+});
+
 Deno.test("the unit is hardened as far as V8 allows", () => {
   assert(!settings.has("MemoryDenyWriteExecute"), "V8 needs memory that it writes and executes");
   assertEquals(settings.get("StateDirectoryMode"), "0700");

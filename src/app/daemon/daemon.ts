@@ -134,6 +134,7 @@ export class Daemon {
       isPinned: (identity) => trust.decisionFor(identity) === "allow_always",
       log,
       now,
+      steady: () => performance.now(),
     });
     this.#queue = new PeerQueue({
       isLinked: (identity) => this.#links.isLinked(identity),

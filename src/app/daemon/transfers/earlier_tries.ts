@@ -42,8 +42,10 @@ export interface EarlierTriesOptions {
   readonly isPinned: (identity: string) => boolean;
   /** Told of parts that can't be used, or are not kept any longer. */
   readonly log: Log;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: what counts from one run to the next. */
   readonly now: () => number;
+  /** Milliseconds on a clock that never goes back: what counts in this run. */
+  readonly steady: () => number;
   /** How much is kept, and how long. @default {KEPT_BOUNDS} */
   readonly bounds?: KeptBounds;
   /** Looks for parts that are too old. @default {systemTimer} */
@@ -58,6 +60,8 @@ export class EarlierTries implements Disposable {
   readonly #options: EarlierTriesOptions;
   /** Parts are hashed one at a time. */
   readonly #hashing = new Slots({ limit: 1 });
+  /** Since when each part is kept, on the steady clock: the time of day may jump by days. */
+  readonly #keptSince = new WeakMap<TransferEntry, number>();
   #stopLooking: (() => void) | undefined;
   #isDisposed = false;
 
@@ -205,15 +209,15 @@ export class EarlierTries implements Disposable {
 
   /** Removes what is beyond the bounds, and looks again when the next is too old. */
   async prune(): Promise<void> {
-    const { now, log, bounds = KEPT_BOUNDS, after = systemTimer } = this.#options;
+    const { steady, log, bounds = KEPT_BOUNDS, after = systemTimer } = this.#options;
     const parts = () =>
       this.#kept().map((entry) => ({
         entry,
         peer: entry.facts.identity,
         bytes: entry.progress.kept?.bytes ?? 0,
-        since: entry.progress.updatedAt,
+        since: this.#since(entry),
       }));
-    for (const { entry, bytes } of beyondBounds(parts(), now(), bounds)) {
+    for (const { entry, bytes } of beyondBounds(parts(), steady(), bounds)) {
       log.info("a part of a file is not kept any longer", {
         transfer: entry.facts.transferId,
         peer: entry.facts.identity,
@@ -224,12 +228,22 @@ export class EarlierTries implements Disposable {
     this.#stopLooking?.();
     const next = nextExpiry(parts(), bounds);
     if (next === undefined || this.#isDisposed) return;
-    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - now(), bounds.maxAgeMs));
+    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - steady(), bounds.maxAgeMs));
     this.#stopLooking = after(wait, () => {
       this.prune().catch((error) => {
         log.error("parts of files could not be looked at", { reason: messageOf(error) });
       });
     });
+  }
+
+  /** Since when a part is kept, on the steady clock: no longer than the time of day said at first. */
+  #since(entry: TransferEntry): number {
+    const known = this.#keptSince.get(entry);
+    if (known !== undefined) return known;
+    const { now, steady } = this.#options;
+    const since = steady() - Math.max(0, now() - entry.progress.updatedAt);
+    this.#keptSince.set(entry, since);
+    return since;
   }
 
   /** Stops looking. */

@@ -90,6 +90,7 @@ class Arrivals implements AsyncDisposable {
     const tries = new EarlierTries({
       ...{ registry: this.#registry, inbox, log, onAbort: "remove" },
       isPinned: () => false,
+      steady: () => performance.now(),
       now: () => 0,
     });
     const work = new IncomingTransfer({

@@ -237,6 +237,7 @@ class Flow implements AsyncDisposable {
         onAbort: "remove",
         isPinned: () => true,
         log,
+        steady: () => performance.now(),
         now: () => Date.now(),
       }),
       inbox,

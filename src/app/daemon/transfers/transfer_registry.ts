@@ -206,6 +206,8 @@ export class TransferRegistry implements Disposable {
       return;
     }
     const elapsed = now - rate.at;
+    // A clock that was put back must not silence a transfer until it has caught up.
+    if (elapsed < 0) this.#rates.set(entry, { at: now, bytes: transferred });
     if (elapsed < PROGRESS_MS) return;
     const bytesPerSecond = Math.max(0, (transferred - rate.bytes) / (elapsed / 1000));
     this.#rates.set(entry, { at: now, bytes: transferred });
@@ -227,6 +229,7 @@ export class TransferRegistry implements Disposable {
     if (last === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
     const { transferId, size } = entry.facts;
     if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (last !== undefined && now < last.at) last.at = now; // put back, as above
     else if (last !== undefined && now - last.at >= PROGRESS_MS) {
       last.at = now;
       this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });

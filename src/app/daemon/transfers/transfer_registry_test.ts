@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { StorageError } from "../../../base/errors.ts";
-import { SPACE_RETRY } from "../../../base/timing.ts";
+import { PROGRESS_MS, SPACE_RETRY } from "../../../base/timing.ts";
 import { MetricsRegistry } from "../../../ipc/server/metrics.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { Journal, MAX_PENDING_RECORDS } from "../../../storage/journal.ts";
@@ -243,6 +243,22 @@ Deno.test("progress is told twice a second at most, and journaled with the next 
   ]);
   assertEquals(entry.view().transferred, 1000);
   assertEquals(shelf.journal.list()[0]?.bytes, 0);
+});
+
+Deno.test("a clock that is put back by days silences no transfer", async () => {
+  await using shelf = await Shelf.open();
+  const registry = shelf.registry();
+  const [flows, hashed] = [registry.begin(facts(1), "offered"), registry.begin(facts(2), "queued")];
+  const told = (type: string) => shelf.events.types.filter((one) => one === type).length;
+  for (const start of [1e12, 1e12 - 30 * 24 * 3600 * 1000]) {
+    for (const time of [start, start + PROGRESS_MS]) {
+      shelf.clock.time = time;
+      registry.moved(flows, 10);
+      registry.hashing(hashed, 10);
+    }
+  }
+  assertEquals([told("transfer-progress"), told("transfer-hashing")], [2, 2]);
+  await registry.settled();
 });
 
 Deno.test("pages go from the newest to the oldest, filtered, and end", async () => {
