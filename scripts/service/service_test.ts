@@ -68,6 +68,11 @@ Deno.test({
   },
 });
 
+Deno.test("a daemon that can't start for a while, as on a full disk, is started again until it can", () => {
+  assertEquals([settings.get("Restart"), settings.get("RestartSec")], ["on-failure", "5"]);
+  assertEquals(settings.get("StartLimitIntervalSec"), "0");
+});
+
 Deno.test("the unit is hardened as far as V8 allows", () => {
   assert(!settings.has("MemoryDenyWriteExecute"), "V8 needs memory that it writes and executes");
   assertEquals(settings.get("StateDirectoryMode"), "0700");

@@ -114,6 +114,11 @@ export type StorageErrorCode =
 /** A file or folder could not be used. Nothing is ever reset or replaced in answer to it. */
 export class StorageError extends CodedError<StorageErrorCode> {}
 
+/** Whether an error says that there is no space, which may be there later. */
+export function isDiskFull(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === "DISK_FULL";
+}
+
 /** The one-shot payload exchange went wrong. */
 export class PayloadError extends DaemonError {
   /** Stable, for programs; people read the message. */

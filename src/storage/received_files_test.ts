@@ -80,6 +80,22 @@ Deno.test("nothing has arrived at first; then what arrives is there in order, wi
   }
 });
 
+Deno.test("the order of arriving, and where a reader goes on, are not of the time of day: it may jump by days", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const files = await open(folder);
+  const day = 24 * 3600 * 1000;
+  const times = [1e12, 1e12 + 400 * day, 1e12 - 400 * day, 0, 1e12];
+  for (const [n, time] of times.entries()) {
+    await files.record(arrival(n + 1, { offeredAt: time, arrivedAt: time }));
+  }
+  const again = await open(folder, "bbbbbbbb");
+  assertEquals((await readAll(again)).sizes, [1, 2, 3, 4, 5]);
+  assertEquals(await readAll(again, "aaaaaaaa-2"), {
+    ...{ sizes: [3, 4, 5], isGap: false, last: "aaaaaaaa-5" },
+  });
+});
+
 Deno.test("reading goes on after an id, over blocks and restarts, and misses nothing", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();

@@ -136,6 +136,7 @@ export class Daemon {
       isPinned: (identity) => trust.decisionFor(identity) === "allow_always",
       log,
       now,
+      steady: () => performance.now(),
     });
     this.#queue = new PeerQueue({
       isLinked: (identity) => this.#links.isLinked(identity),
@@ -289,6 +290,7 @@ export class Daemon {
         (await import("../../ipc/client/client.ts")).describeOwner(path),
       version: this.#parts.version,
     });
+    using _registry = this.#registry;
     using _tries = this.#tries;
     using _queue = this.#queue;
     await this.#tries.prune();

@@ -560,7 +560,7 @@ const transferState = choice(
 export const WaitingFor = choice(
   WAITING_FOR,
   "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
-    "another file is offered or flows. `peer`: its linked peer, which is away. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
+    "another file is offered or flows. `peer`: its linked peer, which is away. `peer-space`: its linked peer to have space for it, which is tried at `nextTryAt`. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
     "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
     "the peer, to end a pause. `confirmation`: all was sent, the peer has not confirmed it yet.",
@@ -621,6 +621,9 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   })),
   createdAt: time("When it was queued or offered."),
   updatedAt: time("When it last changed."),
+  nextTryAt: Type.Optional(time(
+    "Outgoing, and its linked peer had no space for it: when it is offered again, if the peer is there.",
+  )),
   expiresAt: Type.Optional(time(
     "Outgoing, for a linked peer, and not ended: when it is given up if it still waits.",
   )),

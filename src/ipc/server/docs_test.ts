@@ -88,6 +88,6 @@ Deno.test("docs/IPC.md lists every event and every error code with its status", 
 
 Deno.test("docs/IPC.md says what each value of waitingFor means", () => {
   const values: readonly string[] = JSON.parse(JSON.stringify(WaitingFor)).enum;
-  assertEquals(values.length, 9);
+  assertEquals(values.length, 10);
   for (const value of values) assertStringIncludes(document, `| \`${value}\``);
 });

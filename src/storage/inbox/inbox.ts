@@ -159,7 +159,7 @@ export class Inbox {
    */
   async claimSpace(bytes: number): Promise<SpaceClaim> {
     const space = await this.fs.freeSpace(this.path);
-    const needed = this.#claimed + bytes + this.#keepFreeBytes;
+    const needed = this.#neededFor(bytes);
     if (space.known && needed > space.bytes) {
       throw new StorageError(
         "DISK_FULL",
@@ -181,6 +181,16 @@ export class Inbox {
       this.#claimed -= spent;
     };
     return { spend, [Symbol.dispose]: () => spend(left) };
+  }
+
+  /** Whether so many bytes could be set apart now; also where free space can't be asked for. */
+  async hasRoom(bytes: number): Promise<boolean> {
+    const space = await this.fs.freeSpace(this.path);
+    return !space.known || this.#neededFor(bytes) <= space.bytes;
+  }
+
+  #neededFor(bytes: number): number {
+    return this.#claimed + bytes + this.#keepFreeBytes;
   }
 
   /** What will be free when a file of so many bytes is there, and all that are under way. */

@@ -44,8 +44,10 @@ export interface EarlierTriesOptions {
   readonly isPinned: (identity: string) => boolean;
   /** Told of parts that can't be used, or are not kept any longer. */
   readonly log: Log;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: what counts from one run to the next. */
   readonly now: () => number;
+  /** Milliseconds on a clock that never goes back: what counts in this run. */
+  readonly steady: () => number;
   /** How much is kept, and how long. @default {KEPT_BOUNDS} */
   readonly bounds?: KeptBounds;
   /** Looks for parts that are too old. @default {systemTimer} */
@@ -60,6 +62,8 @@ export class EarlierTries implements Disposable {
   readonly #options: EarlierTriesOptions;
   /** Parts are hashed one at a time. */
   readonly #hashing = new Slots({ limit: 1 });
+  /** Since when each part is kept, on the steady clock: the time of day may jump by days. */
+  readonly #keptSince = new WeakMap<TransferEntry, number>();
   #stopLooking: (() => void) | undefined;
   #isDisposed = false;
 
@@ -108,6 +112,18 @@ export class EarlierTries implements Disposable {
   /** Bytes of all parts that are kept. */
   get keptBytes(): number {
     return this.#kept().reduce((sum, { progress }) => sum + (progress.kept?.bytes ?? 0), 0);
+  }
+
+  /**
+   * Bytes of this file that there was no space for when its last try ended; undefined when it ended in
+   * another way.
+   */
+  lackingSpace(file: OfferedFile, from: OfferedBy): number | undefined {
+    if (!from.resumes) return undefined;
+    const tries = this.#of(file, from);
+    if (tries.at(-1)?.progress.failure?.code !== "DISK_FULL") return undefined;
+    const kept = tries.filter(isKept).map(({ progress }) => progress.kept?.bytes ?? 0);
+    return file.size - Math.max(0, ...kept);
   }
 
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
@@ -211,15 +227,15 @@ export class EarlierTries implements Disposable {
 
   /** Removes what is beyond the bounds, and looks again when the next is too old. */
   async prune(): Promise<void> {
-    const { now, log, bounds = KEPT_BOUNDS, after = systemTimer } = this.#options;
+    const { steady, log, bounds = KEPT_BOUNDS, after = systemTimer } = this.#options;
     const parts = () =>
       this.#kept().map((entry) => ({
         entry,
         peer: entry.facts.identity,
         bytes: entry.progress.kept?.bytes ?? 0,
-        since: entry.progress.updatedAt,
+        since: this.#since(entry),
       }));
-    for (const { entry, bytes } of beyondBounds(parts(), now(), bounds)) {
+    for (const { entry, bytes } of beyondBounds(parts(), steady(), bounds)) {
       log.info("a part of a file is not kept any longer", {
         transfer: entry.facts.transferId,
         peer: entry.facts.identity,
@@ -230,12 +246,22 @@ export class EarlierTries implements Disposable {
     this.#stopLooking?.();
     const next = nextExpiry(parts(), bounds);
     if (next === undefined || this.#isDisposed) return;
-    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - now(), bounds.maxAgeMs));
+    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - steady(), bounds.maxAgeMs));
     this.#stopLooking = after(wait, () => {
       this.prune().catch((error) => {
         log.error("parts of files could not be looked at", { reason: messageOf(error) });
       });
     });
+  }
+
+  /** Since when a part is kept, on the steady clock: no longer than the time of day said at first. */
+  #since(entry: TransferEntry): number {
+    const known = this.#keptSince.get(entry);
+    if (known !== undefined) return known;
+    const { now, steady } = this.#options;
+    const since = steady() - Math.max(0, now() - entry.progress.updatedAt);
+    this.#keptSince.set(entry, since);
+    return since;
   }
 
   /** Stops looking. */

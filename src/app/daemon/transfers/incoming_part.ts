@@ -156,7 +156,12 @@ export class IncomingPart {
       collision,
       onPublishing: async (savedAs) => {
         await onPublishing?.();
-        await registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs });
+        // A crash after it has its name must find that name: else the file would come once more.
+        await registry.changeDurably(entry, {
+          state: "verifying",
+          waitingFor: undefined,
+          savedAs,
+        });
       },
     });
     onNamed?.();

@@ -70,6 +70,7 @@ class Receiver implements Disposable {
       isPinned: () => true,
       log: this.#log,
       now: clock.now,
+      steady: clock.now,
       after: clock.after,
       ...more,
     });
@@ -246,6 +247,29 @@ for (const crash of ["process", "power"] as const) {
     }
   });
 }
+Deno.test("a file does not get its name while the journal has no space for it: after a crash it would come twice", async () => {
+  await using dir = await TemporaryFolder.make();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  using receiver = await Receiver.open(dir, { fs });
+  const file = offered(1);
+  const entry = receiver.begin(file);
+  const part = await receiver.make(entry, file);
+  await feed(part, 1000);
+  await receiver.registry.settled();
+  fs.inject({ on: "write", path: /journal/, times: 1, action: { fail: "ENOSPC" } });
+  const error = await assertRejects(() => part.finish(), StorageError);
+  assertEquals(error.code, "DISK_FULL");
+  await part.giveUp("keep");
+  await receiver.registry.change(entry, { state: "failed" });
+  assertEquals(await namesIn(receiver.inbox.path), [`.${transferId(1)}.part`]);
+  // It goes on when there is space.
+  const again = offered(2);
+  const second = await receiver.make(receiver.begin(again), again);
+  assertEquals(second.resumedFrom, 900);
+  await feed(second, 1000);
+  await second.finish();
+  assertEquals(await namesIn(receiver.inbox.path), ["f"]);
+});
 
 Deno.test("a disk that gets full in the middle keeps what has come, and it goes on when there is space", async () => {
   await using dir = await TemporaryFolder.make();
@@ -380,6 +404,52 @@ Deno.test("a part that is too old goes by itself, also over a restart", async ()
   await receiver.registry.settled();
   assertEquals(await namesIn(receiver.inbox.path), []);
   assertEquals(clock.waiting, 0);
+});
+
+Deno.test("the time of day may jump by days while the daemon runs: parts stay as long as they may, and no longer", async () => {
+  const day = 24 * 3600 * 1000;
+  for (const jump of [30 * day, -30 * day]) {
+    await using dir = await TemporaryFolder.make();
+    const [clock, steady] = [new HandClock(), new HandClock()];
+    clock.time = 1e12;
+    using receiver = await Receiver.open(dir, {
+      ...{ clock, steady: steady.now, after: steady.after },
+    });
+    const entry = await receiver.lose(1, 500);
+    clock.time += jump;
+    await receiver.tries.prune();
+    steady.time += 7 * day - 1;
+    await receiver.tries.prune();
+    assertEquals(keptBytes(entry), 500);
+    steady.time += 1;
+    await receiver.tries.prune();
+    await receiver.registry.settled();
+    assertEquals([keptBytes(entry), await namesIn(receiver.inbox.path)], [undefined, []]);
+  }
+});
+
+Deno.test("over a restart a clock that was put back makes a part stay no longer than its whole time", async () => {
+  const day = 24 * 3600 * 1000;
+  await using dir = await TemporaryFolder.make();
+  const [clock, steady] = [new HandClock(), new HandClock()];
+  clock.time = 1e12;
+  {
+    using receiver = await Receiver.open(dir, { clock });
+    await receiver.lose(1, 500);
+  }
+  clock.time -= 300 * day;
+  using receiver = await Receiver.open(dir, {
+    ...{ clock, steady: steady.now, after: steady.after },
+  });
+  const entry = receiver.registry.get(transferId(1));
+  await receiver.tries.prune();
+  steady.time += 7 * day - 1;
+  await receiver.tries.prune();
+  assertEquals(keptBytes(entry), 500);
+  steady.time += 1;
+  await receiver.tries.prune();
+  await receiver.registry.settled();
+  assertEquals(keptBytes(entry), undefined);
 });
 
 Deno.test("what is kept of a peer goes when it is not trusted any more, also what ends just then", async () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StorageError } from "../../../base/errors.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { OFFER_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -28,11 +29,15 @@ import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
  * The error for the peer when its file is beyond what we can take, by our own code. Of all else
  * that goes wrong here it learns that it is over.
  */
-const PEER_REASONS: Readonly<Record<string, string>> = {
+export const PEER_REASONS = {
   NAME_REFUSED: "the file's name can't be used",
   NAME_TAKEN: "a file of that name is here already",
   DISK_FULL: "there is not enough space for it",
-};
+} as const;
+
+function reasonFor(code: string): string | undefined {
+  return Object.entries(PEER_REASONS).find(([key]) => key === code)?.[1];
+}
 
 /** Nobody has decided about a file that came without an offer. */
 const UNANSWERED = {
@@ -204,6 +209,11 @@ export class IncomingTransfer implements Work {
       );
     }
     return safe.safe;
+  }
+
+  /** It can't be taken: both sides get the reason. */
+  refuse(error: StorageError): void {
+    this.#fail(error);
   }
 
   #accept(saveAs: string, consented: boolean): void {
@@ -430,13 +440,13 @@ export class IncomingTransfer implements Work {
     if (code === "INTEGRITY_FAILED") {
       return peer.fail(code, "the received file does not have the offered hash");
     }
-    const peerReason = reason ?? PEER_REASONS[code];
+    const peerReason = reason ?? reasonFor(code);
     peer.act((transfers) =>
       this.#isWhole
         ? transfers.takeBack(this.#id)
         : peerReason === undefined
         ? transfers.fail(this.#id, message)
-        : transfers.failWithReason(this.#id, peerReason)
+        : transfers.failWithReason(this.#id, peerReason, code === "DISK_FULL")
     );
   }
 

@@ -110,6 +110,7 @@ class Arrivals implements AsyncDisposable {
       ...{ registry: this.#registry, inbox, log, onAbort: "remove" },
       received: { find: () => Promise.resolve(undefined) },
       isPinned: () => false,
+      steady: () => performance.now(),
       now: () => 0,
     });
     const work = new IncomingTransfer({

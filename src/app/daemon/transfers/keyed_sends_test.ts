@@ -145,6 +145,23 @@ Deno.test("what was sent is not sent again when its transfers are forgotten", as
   assertEquals(bench.began.length, 3);
 });
 
+Deno.test("a clock that is put back by days, in a run or between two, makes no key forgotten", async () => {
+  await using bench = await Bench.make();
+  const first = idsOf(await (await bench.start()).send(REQUEST, "k"));
+  const day = 24 * 3600 * 1000;
+  bench.now = 1e12;
+  const sends = await bench.start();
+  const later = idsOf(await sends.send(REQUEST, "later"));
+  for (const back of [1, 8 * day, 300 * day]) {
+    bench.now = 1e12 - back;
+    assertEquals(idsOf(await sends.send(REQUEST, "later")), later);
+    await sends.send(REQUEST, `other ${back}`);
+    assertEquals(idsOf(await (await bench.start()).send(REQUEST, "later")), later);
+  }
+  assertEquals(bench.began.length, (2 + 3) * REQUEST.paths.length);
+  assertEquals(first.length, REQUEST.paths.length);
+});
+
 Deno.test("after its time a key is as a fresh one", async () => {
   await using bench = await Bench.make();
   const sends = await bench.start();

@@ -1,4 +1,4 @@
-import { assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { memoryLog } from "../../testing/fixtures.ts";
@@ -12,6 +12,7 @@ class Line {
 /** Work that a test ends. */
 class Work implements ScheduledWork {
   isReady = true;
+  rests = false;
   runs = 0;
   asked = 0;
   prepared = 0;
@@ -66,6 +67,28 @@ const scheduler = (maxWaiting?: number) =>
     log: memoryLog(),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
   });
+
+Deno.test("what rests lets those behind it go first, keeps its place, and counts as waiting", async () => {
+  const made = scheduler(2);
+  const line = new Line();
+  const log: string[] = [];
+  const [first, second] = ["first", "second"].map((name) => new Work(name, 0, log).over(line));
+  const last = new Work("last", 0, log).over(line);
+  assert(first !== undefined && second !== undefined);
+  first.rests = true;
+  made.add(first);
+  line.isBusy = true;
+  made.add(second);
+  assertThrows(() => made.checkCapacity(1), OperationError, "wait already");
+  line.isBusy = false;
+  made.wake();
+  made.add(last);
+  first.rests = false;
+  await second.end();
+  await first.end();
+  assertEquals(log, ["second", "first", "last"]);
+  await last.end();
+});
 
 Deno.test("what an earlier run had taken is taken back beyond the bound, and counts in it", () => {
   const made = scheduler(1);

@@ -196,7 +196,8 @@ export class SessionTransfers implements TransferHandler {
     }
     if (event.type === "transfer-ended" || event.type === "transfer-ended-late") {
       const byPeer = event.type === "transfer-ended-late" || event.by === "remote";
-      this.#peerIsLeaving ||= byPeer && event.resumable === true;
+      // With an error it is only this file that can't go on for now.
+      this.#peerIsLeaving ||= byPeer && event.resumable === true && event.error === undefined;
     }
     const listener = this.#routes.get(event.transferId);
     if (event.type === "transfer-ended") {

@@ -59,6 +59,8 @@ export interface TransferProgress {
   readonly state: TransferState;
   /** What it waits for, where the state alone does not say; undefined for nothing more. */
   readonly waitingFor?: WaitingFor | undefined;
+  /** Outgoing: when it is offered again to a peer that had no space, in milliseconds since 1970. */
+  readonly nextTryAt?: number | undefined;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
   /** When bytes began to flow, in milliseconds since 1970. */
@@ -174,7 +176,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
-    const { confirmed, resumedFrom, kept } = this.#progress;
+    const { confirmed, resumedFrom, kept, nextTryAt } = this.#progress;
     const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
@@ -195,6 +197,9 @@ export class TransferEntry {
       priority,
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
+      ...(nextTryAt === undefined || waitingFor !== "peer-space"
+        ? {}
+        : { nextTryAt: new Date(nextTryAt).toISOString() }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(hashed === undefined || state !== "queued" ? {} : { hashed }),

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { messageOf, StorageError } from "../../../base/errors.ts";
-import { PROGRESS_MS } from "../../../base/timing.ts";
+import { type DaemonError, isDiskFull, messageOf } from "../../../base/errors.ts";
+import { BackOff } from "../../../base/back_off.ts";
+import { systemTimer, type Timer } from "../../../base/timer.ts";
+import { PROGRESS_MS, SPACE_RETRY } from "../../../base/timing.ts";
 import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
@@ -13,6 +15,7 @@ import type { Transfer, TransferPage } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
+import { storageFailure } from "../../../storage/failure.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
 import { arrivalOf, type ReceivedFiles } from "../../../storage/received_files.ts";
 import type { Tally } from "../tally.ts";
@@ -48,6 +51,8 @@ export interface TransferRegistryOptions {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Ends the wait before a file that has arrived is recorded again. @default {systemTimer} */
+  readonly after?: Timer;
   /** Removes the partial file of a transfer that is forgotten. */
   readonly dropPart: (transferId: string) => Promise<void>;
   /** Path of a file in the inbox. */
@@ -71,19 +76,24 @@ interface Rate {
   bytes: number;
 }
 
-/** The transfers that are remembered, live and ended. */
-export class TransferRegistry {
+/**
+ * The transfers that are remembered, live and ended. Disposing it stops its timer.
+ */
+export class TransferRegistry implements Disposable {
   readonly #options: TransferRegistryOptions;
   /** By {@linkcode keyOf}, in the order of their beginning. */
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
-  /** Those whose last change the journal has refused, and why. */
-  readonly #unstored = new WeakMap<TransferEntry, StorageError>();
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   /** Each gives one change to the journal, when there is room. */
   readonly #unwritten: (() => void)[] = [];
   #atJournal = 0;
+  /** Files that have arrived and are not recorded, in the order of arriving. */
+  readonly #unrecorded: { readonly record: TransferRecord; readonly tell: () => void }[] = [];
+  readonly #retryWaits = new BackOff(SPACE_RETRY);
+  #stopRetry: (() => void) | undefined;
+  #isDisposed = false;
   #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
   /** Resolved, and replaced, when a transfer has ended, or is back in its queue. */
   #cameToRest = Promise.withResolvers<void>();
@@ -121,12 +131,42 @@ export class TransferRegistry {
     return entry;
   }
 
-  /** Changes a transfer; its event is published when it is on disk. */
+  /** Forgets a transfer that was refused after all. */
+  forget({ facts }: TransferEntry): void {
+    this.#entries.delete(keyOf(facts));
+  }
+
+  /**
+   * Changes a transfer; its event is published when it is on disk. What the disk does not take is
+   * logged, and the transfer goes on: for changes that a crash may undo.
+   */
   async change(
     entry: TransferEntry,
     changes: Partial<TransferProgress>,
     event?: TransferEventType,
   ): Promise<void> {
+    await this.#change(entry, changes, event);
+  }
+
+  /**
+   * Changes a transfer: for changes on which what follows rests, whatever ends the program then.
+   *
+   * @throws {StorageError} When the disk does not take it, as when it is full.
+   */
+  async changeDurably(
+    entry: TransferEntry,
+    changes: Partial<TransferProgress>,
+    event?: TransferEventType,
+  ): Promise<void> {
+    const failure = await this.#change(entry, changes, event);
+    if (failure !== undefined) throw failure;
+  }
+
+  async #change(
+    entry: TransferEntry,
+    changes: Partial<TransferProgress>,
+    event?: TransferEventType,
+  ): Promise<DaemonError | undefined> {
     const { state } = changes;
     const isEarly = state !== undefined && isFinal(state) && state !== "completed";
     if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
@@ -147,7 +187,7 @@ export class TransferRegistry {
       this.#cameToRest.resolve();
       this.#cameToRest = Promise.withResolvers<void>();
     }
-    await this.#keep(entry, event, arrives);
+    return await this.#keep(entry, event, arrives);
   }
 
   /**
@@ -174,6 +214,8 @@ export class TransferRegistry {
       return;
     }
     const elapsed = now - rate.at;
+    // A clock that was put back must not silence a transfer until it has caught up.
+    if (elapsed < 0) this.#rates.set(entry, { at: now, bytes: transferred });
     if (elapsed < PROGRESS_MS) return;
     const bytesPerSecond = Math.max(0, (transferred - rate.bytes) / (elapsed / 1000));
     this.#rates.set(entry, { at: now, bytes: transferred });
@@ -195,6 +237,7 @@ export class TransferRegistry {
     if (last === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
     const { transferId, size } = entry.facts;
     if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (last !== undefined && now < last.at) last.at = now; // put back, as above
     else if (last !== undefined && now - last.at >= PROGRESS_MS) {
       last.at = now;
       this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
@@ -227,11 +270,6 @@ export class TransferRegistry {
     transferId: string,
   ): TransferEntry | undefined {
     return this.#entries.get(keyOf({ direction, identity, transferId }));
-  }
-
-  /** Why the journal does not have a transfer's last change; undefined when it has it. */
-  unstored(entry: TransferEntry): StorageError | undefined {
-    return this.#unstored.get(entry);
   }
 
   /** The transfer of ours with this id; undefined when there is none. */
@@ -331,12 +369,12 @@ export class TransferRegistry {
    * faster than the disk takes them.
    */
   backpressure(): Promise<void> | undefined {
-    return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
+    return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.settled();
   }
 
   /** Resolves when all changes so far are on disk and published. */
-  settled(): Promise<void> {
-    return this.#writing;
+  async settled(): Promise<void> {
+    await this.#writing;
   }
 
   #confirmedBy({ progress }: TransferEntry): Promise<boolean> | undefined {
@@ -351,25 +389,60 @@ export class TransferRegistry {
     entry: TransferEntry,
     event: TransferEventType | undefined,
     arrives = false,
-  ): Promise<void> {
+  ): Promise<DaemonError | undefined> {
     // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
-    const written = arrives ? this.#writeArrival(entry, record) : this.#write(entry, record);
+    const tell = () => this.#tell(event, view, seconds);
+    const written = arrives ? this.#writeArrival(record) : this.#write(record);
     const kept = this.#writing.then(async () => {
-      await written;
+      const failure = await written;
       this.#waiting--;
-      if (event === undefined) return;
-      this.#options.events.publish({ type: event, transfer: view });
-      if (event === "transfer-started") {
-        this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
-      } else if (event === "transfer-finished" || event === "transfer-failed") {
-        this.#options.tally?.transferEnded(view);
-        this.#logEnd(view, seconds);
-      }
+      // Who hears of an arrival looks into the record of those: it is told when it is there.
+      if (isDiskFull(failure) && arrives) this.#recordLater(record, tell);
+      else tell();
+      return failure;
     });
     this.#writing = kept;
     return kept;
+  }
+
+  #tell(event: TransferEventType | undefined, view: Transfer, seconds: number | undefined): void {
+    if (event === undefined) return;
+    this.#options.events.publish({ type: event, transfer: view });
+    if (event === "transfer-started") {
+      this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
+    } else if (event === "transfer-finished" || event === "transfer-failed") {
+      this.#options.tally?.transferEnded(view);
+      this.#logEnd(view, seconds);
+    }
+  }
+
+  /** The disk has no space for the record of a file that has arrived: it is tried again. */
+  #recordLater(record: TransferRecord, tell: () => void): void {
+    this.#unrecorded.push({ record, tell });
+    this.#retryRecords();
+  }
+
+  #retryRecords(): void {
+    if (this.#unrecorded.length === 0 || this.#stopRetry !== undefined || this.#isDisposed) return;
+    const { after = systemTimer } = this.#options;
+    this.#stopRetry = after(this.#retryWaits.next(), async () => {
+      for (let next = this.#unrecorded[0]; next !== undefined; next = this.#unrecorded[0]) {
+        if (await this.#writeArrival(next.record) !== undefined) break;
+        this.#unrecorded.shift();
+        this.#retryWaits.reset();
+        next.tell();
+      }
+      this.#stopRetry = undefined;
+      this.#retryRecords();
+    });
+  }
+
+  /** Stops trying to record what has arrived: the next start does. */
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#stopRetry?.();
   }
 
   #countBytes({ facts, progress }: TransferEntry, transferred = progress.transferred): void {
@@ -391,21 +464,22 @@ export class TransferRegistry {
    * Before the journal has the end: a crash in between makes it recorded at the next start, and so
    * does a disk that does not take it now.
    */
-  async #recordArrival(record: TransferRecord): Promise<boolean> {
+  async #recordArrival(record: TransferRecord): Promise<DaemonError | undefined> {
     const { received, log, pathOf } = this.#options;
     try {
       const arrival = arrivalOf(record, pathOf);
       if (arrival !== undefined) await received.record(arrival);
-      return true;
+      return undefined;
     } catch (error) {
       log.error(
-        "a file has arrived and could not be recorded: boltctl received tells of it after a restart",
+        "a file has arrived and could not be recorded: boltctl received tells of it when there is " +
+          "space, or after a restart",
         {
           transfer: record.transferId,
           error: messageOf(error),
         },
       );
-      return false;
+      return storageFailure(error, "record the file");
     }
   }
 
@@ -424,26 +498,27 @@ export class TransferRegistry {
     });
   }
 
-  async #writeArrival(entry: TransferEntry, record: TransferRecord): Promise<void> {
-    if (await this.#recordArrival(record)) await this.#write(entry, record);
+  async #writeArrival(record: TransferRecord): Promise<DaemonError | undefined> {
+    return await this.#recordArrival(record) ?? await this.#write(record);
   }
 
-  /** A journal that can't be written is logged; the transfer itself goes on. */
-  async #write(entry: TransferEntry, record: TransferRecord): Promise<void> {
-    const { log, dropPart } = this.#options;
+  /** @returns Why the journal could not be written, which is logged. */
+  async #write(record: TransferRecord): Promise<DaemonError | undefined> {
+    const { log } = this.#options;
+    let dropped: readonly TransferRecord[];
     try {
-      const displaced = await this.#record(record);
-      this.#unstored.delete(entry);
-      for (const dropped of displaced) {
-        if (dropped.hasPart) await dropPart(dropped.transferId);
-      }
+      dropped = await this.#record(record);
     } catch (error) {
-      if (error instanceof StorageError) this.#unstored.set(entry, error);
       log.error("the journal could not be written", {
         transfer: record.transferId,
         error: messageOf(error),
       });
+      return storageFailure(error, "write the journal");
     }
+    for (const { hasPart, transferId } of dropped) {
+      if (hasPart) await this.#dropPart(transferId);
+    }
+    return undefined;
   }
 
   #forgetOld(): void {
@@ -452,20 +527,26 @@ export class TransferRegistry {
     const ended = this.#all().filter((entry) => entry.isFinal);
     for (const entry of displaced(ended, (entry) => entry.facts.identity, over)) {
       this.#entries.delete(keyOf(entry.facts));
-      if (entry.progress.hasPart) this.#dropPart(entry);
+      if (entry.progress.hasPart) this.#forgetPart(entry);
     }
   }
 
   /** What is not remembered is not gone on with. */
-  #dropPart(entry: TransferEntry): void {
-    const { dropPart, log } = this.#options;
+  #forgetPart(entry: TransferEntry): void {
     entry.update({ hasPart: false, kept: undefined });
-    dropPart(entry.facts.transferId).catch((error) => {
+    this.#dropPart(entry.facts.transferId);
+  }
+
+  async #dropPart(transferId: string): Promise<void> {
+    const { dropPart, log } = this.#options;
+    try {
+      await dropPart(transferId);
+    } catch (error) {
       log.warn("a partial file could not be removed", {
-        transfer: entry.facts.transferId,
+        transfer: transferId,
         reason: messageOf(error),
       });
-    });
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { messageOf, StorageError } from "../../../base/errors.ts";
+import { isDiskFull, messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
@@ -15,7 +15,7 @@ import { DAEMON_STOPPED, isSourcePath, MAX_PATH_BYTES } from "../../../storage/j
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
-import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
+import { IncomingTransfer, PEER_REASONS, type ReceiveOptions } from "./incoming_transfer.ts";
 import type { ChosenIds } from "./keyed_sends.ts";
 import {
   OutgoingTransfer,
@@ -64,6 +64,14 @@ export interface Receiver {
   readonly identity: string;
   /** The open session with it; undefined for a linked peer that is away. */
   readonly session: SessionTransfers | undefined;
+}
+
+/** What was looked up of an offered file before it is decided about. */
+interface LookedUp {
+  /** The transfer that has brought it already, where that was looked for. */
+  readonly published?: { readonly by: string | undefined };
+  /** There is space for it, though an earlier try found none. */
+  readonly hasRoom?: boolean;
 }
 
 /** Begins, ends and holds transfers, as applications and peers ask. */
@@ -141,30 +149,30 @@ export class TransferService {
       scheduler.add(transfer);
       return entry;
     });
-    // Whoever is told that they wait may count on it.
     await registry.settled();
-    await this.#expectStored(entries);
+    await this.#makeDurable(entries);
     return entries;
   }
 
   /**
-   * Files that wait over restarts are in the journal, or none of them waits.
+   * Whoever is told that files wait may count on it: all that are to outlive the daemon are on disk.
    *
-   * @throws {StorageError} Why they are not; they have ended then.
+   * @throws {StorageError} When they can't be; none of them is sent then, or remembered.
    */
-  async #expectStored(entries: readonly TransferEntry[]): Promise<void> {
-    const { registry, scheduler } = this.#options;
-    const kept = entries.filter(({ facts }) => facts.queue !== undefined);
-    const [error] = kept.flatMap((entry) => registry.unstored(entry) ?? []);
-    if (error === undefined) return;
-    const failure = { code: STORAGE_FAILED, message: error.message };
-    await Promise.all(kept.map(async (entry) => {
-      const transfer = this.#transfers.get(entry);
-      if (!(transfer instanceof OutgoingTransfer)) return;
-      scheduler.remove(transfer);
-      await transfer.giveUp(failure);
-    }));
-    throw error;
+  async #makeDurable(entries: readonly TransferEntry[]): Promise<void> {
+    const { registry } = this.#options;
+    const isWaiting = ({ facts, isFinal }: TransferEntry) => facts.queue !== undefined && !isFinal;
+    try {
+      await Promise.all(
+        entries.filter(isWaiting).map((entry) => registry.changeDurably(entry, {})),
+      );
+    } catch (error) {
+      await Promise.all(
+        entries.filter(({ isFinal }) => !isFinal).map((entry) => this.cancel(entry)),
+      );
+      for (const entry of entries) registry.forget(entry);
+      throw error;
+    }
   }
 
   /** Goes on with the files that the run before has left in the queues of linked peers. */
@@ -201,9 +209,13 @@ export class TransferService {
   #outgoing(
     entry: TransferEntry,
     path: string,
-    waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "path">,
+    waits: Pick<OutgoingTransferOptions, "queuedFor" | "session" | "waitRefusal">,
   ): OutgoingTransfer {
-    const transfer = new OutgoingTransfer({ ...this.#options, entry, path, ...waits });
+    const transfer = new OutgoingTransfer({
+      ...this.#options,
+      ...{ entry, path, ...waits },
+      onRested: () => this.#options.scheduler.wake(),
+    });
     this.#transfers.set(entry, transfer);
     return transfer;
   }
@@ -257,6 +269,8 @@ export class TransferService {
   /** Takes an offer by the rule of its peer, or leaves it to people. */
   #acceptByRule(transfer: IncomingTransfer): void {
     this.#askRule(transfer).catch((error) => {
+      // Nobody may be there, and the peer can try again when there is space.
+      if (isDiskFull(error) && transfer.isOffered) return transfer.refuse(error);
       this.#options.log.error("a rule could not be asked: the offer waits for people", {
         transfer: transfer.entry.facts.transferId,
         reason: messageOf(error),
@@ -289,13 +303,9 @@ export class TransferService {
   /**
    * A peer offers a file: it waits for a decision, unless that was made before, or the file is here.
    *
-   * @param lookedUp Whether it is here, once that was looked up.
+   * @param found What was looked up so far.
    */
-  #offered(
-    file: OfferedFile,
-    session: SessionTransfers,
-    lookedUp?: { readonly published: string | undefined },
-  ): void {
+  #offered(file: OfferedFile, session: SessionTransfers, found: LookedUp = {}): void {
     if (this.#stopping || session.isClosing) {
       // Nobody will decide about it any more.
       const message = "the session is being closed";
@@ -315,27 +325,39 @@ export class TransferService {
       return;
     }
     const unfinished = tries.unfinished(file, session);
-    // Another session was lost, and what it has of the file is not settled yet.
     if (unfinished.length > 0) {
+      // Another session was lost, and what it has of the file is not settled yet.
       const settled = registry.allEnded((entry) => unfinished.includes(entry));
       return this.#afterwards(file, session, settled, () => this.#offered(file, session));
     }
-    if (lookedUp !== undefined || !tries.namesTry(file, session)) {
-      const { published } = lookedUp ?? {};
-      if (published === undefined) this.#begin(file, session);
-      else this.#acceptPublished(file, session, published);
-      return;
+    if (found.published === undefined && tries.namesTry(file, session)) {
+      const published = tries.published(file, session).catch((error) => {
+        log.warn("what has arrived could not be looked at", { reason: messageOf(error) });
+        return undefined;
+      });
+      return this.#afterwards(
+        file,
+        session,
+        published,
+        (by) => this.#offered(file, session, { published: { by } }),
+      );
     }
-    const published = tries.published(file, session).catch((error) => {
-      log.warn("what has arrived could not be looked at", { reason: messageOf(error) });
-      return undefined;
+    const by = found.published?.by;
+    if (by !== undefined) return this.#acceptPublished(file, session, by);
+    const lacking = found.hasRoom ? undefined : tries.lackingSpace(file, session);
+    if (lacking === undefined) return this.#begin(file, session);
+    const room = this.#hasRoom(lacking);
+    this.#afterwards(file, session, room, (hasRoom) => {
+      if (hasRoom) return this.#offered(file, session, { ...found, hasRoom });
+      // Its failure is known here. One for each time that the peer asks would displace others.
+      log.debug("there is still no space for an offered file", {
+        protocol_transfer: idOf(file),
+        peer: session.identity,
+      });
+      session.peer.act((transfers) =>
+        transfers.failWithReason(file.transferId, PEER_REASONS.DISK_FULL, true)
+      );
     });
-    this.#afterwards(
-      file,
-      session,
-      published,
-      (published) => this.#offered(file, session, { published }),
-    );
   }
 
   /** Goes on with an offer when something is known, unless it has ended by then. */
@@ -352,6 +374,15 @@ export class TransferService {
     known.then((value) => {
       if (!isOver) act(value);
     });
+  }
+
+  /** Whether there is room; where that can't be found out, its transfer tells. */
+  async #hasRoom(bytes: number): Promise<boolean> {
+    try {
+      return await this.#options.inbox.hasRoom(bytes);
+    } catch {
+      return true;
+    }
   }
 
   /** Begins a transfer that a peer offers. */
