@@ -39,11 +39,7 @@ import type { EarlierTries } from "./transfers/earlier_tries.ts";
 import { type ChosenIds, KeyedSends } from "./transfers/keyed_sends.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
-import {
-  type Receiver,
-  STORAGE_FAILED,
-  type TransferService,
-} from "./transfers/transfer_service.ts";
+import { type Receiver, type TransferService } from "./transfers/transfer_service.ts";
 import { type Gatekeeper, ownIdentityRefused } from "./trust/gatekeeper.ts";
 import type { PairingRequests } from "./trust/pairing_requests.ts";
 
@@ -97,11 +93,7 @@ class Operations implements DaemonOperations {
     this.#parts = parts;
     this.#keyedSends = new KeyedSends({
       store: requests,
-      sent: (transferId) => {
-        const entry = registry.sent(transferId);
-        // Its request was refused.
-        return entry?.progress.failure?.code === STORAGE_FAILED ? undefined : entry;
-      },
+      sent: (transferId) => registry.sent(transferId),
       send: (parameters, ids) => this.#send(parameters, ids),
       random,
       now,

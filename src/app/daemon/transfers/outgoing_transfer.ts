@@ -144,6 +144,7 @@ export class OutgoingTransfer implements ScheduledWork {
   #source: SourceFile | undefined;
   /** The file as it is read before its turn. */
   #ahead: Promise<SourceFile> | undefined;
+  #isHeld = false;
   /** Whether the last try found no space at the peer. */
   #lacksSpace = false;
   /** Ends the wait for space at the peer, while that lasts. */
@@ -182,7 +183,17 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** Whether its peer is there and has no transfer under way. */
   ready(): boolean {
-    return this.#options.session()?.isFree ?? false;
+    return !this.#isHeld && (this.#options.session()?.isFree ?? false);
+  }
+
+  /** Keeps it from beginning until the journal has it: what is refused must not have been sent. */
+  holdUntilStored(): void {
+    this.#isHeld = true;
+  }
+
+  /** The journal has it: it may begin. */
+  release(): void {
+    this.#isHeld = false;
   }
 
   /** Offers the file and sends it to the end; `again` when the peer's own offer goes first. */
@@ -209,12 +220,6 @@ export class OutgoingTransfer implements ScheduledWork {
   async cancel(): Promise<void> {
     this.#act((transfers, id) => transfers.cancel(id, "cancelled by the sender"));
     await this.#stop({ state: "cancelled" });
-  }
-
-  /** Ends it, as it could not be queued after all. */
-  async giveUp(failure: TransferFailure): Promise<void> {
-    this.#act((transfers, id) => transfers.cancel(id, failure.message));
-    await this.#stop({ state: "failed", failure });
   }
 
   /** Holds it, or lets it go on. False when it was not accepted, or has ended. */

@@ -85,6 +85,8 @@ export class TransferRegistry implements Disposable {
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
   #writing: Promise<unknown> = Promise.resolve();
+  /** The last change of each: resolves, when it was written, with why it could not be. */
+  readonly #lastKept = new WeakMap<TransferEntry, Promise<DaemonError | undefined>>();
   #waiting = 0;
   /** Each gives one change to the journal, when there is room. */
   readonly #unwritten: (() => void)[] = [];
@@ -159,6 +161,16 @@ export class TransferRegistry implements Disposable {
     event?: TransferEventType,
   ): Promise<void> {
     const failure = await this.#change(entry, changes, event);
+    if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * Resolves when the last change of a transfer is on disk.
+   *
+   * @throws {StorageError} When the disk did not take it.
+   */
+  async stored(entry: TransferEntry): Promise<void> {
+    const failure = await this.#lastKept.get(entry);
     if (failure !== undefined) throw failure;
   }
 
@@ -404,6 +416,7 @@ export class TransferRegistry implements Disposable {
       return failure;
     });
     this.#writing = kept;
+    this.#lastKept.set(entry, kept);
     return kept;
   }
 

@@ -27,8 +27,6 @@ import type { Scheduler } from "./scheduler.ts";
 import { SessionTransfers, type SessionTransfersOptions } from "./session_transfers.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
-/** Code of a file that could not be queued, as the journal did not take it. */
-export const STORAGE_FAILED = "STORAGE_FAILED";
 const STOPPING = "the daemon is stopping";
 const PEER_LEFT = "the session with that peer has just ended, or its link was just removed";
 
@@ -146,11 +144,17 @@ export class TransferService {
           queuedFor: session,
           session: () => this.#successorOf(session),
         });
+      if (isKept) transfer.holdUntilStored();
       scheduler.add(transfer);
       return entry;
     });
     await registry.settled();
     await this.#makeDurable(entries);
+    for (const entry of entries) {
+      const transfer = this.#transfers.get(entry);
+      if (transfer instanceof OutgoingTransfer) transfer.release();
+    }
+    scheduler.wake();
     return entries;
   }
 
@@ -163,9 +167,7 @@ export class TransferService {
     const { registry } = this.#options;
     const isWaiting = ({ facts, isFinal }: TransferEntry) => facts.queue !== undefined && !isFinal;
     try {
-      await Promise.all(
-        entries.filter(isWaiting).map((entry) => registry.changeDurably(entry, {})),
-      );
+      await Promise.all(entries.filter(isWaiting).map((entry) => registry.stored(entry)));
     } catch (error) {
       await Promise.all(
         entries.filter(({ isFinal }) => !isFinal).map((entry) => this.cancel(entry)),
