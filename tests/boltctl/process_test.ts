@@ -22,7 +22,7 @@ Deno.test("boltctl needs nothing but the socket when its path is known", async (
     `--allow-net=unix:${socket}`,
     `--allow-read=${socket}`,
     `--allow-write=${socket}`,
-    "--allow-env=BOLT_SOCKET,NO_COLOR",
+    "--allow-env=BOLT_API,BOLT_SOCKET,NO_COLOR",
   ]);
   const { code, stdout, stderr } = await run(program, ["status", "--json"]);
   assertEquals([code, JSON.parse(stdout).version, stderr], [0, "1.2.3", ""]);

@@ -102,7 +102,8 @@ async function folderOf({ dataDir }: DaemonUnderTestOptions): Promise<FolderUnde
   return { dataDir: owned.path("data"), owned };
 }
 
-const clientOf = ({ dataDir }: FolderUnderTest) => new DaemonClient(join(dataDir, "daemon.sock"));
+const clientOf = ({ dataDir }: FolderUnderTest) =>
+  new DaemonClient({ kind: "unix", path: join(dataDir, "daemon.sock") });
 
 /** Options of {@linkcode ServedDaemon.start}. */
 export interface ServedDaemonOptions extends DaemonUnderTestOptions {
