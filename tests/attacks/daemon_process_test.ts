@@ -23,6 +23,9 @@ import {
 } from "./support/protocol_violations.ts";
 import { HostilePeer, openHostileSession } from "./support/hostile_peer.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const LETS_EVERYONE_IN = { flags: ["--pairing-policy", "allow", "--max-peers", "16"] };
 /** What an attack may cost the daemon's process, in MiB. */
 const ATTACK_MIB = 160;
@@ -160,7 +163,7 @@ const BAD_REQUESTS: readonly (readonly [string, RegExp])[] = [
   ["\x16\x03\x01\x00\xa5\x01\x00\r\n\r\n", /^HTTP\/1.1 400 |^$/],
 ];
 
-Deno.test("hostile programs at the socket keep no good one from the real daemon, and take little", async (t) => {
+test("hostile programs at the socket keep no good one from the real daemon, and take little", async (t) => {
   await using daemon = await ServedDaemon.start();
   const address = { kind: "unix", path: join(daemon.dataDir, "daemon.sock") } as const;
   const { identity } = await daemon.client.status();

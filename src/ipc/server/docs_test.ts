@@ -6,6 +6,9 @@ import { OPERATION_CODES, REQUEST_CODES } from "../api/problem.ts";
 import { entries } from "./router.ts";
 import { OFFER_ID, PEER_IDENTITY, ServedFake } from "../testing/served_fake.ts";
 
+/** Windows has no modes and, for most users, no links, no POSIX shell and no /proc, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const document = await Deno.readTextFile(new URL("../../../docs/IPC.md", import.meta.url));
 const curlLines = document.split("\n").filter((line) => line.startsWith("curl "));
 
@@ -51,7 +54,7 @@ async function run(line: string, socketPath: string): Promise<string> {
   return said;
 }
 
-Deno.test({
+test({
   name: "every curl line of docs/IPC.md does what it says",
   ignore: !hasCurl,
   fn: async () => {
@@ -72,7 +75,7 @@ const hasJq = await (async () => {
   }
 })();
 
-Deno.test({
+test({
   name: "the line of docs/IPC.md for TCP does what it says, and asks no proxy",
   ignore: !hasCurl || !hasJq,
   fn: async () => {

@@ -1,6 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ApiError, DaemonClient } from "../client/client.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const path = (name: string) => new URL(name, import.meta.url).pathname;
 const CONFIG = path("../../../deno.json");
 
@@ -28,7 +31,7 @@ async function serve(where: string, permissions: string[]) {
   return { child, said: new TextDecoder().decode(value) };
 }
 
-Deno.test("the API works with nothing but its folder and its socket permitted", async () => {
+test("the API works with nothing but its folder and its socket permitted", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const socketPath = `${folder}/bolt.sock`;
@@ -78,7 +81,7 @@ Deno.test("over TCP without that permission, serving ends with what is missing",
   }
 });
 
-Deno.test("without the permission for the socket, serving ends with what is missing", async () => {
+test("without the permission for the socket, serving ends with what is missing", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const { child, said } = await serve(`${folder}/bolt.sock`, [
@@ -95,7 +98,7 @@ Deno.test("without the permission for the socket, serving ends with what is miss
   }
 });
 
-Deno.test("a daemon killed in the middle of a stream leaves a socket that the next one replaces", async () => {
+test("a daemon killed in the middle of a stream leaves a socket that the next one replaces", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const socketPath = `${folder}/bolt.sock`;

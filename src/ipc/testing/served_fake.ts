@@ -321,12 +321,14 @@ export class FakeDaemon implements DaemonOperations {
  */
 export type Transport = ApiAddress["kind"];
 
+const DEFAULT_TRANSPORT: Transport = Deno.build.os === "windows" ? "tcp" : "unix";
+
 /**
  * Options of {@linkcode ServedFake.start}.
  * @internal
  */
 export interface ServeFakeOptions {
-  /** @default {"unix"} */
+  /** @default {"unix", on Windows "tcp"} */
   readonly transport?: Transport;
   readonly limits?: Partial<ApiLimits>;
   readonly events?: EventHubOptions;
@@ -387,7 +389,7 @@ export class ServedFake implements AsyncDisposable {
     const events = new EventHub(options.events);
     const metrics = new MetricsRegistry();
     const api = await LocalApi.listen({
-      at: listenIn(folder, options.transport ?? "unix"),
+      at: listenIn(folder, options.transport ?? DEFAULT_TRANSPORT),
       operations: daemon,
       events,
       metrics,
