@@ -3,10 +3,10 @@
 #
 #   sh install.sh [--prefix DIR] [FOLDER]
 #
-# FOLDER (default: where this script is) holds SHA256SUMS and the programs for this platform, named
-# as a build names them, e.g. bolt-daemon-linux-x64. Each is copied beside its final place, its copy
-# is held against SHA256SUMS, and only when all are right do they get their names in DIR/bin
-# (default: ~/.local/bin). Nothing is installed when one of them is not what SHA256SUMS says.
+# FOLDER (default: where this script is) holds SHA256SUMS and the file for this platform, named as a
+# build names it, e.g. bolt-daemon-linux-x64. It is copied beside its final place, its copy is held
+# against SHA256SUMS, and only when that is right does it get its names in DIR/bin (default:
+# ~/.local/bin): bolt-daemon, and boltctl, a second name of the same file.
 set -eu
 
 fatal() {
@@ -82,23 +82,21 @@ fresh=$(mktemp -d "$bin/.install.XXXXXX") || fatal "can't write in $bin: give --
 trap 'rm -rf "$fresh"' EXIT
 trap 'exit 1' HUP INT TERM
 
-checked=
-for program in bolt-daemon boltctl; do
-  file=$program-$os-$arch
-  [ -e "$folder/$file" ] || continue
-  expected=$(expected_of "$file")
-  [ -n "$expected" ] || fatal "$sums does not tell the sum of $file: download both again"
-  cp "$folder/$file" "$fresh/$program" || fatal "can't copy $folder/$file into $bin"
-  # It is the copy that is checked: nothing can come between the check and what is installed.
-  actual=$(sum_of "$fresh/$program")
-  [ "$actual" = "$expected" ] ||
-    fatal "$file is not what SHA256SUMS says ($actual instead of $expected): do not run it; download it again"
-  chmod 755 "$fresh/$program"
-  checked="$checked $program"
-done
-[ -n "$checked" ] || fatal "$folder holds no program for $os-$arch"
+file=bolt-daemon-$os-$arch
+[ -e "$folder/$file" ] || fatal "$folder holds no program for $os-$arch"
+expected=$(expected_of "$file")
+[ -n "$expected" ] || fatal "$sums does not tell the sum of $file: download both again"
+cp "$folder/$file" "$fresh/bolt-daemon" || fatal "can't copy $folder/$file into $bin"
+# It is the copy that is checked: nothing can come between the check and what is installed.
+actual=$(sum_of "$fresh/bolt-daemon")
+[ "$actual" = "$expected" ] ||
+  fatal "$file is not what SHA256SUMS says ($actual instead of $expected): do not run it; download it again"
+chmod 755 "$fresh/bolt-daemon"
+# Where a file can't have two names there are two files.
+ln "$fresh/bolt-daemon" "$fresh/boltctl" 2>/dev/null || cp "$fresh/bolt-daemon" "$fresh/boltctl" ||
+  fatal "can't write in $bin"
 
-for program in $checked; do
+for program in bolt-daemon boltctl; do
   mv -f "$fresh/$program" "$bin/$program" || fatal "can't write $bin/$program"
   say "installed $bin/$program"
 done

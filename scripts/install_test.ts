@@ -13,20 +13,16 @@ const SCRIPT = fromFileUrl(new URL("./install.sh", import.meta.url));
 const ignore = Deno.build.os === "windows";
 
 /** A build for this platform in `folder/build`, and a home in `folder/home`. */
-async function makeBuild(folder: TempFolder, ...programs: string[]): Promise<void> {
+async function makeBuild(folder: TempFolder, target = hostTarget().name): Promise<void> {
   await Deno.mkdir(folder.path("build"));
   await Deno.mkdir(folder.path("home"));
-  const artifacts = [];
-  for (const program of programs) {
-    const name = nameOf(program);
-    const content = new TextEncoder().encode(`#!/bin/sh\necho this is ${program}\n`);
-    await Deno.writeFile(folder.path("build", name), content);
-    artifacts.push({ name, sha256: await sha256Hex(content) });
-  }
-  await writeChecksums(folder.path("build"), artifacts);
+  const name = `bolt-daemon-${target}`;
+  const content = new TextEncoder().encode('#!/bin/sh\necho this is "${0##*/}"\n');
+  await Deno.writeFile(folder.path("build", name), content);
+  await writeChecksums(folder.path("build"), [{ name, sha256: await sha256Hex(content) }]);
 }
 
-const nameOf = (program: string) => `${program}-${hostTarget().name}`;
+const FILE = `bolt-daemon-${hostTarget().name}`;
 
 async function install(
   folder: TempFolder,
@@ -61,14 +57,19 @@ Deno.test({
   ignore,
   fn: async () => {
     await using folder = await TempFolder.make();
-    await makeBuild(folder, "bolt-daemon", "boltctl");
+    await makeBuild(folder);
     const { code, stderr } = await install(folder, [folder.path("build")]);
     assertEquals(code, 0, stderr);
     assertEquals(await installed(folder), [".local/bin/bolt-daemon", ".local/bin/boltctl"]);
     assertStringIncludes(stderr, "is not in PATH");
-    const program = folder.path("home", ".local", "bin", "boltctl");
-    const { stdout } = await new Deno.Command(program).output();
-    assertEquals(new TextDecoder().decode(stdout), "this is boltctl\n");
+    const inodes = new Set<number | null>();
+    for (const name of ["bolt-daemon", "boltctl"]) {
+      const program = folder.path("home", ".local", "bin", name);
+      const { stdout } = await new Deno.Command(program).output();
+      assertEquals(new TextDecoder().decode(stdout), `this is ${name}\n`);
+      inodes.add((await Deno.stat(program)).ino);
+    }
+    assertEquals(inodes.size, 1, "two files on the disk");
   },
 });
 
@@ -77,13 +78,13 @@ Deno.test({
   ignore,
   fn: async () => {
     await using folder = await TempFolder.make();
-    await makeBuild(folder, "bolt-daemon");
+    await makeBuild(folder);
     const prefix = folder.path("a b");
     for (const flag of [["--prefix", prefix], [`--prefix=${prefix}`]]) {
       const PATH = `${Deno.env.get("PATH") ?? ""}:${prefix}/bin`;
       const { code, stderr } = await install(folder, [...flag, folder.path("build")], { PATH });
       assertEquals(code, 0, stderr);
-      assertEquals(await installed(folder, "a b"), ["bin/bolt-daemon"]);
+      assertEquals(await installed(folder, "a b"), ["bin/bolt-daemon", "bin/boltctl"]);
       assert(!stderr.includes("not in PATH"), stderr);
     }
     assertEquals(await installed(folder), []);
@@ -91,15 +92,15 @@ Deno.test({
 });
 
 Deno.test({
-  name: "when one program is not what its sum says, none is installed",
+  name: "when the file is not what its sum says, nothing is installed",
   ignore,
   fn: async () => {
     await using folder = await TempFolder.make();
-    await makeBuild(folder, "bolt-daemon", "boltctl");
-    await Deno.writeTextFile(folder.path("build", nameOf("boltctl")), "other", { append: true });
+    await makeBuild(folder);
+    await Deno.writeTextFile(folder.path("build", FILE), "other", { append: true });
     const { code, stderr } = await install(folder, [folder.path("build")]);
     assertEquals(code, 1);
-    assertStringIncludes(stderr, `FATAL: ${nameOf("boltctl")} is not what SHA256SUMS says`);
+    assertStringIncludes(stderr, `FATAL: ${FILE} is not what SHA256SUMS says`);
     assertEquals(await installed(folder), []);
   },
 });
@@ -108,7 +109,7 @@ Deno.test({
   name: "without a sum that can be relied on nothing is installed",
   ignore,
   fn: async (t) => {
-    const name = nameOf("bolt-daemon");
+    const name = FILE;
     const zeros = "0".repeat(64);
     const cases: { what: string; sums: string | undefined; says: string }[] = [
       { what: "no SHA256SUMS", sums: undefined, says: "SHA256SUMS is missing" },
@@ -125,7 +126,7 @@ Deno.test({
     for (const { what, sums, says } of cases) {
       await t.step(what, async () => {
         await using folder = await TempFolder.make();
-        await makeBuild(folder, "bolt-daemon");
+        await makeBuild(folder);
         const path = folder.path("build", "SHA256SUMS");
         if (sums === undefined) await Deno.remove(path);
         else await Deno.writeTextFile(path, sums);
@@ -143,7 +144,7 @@ Deno.test({
   ignore,
   fn: async () => {
     await using folder = await TempFolder.make();
-    await makeBuild(folder);
+    await makeBuild(folder, "beos-x64");
     const cases: [string[], string][] = [
       [["--bogus"], "Unknown argument: --bogus"],
       [["--prefix"], "--prefix requires a folder"],

@@ -1,5 +1,6 @@
 /**
- * Entry of `bolt-daemon`: arguments in, exit code out.
+ * Entry of `bolt-daemon`: arguments in, exit code out. `bolt-daemon ctl ...` is boltctl, so that one
+ * file holds both; so is a file of that name.
  *
  * What a run needs is loaded after the arguments are known to be good, so that bad ones are
  * answered at once.
@@ -24,9 +25,12 @@ const log = logFor("bolt-daemon");
  * Runs the program.
  *
  * @param args The command line's arguments.
- * @returns The exit code: 0 only after a complete exchange, or a graceful shutdown of the daemon.
+ * @returns The exit code: 0 only after a complete exchange, or a graceful shutdown of the daemon; of
+ * `ctl` boltctl's.
  */
-export async function main(args: readonly string[]): Promise<0 | 1> {
+export async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  if (command === "ctl") return await (await import("./boltctl.ts")).main(rest);
   setupLog({ format: askedLogFormat(args) });
   const code = await run(args);
   await flushLog();
@@ -176,4 +180,7 @@ function randomPeerCode(): ReturnType<typeof peerCodeFromBytes> {
   return peerCodeFromBytes(crypto.getRandomValues(new Uint8Array(4)));
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  const isBoltctl = /(^|[/\\])boltctl(\.exe)?$/.test(Deno.execPath());
+  Deno.exit(await main(isBoltctl ? ["ctl", ...Deno.args] : Deno.args));
+}

@@ -4,13 +4,10 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { type Program, PROGRAMS } from "./programs.ts";
 import { hostTarget, type Target, TARGETS } from "./targets.ts";
 
 /** What to build. */
 export interface BuildOptions {
-  /** The programs. */
-  readonly programs: readonly Program[];
   /** The platforms. */
   readonly targets: readonly Target[];
   /** The folder to write to. */
@@ -18,7 +15,7 @@ export interface BuildOptions {
 }
 
 /**
- * Parses `[--target NAME]... | --all`, `[--program NAME]...`, `[--out FOLDER]`.
+ * Parses `[--target NAME]... | --all`, `[--out FOLDER]`.
  *
  * @param args The arguments.
  * @param defaultOut The folder to write to when none is given.
@@ -26,22 +23,20 @@ export interface BuildOptions {
  */
 export function parseBuildOptions(args: string[], defaultOut: string): BuildOptions {
   const flags = parseArgs(args, {
-    string: ["target", "program", "out"],
+    string: ["target", "out"],
     boolean: ["all"],
-    collect: ["target", "program"],
+    collect: ["target"],
     unknown: (arg) => {
       throw new Error(`Unknown argument: ${arg}`);
     },
   });
   const targets = named(flags["target"], TARGETS, "--target");
-  const programs = named(flags["program"], PROGRAMS, "--program");
   if (flags["all"] === true && targets.length > 0) {
     throw new Error("--all builds every target: leave --target out");
   }
   const out = flags["out"] ?? defaultOut;
   if (typeof out !== "string" || out === "") throw new Error("--out takes a folder");
   return {
-    programs: programs.length > 0 ? programs : PROGRAMS,
     targets: flags["all"] === true ? TARGETS : targets.length > 0 ? targets : [hostTarget()],
     out,
   };

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Program } from "./programs.ts";
+import type { Download } from "./programs.ts";
 import { run } from "./subprocess.ts";
 
 /** Files by name; no folders. `main.js` is the entry. */
@@ -15,21 +15,21 @@ export type Bundle = ReadonlyMap<string, string>;
 /** The entry's name in every bundle. */
 export const BUNDLE_ENTRY = "main.js";
 
-/** Bundles a program. The result depends on the sources and the lock file, and on nothing else. */
-export async function bundleProgram(program: Pick<Program, "entry">): Promise<Bundle> {
+/** Bundles the programs. The result depends on the sources and the lock file, and on nothing else. */
+export async function bundleProgram({ entry }: Pick<Download, "entry">): Promise<Bundle> {
   const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
   try {
     const args = ["bundle", "--quiet", "--platform", "deno", "--minify", "--code-splitting"];
-    await run(Deno.execPath(), [...args, "--outdir", folder, program.entry.href], {
-      cwd: new URL(".", program.entry),
+    await run(Deno.execPath(), [...args, "--outdir", folder, entry.href], {
+      cwd: new URL(".", entry),
     });
-    return withStableNames(await readTextFiles(folder), entryName(program));
+    return withStableNames(await readTextFiles(folder), entryName(entry));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-const entryName = ({ entry }: Pick<Program, "entry">): string =>
+const entryName = (entry: URL): string =>
   (entry.pathname.split("/").at(-1) ?? "").replace(/\.ts$/, ".js");
 
 async function readTextFiles(folder: string): Promise<Map<string, string>> {

@@ -1,8 +1,8 @@
 /**
- * Compiles a program with `deno compile`:
- * `deno task compile [--target NAME]... | --all [--program NAME]... [--out FOLDER]`.
+ * Compiles both programs into one file with `deno compile`:
+ * `deno task compile [--target NAME]... | --all [--out FOLDER]`.
  *
- * The program is bundled first: the result is smaller than with the packages embedded, and the same
+ * They are bundled first: the result is smaller than with the packages embedded, and the same
  * for the same sources. It takes the platform's base binary, which comes from Deno's download
  * server; where that can't be reached the command says so and fails, and `deno task pack` is left.
  *
@@ -14,33 +14,28 @@ import { runBuildCommand } from "./build_command.ts";
 import { BUNDLE_ENTRY, bundleProgram } from "./bundle.ts";
 import { requireStarts } from "./first_start.ts";
 import { type Artifact, sha256Hex } from "./output.ts";
-import { type Program, runtimeFlags } from "./programs.ts";
+import { DOWNLOAD } from "./programs.ts";
 import { run } from "./subprocess.ts";
 import type { Target } from "./targets.ts";
 
 /**
- * Compiles one program for one platform. What is made for this machine's own is started once before
- * it counts as made.
+ * Compiles the programs for one platform. What is made for this machine's own is started before it
+ * counts as made.
  *
- * @param program The program.
  * @param target The platform.
  * @param out The folder to write to, which exists.
  * @throws {BaseBinaryError} When the platform's base binary can't be had.
- * @throws {FirstStartError} When what was made is not the program; nothing of it is left.
+ * @throws {FirstStartError} When what was made is not the programs; nothing of it is left.
  */
-export async function compileProgram(
-  program: Program,
-  target: Target,
-  out: string,
-): Promise<Artifact> {
+export async function compilePrograms(target: Target, out: string): Promise<Artifact> {
   await requireBaseBinary(target, { denortBin: Deno.env.get("DENORT_BIN") });
-  const name = `${program.name}-${target.name}${target.executable === "deno.exe" ? ".exe" : ""}`;
+  const name = `${DOWNLOAD.name}-${target.name}${target.executable === "deno.exe" ? ".exe" : ""}`;
   const unfinished = await Deno.makeTempDir({ dir: out, prefix: ".unfinished-" });
   const started = target.triple === Deno.build.target;
   try {
     const path = `${await Deno.realPath(unfinished)}/${name}`;
-    await compileFile(program, target, path);
-    if (started) await requireStarts(program, path);
+    await compileFile(target, path);
+    if (started) await requireStarts(DOWNLOAD, path);
     await Deno.rename(path, `${out}/${name}`);
   } finally {
     await Deno.remove(unfinished, { recursive: true });
@@ -51,13 +46,11 @@ export async function compileProgram(
 /**
  * Writes the file, without a start.
  *
- * @param program The program.
  * @param target The platform.
  * @param path Where to.
  * @param denortBin The base binary. @default {that of the environment, or a fetched one}
  */
 export async function compileFile(
-  program: Program,
   target: Target,
   path: string,
   denortBin?: string,
@@ -65,14 +58,14 @@ export async function compileFile(
   const time = archiveTime();
   const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
   try {
-    for (const [file, text] of await bundleProgram(program)) {
+    for (const [file, text] of await bundleProgram(DOWNLOAD)) {
       await Deno.writeTextFile(`${folder}/${file}`, text);
       // The files' times are part of what is compiled.
       await Deno.utime(`${folder}/${file}`, time, time);
     }
     const sealed = ["--no-config", "--no-lock", "--no-remote", "--no-npm"];
     await run(Deno.execPath(), [
-      ...["compile", "--quiet", ...sealed, ...runtimeFlags(program)],
+      ...["compile", "--quiet", ...sealed, ...DOWNLOAD.flags],
       ...["--target", target.triple, "--output", path],
       BUNDLE_ENTRY,
     ], { cwd: folder, ...(denortBin === undefined ? {} : { env: { DENORT_BIN: denortBin } }) });
@@ -85,6 +78,6 @@ if (import.meta.main) {
   await runBuildCommand({
     name: "compile",
     done: "compiled with deno compile",
-    build: compileProgram,
+    build: compilePrograms,
   });
 }

@@ -4,39 +4,43 @@
  * @module
  */
 import { resolve } from "node:path";
-import type { FirstStart, Program } from "./programs.ts";
+import type { Download, FirstStart } from "./programs.ts";
 
 /** How long a start may take, in ms; a packed file unpacks itself in that time. */
 const START_TIMEOUT_MS = 60_000;
 
-/** What was built does not do what the program does. */
+/** What was built does not do what the programs do. */
 export class FirstStartError extends Error {
   /** The class's name. */
   override readonly name = "FirstStartError";
 }
 
 /**
- * Starts a built file with arguments whose answer is known, in an empty folder of its own.
+ * Starts a built file with arguments whose answers are known, in an empty folder of its own.
  *
- * @param program What it is to be.
+ * @param download What it is to be.
  * @param path The file.
  * @throws {FirstStartError} When it is something else, or can't be started.
  */
-export async function requireStarts(program: Program, path: string): Promise<void> {
-  const { args, code, says } = program.firstStart;
+export async function requireStarts(
+  download: Pick<Download, "name" | "firstStarts">,
+  path: string,
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "bolt-build-" });
   try {
-    const answer = await start(path, args, folder);
-    if (answer.code === code && answer.text.includes(says)) return;
-    // `deno compile` appends the program to whatever DENORT_BIN names; deno itself runs none of it.
-    const isDeno = /^deno \d/.test((await start(path, ["--version"], folder)).text);
-    throw new FirstStartError(
-      isDeno
-        ? `made a file that is plain Deno, not ${program.name}: DENORT_BIN must name denort, the ` +
-          "base binary, and not deno"
-        : `made a file that does not start as ${program.name}: it ended with ${answer.code} and ` +
-          `said ${JSON.stringify(answer.text.slice(0, 500))}`,
-    );
+    for (const { args, code, says } of download.firstStarts) {
+      const answer = await start(path, args, folder);
+      if (answer.code === code && answer.text.includes(says)) continue;
+      // `deno compile` appends the program to whatever DENORT_BIN names; deno itself runs none of it.
+      const isDeno = /^deno \d/.test((await start(path, ["--version"], folder)).text);
+      throw new FirstStartError(
+        isDeno
+          ? `made a file that is plain Deno, not ${download.name}: DENORT_BIN must name denort, the ` +
+            "base binary, and not deno"
+          : `made a file that does not start as ${[download.name, ...args].join(" ")}: it ended ` +
+            `with ${answer.code} and said ${JSON.stringify(answer.text.slice(0, 500))}`,
+      );
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,10 +1,11 @@
 #!/bin/sh
 # @NAME@ @VERSION@ for @TARGET@: one file that unpacks itself.
 #
-# After the last line of this script follows a tar.gz with the Deno runtime, the program and the
+# After the last line of this script follows a tar.gz with the Deno runtime, the programs and the
 # licenses. The first start unpacks it into a folder of the user's cache that is named after its
 # digest. Every start checks what lies there, then replaces this shell by the program in that
-# folder, so that arguments, exit code, signals and standard streams pass through.
+# folder, so that arguments, exit code, signals and standard streams pass through. Called boltctl,
+# or with ctl as its first argument, it is boltctl.
 #
 # Takes a POSIX system, and of others: mktemp, tar -z, and sha256sum, shasum or openssl.
 set -u
@@ -102,8 +103,13 @@ unpack() {
   umask_before=$(umask)
   umask 077
   fresh=$(mktemp -d "$real/.unpack.XXXXXX" 2>/dev/null) || cant_write
-  trap 'rm -rf "$fresh"' EXIT
+  trap 'kill "$telling" 2>/dev/null; rm -rf "$fresh"' EXIT
   trap 'fatal "interrupted while unpacking"' HUP INT TERM
+  # Whoever waits longer is told what for; it closes what a reader of our output would wait for.
+  (trap 'kill "$!" 2>/dev/null; exit' TERM
+    sleep 1 >/dev/null 2>&1 & wait "$!" &&
+      printf '[@NAME@] unpacking into %s, once for this version\n' "$folder" >&2) </dev/null >/dev/null &
+  telling=$!
   tail -n +@SCRIPT_LINES@ "$0" | tar -xzof - -C "$fresh" ||
     fatal "can't unpack into $folder: the disk is full, or this file is damaged"
   "$fresh/deno" --version >/dev/null 2>&1 ||
@@ -111,6 +117,7 @@ unpack() {
   for file in @FILES@; do
     mv -f "$fresh/$file" "$real/$file" || fatal "can't write to $folder"
   done
+  kill "$telling" 2>/dev/null
   rm -rf "$fresh"
   trap - EXIT HUP INT TERM
   umask "$umask_before"
@@ -119,6 +126,8 @@ unpack() {
 cant_write() {
   fatal "can't write to $folder: make it writable, or set XDG_CACHE_HOME to a folder that is"
 }
+
+@SCOPE_SERVE@
 
 case ${XDG_CACHE_HOME:-} in
   /*) cache=$XDG_CACHE_HOME ;;
@@ -145,4 +154,14 @@ check_files
 # share what they give back to malloc of glibc: else each keeps some for itself.
 [ -d "$real/.deno" ] || (umask 077 && mkdir "$real/.deno" 2>/dev/null)
 export DENO_NO_UPDATE_CHECK=1 DENO_DIR="$real/.deno" MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
-exec "$real/deno" run @FLAGS@ "$real/main.js" "$@"
+case ${0##*/} in boltctl | boltctl-*) set -- ctl "$@" ;; esac
+case ${1:-} in
+  ctl) set -- @CTL_FLAGS@ "$real/main.js" "$@" ;;
+  serve)
+    scope_serve "$@"
+    # shellcheck disable=SC2086 # nothing, or one word
+    set -- @SERVE_FLAGS@ "$reads" ${writes:+"$writes"} "$real/main.js" "$@"
+    ;;
+  *) set -- @FLAGS@ "$real/main.js" "$@" ;;
+esac
+exec "$real/deno" run "$@"

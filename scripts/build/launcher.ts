@@ -1,9 +1,9 @@
 /**
- * What starts a packed program: the script before the archive, or beside it.
+ * What starts a packed file: the script before the archive, or beside it.
  *
  * @module
  */
-import { type Program, runtimeFlags } from "./programs.ts";
+import type { Download } from "./programs.ts";
 import type { Target } from "./targets.ts";
 
 /** Flags that shut out all but the files that were packed: compiled code that was kept, too. */
@@ -17,8 +17,8 @@ export const SEALED: readonly string[] = [
 
 /** What a launcher says of what it starts. */
 export interface LauncherFacts {
-  /** The program. */
-  readonly program: Program;
+  /** The programs. */
+  readonly download: Pick<Download, "name" | "launcherFlags">;
   /** The platform. */
   readonly target: Target;
   /** The project's version. */
@@ -45,7 +45,9 @@ export async function shellLauncher(
   digest: string,
   files: readonly PackedFile[],
 ): Promise<string> {
-  const template = await readTemplate("launcher.sh");
+  const scope = await readScopeOfServe();
+  // What is put into it counts as lines of the script too.
+  const template = (await readTemplate("launcher.sh")).replace("@SCOPE_SERVE@", () => scope);
   const runtime = files.find(({ path }) => path === facts.target.executable);
   if (runtime === undefined) throw new Error("no runtime is packed");
   const program = files.filter((file) => file !== runtime);
@@ -69,9 +71,25 @@ export async function batchLauncher(facts: LauncherFacts): Promise<string> {
   return script.replaceAll("\n", "\r\n");
 }
 
-function common({ program, target, version }: LauncherFacts): Record<string, string> {
-  const flags = [...SEALED, ...runtimeFlags(program)].map(shellWord).join(" ");
-  return { NAME: program.name, VERSION: version, TARGET: target.name, FLAGS: flags };
+function common({ download, target, version }: LauncherFacts): Record<string, string> {
+  const { name, launcherFlags: { oneShot, serve, ctl } } = download;
+  const words = (flags: readonly string[]) => [...SEALED, ...flags].map(shellWord).join(" ");
+  return {
+    NAME: name,
+    VERSION: version,
+    TARGET: target.name,
+    FLAGS: words(oneShot),
+    SERVE_FLAGS: words(serve),
+    CTL_FLAGS: words(ctl),
+  };
+}
+
+/**
+ * The shell functions that narrow what `serve` may touch: `scope_serve "$@"` sets `reads` and `writes`,
+ * with `$real` the folder of the program.
+ */
+export async function readScopeOfServe(): Promise<string> {
+  return (await readTemplate("scope_serve.sh")).trimEnd();
 }
 
 const readTemplate = (name: string): Promise<string> =>

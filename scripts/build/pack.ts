@@ -1,6 +1,6 @@
 /**
- * Packs a program, with the stock runtime of a platform, as one file:
- * `deno task pack [--target NAME]... | --all [--program NAME]... [--out FOLDER]`.
+ * Packs both programs, with the stock runtime of a platform, as one file:
+ * `deno task pack [--target NAME]... | --all [--out FOLDER]`.
  *
  * For Linux and macOS a file that unpacks itself ({@link selfExtractingFile}); for Windows a zip. This is
  * the way where the base binary of `deno compile` can't be had; everything comes from the npm
@@ -17,44 +17,39 @@ import { thirdPartyLicenses } from "./licenses.ts";
 import { fetchPackageFile } from "./npm_package.ts";
 import { type Artifact, sha256Hex, writeExecutable } from "./output.ts";
 import { selfExtractingFile, zipFile } from "./packed_file.ts";
-import { type Program, REPOSITORY } from "./programs.ts";
+import { DOWNLOAD, REPOSITORY } from "./programs.ts";
 import { DENO_PACKAGE, type Target } from "./targets.ts";
 
 const utf8 = new TextEncoder();
 
 /**
- * Packs one program for one platform. What is made for this machine's own is started once before it
+ * Packs the programs for one platform. What is made for this machine's own is started before it
  * counts as made.
  *
- * @param program The program.
  * @param target The platform.
  * @param out The folder to write to, which exists.
  */
-export async function packProgram(
-  program: Program,
-  target: Target,
-  out: string,
-): Promise<Artifact> {
-  const facts = { program, target, version: manifest.version };
-  const files = await payload(program, target);
+export async function packPrograms(target: Target, out: string): Promise<Artifact> {
+  const facts = { download: DOWNLOAD, target, version: manifest.version };
+  const files = await payload(target);
   const isWindows = target.executable === "deno.exe";
   const make = isWindows ? zipFile : selfExtractingFile;
   const bytes = await make(facts, files, archiveTime());
-  const name = `${program.name}-${target.name}${isWindows ? ".zip" : ""}`;
+  const name = `${DOWNLOAD.name}-${target.name}${isWindows ? ".zip" : ""}`;
   // A zip can't be started.
   const started = target.triple === Deno.build.target && !isWindows;
   await writeExecutable(
     `${out}/${name}`,
     bytes,
-    (path) => started ? requireStarts(program, path) : Promise.resolve(),
+    (path) => started ? requireStarts(DOWNLOAD, path) : Promise.resolve(),
   );
   return { name, sha256: await sha256Hex(bytes), started };
 }
 
 /** What is unpacked on the user's machine. */
-async function payload(program: Program, target: Target): Promise<ArchiveFile[]> {
+async function payload(target: Target): Promise<ArchiveFile[]> {
   const runtime = await fetchPackageFile(target.runtime, target.executable);
-  const bundle = deferImports(await bundleProgram(program));
+  const bundle = deferImports(await bundleProgram(DOWNLOAD));
   return [
     { path: target.executable, content: runtime, executable: true },
     ...Array.from(bundle, ([path, text]) => ({ path, content: utf8.encode(text) })),
@@ -62,7 +57,7 @@ async function payload(program: Program, target: Target): Promise<ArchiveFile[]>
     { path: "LICENSE.deno", content: await fetchPackageFile(DENO_PACKAGE, "LICENSE") },
     {
       path: "LICENSE.third-party",
-      content: utf8.encode(await thirdPartyLicenses(program)),
+      content: utf8.encode(await thirdPartyLicenses(DOWNLOAD)),
     },
   ];
 }
@@ -71,6 +66,6 @@ if (import.meta.main) {
   await runBuildCommand({
     name: "pack",
     done: "packed with the stock runtime",
-    build: packProgram,
+    build: packPrograms,
   });
 }

@@ -8,18 +8,19 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { unzipSync } from "fflate";
 import { archiveTime } from "./archive.ts";
 import { selfExtractingFile, zipFile } from "./packed_file.ts";
-import type { Program } from "./programs.ts";
+import type { Download } from "./programs.ts";
 import { hostTarget, TARGETS } from "./targets.ts";
 
-const PROGRAM: Program = {
+const DOWNLOAD: Pick<Download, "name" | "launcherFlags"> = {
   name: "bolt-daemon",
-  entry: new URL("file:///main.ts"),
-  permissions: ["--no-prompt", "--allow-net"],
-  v8Flags: "--v8-flags=--a=4,--b=50",
-  firstStart: { args: [], code: 0, says: "" },
+  launcherFlags: {
+    oneShot: ["--no-prompt", "--allow-net", "--allow-read", "--v8-flags=--a=4,--b=50"],
+    serve: ["--no-prompt", "--allow-net"],
+    ctl: ["--no-prompt", "--allow-env=A,B"],
+  },
 };
-const FLAGS =
-  "--no-remote --no-npm --no-config --no-lock --no-code-cache --no-prompt --allow-net --v8-flags=--a=4,--b=50";
+const SEALED = "--no-remote --no-npm --no-config --no-lock --no-code-cache";
+const FLAGS = `${SEALED} --no-prompt --allow-net --allow-read --v8-flags=--a=4,--b=50`;
 const MTIME = archiveTime("0");
 const ON_WINDOWS = Deno.build.os === "windows";
 
@@ -47,7 +48,7 @@ class Packed implements AsyncDisposable {
     const packed = new Packed(await Deno.makeTempDir());
     const utf8 = new TextEncoder();
     const target = TARGETS[0] ?? hostTarget();
-    const bytes = await selfExtractingFile({ program: PROGRAM, target, version: "1.2.3" }, [
+    const bytes = await selfExtractingFile({ download: DOWNLOAD, target, version: "1.2.3" }, [
       { path: "deno", content: utf8.encode(runtime), executable: true },
       { path: "main.js", content: utf8.encode("main") },
       { path: "LICENSE", content: utf8.encode("license") },
@@ -81,7 +82,9 @@ class Packed implements AsyncDisposable {
     await child.stdin.close();
     const { code, stdout, stderr } = await child.output();
     const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+    // On a busy machine any first start may take long enough to say so.
+    const said = text.decode(stderr).replace(/^\[bolt-daemon\] unpacking into .*\n/, "");
+    return { code, stdout: text.decode(stdout), stderr: said };
   }
 
   /** The folder of the cache that it is unpacked into. */
@@ -126,6 +129,89 @@ test("the runtime is started sealed, with the program's flags and the user's arg
     `<${word}>`
   );
   assertStringIncludes(stdout, `${words.join("")}\n1 1 ${folder}/.deno `);
+});
+
+/** The words of a start but the last, which the stand-in for the runtime takes for itself. */
+async function startedWith(packed: Packed, args: readonly string[]): Promise<string[]> {
+  const { stdout, stderr } = await packed.run([...args, "do"]);
+  assertEquals(stderr, "");
+  const [words = ""] = stdout.split("\n");
+  return [...words.matchAll(/<([^>]*)>/g)].map(([, word]) => word ?? "").slice(0, -1);
+}
+
+test("`ctl`, or boltctl as its name, starts boltctl, with its own flags", async () => {
+  await using packed = await Packed.make();
+  const ctl = [...SEALED.split(" "), "--no-prompt", "--allow-env=A,B"];
+  const started = await startedWith(packed, ["ctl", "status", "--json"]);
+  const main = `${await packed.unpacked()}/main.js`;
+  assertEquals(started, ["run", ...ctl, main, "ctl", "status", "--json"]);
+  for (const name of ["boltctl", "boltctl-linux-x64"]) {
+    const link = `${packed.folder}/${name}`;
+    await Deno.symlink(packed.file, link);
+    const { stdout } = await new Deno.Command(link, {
+      args: ["status", "do"],
+      env: { XDG_CACHE_HOME: packed.cache },
+    }).output();
+    const words = ["run", ...ctl, main, "ctl", "status", "do"].map((word) => `<${word}>`);
+    assertStringIncludes(new TextDecoder().decode(stdout), `${words.join("")}\n`);
+  }
+});
+
+test("`serve` may read everything, and writes into its own folders only", async () => {
+  await using packed = await Packed.make();
+  const serve = [...SEALED.split(" "), "--no-prompt", "--allow-net"];
+  const cases: [args: string[], write: string][] = [
+    [["--data-dir", "/d"], "/d"],
+    [["--data-dir=/d", "--inbox", "in here"], "/d,in here"],
+    [["--inbox=/a=b", "--log-format", "json", "--data-dir", "/d,e"], "/a=b,/d,,e"],
+    [["--socket-path", "/run/bolt/api.sock", "--data-dir", "d"], "/run/bolt/,d"],
+    [["--data-dir", "d", "--socket-path=api.sock"], "d,."],
+    [["--data-dir", "/d", "--allow-signal-in", "/s", "--allow-signal-in=/t,"], "/d,/s,/t,,"],
+    [["--device-name", "--data-dir", "/d", "--links", "/l"], ""],
+  ];
+  for (const [args, write] of cases) {
+    const started = await startedWith(packed, ["serve", ...args]);
+    const main = `${await packed.unpacked()}/main.js`;
+    const paths = ["--allow-read", ...(write === "" ? [] : [`--allow-write=${write}`])];
+    assertEquals(started, ["run", ...serve, ...paths, main, "serve", ...args]);
+  }
+});
+
+test("with --allow-send-from `serve` reads its own folders and those, and nothing else", async () => {
+  await using packed = await Packed.make();
+  const args = ["--data-dir", "/d", "--allow-send-from", "/out", "--links=/etc/links.json"];
+  const started = await startedWith(packed, ["serve", ...args, "--allow-send-from=/more"]);
+  const read = started.filter((word) => word.startsWith("--allow-read"));
+  const unpacked = await packed.unpacked();
+  assertEquals(read, [`--allow-read=${unpacked},/d,/out,/etc/links.json,/more`]);
+  assert(started.includes("--allow-write=/d"), started.join(" "));
+});
+
+test("whoever waits for a second while it unpacks is told what for", async () => {
+  await using packed = await Packed.make();
+  // A tar that goes on when its reader has heard of it.
+  const bin = `${packed.folder}/bin`;
+  await Deno.mkdir(bin);
+  const tar = `#!/bin/sh\nread -r _ <&3\nPATH=\${PATH#*:} exec tar "$@"\n`;
+  await Deno.writeTextFile(`${bin}/tar`, tar, { mode: 0o755 });
+  const shell = new Deno.Command("/bin/sh", {
+    args: ["-c", 'exec "$0" do exit 4 3<&0', packed.file],
+    clearEnv: true,
+    env: { PATH: `${bin}:${Deno.env.get("PATH")}`, XDG_CACHE_HOME: packed.cache },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stderr = shell.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  const { value } = await stderr.read();
+  const writer = shell.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("go on\n"));
+  await writer.close();
+  assertEquals((await stderr.read()).done, true);
+  await shell.stdout.cancel();
+  assertEquals((await shell.status).code, 4);
+  const folder = await packed.unpacked();
+  assertEquals(value, `[bolt-daemon] unpacking into ${folder}, once for this version\n`);
 });
 
 test("exit codes pass through, on the first start and on later ones", async () => {
@@ -494,17 +580,18 @@ test("any of sha256sum, shasum and openssl will do; without one of them it is a 
   });
 });
 
-Deno.test("the zip for Windows has a batch file that starts the runtime beside it", async () => {
+Deno.test("the zip for Windows has batch files that start the runtime beside them", async () => {
   const target = TARGETS.find(({ name }) => name === "windows-x64") ?? hostTarget();
   const content = new TextEncoder().encode("x");
   const files = unzipSync(
-    await zipFile({ program: PROGRAM, target, version: "1.2.3" }, [
+    await zipFile({ download: DOWNLOAD, target, version: "1.2.3" }, [
       { path: "deno.exe", content },
       { path: "main.js", content },
     ], MTIME),
   );
   assertEquals(Object.keys(files), [
     "bolt-daemon/bolt-daemon.cmd",
+    "bolt-daemon/boltctl.cmd",
     "bolt-daemon/runtime/deno.exe",
     "bolt-daemon/runtime/main.js",
   ]);
@@ -513,5 +600,13 @@ Deno.test("the zip for Windows has a batch file that starts the runtime beside i
     batch,
     `"%~dp0runtime\\deno.exe" run ${FLAGS} "%~dp0runtime\\main.js" %*\r\n`,
   );
+  assertStringIncludes(
+    batch,
+    `:ctl\r\n"%~dp0runtime\\deno.exe" run ${SEALED} --no-prompt --allow-env=A,B `,
+  );
   assertEquals(batch.split("\n").filter((line) => line !== "" && !line.endsWith("\r")), []);
+  assertEquals(
+    new TextDecoder().decode(files["bolt-daemon/boltctl.cmd"]),
+    '@"%~dp0bolt-daemon.cmd" ctl %*\r\n',
+  );
 });

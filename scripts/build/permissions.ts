@@ -21,6 +21,12 @@ export const DAEMON_PERMISSIONS: readonly string[] = [
 ];
 
 /**
+ * Those of the daemon's that a launcher puts folders to: what `serve` may touch is known from its
+ * flags.
+ */
+export const PATH_PERMISSIONS: readonly string[] = ["--allow-read", "--allow-write"];
+
+/**
  * What the daemon uses of the runtime that is not stable yet: its UDP sockets. From source it is
  * `deno.json` that says so; a build has none.
  */
@@ -60,4 +66,13 @@ export const BOLTCTL_PERMISSIONS: readonly string[] = [
   "--allow-env=BOLT_API,BOLT_SOCKET,NO_COLOR",
   "--allow-read",
   "--allow-write",
+];
+
+/**
+ * Of one file that holds both and has one set of flags, as `deno compile` makes it: the daemon's, and
+ * the two variables that boltctl reads.
+ */
+export const BOTH_PERMISSIONS: readonly string[] = [
+  ...DAEMON_PERMISSIONS,
+  ...BOLTCTL_PERMISSIONS.filter((flag) => flag.startsWith("--allow-env=")),
 ];

@@ -33,10 +33,30 @@ Deno.test("the task runs boltctl under the permissions that it is built with", (
 });
 
 Deno.test("one version of Deno is named everywhere", async () => {
-  for (const file of ["README.md", ".ci/run", ".github/workflows/ci.yml"]) {
+  for (
+    const file of [
+      "README.md",
+      ".ci/run",
+      ".github/workflows/ci.yml",
+      ".github/workflows/release.yml",
+    ]
+  ) {
     const text = await Deno.readTextFile(new URL(file, REPOSITORY));
     const versions = [...text.matchAll(/deno@([\w.-]+)/g)].map(([, version]) => version);
     assert(versions.length > 0, file);
     assertEquals([...new Set(versions)], [DENO_VERSION], file);
   }
+});
+
+Deno.test("the workflows name actions by the hash of a commit: a tag can be moved", async () => {
+  const folder = new URL(".github/workflows/", REPOSITORY);
+  let count = 0;
+  for await (const { name } of Deno.readDir(folder)) {
+    const text = await Deno.readTextFile(new URL(name, folder));
+    for (const [, action = ""] of text.matchAll(/\buses: (\S+)/g)) {
+      assert(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/.test(action), `${name}: ${action}`);
+      count++;
+    }
+  }
+  assert(count > 0);
 });

@@ -3,17 +3,15 @@
  *
  * @module
  */
-import { PROGRAMS, runtimeFlags } from "../build/programs.ts";
+import { DAEMON, runtimeFlags } from "../build/programs.ts";
 
 /** Starts `bolt-daemon` with arguments; its log comes line by line to `onLine`. */
 export function startDaemon(
   args: readonly string[],
   onLine: (line: string) => void,
 ): RunningDaemon {
-  const program = PROGRAMS.find(({ name }) => name === "bolt-daemon");
-  if (program === undefined) throw new Error("Cannot run the demo: bolt-daemon is not defined");
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...runtimeFlags(program), program.entry.href, ...args],
+    args: ["run", "--quiet", ...runtimeFlags(DAEMON), DAEMON.entry.href, ...args],
     env: { DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "null",

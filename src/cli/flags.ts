@@ -14,6 +14,8 @@ import type { ValueKind } from "../vocabulary/value_kind.ts";
 export interface WordSpec {
   /** Flags with a value, without the dashes. */
   readonly values: readonly string[];
+  /** Those of them that may be given more than once. @default {[]} */
+  readonly repeated?: readonly string[];
   /** Flags without a value. @default {[]} */
   readonly switches?: readonly string[];
   /** The error for a flag that is none of these. */
@@ -22,8 +24,10 @@ export interface WordSpec {
 
 /** Words sorted by what they are. */
 export interface SortedWords {
-  /** The given values, by flag name without the dashes. */
+  /** The given values, by flag name without the dashes; of one that is repeated, the first. */
   readonly given: ReadonlyMap<string, string>;
+  /** All values of flags that may be repeated, by name, in order. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
   /** Flags without a value that are on. */
   readonly on: ReadonlySet<string>;
   /** What is no flag; after `--`, every word. */
@@ -44,29 +48,32 @@ function shownWord(word: string): string {
 }
 
 /**
- * Sorts words into flags and arguments; each flag at most once.
+ * Sorts words into flags and arguments; each flag at most once, but for those that may be repeated.
  *
  * @throws {UsageError} When a flag is unknown, given twice, or without a usable value.
  */
 export function sortWords(words: readonly string[], spec: WordSpec): SortedWords {
-  const { values, switches = [] } = spec;
+  const { values, switches = [], repeated = [] } = spec;
   const { joined, args } = joinValues(words, spec);
   const all = [...values, ...switches];
   const parsed = parseArgs(joined, { string: values, boolean: switches, collect: all });
   const given = new Map<string, string>();
+  const lists = new Map<string, readonly string[]>();
   const on = new Set<string>();
   for (const flag of all) {
     const found: unknown = parsed[flag];
     if (!Array.isArray(found) || found.length === 0) continue;
     const isSwitch = switches.includes(flag);
-    if (found.length > 1) {
+    if (repeated.includes(flag)) {
+      lists.set(flag, found.map(String));
+    } else if (found.length > 1) {
       const takes = isSwitch ? "it is taken once" : "it takes one value";
       throw new UsageError(`--${flag} is given ${found.length} times, ${takes}`);
     }
     if (isSwitch) on.add(flag);
     else given.set(flag, String(found[0]));
   }
-  return { given, on, args };
+  return { given, lists, on, args };
 }
 
 /**
@@ -130,7 +137,11 @@ export function readOptions<T extends FlagTable>(
   const names = Object.keys(table);
   const unknown = (word: string) => new UsageError(`Unknown argument: ${word}`);
   if (args.includes("--")) throw unknown("--");
-  const words = sortWords(args, { values: names.map(flagName), unknown });
+  const words = sortWords(args, {
+    values: names.map(flagName),
+    repeated: names.filter((name) => table[name]?.repeats).map(flagName),
+    unknown,
+  });
   const [stray] = words.args;
   if (stray !== undefined) throw unknown(shownWord(stray));
   const options: { [option: string]: unknown } = {};
@@ -139,7 +150,11 @@ export function readOptions<T extends FlagTable>(
     const spec = table[name];
     const text = words.given.get(flagName(name));
     if (spec === undefined) continue;
-    if (text !== undefined) {
+    if (spec.repeats) {
+      const list = words.lists.get(flagName(name)) ?? [];
+      options[name] = list.map((one) => parseValue(`--${flagName(name)}`, one, spec.kind));
+      if (list.length > 0) given.add(name);
+    } else if (text !== undefined) {
       options[name] = parseValue(`--${flagName(name)}`, text, spec.kind);
       given.add(name);
     } else if (spec.required !== undefined) throw new UsageError(spec.required);

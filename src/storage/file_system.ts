@@ -72,6 +72,8 @@ export interface FileSystem {
   open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** What the name itself stands for. */
   lstat(path: string): Promise<FileStatus>;
+  /** The path without links, of what exists. */
+  realPath(path: string): Promise<string>;
   /** Makes a folder with mode 0700, its parents too. */
   makeFolder(path: string): Promise<void>;
   /** The names inside a folder, one at a time. */
@@ -167,6 +169,7 @@ export const denoFileSystem: FileSystem = {
   hasModes,
   open: async (path, mode) => new DenoFile(await Deno.open(path, OPEN_OPTIONS[mode])),
   lstat: async (path) => statusOf(await Deno.lstat(path)),
+  realPath: (path) => Deno.realPath(path),
   makeFolder: (path) => Deno.mkdir(path, { recursive: true, mode: 0o700 }),
   names: async function* (folder) {
     for await (const entry of Deno.readDir(folder)) yield entry.name;

@@ -8,13 +8,8 @@
 import { StorageError } from "../base/errors.ts";
 import { unlessMissing } from "../base/system_error.ts";
 import { Sha256 } from "../protocol/crypto/sha256.ts";
-import {
-  type FileKind,
-  type FileStatus,
-  type FileSystem,
-  isSameFile,
-  type OpenFile,
-} from "./file_system.ts";
+import { type FileKind, type FileStatus, isSameFile, type OpenFile } from "./file_system.ts";
+import type { SourceFileSystem } from "./allowed_folders.ts";
 import { withStorageErrors } from "./failure.ts";
 import { readFully } from "./whole_file.ts";
 
@@ -66,7 +61,7 @@ const NOT_FILES: { readonly [kind in Exclude<FileKind, "file">]: string } = {
 
 /** Opens a regular file that no link stands for. The caller disposes it. */
 async function openRegular(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   path: string,
 ): Promise<{ readonly file: OpenFile; readonly status: FileStatus }> {
   const seen = await fs.lstat(path);
@@ -99,7 +94,7 @@ function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_BYTES): vo
  * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, `SOURCE_TOO_LARGE`,
  * `ACCESS_DENIED` or `IO_FAILED`, each with its own sentence.
  */
-export async function checkSource(fs: FileSystem, path: string): Promise<FileStatus> {
+export async function checkSource(fs: SourceFileSystem, path: string): Promise<FileStatus> {
   return await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
@@ -115,7 +110,7 @@ export async function checkSource(fs: FileSystem, path: string): Promise<FileSta
  * @throws {StorageError} `SOURCE_GONE`, `SOURCE_CHANGED`, and as {@linkcode checkSource}.
  */
 export async function checkUnchanged(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   path: string,
   seen: Pick<FileStatus, "size" | "mtimeMs">,
 ): Promise<void> {
@@ -143,7 +138,7 @@ export async function checkUnchanged(
  * `SOURCE_CHANGED` when it changes meanwhile; `ACCESS_DENIED` or `IO_FAILED`; or the signal's reason.
  */
 export async function inspectSource(
-  fs: FileSystem,
+  fs: SourceFileSystem,
   path: string,
   options: InspectOptions = {},
 ): Promise<SourceFile> {
@@ -220,7 +215,7 @@ export class OutgoingFile implements AsyncDisposable {
    * `ACCESS_DENIED` or `IO_FAILED`.
    */
   static async open(
-    fs: FileSystem,
+    fs: SourceFileSystem,
     source: SourceFile,
     chunkSize: number,
     from = 0,

@@ -14,6 +14,8 @@ export interface FlagEntry {
   readonly default?: unknown;
   /** It must be given; this is said where it is not. */
   readonly required?: string;
+  /** It may be given more than once: the option is a list, empty where it is not given. */
+  readonly repeats?: true;
 }
 
 /** The flags of a program by the name of the option. */
@@ -23,13 +25,18 @@ export type FlagTable = { readonly [option: string]: FlagEntry };
  * What a flag gives.
  * @internal
  */
-export type GivenBy<F> = F extends { readonly kind: ValueKind<infer T> } ? T : never;
+export type GivenBy<F> = F extends { readonly kind: ValueKind<infer T> }
+  ? F extends { readonly repeats: true } ? readonly T[] : T
+  : never;
 /**
- * The options that are always there: their flags have a default, or are required.
+ * The options that are always there: their flags have a default, are required, or repeat.
  * @internal
  */
 export type SureOptions<T extends FlagTable> = {
-  [O in keyof T]: T[O] extends { readonly default: unknown } | { readonly required: string } ? O
+  [O in keyof T]: T[O] extends
+    | { readonly default: unknown }
+    | { readonly required: string }
+    | { readonly repeats: true } ? O
     : never;
 }[keyof T];
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { PROGRAMS } from "../../scripts/build/programs.ts";
+import { readScopeOfServe } from "../../scripts/build/launcher.ts";
+import { BOLTCTL, DAEMON, DOWNLOAD, type Program } from "../../scripts/build/programs.ts";
 import { fromFileUrl, join } from "../support/paths.ts";
 
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
@@ -26,17 +27,8 @@ export interface ProgramsFolder {
 /** Fills an existing folder. */
 export async function fillProgramsFolder(folder: string): Promise<ProgramsFolder> {
   const missing: string[] = [];
-  for (const name of ["bolt-daemon", "boltctl"]) {
-    const program = PROGRAMS.find((one) => one.name === name);
-    if (program === undefined) {
-      missing.push(name);
-      continue;
-    }
-    const { entry, permissions } = program;
-    const command = ["run", "--quiet", "--frozen", `--config=${CONFIG}`, ...permissions];
-    const words = [Deno.execPath(), ...command, fromFileUrl(entry)].map(quoted).join(" ");
-    await writeScript(join(folder, name), name === "boltctl" ? withPerson(words) : exec(words));
-  }
+  await writeScript(join(folder, "boltctl"), withPerson(commandOf(BOLTCTL, BOLTCTL.permissions)));
+  await writeScript(join(folder, "bolt-daemon"), await narrowed());
   for (const [name, args] of Object.entries(INTERPRETERS)) {
     const path = await outputOf(name, args);
     if (path === undefined) missing.push(name);
@@ -55,6 +47,28 @@ export async function fillProgramsFolder(folder: string): Promise<ProgramsFolder
   const { denoDir } = JSON.parse(await outputOf(Deno.execPath(), ["info", "--json"]) ?? "{}");
   const PATH = `${folder}:${Deno.env.get("PATH") ?? ""}`;
   return { env: { PATH, DENO_DIR: denoDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" }, missing };
+}
+
+/** How a program is started from source, as words of a shell. */
+function commandOf({ entry }: Program, flags: readonly string[]): string {
+  const command = ["run", "--quiet", "--frozen", `--config=${CONFIG}`, ...flags];
+  return [Deno.execPath(), ...command, fromFileUrl(entry)].map(quoted).join(" ");
+}
+
+/** The daemon; `serve` may touch what it may in the packed file. */
+async function narrowed(): Promise<string> {
+  const [start, program] = [
+    commandOf(DAEMON, DOWNLOAD.launcherFlags.serve),
+    fromFileUrl(DAEMON.entry),
+  ];
+  const scoped = start.replace(
+    quoted(program),
+    () => `"$reads" \${writes:+"$writes"} ${quoted(program)}`,
+  );
+  return `real=${quoted(fromFileUrl(new URL("../../", import.meta.url)))}
+${await readScopeOfServe()}
+if [ "\${1:-}" = serve ]; then scope_serve "$@"; exec ${scoped} "$@"; fi
+${exec(commandOf(DAEMON, DAEMON.permissions))}`;
 }
 
 const exec = (words: string) => `exec ${words} "$@"\n`;

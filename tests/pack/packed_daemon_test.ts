@@ -1,12 +1,16 @@
 /**
- * The daemon as one file, built here and run in place of `deno run`.
+ * The programs as one file, built here and run in place of `deno run`.
  *
  * @module
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { packProgram } from "../../scripts/build/pack.ts";
-import { PROGRAMS, REPOSITORY } from "../../scripts/build/programs.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import manifest from "../../deno.json" with { type: "json" };
+import { packPrograms } from "../../scripts/build/pack.ts";
+import { REPOSITORY } from "../../scripts/build/programs.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
+import { ApiError } from "../../src/ipc/client/client.ts";
+import { namesIn } from "../../src/storage/testing/temporary_folder.ts";
+import { ServedDaemon } from "../support/daemon.ts";
 import { assertExchanged, byFile, byRendezvous } from "../support/pairs.ts";
 import { type Program, Run, run } from "../support/program.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
@@ -18,9 +22,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async (t) => {
     await using folder = await TempFolder.make();
-    const [program] = PROGRAMS;
-    if (program === undefined) throw new Error("no program is built");
-    const { name, sha256 } = await packProgram(program, hostTarget(), folder.path());
+    const { name, sha256 } = await packPrograms(hostTarget(), folder.path());
     const packed: Program = {
       command: folder.path(name),
       args: [],
@@ -68,6 +70,85 @@ Deno.test({
       await assertBothExchange(packed, byRendezvous(server.url));
     });
 
+    await t.step("`ctl` is boltctl, and so is a file of that name", async () => {
+      const boltctl = folder.path("boltctl");
+      await Deno.symlink(packed.command, boltctl);
+      const ways: [Program, string[]][] = [[packed, ["ctl"]], [
+        { ...packed, command: boltctl },
+        [],
+      ]];
+      for (const [program, args] of ways) {
+        const version = { code: 0, stdout: `boltctl ${manifest.version}\n`, stderr: "" };
+        assertEquals(await run(program, [...args, "version"]), version);
+        const env = { ...program.env, BOLT_SOCKET: "/nonexistent/daemon.sock" };
+        const { code, stderr } = await run({ ...program, env }, [...args, "status"]);
+        assertEquals(code, 3);
+        assertStringIncludes(stderr, "/nonexistent/daemon.sock");
+      }
+    });
+
+    await t.step("serve narrows itself to its folders, for a user without a home", async () => {
+      const home = folder.path("service");
+      for (const name of ["state", "cache", "share", "out", "elsewhere"]) {
+        await Deno.mkdir(`${home}/${name}`, { recursive: true });
+      }
+      await Deno.writeTextFile(`${home}/out/report`, "report");
+      if (Deno.uid() === 0) await chownAll(home, NOBODY);
+      await Deno.chmod(folder.path(), 0o755);
+      const asUser = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
+      const service: Program = Deno.uid() === 0
+        ? {
+          command: "setpriv",
+          args: [...asUser, packed.command],
+          env: { ...packed.env, HOME: "", XDG_CACHE_HOME: `${home}/cache` },
+        }
+        : packed;
+      await using daemon = await ServedDaemon.start({
+        program: service,
+        dataDir: `${home}/state/data`,
+        flags: [`--allow-signal-in=${home}/share`, "--allow-send-from", `${home}/out`],
+      });
+      const words = (await Deno.readTextFile(`/proc/${daemon.run.pid}/cmdline`)).split("\0");
+      const [read = "", write = ""] = ["--allow-read", "--allow-write"].map((flag) =>
+        words.find((word) => word.startsWith(flag))
+      );
+      assertEquals(write, `--allow-write=${home}/state/data,${home}/share`);
+      assertEquals(read.replace(/^[^,]*,/, ""), `${home}/state/data,${home}/share,${home}/out`);
+
+      const pairIn = (where: string) =>
+        daemon.client.pair({
+          role: "offerer",
+          signal: "file",
+          offer: `${home}/${where}/offer`,
+          answer: `${home}/${where}/answer`,
+        });
+      await assertRejects(() => pairIn("elsewhere"), ApiError, "--allow-signal-in");
+      const { sessionId } = await pairIn("share");
+      // It writes its offer there.
+      while (!(await namesIn(`${home}/share`)).includes("offer")) {
+        const { state } = await daemon.client.getSession(sessionId);
+        assertEquals(state, "signaling");
+      }
+      const said = daemon.run.stderr;
+      assertEquals(said.includes("WARN"), false, said);
+      await daemon.stop();
+    });
+
+    await t.step("without flags for them serve writes no signal file anywhere", async () => {
+      const dataDir = folder.path("closed");
+      await using daemon = await ServedDaemon.start({ program: packed, dataDir });
+      const pairing = () =>
+        daemon.client.pair({
+          role: "offerer",
+          signal: "file",
+          offer: folder.path("offer-of-serve"),
+          answer: folder.path("answer-to-serve"),
+        });
+      await assertRejects(pairing, ApiError, "start it with --allow-signal-in for that folder");
+      assertEquals((await namesIn(folder.path())).includes("offer-of-serve"), false);
+      await daemon.stop();
+    });
+
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       await t.step(`${signal} ends it with exit 1 and FATAL`, async () => {
         const { answerer } = byFile(folder.path("never", "o"), folder.path("never", "a"));
@@ -90,7 +171,7 @@ Deno.test({
         command: Deno.execPath(),
         args: ["run", "--quiet", "--no-prompt", "-A", `${copy}/scripts/build/pack.ts`],
         env: { DENO_NO_UPDATE_CHECK: "1" },
-      }, ["--program", "bolt-daemon", "--out", out]);
+      }, ["--out", out]);
       assertEquals(code, 0, stderr);
       assertEquals(await Deno.readTextFile(`${out}/SHA256SUMS`), `${sha256}  ${name}\n`);
     });
@@ -105,6 +186,14 @@ async function assertBothExchange(
   await using answerer = new Run(packed, args.answerer);
   assertExchanged("Offerer", await offerer.outcome());
   assertExchanged("Answerer", await answerer.outcome());
+}
+
+const NOBODY = 65534;
+
+async function chownAll(path: string, user: number): Promise<void> {
+  await Deno.chown(path, user, user);
+  if (!(await Deno.stat(path)).isDirectory) return;
+  for (const name of await namesIn(path)) await chownAll(`${path}/${name}`, user);
 }
 
 async function copyTree(from: string, to: string): Promise<void> {

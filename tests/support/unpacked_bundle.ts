@@ -6,7 +6,7 @@
 import { BUNDLE_ENTRY, bundleProgram, deferImports } from "../../scripts/build/bundle.ts";
 import { SEALED } from "../../scripts/build/launcher.ts";
 import { RUNTIME_ENVIRONMENT } from "../../scripts/build/permissions.ts";
-import { PROGRAMS, runtimeFlags } from "../../scripts/build/programs.ts";
+import { DAEMON, DOWNLOAD, runtimeFlags } from "../../scripts/build/programs.ts";
 import type { Program } from "./program.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -23,13 +23,11 @@ export class UnpackedBundle implements AsyncDisposable {
 
   /** Bundles the daemon. */
   static async make(): Promise<UnpackedBundle> {
-    const [daemon] = PROGRAMS;
-    if (daemon === undefined) throw new Error("no program is built");
     const folder = await TempFolder.make();
-    for (const [name, text] of deferImports(await bundleProgram(daemon))) {
+    for (const [name, text] of deferImports(await bundleProgram(DOWNLOAD))) {
       await Deno.writeTextFile(folder.path(name), text);
     }
-    return new UnpackedBundle(folder, ["run", ...SEALED, ...runtimeFlags(daemon)]);
+    return new UnpackedBundle(folder, ["run", ...SEALED, ...runtimeFlags(DAEMON)]);
   }
 
   /**

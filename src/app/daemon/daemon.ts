@@ -28,6 +28,7 @@ import { daemonOperations } from "./operations.ts";
 import type { ExtensionName } from "../../protocol/extensions.ts";
 import { extensionsIn } from "../../vocabulary/extensions.ts";
 import type { ServeOptions } from "./options.ts";
+import { allowedSources, signalFileCheck, warnOfReach } from "./reach.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Tally } from "./tally.ts";
 import { AcceptRules } from "./transfers/accept_rules.ts";
@@ -152,7 +153,7 @@ export class Daemon {
       scheduler: this.#scheduler,
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
-      fs,
+      fs: allowedSources(fs, options),
       held: new HeldFiles(),
       inbox,
       collision: options.onCollision,
@@ -272,6 +273,7 @@ export class Daemon {
         links: this.#links,
         tries: this.#tries,
         received: this.#storage.received,
+        checkSignalFile: signalFileCheck(this.#storage.fs, this.#options),
         events: this.#events,
       }),
       events: this.#events,
@@ -290,6 +292,7 @@ export class Daemon {
       );
     }
     this.#warnOfMissingProof();
+    await warnOfReach(this.#options, log);
     await this.#links.start(fromFile);
     log.info("serving", {
       data_dir: this.#storage.folder.path,

@@ -73,6 +73,8 @@ export interface OperationsParts {
   readonly links: Links;
   /** What tries of files that were lost have left. */
   readonly tries: EarlierTries;
+  /** Refuses, with POLICY_REFUSED, a signal file where the operator allows none. */
+  readonly checkSignalFile: (path: string) => Promise<void>;
   /** Told of changed pins. */
   readonly events: EventHub;
 }
@@ -107,13 +109,14 @@ class Operations implements DaemonOperations {
     return Promise.resolve();
   }
 
-  pair(request: PairParameters): Promise<SessionView> {
-    const { sessions, links } = this.#parts;
-    return Promise.try(() =>
-      request.signal === "rendezvous" && request.keep === true
-        ? links.pairAndKeep(request)
-        : sessions.pair(request)
-    );
+  async pair(request: PairParameters): Promise<SessionView> {
+    const { sessions, links, checkSignalFile } = this.#parts;
+    if (request.signal === "file") {
+      for (const path of [request.offer, request.answer]) await checkSignalFile(path);
+    }
+    return request.signal === "rendezvous" && request.keep === true
+      ? await links.pairAndKeep(request)
+      : sessions.pair(request);
   }
 
   addLink(request: LinkParameters): Promise<LinkView> {

@@ -42,6 +42,10 @@ export const SERVE_FLAGS = {
   localApi: { kind: localApi },
   /** A file of links for machines that scripts set up; read again at SIGHUP. */
   links: { kind: path },
+  /** The only folders that files are sent from; every file of this user when there is none. */
+  allowSendFrom: { kind: path, repeats: true },
+  /** The only folders that signal files of pairings may be in; any when there is none. */
+  allowSignalIn: { kind: path, repeats: true },
   /** Most sessions at once, those being opened too. */
   maxPeers: { kind: wholeNumber(1, 1024), default: 8 },
   /** Most transfers under way at once. */

@@ -211,6 +211,12 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   /** As {@linkcode FileSystem} says, faults aside. */
+  async realPath(path: string): Promise<string> {
+    await this.#enter("realPath", path);
+    return await this.#real.realPath(path);
+  }
+
+  /** As {@linkcode FileSystem} says, faults aside. */
   async makeFolder(path: string): Promise<void> {
     await this.#enter("makeFolder", path);
     await this.#real.makeFolder(path);

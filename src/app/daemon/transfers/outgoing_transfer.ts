@@ -15,7 +15,7 @@ import type {
   TransferEffect,
 } from "../../../protocol/transfer/effects.ts";
 import type { Transfers } from "../../../protocol/transfer/transfers.ts";
-import type { FileSystem } from "../../../storage/file_system.ts";
+import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import {
   checkUnchanged,
   inspectSource,
@@ -48,7 +48,7 @@ export interface SendOptions {
   /** Keeps and publishes changes. */
   readonly registry: TransferRegistry;
   /** Where the files are. */
-  readonly fs: FileSystem;
+  readonly fs: SourceFileSystem;
   /** Fresh random bytes. */
   readonly random: RandomSource;
 }
