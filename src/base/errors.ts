@@ -82,6 +82,7 @@ export class TransportError extends CodedError<TransportErrorCode> {}
 /** Why something on disk could not be used, written or trusted. */
 export type StorageErrorCode =
   | "ACCESS_DENIED"
+  | "API_FILE_INVALID"
   | "DISK_FULL"
   | "FOLDER_CHANGED"
   | "FOLDER_INVALID"

@@ -59,6 +59,7 @@ const argument = (
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagSpec[] = [
   pathFlag("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
+  flag("api", "FILE", path, "The daemon's api.json, with --local-api tcp; without it, BOLT_API"),
   { name: "json", summary: "Print JSON for programs, one object a line" },
   flag("timeout", "SECS", wholeNumber(1, 86_400), "Give up after so long"),
   { name: "help", summary: "Explain the command and do nothing" },

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Pairing, PairingDecision, SessionView } from "../ipc/api/schemas.ts";
-import { ApiError } from "../ipc/client/socket_http.ts";
+import { ApiError } from "../ipc/client/api_http.ts";
 import { sas } from "../vocabulary/session_values.ts";
 import { askAboutPairing } from "./ask_about_pairing.ts";
 import type { Context } from "./context.ts";

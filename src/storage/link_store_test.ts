@@ -8,6 +8,9 @@ import { LinkStore, readLinkFile } from "./link_store.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const FILE = "data/pins/links.json";
 
 /** A link to the n-th peer. */
@@ -42,7 +45,7 @@ const bytesOf = (value: unknown) =>
   new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
 const read = (...links: readonly unknown[]) => parseLinks(bytesOf({ version: 1, links }));
 
-Deno.test("links are there after a restart, in a file that nobody else can read", async () => {
+test("links are there after a restart, in a file that nobody else can read", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const before = await LinkStore.open(denoFileSystem, folder);
@@ -230,7 +233,7 @@ Deno.test("bytes that are no UTF-8 are no links, and text that looks like a memb
   assert(typeof read({ ...written, room: '"name":"eve"', session: '\\"name":' }) !== "string");
 });
 
-Deno.test("a bad file of kept links is refused with advice and left alone", async () => {
+test("a bad file of kept links is refused with advice and left alone", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   await Deno.writeTextFile(dir.at(FILE), '{"version":1}', { mode: 0o600 });
@@ -243,7 +246,7 @@ Deno.test("a bad file of kept links is refused with advice and left alone", asyn
   assertEquals(open.code, "MODE_TOO_OPEN");
 });
 
-Deno.test("the file of --links may be read by others and written by nobody else", async () => {
+test("the file of --links may be read by others and written by nobody else", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const path = dir.at("links.json");

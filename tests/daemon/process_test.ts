@@ -27,6 +27,9 @@ import { DAEMON, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { HELD, namesIn, offerOf, transferIn } from "../support/transfers.ts";
 
+/** Windows has no POSIX signals, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 /** A file so long that it can't have passed before its transfer is held; sparse. */
 async function writeLong(path: string): Promise<void> {
   await Deno.writeFile(path, new Uint8Array());
@@ -75,7 +78,7 @@ function spellings(bytes: Uint8Array<ArrayBuffer>): string[] {
   return [bytes.toHex(), bytes.toHex().toUpperCase(), bytes.toBase64(), raw, escaped];
 }
 
-Deno.test("relative paths of serve count from the current folder", async () => {
+test("relative paths of serve count from the current folder", async () => {
   await using folder = await TempFolder.make();
   const paths = ["data", "inbox", "data/other.sock"].map((name) => folder.path(name));
   const [dataDir, inbox, socket] = paths.map((path) => relative(Deno.cwd(), path));
@@ -87,7 +90,7 @@ Deno.test("relative paths of serve count from the current folder", async () => {
   assert((await Deno.stat(folder.path("inbox"))).isDirectory);
 });
 
-Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
+test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
   await using folder = await TempFolder.make();
   const flags = ["--log-level", "debug", "--shutdown-timeout-secs", "60"];
   await using alice = await ServedDaemon.start({ flags });
@@ -190,7 +193,7 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
   });
 });
 
-Deno.test("SIGHUP stops the daemon in order, however often the terminal says that it is gone", {
+test("SIGHUP stops the daemon in order, however often the terminal says that it is gone", {
   ignore: Deno.build.os === "windows",
 }, async () => {
   await using daemon = await ServedDaemon.start();
@@ -201,7 +204,7 @@ Deno.test("SIGHUP stops the daemon in order, however often the terminal says tha
   assertEquals(stderr.trimEnd().split("\n").at(-1), "[bolt-daemon] exit 0");
 });
 
-Deno.test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
+test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
   await using folder = await TempFolder.make();
   const dataDir = folder.path("bob");
   await using alice = await ServedDaemon.start();
@@ -271,7 +274,7 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
   });
 });
 
-Deno.test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0; one that is stopped for good: exit 1 at the deadline, and the journal is as it was", async (t) => {
+test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0; one that is stopped for good: exit 1 at the deadline, and the journal is as it was", async (t) => {
   await using folder = await TempFolder.make();
   await using bob = await ServedDaemon.start();
   const dataDir = folder.path("alice");

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ApiError } from "../../src/ipc/client/socket_http.ts";
+import { ApiError } from "../../src/ipc/client/api_http.ts";
 import type { PairingDecision } from "../../src/ipc/api/schemas.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import type { Channel } from "../../src/transport/channel.ts";

@@ -128,7 +128,7 @@ export class GuideDaemon implements AsyncDisposable {
 
   /** Listens to it. */
   static async of(machine: Machine, guide: Guide, name: string): Promise<GuideDaemon> {
-    const client = new DaemonClient(`${machine.home}/bolt/daemon.sock`);
+    const client = new DaemonClient({ kind: "unix", path: `${machine.home}/bolt/daemon.sock` });
     return new GuideDaemon(machine, guide.startOf(name), client, await HeardEvents.of(client));
   }
 

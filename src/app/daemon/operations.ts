@@ -39,7 +39,7 @@ import type { EarlierTries } from "./transfers/earlier_tries.ts";
 import { type ChosenIds, KeyedSends } from "./transfers/keyed_sends.ts";
 import type { TransferEntry } from "./transfers/transfer_entry.ts";
 import type { TransferRegistry } from "./transfers/transfer_registry.ts";
-import { type Receiver, type TransferService } from "./transfers/transfer_service.ts";
+import type { Receiver, TransferService } from "./transfers/transfer_service.ts";
 import { type Gatekeeper, ownIdentityRefused } from "./trust/gatekeeper.ts";
 import type { PairingRequests } from "./trust/pairing_requests.ts";
 

@@ -102,8 +102,12 @@ const writtenSas = written(
   asked.sas,
   "The short authentication string that both people read, 6 hex digits, spaces ignored.",
 );
+/** On Windows a path begins with a drive or with a server's name. */
+const ABSOLUTE_PATH = Deno.build.os === "windows"
+  ? "^([A-Za-z]:[\\\\/]|\\\\\\\\)[^\\u0000]*$"
+  : "^/[^\\u0000]*$";
 const localPath = (description: string) =>
-  Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
+  Type.String({ description, pattern: ABSOLUTE_PATH, maxLength: 4096 });
 const discriminator = (description: string) =>
   written(asked.roomOrSession, `${description} ${asked.roomOrSession.expects}.`);
 

@@ -369,12 +369,11 @@ export class Staged implements AsyncDisposable {
     daemon.failure = stage.failure;
     for (const event of stage.before ?? []) events.publish(event);
     const api = await LocalApi.listen({
-      socketPath: folder.path("bolt.sock"),
+      at: { kind: "unix", path: folder.path("bolt.sock"), describeOwner },
       operations: daemon,
       events,
       metrics: new MetricsRegistry(),
       log: logFor("ipc"),
-      describeOwner,
       version: "1.2.3",
     });
     daemon.stopped.promise.then(() => api.close());
@@ -383,7 +382,7 @@ export class Staged implements AsyncDisposable {
 
   /** Where it listens. */
   get socket(): string {
-    return this.api.socketPath;
+    return this.folder.path("bolt.sock");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
