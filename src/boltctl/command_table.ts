@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { QUEUE_EXPIRE_MS } from "../base/timing.ts";
+import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../base/timing.ts";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { byteSize, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import {
@@ -21,7 +21,14 @@ import {
   signalOwner,
   webConsent,
 } from "../vocabulary/session_values.ts";
-import { archiveName, direction, expireDuration, priority } from "../vocabulary/transfer_values.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
+import {
+  archiveName,
+  direction,
+  expireDuration,
+  idempotencyKey,
+  priority,
+} from "../vocabulary/transfer_values.ts";
 import {
   anyText,
   type Choice,
@@ -53,6 +60,7 @@ const argument = (
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagSpec[] = [
   pathFlag("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
+  flag("api", "FILE", path, "The daemon's api.json, with --local-api tcp; without it, BOLT_API"),
   { name: "json", summary: "Print JSON for programs, one object a line" },
   flag("timeout", "SECS", wholeNumber(1, 86_400), "Give up after so long"),
   { name: "help", summary: "Explain the command and do nothing" },
@@ -65,7 +73,7 @@ const sasFlag = flag(
   "sas",
   "SAS",
   sas,
-  "Confirm without a question: the six digits of the other end",
+  "Confirm without a question: the six characters of the other end",
 );
 const unprovenFlag: FlagSpec = {
   name: "unproven",
@@ -109,6 +117,7 @@ const MEETING_FLAGS: readonly FlagSpec[] = [
     phaseTimeoutSecs,
     `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
   ),
+  choice("transport", transportChoice, "What may carry it (default: as the daemon's --transport)"),
 ];
 /** What `boltctl link` does. */
 export const LINK_ACTIONS = ["list", "add", "wait", "remove", "pause", "resume"] as const;
@@ -149,10 +158,11 @@ export const TABLE = [
     summary: "Print this daemon's identity key",
     details: [
       "64 hexadecimal digits and nothing else: what boltctl trust and boltctl pair --identity take " +
-      "at the other end.",
+      "at the other end. With --wait, of a daemon that is being started: it is waited for, up to a " +
+      "minute or --timeout.",
     ],
-    flags: [],
-    examples: ["identity"],
+    flags: [{ name: "wait", summary: "Wait until the daemon serves" }],
+    examples: ["identity", "identity --wait"],
     needsDaemon: true,
   },
   {
@@ -174,7 +184,7 @@ export const TABLE = [
       "",
       "An unknown peer is let in only when its people and you have compared the SAS. On a " +
       "terminal it is shown in large and asked about; elsewhere the peer is refused, " +
-      "unless --sas gives the six digits that the other end shows. With --json the " +
+      "unless --sas gives the six characters that the other end shows. With --json the " +
       "session's events are printed.",
       "",
       "With --identity only the peer that proves that key is let in, and nobody is asked. A peer " +
@@ -227,19 +237,20 @@ export const TABLE = [
       "or --timeout; add, remove, pause and resume NAME change them. A link is a pairing through a rendezvous server that the daemon makes again after a " +
       "restart or an outage of either end, the server or the network, without anybody's doing.",
       "",
-      "Only the peer that proves --identity is let in. That key must be trusted: boltctl trust KEY " +
-      "--name NAME. The other end needs a link too, with the other role and the codes the other way " +
-      "round. To remove or pause a link ends its session.",
+      "Only the peer that proves --identity is let in. That key must be trusted: --trust does what " +
+      "boltctl trust KEY --name NAME does, and adds the link. The other end needs a link too, with " +
+      "the other role and the codes the other way round. To remove or pause a link ends its session.",
     ],
     argument: argument("list|add|wait|remove|pause|resume", 0, 2, linkWord),
     flags: [
       choice("role", role, "Our role: one end offers, the other answers"),
       flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
+      { name: "trust", summary: "Trust that key, under the link's name, as you typed it" },
       ...MEETING_FLAGS,
     ],
     examples: [
       "link",
-      `link add bob --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
+      `link add bob --trust --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
       "--rendezvous-url ws://192.168.1.10:3001 --room home --session 1 --peer-id alice --to bob",
       "link wait bob --timeout 3600",
       "link pause bob",
@@ -301,11 +312,12 @@ export const TABLE = [
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
       flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
-      flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
+      flag("sas", "SAS", sas, "The six characters that were compared, with --replaces"),
     ],
     examples: [
       "trust bob",
       `trust ${"3f2a".padEnd(64, "0")} --name bob`,
+      `trust ${"3f2a".padEnd(64, "0")} --name bob --auto-accept on`,
       "trust bob --auto-accept on",
       "trust bob --auto-accept on --max-size 20G --names 'backup-*.tar' --min-free 50G --per-day 3",
       "trust 3f2a --deny",
@@ -326,7 +338,7 @@ export const TABLE = [
     summary: "Send files and folders to a connected or linked peer",
     details: [
       "Each file is a transfer; all are queued or none. The daemon reads the files: " +
-      "boltctl does not open them. Without --to they go to the only connected peer.",
+      "boltctl does not open them. Without --to they go to the only peer that is connected or linked.",
       "",
       "A folder is sent as NAME.tar, which any peer can unpack and which is never on a disk here; with " +
       "--as all that is named becomes one such archive. Symbolic links, pipes and devices are left " +
@@ -334,6 +346,10 @@ export const TABLE = [
       "",
       "Files for a linked peer wait for it whenever it is away, over restarts of both daemons, " +
       "and go on where they were cut off. With --wait the command waits as long.",
+      "",
+      "With --idempotency-key the files are sent once, however often the command is given within " +
+      `${REQUEST_KEY_MS / 86_400_000} days: again it tells of the same transfers. With another ` +
+      "command line the key is refused.",
       "",
       `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
       "--wait as they ended.",
@@ -351,6 +367,7 @@ export const TABLE = [
           QUEUE_EXPIRE_MS / 86_400_000
         }d)`,
       ),
+      flag("idempotency-key", "KEY", idempotencyKey, "Send them once, however often this is given"),
       waitFlag,
     ],
     examples: [
@@ -359,6 +376,7 @@ export const TABLE = [
       "send --to bob holidays",
       "send --to bob --as work.tar drafts notes.txt",
       "send --to nas --expire 12h backup.tar",
+      "send --to nas --idempotency-key backup-2026-11-27 backup.tar",
     ],
     needsDaemon: true,
   },

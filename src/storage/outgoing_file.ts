@@ -19,6 +19,8 @@ export const MAX_SOURCE_BYTES: number = 10 * 1024 ** 3;
 export const CHECKED_BYTES: number = 16 * 1024 ** 2;
 /** Bytes read at a time for the hash. */
 export const HASH_BUFFER_BYTES: number = 256 * 1024;
+/** A file up to so many bytes is read once, for its hash, and sent out of memory. */
+export const KEPT_CONTENT_BYTES: number = 16 * 1024;
 
 /** What is read from: a file, or what is put together as one. Disposing it closes it. */
 export interface OpenSource extends Disposable {
@@ -43,12 +45,16 @@ export interface OutgoingSource {
   readonly status: Pick<FileStatus, "size">;
   /** SHA-256 of its content, 64 lower-case hex digits. */
   readonly hash: string;
+  /** Its content, of a file of at most {@linkcode KEPT_CONTENT_BYTES}. */
+  readonly content?: Uint8Array<ArrayBuffer>;
   /**
    * Opens it again.
    *
    * @throws {StorageError} `SOURCE_CHANGED` when it is not what it was.
    */
   readonly open: (fs: SourceFileSystem) => Promise<OpenSource>;
+  /** Whether it is what it was, without reading it. */
+  readonly isAsBefore: (fs: SourceFileSystem) => Promise<boolean>;
 }
 
 /** A file as it was when it was offered. */
@@ -233,26 +239,67 @@ export async function inspectSource(
   path: string,
   options: InspectOptions = {},
 ): Promise<SourceFile> {
-  const { signal, maxBytes } = options;
+  const { signal, maxBytes, onHashed } = options;
   signal?.throwIfAborted();
   const source = await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
     checkSize(path, status, maxBytes);
+    const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, status.size + 1));
     const hash = new Sha256();
-    const total = await hashSource(file, status.size, hash, options);
+    let [total, reads] = [0, 0];
+    while (total <= status.size && !signal?.aborted) {
+      const count = await file.read(buffer);
+      if (count === null) break;
+      hash.update(buffer.subarray(0, count));
+      total += count;
+      reads++;
+      onHashed?.(total);
+    }
     if (signal?.aborted) return undefined;
     if (total !== status.size || differs(status, await file.status())) throw changed(path);
-    return {
+    const source = {
       path,
       status,
       hash: hash.digest().hex,
       open: (fs: SourceFileSystem) => openAgain(fs, path, status),
+      isAsBefore: async (fs: SourceFileSystem) => {
+        const now = await unlessMissing(fs.lstat(path));
+        return now !== undefined && !differs(status, now);
+      },
     };
+    // What was read last is at the start of the buffer: all of it is there only after one read.
+    const isKept = status.size <= KEPT_CONTENT_BYTES && reads <= 1;
+    return isKept ? { ...source, content: buffer.subarray(0, status.size) } : source;
   });
   signal?.throwIfAborted();
   if (source === undefined) throw changed(path);
   return source;
+}
+
+/**
+ * Whether a source is what it was when it was looked at, by its name and its status.
+ *
+ * @throws {StorageError} `ACCESS_DENIED` or `IO_FAILED`.
+ */
+export async function isUnchanged(
+  fs: SourceFileSystem,
+  source: OutgoingSource,
+): Promise<boolean> {
+  return await withStorageErrors(`read ${source.path}`, () => source.isAsBefore(fs));
+}
+
+/**
+ * The only chunk of a file whose content is kept, if the file is as it was when it was offered.
+ *
+ * @throws {StorageError} `SOURCE_CHANGED`, `ACCESS_DENIED` or `IO_FAILED`.
+ */
+export async function keptChunk(
+  fs: SourceFileSystem,
+  source: OutgoingSource & Required<Pick<OutgoingSource, "content">>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!await isUnchanged(fs, source)) throw changed(source.path);
+  return source.content;
 }
 
 /** A chunk that is being read before it is asked for. */

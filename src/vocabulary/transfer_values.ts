@@ -46,3 +46,12 @@ export const archiveName: ValueKind<string> = textThat(
     /^[^/\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+\.tar$/u.test(text) && text.isWellFormed() &&
     new TextEncoder().encode(text).length <= 255,
 );
+
+/** What an {@linkcode idempotencyKey} looks like, as JSON Schema has patterns. */
+export const IDEMPOTENCY_KEY_PATTERN = "^[!-~]{1,255}$";
+
+/** What an application calls a request by, so that it is carried out once however often it comes. */
+export const idempotencyKey: ValueKind<string> = textThat(
+  "1 to 255 visible ASCII characters, without blanks",
+  (text) => new RegExp(IDEMPOTENCY_KEY_PATTERN).test(text),
+);

@@ -10,6 +10,7 @@ import { extensions } from "../../vocabulary/extensions.ts";
 import {
   collisionPolicy,
   interruptPolicy,
+  localApi,
   pairingPolicy,
   transportChoice,
   unprovenPolicy,
@@ -37,6 +38,8 @@ export const SERVE_FLAGS = {
   inbox: { kind: path },
   /** The local API's socket; in the data folder when absent. */
   socketPath: { kind: path },
+  /** How the local API is served; on Windows `tcp` when absent, else `unix`. */
+  localApi: { kind: localApi },
   /** A file of links for machines that scripts set up; read again at SIGHUP. */
   links: { kind: path },
   /** The only folders that files are sent from; every file of this user when there is none. */

@@ -33,6 +33,8 @@ import {
 import { StorageError } from "../../base/errors.ts";
 import { headerOf } from "./tar_header.ts";
 
+/** What says that an archive is not what it was. */
+const CHANGES: ReadonlySet<string> = new Set(["SOURCE_CHANGED", "SOURCE_GONE"]);
 /** Entries that are looked at together. */
 const LOOKS_AT_ONCE = 32;
 
@@ -236,11 +238,20 @@ export async function inspectArchive(
     await file.checkUnchanged(true, signal);
   }
   // The listing is not kept while the peer decides: it may be large.
+  const again = (fs: SourceFileSystem) => listAgain(fs, source, { size, mtimeMs }, listOptions);
   return {
     path: source.name,
     status: { size },
     hash: hash.digest().hex,
-    open: async (fs) =>
-      new ArchiveFile(fs, await listAgain(fs, source, { size, mtimeMs }, listOptions)),
+    open: async (fs) => new ArchiveFile(fs, await again(fs)),
+    isAsBefore: async (fs) => {
+      try {
+        await again(fs);
+        return true;
+      } catch (error) {
+        if (!(error instanceof StorageError) || !CHANGES.has(error.code)) throw error;
+        return false;
+      }
+    },
   };
 }

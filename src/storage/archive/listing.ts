@@ -21,7 +21,7 @@ export const MAX_NAME_CHARS: number = 4 * 1024 ** 2;
 /** Folders inside each other at most. */
 export const MAX_DEPTH = 100;
 /** Longest path in an archive, in bytes. */
-export const MAX_PATH_BYTES = 4096;
+export const MAX_ARCHIVE_PATH_BYTES = 4096;
 /** Memory of a listing at most: names at two bytes a character, and what is known of each entry. */
 export const MAX_LISTING_BYTES: number = MAX_ARCHIVE_ENTRIES * 192 + 2 * MAX_NAME_CHARS;
 /** What was left out is told by name up to so many. */
@@ -218,8 +218,10 @@ class Lister {
     if (this.#nameChars > MAX_NAME_CHARS) {
       throw tooMuch(`the names have more than ${MAX_NAME_CHARS} characters together`);
     }
-    if (new TextEncoder().encode(tarEntry.path).length > MAX_PATH_BYTES) {
-      throw tooMuch(`${diskPathOf(entry)} is longer than ${MAX_PATH_BYTES} bytes in the archive`);
+    if (new TextEncoder().encode(tarEntry.path).length > MAX_ARCHIVE_PATH_BYTES) {
+      throw tooMuch(
+        `${diskPathOf(entry)} is longer than ${MAX_ARCHIVE_PATH_BYTES} bytes in the archive`,
+      );
     }
     this.#entries.push(entry);
     this.#size += headerOf(tarEntry).length + tarEntry.size + paddingOf(tarEntry.size);

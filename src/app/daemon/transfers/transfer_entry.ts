@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { escapeName } from "../../../base/text.ts";
 import { isFinal, type TransferState } from "../../../base/transfer_states.ts";
+import { escapeName } from "../../../base/text.ts";
 import { peerText } from "../../../ipc/api/peer_text.ts";
 import type { Transfer, WaitingFor } from "../../../ipc/api/schemas.ts";
 import type { ArchiveSource, Skipped } from "../../../storage/archive/listing.ts";
 import {
   DAEMON_STOPPED,
+  displayNameOf,
   fromJournalState,
   isArchiveSource,
   isSourcePath,
   type KeptPart,
-  MAX_DISPLAY_NAME,
   type QueuePlace,
   toJournalState,
   type TransferRecord,
@@ -67,6 +67,8 @@ export interface TransferProgress {
   readonly state: TransferState;
   /** What it waits for, where the state alone does not say; undefined for nothing more. */
   readonly waitingFor?: WaitingFor | undefined;
+  /** Outgoing: when it is offered again to a peer that had no space, in milliseconds since 1970. */
+  readonly nextTryAt?: number | undefined;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
   /** When bytes began to flow, in milliseconds since 1970. */
@@ -204,7 +206,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
-    const { confirmed, resumedFrom, kept, unpack, unpackFailure } = this.#progress;
+    const { confirmed, resumedFrom, kept, unpack, unpackFailure, nextTryAt } = this.#progress;
     const waitingFor = this.#waitingFor;
     const { archive, skipped } = this.facts;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
@@ -226,6 +228,9 @@ export class TransferEntry {
       priority,
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
+      ...(nextTryAt === undefined || waitingFor !== "peer-space"
+        ? {}
+        : { nextTryAt: new Date(nextTryAt).toISOString() }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
@@ -253,9 +258,14 @@ export class TransferEntry {
     return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
   }
 
+  /** The name as people may be shown it, and as the journal holds it. */
+  get displayName(): string {
+    return displayNameOf(this.facts.name);
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
-    const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
+    const { transferId, direction, identity: peer, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
     const { protocolTransferId, confirmed, kept, lastTry, unpack } = this.#progress;
     const { sourcePath, archive, queue } = this.facts;
@@ -264,7 +274,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: this.displayName,
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,

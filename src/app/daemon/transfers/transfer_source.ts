@@ -13,7 +13,7 @@ import { OperationError } from "../../../ipc/api/problem.ts";
 import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import { type ArchiveSource, listArchive, type Skipped } from "../../../storage/archive/listing.ts";
 import { withStorageErrors } from "../../../storage/failure.ts";
-import { isArchiveSource, isSourcePath } from "../../../storage/journal_record.ts";
+import { isArchiveSource, isSourcePath, MAX_PATH_BYTES } from "../../../storage/journal_record.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { OwnData } from "../../../storage/own_data.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
@@ -42,6 +42,14 @@ export interface LookedAt {
   readonly skipped?: Skipped;
 }
 
+/** Whom it is looked at for. */
+export interface LookedFor {
+  /** The session that it goes over; undefined while a linked peer is away. */
+  readonly session: SessionTransfers | undefined;
+  /** Whether it waits for a linked peer, over restarts. */
+  readonly waits: boolean;
+}
+
 /** The name that a source is offered under. */
 export function nameOf(source: TransferSource): string {
   return typeof source === "string" ? basename(source) : source.name;
@@ -66,7 +74,7 @@ export function factsOf(source: TransferSource): Pick<TransferFacts, "sourcePath
 export async function lookAtSources(
   options: SourceOptions,
   { paths, as }: Pick<SendParameters, "paths" | "as">,
-  session: SessionTransfers | undefined,
+  receiver: LookedFor,
 ): Promise<readonly LookedAt[]> {
   using deadline = new Deadline(API_OPERATION_MS, { what: "folders to be listed" });
   const { signal } = deadline;
@@ -74,7 +82,7 @@ export async function lookAtSources(
     ? paths.map((path) => () => lookAtPath(options, path, signal))
     : [() => lookAtArchive(options, { name: as, paths }, signal)];
   const looked: LookedAt[] = [];
-  for (const look of looks) looked.push(sendable(await refusing(look), session));
+  for (const look of looks) looked.push(sendable(await refusing(look), receiver));
   return looked;
 }
 
@@ -105,13 +113,12 @@ async function lookAtArchive(
 }
 
 /** What is in the way of sending it to that peer ends it. */
-function sendable(looked: LookedAt, session: SessionTransfers | undefined): LookedAt {
+function sendable(looked: LookedAt, { session, waits }: LookedFor): LookedAt {
   const { source, size } = looked;
-  const problem = session === undefined
-    ? mayBeKept(source) ? undefined : "the path is too long to be kept while its peer is away"
-    : session.peer.dialect.unsendable(size);
-  if (problem === undefined) return looked;
   const what = typeof source === "string" ? source : source.paths.join(", ");
+  if (waits && !mayBeKept(source)) throw new OperationError("LIMIT_EXCEEDED", unkeepable(what));
+  const problem = session?.peer.dialect.unsendable(size);
+  if (problem === undefined) return looked;
   throw new OperationError("LIMIT_EXCEEDED", `${what}: ${problem}`);
 }
 
@@ -130,4 +137,12 @@ async function refusing(look: () => Promise<LookedAt>): Promise<LookedAt> {
     const code = error.code === "SOURCE_TOO_LARGE" ? "LIMIT_EXCEEDED" : "FILE_UNREADABLE";
     throw new OperationError(code, error.message, { cause: error });
   }
+}
+
+/** Why the path of a source can't be kept until its turn comes. */
+function unkeepable(path: string): string {
+  return `${
+    path.slice(0, 200)
+  }...: a path that takes more than ${MAX_PATH_BYTES} bytes as JSON can't ` +
+    "be kept while its file waits for a linked peer: give it a shorter one";
 }
