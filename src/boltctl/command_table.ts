@@ -24,6 +24,7 @@ import {
 import { transportChoice } from "../vocabulary/policies.ts";
 import {
   archiveName,
+  byteRate,
   direction,
   expireDuration,
   idempotencyKey,
@@ -366,6 +367,12 @@ export const TABLE = [
         `Wait so long at most for a linked peer that is away (default: ${
           QUEUE_EXPIRE_MS / 86_400_000
         }d)`,
+      ),
+      flag(
+        "rate-limit",
+        "RATE",
+        byteRate,
+        "Send each no faster: bytes a second, as in 500K or 10M",
       ),
       flag("idempotency-key", "KEY", idempotencyKey, "Send them once, however often this is given"),
       waitFlag,

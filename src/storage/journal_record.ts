@@ -73,6 +73,8 @@ export interface QueuePlace {
   readonly lifetimeMs: number;
   /** The source's last change when it was queued, in milliseconds since 1970. */
   readonly mtimeMs: number;
+  /** How fast it is sent at most, in bytes a second. */
+  readonly rateLimit?: number;
 }
 
 /** A transfer in the journal. */
@@ -185,7 +187,8 @@ function isKeptPart(value: unknown): value is KeptPart {
 
 function isQueuePlace(value: unknown): value is QueuePlace {
   const keys = ["order", "priority", "expiresAt", "lifetimeMs", "mtimeMs"];
-  return isJsonObject(value) && hasExactly(value, keys) &&
+  return isJsonObject(value) && hasExactly(value, keys, ["rateLimit"]) &&
+    (value["rateLimit"] === undefined || (isCount(value["rateLimit"]) && value["rateLimit"] > 0)) &&
     isCount(value["order"]) && Number.isSafeInteger(value["priority"]) &&
     isCount(value["expiresAt"]) && isCount(value["lifetimeMs"]) &&
     Number.isSafeInteger(value["mtimeMs"]);

@@ -157,7 +157,8 @@ function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_SOURCE_BYT
   if (size <= maxBytes) return;
   throw new StorageError(
     "SOURCE_TOO_LARGE",
-    `${path} has ${size} bytes, more than the ${maxBytes} that may be sent: split it`,
+    `${path} has ${size} bytes, more than the ${maxBytes} that may be sent (serve ` +
+      "--max-file-bytes): split it",
   );
 }
 
@@ -168,11 +169,15 @@ function checkSize(path: string, { size }: FileStatus, maxBytes = MAX_SOURCE_BYT
  * @throws {StorageError} `SOURCE_UNUSABLE` for what is no regular file, `SOURCE_TOO_LARGE`,
  * `ACCESS_DENIED` or `IO_FAILED`, each with its own sentence.
  */
-export async function checkSource(fs: SourceFileSystem, path: string): Promise<FileStatus> {
+export async function checkSource(
+  fs: SourceFileSystem,
+  path: string,
+  { maxBytes }: Pick<InspectOptions, "maxBytes"> = {},
+): Promise<FileStatus> {
   return await withStorageErrors(`read ${path}`, async () => {
     const { file, status } = await openRegular(fs, path);
     using _closed = file;
-    checkSize(path, status);
+    checkSize(path, status, maxBytes);
     return status;
   });
 }
@@ -187,6 +192,7 @@ export async function checkUnchanged(
   fs: SourceFileSystem,
   path: string,
   seen: Pick<FileStatus, "size" | "mtimeMs">,
+  options: Pick<InspectOptions, "maxBytes"> = {},
 ): Promise<void> {
   await withStorageErrors(`read ${path}`, async () => {
     if (await unlessMissing(fs.lstat(path)) === undefined) {
@@ -195,7 +201,7 @@ export async function checkUnchanged(
         `${path} is gone: it was there when it was queued, and nothing of it is sent`,
       );
     }
-    const { size, mtimeMs } = await checkSource(fs, path);
+    const { size, mtimeMs } = await checkSource(fs, path, options);
     if (size === seen.size && mtimeMs === seen.mtimeMs) return;
     throw new StorageError(
       "SOURCE_CHANGED",

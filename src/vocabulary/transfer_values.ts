@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { byteSize } from "./accept_rule.ts";
 import {
   type Choice,
   oneOf,
@@ -46,6 +47,27 @@ export const archiveName: ValueKind<string> = textThat(
     /^[^/\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+\.tar$/u.test(text) && text.isWellFormed() &&
     new TextEncoder().encode(text).length <= 255,
 );
+
+/** Least rate of transfers: chunks of all of them are well within the protocol's waits then. */
+const LEAST_RATE = 64 * 1024;
+
+/** Most bytes a second. */
+export const rateLimit: WholeNumber = wholeNumber(
+  LEAST_RATE,
+  Number.MAX_SAFE_INTEGER,
+  "bytes a second",
+);
+
+/** The same as people write it: `500K`, `10M`. In bytes a second. */
+export const byteRate: ValueKind<number> = {
+  expects:
+    "bytes a second from 64K up: a whole number, or one of K, M, G or T (1024 times as much " +
+    "each)",
+  parse(text) {
+    const bytes = byteSize.parse(text);
+    return bytes === undefined ? undefined : rateLimit.parse(String(bytes));
+  },
+};
 
 /** What an {@linkcode idempotencyKey} looks like, as JSON Schema has patterns. */
 export const IDEMPOTENCY_KEY_PATTERN = "^[!-~]{1,255}$";

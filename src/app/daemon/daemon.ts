@@ -13,6 +13,7 @@ import type { Status } from "../../ipc/api/schemas.ts";
 import { type ListenAt, LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
 import { messageOf } from "../../base/errors.ts";
+import { RateLimit } from "../../base/rate_limit.ts";
 import { SYSTEM_CLOCK } from "../../base/timer.ts";
 import { Registrations } from "../../signaling/rendezvous/registrations.ts";
 import type { Link } from "../../storage/link_file.ts";
@@ -80,6 +81,19 @@ export type DaemonEnd =
   | { readonly kind: "graceful" }
   /** By a second request, or with transfers left: what the operator is to know. */
   | { readonly kind: "forced"; readonly message: string };
+
+/** How fast files are sent and received, all of each together. */
+function rateLimits(
+  { rateLimit }: ServeOptions,
+): { readonly sendLimit?: RateLimit; readonly receiveLimit?: RateLimit } {
+  if (rateLimit === undefined) return {};
+  const options = {
+    bytesPerSecond: rateLimit,
+    steady: () => performance.now(),
+    after: SYSTEM_CLOCK.after,
+  };
+  return { sendLimit: new RateLimit(options), receiveLimit: new RateLimit(options) };
+}
 
 /** A running daemon. */
 export class Daemon {
@@ -156,6 +170,8 @@ export class Daemon {
       scheduler: this.#scheduler,
       slots: this.#slots,
       hashSlots: new Slots({ limit: options.maxTransfers }),
+      maxFileBytes: options.maxFileBytes,
+      ...rateLimits(options),
       fs: allowedSources(fs, options),
       own: new OwnData(fs, { dataFolder: storage.folder.path, inbox: inbox.path }),
       held: new HeldFiles(),
@@ -191,6 +207,7 @@ export class Daemon {
       identity: storage.identity,
       selfCode: generatePeerCode(random),
       extensions: this.#extensions,
+      maxFileBytes: options.maxFileBytes,
       deviceName: options.deviceName,
       maxPeers: options.maxPeers,
       transport: options.transport,

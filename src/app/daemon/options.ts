@@ -6,6 +6,7 @@
  */
 import { LOG_FORMATS, LOG_LEVELS } from "../../log/log.ts";
 import type { FlagTable, OptionsOf } from "../../vocabulary/flag_table.ts";
+import { byteSize } from "../../vocabulary/accept_rule.ts";
 import { extensions } from "../../vocabulary/extensions.ts";
 import {
   collisionPolicy,
@@ -15,6 +16,7 @@ import {
   transportChoice,
   unprovenPolicy,
 } from "../../vocabulary/policies.ts";
+import { byteRate } from "../../vocabulary/transfer_values.ts";
 import { oneOf, path, textThat, wholeNumber } from "../../vocabulary/value_kind.ts";
 
 /** Longest device name, in bytes of UTF-8: the rendezvous server's limit. */
@@ -50,6 +52,10 @@ export const SERVE_FLAGS = {
   maxPeers: { kind: wholeNumber(1, 1024), default: 8 },
   /** Most transfers under way at once. */
   maxTransfers: { kind: wholeNumber(1, 64), default: 1 },
+  /** Most bytes of a file, sent or received. */
+  maxFileBytes: { kind: byteSize, default: 10 * 1024 ** 3 },
+  /** Bytes a second of all files that are sent, and as many of those received; none: any. */
+  rateLimit: { kind: byteRate },
   /** Most MiB that the two bounds above, and all else, may take together. */
   maxMemory: { kind: wholeNumber(1, 1_048_576, "MiB"), default: 1024 },
   /** What happens to an unknown identity. */

@@ -7,7 +7,12 @@ import { UsageError } from "../../base/errors.ts";
 import { isFinal } from "../../base/transfer_states.ts";
 import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
-import { archiveName, expireDuration, idempotencyKey } from "../../vocabulary/transfer_values.ts";
+import {
+  archiveName,
+  byteRate,
+  expireDuration,
+  idempotencyKey,
+} from "../../vocabulary/transfer_values.ts";
 import { feedOverRestarts } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { isUnconfirmed } from "../output/confirmation.ts";
@@ -25,6 +30,7 @@ export async function send(context: Context): Promise<void> {
   }
   const peer = await resolveReceiver(client(), flags.text("to"), signal);
   const expireSecs = flags.value("expire", expireDuration);
+  const rateLimit = flags.value("rate-limit", byteRate);
   const as = flags.value("as", archiveName);
   const key = flags.value("idempotency-key", idempotencyKey);
   const request = {
@@ -33,6 +39,7 @@ export async function send(context: Context): Promise<void> {
     ...(as === undefined ? {} : { as }),
     priority: flags.integer("priority") ?? 0,
     ...(expireSecs === undefined ? {} : { expireSecs }),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
   };
   if (!flags.has("wait")) {

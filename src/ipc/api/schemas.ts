@@ -534,6 +534,11 @@ const whatToSend = {
     "Higher goes first; among equal ones peers take turns, and each peer's go in the order asked. " +
       "Default: 0.",
   )),
+  rateLimit: Type.Optional(numberOf(
+    transferValues.rateLimit,
+    "How fast each of the transfers is sent at most, in bytes of the file a second. Default: as fast " +
+      "as it goes, within `serve --rate-limit`.",
+  )),
   expireSecs: Type.Optional(numberOf(
     transferValues.expireSecs,
     "How long the files wait for a linked peer while it is away, in seconds; without effect for other " +
@@ -644,6 +649,7 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
     "Outgoing and queued: bytes of the file read so far for its hash, which the offer carries.",
   )),
   priority: Type.Integer({ description: "Higher goes first." }),
+  rateLimit: Type.Optional(count("Outgoing: how fast it is sent at most, in bytes a second.")),
   unpacked: Type.Optional(Type.Boolean({
     description:
       "Incoming and completed: true when `path` is the folder that the archive was unpacked into. " +

@@ -31,6 +31,12 @@ export const DEFAULT_LIMITS: TransferLimits = {
   maxChunkBytes: MAX_CHUNK_BYTES,
 };
 
+/** The bounds where files of so many bytes may come: as many chunks as the smallest take. */
+export function limitsFor(maxFileBytes: number): TransferLimits {
+  const maxTotalChunks = Math.ceil(maxFileBytes / DEFAULT_CHUNK_BYTES);
+  return { ...DEFAULT_LIMITS, maxFileBytes, maxTotalChunks };
+}
+
 /** Longest waits of a transfer, in ms. */
 export interface TransferTiming {
   /** From an offer to its answer, either way. @default {OFFER_MS} */

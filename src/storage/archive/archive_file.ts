@@ -226,8 +226,12 @@ export async function inspectArchive(
   known: KnownArchive,
   options: InspectOptions & Pick<ListOptions, "own"> = {},
 ): Promise<OutgoingSource> {
-  const { signal, own } = options;
-  const listOptions = { own, ...(signal === undefined ? {} : { signal }) };
+  const { signal, own, maxBytes } = options;
+  const listOptions = {
+    own,
+    ...(signal === undefined ? {} : { signal }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  };
   const listing = await listAgain(fs, source, known, listOptions);
   const { size, mtimeMs } = listing;
   const hash = new Sha256();

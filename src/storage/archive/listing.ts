@@ -80,6 +80,8 @@ export interface ListOptions {
   readonly signal?: AbortSignal;
   /** Most entries. @default {MAX_ARCHIVE_ENTRIES} */
   readonly maxEntries?: number;
+  /** Most bytes of the archive. @default {MAX_SOURCE_BYTES} */
+  readonly maxBytes?: number;
 }
 
 /** Where an entry is on the disk. */
@@ -194,8 +196,11 @@ class Lister {
   }
 
   finish(): Listing {
-    if (this.#size + END_BYTES > MAX_SOURCE_BYTES) {
-      throw tooMuch(`there are more than the ${MAX_SOURCE_BYTES} bytes that may be sent`);
+    const { maxBytes = MAX_SOURCE_BYTES } = this.#options;
+    if (this.#size + END_BYTES > maxBytes) {
+      throw tooMuch(
+        `there are more than the ${maxBytes} bytes that may be sent (serve --max-file-bytes)`,
+      );
     }
     return {
       entries: this.#entries,

@@ -18,6 +18,7 @@ import { DescriptionSecrets } from "../../../protocol/identity/proven_identity.t
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { PeerFacts, SessionEnd } from "../../../protocol/session/effects.ts";
 import type { ExtensionName } from "../../../protocol/extensions.ts";
+import { limitsFor } from "../../../protocol/transfer/limits.ts";
 import {
   BINARY_ENCODING,
   CAPABILITIES,
@@ -61,6 +62,8 @@ export interface SessionsOptions {
   readonly selfCode: PeerCode;
   /** What we say and hear beyond the published protocol. */
   readonly extensions: ReadonlySet<ExtensionName>;
+  /** Most bytes of a file, sent or received. */
+  readonly maxFileBytes: number;
   /** Shown to others. */
   readonly deviceName: string;
   /** Most sessions at once, those being opened too. */
@@ -414,6 +417,7 @@ export class Sessions {
       random,
       peerKind,
       capabilities: capabilitiesWith(this.#options.extensions),
+      limits: limitsFor(this.#options.maxFileBytes),
     });
     const { promise: greeted, resolve } = Promise.withResolvers<void>();
     // One that was given up may still hear from its peer.

@@ -4,6 +4,7 @@
  * @module
  */
 import type { StorageError } from "../../../base/errors.ts";
+import type { RateLimit } from "../../../base/rate_limit.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { OFFER_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -51,6 +52,8 @@ export interface ReceiveOptions extends PartOptions {
   readonly slots: Slots;
   /** Which files may wait that have come whole without an offer. */
   readonly held: HeldFiles;
+  /** How fast files come, all of them together. @default {any} */
+  readonly receiveLimit?: RateLimit;
   /** Told of what goes wrong. */
   readonly log: Log;
   /** Ends the wait for a decision about a file that came without an offer. @default {systemTimer} */
@@ -367,6 +370,7 @@ export class IncomingTransfer implements Work {
       case "transfer-chunk":
         try {
           this.#flow.received(event.data.length);
+          this.#options.receiveLimit?.book(event.data.length);
           this.#queue.push(event.data);
         } catch (error) {
           this.#fail(error);

@@ -119,11 +119,16 @@ function remembered(entries: readonly (TransferEntry | undefined)[]): TransferEn
 
 /** What a request asks for, whatever the order of its members. */
 function bodyHash(parameters: SendParameters): string {
-  const { paths, as, priority, expireSecs = null } = parameters;
+  const { paths, as, priority, expireSecs = null, rateLimit } = parameters;
   const to = "sessionId" in parameters
     ? ["session", parameters.sessionId]
     : ["peer", parameters.identity];
-  const request = [to, paths, priority, expireSecs, ...(as === undefined ? [] : [as])];
+  // What came later is there only when it is asked for: keys of before stay those of their requests.
+  const more = [
+    ...(as === undefined ? [] : [as]),
+    ...(rateLimit === undefined ? [] : [{ rateLimit }]),
+  ];
+  const request = [to, paths, priority, expireSecs, ...more];
   return sha256(JSON.stringify(request));
 }
 

@@ -7,6 +7,7 @@
 import { BackOff } from "../../../base/back_off.ts";
 import { abortable } from "../../../base/deadline.ts";
 import { isDiskFull, messageOf } from "../../../base/errors.ts";
+import { passLimits, RateLimit } from "../../../base/rate_limit.ts";
 import { sleep, systemTimer, type Timer } from "../../../base/timer.ts";
 import { SPACE_RETRY } from "../../../base/timing.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
@@ -43,7 +44,7 @@ import {
   type TransferEnd,
 } from "./transfer_end.ts";
 import type { TransferEntry, TransferFailure, TransferProgress } from "./transfer_entry.ts";
-import { nameOf, type SourceOptions, type TransferSource } from "./transfer_source.ts";
+import { boundOf, nameOf, type SourceOptions, type TransferSource } from "./transfer_source.ts";
 
 /** What all outgoing transfers share. */
 export interface SendOptions extends SourceOptions {
@@ -57,8 +58,10 @@ export interface SendOptions extends SourceOptions {
   readonly random: RandomSource;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Ends the wait for space at the peer. @default {systemTimer} */
+  /** Ends waits for space at the peer, and those of a rate. @default {systemTimer} */
   readonly after?: Timer;
+  /** How fast all of them send together. @default {any} */
+  readonly sendLimit?: RateLimit;
 }
 
 /** Options of an {@linkcode OutgoingTransfer}. */
@@ -78,6 +81,18 @@ export interface OutgoingTransferOptions extends SendOptions {
   readonly waitRefusal?: () => TransferFailure | undefined;
   /** Called when it has waited long enough for space at its peer to be tried again. */
   readonly onRested: () => void;
+}
+
+/** The daemon's rate, and the transfer's own. */
+function limitsOf(
+  { sendLimit, entry: { facts: { rateLimit } }, after = systemTimer }: OutgoingTransferOptions,
+): readonly RateLimit[] {
+  const own = rateLimit === undefined ? undefined : new RateLimit({
+    bytesPerSecond: rateLimit,
+    steady: () => performance.now(),
+    after,
+  });
+  return [sendLimit, own].filter((limit) => limit !== undefined);
 }
 
 /** One offer of the file over one session. */
@@ -139,6 +154,8 @@ export class OutgoingTransfer implements ScheduledWork {
   /** Aborted, with {@linkcode Stopped}, when it is not to be offered any more. */
   readonly #stopping = new AbortController();
   readonly #spaceRetry = new BackOff(SPACE_RETRY);
+  /** What its bytes are booked with: the daemon's rate, and its own. */
+  readonly #limits: readonly RateLimit[];
   #source: OutgoingSource | undefined;
   /** The file as it is read before its turn. */
   #ahead: Promise<OutgoingSource> | undefined;
@@ -151,6 +168,7 @@ export class OutgoingTransfer implements ScheduledWork {
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
     this.#options = options;
+    this.#limits = limitsOf(options);
     this.#stopping.signal.addEventListener("abort", () => this.#stopResting?.());
   }
 
@@ -397,8 +415,9 @@ export class OutgoingTransfer implements ScheduledWork {
     const { source, fs, own, entry: { facts: { size, queue } } } = this.#options;
     if (queue === undefined) return;
     const known = { size, mtimeMs: queue.mtimeMs };
-    if (typeof source === "string") await checkUnchanged(fs, source, known);
-    else await listAgain(fs, source, known, { own, signal: this.#stopping.signal });
+    const bound = boundOf(this.#options);
+    if (typeof source === "string") await checkUnchanged(fs, source, known, bound);
+    else await listAgain(fs, source, known, { own, signal: this.#stopping.signal, ...bound });
   }
 
   /** Reads the file for its hash, in its turn. */
@@ -414,14 +433,15 @@ export class OutgoingTransfer implements ScheduledWork {
     });
     if (!slot.held) await abortable(granted, signal);
     const onHashed = (bytes: number) => registry.hashing(this.entry, bytes);
+    const inspect = { signal, onHashed, ...boundOf(this.#options) };
     if (typeof source !== "string") {
       const { size, queue } = this.entry.facts;
       const known = { size, mtimeMs: queue?.mtimeMs };
-      return await inspectArchive(fs, source, known, { own, signal, onHashed });
+      return await inspectArchive(fs, source, known, { own, ...inspect });
     }
     await this.#lookAgain();
     await own.refuse(source);
-    return await inspectSource(fs, source, { signal, onHashed });
+    return await inspectSource(fs, source, inspect);
   }
 
   #newFlow(): Flow {
@@ -481,6 +501,8 @@ export class OutgoingTransfer implements ScheduledWork {
           await this.#stage.entered();
           continue;
         }
+        await this.#passLimits(request.length, over.signal);
+        if (over.signal.aborted) continue;
         const chunk = file === undefined
           ? await keptChunk(fs, { ...source, content: content ?? new Uint8Array() })
           : await file.readChunk(request.index);
@@ -493,6 +515,13 @@ export class OutgoingTransfer implements ScheduledWork {
       attempt.failure = failureOf(error);
       this.#act((transfers, id) => transfers.fail(id, messageOf(error)));
     }
+  }
+
+  /** Waits for its turn where a rate is set; until it ends at most. */
+  async #passLimits(bytes: number, signal: AbortSignal): Promise<void> {
+    const { after = systemTimer } = this.#options;
+    if (this.#limits.length === 0) return;
+    await passLimits(this.#limits, bytes, { after, signal }).catch(() => {}); // it ended
   }
 
   /** The names of a try, as far as they are needed before it is offered. */

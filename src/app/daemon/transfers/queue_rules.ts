@@ -34,7 +34,8 @@ export const NOT_LINKED: TransferFailure = {
 };
 
 /** What a place in the queue is made of. */
-export interface PlaceOptions extends Pick<QueuePlace, "order" | "priority" | "mtimeMs"> {
+export interface PlaceOptions
+  extends Pick<QueuePlace, "order" | "priority" | "mtimeMs" | "rateLimit"> {
   /** How long it is to wait, in milliseconds. @default {QUEUE_EXPIRE_MS} */
   readonly lifetimeMs?: number;
   /** Milliseconds since 1970. */
@@ -43,9 +44,9 @@ export interface PlaceOptions extends Pick<QueuePlace, "order" | "priority" | "m
 
 /** A place in the queue, from now on. */
 export function placeInQueue(
-  { order, priority, mtimeMs, lifetimeMs = QUEUE_EXPIRE_MS, now }: PlaceOptions,
+  { lifetimeMs = QUEUE_EXPIRE_MS, now, ...place }: PlaceOptions,
 ): QueuePlace {
-  return { order, priority, expiresAt: now + lifetimeMs, lifetimeMs, mtimeMs };
+  return { ...place, expiresAt: now + lifetimeMs, lifetimeMs };
 }
 
 /**

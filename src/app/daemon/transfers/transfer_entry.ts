@@ -49,6 +49,8 @@ export interface TransferFacts {
   readonly archive?: ArchiveSource;
   /** Outgoing, in the run in which it was queued: what the archive leaves out. */
   readonly skipped?: Skipped;
+  /** Outgoing: how fast it is sent at most, in bytes a second. */
+  readonly rateLimit?: number;
   /** Outgoing: its place in the queue, where it waits for a linked peer whenever that is away. */
   readonly queue?: QueuePlace;
 }
@@ -144,6 +146,7 @@ export class TransferEntry {
       ...(record.sourcePath === undefined ? {} : { sourcePath: record.sourcePath }),
       ...(record.archive === undefined ? {} : factsOfArchive(record.archive)),
       ...(record.queue === undefined ? {} : { queue: record.queue }),
+      ...(record.queue?.rateLimit === undefined ? {} : { rateLimit: record.queue.rateLimit }),
     };
     const { priority = 0 } = record.queue ?? {};
     const entry = new TransferEntry({ ...facts, priority }, "interrupted");
@@ -208,7 +211,7 @@ export class TransferEntry {
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
     const { confirmed, resumedFrom, kept, unpack, unpackFailure, nextTryAt } = this.#progress;
     const waitingFor = this.#waitingFor;
-    const { archive, skipped } = this.facts;
+    const { archive, skipped, rateLimit } = this.facts;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
     const expiresAt = this.isFinal ? undefined : this.facts.queue?.expiresAt;
@@ -226,6 +229,7 @@ export class TransferEntry {
       ...(resumedFrom === undefined ? {} : { resumedFrom }),
       ...(kept === undefined || !this.isFinal ? {} : { keptBytes: kept.bytes }),
       priority,
+      ...(rateLimit === undefined ? {} : { rateLimit }),
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
       ...(nextTryAt === undefined || waitingFor !== "peer-space"

@@ -59,7 +59,10 @@ export interface TransferServiceOptions extends SendOptions, ReceiveOptions {
 }
 
 /** Files to send. */
-export type FilesToSend = Pick<SendParameters, "paths" | "as" | "priority" | "expireSecs">;
+export type FilesToSend = Pick<
+  SendParameters,
+  "paths" | "as" | "priority" | "expireSecs" | "rateLimit"
+>;
 
 /** Who gets files. */
 export interface Receiver {
@@ -102,6 +105,7 @@ export class TransferService {
   ): Promise<TransferEntry[]> {
     const { registry, scheduler, queue } = this.#options;
     const { priority, expireSecs } = files;
+    const rate = files.rateLimit === undefined ? {} : { rateLimit: files.rateLimit };
     const mayWait = () => queue.takes(identity) && session?.proven !== false;
     const waits = mayWait() || session === undefined;
     const sources = await lookAtSources(this.#options, files, { session, waits });
@@ -129,10 +133,11 @@ export class TransferService {
           name: nameOf(source),
           size,
           priority,
+          ...rate,
           createdAt: this.#options.now(),
           ...factsOf(source),
           ...(skipped === undefined ? {} : { skipped }),
-          ...(isKept ? { queue: queue.place({ priority, mtimeMs, ...lifetime }) } : {}),
+          ...(isKept ? { queue: queue.place({ priority, mtimeMs, ...rate, ...lifetime }) } : {}),
         },
         "queued",
         session === undefined ? { waitingFor: "peer" } : { sessionId: session.sessionId },
@@ -242,7 +247,7 @@ export class TransferService {
       "sessionId" | "identity" | "proven" | "acceptsFiles" | "resumes" | "peer"
     >,
   ): SessionTransfers {
-    const { registry, scheduler } = this.#options;
+    const { registry, scheduler, receiveLimit } = this.#options;
     return new SessionTransfers({
       ...options,
       onOffer: (file, session) => this.#offered(file, session),
@@ -250,7 +255,7 @@ export class TransferService {
       onEnded: () => scheduler.wake(),
       onClosing: (session) => this.#cancelWaitingWhole(session),
       // A peer can bring changes faster than the disk takes them.
-      backpressure: () => registry.backpressure(),
+      backpressure: () => registry.backpressure() ?? receiveLimit?.settled(),
     });
   }
 

@@ -25,6 +25,15 @@ export interface SourceOptions {
   readonly fs: SourceFileSystem;
   /** The daemon's own files, which are never sent. */
   readonly own: OwnData;
+  /** Most bytes of a file or an archive. @default {10 GiB} */
+  readonly maxFileBytes?: number;
+}
+
+/** The bound, as the storage takes it. */
+export function boundOf(
+  { maxFileBytes }: Pick<SourceOptions, "maxFileBytes">,
+): { readonly maxBytes?: number } {
+  return maxFileBytes === undefined ? {} : { maxBytes: maxFileBytes };
 }
 
 /** The path of a file, or what an archive is made of. */
@@ -98,17 +107,19 @@ async function lookAtPath(
     return await lookAtArchive(options, { name, paths: [path] }, signal);
   }
   await own.refuse(path);
-  const { size, mtimeMs } = await checkSource(fs, path);
+  const { size, mtimeMs } = await checkSource(fs, path, boundOf(options));
   return { source: path, size, mtimeMs };
 }
 
 async function lookAtArchive(
-  { fs, own }: SourceOptions,
+  options: SourceOptions,
   { name, paths }: ArchiveSource,
   signal: AbortSignal,
 ): Promise<LookedAt> {
+  const { fs, own } = options;
   const source = { name, paths: paths.map((path) => resolve(path)) };
-  const { size, mtimeMs, skipped } = await listArchive(fs, source, { own, signal });
+  const list = { own, signal, ...boundOf(options) };
+  const { size, mtimeMs, skipped } = await listArchive(fs, source, list);
   return { source, size, mtimeMs, skipped };
 }
 
