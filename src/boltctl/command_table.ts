@@ -55,7 +55,7 @@ export const COMMON_FLAGS: readonly FlagSpec[] = [
   pathFlag("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
   { name: "json", summary: "Print JSON for programs, one object a line" },
   flag("timeout", "SECS", wholeNumber(1, 86_400), "Give up after so long"),
-  { name: "help", summary: "Explain the command and do nothing" },
+  { name: "help", summary: "Explain the command and do nothing; so does -h" },
 ];
 
 /** The flag that stands without a command. */
@@ -488,9 +488,10 @@ export const TABLE = [
     name: "completion",
     summary: "Print a completion script for a shell",
     details: [
-      "bash: boltctl completion bash > ~/.local/share/bash-completion/completions/boltctl",
-      "zsh:  boltctl completion zsh > a folder of $fpath, as _boltctl",
-      "fish: boltctl completion fish > ~/.config/fish/completions/boltctl.fish",
+      "Write it to where the shell looks for it:",
+      "bash: ~/.local/share/bash-completion/completions/boltctl",
+      "zsh:  a folder of $fpath, as _boltctl",
+      "fish: ~/.config/fish/completions/boltctl.fish",
     ],
     argument: argument("bash|zsh|fish", 1, 1, oneOf(["bash", "zsh", "fish"])),
     flags: [],
