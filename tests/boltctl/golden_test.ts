@@ -115,6 +115,7 @@ const KNOWN: readonly PeerView[] = [
     identity: "c0de".padEnd(64, "3"),
     ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: true },
     ...{ connected: false, name: "store", peerCode: "ABCDEFGHJKMNPQRS" },
+    lastSeenAt: "2025-12-30T00:00:00Z",
   },
   {
     identity: "01d0".padEnd(64, "4"),
