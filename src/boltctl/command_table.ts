@@ -444,14 +444,16 @@ export const TABLE = [
   },
   {
     name: "watch",
-    summary: "Show transfers while they go on",
+    summary: "Show sessions, transfers and events as they go on",
     details: [
-      "A bar with rate and time left for each transfer under way, and a line for what " +
-      "else happens, until Ctrl-C or until the daemon stops. Not on a terminal: plain " +
-      "lines.",
+      "On a terminal the whole of it: open sessions, transfers with progress and rates, and the last " +
+      "events, until q or Ctrl-C. A daemon that stops is waited for.",
+      "",
+      "Not on a terminal, or with --plain: a line for whatever happens, until Ctrl-C or until the " +
+      "daemon stops.",
     ],
-    flags: [],
-    examples: ["watch"],
+    flags: [{ name: "plain", summary: "Lines only, for screen readers and terminals of old" }],
+    examples: ["watch", "watch --plain"],
     needsDaemon: true,
   },
   {

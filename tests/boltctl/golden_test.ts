@@ -704,9 +704,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["watch"], stage: { ...LIST, onList: HAPPENING } },
     { words: ["watch", "--json"], stage: { ...LIST, onList: HAPPENING.slice(-2) } },
     {
-      about: "bars",
-      words: ["watch"],
-      stage: { ...LIST, onList: HAPPENING },
+      about: "plain lines on a terminal",
+      words: ["watch", "--plain"],
+      stage: { ...LIST, onList: HAPPENING.slice(-4) },
       terminal: { columns: 80 },
     },
     { words: ["watch"], stage: { onList: HAPPENING.slice(-1) } },
