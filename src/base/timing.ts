@@ -265,6 +265,8 @@ export const COMMAND_WAIT_MS = 60_000;
 export const MARK_LOCK_RETRY = { firstMs: 5, longestMs: 100 } as const;
 /** Between two drawings of the time that is left to answer a question. */
 export const COUNTDOWN_MS = 1_000;
+/** For the words that a shell completes: somebody has pressed a key and waits. */
+export const COMPLETION_MS = 1_000;
 /** Between two frames of a full screen at least: a change is drawn at once after a longer rest. */
 export const SCREEN_REDRAW_MS = 100;
 /** For the output to be read at exit. Nobody may be reading stdout. */
