@@ -27,13 +27,17 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
       interruption.abort(new InterruptedError(`Interrupted by ${name}`));
     });
   }
-  const environment = { BOLT_SOCKET: env("BOLT_SOCKET"), NO_COLOR: env("NO_COLOR") };
+  const environment = {
+    BOLT_SOCKET: env("BOLT_SOCKET"),
+    BOLT_API: env("BOLT_API"),
+    NO_COLOR: env("NO_COLOR"),
+  };
   const terminal = new ProcessTerminal(environment.NO_COLOR);
   return await runBoltctl(args, { terminal, environment, interruption: interruption.signal });
 }
 
 /** A variable, where the permissions let it be read. */
-function env(name: "BOLT_SOCKET" | "NO_COLOR"): string | undefined {
+function env(name: "BOLT_SOCKET" | "BOLT_API" | "NO_COLOR"): string | undefined {
   try {
     return Deno.env.get(name);
   } catch (error) {

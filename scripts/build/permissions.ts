@@ -63,7 +63,7 @@ export const BOLTCTL_PERMISSIONS: readonly string[] = [
   "--no-prompt",
   "--allow-net",
   "--allow-sys=networkInterfaces,statfs",
-  "--allow-env=BOLT_SOCKET,NO_COLOR",
+  "--allow-env=BOLT_API,BOLT_SOCKET,NO_COLOR",
   "--allow-read",
   "--allow-write",
 ];

@@ -58,7 +58,7 @@ async function generateFile(folder: string): Promise<string> {
 async function serve(dataDir: string): Promise<Served> {
   const daemon = startDaemon(["serve", "--data-dir", dataDir], () => {});
   await daemon.said("serving");
-  const client = new DaemonClient(join(dataDir, "daemon.sock"));
+  const client = new DaemonClient({ kind: "unix", path: join(dataDir, "daemon.sock") });
   const ends = new AbortController();
   const heard: ApiEvent[] = [];
   const listeners = new Set<(event: ApiEvent) => void>();

@@ -1,5 +1,8 @@
 import { assertEquals, assertExists, assertMatch, assertStringIncludes } from "@std/assert";
 
+/** Windows has no POSIX signals. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const MAIN = `${import.meta.dirname}/main.ts`;
 
 const start = (...args: string[]): Deno.ChildProcess =>
@@ -11,7 +14,7 @@ const start = (...args: string[]): Deno.ChildProcess =>
     stderr: "piped",
   }).spawn();
 
-Deno.test("the program says where it listens, takes clients there, and ends with 0 on SIGTERM", async () => {
+test("the program says where it listens, takes clients there, and ends with 0 on SIGTERM", async () => {
   await using server = start("--port", "0", "--behaviour", "replace");
   const lines = server.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let said = "";

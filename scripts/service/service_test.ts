@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
+import { ServedDaemon } from "../../tests/support/daemon.ts";
 import { skipped } from "../../tests/support/skipped.ts";
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 
@@ -41,6 +42,35 @@ Deno.test("the unit starts the daemon with flags that it takes, on the folder th
   const { dataDir, shutdownTimeoutSecs } = parseServeOptions(flags);
   assertEquals(dataDir, `/var/lib/${settings.get("StateDirectory")}`);
   assert(Number(settings.get("TimeoutStopSec")) > shutdownTimeoutSecs);
+});
+
+Deno.test({
+  name: "a reload of the unit has the file of links read again, and ends no daemon that has none",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using folder = await TempFolder.make();
+    const links = folder.path("links.json");
+    await Deno.writeTextFile(links, '{"version": 1, "links": []}');
+    const [, script = ""] = /^\/bin\/sh -c '(.*)'$/.exec(settings.get("ExecReload") ?? "") ?? [];
+    // systemd puts the process number into the command.
+    const reload = async ({ run }: ServedDaemon) => {
+      const args = ["-c", script.replaceAll("${MAINPID}", String(run.pid))];
+      return (await new Deno.Command("/bin/sh", { args }).output()).success;
+    };
+    await using linked = await ServedDaemon.start({ flags: ["--links", links] });
+    assertEquals(await reload(linked), true);
+    await linked.run.said("the file of links was read again links=0");
+    await linked.stop();
+    await using other = await ServedDaemon.start();
+    assertEquals(await reload(other), false);
+    assertEquals((await other.client.status()).state, "running");
+    await other.stop();
+  },
+});
+
+Deno.test("a daemon that can't start for a while, as on a full disk, is started again until it can", () => {
+  assertEquals([settings.get("Restart"), settings.get("RestartSec")], ["on-failure", "5"]);
+  assertEquals(settings.get("StartLimitIntervalSec"), "0");
 });
 
 Deno.test("the unit is hardened as far as V8 allows", () => {

@@ -82,6 +82,7 @@ export class TransportError extends CodedError<TransportErrorCode> {}
 /** Why something on disk could not be used, written or trusted. */
 export type StorageErrorCode =
   | "ACCESS_DENIED"
+  | "API_FILE_INVALID"
   | "DISK_FULL"
   | "FOLDER_CHANGED"
   | "FOLDER_INVALID"
@@ -113,6 +114,11 @@ export type StorageErrorCode =
 
 /** A file or folder could not be used. Nothing is ever reset or replaced in answer to it. */
 export class StorageError extends CodedError<StorageErrorCode> {}
+
+/** Whether an error says that there is no space, which may be there later. */
+export function isDiskFull(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === "DISK_FULL";
+}
 
 /** The one-shot payload exchange went wrong. */
 export class PayloadError extends DaemonError {

@@ -160,6 +160,11 @@ export const CHANNEL_ABORT_RETRY = { firstMs: 20, longestMs: 160 } as const;
 /** From the open channel to the peer's HELLO. The wire format asks for it. */
 export const HELLO_MS = 5_000;
 /**
+ * From the open channel to a page's HELLO before the page is offered another one, twice. Chromium may
+ * lose what is sent as soon as the channel opens; a page that lost nothing answers within a moment.
+ */
+export const PAGE_HELLO_MS = 2_000;
+/**
  * Silence of the peer before a PING, again and again. Three fit in the silence that ends a session.
  */
 export const PING_MS = 15_000;
@@ -202,6 +207,11 @@ export const KEPT_PART_MS = 604_800_000;
 export const KEPT_LOOK_MS = 3_600_000;
 /** A file waits so long for its linked peer, unless it is told otherwise; then it is given up. */
 export const QUEUE_EXPIRE_MS = 604_800_000;
+/**
+ * Before a file is offered again to a linked peer that had no space for it. A disk is freed by people
+ * and programs that tell nobody.
+ */
+export const SPACE_RETRY = { firstMs: 1_000, longestMs: 300_000 } as const;
 /** The key of a request is known so long: until then it is not carried out twice. */
 export const REQUEST_KEY_MS = 604_800_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */

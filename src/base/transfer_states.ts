@@ -34,6 +34,7 @@ export function isFinal(state: string): state is FinalState {
 export const WAITING_FOR = [
   "session",
   "peer",
+  "peer-space",
   "hash",
   "peer-decision",
   "decision",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { QUEUE_EXPIRE_MS } from "../base/timing.ts";
+import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../base/timing.ts";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { byteSize, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import {
@@ -21,7 +21,13 @@ import {
   signalOwner,
   webConsent,
 } from "../vocabulary/session_values.ts";
-import { direction, expireDuration, priority } from "../vocabulary/transfer_values.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
+import {
+  direction,
+  expireDuration,
+  idempotencyKey,
+  priority,
+} from "../vocabulary/transfer_values.ts";
 import {
   anyText,
   type Choice,
@@ -58,6 +64,7 @@ const argument = (
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagSpec[] = [
   pathFlag("socket", "The daemon's socket; without it, BOLT_SOCKET names it"),
+  flag("api", "FILE", path, "The daemon's api.json, with --local-api tcp; without it, BOLT_API"),
   { name: "json", summary: "Print JSON for programs, one object a line" },
   flag("timeout", "SECS", wholeNumber(1, 86_400), "Give up after so long"),
   { name: "help", summary: "Explain the command and do nothing; so does -h" },
@@ -70,7 +77,7 @@ const sasFlag = flag(
   "sas",
   "SAS",
   sas,
-  "Confirm without a question: the six digits of the other end",
+  "Confirm without a question: the six characters of the other end",
 );
 const unprovenFlag: FlagSpec = {
   name: "unproven",
@@ -129,6 +136,7 @@ const MEETING_FLAGS: readonly FlagSpec[] = [
     phaseTimeoutSecs,
     `Deadline of each phase (default: ${DEFAULTS.phaseTimeoutSecs})`,
   ),
+  choice("transport", transportChoice, "What may carry it (default: as the daemon's --transport)"),
 ];
 /** What `boltctl link` does. */
 export const LINK_ACTIONS = ["list", "add", "wait", "remove", "pause", "resume"] as const;
@@ -176,10 +184,11 @@ export const TABLE = [
     summary: "Print this daemon's identity key",
     details: [
       "64 hexadecimal digits and nothing else: what boltctl trust and boltctl pair --identity take " +
-      "at the other end.",
+      "at the other end. With --wait, of a daemon that is being started: it is waited for, up to a " +
+      "minute or --timeout.",
     ],
-    flags: [],
-    examples: ["identity"],
+    flags: [{ name: "wait", summary: "Wait until the daemon serves" }],
+    examples: ["identity", "identity --wait"],
     needsDaemon: true,
   },
   {
@@ -201,7 +210,7 @@ export const TABLE = [
       "",
       "An unknown peer is let in only when its people and you have compared the SAS. On a " +
       "terminal it is shown in large and asked about; elsewhere the peer is refused, " +
-      "unless --sas gives the six digits that the other end shows. With --json the " +
+      "unless --sas gives the six characters that the other end shows. With --json the " +
       "session's events are printed.",
       "",
       "With --identity only the peer that proves that key is let in, and nobody is asked. A peer " +
@@ -254,19 +263,20 @@ export const TABLE = [
       "or --timeout; add, remove, pause and resume NAME change them. A link is a pairing through a rendezvous server that the daemon makes again after a " +
       "restart or an outage of either end, the server or the network, without anybody's doing.",
       "",
-      "Only the peer that proves --identity is let in. That key must be trusted: boltctl trust KEY " +
-      "--name NAME. The other end needs a link too, with the other role and the codes the other way " +
-      "round. To remove or pause a link ends its session.",
+      "Only the peer that proves --identity is let in. That key must be trusted: --trust does what " +
+      "boltctl trust KEY --name NAME does, and adds the link. The other end needs a link too, with " +
+      "the other role and the codes the other way round. To remove or pause a link ends its session.",
     ],
     argument: argument("list|add|wait|remove|pause|resume", 0, 2, linkWord),
     flags: [
       choice("role", role, "Our role: one end offers, the other answers"),
       flag("identity", "KEY", identityKey, "The identity that the peer must prove, 64 digits"),
+      { name: "trust", summary: "Trust that key, under the link's name, as you typed it" },
       ...MEETING_FLAGS,
     ],
     examples: [
       "link",
-      `link add bob --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
+      `link add bob --trust --identity ${"3f2a".padEnd(64, "0")} --role offerer ` +
       "--rendezvous-url ws://192.168.1.10:3001 --room home --session 1 --peer-id alice --to bob",
       "link wait bob --timeout 3600",
       "link pause bob",
@@ -326,11 +336,12 @@ export const TABLE = [
       flag("name", "NAME", givenName, "Trust its key as typed, and call it so"),
       unprovenFlag,
       flag("replaces", "IDENTITY", identityKey, "The pinned identity that it replaces"),
-      flag("sas", "SAS", sas, "The six digits that were compared, with --replaces"),
+      flag("sas", "SAS", sas, "The six characters that were compared, with --replaces"),
     ],
     examples: [
       "trust bob",
       `trust ${"3f2a".padEnd(64, "0")} --name bob`,
+      `trust ${"3f2a".padEnd(64, "0")} --name bob --auto-accept on`,
       "trust bob --auto-accept on",
       "trust bob --auto-accept on --max-size 20G --names 'backup-*.tar' --min-free 50G --per-day 3",
       "trust 3f2a --deny",
@@ -351,10 +362,14 @@ export const TABLE = [
     summary: "Send files to a connected or linked peer",
     details: [
       "Each file is a transfer; all are queued or none. The daemon reads the files: " +
-      "boltctl does not open them. Without --to they go to the only connected peer.",
+      "boltctl does not open them. Without --to they go to the only peer that is connected or linked.",
       "",
       "Files for a linked peer wait for it whenever it is away, over restarts of both daemons, " +
       "and go on where they were cut off. With --wait the command waits as long.",
+      "",
+      "With --idempotency-key the files are sent once, however often the command is given within " +
+      `${REQUEST_KEY_MS / 86_400_000} days: again it tells of the same transfers. With another ` +
+      "command line the key is refused.",
       "",
       `${PEER_NOTE} With --json the transfers are printed: as they were queued, or with ` +
       "--wait as they ended.",
@@ -371,12 +386,14 @@ export const TABLE = [
           QUEUE_EXPIRE_MS / 86_400_000
         }d)`,
       ),
+      flag("idempotency-key", "KEY", idempotencyKey, "Send them once, however often this is given"),
       waitFlag,
     ],
     examples: [
       "send report.pdf",
       "send --to bob --wait photos.zip notes.txt",
       "send --to nas --expire 12h backup.tar",
+      "send --to nas --idempotency-key backup-2026-11-27 backup.tar",
     ],
     needsDaemon: true,
   },

@@ -14,7 +14,7 @@ import {
   COMMANDS,
   COMMON_FLAGS,
   type ListedKind,
-  SHELLS,
+  type SHELLS,
   VERSION_FLAG,
   type WordList,
 } from "./command_table.ts";
@@ -35,6 +35,9 @@ const argumentWords = (command: Command): readonly string[] =>
 const listOf = (kind: ValueKind<unknown> | undefined): WordList | undefined =>
   kind !== undefined && "list" in kind ? (kind as ListedKind).list : undefined;
 const takesPaths = (command: Command): boolean => command.argument?.kind === path;
+
+/** Flags that say where the daemon is: the scripts hand them on when they ask it. */
+const REACH = ["--socket", "--api"] as const;
 
 /** Text between single quotes of a POSIX shell, or of fish. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -59,9 +62,12 @@ function bash(): string[] {
     ...BASH_LIST,
     "_boltctl() {",
     "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}",
-    "  local command= word skip= socket=",
+    "  local command= word skip=",
+    "  local -a reach=()",
     '  for word in "${!COMP_WORDS[@]}"; do',
-    '    [ "${COMP_WORDS[word]}" = --socket ] && socket=${COMP_WORDS[word+1]}',
+    `    case \${COMP_WORDS[word]} in ${REACH.join("|")})`,
+    '      reach=("${COMP_WORDS[word]}" "${COMP_WORDS[word+1]}") ;;',
+    "    esac",
     "  done",
     '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
     '    if [ -n "$skip" ]; then skip=; continue; fi',
@@ -128,7 +134,7 @@ const BASH_LIST: readonly string[] = [
   "  case $current in [\\\"\\']*) return ;; esac",
   "  while IFS=$'\\t' read -r word about; do",
   '    [[ $word == "$typed"* ]] && COMPREPLY+=("$(printf %q "$word")")',
-  '  done < <(command boltctl completion "$1" ${socket:+"--socket=$socket"} 2>/dev/null </dev/null)',
+  '  done < <(command boltctl completion "$1" "${reach[@]}" 2>/dev/null </dev/null)',
   "}",
 ];
 
@@ -195,12 +201,14 @@ function zsh(): string[] {
 // compadd quotes what it inserts, and shows what is said of it as it is.
 const ZSH_LIST: readonly string[] = [
   "_boltctl_list() {",
-  "  local word about; local -a found shown socket",
-  "  local -i at=${line_words[(i)--socket]}",
-  '  (( at < ${#line_words} )) && socket=(--socket "${(Q)line_words[at+1]}")',
+  "  local word about; local -a found shown reach; local -i at",
+  "  for (( at = 1; at < ${#line_words}; at++ )); do",
+  `    [[ $line_words[at] == (${REACH.join("|")}) ]] &&`,
+  '      reach=("$line_words[at]" "${(Q)line_words[at+1]}")',
+  "  done",
   "  while IFS=$'\\t' read -r word about; do",
   '    found+=("$word"); shown+=("$word  $about")',
-  '  done < <(command boltctl completion "$1" "${socket[@]}" 2>/dev/null </dev/null)',
+  '  done < <(command boltctl completion "$1" "${reach[@]}" 2>/dev/null </dev/null)',
   "  compadd -l -d shown -a found",
   "}",
 ];
@@ -209,11 +217,13 @@ const ZSH_LIST: readonly string[] = [
 const FISH_LIST: readonly string[] = [
   "function __boltctl_list",
   "    set -l words (commandline -opc)",
-  "    set -l socket",
-  "    if set -l at (contains -i -- --socket $words)",
-  "        set socket --socket $words[(math $at + 1)]",
+  "    set -l reach",
+  `    for name in ${REACH.join(" ")}`,
+  "        if set -l at (contains -i -- $name $words)",
+  "            set reach $name $words[(math $at + 1)]",
+  "        end",
   "    end",
-  "    command boltctl completion $argv[1] $socket 2>/dev/null </dev/null",
+  "    command boltctl completion $argv[1] $reach 2>/dev/null </dev/null",
   "end",
 ];
 

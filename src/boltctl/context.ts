@@ -13,6 +13,8 @@ import type { Terminal } from "./terminal.ts";
 export interface Environment {
   /** Where the daemon's socket is, unless `--socket` says so. */
   readonly BOLT_SOCKET?: string | undefined;
+  /** The file that tells where the daemon is served over TCP, unless `--api` says so. */
+  readonly BOLT_API?: string | undefined;
   /** Not empty: no colour. */
   readonly NO_COLOR?: string | undefined;
 }
@@ -23,7 +25,7 @@ export interface Context {
   readonly flags: FlagValues;
   /** What was no flag. */
   readonly args: readonly string[];
-  /** The two variables of the environment. */
+  /** The variables of the environment. */
   readonly environment: Environment;
   /** Where its results are printed. */
   readonly output: Output;
@@ -33,7 +35,7 @@ export interface Context {
   readonly clock: Clock;
   /** Aborts at Ctrl-C, and when `--timeout` is over. */
   readonly signal: AbortSignal;
-  /** The daemon at the socket that was named. @throws {UsageError} When none was named. */
+  /** The daemon that was named. @throws {UsageError} When none was named. */
   client(options?: DaemonClientOptions): DaemonClient;
   /** Absolute path of a path as the person gave it. */
   absolutePath(path: string): string;

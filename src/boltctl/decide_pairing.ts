@@ -4,7 +4,7 @@
  * @module
  */
 import type { Pairing, PairingDecision, SessionView } from "../ipc/api/schemas.ts";
-import { ApiError } from "../ipc/client/socket_http.ts";
+import { ApiError } from "../ipc/client/api_http.ts";
 import { sas } from "../vocabulary/session_values.ts";
 import { askAboutPairing } from "./ask_about_pairing.ts";
 import type { Context } from "./context.ts";
@@ -78,7 +78,7 @@ export async function decidePairing(
   if (session === "of another") {
     throw new CommandError(
       "PAIRING_REFUSED",
-      `${who} has proven its identity, so it is let in with --sas SAS, the six digits that the ` +
+      `${who} has proven its identity, so it is let in with --sas SAS, the six characters that the ` +
         "other end shows: --unproven alone lets in peers that have not",
     );
   }
@@ -87,7 +87,7 @@ export async function decidePairing(
   throw new CommandError(
     "PAIRING_REFUSED",
     `${who} asked to be let in and was refused: there is no terminal to ask on, and --sas did not ` +
-      "confirm the six digits that the other end shows",
+      "confirm the six characters that the other end shows",
   );
 }
 

@@ -9,7 +9,7 @@ const stopping = { type: "daemon-stopping", reason: "api" } as const;
 
 Deno.test("nothing that happens after a feed is opened is missed, and a peek takes nothing", async () => {
   await using fake = await ServedFake.start();
-  await using feed = await EventFeed.open(new DaemonClient(fake.socketPath), { signal: signal() });
+  await using feed = await EventFeed.open(new DaemonClient(fake.address), { signal: signal() });
   fake.events.publish(stopping);
   fake.events.publish({ ...stopping, reason: "signal" });
   const peeked = await feed.peek();
@@ -19,14 +19,14 @@ Deno.test("nothing that happens after a feed is opened is missed, and a peek tak
 });
 
 Deno.test("a feed of no daemon can't be opened", async () => {
-  const client = new DaemonClient("/nonexistent/bolt.sock");
+  const client = new DaemonClient({ kind: "unix", path: "/nonexistent/bolt.sock" });
   await assertRejects(() => EventFeed.open(client, { signal: signal() }), DaemonUnreachableError);
 });
 
 Deno.test("an interruption ends a feed that waits, with its reason, and leaves nothing behind", async () => {
   await using fake = await ServedFake.start();
   const interruption = new AbortController();
-  const client = new DaemonClient(fake.socketPath);
+  const client = new DaemonClient(fake.address);
   await using feed = await EventFeed.open(client, { signal: interruption.signal });
   const waiting = feed.take();
   interruption.abort(new InterruptedError("enough"));

@@ -19,7 +19,7 @@ export const EXIT = {
   failed: 1,
   /** The command line is not valid. */
   usage: 2,
-  /** No daemon answers at the socket, or it is stopping. */
+  /** No daemon answers where it was named, or it is stopping. */
   notRunning: 3,
   /** Refused by the peer or by policy. */
   refused: 4,
@@ -36,7 +36,7 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.done, "done"],
   [EXIT.failed, "failed"],
   [EXIT.usage, "the command line is not valid"],
-  [EXIT.notRunning, "the daemon is not running at that socket, or is stopping"],
+  [EXIT.notRunning, "the daemon is not running there, or is stopping"],
   [EXIT.refused, "refused by the peer or by policy"],
   [EXIT.timedOut, "timed out"],
   [EXIT.interrupted, "interrupted"],
@@ -65,6 +65,8 @@ const TIMED_OUT: ReadonlySet<string> = new Set([
   "PAIRING_EXPIRED",
   "REQUEST_TIMEOUT",
 ]);
+/** Contradicts an earlier command line: said again it is refused again. */
+const USAGE: ReadonlySet<string> = new Set(["IDEMPOTENCY_KEY_REUSED"]);
 const NOT_RUNNING: ReadonlySet<string> = new Set(["DAEMON_UNREACHABLE", "STOPPING"]);
 
 /** The exit code of a stable code. */
@@ -72,6 +74,7 @@ export function exitCodeOfCode(code: string): ExitCode {
   if (REFUSED.has(code)) return EXIT.refused;
   if (TIMED_OUT.has(code)) return EXIT.timedOut;
   if (NOT_RUNNING.has(code)) return EXIT.notRunning;
+  if (USAGE.has(code)) return EXIT.usage;
   return EXIT.failed;
 }
 

@@ -13,6 +13,7 @@ Deno.test("each way to end has its own exit code: 0, 1, 2, 3, 4, 5, 130", () => 
     [refusedBy("PEER_NOT_FOUND"), 1],
     [new AnswerError("not a daemon"), 1],
     [new UsageError("x"), 2],
+    [refusedBy("IDEMPOTENCY_KEY_REUSED"), 2],
     [new DaemonUnreachableError("x"), 3],
     [refusedBy("STOPPING"), 3],
     [refusedBy("POLICY_REFUSED"), 4],

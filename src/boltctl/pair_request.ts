@@ -7,6 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import type { LinkRequest, PairRequest } from "../ipc/api/schemas.ts";
 import type { Role } from "../protocol/signal/bundle.ts";
 import { distinctCodes, type PeerCode } from "../protocol/signal/peer_code.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
 import {
   CODE_MUST_STAY,
   CODES_MUST_DIFFER,
@@ -23,6 +24,7 @@ import {
   SESSION_DEFAULTS,
   signalMode,
   signalOwner,
+  UDP_WITH_WEB,
   webConsent,
 } from "../vocabulary/session_values.ts";
 import { path, type ValueKind } from "../vocabulary/value_kind.ts";
@@ -39,9 +41,9 @@ const MEETING_FLAGS = [
   "expect-peer",
   "peer-id",
 ] as const;
-const ATTEMPT_FLAGS = ["network-scope", "phase-timeout-secs"] as const;
+const ATTEMPT_FLAGS = ["network-scope", "phase-timeout-secs", "transport"] as const;
 const RENDEZVOUS_FLAGS = [...MEETING_FLAGS, "web", "web-consent", "keep"] as const;
-const LINK_FLAGS = ["role", "identity", ...MEETING_FLAGS, ...ATTEMPT_FLAGS] as const;
+const LINK_FLAGS = ["role", "identity", "trust", ...MEETING_FLAGS, ...ATTEMPT_FLAGS] as const;
 const SESSION_FLAGS = [
   "signal",
   ...ATTEMPT_FLAGS,
@@ -75,11 +77,13 @@ export function readPairRequest(
   refuse(flags, ["deny", "pairing"], "answers a request that waits: leave --role out");
   const scope = flags.value("network-scope", networkScope);
   const phase = flags.value("phase-timeout-secs", phaseTimeoutSecs);
+  const transport = flags.value("transport", transportChoice);
   const expected = flags.value("identity", identityKey);
   const common = {
     ...(expected === undefined ? {} : { expectIdentity: expected }),
     ...(scope === undefined ? {} : { networkScope: scope }),
     ...(phase === undefined ? {} : { phaseTimeoutSecs: phase }),
+    ...(transport === undefined ? {} : { transport }),
   };
   if ((flags.value("signal", signalMode) ?? SESSION_DEFAULTS.signal) === "file") {
     refuse(flags, RENDEZVOUS_FLAGS, "needs --signal rendezvous");
@@ -95,6 +99,7 @@ export function readPairRequest(
   if (flags.has("web")) {
     refuse(flags, ["identity"], NOT_WITH_WEB);
     refuse(flags, ["keep"], NOT_KEPT_WITH_WEB);
+    refuse(flags, ["transport"], UDP_WITH_WEB);
   }
   if (!flags.has("web") || role !== "offerer") refuse(flags, ["web-consent"], NEEDS_WEB_OFFERER);
   const consent = flags.value("web-consent", webConsent);
@@ -123,6 +128,7 @@ export function readPairRequest(
 export function readLinkRequest(flags: FlagValues, name: string): LinkRequest {
   const scope = flags.value("network-scope", networkScope);
   const phase = flags.value("phase-timeout-secs", phaseTimeoutSecs);
+  const transport = flags.value("transport", transportChoice);
   return {
     name,
     identity: required(flags, "identity", identityKey, "KEY"),
@@ -130,6 +136,7 @@ export function readLinkRequest(flags: FlagValues, name: string): LinkRequest {
     peerId: required(flags, "peer-id", peerCode, "CODE"),
     ...(scope === undefined ? {} : { networkScope: scope }),
     ...(phase === undefined ? {} : { phaseTimeoutSecs: phase }),
+    ...(transport === undefined ? {} : { transport }),
     ...sideOf(flags, required(flags, "role", roleKind, "ROLE")),
   };
 }

@@ -22,7 +22,7 @@ Deno.test("flags become a request that the daemon's own schema takes", () => {
     }],
     [
       "--role answerer --signal file --offer o --answer a --network-scope overlay " +
-      "--phase-timeout-secs 7",
+      "--phase-timeout-secs 7 --transport tcp",
       {
         role: "answerer",
         signal: "file",
@@ -30,6 +30,7 @@ Deno.test("flags become a request that the daemon's own schema takes", () => {
         answer: "/cwd/a",
         networkScope: "overlay",
         phaseTimeoutSecs: 7,
+        transport: "tcp",
       },
     ],
     [`--role offerer --offer o --answer a --identity ${"AB".repeat(32)}`, {
@@ -102,6 +103,9 @@ Deno.test("what has no meaning, is missing, or can't be right is refused by its 
       `--role offerer ${MEET} --to bob --web --identity ${"ab".repeat(32)}`,
       "--identity does not go with a web client",
     ],
+    [`--role offerer ${MEET} --to bob --web --transport tcp`, "--transport does not go with a web"],
+    [`--role offerer ${MEET} --to bob --transport sctp`, "--transport takes one of auto, udp, tcp"],
+    ["--transport udp", "--transport needs --role"],
     [`--role offerer ${MEET} --to bob --web-consent on`, "--web-consent needs a web client"],
     [`--role answerer ${MEET} --expect-peer a --web --web-consent on`, "--web-consent needs"],
     [

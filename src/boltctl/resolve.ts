@@ -154,7 +154,35 @@ export function matchReceiver(wanted: string, peers: readonly PeerView[]): PeerV
 }
 
 /**
- * The peer that files go to: the one named, or the only one with an open session.
+ * The only peer that files can go to: with an open session, or linked, also while it is away. So who
+ * gets them never depends on who happens to be there.
+ *
+ * @throws {CommandError} PEER_NOT_CONNECTED when there is none.
+ * @throws {UsageError} When there are more.
+ */
+export function onlyReceiver(peers: readonly PeerView[]): PeerView {
+  const reachable = peers.filter(({ connected, link, trust }) =>
+    connected || (link !== undefined && trust === "allow_always")
+  );
+  const [only] = reachable;
+  if (only === undefined) {
+    throw new CommandError(
+      "PEER_NOT_CONNECTED",
+      "No peer is connected or linked; boltctl pair opens a session, boltctl link add keeps one",
+    );
+  }
+  if (reachable.length > 1) {
+    const labels = reachable.map((peer) => `${peerLabel(peer)}${peer.connected ? "" : ", away"}`);
+    throw new UsageError(
+      `${reachable.length} peers are connected or linked: choose one with --to PEER, of ` +
+        listed(labels),
+    );
+  }
+  return only;
+}
+
+/**
+ * The peer that files go to: the one named, or the only one there is.
  *
  * @throws {CommandError} PEER_NOT_FOUND, PEER_NOT_CONNECTED
  * @throws {UsageError} When more than one is meant.
@@ -165,22 +193,7 @@ export async function resolveReceiver(
   signal: AbortSignal,
 ): Promise<PeerView> {
   const peers = await client.listPeers(signal);
-  if (wanted !== undefined) return matchReceiver(wanted, peers);
-  const connected = peers.filter((peer) => peer.connected);
-  const [only] = connected;
-  if (only === undefined) {
-    throw new CommandError(
-      "PEER_NOT_CONNECTED",
-      "No peer is connected; boltctl pair opens a session",
-    );
-  }
-  if (connected.length > 1) {
-    throw new UsageError(
-      `${connected.length} peers are connected: choose one with --to PEER, of ` +
-        listed(connected.map(peerLabel)),
-    );
-  }
-  return only;
+  return wanted === undefined ? onlyReceiver(peers) : matchReceiver(wanted, peers);
 }
 
 /**

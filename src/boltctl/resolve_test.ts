@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { peerText } from "../ipc/api/peer_text.ts";
 import type { PeerView } from "../ipc/api/schemas.ts";
 import { CommandError } from "./exit_codes.ts";
-import { matchForTrust, matchPeer, matchReceiver } from "./resolve.ts";
+import { matchForTrust, matchPeer, matchReceiver, onlyReceiver } from "./resolve.ts";
 
 const peer = (start: string, parts: Partial<PeerView> = {}): PeerView => ({
   identity: start.padEnd(64, "0"),
@@ -114,4 +114,27 @@ Deno.test("a decision is about who is pinned, or about digits: what a stranger c
     assertEquals(matchForTrust(wanted, [bob, stranger]), stranger, wanted);
   }
   assertThrows(() => matchForTrust("carol", [bob, stranger]), CommandError, "No peer is known as");
+});
+
+Deno.test("without a name files go to the only peer that is connected or linked, there or away; of several none is chosen", () => {
+  const linked = (from: PeerView): PeerView => ({
+    ...from,
+    trust: "allow_always",
+    link: { name: "nas", state: "trying" },
+  });
+  const connected = (from: PeerView): PeerView => ({ ...from, connected: true });
+  const [bob, bea] = [linked(BOB), connected(BEA)];
+  assertEquals(onlyReceiver([bob, BEA]), bob);
+  assertEquals(onlyReceiver([BOB, bea]), bea);
+  assertEquals(onlyReceiver([connected(bob), BEA]), connected(bob));
+  // Who is there must not decide: a nightly job would send to bea whenever bob is away.
+  for (const both of [[bob, bea], [connected(bob), bea], [bob, linked(BEA)]]) {
+    const error = assertThrows(() => onlyReceiver(both), UsageError, "choose one with --to PEER");
+    assertEquals(error.message.includes("3f2a0000"), true, error.message);
+    assertEquals(error.message.includes("3f2b0000"), true, error.message);
+  }
+  // A link to a peer that is not trusted any more takes no files.
+  for (const none of [[], [BOB, BEA], [{ ...bob, trust: "none" as const }]]) {
+    assertThrows(() => onlyReceiver(none), CommandError, "No peer is connected or linked");
+  }
 });

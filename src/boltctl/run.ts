@@ -14,15 +14,15 @@ import { type CommandLine, readCommandLine } from "./command_line.ts";
 import type { Context, Environment } from "./context.ts";
 import { loadCommand } from "./commands/load.ts";
 import { EXIT, type ExitCode, exitCodeOf, ReportedFailure } from "./exit_codes.ts";
+import { locationOf, namedApi, servedOtherwise } from "./named_api.ts";
 import { Output } from "./output/output.ts";
-import { socketPath } from "./socket_path.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a run needs of its surroundings. */
 export interface RunOptions {
   /** Where text goes and comes from. */
   readonly terminal: Terminal;
-  /** The two variables that are read. */
+  /** The variables that are read. */
   readonly environment: Environment;
   /** Aborts with an `InterruptedError` at SIGINT and SIGTERM. */
   readonly interruption: AbortSignal;
@@ -70,7 +70,7 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
       signal,
       client(options) {
         if (DaemonClient === undefined) throw new TypeError("This command knows no daemon");
-        return new DaemonClient(socketPath(line.flags, environment, resolve), options);
+        return new DaemonClient(locationOf(namedApi(line.flags, environment, resolve)), options);
       },
       absolutePath: (path) => resolve(path),
     };
@@ -84,16 +84,26 @@ async function runLine(line: CommandLine, options: RunOptions): Promise<ExitCode
   } catch (error) {
     const isOurs = error instanceof DeadlineError && error === deadline?.signal.reason;
     const reported = isOurs ? new DeadlineError(`Not done within ${seconds} s (--timeout)`) : error;
-    return report(reported, terminal, json);
+    return report(reported, terminal, json, await hintFor(error, line, environment));
   }
 }
 
+/** What a daemon that was not reached may be, for the sentence's end. */
+async function hintFor(
+  error: unknown,
+  { flags }: CommandLine,
+  environment: Environment,
+): Promise<string> {
+  if (!(error instanceof DaemonError) || exitCodeOf(error) !== EXIT.notRunning) return "";
+  return await servedOtherwise(namedApi(flags, environment, resolve)) ?? "";
+}
+
 /** Writes one sentence, or one JSON object, on stderr; returns the exit code. */
-function report(error: unknown, terminal: Terminal, json: boolean): ExitCode {
+function report(error: unknown, terminal: Terminal, json: boolean, hint = ""): ExitCode {
   const exit = exitCodeOf(error);
   if (error instanceof ReportedFailure) return exit;
   const code = error instanceof DaemonError ? error.code : "UNEXPECTED";
-  const message = messageOf(error);
+  const message = messageOf(error) + hint;
   terminal.writeError(
     json
       ? `${safeJson({ error: { code, message, exit } })}\n`

@@ -19,6 +19,8 @@ Deno.test("the data folder has no hidden default", () => {
 const READ: readonly (readonly [args: readonly string[], options: Partial<ServeOptions>])[] = [
   [["--inbox", "/in"], { inbox: "/in" }],
   [["--socket-path", "/run/s"], { socketPath: "/run/s" }],
+  [["--local-api", "unix", "--socket-path", "/s"], { localApi: "unix", socketPath: "/s" }],
+  [["--local-api", "tcp"], { localApi: "tcp" }],
   [["--max-peers", "1024"], { maxPeers: 1024 }],
   [["--max-transfers", "64"], { maxTransfers: 64 }],
   [["--max-memory", "64"], { maxMemory: 64 }],
@@ -53,6 +55,9 @@ const REFUSED: readonly (readonly [args: readonly string[], says: string])[] = [
   [["--unproven-peers", "deny"], "one of ask, refuse, allow"],
   [["--on-collision", "overwrite"], "one of number, refuse"],
   [["--on-interrupt", "resume"], "one of remove, keep"],
+  [["--local-api", "http"], "one of unix, tcp"],
+  [["--local-api", "0.0.0.0:80"], "one of unix, tcp"],
+  [["--local-api", "tcp", "--socket-path", "/s"], "--socket-path has no effect"],
   [["--log-level", "trace"], "one of error, warn, info, debug"],
   [["--device-name", "x".repeat(257)], "up to 256 bytes"],
   [["--device-name", "é".repeat(129)], "up to 256 bytes"],

@@ -14,6 +14,7 @@
  *     1.json, 65.json    files that have arrived
  *   inbox/               received files, unless --inbox names another folder
  *   daemon.sock          the local API, unless --socket-path names another path
+ *   api.json             where it is served over TCP, and the token, while it is
  * ```
  *
  * @module
@@ -40,6 +41,7 @@ export const DATA_NAMES = {
   requests: "requests.json",
   inbox: "inbox",
   socket: "daemon.sock",
+  api: "api.json",
 } as const;
 
 /** Names that our own writes may leave temporary files of; `owner` is the probe of `ownUid`. */
@@ -48,6 +50,7 @@ const WRITTEN = {
     DATA_NAMES.identity,
     DATA_NAMES.journal,
     DATA_NAMES.requests,
+    DATA_NAMES.api,
     "owner",
   ]),
   pins: new Set<string>([DATA_NAMES.trust, DATA_NAMES.peers, DATA_NAMES.links]),

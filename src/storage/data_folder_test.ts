@@ -10,9 +10,12 @@ import { DataFolder } from "./data_folder.ts";
 import { denoFileSystem, type FileSystem } from "./file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const modeOf = async (path: string) => ((await Deno.stat(path)).mode ?? 0) & 0o777;
 
-Deno.test("a data folder is made with mode 0700, its pins too", async () => {
+test("a data folder is made with mode 0700, its pins too", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   assertEquals(await modeOf(folder.path), 0o700);
@@ -22,7 +25,7 @@ Deno.test("a data folder is made with mode 0700, its pins too", async () => {
 });
 
 for (const name of ["data", "data/pins"]) {
-  Deno.test(`${name} that others may enter is refused, with the chmod to run, and left alone`, async () => {
+  test(`${name} that others may enter is refused, with the chmod to run, and left alone`, async () => {
     await using dir = await TemporaryFolder.make();
     (await dir.dataFolder())[Symbol.dispose]();
     await Deno.chmod(dir.at(name), 0o750);
@@ -35,7 +38,7 @@ for (const name of ["data", "data/pins"]) {
   });
 }
 
-Deno.test("a data folder that is a symbolic link, or a file, is refused", async () => {
+test("a data folder that is a symbolic link, or a file, is refused", async () => {
   await using dir = await TemporaryFolder.make();
   await Deno.mkdir(dir.at("real"), { mode: 0o700 });
   await Deno.symlink(dir.at("real"), dir.at("data"));
@@ -84,7 +87,7 @@ Deno.test("the second daemon on a folder is told who holds it, and gets it when 
   assertEquals(await Deno.readTextFile(dir.at("data/lock")), `${Deno.pid}\n`);
 });
 
-Deno.test("a lock file that is a symbolic link is refused and its target untouched", async () => {
+test("a lock file that is a symbolic link is refused and its target untouched", async () => {
   await using dir = await TemporaryFolder.make();
   (await dir.dataFolder())[Symbol.dispose]();
   await Deno.remove(dir.at("data/lock"));

@@ -112,7 +112,8 @@ function statusOf(info: Deno.FileInfo): FileStatus {
   return {
     kind: info.isSymlink ? "symlink" : info.isFile ? "file" : info.isDirectory ? "folder" : "other",
     size: info.size,
-    mtimeMs: info.mtime?.getTime() ?? 0,
+    // A time that no Date has gives NaN, which is never what it was.
+    mtimeMs: info.mtime?.getTime() || 0,
     mode: info.mode === null ? null : info.mode & 0o777,
     uid: info.uid,
     dev: info.dev,

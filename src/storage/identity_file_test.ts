@@ -6,9 +6,12 @@ import { openIdentity } from "./identity_file.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const KEY = "data/identity.key";
 
-Deno.test("identity file: 64 raw bytes, public(32) || secret(32), mode 0600", async () => {
+test("identity file: 64 raw bytes, public(32) || secret(32), mode 0600", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const pair = await openIdentity(denoFileSystem, folder);
@@ -42,7 +45,7 @@ async function refusalOf(spoil: (path: string, bytes: Uint8Array) => Promise<voi
   return error.code;
 }
 
-Deno.test('"Wrong length or looser mode: refuse to start, never regenerate"', async () => {
+test('"Wrong length or looser mode: refuse to start, never regenerate"', async () => {
   for (const length of [0, 1, 32, 63]) {
     assertEquals(
       await refusalOf((path, bytes) => Deno.writeFile(path, bytes.subarray(0, length))),
@@ -69,7 +72,7 @@ Deno.test("keys that don't belong together are refused, whichever bit was flippe
   }
 });
 
-Deno.test("an identity that is a symbolic link is refused", async () => {
+test("an identity that is a symbolic link is refused", async () => {
   const code = await refusalOf(async (path) => {
     await Deno.rename(path, path + ".moved");
     await Deno.symlink(path + ".moved", path);
@@ -77,7 +80,7 @@ Deno.test("an identity that is a symbolic link is refused", async () => {
   assertEquals(code, "IDENTITY_INVALID");
 });
 
-Deno.test("an identity that is replaced between the look and the opening is refused", async () => {
+test("an identity that is replaced between the look and the opening is refused", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   await openIdentity(denoFileSystem, folder);

@@ -37,6 +37,7 @@ import {
 } from "./journal_record.ts";
 import type { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
+import { queueFull } from "./serial.ts";
 import { writeFully } from "./whole_file.ts";
 
 const LINE_FEED = 10;
@@ -186,7 +187,7 @@ export class Journal implements Disposable {
       throw new StorageError("JOURNAL_INVALID", "a transfer record breaks the journal's rules");
     }
     if (this.#waiting.length >= MAX_PENDING_RECORDS) {
-      throw new StorageError("QUEUE_FULL", "too many writes wait for the disk; try again later");
+      throw queueFull();
     }
     const change = { record, ...Promise.withResolvers<readonly TransferRecord[]>() };
     this.#waiting.push(change);

@@ -9,6 +9,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { escapeName } from "../base/text.ts";
 import { TRANSFER_STATES, type TransferState } from "../base/transfer_states.ts";
 import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
 import { hasExactly } from "./strict_json.ts";
@@ -137,6 +138,12 @@ export function isTransferId(value: unknown): value is string {
   return typeof value === "string" && TRANSFER_ID.test(value);
 }
 
+/** A name as a record has it, and lists show it: escaped, and cut where it would be too long. */
+export function displayNameOf(name: string): string {
+  // Not in the middle of a character.
+  return escapeName(name).slice(0, MAX_DISPLAY_NAME).replace(/[\ud800-\udbff]$/, "");
+}
+
 function isDisplayName(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_DISPLAY_NAME && !UNESCAPED.test(value);
 }
@@ -169,7 +176,7 @@ function isQueuePlace(value: unknown): value is QueuePlace {
 }
 
 /** Longest source path that a record has, in bytes of its JSON. */
-const MAX_PATH_BYTES = 4096;
+export const MAX_PATH_BYTES = 4096;
 
 /** Whether a record can have this path of a source. */
 export function isSourcePath(value: unknown): value is string {

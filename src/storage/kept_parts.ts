@@ -22,7 +22,7 @@ export const KEPT_BOUNDS: KeptBounds = {
 
 /** A part that is kept. */
 export interface KeptAt extends Sized {
-  /** When it was last added to, in milliseconds since 1970. */
+  /** When it was last added to, in milliseconds on the clock of whoever asks. */
   readonly since: number;
 }
 
@@ -38,7 +38,7 @@ export function beyondBounds<T extends KeptAt>(
   return [...oldestFirst.filter(isOld), ...displacedBytes(fresh, maxBytes)];
 }
 
-/** When the next part gets too old, in milliseconds since 1970; undefined without one. */
+/** When the next part gets too old, on that clock; undefined without one. */
 export function nextExpiry(
   parts: readonly KeptAt[],
   { maxAgeMs }: KeptBounds = KEPT_BOUNDS,

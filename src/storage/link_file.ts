@@ -5,8 +5,8 @@
  * that `serve --links` names, which people or scripts write:
  * `{"version":1,"links":[{"name":"bob","identity":"<64 hex>","role":"offerer",
  * "rendezvousUrl":"wss://...","room":"home","session":"1","peerId":"alice","to":"bob"}]}`. The
- * answerer has `expectPeer` in place of `to`; `networkScope`, `phaseTimeoutSecs` and `paused` may be
- * absent.
+ * answerer has `expectPeer` in place of `to`; `networkScope`, `phaseTimeoutSecs`, `transport`
+ * and `paused` may be absent.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import { isJsonObject, type JsonObject } from "../protocol/json.ts";
 import type { NetworkScope } from "../protocol/network_scope/scope.ts";
 import type { Role } from "../protocol/signal/bundle.ts";
 import { distinctCodes, type PeerCodes } from "../protocol/signal/peer_code.ts";
+import { transportChoice } from "../vocabulary/policies.ts";
 import {
   CODES_MUST_DIFFER,
   givenName,
@@ -28,7 +29,7 @@ import {
   roomOrSession,
   SESSION_DEFAULTS,
 } from "../vocabulary/session_values.ts";
-import type { ValueKind } from "../vocabulary/value_kind.ts";
+import type { ValueKind, ValueOf } from "../vocabulary/value_kind.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { foldName } from "./trust_file.ts";
 
@@ -52,6 +53,8 @@ export interface Link {
   readonly networkScope: NetworkScope;
   /** How long each phase may take, in seconds. */
   readonly phaseTimeoutSecs: number;
+  /** What may carry its sessions; absent: what the daemon's may. */
+  readonly transport?: ValueOf<typeof transportChoice>;
   /** Whether it rests until people let it go on. */
   readonly paused: boolean;
 }
@@ -62,7 +65,7 @@ export const MAX_KEPT_LINKS = 64;
 export const MAX_LINK_BYTES = 8192;
 
 const COMMON = ["name", "identity", "role", "rendezvousUrl", "room", "session", "peerId"] as const;
-const OPTIONAL = ["networkScope", "phaseTimeoutSecs", "paused"] as const;
+const OPTIONAL = ["networkScope", "phaseTimeoutSecs", "transport", "paused"] as const;
 /** The member that names the other end, by role. */
 export const REMOTE_MEMBER = { offerer: "to", answerer: "expectPeer" } as const;
 
@@ -170,6 +173,7 @@ function readLink(where: string, entry: unknown): Link {
       ? SESSION_DEFAULTS.networkScope
       : text("networkScope", networkScope),
     phaseTimeoutSecs: readSeconds(`${where}.phaseTimeoutSecs`, entry["phaseTimeoutSecs"]),
+    ...(entry["transport"] === undefined ? {} : { transport: text("transport", transportChoice) }),
     paused,
   };
 }

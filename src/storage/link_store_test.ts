@@ -8,6 +8,9 @@ import { LinkStore, readLinkFile } from "./link_store.ts";
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const FILE = "data/pins/links.json";
 
 /** A link to the n-th peer. */
@@ -42,12 +45,17 @@ const bytesOf = (value: unknown) =>
   new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
 const read = (...links: readonly unknown[]) => parseLinks(bytesOf({ version: 1, links }));
 
-Deno.test("links are there after a restart, in a file that nobody else can read", async () => {
+test("links are there after a restart, in a file that nobody else can read", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const before = await LinkStore.open(denoFileSystem, folder);
   assertEquals(before.list(), []);
-  const second = link(2, { role: "answerer", networkScope: "overlay", paused: true });
+  const second = link(2, {
+    role: "answerer",
+    networkScope: "overlay",
+    transport: "tcp",
+    paused: true,
+  });
   await before.put(link(1));
   await before.put(second);
   await before.put(link(3));
@@ -132,6 +140,10 @@ Deno.test("a link as people write it is read in its normal form, with the defaul
     phaseTimeoutSecs: 30,
     paused: false,
   }]);
+  for (const transport of ["auto", "udp", "tcp"] as const) {
+    const [one] = read({ ...written, transport });
+    assertEquals(typeof one === "object" ? one.transport : one, transport);
+  }
 });
 
 const { expectPeer: _, ...offerer } = { ...written, role: "offerer", to: "bob" };
@@ -147,8 +159,16 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
   ['{"version":1,"links":[],"links":[]}', "has links twice"],
   [{ version: 1, links: [7] }, "has links[0] that is no JSON object"],
   [
-    { version: 1, links: [{ ...written, transport: "tcp" }] },
-    'links[0]."transport", which is unkn',
+    { version: 1, links: [{ ...written, via: "tcp" }] },
+    'links[0]."via", which is unknown',
+  ],
+  [{ version: 1, links: [{ ...written, transport: "sctp" }] }, "links[0].transport wrong: it tak"],
+  [{ version: 1, links: [{ ...written, transport: null }] }, "has links[0].transport wrong"],
+  [
+    `{"version":1,"links":[${
+      JSON.stringify({ ...written, transport: "udp" }).replace("{", '{"transport":"tcp",')
+    }]}`,
+    "has transport twice in a link, or outside of one",
   ],
   [{ version: 1, links: [{ ...written, to: "bob" }] }, 'links[0]."to", which is unknown'],
   [{ version: 1, links: [{ ...offerer, to: undefined }] }, "has no links[0].to"],
@@ -213,7 +233,7 @@ Deno.test("bytes that are no UTF-8 are no links, and text that looks like a memb
   assert(typeof read({ ...written, room: '"name":"eve"', session: '\\"name":' }) !== "string");
 });
 
-Deno.test("a bad file of kept links is refused with advice and left alone", async () => {
+test("a bad file of kept links is refused with advice and left alone", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   await Deno.writeTextFile(dir.at(FILE), '{"version":1}', { mode: 0o600 });
@@ -226,7 +246,7 @@ Deno.test("a bad file of kept links is refused with advice and left alone", asyn
   assertEquals(open.code, "MODE_TOO_OPEN");
 });
 
-Deno.test("the file of --links may be read by others and written by nobody else", async () => {
+test("the file of --links may be read by others and written by nobody else", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const path = dir.at("links.json");

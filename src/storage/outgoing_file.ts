@@ -19,6 +19,8 @@ const MAX_BYTES = 10 * 1024 ** 3;
 export const CHECKED_BYTES: number = 16 * 1024 ** 2;
 /** Bytes read at a time for the hash. */
 export const HASH_BUFFER_BYTES: number = 256 * 1024;
+/** A file up to so many bytes is read once, for its hash, and sent out of memory. */
+export const KEPT_CONTENT_BYTES: number = 16 * 1024;
 
 /** A file as it was when it was offered. */
 export interface SourceFile {
@@ -28,6 +30,8 @@ export interface SourceFile {
   readonly status: FileStatus;
   /** SHA-256 of its content, 64 lower-case hex digits. */
   readonly hash: string;
+  /** Its content, of a file of at most {@linkcode KEPT_CONTENT_BYTES}. */
+  readonly content?: Uint8Array<ArrayBuffer>;
 }
 
 /** Options of {@linkcode inspectSource}. */
@@ -150,21 +154,53 @@ export async function inspectSource(
     checkSize(path, status, maxBytes);
     const buffer = new Uint8Array(Math.min(HASH_BUFFER_BYTES, status.size + 1));
     const hash = new Sha256();
-    let total = 0;
+    let [total, reads] = [0, 0];
     while (total <= status.size && !signal?.aborted) {
       const count = await file.read(buffer);
       if (count === null) break;
       hash.update(buffer.subarray(0, count));
       total += count;
+      reads++;
       onHashed?.(total);
     }
     if (signal?.aborted) return undefined;
     if (total !== status.size || differs(status, await file.status())) throw changed(path);
-    return { path, status, hash: hash.digest().hex };
+    const source = { path, status, hash: hash.digest().hex };
+    // What was read last is at the start of the buffer: all of it is there only after one read.
+    const isKept = status.size <= KEPT_CONTENT_BYTES && reads <= 1;
+    return isKept ? { ...source, content: buffer.subarray(0, status.size) } : source;
   });
   signal?.throwIfAborted();
   if (source === undefined) throw changed(path);
   return source;
+}
+
+/**
+ * Whether a file is what it was when it was looked at, by its name and its status.
+ *
+ * @throws {StorageError} `ACCESS_DENIED` or `IO_FAILED`.
+ */
+export async function isUnchanged(
+  fs: SourceFileSystem,
+  { path, status }: SourceFile,
+): Promise<boolean> {
+  return await withStorageErrors(`read ${path}`, async () => {
+    const now = await unlessMissing(fs.lstat(path));
+    return now !== undefined && !differs(status, now);
+  });
+}
+
+/**
+ * The only chunk of a file whose content is kept, if the file is as it was when it was offered.
+ *
+ * @throws {StorageError} `SOURCE_CHANGED`, `ACCESS_DENIED` or `IO_FAILED`.
+ */
+export async function keptChunk(
+  fs: SourceFileSystem,
+  source: SourceFile & Required<Pick<SourceFile, "content">>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!await isUnchanged(fs, source)) throw changed(source.path);
+  return source.content;
 }
 
 /** A chunk that is being read before it is asked for. */

@@ -6,11 +6,17 @@ import {
   checkSource,
   checkUnchanged,
   inspectSource,
+  isUnchanged,
+  KEPT_CONTENT_BYTES,
+  keptChunk,
   OutgoingFile,
   type SourceFile,
 } from "./outgoing_file.ts";
 import { sha256 } from "./testing/inbox_fixture.ts";
 import { TemporaryFolder } from "./testing/temporary_folder.ts";
+
+/** Windows has no modes and, for most users, no links, no POSIX shell and no /proc. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 const CHUNK = 1000;
 const CONTENT = crypto.getRandomValues(new Uint8Array(4500));
@@ -68,7 +74,7 @@ Deno.test("an empty file has no chunks", async () => {
   assertEquals([file.totalChunks, source.hash], [0, sha256(new Uint8Array())]);
 });
 
-Deno.test("only regular files are sent: no folder, link, device or missing file", async () => {
+test("only regular files are sent: no folder, link, device or missing file", async () => {
   const { dir } = await offered();
   await using _ = dir;
   await Deno.symlink(dir.at("f"), dir.at("link"));
@@ -81,7 +87,7 @@ Deno.test("only regular files are sent: no folder, link, device or missing file"
   assertEquals(await codeOf(tooLong), "SOURCE_TOO_LARGE");
 });
 
-Deno.test("what can't be sent is told without reading it, each kind by its own sentence", async () => {
+test("what can't be sent is told without reading it, each kind by its own sentence", async () => {
   const { dir } = await offered();
   await using _ = dir;
   await Deno.symlink(dir.at("f"), dir.at("link"));
@@ -219,7 +225,7 @@ Deno.test("a read ahead that fails is told to who asks for the chunk, and to nob
   assertEquals(await file.readChunk(1), CONTENT.slice(CHUNK, 2 * CHUNK));
 });
 
-Deno.test("a link put in place of the file between the look and the opening is not read", async () => {
+test("a link put in place of the file between the look and the opening is not read", async () => {
   const { dir } = await offered();
   await using _ = dir;
   await Deno.writeTextFile(dir.at("secret"), "secret");
@@ -304,4 +310,31 @@ Deno.test("a file that has waited is looked at again without reading it: gone, c
   assertEquals(await codeOf(look), "SOURCE_GONE");
   await Deno.mkdir(path);
   assertEquals(await codeOf(look), "SOURCE_UNUSABLE");
+});
+
+Deno.test("a small file is read once, and its content given out as long as the file is what it was", async () => {
+  const { dir, source } = await offered();
+  await using _ = dir;
+  const { content } = source;
+  assert(content !== undefined);
+  assertEquals(await isUnchanged(dir.fs, source), true);
+  assertEquals(await keptChunk(dir.fs, { ...source, content }), CONTENT);
+  await Deno.writeFile(dir.at("f"), CONTENT);
+  assertEquals(await isUnchanged(dir.fs, source), false);
+  assertEquals(await codeOf(() => keptChunk(dir.fs, { ...source, content })), "SOURCE_CHANGED");
+  await Deno.remove(dir.at("f"));
+  assertEquals(await isUnchanged(dir.fs, source), false);
+});
+
+Deno.test("content is kept up to its bound, and of one read only", async () => {
+  await using dir = await TemporaryFolder.make();
+  for (const [bytes, isKept] of [[KEPT_CONTENT_BYTES, true], [KEPT_CONTENT_BYTES + 1, false]]) {
+    await Deno.writeFile(dir.at("f"), new Uint8Array(Number(bytes)));
+    const { content } = await inspectSource(dir.fs, dir.at("f"));
+    assertEquals(content?.length, isKept ? bytes : undefined);
+  }
+  await Deno.writeFile(dir.at("f"), CONTENT);
+  dir.fs.inject({ on: "read", action: { shortRead: 300 } });
+  const { content, hash } = await inspectSource(dir.fs, dir.at("f"));
+  assertEquals([content, hash], [undefined, sha256(CONTENT)]);
 });

@@ -12,6 +12,7 @@ import { messageOf, StorageError } from "../base/errors.ts";
 import { unlessMissing } from "../base/system_error.ts";
 import type { Log } from "../log/log.ts";
 import { isCount, isJsonObject } from "../protocol/json.ts";
+import { ArrivalIndex } from "./arrival_index.ts";
 import { removeLeftovers, writeAtomically } from "./atomic_write.ts";
 import { DATA_NAMES, type DataFolder, privateFolder } from "./data_folder.ts";
 import { withStorageErrors } from "./failure.ts";
@@ -21,6 +22,7 @@ import { KnownFolder } from "./known_folder.ts";
 import { readPrivateFile } from "./private_path.ts";
 import { Serial } from "./serial.ts";
 import { hasExactly, parseJson } from "./strict_json.ts";
+import { type Job, Together } from "./together.ts";
 import { isIdentity } from "./trust_file.ts";
 
 /** Files in a block, and by that in an answer. */
@@ -31,7 +33,7 @@ export const KEPT_FILES = 10_000;
 export const MAX_BLOCK_BYTES = 512 * 1024;
 /** Longest path that a system takes, in bytes, and so in UTF-16 units. */
 const MAX_PATH = 4096;
-/** Readings that may wait; what is recorded comes one at a time. */
+/** Readings and records that may wait. */
 const MAX_PENDING = 128;
 /** Blocks that are kept: the newest may hold one file. */
 const MAX_BLOCKS = Math.ceil(KEPT_FILES / FILES_PER_BLOCK) + 1;
@@ -139,6 +141,15 @@ function formatBlock({ before, files }: RecordBlock): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
 
+/** A block as it is to be written, with the first so many of those that wait. */
+interface NextBlock {
+  /** Number of its first file. */
+  readonly first: number;
+  readonly block: RecordBlock;
+  readonly bytes: Uint8Array;
+  readonly count: number;
+}
+
 /** Options of {@linkcode ReceivedFiles.open}. */
 export interface ReceivedFilesOptions {
   /** Most blocks that are kept. @default {enough for KEPT_FILES} */
@@ -158,9 +169,16 @@ export class ReceivedFiles {
   readonly #run: string;
   readonly #log: Log | undefined;
   readonly #serial = new Serial(MAX_PENDING);
+  readonly #arrivals = new Together<Arrival, void>(
+    this.#serial,
+    MAX_PENDING,
+    (all) => this.#recordAll(all),
+  );
   /** First numbers of the blocks on disk, ascending; the last one's is that of `#newest`. */
   #firsts: readonly number[];
   #newest: RecordBlock;
+  /** Of all blocks but the newest, which is at hand; made when it is first needed. */
+  #index: ArrivalIndex | undefined;
 
   private constructor(
     fs: FileSystem,
@@ -211,30 +229,52 @@ export class ReceivedFiles {
   }
 
   /**
-   * Records a file that has its name in the inbox. On disk when it resolves.
+   * Records a file that has its name in the inbox. On disk when it resolves. Those that wait
+   * meanwhile are written together.
    *
    * @throws {StorageError} On a failure to write, after which it may or may not be recorded.
    */
   record(arrival: Arrival): Promise<void> {
-    return this.#serial.run(async () => {
-      const id = `${this.#run}-${this.#lastNumber + 1}`;
-      const file: RecordedFile = { id, ...arrival };
-      const grown = { ...this.#newest, files: [...this.#newest.files, file] };
-      const bytes = formatBlock(grown);
-      const first = this.#firsts.at(-1);
-      const fits = grown.files.length <= FILES_PER_BLOCK && bytes.length <= MAX_BLOCK_BYTES;
-      if (first !== undefined && fits) {
-        await this.#write(first, bytes);
-        this.#newest = grown;
-        return;
-      }
-      const block = { before: this.#newest.files.at(-1)?.id, files: [file] };
-      const next = this.#lastNumber + 1;
-      await this.#write(next, formatBlock(block));
+    return this.#arrivals.run(arrival);
+  }
+
+  async #recordAll(all: readonly Job<Arrival, void>[]): Promise<void> {
+    for (let left = all; left.length > 0;) {
+      const { first, block, bytes, count } = this.#nextBlock(left.map(({ item }) => item));
+      await this.#write(first, bytes);
+      const [before, filled] = [this.#firsts.at(-1), this.#newest.files];
       this.#newest = block;
-      this.#firsts = [...this.#firsts, next];
-      await this.#removeOld();
-    });
+      if (first !== before) {
+        if (before !== undefined) this.#index?.put(before, filled);
+        this.#firsts = [...this.#firsts, first];
+        await this.#removeOld();
+      }
+      for (const { resolve } of left.slice(0, count)) resolve();
+      left = left.slice(count);
+    }
+  }
+
+  /** The newest block with as many of these as it has room for, else a new one. */
+  #nextBlock(arrivals: readonly Arrival[]): NextBlock {
+    const next = this.#lastNumber + 1;
+    const files = arrivals.slice(0, FILES_PER_BLOCK)
+      .map((arrival, i): RecordedFile => ({ id: `${this.#run}-${next + i}`, ...arrival }));
+    const { before, files: known } = this.#newest;
+    const room = FILES_PER_BLOCK - known.length;
+    const newest = this.#firsts.at(-1);
+    if (newest !== undefined && room > 0) {
+      for (const count of new Set([Math.min(files.length, room), 1])) {
+        const block = { before, files: [...known, ...files.slice(0, count)] };
+        const bytes = formatBlock(block);
+        if (bytes.length <= MAX_BLOCK_BYTES) return { first: newest, block, bytes, count };
+      }
+    }
+    const own = (count: number): NextBlock => {
+      const block = { before: known.at(-1)?.id, files: files.slice(0, count) };
+      return { first: next, block, bytes: formatBlock(block), count };
+    };
+    const all = own(files.length);
+    return all.bytes.length <= MAX_BLOCK_BYTES ? all : own(1);
   }
 
   /**
@@ -251,6 +291,25 @@ export class ReceivedFiles {
         if (block?.files.some(isIt)) return true;
       }
       return false;
+    });
+  }
+
+  /**
+   * The last file that a peer's transfer has brought, if it was this one. Reads one block at most,
+   * but for the first call, which reads all. What can't be read is as good as not recorded.
+   */
+  find(wanted: Pick<Arrival, "transferId" | "peer" | "size" | "hash">): Promise<
+    RecordedFile | undefined
+  > {
+    const isOf = ({ transferId, peer }: Arrival) =>
+      transferId === wanted.transferId && peer === wanted.peer;
+    return this.#serial.run(async () => {
+      let last = this.#newest.files.findLast(isOf);
+      const blocks = last === undefined ? (await this.#indexed()).blocksOf(wanted) : [];
+      for (const first of blocks) {
+        last ??= (await this.#readable(first))?.files.findLast(isOf);
+      }
+      return last?.size === wanted.size && last.hash === wanted.hash ? last : undefined;
     });
   }
 
@@ -302,6 +361,27 @@ export class ReceivedFiles {
     return { files, gap, before, more: number + files.length <= last };
   }
 
+  async #indexed(): Promise<ArrivalIndex> {
+    if (this.#index !== undefined) return this.#index;
+    const index = new ArrivalIndex(crypto.getRandomValues(new Uint8Array(16)));
+    for (const first of this.#firsts.slice(0, -1)) {
+      index.put(first, (await this.#readable(first))?.files ?? []);
+    }
+    return this.#index = index;
+  }
+
+  async #readable(first: number): Promise<RecordBlock | undefined> {
+    try {
+      return await this.#read(first);
+    } catch (error) {
+      this.#log?.warn("a list of files that arrived could not be read", {
+        path: this.#pathOf(first),
+        reason: messageOf(error),
+      });
+      return undefined;
+    }
+  }
+
   async #blockAt(first: number): Promise<RecordBlock | undefined> {
     return first === this.#firsts.at(-1) ? this.#newest : await this.#read(first);
   }
@@ -328,6 +408,7 @@ export class ReceivedFiles {
       try {
         await unlessMissing(this.#fs.remove(this.#pathOf(first)));
         this.#firsts = this.#firsts.filter((other) => other !== first);
+        this.#index?.delete(first);
       } catch (error) {
         this.#log?.warn("an old list of files that arrived could not be removed", {
           path: this.#pathOf(first),

@@ -13,6 +13,9 @@ import {
 import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, TemporaryFolder } from "./testing/temporary_folder.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const arrival = (n: number, more: Partial<Arrival> = {}): Arrival => ({
   transferId: n.toString(16).padStart(32, "0"),
   peer: "ab".repeat(32),
@@ -55,7 +58,7 @@ async function readAll(files: ReceivedFiles, after?: string) {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-Deno.test("nothing has arrived at first; then what arrives is there in order, with its number, also after a restart", async () => {
+test("nothing has arrived at first; then what arrives is there in order, with its number, also after a restart", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const files = await open(folder);
@@ -78,6 +81,22 @@ Deno.test("nothing has arrived at first; then what arrives is there in order, wi
     const { mode } = await Deno.stat(`${folder.path}/received/${name}`);
     assertEquals((mode ?? 0) & 0o777, 0o600);
   }
+});
+
+Deno.test("the order of arriving, and where a reader goes on, are not of the time of day: it may jump by days", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const files = await open(folder);
+  const day = 24 * 3600 * 1000;
+  const times = [1e12, 1e12 + 400 * day, 1e12 - 400 * day, 0, 1e12];
+  for (const [n, time] of times.entries()) {
+    await files.record(arrival(n + 1, { offeredAt: time, arrivedAt: time }));
+  }
+  const again = await open(folder, "bbbbbbbb");
+  assertEquals((await readAll(again)).sizes, [1, 2, 3, 4, 5]);
+  assertEquals(await readAll(again, "aaaaaaaa-2"), {
+    ...{ sizes: [3, 4, 5], isGap: false, last: "aaaaaaaa-5" },
+  });
 });
 
 Deno.test("reading goes on after an id, over blocks and restarts, and misses nothing", async () => {
@@ -116,7 +135,7 @@ Deno.test("what is pushed out is a gap to whoever had not read it, and to nobody
   }
 });
 
-Deno.test("at least as many files are kept as is said", async () => {
+test("at least as many files are kept as is said", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const files = await open(folder);
@@ -154,7 +173,7 @@ Deno.test("an id of another record, or that is none, is a gap: nothing is taken 
   }
 });
 
-Deno.test("an older copy of the record, put back, is told by a gap where other files came after it", async () => {
+test("an older copy of the record, put back, is told by a gap where other files came after it", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   await fill(await open(folder), 1, 2);
@@ -188,6 +207,47 @@ Deno.test("a file is found by transfer, peer and time of its offer", async () =>
   assertEquals(await files.has(arrival(FILES_PER_BLOCK + 5)), true);
   assertEquals(await files.has(arrival(1, { offeredAt: 7 })), false);
   assertEquals(await files.has(arrival(1, { peer: "ef".repeat(32) })), false);
+});
+
+Deno.test("what a peer's transfer has brought is found as long as it is recorded, and nothing else", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const files = await open(folder, "aaaaaaaa", { maxBlocks: 3 });
+  await fill(files, 1, 10);
+  assertEquals(await files.find(arrival(1)), { id: "aaaaaaaa-1", ...arrival(1) });
+  await fill(files, 11, 3 * FILES_PER_BLOCK); // the index is there already, and grows
+  for (const n of [1, FILES_PER_BLOCK, FILES_PER_BLOCK + 1, 3 * FILES_PER_BLOCK]) {
+    assertEquals((await files.find(arrival(n)))?.size, n);
+  }
+  for (
+    const other of [
+      { transferId: "f".repeat(32) },
+      { peer: "cd".repeat(32) },
+      { size: 2 },
+      { hash: "ab".repeat(32) },
+    ]
+  ) assertEquals(await files.find(arrival(1, other)), undefined);
+  // The peer has used the id again: the later one is what it means.
+  await files.record(arrival(1, { hash: "ef".repeat(32) }));
+  assertEquals(await files.find(arrival(1)), undefined);
+  assertEquals((await files.find(arrival(1, { hash: "ef".repeat(32) })))?.size, 1);
+  const again = await open(folder, "bbbbbbbb", { maxBlocks: 3 });
+  assertEquals(await again.find(arrival(2)), undefined); // pushed out by that one
+  assertEquals((await again.find(arrival(FILES_PER_BLOCK + 2)))?.size, FILES_PER_BLOCK + 2);
+});
+
+Deno.test("who asks for files that never came has no block read but once, and a damaged one is as good as none", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  await fill(await open(folder), 1, 3 * FILES_PER_BLOCK);
+  await Deno.writeTextFile(`${folder.path}/received/1.json`, "damaged");
+  const fs = new FaultyFileSystem(denoFileSystem);
+  const files = await open(folder, "bbbbbbbb", {}, fs);
+  assertEquals(await files.find(arrival(1)), undefined);
+  const before = fs.calls.length;
+  for (let n = 1000; n < 1100; n++) assertEquals(await files.find(arrival(n)), undefined);
+  assertEquals(fs.calls.slice(before), []);
+  assertEquals((await files.find(arrival(FILES_PER_BLOCK + 1)))?.size, FILES_PER_BLOCK + 1);
 });
 
 Deno.test("long paths and names make smaller blocks, not longer files", async () => {
@@ -225,7 +285,7 @@ const DAMAGED: readonly unknown[] = [
   ].map((changes) => ({ ...BLOCK, files: [{ ...FILE, ...changes }] })),
 ];
 
-Deno.test("a block that is none is refused, with advice, and left as it is", async () => {
+test("a block that is none is refused, with advice, and left as it is", async () => {
   const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   assert(parseBlock(bytes(BLOCK), 1) !== undefined);
   assertEquals(parseBlock(bytes(BLOCK), 2), undefined);

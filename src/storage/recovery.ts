@@ -81,6 +81,16 @@ async function isKept(
   return kept !== undefined && await cutPart(inbox, transferId, kept.bytes);
 }
 
+/** Bytes of a file that have come: the journal is told of them at changes of state only. */
+async function arrivedBytes(
+  fs: FileSystem,
+  inbox: Inbox,
+  { transferId, bytes, size }: TransferRecord,
+): Promise<number> {
+  const part = await unlessMissing(fs.lstat(inbox.partPath(transferId)));
+  return Math.max(bytes, Math.min(part?.size ?? 0, size));
+}
+
 /**
  * Whether a file that waits for its peer can be sent again without arriving twice: the peer has not
  * accepted it yet, or is told of the try that it accepted.
@@ -128,6 +138,11 @@ export async function recoverTransfers(
     const isDone = typeof savedAs === "string";
     const isInterrupted = !isDone && !isFinal(state);
     const isReceived = direction === "receive";
+    // Before the part is cut to what is known of it, or removed.
+    const bytes = !isReceived || isFinal(state) ? record.bytes : await withStorageErrors(
+      `look into ${inbox.path}`,
+      () => arrivedBytes(fs, inbox, record),
+    );
     const staysKept = isReceived && !isDone && options.onAbort === "keep" &&
       await isKept(inbox, record);
     if (isReceived && !staysKept) await inbox.removePart(transferId);
@@ -139,7 +154,7 @@ export async function recoverTransfers(
       savedAs: isDone ? savedAs : null,
       state: isDone ? "completed" : isInterrupted ? "interrupted" : state,
       error: isInterrupted ? DAEMON_STOPPED : record.error,
-      bytes: isDone ? record.size : record.bytes,
+      bytes: isDone ? record.size : bytes,
       hasPart: isReceived && await inbox.hasPart(transferId),
       updatedAt: isFinal(state) ? record.updatedAt : options.now,
     };

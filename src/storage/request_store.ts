@@ -100,9 +100,7 @@ export class RequestStore {
    */
   put(request: KeyedRequest, now: number): Promise<void> {
     return this.#serial.run(async () => {
-      const fresh = [...this.#requests.values()].filter((one) =>
-        one.key !== request.key && isFresh(one, now)
-      );
+      const fresh = this.#othersThan(request.key, now);
       if (fresh.length >= MAX_KEPT_REQUESTS) {
         throw new StorageError(
           "STORE_FULL",
@@ -110,11 +108,27 @@ export class RequestStore {
             "days: send without one, or wait",
         );
       }
-      const requests = [...fresh, request];
-      const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, requests })}\n`);
-      await writeAtomically(this.#fs, this.#folder, DATA_NAMES.requests, bytes);
-      this.#requests = new Map(requests.map((one) => [one.key, one]));
+      await this.#write([...fresh, request]);
     });
+  }
+
+  /**
+   * Leaves a key free, as nothing came of its request.
+   *
+   * @throws {StorageError} A failure to write, after which the old state stands.
+   */
+  remove(key: string, now: number): Promise<void> {
+    return this.#serial.run(() => this.#write(this.#othersThan(key, now)));
+  }
+
+  #othersThan(key: string, now: number): readonly KeyedRequest[] {
+    return [...this.#requests.values()].filter((one) => one.key !== key && isFresh(one, now));
+  }
+
+  async #write(requests: readonly KeyedRequest[]): Promise<void> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, requests })}\n`);
+    await writeAtomically(this.#fs, this.#folder, DATA_NAMES.requests, bytes);
+    this.#requests = new Map(requests.map((one) => [one.key, one]));
   }
 }
 

@@ -4,6 +4,9 @@ import { REQUEST_KEY_MS } from "../base/timing.ts";
 import { type KeyedRequest, MAX_KEPT_REQUESTS, RequestStore } from "./request_store.ts";
 import { TemporaryFolder } from "./testing/temporary_folder.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const FILE = "data/requests.json";
 
 /** The n-th request, as it is kept. */
@@ -15,7 +18,7 @@ function request(n: number, parts: Partial<KeyedRequest> = {}): KeyedRequest {
   };
 }
 
-Deno.test("a request is known over a restart, as it was kept last, and to nobody but the user", async () => {
+test("a request is known over a restart, as it was kept last, and to nobody but the user", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const store = await RequestStore.open(dir.fs, folder);
@@ -44,7 +47,7 @@ Deno.test("a key is known for seven days, however a clock was put back, and what
   assertEquals(JSON.parse(await Deno.readTextFile(dir.at(FILE))).requests.length, 1);
 });
 
-Deno.test("a full store refuses a new key and takes a change of an old one; nothing is forgotten early", async () => {
+test("a full store refuses a new key and takes a change of an old one; nothing is forgotten early", async () => {
   await using dir = await TemporaryFolder.make();
   {
     using _folder = await dir.dataFolder();
@@ -74,7 +77,7 @@ Deno.test("a failed write changes nothing", async () => {
   assertEquals([1, 2].map((n) => store.find(request(n).key, 2)?.at), [1, undefined]);
 });
 
-Deno.test("a file that is no list of requests is refused and left alone", async () => {
+test("a file that is no list of requests is refused and left alone", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const one = request(1);

@@ -5,6 +5,11 @@
  */
 import { StorageError } from "../base/errors.ts";
 
+/** Why something can't wait as well. */
+export function queueFull(): StorageError {
+  return new StorageError("QUEUE_FULL", "too many writes wait for the disk; try again later");
+}
+
 /** Runs asynchronous work in the order it came, one at a time. */
 export class Serial {
   readonly #limit: number;
@@ -27,7 +32,7 @@ export class Serial {
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= this.#limit) {
-      throw new StorageError("QUEUE_FULL", "too many writes wait for the disk; try again later");
+      throw queueFull();
     }
     this.#waiting++;
     const turn = this.#last.then(work);

@@ -6,6 +6,7 @@
  */
 import type { Log } from "../log/log.ts";
 import type { IdentityKeyPair } from "../protocol/crypto/keys.ts";
+import { ApiFile } from "./api_file.ts";
 import { DataFolder } from "./data_folder.ts";
 import { denoFileSystem, type FileSystem } from "./file_system.ts";
 import { openIdentity } from "./identity_file.ts";
@@ -53,6 +54,8 @@ export interface Storage extends Disposable {
   readonly links: LinkStore;
   /** Requests that are not carried out twice. */
   readonly requests: RequestStore;
+  /** Where the local API is told, when it is served over TCP. */
+  readonly api: ApiFile;
   /** Transfers, past ones too. */
   readonly journal: Journal;
   /** Where received files go. */
@@ -78,6 +81,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const trust = await TrustStore.open(fs, folder);
   const links = await LinkStore.open(fs, folder);
   const requests = await RequestStore.open(fs, folder);
+  const api = await ApiFile.open(fs, folder);
   const { maxTransfers } = options;
   const journal = stack.use(
     await Journal.open(fs, folder, maxTransfers === undefined ? {} : { maxTransfers }),
@@ -104,6 +108,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     trust,
     links,
     requests,
+    api,
     journal,
     inbox,
     received,

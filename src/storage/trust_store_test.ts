@@ -6,6 +6,9 @@ import { FaultyFileSystem } from "./testing/faulty_file_system.ts";
 import { namesIn, swapFolder, TemporaryFolder } from "./testing/temporary_folder.ts";
 import { type SeenPeer, TrustStore } from "./trust_store.ts";
 
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const ALICE = "a1".repeat(32);
 const BOB = "b0".repeat(32);
 const EVE = "e5".repeat(32);
@@ -22,7 +25,7 @@ const peer = (identity: string, code: string, seenAt = 1): SeenPeer => ({
 
 const open = (folder: DataFolder) => TrustStore.open(denoFileSystem, folder);
 
-Deno.test('trust file: {"version":1,"peers":{"<64 hex identity key>":"allow_always"}}, 0600', async () => {
+test('trust file: {"version":1,"peers":{"<64 hex identity key>":"allow_always"}}, 0600', async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   const trust = await open(folder);
@@ -227,7 +230,7 @@ const CORRUPT: readonly (readonly [path: string, text: string])[] = [
 ];
 
 for (const [path, text] of CORRUPT) {
-  Deno.test(`a corrupt file is refused with advice and left alone: ${path} ${JSON.stringify(text)}`, async () => {
+  test(`a corrupt file is refused with advice and left alone: ${path} ${JSON.stringify(text)}`, async () => {
     await using dir = await TemporaryFolder.make();
     using folder = await dir.dataFolder();
     await Deno.writeTextFile(dir.at(path), text, { mode: 0o600 });
@@ -238,7 +241,7 @@ for (const [path, text] of CORRUPT) {
   });
 }
 
-Deno.test("a trust file that others can read is refused", async () => {
+test("a trust file that others can read is refused", async () => {
   await using dir = await TemporaryFolder.make();
   using folder = await dir.dataFolder();
   await (await open(folder)).deny(EVE);

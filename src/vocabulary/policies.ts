@@ -28,6 +28,9 @@ export type UnprovenPolicy = ValueOf<typeof unprovenPolicy>;
 /** What may carry sessions: UDP, TCP, or whichever works and costs less. */
 export const transportChoice: Choice<"auto" | "udp" | "tcp"> = oneOf(["auto", "udp", "tcp"]);
 
+/** How the local API is served: at a Unix socket, or over TCP at the loopback address. */
+export const localApi: Choice<"unix" | "tcp"> = oneOf(["unix", "tcp"]);
+
 /** What happens when a received file's name is taken: it gets a number, or the file is refused. */
 export const collisionPolicy: Choice<"number" | "refuse"> = oneOf(["number", "refuse"]);
 /** What happens when a received file's name is taken. */

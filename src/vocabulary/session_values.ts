@@ -77,6 +77,9 @@ export const NEEDS_WEB_OFFERER = "needs a web client that we offer to (--web and
 /** What is said of an identity that a web client is expected to have. */
 export const NOT_WITH_WEB = "does not go with a web client: it proves no identity";
 
+/** What is said of what may carry a session with a web client. */
+export const UDP_WITH_WEB = "does not go with a web client: its sessions go by UDP";
+
 /** What is said of a pairing with a web client that is to be kept. */
 export const NOT_KEPT_WITH_WEB = "does not go with a web client: it proves no identity";
 

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type Choice, oneOf, type ValueKind, type WholeNumber, wholeNumber } from "./value_kind.ts";
+import {
+  type Choice,
+  oneOf,
+  textThat,
+  type ValueKind,
+  type WholeNumber,
+  wholeNumber,
+} from "./value_kind.ts";
 
 /** Which way a file goes, seen from this daemon. */
 export const direction: Choice<"outgoing" | "incoming"> = oneOf(["outgoing", "incoming"]);
@@ -31,3 +38,12 @@ export const expireDuration: ValueKind<number> = {
     return secs >= expireSecs.min && secs <= expireSecs.max ? secs : undefined;
   },
 };
+
+/** What an {@linkcode idempotencyKey} looks like, as JSON Schema has patterns. */
+export const IDEMPOTENCY_KEY_PATTERN = "^[!-~]{1,255}$";
+
+/** What an application calls a request by, so that it is carried out once however often it comes. */
+export const idempotencyKey: ValueKind<string> = textThat(
+  "1 to 255 visible ASCII characters, without blanks",
+  (text) => new RegExp(IDEMPOTENCY_KEY_PATTERN).test(text),
+);

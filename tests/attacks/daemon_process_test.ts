@@ -23,6 +23,9 @@ import {
 } from "./support/protocol_violations.ts";
 import { HostilePeer, openHostileSession } from "./support/hostile_peer.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const LETS_EVERYONE_IN = { flags: ["--pairing-policy", "allow", "--max-peers", "16"] };
 /** What an attack may cost the daemon's process, in MiB. */
 const ATTACK_MIB = 160;
@@ -160,16 +163,16 @@ const BAD_REQUESTS: readonly (readonly [string, RegExp])[] = [
   ["\x16\x03\x01\x00\xa5\x01\x00\r\n\r\n", /^HTTP\/1.1 400 |^$/],
 ];
 
-Deno.test("hostile programs at the socket keep no good one from the real daemon, and take little", async (t) => {
+test("hostile programs at the socket keep no good one from the real daemon, and take little", async (t) => {
   await using daemon = await ServedDaemon.start();
-  const socketPath = join(daemon.dataDir, "daemon.sock");
+  const address = { kind: "unix", path: join(daemon.dataDir, "daemon.sock") } as const;
   const { identity } = await daemon.client.status();
   const isServed = async () => assertEquals((await daemon.client.status()).identity, identity);
   const before = await residentOf(daemon);
 
   await t.step("wrong methods, types, hosts, origins, paths and lengths are refused", async () => {
     for (const [request, answer] of BAD_REQUESTS) {
-      using client = await RawClient.connect(socketPath);
+      using client = await RawClient.connect(address);
       await client.write(request);
       const got = await client.readUntil("\r\n\r\n");
       assert(answer.test(got), `${request}\n${got}`);
@@ -187,7 +190,7 @@ Deno.test("hostile programs at the socket keep no good one from the real daemon,
     try {
       for (let count = 0; count < CONNECTIONS; count += 100) {
         for (let i = 0; i < 100; i++) {
-          const client = await RawClient.connect(socketPath);
+          const client = await RawClient.connect(address);
           held.push(client);
           await client.write(beginnings[i % 3] ?? "").catch(() => {}); // it may be refused
         }
@@ -203,7 +206,7 @@ Deno.test("hostile programs at the socket keep no good one from the real daemon,
     const unread: RawClient[] = [];
     try {
       for (let i = 0; i < 20; i++) {
-        const client = await RawClient.connect(socketPath);
+        const client = await RawClient.connect(address);
         unread.push(client);
         await client.write(`GET /v1/events HTTP/1.1\r\n${HEAD}\r\n`);
       }
@@ -216,7 +219,7 @@ Deno.test("hostile programs at the socket keep no good one from the real daemon,
   });
 
   await t.step("10,000 pipelined requests whose answers nobody reads", async () => {
-    const client = await RawClient.connect(socketPath);
+    const client = await RawClient.connect(address);
     const request = `GET /v1/openapi.json HTTP/1.1\r\n${HEAD}\r\n`;
     const written = client.write(request.repeat(10_000)).catch(() => {}); // it is cut off
     try {

@@ -83,7 +83,7 @@ async function typed(
   await shown.showsTimes("READY> ", 2);
   await shown.type("exit\n");
   await shown.ended();
-  const made = [...Deno.readDirSync(folder.path("here"))].map(({ name }) => name);
+  const made = await Array.fromAsync(Deno.readDir(folder.path("here")), ({ name }) => name);
   assertEquals(made.filter((name) => name.includes("pwned")), []);
   return (await Deno.readTextFile(told)).trimEnd().split("\n");
 }
@@ -91,8 +91,8 @@ async function typed(
 const available = await hasPseudoTerminal();
 for (const shell of ["bash", "zsh", "fish"] as const) {
   const here = available && await isHere(shell);
-  // deno-lint-ignore no-console
   if (!here) {
+    // deno-lint-ignore no-console
     console.warn(`Skipping the tests of completion in ${shell}: it, or script, is not here`);
   }
   Deno.test({
@@ -106,6 +106,10 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
           ["boltctl disconnect Ev\t", ["disconnect", HOSTILE]],
           ["boltctl trust 77\t", ["trust", "77aa2222"]],
           ["boltctl resume 1a\t", ["resume", "1a1b0000"]],
+          ["boltctl --api /none reject 1\t", ["--api", "/none", "reject", "1"]],
+          [`boltctl --socket ${staged.socket} resume 1a\t`, [
+            ...["--socket", staged.socket, "resume", "1a1b0000"],
+          ]],
         ] as const
       ) {
         await using folder = await TempFolder.make();

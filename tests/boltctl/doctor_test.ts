@@ -12,6 +12,9 @@ import { dirname } from "../support/paths.ts";
 import { compare, transcript } from "./support/golden.ts";
 import { NOW, Staged } from "./support/staged_daemon.ts";
 
+/** Windows has no modes and, for most users, no links, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const GIB = 1024 ** 3;
 
 /** What a test changes of a machine on which all is well. */
@@ -134,7 +137,7 @@ async function visit({ about, words = [], changes = {}, socket }: Visit): Promis
   );
 }
 
-Deno.test("the doctor says what is wrong and what to do, and ends with 1 on a failure", async () => {
+test("the doctor says what is wrong and what to do, and ends with 1 on a failure", async () => {
   const texts: string[] = [];
   for (const one of VISITS) texts.push(await visit(one));
   await compare("doctor", texts.join("\n"));
@@ -149,6 +152,59 @@ Deno.test("without a socket the doctor checks the rest and says how to name one"
   assertEquals([code, first.verdict, first.found], [
     1,
     "failure",
-    "The daemon's socket is not named",
+    "The daemon is not named",
+  ]);
+});
+
+const TOLD = "/data/api.json";
+
+/** What the doctor finds about the file that tells the address, and of the data folder. */
+async function visitByFile(changes: Changes, normal: PathFacts | undefined) {
+  await using staged = await Staged.serve();
+  const terminal = new MemoryTerminal();
+  const all = machine(changes, "");
+  const context = {
+    ...contextFor(["doctor", "--json"], terminal, staged.socket),
+    environment: { BOLT_API: TOLD },
+  };
+  const code = await doctorOf({
+    ...all,
+    look: (path) => path === TOLD ? Promise.resolve({ ok: normal }) : all.look(path),
+  })(context).then(() => 0, exitCodeOf);
+  const findings = terminal.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const of = (check: string) =>
+    findings.filter((one) => one.check === check)
+      .map(({ verdict, found }) => `${verdict} ${found}`);
+  return { code, told: of("api file"), folder: of("data folder"), permissions: of("permissions") };
+}
+
+test("the doctor looks at the file that tells the address: what it is, who may read it", async () => {
+  const good = await visitByFile({}, file(0o600));
+  assertEquals([good.code, good.told], [0, [
+    "ok bolt-daemon answers at /data/api.json (process 1, running)",
+  ]]);
+  const open = await visitByFile({}, file(0o640));
+  assertEquals([open.code, open.told], [1, [
+    "failure /data/api.json is open to other users (mode 640): they may use the daemon",
+  ]]);
+  const link = await visitByFile({}, { ...file(0o777), kind: "link" });
+  assertEquals([link.code, link.told], [1, ["failure /data/api.json is a link, not a file"]]);
+  const none = await visitByFile({}, undefined);
+  assertEquals([none.code, none.told], [1, ["failure There is no /data/api.json"]]);
+  const held = await visitByFile({ denied: ["net"] }, file(0o600));
+  assertEquals(held.permissions, ["warning boltctl runs without --allow-net=127.0.0.1"]);
+});
+
+Deno.test("where files have no modes, as on Windows, the doctor says that it has not checked them", async () => {
+  const noModes = { mode: null };
+  const paths = Object.fromEntries(Object.keys(PATHS).map((path) => [path, noModes]));
+  const { code, told, folder } = await visitByFile({ paths }, { ...file(0), ...noModes });
+  assertEquals(code, 0);
+  assertEquals(told.slice(1), [
+    "warning Who may read /data/api.json is not checked: this system has no modes, and boltctl " +
+    "reads no ACLs",
+  ]);
+  assertEquals(folder, [
+    "warning Who may read /data is not checked: this system has no modes, and boltctl reads no ACLs",
   ]);
 });

@@ -56,6 +56,18 @@ const FAILED = transfer(8, {
   size: 5 * 1024 ** 3,
   failure: { code: "CONNECTION_LOST", message: peerText("the peer went away") },
 });
+/** As the daemon refuses a key. */
+const REUSED = new OperationError(
+  "IDEMPOTENCY_KEY_REUSED",
+  "this Idempotency-Key came with another request before (other files, peer, priority or " +
+    "expiry): use a fresh one for each request",
+);
+/** Bob's daemon is away, and linked. */
+const LINKED_AWAY = PEERS.map((peer) =>
+  peer.identity === BOB
+    ? { ...peer, connected: false, link: { name: "bob", state: "trying" } as const }
+    : peer
+);
 const LIST = { transfers: [OFFER, DONE, HALF, FAILED] };
 
 const progress = (
@@ -268,7 +280,16 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       socket: "/nonexistent/bolt.sock",
     },
   ],
-  identity: [{ words: ["identity"] }, { words: ["identity", "--json"] }],
+  identity: [
+    { words: ["identity"] },
+    { words: ["identity", "--json"] },
+    { about: "it serves already", words: ["identity", "--wait"] },
+    {
+      about: "it never serves",
+      words: ["identity", "--wait", "--timeout", "1"],
+      socket: "/nonexistent/bolt.sock",
+    },
+  ],
   peers: [
     ...threeWays(["peers"]),
     { words: ["peers", "bob"] },
@@ -298,10 +319,15 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["link", "list", "nobody"] },
     { words: ["link", "add", "bob", ...LINK_FLAGS] },
     { words: ["link", "add", "bob", ...LINK_FLAGS, "--json"] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS, "--transport", "tcp", "--json"] },
+    { words: ["link", "add", "bob", ...LINK_FLAGS, "--transport", "sctp"] },
+    { words: ["link", "list"], stage: { links: [{ ...LINK, transport: "tcp" }] } },
     {
       words: ["link", "add", "bob", ...LINK_FLAGS],
       stage: { failure: new OperationError("POLICY_REFUSED", "the identity is not trusted") },
     },
+    { words: ["link", "add", "bob", "--trust", ...LINK_FLAGS] },
+    { words: ["link", "list", "--trust"] },
     { words: ["link", "wait", "bob"] },
     { words: ["link", "wait", "bob", "--json"] },
     { words: ["link", "wait", "nobody"] },
@@ -530,6 +556,7 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["trust", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--auto-accept", "on", "--deny"] },
     { words: ["trust", "C".repeat(64), "--name", "carol"] },
+    { words: ["trust", BOB, "--name", "bob", "--auto-accept", "on", "--per-day=3"] },
     { words: ["trust", "c".repeat(64), "--name", "carol", "--replaces", BOB] },
     { words: ["trust", BOB, "--name", "bob", "--replaces", BOB] },
     { words: ["trust", "bob", "--name", "bobby"] },
@@ -595,6 +622,29 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
       about: "it never begins",
       words: ["send", "/files/report.pdf", "--wait", "--timeout", "1"],
     },
+    {
+      about: "a key that came before, and whose file has arrived meanwhile",
+      words: ["send", "/files/report.pdf", "--idempotency-key", "nightly-1"],
+      stage: { sentBefore: [DONE] },
+    },
+    {
+      about: "the same, waited for",
+      words: ["send", "/files/report.pdf", "--idempotency-key", "nightly-1", "--wait"],
+      stage: { sentBefore: [DONE] },
+    },
+    {
+      about: "a key that came with another request",
+      words: ["send", "/files/report.pdf", "--idempotency-key", "nightly-1"],
+      stage: { sendRefusal: REUSED },
+    },
+    {
+      about: "a key that came with another request, JSON",
+      words: ["send", "/files/report.pdf", "--idempotency-key", "nightly-1", "--json"],
+      stage: { sendRefusal: REUSED },
+    },
+    { words: ["send", "/x", "--idempotency-key", "two words"] },
+    { words: ["send", "/x", "--idempotency-key="] },
+    { about: "the only linked peer, away", words: ["send", "/x"], stage: { peers: LINKED_AWAY } },
     { words: ["send", "/x"], stage: { peers: [] } },
     {
       words: ["send", "/x"],
@@ -830,6 +880,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
   ],
 };
 
+/** Windows has no Unix sockets, at which the staged daemons are served. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 for (const [name, scenes] of Object.entries(SCENES)) {
-  Deno.test(`boltctl: ${name} prints what its golden file holds`, () => assertGolden(name, scenes));
+  test(`boltctl: ${name} prints what its golden file holds`, () => assertGolden(name, scenes));
 }

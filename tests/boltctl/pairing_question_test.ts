@@ -15,6 +15,9 @@ import { peerText } from "../../src/ipc/api/peer_text.ts";
 import type { Pairing } from "../../src/ipc/api/schemas.ts";
 import { NOW, PAIRING, session, type Stage, Staged } from "./support/staged_daemon.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const OTHER: Pairing = { ...PAIRING, pairingId: "p9" };
 const UNPROVEN: Pairing = { ...PAIRING, proven: false };
 const ROLE = ["--role", "offerer", "--offer", "/share/o.json", "--answer", "/share/a.json"];
@@ -69,7 +72,7 @@ const opening = {
   onDecide: [{ type: "session-opened", session: session() } as const],
 };
 
-Deno.test("the seconds are counted down until the answer, and are gone after it", async () => {
+test("the seconds are counted down until the answer, and are gone after it", async () => {
   await using asked = await Asked.at(["pair"], answering);
   assertEquals(asked.screen().slice(-2), ["[yes/no]", "30 s left"]);
   asked.clock.pass(1000);
@@ -85,7 +88,7 @@ Deno.test("the seconds are counted down until the answer, and are gone after it"
   assert(asked.staged.daemon.calls.includes(call), asked.staged.daemon.calls.join("\n"));
 });
 
-Deno.test("whatever a peer calls itself, each fact stands on a line of its own, and none wraps", async () => {
+test("whatever a peer calls itself, each fact stands on a line of its own, and none wraps", async () => {
   const names = [
     'bob" (3f2a0000)\nproven',
     "電話".repeat(99),
@@ -104,7 +107,7 @@ Deno.test("whatever a peer calls itself, each fact stands on a line of its own, 
   }
 });
 
-Deno.test("a request that expires under the question is told as expired", async () => {
+test("a request that expires under the question is told as expired", async () => {
   const late = { ...PAIRING, expiresAt: NOW };
   await using asked = await Asked.at(["pair"], { pairings: [late] });
   asked.staged.events.publish(decided("expired", late));
@@ -113,7 +116,7 @@ Deno.test("a request that expires under the question is told as expired", async 
   assertEquals(asked.screen().at(-1), "[yes/no]");
 });
 
-Deno.test("a peer that leaves under the question has not let the time pass", async () => {
+test("a peer that leaves under the question has not let the time pass", async () => {
   for (const words of [["pair"], ["pair", ...ROLE]]) {
     await using asked = await Asked.at(words, words.length === 1 ? answering : opening);
     asked.staged.events.publish(decided("expired"));
@@ -127,7 +130,7 @@ Deno.test("a peer that leaves under the question has not let the time pass", asy
   }
 });
 
-Deno.test("a request that another program allows opens the session here too", async () => {
+test("a request that another program allows opens the session here too", async () => {
   await using asked = await Asked.at(["pair", ...ROLE], opening);
   asked.staged.events.publish(decided("allowed"));
   asked.staged.events.publish({ type: "session-opened", session: session() });
@@ -141,21 +144,21 @@ Deno.test("a request that another program allows opens the session here too", as
   assert(!asked.staged.daemon.calls.some((call) => call.startsWith("decidePairing")));
 });
 
-Deno.test("a request that another program denies is told as denied", async () => {
+test("a request that another program denies is told as denied", async () => {
   await using asked = await Asked.at(["pair"], answering);
   asked.staged.events.publish(decided("denied"));
   assertEquals(await asked.ended, 4);
   assertStringIncludes(asked.terminal.stderr, "was refused by another program");
 });
 
-Deno.test("an answer in the same moment as another program's says what that has said", async () => {
+test("an answer in the same moment as another program's says what that has said", async () => {
   await using asked = await Asked.at(["pair"], { ...answering, decidedElsewhere: "denied" });
   asked.terminal.type("yes");
   assertEquals(await asked.ended, 4);
   assertStringIncludes(asked.terminal.stderr, "was refused by another program");
 });
 
-Deno.test("where events were lost, the request is looked up", async () => {
+test("where events were lost, the request is looked up", async () => {
   await using asked = await Asked.at(["pair"], { ...answering, decidedElsewhere: "allowed" });
   // More than the daemon keeps, before any can be read.
   for (let i = 0; i < 2000; i++) asked.staged.events.publish(decided("allowed", OTHER));
@@ -163,14 +166,14 @@ Deno.test("where events were lost, the request is looked up", async () => {
   assertStringIncludes(asked.terminal.stdout, "was let in by another program");
 });
 
-Deno.test("Ctrl-C at the question leaves nothing of the countdown", async () => {
+test("Ctrl-C at the question leaves nothing of the countdown", async () => {
   await using asked = await Asked.at(["pair"], answering);
   asked.interrupt();
   assertEquals(await asked.ended, 130);
   assertEquals([asked.screen().at(-1), asked.clock.waiting], ["[yes/no]", 0]);
 });
 
-Deno.test("an input that ends is a no, and said so", async () => {
+test("an input that ends is a no, and said so", async () => {
   await using asked = await Asked.at(["pair", ...ROLE], opening);
   asked.terminal.endInput();
   assertEquals(await asked.ended, 4);
@@ -178,14 +181,14 @@ Deno.test("an input that ends is a no, and said so", async () => {
   assertEquals([asked.screen().at(-1), asked.clock.waiting], ["[yes/no]", 0]);
 });
 
-Deno.test("a daemon that stops under the question ends it", async () => {
+test("a daemon that stops under the question ends it", async () => {
   await using asked = await Asked.at(["pair"], answering);
   asked.staged.events.publish({ type: "daemon-stopping", reason: "api" });
   assertEquals(await asked.ended, 3);
   assertEquals(asked.clock.waiting, 0);
 });
 
-Deno.test("a peer that proves nothing is asked about with --unproven only, under a warning", async () => {
+test("a peer that proves nothing is asked about with --unproven only, under a warning", async () => {
   await using asked = await Asked.at(["pair", "--unproven"], { pairings: [UNPROVEN] });
   const warning = asked.screen().filter((row) => row.startsWith("WARNING"));
   assertEquals(warning.length, 1);
@@ -196,7 +199,7 @@ Deno.test("a peer that proves nothing is asked about with --unproven only, under
   assert(asked.staged.daemon.calls.includes(call), asked.staged.daemon.calls.join("\n"));
 });
 
-Deno.test("without --unproven nothing that is typed lets such a peer in", async () => {
+test("without --unproven nothing that is typed lets such a peer in", async () => {
   const ways: readonly (readonly [readonly string[], Stage])[] = [
     [["pair", ...ROLE], { onPair: [requested(UNPROVEN)] }],
     [["pair", ...ROLE, "--sas", "A1B2C3"], { onPair: [requested(UNPROVEN)] }],
@@ -215,7 +218,7 @@ Deno.test("without --unproven nothing that is typed lets such a peer in", async 
   }
 });
 
-Deno.test("where nobody can be asked, --unproven alone decides, and says nothing of proven peers", async () => {
+test("where nobody can be asked, --unproven alone decides, and says nothing of proven peers", async () => {
   for (
     const [pairing, flags, code, calls] of [
       [UNPROVEN, [], 0, [`decidePairing({"decision":"allow_once","unproven":true})`]],
@@ -237,7 +240,7 @@ Deno.test("where nobody can be asked, --unproven alone decides, and says nothing
   }
 });
 
-Deno.test("--deny refuses for ever who has proven its identity; who only claims one, this once, and in one line", async () => {
+test("--deny refuses for ever who has proven its identity; who only claims one, this once, and in one line", async () => {
   for (
     const [pairing, decision, said] of [
       [PAIRING, "deny_always", /^"phone.*" \(3f2b1111\) is refused\n$/],

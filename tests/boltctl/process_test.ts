@@ -14,7 +14,10 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { boltctl } from "./support/boltctl.ts";
 import { NOW, Staged, transfer } from "./support/staged_daemon.ts";
 
-Deno.test("boltctl needs nothing but the socket when its path is known", async () => {
+/** Windows has no POSIX signals, no POSIX shell and no /proc, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
+test("boltctl needs nothing but the socket when its path is known", async () => {
   await using staged = await Staged.serve();
   const { socket } = staged;
   const program = boltctl(socket, [
@@ -22,13 +25,13 @@ Deno.test("boltctl needs nothing but the socket when its path is known", async (
     `--allow-net=unix:${socket}`,
     `--allow-read=${socket}`,
     `--allow-write=${socket}`,
-    "--allow-env=BOLT_SOCKET,NO_COLOR",
+    "--allow-env=BOLT_API,BOLT_SOCKET,NO_COLOR",
   ]);
   const { code, stdout, stderr } = await run(program, ["status", "--json"]);
   assertEquals([code, JSON.parse(stdout).version, stderr], [0, "1.2.3", ""]);
 });
 
-Deno.test("the exit code tells what happened: done, usage, no daemon", async () => {
+test("the exit code tells what happened: done, usage, no daemon", async () => {
   await using folder = await TempFolder.make();
   const program = boltctl(folder.path("none.sock"));
   const version = await run(program, ["version"]);
@@ -41,7 +44,7 @@ Deno.test("the exit code tells what happened: done, usage, no daemon", async () 
   assertEquals(absent.stderr.trimEnd().split("\n").length, 1, absent.stderr);
 });
 
-Deno.test("status --wait returns when the daemon that is being started serves", async () => {
+test("status --wait returns when the daemon that is being started serves", async () => {
   await using folder = await TempFolder.make();
   const socket = folder.path("data", "daemon.sock");
   await using waiting = new Run(boltctl(socket), ["status", "--wait", "--json"]);
@@ -51,7 +54,7 @@ Deno.test("status --wait returns when the daemon that is being started serves", 
 });
 
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.test(`${name} during send --wait cancels the transfer, says so and ends with 130`, async () => {
+  test(`${name} during send --wait cancels the transfer, says so and ends with 130`, async () => {
     await using staged = await Staged.serve();
     await using sending = new Run(boltctl(staged.socket), ["send", "/files/a.bin", "--wait"]);
     assertEquals(await sending.line(), "a.bin: 0 %, waiting\n");
@@ -63,7 +66,7 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-Deno.test("Ctrl-C ends events with 130", async () => {
+test("Ctrl-C ends events with 130", async () => {
   await using staged = await Staged.serve();
   // A gap is the first line; nothing follows it.
   const args = ["events", "--after", "run9-1"];
@@ -74,7 +77,7 @@ Deno.test("Ctrl-C ends events with 130", async () => {
   assertEquals([code, stderr], [130, "boltctl: Interrupted by SIGINT\n"]);
 });
 
-Deno.test("a reader that has enough ends boltctl, without a word", async () => {
+test("a reader that has enough ends boltctl, without a word", async () => {
   const { command, args, env } = boltctl("/nonexistent.sock");
   const words = [command, ...args, "completion", "bash"].map((word) => `'${word}'`).join(" ");
   // The loop ends when the pipe's reader is gone; then boltctl starts.
@@ -101,7 +104,7 @@ const canUnblock = (await run({
   args: ["-c", "dd if=/dev/null oflag=nonblock 2>/dev/null"],
 }, [])).code === 0;
 
-Deno.test({
+test({
   name: "a stdout that another program made non-blocking gets all of the JSON",
   ignore: !canUnblock,
   fn: async () => {
@@ -115,7 +118,7 @@ Deno.test({
   },
 });
 
-Deno.test("a result that a full disk does not take is a failure, with a sentence", async () => {
+test("a result that a full disk does not take is a failure, with a sentence", async () => {
   const program = inShell(boltctl("/nonexistent.sock"), "", ">/dev/full");
   for (const json of [[], ["--json"]]) {
     const { code, stderr } = await run(program, ["version", ...json]);
@@ -128,7 +131,7 @@ Deno.test("a result that a full disk does not take is a failure, with a sentence
   }
 });
 
-Deno.test("Ctrl-C ends boltctl while nobody reads its stdout", async () => {
+test("Ctrl-C ends boltctl while nobody reads its stdout", async () => {
   await using folder = await TempFolder.make();
   await using unread = await FullPipe.make(folder);
   await using staged = await Staged.serve({ transfers: MANY });
@@ -152,7 +155,7 @@ function objects({ code, stdout, stderr }: Outcome): Record<string, unknown>[] {
   return stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("with boltctl alone, two daemons pair, and a file is sent, accepted and verified, and the session ended", async () => {
+test("with boltctl alone, two daemons pair, and a file is sent, accepted and verified, and the session ended", async () => {
   await using rendezvous = startRendezvousServer({ port: 0 });
   await using alice = await ServedDaemon.start({ flags: ["--device-name", "Alice"] });
   await using bob = await ServedDaemon.start({ flags: ["--device-name", "Bob"] });

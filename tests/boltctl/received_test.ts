@@ -15,6 +15,9 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, Pair, someBytes, transferIn } from "../support/transfers.ts";
 import { boltctl } from "./support/boltctl.ts";
 
+/** Windows has no modes and, for most users, no links, no POSIX signals, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 /** The paths that are listed to who has this mark. */
 async function listed(program: Program, mark: string): Promise<string[]> {
   const { code, stdout, stderr } = await run(program, ["received", "--mark", mark, "--null"]);
@@ -30,7 +33,7 @@ function* numbers(seed: number): Generator<number, never> {
   }
 }
 
-Deno.test("paths are exact in JSON and with --null, and made safe for people", async () => {
+test("paths are exact in JSON and with --null, and made safe for people", async () => {
   await using folder = await TempFolder.make();
   const inbox = folder.path("in\nbox \u001b[2J");
   await using pair = await Pair.make({ bob: ["--inbox", inbox] });
@@ -47,7 +50,7 @@ Deno.test("paths are exact in JSON and with --null, and made safe for people", a
   assert(stdout.includes("in\\u{a}box \\u{1b}[2J/a b\n"), stdout);
 });
 
-Deno.test("files are noted as handled by id and by path, by several programs at once, and none is lost", async () => {
+test("files are noted as handled by id and by path, by several programs at once, and none is lost", async () => {
   await using folder = await TempFolder.make();
   const mark = folder.path("mark");
   await using pair = await Pair.make();
@@ -111,7 +114,7 @@ async function noteOr(
   }
 }
 
-Deno.test("a gap is said on stderr, once: the mark goes on behind it, and what came after is listed", async () => {
+test("a gap is said on stderr, once: the mark goes on behind it, and what came after is listed", async () => {
   await using folder = await TempFolder.make();
   const mark = folder.path("mark");
   await using pair = await Pair.make();
@@ -191,7 +194,7 @@ class Ends implements AsyncDisposable {
 const serve = (folder: TempFolder, name: string) =>
   ServedDaemon.start({ dataDir: folder.path(`data of ${name}`) });
 
-Deno.test("daemons, reader and notes killed at any moment: no file is lost, none is listed after its note", async () => {
+test("daemons, reader and notes killed at any moment: no file is lost, none is listed after its note", async () => {
   await using folder = await TempFolder.make();
   await using server = startRendezvousServer({ port: 0 });
   await using ends = await Ends.start(folder, server.url);
@@ -237,7 +240,7 @@ Deno.test("daemons, reader and notes killed at any moment: no file is lost, none
   assert(noted.size >= 3, "some notes were made while things were killed");
 });
 
-Deno.test("received --follow goes on over a kill and a stop of the daemon, and lists each file once", async () => {
+test("received --follow goes on over a kill and a stop of the daemon, and lists each file once", async () => {
   await using folder = await TempFolder.make();
   await using server = startRendezvousServer({ port: 0 });
   await using ends = await Ends.start(folder, server.url);

@@ -11,13 +11,16 @@ import { boltctl } from "./support/boltctl.ts";
 import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
 import { PAIRING, session, Staged, transfer } from "./support/staged_daemon.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const available = await hasPseudoTerminal();
 if (!available) {
   // deno-lint-ignore no-console
   console.warn("Skipping the tests on a terminal: script and stty of Debian are not here");
 }
 const onTerminal = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, ignore: !available, fn });
+  test({ name, ignore: !available, fn });
 
 const FILE = transfer(1, { name: peerText("a report with a rather long name.pdf") });
 /** The end of the prompt: the cursor is where somebody types. */

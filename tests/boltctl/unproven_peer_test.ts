@@ -13,7 +13,10 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { boltctl } from "./support/boltctl.ts";
 import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
 
-Deno.test({
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
+test({
   name: "a peer that proves nothing is shown under a warning, and let in by --unproven only",
   ignore: !await hasPseudoTerminal(),
   fn: async () => {

@@ -75,6 +75,16 @@ inBrowser(CHROMIUM, "several sessions at once, in each role", true, async (setti
       assertEquals((await sessions(setting, role, { count: 10, atOnce: 3 })).lost, []);
     });
   }
+  for (const asPublished of [false, true]) {
+    const page = asPublished ? "as published" : "waits for the daemon's";
+    await t.step(
+      `the page's first HELLO is lost: one that ${page} has its session by the next offer`,
+      async () => {
+        const options = { count: 2, atOnce: 2, losesHello: true, asPublished };
+        assertEquals((await sessions(setting, "answers", options)).lost, []);
+      },
+    );
+  }
   // Some of these it answers with a key that it told nobody: one in five.
   await t.step("the page offers, with sockets from a pool", async () => {
     const options = { count: 10, atOnce: 3, asPublished: true };

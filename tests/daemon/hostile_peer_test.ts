@@ -8,8 +8,12 @@ import { ApiError } from "../../src/ipc/client/client.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { type DaemonUnderTest, LocalDaemon } from "../support/daemon.ts";
 import { HandDrivenPeer } from "../support/hand_driven_peer.ts";
+import { SmallDisk } from "../support/small_disk.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, sha256, someBytes, transferIn } from "../support/transfers.ts";
+
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 /** A daemon, and a peer that it has let in. */
 class Attack implements AsyncDisposable {
@@ -62,7 +66,7 @@ const NAMES: readonly (readonly [hostile: string, lands: string | undefined])[] 
   ["x".repeat(300) + ".txt", "x".repeat(244) + ".txt"],
 ];
 
-Deno.test("a hostile name never lands outside the inbox, and is escaped wherever it is told", async () => {
+test("a hostile name never lands outside the inbox, and is escaped wherever it is told", async () => {
   await using attack = await Attack.make();
   const { bob, peer } = attack;
   const bytes = someBytes(3);
@@ -156,39 +160,14 @@ Deno.test("a message that is no envelope ends the session, not the daemon", asyn
   assertEquals((await bob.client.status()).state, "running");
 });
 
-/** Mounts a file system of 20 MB that ends with the test. */
-async function smallDisk(path: string): Promise<AsyncDisposable> {
-  await Deno.mkdir(path, { mode: 0o700 });
-  const args = ["-t", "tmpfs", "-o", "size=20m,mode=0700", "none", path];
-  const { success } = await new Deno.Command("mount", { args, stderr: "null" }).output();
-  if (!success) throw new Error("no file system can be mounted here");
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await new Deno.Command("umount", { args: ["--lazy", path] }).output();
-    },
-  };
-}
-
-/** Whether this machine lets a test mount: that takes Linux and root. */
-async function canMount(): Promise<boolean> {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
-  await using folder = await TempFolder.make();
-  try {
-    await using _disk = await smallDisk(folder.path("disk"));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 Deno.test({
   name:
     "free space is checked before a file is taken, and a disk that fills up meanwhile fails that transfer only",
-  ignore: !await canMount(),
+  ignore: !await SmallDisk.canMount(),
 }, async (t) => {
   await using folder = await TempFolder.make();
   const inbox = folder.path("inbox");
-  await using _disk = await smallDisk(inbox);
+  await using _disk = await SmallDisk.mount(inbox, 20);
   await using attack = await Attack.make(["--inbox", inbox]);
   const { bob, peer } = attack;
   const take = async (filename: string, size: number) => {

@@ -16,6 +16,9 @@ import { join } from "../support/paths.ts";
 import { DAEMON, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
+/** Windows has no POSIX signals, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 /** A file goes over. */
 async function sends(from: ServedDaemon, to: ServedDaemon): Promise<void> {
   const identity = await identityOf(to);
@@ -148,7 +151,7 @@ for (const behaviour of BEHAVIOURS) {
   );
 }
 
-Deno.test("between processes: an impostor at the peer's code is refused until the peer comes; who disconnects is told that it comes back; untrusted and removed links are let go", async () => {
+test("between processes: an impostor at the peer's code is refused until the peer comes; who disconnects is told that it comes back; untrusted and removed links are let go", async () => {
   await using server = startRendezvousServer();
   await using machines = await Machines.make();
   const alice = await machines.start("alice");
@@ -185,7 +188,7 @@ async function write(path: string, links: readonly LinkRequest[]): Promise<void>
   await Deno.writeTextFile(path, JSON.stringify({ version: 1, links }, null, 2));
 }
 
-Deno.test("machines that scripts set up need a file a side: the links are made, SIGHUP takes what has changed, and a bad file changes nothing", async () => {
+test("machines that scripts set up need a file a side: the links are made, SIGHUP takes what has changed, and a bad file changes nothing", async () => {
   await using server = startRendezvousServer();
   await using machines = await Machines.make();
   const [ofAlice, ofBob] = ["alice.json", "bob.json"].map((name) => machines.folder.path(name));
@@ -247,7 +250,7 @@ Deno.test("a bad file of links at the start is fatal, and named by line or membe
   await fatal('{"version":1,"links":[{"name":"bob"}]}', "has links[0].role missing: it is one of");
 });
 
-Deno.test("without --links a SIGHUP ends the daemon in order", async () => {
+test("without --links a SIGHUP ends the daemon in order", async () => {
   await using machines = await Machines.make();
   const alice = await machines.start("alice");
   alice.run.kill("SIGHUP");

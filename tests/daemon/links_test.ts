@@ -302,6 +302,11 @@ Deno.test("what can't be a link is refused with what to do", async () => {
     "/keep does not go with a web client",
     () => client.pair({ ...meeting(server.url).offerer, web: true, keep: true }),
   );
+  await refuses(
+    "INVALID_PARAMETERS",
+    "/transport does not go with a web client",
+    () => client.pair({ ...meeting(server.url).offerer, web: true, transport: "tcp" }),
+  );
   await using plain = await LocalDaemon.start(network, { flags: ["--extensions", "none"] });
   await plain.client.trust(eve, { decision: "allow_always", name: "eve" });
   await refuses(

@@ -27,6 +27,9 @@ import { DAEMON, Run, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { HELD, namesIn, offerOf, transferIn } from "../support/transfers.ts";
 
+/** Windows has no POSIX signals, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 /** A file so long that it can't have passed before its transfer is held; sparse. */
 async function writeLong(path: string): Promise<void> {
   await Deno.writeFile(path, new Uint8Array());
@@ -75,7 +78,7 @@ function spellings(bytes: Uint8Array<ArrayBuffer>): string[] {
   return [bytes.toHex(), bytes.toHex().toUpperCase(), bytes.toBase64(), raw, escaped];
 }
 
-Deno.test("relative paths of serve count from the current folder", async () => {
+test("relative paths of serve count from the current folder", async () => {
   await using folder = await TempFolder.make();
   const paths = ["data", "inbox", "data/other.sock"].map((name) => folder.path(name));
   const [dataDir, inbox, socket] = paths.map((path) => relative(Deno.cwd(), path));
@@ -87,7 +90,7 @@ Deno.test("relative paths of serve count from the current folder", async () => {
   assert((await Deno.stat(folder.path("inbox"))).isDirectory);
 });
 
-Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
+test("MUST NOT log plaintext file contents, secret keys, or nonces alongside ciphertext: a whole session at debug level", async (t) => {
   await using folder = await TempFolder.make();
   const flags = ["--log-level", "debug", "--shutdown-timeout-secs", "60"];
   await using alice = await ServedDaemon.start({ flags });
@@ -190,7 +193,7 @@ Deno.test("MUST NOT log plaintext file contents, secret keys, or nonces alongsid
   });
 });
 
-Deno.test("SIGHUP stops the daemon in order, however often the terminal says that it is gone", {
+test("SIGHUP stops the daemon in order, however often the terminal says that it is gone", {
   ignore: Deno.build.os === "windows",
 }, async () => {
   await using daemon = await ServedDaemon.start();
@@ -201,7 +204,7 @@ Deno.test("SIGHUP stops the daemon in order, however often the terminal says tha
   assertEquals(stderr.trimEnd().split("\n").at(-1), "[bolt-daemon] exit 0");
 });
 
-Deno.test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
+test("Identity store and pin store MUST survive crashes: killed in the middle of a transfer, nothing is lost and nothing half-named", async (t) => {
   await using folder = await TempFolder.make();
   const dataDir = folder.path("bob");
   await using alice = await ServedDaemon.start();
@@ -218,23 +221,28 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
     assertStringIncludes(second.stderr, `process ${bob.run.pid}`);
     bob.run.kill("SIGKILL");
     await bob.run.outcome();
+    const lost = `session ended session=${session.sessionId} by=failure code=CONNECTION_LOST`;
+    await alice.run.said(`${lost} reason="the `);
     return { identity, peers, sent, offer, session };
   })();
-  assertEquals(await namesIn(join(dataDir, "inbox")), [`.${before.offer.transferId}.part`]);
+  const part = `.${before.offer.transferId}.part`;
+  assertEquals(await namesIn(join(dataDir, "inbox")), [part]);
+  const arrived = (await Deno.stat(join(dataDir, "inbox", part))).size;
 
   await using bob = await ServedDaemon.start({ dataDir });
   await t.step("identity and pins are the same, the transfer is told as interrupted", async () => {
     assertEquals((await bob.client.status()).identity, before.identity);
     const pins = (await bob.client.listPeers()).map(({ identity, trust }) => ({ identity, trust }));
     assertEquals(pins, before.peers.map(({ identity, trust }) => ({ identity, trust })));
-    const { state, failure } = await bob.client.getTransfer(before.offer.transferId);
+    const { state, failure, transferred } = await bob.client.getTransfer(before.offer.transferId);
     assertEquals([state, failure?.code], ["interrupted", "DAEMON_STOPPED"]);
+    assertEquals(transferred, arrived);
     // What has come is kept, under no name that anybody would take for the file's.
-    assertEquals(await namesIn(bob.inbox), [`.${before.offer.transferId}.part`]);
+    assertEquals(await namesIn(bob.inbox), [part]);
     const { transferId: id } = before.offer;
     const ids = `transfer=${id} protocol_transfer=${id} direction=incoming`;
     const end = "state=interrupted code=DAEMON_STOPPED bytes=";
-    await bob.run.said(`transfer ended ${ids} peer=${pins[0]?.identity} ${end}`);
+    await bob.run.said(`transfer ended ${ids} peer=${pins[0]?.identity} ${end}${transferred}`);
   });
 
   await t.step("the peer comes again without a question, and the file goes through", async () => {
@@ -266,7 +274,7 @@ Deno.test("Identity store and pin store MUST survive crashes: killed in the midd
   });
 });
 
-Deno.test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0; one that is stopped for good: exit 1 at the deadline, and the journal is as it was", async (t) => {
+test("a peer that was stopped for 5 s gets the CANCEL of a shutdown: exit 0; one that is stopped for good: exit 1 at the deadline, and the journal is as it was", async (t) => {
   await using folder = await TempFolder.make();
   await using bob = await ServedDaemon.start();
   const dataDir = folder.path("alice");

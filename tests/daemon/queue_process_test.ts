@@ -14,6 +14,9 @@ import { Run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, sha256, someBytes } from "../support/transfers.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 /** More than flows between an event and the answer to it. */
 const SIZE = 200_000_000;
 
@@ -31,7 +34,7 @@ async function holdMidway(daemon: ServedDaemon, before?: string): Promise<void> 
   await daemon.client.pauseTransfer(transferId);
 }
 
-Deno.test("sent while the peer was away, a file arrives once though both daemons are killed in its middle", async () => {
+test("sent while the peer was away, a file arrives once though both daemons are killed in its middle", async () => {
   await using server = startRendezvousServer();
   await using folder = await TempFolder.make();
   await using stack = new AsyncDisposableStack();
@@ -83,4 +86,44 @@ Deno.test("sent while the peer was away, a file arrives once though both daemons
   assertEquals(sha256(await Deno.readFile(join(bob.inbox, "backup"))), sha256(content));
   await alice.stop();
   await bob.stop();
+});
+
+Deno.test("boltctl send with a key sends once, however often it is run and its daemon is killed; with another file it ends with 2", async () => {
+  await using server = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  await using stack = new AsyncDisposableStack();
+  const start = async () => stack.use(await ServedDaemon.start({ dataDir: folder.path("alice") }));
+  let alice = await start();
+  const bob = "3f2a".padEnd(64, "0");
+  const told = linkBetween(
+    server.url,
+    { name: "alice", identity: await identityOf(alice) },
+    { name: "bob", identity: bob },
+  );
+  await addLink(alice, told.offerer);
+  const [path, other] = [folder.path("backup"), folder.path("other")];
+  for (const one of [path, other]) await Deno.writeFile(one, someBytes(10));
+  const program = boltctl(join(alice.dataDir, "daemon.sock"));
+  const send = async (file: string) => {
+    await using run = new Run(program, ["send", "--idempotency-key", "nightly", "--json", file]);
+    return await run.outcome();
+  };
+  const ids = new Set<string>();
+  for (const killed of ["before its answer, perhaps", "after it"]) {
+    // To the only linked peer, which is away.
+    const asked = send(path);
+    if (killed === "after it") await asked;
+    else await alice.event("transfer-queued");
+    alice.run.kill("SIGKILL");
+    await alice.run.outcome();
+    await asked;
+    alice = await start();
+    const { code, stdout, stderr } = await send(path);
+    assertEquals(code, 0, stderr);
+    ids.add(JSON.parse(stdout).transferId);
+  }
+  assertEquals((await send(other)).code, 2);
+  assertEquals(ids.size, 1);
+  assertEquals((await alice.client.listTransfers({})).transfers.length, 1);
+  await alice.stop();
 });

@@ -4,12 +4,9 @@
  *
  * @module
  */
-import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
-import { ApiError } from "../../src/ipc/client/client.ts";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MAX_WAITING_FOR_PEER } from "../../src/app/daemon/transfers/queue_rules.ts";
-import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import {
   LocalDaemon,
   meeting,
@@ -17,107 +14,19 @@ import {
   openedSession,
   pairingOf,
 } from "../support/daemon.ts";
-import { addLink, connected, identityOf, linkBetween, linkThat } from "../support/links.ts";
-import { copyFolder, lastPath, muteAfterOneMessage, stallAfter } from "../support/memory_paths.ts";
+import { connected, linkThat } from "../support/links.ts";
+import { lastPath, muteAfterOneMessage, stallAfter } from "../support/memory_paths.ts";
 import { join } from "../support/paths.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { parseExposition } from "../support/exposition.ts";
+import { refuses, send, World } from "../support/linked_world.ts";
 import { namesIn, offerOf, Pair, sha256, someBytes, transferIn } from "../support/transfers.ts";
+
+/** Windows has no modes and, for most users, no links. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 const MIB = 1024 ** 2;
 /** Many times what a channel takes at once. */
 const SIZE = 12 * MIB + 77;
-const SYNC = MIB;
-
-type Who = "alice" | "bob";
-type Flags = Readonly<Record<Who, readonly string[]>>;
-
-/** Two linked daemons, over folders that outlive them. Alice makes the offers of connections. */
-class World implements AsyncDisposable {
-  readonly network = new MemoryNetwork();
-  readonly server = startRendezvousServer();
-  readonly data: Record<Who, string>;
-  readonly toBob: string = "";
-  readonly toAlice: string = "";
-  alice: LocalDaemon | undefined;
-  bob: LocalDaemon | undefined;
-
-  private constructor(readonly folder: TempFolder, readonly flags: Flags) {
-    this.data = { alice: folder.path("alice"), bob: folder.path("bob") };
-  }
-
-  /** Links both, and has bob take alice's files without asking. Both are stopped then. */
-  static async make(flags: Partial<Flags> = {}): Promise<World> {
-    const world = new World(await TempFolder.make(), { alice: [], bob: [], ...flags });
-    const [alice, bob] = [await world.start("alice"), await world.start("bob")];
-    const ids = { alice: await identityOf(alice), bob: await identityOf(bob) };
-    Object.assign(world, { toBob: ids.bob, toAlice: ids.alice });
-    const told = linkBetween(
-      world.server.url,
-      { name: "alice", identity: ids.alice },
-      { name: "bob", identity: ids.bob },
-    );
-    await addLink(alice, told.offerer);
-    await addLink(bob, told.answerer);
-    await bob.client.setAutoAccept(ids.alice, { enabled: true });
-    await world.stop("alice");
-    await world.stop("bob");
-    return world;
-  }
-
-  async start(who: Who): Promise<LocalDaemon> {
-    const options = { dataDir: this.data[who], flags: this.flags[who], syncBytes: SYNC };
-    return this[who] = await LocalDaemon.start(this.network, options);
-  }
-
-  /** Starts both, and waits until they are connected. */
-  async startBoth(): Promise<{ readonly alice: LocalDaemon; readonly bob: LocalDaemon }> {
-    const [alice, bob] = [await this.start("alice"), await this.start("bob")];
-    await Promise.all([connected(alice, "bob"), connected(bob, "alice")]);
-    return { alice, bob };
-  }
-
-  /** Stops one in order. */
-  async stop(who: Who): Promise<void> {
-    await this[who]?.stop();
-    await this[who]?.[Symbol.asyncDispose]();
-    this[who] = undefined;
-  }
-
-  /** Ends one; its next start finds what a crash at this moment would leave. */
-  async crash(who: Who): Promise<void> {
-    const copy = this.folder.path(crypto.randomUUID());
-    await copyFolder(this.data[who], copy);
-    this.network.paths.at(-1)?.lose();
-    await this[who]?.[Symbol.asyncDispose]();
-    this[who] = undefined;
-    this.data[who] = copy;
-  }
-
-  async file(name: string, bytes = someBytes(SIZE)): Promise<string> {
-    const path = this.folder.path(name);
-    await Deno.writeFile(path, bytes);
-    return path;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.alice?.[Symbol.asyncDispose]();
-    await this.bob?.[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
-  }
-}
-
-/** Queues one file. */
-async function send(
-  { client }: LocalDaemon,
-  identity: string,
-  path: string,
-  more: { readonly priority?: number; readonly expireSecs?: number } = {},
-): Promise<Transfer> {
-  const [sent] = await client.send({ paths: [path], identity, ...more });
-  assert(sent !== undefined);
-  return sent;
-}
 
 /** The transfer when it is back in its queue. */
 function backInQueue(daemon: LocalDaemon, { transferId }: Transfer): Promise<unknown> {
@@ -126,10 +35,6 @@ function backInQueue(daemon: LocalDaemon, { transferId }: Transfer): Promise<unk
     ({ transfer }) =>
       transfer.transferId === transferId && transfer.protocolTransferId !== undefined,
   );
-}
-
-async function refuses(code: string, call: () => Promise<unknown>): Promise<void> {
-  assertEquals((await assertRejects(call, ApiError)).code, code);
 }
 
 Deno.test("files for a linked peer that is away wait over restarts, and go in order of priority when it comes", async () => {
@@ -249,6 +154,24 @@ for (const size of [0, 1, SIZE]) {
   }
 }
 
+for (const size of [0, SIZE]) {
+  Deno.test(`a file of ${size} bytes arrives once also where its transfer has been forgotten meanwhile`, async () => {
+    await using world = await World.make();
+    const { alice, bob } = await world.startBoth();
+    muteAfterOneMessage(lastPath(world.network));
+    const sent = await send(alice, world.toBob, await world.file("backup", someBytes(size)));
+    await transferIn(bob, await offerOf(bob, "backup"), "completed");
+    await world.crash("bob");
+    // As when more transfers came since than the journal has room for.
+    await Deno.remove(join(world.data.bob, "journal.ndjson"));
+    const again = await world.start("bob");
+    const { confirmed, resumedFrom } = await transferIn(alice, sent, "completed");
+    assertEquals([confirmed, resumedFrom], [true, size]);
+    assertEquals(await namesIn(again.inbox), ["backup"]);
+    assertEquals((await again.client.listReceived()).files.length, 1);
+  });
+}
+
 Deno.test("it arrives once also where the receiver lets the sender in once and pins nothing", async () => {
   await using world = await World.make();
   const [alice, bob] = [await world.start("alice"), await world.start("bob")];
@@ -274,7 +197,7 @@ Deno.test("it arrives once also where the receiver lets the sender in once and p
   assertEquals(await namesIn(bob.inbox), ["backup"]);
 });
 
-Deno.test("a source that is gone or changed when its turn comes ends with its own code, and the others go", async () => {
+test("a source that is gone or changed when its turn comes ends with its own code, and the others go", async () => {
   await using world = await World.make();
   const alice = await world.start("alice");
   const sent: Record<string, Transfer> = {};
@@ -469,6 +392,41 @@ Deno.test("a file is given up when its time is over, also in a run later than th
     ({ transfer }) => transfer.transferId === second.transferId,
   ).then(({ transfer }) => transfer);
   assertEquals(failure?.code, "TRANSFER_EXPIRED");
+});
+
+/** What `/metrics` of a daemon says of its queue, and of what it keeps. */
+async function queueMetrics({ client }: LocalDaemon): Promise<Record<string, number>> {
+  const families = parseExposition(await client.metrics());
+  const valueOf = (name: string) => families.get(name)?.samples.get("") ?? NaN;
+  return {
+    files: valueOf("bolt_queue_files"),
+    oldest: valueOf("bolt_queue_oldest_seconds"),
+    kept: valueOf("bolt_kept_bytes"),
+  };
+}
+
+Deno.test("/metrics tells how many files wait, for how long, and what is kept of those cut off", async () => {
+  await using world = await World.make();
+  let { alice, bob } = await world.startBoth();
+  assertEquals(await queueMetrics(alice), { files: 0, oldest: 0, kept: 0 });
+  const stalled = stallAfter(lastPath(world.network), 4 * MIB);
+  const sent = await send(alice, world.toBob, await world.file("backup"));
+  await stalled;
+  await world.crash("bob");
+  await backInQueue(alice, sent);
+  await send(alice, world.toBob, await world.file("next", someBytes(10)));
+  const { files, oldest = 0, kept } = await queueMetrics(alice);
+  assertEquals([files, kept], [2, 0]);
+  const age = (Date.now() - Date.parse(sent.createdAt)) / 1000;
+  assert(oldest > 0 && oldest <= age, `${oldest} of ${age} s`);
+  await world.stop("alice"); // nothing goes on yet
+  bob = await world.start("bob");
+  const [part] = (await bob.client.listTransfers({ direction: "incoming" })).transfers;
+  assertGreater(part?.keptBytes ?? 0, 0);
+  assertEquals((await queueMetrics(bob)).kept, part?.keptBytes);
+  alice = await world.start("alice");
+  await transferIn(alice, sent, "completed");
+  assertEquals((await queueMetrics(bob)).kept, 0);
 });
 
 Deno.test("a file that waits can be cancelled, and is not sent", async () => {

@@ -10,6 +10,9 @@ import { fromFileUrl, join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { LONG, offerOf, Pair, someBytes, transferIn } from "../support/transfers.ts";
 
+/** Windows has no modes and, for most users, no links, no POSIX shell and no /proc, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const SRC = fromFileUrl(new URL("../../src", import.meta.url));
 
 /** The sources of the daemon below a folder of `src`, tests left out. */
@@ -86,7 +89,7 @@ async function tcpSockets(pid: number): Promise<string[]> {
 
 for (const transport of ["auto", "udp"]) {
   const what = transport === "auto" ? "but the session's own connection" : "at all";
-  Deno.test({
+  test({
     name:
       `IPC messages MUST NOT be exposed on network interfaces, and MUST NOT perform discovery: paired through files by ${transport}, a daemon has no TCP socket ${what}`,
     ignore: Deno.build.os !== "linux",
@@ -127,7 +130,7 @@ Deno.test("Backpressure: if peer cannot accept data, pause reading from disk", a
   await transferIn(pair.bob, offer, "completed");
 });
 
-Deno.test({
+test({
   name: "File handles closed promptly after transfer completion or cancellation",
   ignore: Deno.build.os !== "linux",
 }, async () => {

@@ -12,6 +12,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { abortable, Deadline } from "../../src/base/deadline.ts";
+import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import { addLink, connected, identityOf, linkBetween } from "../support/links.ts";
 import { meetingByFile, pairBy, ServedDaemon } from "../support/daemon.ts";
 import { canShape, NetworkNamespace } from "../support/network_namespace.ts";
 import { DAEMON, type Program, Run } from "../support/program.ts";
@@ -38,12 +40,41 @@ async function met(
   return { folder, alice, bob, sessions: [sessions.alice, sessions.bob] as const };
 }
 
+Deno.test("a link's own transport goes before the daemon's, and is kept over a restart", async () => {
+  await using server = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  await using stack = new AsyncDisposableStack();
+  const start = async (who: string) =>
+    stack.use(await ServedDaemon.start({ dataDir: folder.path(who) }));
+  let alice = await start("alice");
+  const bob = await start("bob");
+  const told = linkBetween(
+    server.url,
+    { name: "alice", identity: await identityOf(alice) },
+    { name: "bob", identity: await identityOf(bob) },
+  );
+  const { transport } = await addLink(alice, { ...told.offerer, transport: "udp" });
+  assertEquals(transport, "udp");
+  const { transport: none } = await addLink(bob, told.answerer);
+  assertEquals(none, undefined);
+  const carrier = async () =>
+    (await alice.client.getSession(await connected(alice, "bob"))).path?.transport;
+  assertEquals(await carrier(), "udp");
+  await alice.stop();
+  alice = await start("alice");
+  assertEquals((await alice.client.getLink("bob")).transport, "udp");
+  assertEquals(await carrier(), "udp");
+  await alice.stop();
+  await bob.stop();
+});
+
 for (
   const [alices, bobs, expected] of [
     ["auto", "auto", "tcp"],
     ["tcp", "tcp", "tcp"],
     ["auto", "udp", "udp"],
     ["udp", "auto", "udp"],
+    ["udp", "udp", "udp"],
   ] as const
 ) {
   Deno.test(`--transport ${alices} and ${bobs}: the session goes by ${expected}, a file arrives, and both say so`, async () => {
@@ -54,6 +85,9 @@ for (
     // By UDP each side begins with the pair that it found first; the answerer follows later.
     if (expected === "tcp") {
       assertEquals([ours?.local, ours?.remote], [theirs?.remote, theirs?.local]);
+    }
+    for (const { run } of [alice, bob]) {
+      await run.said(`the way to the peer is chosen transport=${expected} `);
     }
     assertMatch(ours?.local ?? "", /^(\d+\.\d+\.\d+\.\d+|\[[\da-f:]+\]):\d+$/);
     const bytes = someBytes(3_000_000);

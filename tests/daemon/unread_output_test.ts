@@ -30,7 +30,7 @@ function test(name: string, body: () => Promise<void>): void {
 
 /** Resolves when the daemon answers at its API: its log can't tell. */
 async function answers(dataDir: string): Promise<void> {
-  const client = new DaemonClient(join(dataDir, "daemon.sock"));
+  const client = new DaemonClient({ kind: "unix", path: join(dataDir, "daemon.sock") });
   const deadline = performance.now() + SOON_MS;
   while (!await client.status().then(() => true, () => false)) {
     assert(performance.now() < deadline, "the daemon does not answer");

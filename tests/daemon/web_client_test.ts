@@ -4,13 +4,21 @@
  * @module
  */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ApiError } from "../../src/ipc/client/socket_http.ts";
+import { ApiError } from "../../src/ipc/client/api_http.ts";
 import type { PairingDecision } from "../../src/ipc/api/schemas.ts";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
+import type { Channel } from "../../src/transport/channel.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
 import { HELD_FILES } from "../../src/app/daemon/transfers/held_files.ts";
-import { HandDrivenPeer, newIdentity, WEB_CHUNK_BYTES } from "../support/hand_driven_peer.ts";
+import {
+  answerAsWebClient,
+  askForWebClient,
+  HandDrivenPeer,
+  newIdentity,
+  WEB_CHUNK_BYTES,
+} from "../support/hand_driven_peer.ts";
+import { RelayPeer } from "../support/relay_peer.ts";
 import { createConnector } from "../../src/transport/webrtc/connector.ts";
 import { LOOPBACK_ONLY } from "../transport/harness.ts";
 import { join } from "../support/paths.ts";
@@ -59,6 +67,42 @@ Deno.test("a web client's file comes without an offer: it is held until it is ac
   const received = await transferIn(bob, offer, "completed");
   assertEquals(await Deno.readFile(received.path ?? ""), BYTES);
   assertEquals(await namesIn(bob.inbox), ["web.bin"]);
+});
+
+Deno.test("a page whose browser has lost its HELLO is offered another channel, in the same session", async () => {
+  await using stack = new AsyncDisposableStack();
+  const network = new MemoryNetwork();
+  const server = stack.use(startRendezvousServer());
+  const bob = stack.use(await LocalDaemon.start(network));
+  const lost: Channel[] = [];
+  const client = stack.use(
+    await HandDrivenPeer.meetAsWebClient(network, server.url, bob, newIdentity(), [
+      (channel) => void lost.push(channel),
+    ]),
+  );
+  const { sessionId } = await client.befriend(bob);
+  const [session, ...others] = await bob.client.listSessions();
+  assertEquals([session?.sessionId, session?.state, others], [sessionId, "open", []]);
+  // What was given up is gone, and told to nobody.
+  await Promise.all(lost.map(({ closed }) => closed));
+  const told = bob.events.map(({ type }) => type).filter((type) => type.startsWith("session-"));
+  assertEquals(told, ["session-started", "session-opened"]);
+  const asked = bob.events.filter(({ type }) => type === "pairing-requested");
+  assertEquals(asked.length, 1);
+});
+
+Deno.test("a session that is closed while it waits for a page's HELLO leaves no channel", async () => {
+  await using stack = new AsyncDisposableStack();
+  const network = new MemoryNetwork();
+  const server = stack.use(startRendezvousServer());
+  const bob = stack.use(await LocalDaemon.start(network));
+  const relay = stack.use(await RelayPeer.register(server.url, "web"));
+  const { sessionId } = await askForWebClient(bob, server.url);
+  const { channel } = await answerAsWebClient(network, relay);
+  await bob.client.closeSession(sessionId);
+  const { session } = await bob.event("session-closed");
+  assertEquals(session.state, "closed");
+  await channel.closed;
 });
 
 /** A file of the client's, of which the first chunk has come. */

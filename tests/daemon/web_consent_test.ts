@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import type { PairRequest } from "../../src/ipc/api/schemas.ts";
-import { ApiError } from "../../src/ipc/client/socket_http.ts";
+import { ApiError } from "../../src/ipc/client/api_http.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon, meeting } from "../support/daemon.ts";
 import { RelayPeer } from "../support/relay_peer.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 import { abortable, Deadline } from "../../src/base/deadline.ts";
+import type { Program } from "../support/program.ts";
 
 /** How long a block may take, in milliseconds: nothing waits for it but a failure. */
 const BLOCK_MS = 60_000;
@@ -17,9 +18,11 @@ export interface MachineOptions {
   readonly home: string;
   /** The environment, `HOME` left out. */
   readonly env: Readonly<Record<string, string>>;
+  /** Its shell, such as one on a host of its own. @default {`sh`, here} */
+  readonly shell?: Program;
 }
 
-/** Runs blocks one by one in its shell, and gives what each printed. Disposing it ends what it runs, and waits for that. */
+/** Runs blocks one by one in its shell. Disposing it ends what it runs, and waits for that. */
 export class Machine implements AsyncDisposable {
   readonly #options: MachineOptions;
   readonly #shell: Deno.ChildProcess;
@@ -34,8 +37,9 @@ export class Machine implements AsyncDisposable {
   /** Starts its shell. */
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#shell = new Deno.Command("sh", {
-      args: ["-eu"],
+    const { command, args } = options.shell ?? { command: "sh", args: [] };
+    this.#shell = new Deno.Command(command, {
+      args: [...args, "-eu"],
       cwd: options.home,
       clearEnv: true,
       env: { ...options.env, HOME: options.home },
@@ -62,9 +66,11 @@ export class Machine implements AsyncDisposable {
   /**
    * Runs a block. A daemon that it starts is waited for by the page itself.
    *
+   * @returns What was printed meanwhile.
    * @throws {Error} When a command of it fails; the message holds what was printed.
    */
-  async run(text: string): Promise<void> {
+  async run(text: string): Promise<string> {
+    const before = this.#output.length;
     const block = `.block-${++this.#blocks}`;
     await Deno.writeTextFile(`${this.home}/${block}`, text);
     const done = `@@ ${block} done`;
@@ -72,6 +78,7 @@ export class Machine implements AsyncDisposable {
     await this.#write(`. "$HOME/${block}" </dev/null\nprintf '\\n%s\\n' '${done}'\n`);
     await this.#until(() => this.#output.includes(done), text);
     this.#isBusy = false;
+    return this.#output.slice(before, this.#output.indexOf(done)).trim();
   }
 
   async #until(holds: () => boolean, text: string): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { assert } from "@std/assert";
 import { fromFileUrl } from "../support/paths.ts";
+import type { Program } from "../support/program.ts";
 import type { TempFolder } from "../support/temp_folder.ts";
 import { Machine } from "./machine.ts";
 import { type RunnableBlock, runnableBlocksOf } from "./page.ts";
@@ -17,9 +18,13 @@ const ESSENTIAL: readonly string[] = ["bolt-daemon", "boltctl", "script"];
 /** What else happens on a page: called before the blocks that begin together are run. */
 export type BeforeBlocks = (blocks: readonly RunnableBlock[], machines: Machines) => Promise<void>;
 
+/** The shell of the machine of a name. */
+export type ShellOf = (machine: string) => Promise<Program>;
+
 /**
  * Runs a page.
  *
+ * @param shellOf The shells of its machines, where they are not to be on this host.
  * @param folder Empty; machines get folders in `machines`.
  * @param rendezvous The URL of the rendezvous server.
  * @returns The programs that its blocks need and that are not here.
@@ -29,6 +34,7 @@ export async function runPage(
   folder: TempFolder,
   rendezvous: string,
   before: BeforeBlocks = () => Promise.resolve(),
+  shellOf?: ShellOf,
 ): Promise<string[]> {
   for (const name of ["bin", "share", "machines"]) await Deno.mkdir(folder.path(name));
   await Deno.writeFile(folder.path("report.pdf"), crypto.getRandomValues(new Uint8Array(60_000)));
@@ -46,7 +52,7 @@ export async function runPage(
   );
   if (essential.length > 0) return essential;
   const lacking = new Set<string>();
-  await using machines = new Machines(folder, env);
+  await using machines = new Machines(folder, env, shellOf);
   for (const group of groupsOf(blocks)) {
     const needed = missing.filter((program) => group.some(({ text }) => mentions(text, program)));
     needed.forEach((program) => lacking.add(program));
@@ -67,13 +73,15 @@ export async function runPage(
 export class Machines implements AsyncDisposable {
   readonly #folder: TempFolder;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #shellOf: ShellOf | undefined;
   readonly #byName = new Map<string, Machine>();
   readonly #owned = new AsyncDisposableStack();
 
   /** None at first. */
-  constructor(folder: TempFolder, env: Readonly<Record<string, string>>) {
+  constructor(folder: TempFolder, env: Readonly<Record<string, string>>, shellOf?: ShellOf) {
     this.#folder = folder;
     this.#env = env;
+    this.#shellOf = shellOf;
   }
 
   /** A machine whose home holds `report.pdf` and the clone `bolt-daemon`. */
@@ -84,7 +92,10 @@ export class Machines implements AsyncDisposable {
     await Deno.mkdir(home);
     await Deno.copyFile(this.#folder.path("report.pdf"), `${home}/report.pdf`);
     await Deno.symlink(fromFileUrl(REPOSITORY), `${home}/bolt-daemon`);
-    const machine = this.#owned.use(new Machine({ name, home, env: this.#env }));
+    const shell = await this.#shellOf?.(name);
+    const machine = this.#owned.use(
+      new Machine({ name, home, env: this.#env, ...(shell === undefined ? {} : { shell }) }),
+    );
     this.#byName.set(name, machine);
     await machine.start();
     return machine;

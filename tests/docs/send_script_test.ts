@@ -12,6 +12,9 @@ import { type Outcome, run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { runnableBlocksOf } from "./page.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const GUIDE = await Deno.readTextFile(new URL("../../docs/guides/integrate.md", import.meta.url));
 const SCRIPT = runnableBlocksOf(GUIDE).find(({ file }) => file === "send.sh")?.text ?? "";
 const NAME = `a "quoted" \\u0041 'file' $HOME.txt`;
@@ -75,7 +78,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+test({
   name: "send.sh fails when no daemon is there",
   ignore: !hasTools,
   fn: async () => {

@@ -220,6 +220,23 @@ Deno.test("the page's program sends files to a session, gets some from it, and p
   assertEquals(made.chunks(), 4);
 });
 
+Deno.test("the page's program sends two files that are asked for at once one after the other, also when the first is declined", async () => {
+  await using folder = await TempFolder.make();
+  const made = await programInSession(folder);
+  const { program, transfers } = made;
+  const { id, sending } = await pausedAtFirstChunk(made);
+  made.onOffer = () => {};
+  const others = [1, 200_000].map((size) =>
+    program.sendFile(`of ${size}`, seededRandom(`file ${size}`)(size))
+  );
+  made.perform(transfers.cancel(id, "declined"));
+  made.deliver();
+  await assertRejects(() => sending, Error, "long was cancelled");
+  await Promise.all(others);
+  const received = made.told.filter((effect) => effect.type === "transfer-ended");
+  assertEquals(received.map(({ outcome }) => outcome), ["cancelled", "completed", "completed"]);
+});
+
 Deno.test("the page's program gives up a file that is declined while it is paused", async () => {
   await using folder = await TempFolder.make();
   const made = await programInSession(folder);

@@ -11,6 +11,9 @@ import { DAEMON, Run, run } from "../support/program.ts";
 import { RelayPeer } from "../support/relay_peer.ts";
 import { HostileRelay, type Relayed } from "../attacks/support/hostile_relay.ts";
 
+/** Windows has no POSIX signals. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const short = (args: readonly string[]) => having(args, "--phase-timeout-secs", "2");
 /** Long enough for the other program to start meanwhile, and to be heard. */
 const outlasting = (args: readonly string[]) => having(args, "--phase-timeout-secs", "12");
@@ -142,7 +145,7 @@ Deno.test("a peer code that is taken is fatal", async () => {
   assertFatal(await run(DAEMON, byRendezvous(server.url).offerer), "the rendezvous server refused");
 });
 
-Deno.test("the URL's query is never printed, whatever becomes of the run", async () => {
+test("the URL's query is never printed, whatever becomes of the run", async () => {
   const server = startRendezvousServer();
   const url = `${server.url}/?token=hush`;
   await using answerer = new Run(DAEMON, [...byRendezvous(url).answerer, "--log-level", "debug"]);
@@ -242,7 +245,7 @@ for (const [victim, survivor] of [["offerer", "answerer"], ["answerer", "offerer
   });
 }
 
-Deno.test("SIGTERM in the middle of rendezvous ends cleanly", async () => {
+test("SIGTERM in the middle of rendezvous ends cleanly", async () => {
   await using server = startRendezvousServer();
   await using answerer = new Run(DAEMON, byRendezvous(server.url).answerer);
   await answerer.said("[rendezvous] registered");

@@ -7,6 +7,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { Daemon, type DaemonEnd, type DaemonSteering } from "../../src/app/daemon/daemon.ts";
+import { locationOf } from "../../src/boltctl/named_api.ts";
 import { parseServeOptions } from "../../src/cli/serve_options.ts";
 import { DaemonClient } from "../../src/ipc/client/client.ts";
 import type { ApiEvent } from "../../src/ipc/api/events.ts";
@@ -102,7 +103,15 @@ async function folderOf({ dataDir }: DaemonUnderTestOptions): Promise<FolderUnde
   return { dataDir: owned.path("data"), owned };
 }
 
-const clientOf = ({ dataDir }: FolderUnderTest) => new DaemonClient(join(dataDir, "daemon.sock"));
+/** Over what serve does without being told. */
+const clientOf = ({ dataDir }: FolderUnderTest) =>
+  new DaemonClient(
+    locationOf(
+      Deno.build.os === "windows"
+        ? { kind: "file", path: join(dataDir, "api.json") }
+        : { kind: "socket", path: join(dataDir, "daemon.sock") },
+    ),
+  );
 
 /** Options of {@linkcode ServedDaemon.start}. */
 export interface ServedDaemonOptions extends DaemonUnderTestOptions {
@@ -143,7 +152,9 @@ export class ServedDaemon extends DaemonUnderTest {
   }
 
   override async stop(): Promise<void> {
-    this.run.kill("SIGTERM");
+    // There, what is called SIGTERM ends a process at once.
+    if (Deno.build.os === "windows") await this.client.shutdown();
+    else this.run.kill("SIGTERM");
     const { code, stderr } = await this.run.outcome();
     assertEquals(code, 0, stderr);
   }

@@ -64,7 +64,8 @@ export interface MeetOptions {
 /** A fresh identity. */
 export const newIdentity = (): KeyPair<"identity"> => KeyPair.generate("identity", random);
 
-interface Parts {
+/** What a peer stands on. */
+export interface Parts {
   readonly channel: Channel;
   /** Absent where it is a real one. */
   readonly path?: MemoryPair;
@@ -93,6 +94,45 @@ function lastOf(network: MemoryNetwork): MemoryPair {
   const path = network.paths.at(-1);
   if (path === undefined) throw new Error("no offer was made in this network");
   return path;
+}
+
+/** Has a daemon offer to the web client with the code `web`. */
+export async function askForWebClient(daemon: DaemonUnderTest, url: string): Promise<SessionView> {
+  const { offerer } = meeting(url);
+  if (offerer.role !== "offerer" || offerer.signal !== "rendezvous") {
+    throw new Error("unreachable");
+  }
+  return await daemon.pair({ ...offerer, to: "web", web: true, webConsent: "off" });
+}
+
+/** Takes the next offer of a daemon as a web client does: for a new attempt, with keys of its own. */
+export async function answerAsWebClient(
+  network: { readonly connector: Connector },
+  relay: RelayPeer,
+  identity: KeyPair<"identity"> = newIdentity(),
+): Promise<Parts> {
+  const said = await relay.signal();
+  const offer = parseWebSignal(said);
+  if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
+  const { signal } = new AbortController();
+  const ephemeral = KeyPair.generate("ephemeral", random);
+  const description = { sdpType: "offer", sdp: offer.sdp } as const;
+  const answering = await network.connector.answer(
+    { description, candidates: [] },
+    { scope: "lan", signal },
+  );
+  const { sdp } = answering.answer.description;
+  const route = { from: "web", to: offer.from, peerCode: "web" } as const;
+  const answer = { type: "answer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
+  relay.send(offer.from, encodeWebSignal(answer));
+  return {
+    channel: await answering.connect(signal),
+    identity,
+    ephemeral,
+    remoteEphemeral: offer.publicKey,
+    peerKind: "web",
+    signal: said,
+  };
 }
 
 /** A peer whose handshake with a daemon is done. Disposing it hangs up. */
@@ -210,41 +250,23 @@ export class HandDrivenPeer implements AsyncDisposable {
     return silent ? peer : await peer.#shakeHands();
   }
 
-  /** Answers a daemon at a rendezvous server as a web client does, and shakes hands. */
+  /**
+   * Answers a daemon at a rendezvous server as a web client does, and shakes hands.
+   *
+   * @param lost Told of the first channels, whose browser loses the HELLO: nothing is said there.
+   */
   static async meetAsWebClient(
     network: { readonly connector: Connector },
     url: string,
     daemon: DaemonUnderTest,
     identity: KeyPair<"identity"> = newIdentity(),
+    lost: readonly ((channel: Channel) => void)[] = [],
   ): Promise<HandDrivenPeer> {
     await using relay = await RelayPeer.register(url, "web");
-    const { offerer } = meeting(url);
-    if (offerer.role !== "offerer" || offerer.signal !== "rendezvous") {
-      throw new Error("unreachable");
-    }
-    await daemon.pair({ ...offerer, to: "web", web: true, webConsent: "off" });
-    const said = await relay.signal();
-    const offer = parseWebSignal(said);
-    if (offer.type !== "offer") throw new Error("the daemon's signal is no offer");
-    const { signal } = new AbortController();
-    const ephemeral = KeyPair.generate("ephemeral", random);
-    const description = { sdpType: "offer", sdp: offer.sdp } as const;
-    const answering = await network.connector.answer(
-      { description, candidates: [] },
-      { scope: "lan", signal },
-    );
-    const { sdp } = answering.answer.description;
-    const route = { from: "web", to: offer.from, peerCode: "web" } as const;
-    const answer = { type: "answer", sdp, publicKey: ephemeral.publicKey, ...route } as const;
-    relay.send(offer.from, encodeWebSignal(answer));
-    return await new HandDrivenPeer({
-      channel: await answering.connect(signal),
-      identity,
-      ephemeral,
-      remoteEphemeral: offer.publicKey,
-      peerKind: "web",
-      signal: said,
-    }).#shakeHands();
+    await askForWebClient(daemon, url);
+    for (const onLost of lost) onLost((await answerAsWebClient(network, relay, identity)).channel);
+    return await new HandDrivenPeer(await answerAsWebClient(network, relay, identity))
+      .#shakeHands();
   }
 
   /** The path between it and the daemon, where that is in memory. */

@@ -33,6 +33,23 @@ export interface ConnectParts<Ours extends Disposable, Theirs> {
   readonly connector: Connector;
   /** How it is made, and the label of its channel. */
   readonly connection: ConnectOptions & { readonly label: string };
+  /** Offerer, where the open channel of a peer may be of no use. @default {none is} */
+  readonly trial?: Trial<Ours, Theirs>;
+}
+
+/** What is tried on an open channel before it is handed out. */
+export interface Trial<Ours extends Disposable, Theirs> {
+  /** Attempts in all: the channel of the last is not tried. */
+  readonly attempts: number;
+  /** What is wrong with a channel that failed, for people: a sentence's beginning. */
+  readonly problem: string;
+  /**
+   * Tries one. Resolves with nothing when it is of use; or else with what is left of the trial: that
+   * and the channel stay until the peer has answered the next offer, and gives the channel up itself.
+   *
+   * @throws What ends all attempts; nothing of the trial is left then.
+   */
+  run(connected: Connected<Ours, Theirs>, signal: AbortSignal): Promise<AsyncDisposable | void>;
 }
 
 /** An open channel, and what was exchanged on the way to it. All of it is the caller's to close. */
@@ -52,10 +69,12 @@ export interface Connected<Ours extends Disposable, Theirs>
 export async function connect<Ours extends Disposable, Theirs>(
   parts: ConnectParts<Ours, Theirs>,
 ): Promise<Connected<Ours, Theirs>> {
-  const { role, route, phases, observer, fresh } = parts;
+  const { role, route, phases, observer, fresh, trial } = parts;
   const exchangeHalves = role === "offerer" ? offer : answer;
   await using resources = new AsyncDisposableStack();
   const exchange = await route.open({ role, phases, observer, resources });
+  /** Of the attempt before, whose channel was of no use. */
+  await using left = new Left();
   using waits = new DisposableStack();
   let wait = waits.use(phases.begin(exchange.awaited));
   for (let attempts = 1;; attempts++) {
@@ -63,18 +82,65 @@ export async function connect<Ours extends Disposable, Theirs>(
     const ours = made.use(fresh());
     await using owned = new AsyncDisposableStack();
     const attempt = await exchangeHalves({ exchange, ours, signal: wait.signal }, parts, owned);
+    left.drop();
     if (attempts === 1) {
       observer.connecting?.();
       // One wait for all attempts: a peer that comes again and again does not hold us for ever.
       wait = waits.use(phases.begin("the DataChannel to open"));
     }
     const channel = await unlessReplaced(attempt, exchange, wait.signal);
-    if (channel !== undefined) {
-      made.move(); // ours go with the channel
-      const { bundle: _, ...theirs } = attempt.remote;
-      return { channel, ours, ...theirs };
+    if (channel === undefined) {
+      observer.warn(REPLACED[role]);
+      continue;
     }
-    observer.warn(REPLACED[role]);
+    const { bundle: _, ...theirs } = attempt.remote;
+    const connected = { channel, ours, ...theirs };
+    const failed = trial !== undefined && attempts < trial.attempts
+      ? await tried(trial, connected, wait.signal)
+      : undefined;
+    const held = made.move(); // ours go with the channel
+    if (failed === undefined) return connected;
+    left.keep(failed, channel, held);
+    observer.warn(`${trial?.problem}: offering again`);
+  }
+}
+
+async function tried<Ours extends Disposable, Theirs>(
+  trial: Trial<Ours, Theirs>,
+  connected: Connected<Ours, Theirs>,
+  signal: AbortSignal,
+): Promise<AsyncDisposable | void> {
+  try {
+    return await trial.run(connected, signal);
+  } catch (error) {
+    await connected.channel.close({ graceful: false });
+    throw error;
+  }
+}
+
+/** What is left of an attempt whose channel was of no use. */
+class Left implements AsyncDisposable {
+  #resources = new AsyncDisposableStack();
+  #dropped: Promise<unknown> = Promise.resolve();
+
+  /** Holds it, the channel, and what was made for it. */
+  keep(trial: AsyncDisposable, channel: Channel, made: Disposable): void {
+    this.#resources.use(made);
+    this.#resources.defer(() => channel.close({ graceful: false }));
+    this.#resources.use(trial);
+  }
+
+  /** Lets it go. Nobody waits for it before the end: the peer may be gone, which takes a while. */
+  drop(): void {
+    const gone = this.#resources.disposeAsync();
+    this.#resources = new AsyncDisposableStack();
+    this.#dropped = Promise.all([this.#dropped, gone]);
+    this.#dropped.catch(() => {}); // told at the end
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drop();
+    await this.#dropped;
   }
 }
 

@@ -4,7 +4,7 @@ import { DeadlineError } from "../../base/errors.ts";
 import type { SignalBundle } from "../../protocol/signal/bundle.ts";
 import type { AnsweringPeer, Connector, OfferingPeer } from "../../transport/connector.ts";
 import { memoryPair } from "../../transport/testing/memory_channel.ts";
-import { connect } from "./connect.ts";
+import { connect, type Trial } from "./connect.ts";
 import { Phases } from "./phases.ts";
 import type { Exchange, LocalDescription, RemoteDescription, Route } from "./route.ts";
 import type { Role } from "../../protocol/signal/bundle.ts";
@@ -98,7 +98,7 @@ class Scripted {
     },
   };
 
-  connect(phaseSecs = 60) {
+  connect(phaseSecs = 60, trial?: Trial<Material, string>) {
     const { signal } = new AbortController();
     const { role, route, connector } = this;
     return connect<Material, string>({
@@ -113,6 +113,7 @@ class Scripted {
         return material;
       },
       connection: { scope: "lan", signal, label: "test" },
+      ...(trial === undefined ? {} : { trial }),
     });
   }
 }
@@ -160,4 +161,60 @@ Deno.test("candidates that come while the channel is being made are passed on", 
   const { channel } = await peer.connect();
   assertEquals(peer.candidates, ["late 1"]);
   await channel.close({ graceful: false });
+});
+
+/** Tries each channel, and finds so many of no use; notes what becomes of them and when. */
+function scriptedTrial(peer: Scripted, useless: number) {
+  const tried: number[] = [];
+  const dropped: string[] = [];
+  const trial: Trial<Material, string> = {
+    attempts: 3,
+    problem: "nothing came",
+    run: ({ ours, channel }) => {
+      let isOpen = true;
+      channel.closed.then(() => isOpen = false);
+      tried.push(ours.attempt);
+      if (tried.length > useless) return Promise.resolve();
+      return Promise.resolve({
+        [Symbol.asyncDispose]: () => {
+          const isWhole = isOpen && !ours.isDisposed;
+          dropped.push(`${ours.attempt} whole ${isWhole} after ${peer.said.length} offers`);
+          return Promise.resolve();
+        },
+      });
+    },
+  };
+  return { trial, tried, dropped };
+}
+
+Deno.test("a channel that is of no use stays until the peer has answered the next offer", async () => {
+  const peer = new Scripted("offerer", 0);
+  const { trial, tried, dropped } = scriptedTrial(peer, 1);
+  const { ours, channel } = await peer.connect(60, trial);
+  assertEquals([peer.said, ours.attempt, tried], [["offer 0", "offer 1"], 1, [0, 1]]);
+  assertEquals(dropped, ["0 whole true after 2 offers"]);
+  assertEquals(peer.made.map(({ isDisposed }) => isDisposed), [true, false]);
+  assertEquals(peer.warnings, ["nothing came: offering again"]);
+  await channel.close({ graceful: false });
+});
+
+Deno.test("the last attempt's channel is handed out as it is", async () => {
+  const peer = new Scripted("offerer", 0);
+  const { trial, tried, dropped } = scriptedTrial(peer, 9);
+  const { ours, channel } = await peer.connect(60, trial);
+  assertEquals([ours.attempt, tried, dropped.length], [2, [0, 1], 2]);
+  assertEquals(peer.made.map(({ isDisposed }) => isDisposed), [true, true, false]);
+  await channel.close({ graceful: false });
+});
+
+Deno.test("a trial that fails ends all, and its channel with it", async () => {
+  const peer = new Scripted("offerer", 0);
+  const trial: Trial<Material, string> = {
+    attempts: 3,
+    problem: "nothing came",
+    run: () => Promise.reject(new Error("closed by its people")),
+  };
+  await assertRejects(() => peer.connect(60, trial), Error, "closed by its people");
+  assertEquals(peer.made.map(({ isDisposed }) => isDisposed), [true]);
+  assertEquals([peer.peersOpen, peer.isLeft], [0, true]);
 });

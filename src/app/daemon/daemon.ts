@@ -7,9 +7,10 @@ import { resolve } from "node:path";
 import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError } from "../../base/errors.ts";
 import { EventHub } from "../../ipc/server/event_hub.ts";
+import { encodeApiFile } from "../../ipc/api/address.ts";
 import { MetricsRegistry } from "../../ipc/server/metrics.ts";
 import type { Status } from "../../ipc/api/schemas.ts";
-import { LocalApi } from "../../ipc/server/server.ts";
+import { type ListenAt, LocalApi } from "../../ipc/server/server.ts";
 import { logFor } from "../../log/log.ts";
 import { messageOf } from "../../base/errors.ts";
 import { SYSTEM_CLOCK } from "../../base/timer.ts";
@@ -130,11 +131,13 @@ export class Daemon {
     this.#registry.logRecovered(storage.recovered);
     this.#tries = new EarlierTries({
       registry: this.#registry,
+      received,
       inbox,
       onAbort: options.onInterrupt,
       isPinned: (identity) => trust.decisionFor(identity) === "allow_always",
       log,
       now,
+      steady: () => performance.now(),
     });
     this.#queue = new PeerQueue({
       isLinked: (identity) => this.#links.isLinked(identity),
@@ -220,6 +223,8 @@ export class Daemon {
       transfers: () => this.#slots.held,
       pairings: () => this.#pairings.pending().length,
       links: (state) => this.#links.count(state),
+      queue: () => this.#registry.queue(),
+      keptBytes: () => this.#tries.keptBytes,
       unwritten: () => this.#registry.waiting,
     });
   }
@@ -254,12 +259,9 @@ export class Daemon {
     await using _registrations = this.#registrations;
     const fromFile = await this.#readLinks();
     this.#transfers.restore();
-    const { socketPath: asked } = this.#options;
-    const socketPath = asked === undefined
-      ? this.#storage.folder.defaultSocketPath
-      : resolve(asked);
+    const at = this.#listenAt();
     await using api = await LocalApi.listen({
-      socketPath,
+      at,
       operations: daemonOperations({
         status: () => this.#status(),
         stop: (force) => this.#stop("api", force),
@@ -281,11 +283,9 @@ export class Daemon {
       events: this.#events,
       metrics: this.#metrics,
       log,
-      // Few starts find the socket taken: the client is loaded by those that do.
-      describeOwner: async (path) =>
-        (await import("../../ipc/client/client.ts")).describeOwner(path),
       version: this.#parts.version,
     });
+    using _registry = this.#registry;
     using _tries = this.#tries;
     using _queue = this.#queue;
     await this.#tries.prune();
@@ -299,13 +299,35 @@ export class Daemon {
     this.#warnOfMissingProof();
     await warnOfReach(this.#options, log);
     await this.#links.start(fromFile);
-    log.info("serving", { data_dir: this.#storage.folder.path, socket: socketPath });
+    log.info("serving", {
+      data_dir: this.#storage.folder.path,
+      ...(at.kind === "unix" ? { socket: at.path } : { api: this.#storage.api.path }),
+    });
     onReady({
       stop: () => this.#stop("signal", false),
       reload: () => void this.#reload(),
     });
     const reason = await this.#stopping.promise;
     return await this.#shutDown(reason, api);
+  }
+
+  /** Where the local API is to be served. */
+  #listenAt(): ListenAt {
+    const { localApi, socketPath } = this.#options;
+    const byDefault = Deno.build.os === "windows" && socketPath === undefined ? "tcp" : "unix";
+    if ((localApi ?? byDefault) === "tcp") {
+      return {
+        kind: "tcp",
+        publish: (address) => this.#storage.api.write(encodeApiFile(address)),
+      };
+    }
+    return {
+      kind: "unix",
+      path: socketPath === undefined ? this.#storage.folder.defaultSocketPath : resolve(socketPath),
+      // Few starts find the socket taken: the client is loaded by those that do.
+      describeOwner: async (path) =>
+        (await import("../../ipc/client/client.ts")).describeOwner(path),
+    };
   }
 
   /** The links of the file of `--links`, if there is one. */

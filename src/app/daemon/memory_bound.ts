@@ -18,7 +18,7 @@ import { MAX_PENDING_RECORDS } from "../../storage/journal.ts";
 import { MAX_LINE_BYTES } from "../../storage/journal_record.ts";
 import { MAX_KEPT_REQUESTS, MAX_REQUEST_BYTES } from "../../storage/request_store.ts";
 import { MAX_BLOCK_BYTES } from "../../storage/received_files.ts";
-import { HASH_BUFFER_BYTES } from "../../storage/outgoing_file.ts";
+import { HASH_BUFFER_BYTES, KEPT_CONTENT_BYTES } from "../../storage/outgoing_file.ts";
 import { CODES_PER_IDENTITY, MAX_PINNED } from "../../storage/trust_store.ts";
 import { SEND_WINDOW } from "../../transport/send_window.ts";
 import {
@@ -32,6 +32,7 @@ import { MAX_SPARE_BYTES } from "../../transport/webrtc/message_buffers.ts";
 import type { ServeOptions } from "./options.ts";
 import { MAX_OUTBOX_BYTES } from "./sessions/outbox.ts";
 import { HELD_FILES } from "./transfers/held_files.ts";
+import { MAX_PIPELINED, SMALL_FILE_BYTES } from "./transfers/session_transfers.ts";
 import { MAX_ENTRIES } from "./transfers/transfer_registry.ts";
 
 const KIB = 1024;
@@ -76,6 +77,8 @@ export const MEMORY_PARTS = {
     unsent: MAX_OUTBOX_BYTES,
     /** Chunks that wait for the disk, or for a slot: a file that is accepted may come at once. */
     queue: MAX_QUEUED_BYTES,
+    /** Small files that came whole, and wait for the disk while the next one comes. */
+    small: MAX_PIPELINED * SMALL_FILE_BYTES,
     objects: SESSION_OBJECTS_BYTES,
   },
   /** A session that is being opened holds these instead of messages. */
@@ -84,6 +87,8 @@ export const MEMORY_PARTS = {
     /** One chunk as it is read and one that is read ahead, and the frame in which it is sent. */
     chunk: 2 * MAX_FRAME_BYTES,
     hash: HASH_BUFFER_BYTES,
+    /** Small files that were read and are sent, or wait for their peer's last word. */
+    content: MAX_PIPELINED * KEPT_CONTENT_BYTES,
   },
   fixed: {
     /** Files of peers that send without an offer, which wait whole. */

@@ -18,6 +18,10 @@ export interface MeasuredParts {
   readonly pairings: () => number;
   /** Links in a state. */
   readonly links: (state: LinkView["state"]) => number;
+  /** Files that wait in the queues of linked peers: when the first was queued, and how many. */
+  readonly queue: () => { readonly files: number; readonly oldestAt: number | undefined };
+  /** Bytes of files that were cut off and can go on. */
+  readonly keptBytes: () => number;
   /** Changes of transfers that wait for the disk. */
   readonly unwritten: () => number;
 }
@@ -32,6 +36,24 @@ export function registerMetrics(metrics: MetricsRegistry, parts: MeasuredParts):
   for (const state of ["connected", "trying", "refused", "paused"] as const) {
     metrics.gauge("bolt_links", "Links, by state.", { state }).set(() => parts.links(state));
   }
+  gauge(
+    "bolt_queue_files",
+    "Files that wait for their linked peer, or for the turn after its coming.",
+    () => parts.queue().files,
+  );
+  gauge(
+    "bolt_queue_oldest_seconds",
+    "Seconds since the first of them was queued; 0 when none waits.",
+    () => {
+      const { oldestAt } = parts.queue();
+      return oldestAt === undefined ? 0 : Math.max(0, (Date.now() - oldestAt) / 1000);
+    },
+  );
+  gauge(
+    "bolt_kept_bytes",
+    "Bytes of incoming files that were cut off, kept so that they go on.",
+    parts.keptBytes,
+  );
   gauge("bolt_journal_waiting", "Changes of transfers that wait for the disk.", parts.unwritten);
   gauge(
     "bolt_uptime_seconds",

@@ -10,6 +10,7 @@ import { extensions } from "../../vocabulary/extensions.ts";
 import {
   collisionPolicy,
   interruptPolicy,
+  localApi,
   pairingPolicy,
   transportChoice,
   unprovenPolicy,
@@ -46,6 +47,10 @@ export const SERVE_FLAGS = {
     about: "The local API's socket; in the data folder when absent",
     placeholder: "PATH",
     kind: path,
+  },
+  localApi: {
+    about: "How the local API is served; on Windows tcp when absent, else unix",
+    kind: localApi,
   },
   links: {
     about: "A file of links for machines that scripts set up; read again at SIGHUP",

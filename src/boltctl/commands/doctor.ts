@@ -8,7 +8,12 @@ import { UsageError } from "../../base/errors.ts";
 import { DATA_NAMES } from "../../storage/data_folder.ts";
 import { rendezvousUrl } from "../../vocabulary/session_values.ts";
 import type { Context, RunCommand } from "../context.ts";
-import { checkDaemon, checkVersions, type DaemonFindings } from "../doctor/check_daemon.ts";
+import {
+  checkByFile,
+  checkDaemon,
+  checkVersions,
+  type DaemonFindings,
+} from "../doctor/check_daemon.ts";
 import { checkDataFolder, checkSpace } from "../doctor/check_folder.ts";
 import {
   checkAddresses,
@@ -20,7 +25,7 @@ import { failure, type Finding, type Verdict } from "../doctor/finding.ts";
 import { type Machine, THIS_MACHINE } from "../doctor/machine.ts";
 import { ReportedFailure } from "../exit_codes.ts";
 import type { StyleName } from "../output/output.ts";
-import { socketPath } from "../socket_path.ts";
+import { type NamedApi, namedApi } from "../named_api.ts";
 import { VERSION } from "../version.ts";
 
 /** Checks this machine and the daemon. */
@@ -39,14 +44,14 @@ export function doctorOf(machine: Machine): RunCommand {
 async function examine(context: Context, machine: Machine): Promise<Finding[]> {
   const { flags, signal, absolutePath } = context;
   const url = flags.value("rendezvous-url", rendezvousUrl);
-  const socket = namedSocket(context);
-  const daemon = await examineDaemon(context, machine, socket);
+  const named = namedIfAny(context);
+  const daemon = await examineDaemon(context, machine, named);
   const given = flags.text("data-dir");
   const folder = given === undefined ? daemon.status?.dataDir : absolutePath(given);
   const inbox = daemon.status?.inbox ??
     (folder === undefined ? undefined : join(folder, DATA_NAMES.inbox));
   return [
-    await checkPermissions(machine, socket),
+    await checkPermissions(machine, named),
     ...daemon.findings,
     checkVersions(VERSION, daemon.status),
     checkClock(machine, daemon.status),
@@ -57,10 +62,10 @@ async function examine(context: Context, machine: Machine): Promise<Finding[]> {
   ];
 }
 
-/** The socket, if one is named: without, the rest is checked all the same. */
-function namedSocket({ flags, environment, absolutePath }: Context): string | undefined {
+/** What names the daemon, if anything does: without, the rest is checked all the same. */
+function namedIfAny({ flags, environment, absolutePath }: Context): NamedApi | undefined {
   try {
-    return socketPath(flags, environment, absolutePath);
+    return namedApi(flags, environment, absolutePath);
   } catch (error) {
     if (error instanceof UsageError) return undefined;
     throw error;
@@ -70,11 +75,14 @@ function namedSocket({ flags, environment, absolutePath }: Context): string | un
 async function examineDaemon(
   { client, signal }: Context,
   machine: Machine,
-  socket: string | undefined,
+  named: NamedApi | undefined,
 ): Promise<DaemonFindings> {
-  if (socket !== undefined) return await checkDaemon(machine, socket, client(), signal);
-  const advice = "Give --socket PATH or set BOLT_SOCKET: it is daemon.sock in the data folder";
-  return { findings: [failure("socket", "The daemon's socket is not named", advice)] };
+  if (named?.kind === "socket") return await checkDaemon(machine, named.path, client(), signal);
+  if (named?.kind === "file") return await checkByFile(machine, named.path, client(), signal);
+  const advice =
+    "Give --socket PATH or set BOLT_SOCKET: it is daemon.sock in the data folder; or " +
+    "--api FILE, or BOLT_API: api.json there, of a daemon with --local-api tcp";
+  return { findings: [failure("socket", "The daemon is not named", advice)] };
 }
 
 const MARKS: { readonly [verdict in Verdict]: readonly [StyleName, string] } = {

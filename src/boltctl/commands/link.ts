@@ -35,6 +35,7 @@ const columns = (now: number): readonly Column<LinkView>[] => [
   { title: "STATE", cell: (link) => linkStateInShort(link, now) },
   { title: "SERVER", cell: ({ server }) => server },
   { title: "CODES", cell: ({ peerId, remoteCode }) => `${peerId} to ${remoteCode}` },
+  { title: "TRANSPORT", cell: ({ transport = "daemon's" }) => transport },
   { title: "FROM", cell: ({ source }) => source },
   { title: "REASON", cell: ({ failure }) => failure?.message ?? "", shrinks: true },
 ];
@@ -66,6 +67,7 @@ async function list(
       ["peer's code", link.remoteCode],
       ["scope", link.networkScope],
       ["phase", `${link.phaseTimeoutSecs} s`],
+      ["transport", link.transport ?? "as the daemon's"],
       ["attempts", `${link.attempts}, refused ${link.refusals}`],
       ["from", link.source === "file" ? "the file of --links" : "the API"],
       ["session", link.sessionId],
@@ -98,7 +100,11 @@ async function act(
   const { client, output, flags, signal } = context;
   switch (action) {
     case "add": {
-      const link = await client().addLink(readLinkRequest(flags, name), signal);
+      const request = readLinkRequest(flags, name);
+      if (flags.has("trust")) {
+        await client().trust(request.identity, { decision: "allow_always", name }, signal);
+      }
+      const link = await client().addLink(request, signal);
       return output.result(
         link,
         () => output.line(`${name} is kept: boltctl peers shows how it is`),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isAbsolute } from "node:path";
 import { BackOff } from "../../base/back_off.ts";
 import { UsageError } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
@@ -134,7 +135,7 @@ async function takeNote(context: Context, mark: string | undefined): Promise<voi
   const other = ["follow", "null"].find((name) => flags.has(name));
   if (other !== undefined) throw new UsageError(`--done does not go with --${other}`);
   if (args.length === 0) throw new UsageError("--done takes the ids or paths of what is handled");
-  const wrong = args.find((arg) => !isReceivedId(arg) && !arg.startsWith("/"));
+  const wrong = args.find((arg) => !isReceivedId(arg) && !isAbsolute(arg));
   if (wrong !== undefined) {
     throw new UsageError(
       `${wrong} is neither an id, as boltctl received shows it, nor an absolute path`,

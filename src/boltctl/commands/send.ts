@@ -4,8 +4,9 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
+import { isFinal } from "../../base/transfer_states.ts";
 import type { Context } from "../context.ts";
-import { expireDuration } from "../../vocabulary/transfer_values.ts";
+import { expireDuration, idempotencyKey } from "../../vocabulary/transfer_values.ts";
 import { feedOverRestarts } from "../event_feed.ts";
 import { followTransfers, requireCompleted } from "../follow_transfers.ts";
 import { isUnconfirmed } from "../output/confirmation.ts";
@@ -22,11 +23,13 @@ export async function send(context: Context): Promise<void> {
   }
   const peer = await resolveReceiver(client(), flags.text("to"), signal);
   const expireSecs = flags.value("expire", expireDuration);
+  const key = flags.value("idempotency-key", idempotencyKey);
   const request = {
     identity: peer.identity,
     paths: args.map(absolutePath),
     priority: flags.integer("priority") ?? 0,
     ...(expireSecs === undefined ? {} : { expireSecs }),
+    ...(key === undefined ? {} : { idempotencyKey: key }),
   };
   if (!flags.has("wait")) {
     const queued = await client().send(request, signal);
@@ -34,8 +37,11 @@ export async function send(context: Context): Promise<void> {
       output.result(
         transfer,
         () => {
-          const away = transfer.waitingFor === "peer" ? ", which is away" : "";
-          output.line(`Queued for ${peerLabel(peer)}${away}: ${fileLabel(transfer)}`);
+          const { state, waitingFor } = transfer;
+          const away = waitingFor === "peer" ? ", which is away" : "";
+          // Only what was asked for with the same key before can have ended.
+          const said = isFinal(state) ? `Sent before, and ${state}, for` : "Queued for";
+          output.line(`${said} ${peerLabel(peer)}${away}: ${fileLabel(transfer)}`);
         },
       );
     }

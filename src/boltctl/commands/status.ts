@@ -3,15 +3,22 @@
  *
  * @module
  */
+import type { Status } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { onceServed } from "../once_served.ts";
 
+/** What the daemon says of itself; with `--wait`, as soon as it serves. */
+export function askStatus(context: Context): Promise<Status> {
+  const { client, flags, signal } = context;
+  return flags.has("wait")
+    ? onceServed(context, (signal) => client().status(signal))
+    : client().status(signal);
+}
+
 /** Shows the daemon at a glance; with `--wait`, as soon as it serves. */
 export async function status(context: Context): Promise<void> {
-  const { client, output, flags, signal } = context;
-  const found = flags.has("wait")
-    ? await onceServed(context, (signal) => client().status(signal))
-    : await client().status(signal);
+  const { output } = context;
+  const found = await askStatus(context);
   output.result(found, () =>
     output.pairs([
       ["daemon", `bolt-daemon ${found.version}, ${found.state}, process ${found.pid}`],

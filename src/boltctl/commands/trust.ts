@@ -26,7 +26,7 @@ export async function trust(context: Context): Promise<void> {
   const name = flags.value("name", givenName);
   const replacing = readReplacing(context, name);
   if (autoAccept !== undefined) {
-    refuseBeside(flags, "auto-accept", ["deny", "replaces", "name", "unproven"]);
+    refuseBeside(flags, "auto-accept", ["deny", "replaces", "unproven"]);
   }
   const rule = readRule(flags);
   if (flags.has("deny")) refuseBeside(flags, "deny", ["name", "unproven"]);
@@ -37,23 +37,25 @@ export async function trust(context: Context): Promise<void> {
       "--replaces takes the key that goes, not the one that is trusted in its place",
     );
   }
-  if (autoAccept !== undefined) {
-    const request = { enabled: autoAccept === "on", ...rule };
-    const peer = await client().setAutoAccept(identity, request, signal);
-    const what = peer.autoAccept
-      ? `are accepted unasked from now on${peer.acceptRule ? `: ${ruleText(peer.acceptRule)}` : ""}`
-      : "are asked about again";
-    return output.result(peer, () => output.line(`Files of ${peerLabel(peer)} ${what}`));
-  }
   const decision = flags.has("deny") ? "deny_always" : "allow_always";
   const more = {
     ...replacing,
     ...(name === undefined ? {} : { name }),
     ...(unproven ? { unproven } : {}),
   };
-  const peer = await client().trust(identity, { decision, ...more }, signal);
-  const what = decision === "deny_always" ? "is refused" : "is let in";
-  output.result(peer, () => output.line(`${peerLabel(peer)} ${what} from now on`));
+  const decide = () => client().trust(identity, { decision, ...more }, signal);
+  if (autoAccept === undefined) {
+    const peer = await decide();
+    const what = decision === "deny_always" ? "is refused" : "is let in";
+    return output.result(peer, () => output.line(`${peerLabel(peer)} ${what} from now on`));
+  }
+  if (name !== undefined) await decide();
+  const request = { enabled: autoAccept === "on", ...rule };
+  const peer = await client().setAutoAccept(identity, request, signal);
+  const what = peer.autoAccept
+    ? `are accepted unasked from now on${peer.acceptRule ? `: ${ruleText(peer.acceptRule)}` : ""}`
+    : "are asked about again";
+  output.result(peer, () => output.line(`Files of ${peerLabel(peer)} ${what}`));
 }
 
 /** Forgets the pinned decision. */

@@ -21,6 +21,7 @@ const ENTRIES: readonly { path: string; kind: PathFacts["kind"] }[] = [
   { path: `${DATA_NAMES.pins}/${DATA_NAMES.trust}`, kind: "file" },
   { path: `${DATA_NAMES.pins}/${DATA_NAMES.peers}`, kind: "file" },
   { path: DATA_NAMES.journal, kind: "file" },
+  { path: DATA_NAMES.api, kind: "file" },
 ];
 
 /** Looks at the data folder's kinds and modes, nothing of its content. */
@@ -46,6 +47,13 @@ export async function checkDataFolder(machine: Machine, folder: string): Promise
     }
   }
   if (wrong.length > 0) return wrong;
+  if (looked.ok.mode === null) {
+    return [warning(
+      "data folder",
+      `Who may read ${folder} is not checked: this system has no modes, and boltctl reads no ACLs`,
+      `Look that nobody but the daemon's user is listed: icacls "${folder}" /T`,
+    )];
+  }
   return [fine("data folder", `${folder} is private, and so is what the daemon keeps in it`)];
 }
 

@@ -5,9 +5,11 @@
  */
 import { shownUrl } from "../../base/shown_url.ts";
 import { CLOCK_TOLERANCE_MS, DOCTOR_SERVER_MS } from "../../base/timing.ts";
+import { LOOPBACK } from "../../ipc/api/address.ts";
 import type { Status } from "../../ipc/api/schemas.ts";
 import { type AddressKind, parseIpAddress } from "../../protocol/network_scope/ip_address.ts";
 import { judgeAddress, NETWORK_SCOPES } from "../../protocol/network_scope/scope.ts";
+import type { NamedApi } from "../named_api.ts";
 import { failure, type Finding, fine, warning } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 
@@ -19,14 +21,10 @@ const LATEST = Date.parse("2100-01-01T00:00:00Z");
 /** Looks whether boltctl may do what its commands need. */
 export async function checkPermissions(
   machine: Machine,
-  socket: string | undefined,
+  named: NamedApi | undefined,
 ): Promise<Finding> {
-  const needed: readonly (readonly [string, Deno.PermissionDescriptor])[] = [
-    ...(socket === undefined ? [] : [
-      [`--allow-net=unix:${socket}`, { name: "net", host: `unix:${socket}` }],
-      [`--allow-read=${socket}`, { name: "read", path: socket }],
-      [`--allow-write=${socket}`, { name: "write", path: socket }],
-    ] as const),
+  const needed: Needed = [
+    ...(named === undefined ? [] : neededFor(named)),
     ["--allow-sys=networkInterfaces", { name: "sys", kind: "networkInterfaces" }],
     ["--allow-sys=statfs", { name: "sys", kind: "statfs" }],
   ];
@@ -37,6 +35,20 @@ export async function checkPermissions(
   if (missing.length === 0) return fine("permissions", "boltctl may do all that it needs");
   const found = `boltctl runs without ${missing.join(" ")}`;
   return warning("permissions", found, "Start it with these flags, or use the one-file build");
+}
+
+type Needed = readonly (readonly [string, Deno.PermissionDescriptor])[];
+
+function neededFor({ kind, path }: NamedApi): Needed {
+  const read = [`--allow-read=${path}`, { name: "read", path }] as const;
+  if (kind === "file") {
+    return [[`--allow-net=${LOOPBACK}`, { name: "net", host: LOOPBACK }], read];
+  }
+  return [
+    [`--allow-net=unix:${path}`, { name: "net", host: `unix:${path}` }],
+    read,
+    [`--allow-write=${path}`, { name: "write", path }],
+  ];
 }
 
 /** Looks whether the time can be right. */

@@ -8,6 +8,7 @@ import type { Transfer, WaitingFor } from "../../ipc/api/schemas.ts";
 const WORDS: Readonly<Record<WaitingFor, string>> = {
   "session": "the other file of its session",
   "peer": "its peer, which is away",
+  "peer-space": "space on the peer's disk",
   "hash": "its hash",
   "peer-decision": "the peer's decision",
   "decision": "your decision",

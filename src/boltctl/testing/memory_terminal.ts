@@ -162,7 +162,7 @@ export function contextFor(
     terminal,
     clock,
     signal: new AbortController().signal,
-    client: (options) => new DaemonClient(socket, options),
+    client: (options) => new DaemonClient({ kind: "unix", path: socket }, options),
     absolutePath: (path) => path,
   };
 }

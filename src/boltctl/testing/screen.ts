@@ -6,8 +6,8 @@
  */
 import { widthOf } from "../output/width.ts";
 
-// deno-lint-ignore no-control-regex
 const PARTS =
+  // deno-lint-ignore no-control-regex
   /\x1b\[(\d*)([A-Za-z])|\x1b([78])|\x1b\[(\d+);(\d+)H|\x1b\[\?(\d+)([hl])|[\r\n]|[^\x1b]/gu;
 
 /** The rows that are seen, without blanks at their ends, the empty ones below the last left out. */

@@ -423,6 +423,9 @@ export function codesOf(name: OperationName): readonly ProblemCode[] {
   return [...ANY_OPERATION, ...(spec.codes ?? [])];
 }
 
+/** Most bytes of a request's body. */
+export const MAX_BODY_BYTES = 65_536;
+
 /** The endpoints that the API answers by itself; their answers are not JSON values of a schema. */
 export const OWN_ENDPOINTS = {
   events: { method: "GET", path: "/v1/events", summary: "Events as they happen" },

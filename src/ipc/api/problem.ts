@@ -38,6 +38,7 @@ export const REQUEST_CODES = {
   BAD_REQUEST: [400, "Not an HTTP/1.1 request that can be served"],
   MALFORMED_JSON: [400, "The body is not JSON"],
   UNEXPECTED_BODY: [400, "This operation takes no body"],
+  TOKEN_REFUSED: [401, "The token is missing or wrong"],
   ORIGIN_REFUSED: [403, "Requests from web pages are refused"],
   HOST_REFUSED: [403, "Foreign Host"],
   ROUTE_NOT_FOUND: [404, "No such resource"],
@@ -148,7 +149,8 @@ export type IpcErrorCode =
   | "UNSUPPORTED_PLATFORM"
   | "SOCKET_PATH"
   | "SOCKET_FOLDER"
-  | "SOCKET_IN_USE";
+  | "SOCKET_IN_USE"
+  | "TCP_UNAVAILABLE";
 
 /** The local API can't be served; the message says what to do. */
 export class IpcError extends CodedError<IpcErrorCode> {}

@@ -11,6 +11,7 @@ import {
   HELD_BY_NOBODY,
   NOT_KEPT_WITH_WEB,
   NOT_WITH_WEB,
+  UDP_WITH_WEB,
 } from "../../vocabulary/session_values.ts";
 import type { Violation } from "./problem.ts";
 import type { Parsed } from "./schema.ts";
@@ -35,6 +36,9 @@ export function canMeet(request: Parsed<typeof PairRequest>): Violation | undefi
   if (request.signal === "file") return undefined;
   if (request.web === true && request.expectIdentity !== undefined) {
     return wrong("/expectIdentity", NOT_WITH_WEB);
+  }
+  if (request.web === true && request.transport !== undefined) {
+    return wrong("/transport", UDP_WITH_WEB);
   }
   if (request.role === "offerer" && request.webConsent !== undefined && request.web !== true) {
     return wrong("/webConsent", "is allowed only with web");

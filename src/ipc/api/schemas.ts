@@ -12,7 +12,12 @@ import type { TProperties } from "typebox";
 import { QUEUE_EXPIRE_MS, REQUEST_KEY_MS } from "../../base/timing.ts";
 import { TRANSFER_STATES, WAITING_FOR } from "../../base/transfer_states.ts";
 import { byteCount, filesPerDay, namePattern } from "../../vocabulary/accept_rule.ts";
-import { pairingPolicy, pinnedDecision, unprovenPolicy } from "../../vocabulary/policies.ts";
+import {
+  pairingPolicy,
+  pinnedDecision,
+  transportChoice,
+  unprovenPolicy,
+} from "../../vocabulary/policies.ts";
 import * as asked from "../../vocabulary/session_values.ts";
 import * as transferValues from "../../vocabulary/transfer_values.ts";
 import type { Choice, ValueKind, WholeNumber } from "../../vocabulary/value_kind.ts";
@@ -97,8 +102,12 @@ const writtenSas = written(
   asked.sas,
   "The short authentication string that both people read, 6 hex digits, spaces ignored.",
 );
+/** On Windows a path begins with a drive or with a server's name. */
+const ABSOLUTE_PATH = Deno.build.os === "windows"
+  ? "^([A-Za-z]:[\\\\/]|\\\\\\\\)[^\\u0000]*$"
+  : "^/[^\\u0000]*$";
 const localPath = (description: string) =>
-  Type.String({ description, pattern: "^/[^\\u0000]*$", maxLength: 4096 });
+  Type.String({ description, pattern: ABSOLUTE_PATH, maxLength: 4096 });
 const discriminator = (description: string) =>
   written(asked.roomOrSession, `${description} ${asked.roomOrSession.expects}.`);
 
@@ -152,6 +161,10 @@ const sessionOptions = {
       `Deadline of each phase, in seconds. Default: ${DEFAULTS.phaseTimeoutSecs}.`,
     ),
   ),
+  transport: Type.Optional(wordOf(
+    transportChoice,
+    "What may carry it, as `serve --transport` has it; not with `web`. Default: that of the daemon.",
+  )),
 };
 const throughFiles = {
   signal: Type.Literal("file"),
@@ -280,6 +293,7 @@ const toLink = {
   session: throughRendezvous.session,
   peerId: writtenCode,
   networkScope: sessionOptions.networkScope,
+  transport: sessionOptions.transport,
   phaseTimeoutSecs: sessionOptions.phaseTimeoutSecs,
 };
 
@@ -326,6 +340,9 @@ export const LinkView = answer("Link", "A pairing that is kept, and how it is.",
   remoteCode: peerCode,
   networkScope: wordOf(asked.networkScope, "Which addresses may be used."),
   phaseTimeoutSecs: count("Deadline of each phase, in seconds."),
+  transport: Type.Optional(
+    wordOf(transportChoice, "What may carry its sessions; absent: what the daemon's may."),
+  ),
   server: choice(
     ["registering", "registered", "unreachable", "taken-over"],
     "Whether this daemon is registered at the server. `taken-over`: another program has " +
@@ -539,7 +556,7 @@ export const IDEMPOTENCY_KEY = Type.String({
   description: "Chosen by the application, a fresh one for each request: within " +
     `${REQUEST_KEY_MS / 86_400_000} days the same request with the same key is not carried out ` +
     "again, and is answered with the transfers of the first.",
-  pattern: "^[!-~]{1,255}$",
+  pattern: transferValues.IDEMPOTENCY_KEY_PATTERN,
 });
 
 const transferState = choice(
@@ -551,7 +568,7 @@ const transferState = choice(
 export const WaitingFor = choice(
   WAITING_FOR,
   "What it waits for; absent when it flows or has ended. `session`: its peer's session, in which " +
-    "another file is offered or flows. `peer`: its linked peer, which is away. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
+    "another file is offered or flows. `peer`: its linked peer, which is away. `peer-space`: its linked peer to have space for it, which is tried at `nextTryAt`. `hash`: the SHA-256 of the file to send. `peer-decision`, " +
     "`decision`: the peer, or an application of this daemon, to accept. `slot`: one of the " +
     "`--max-transfers` that may flow. `resume`, `peer-resume`: an application of this daemon, or " +
     "the peer, to end a pause. `confirmation`: all was sent, the peer has not confirmed it yet.",
@@ -612,6 +629,9 @@ export const Transfer = answer("Transfer", "One file on its way, or that was.", 
   })),
   createdAt: time("When it was queued or offered."),
   updatedAt: time("When it last changed."),
+  nextTryAt: Type.Optional(time(
+    "Outgoing, and its linked peer had no space for it: when it is offered again, if the peer is there.",
+  )),
   expiresAt: Type.Optional(time(
     "Outgoing, for a linked peer, and not ended: when it is given up if it still waits.",
   )),

@@ -38,9 +38,29 @@ export function parse<T extends Schema>(
   throw new RequestError("INVALID_PARAMETERS", said.join("; "), violations);
 }
 
-/** Whether `value` is of the schema's type. */
+/** Whether `value` is of the schema's type. Of a union only forms whose constants fit are looked at. */
 export function is<T extends Schema>(schema: T, value: unknown): value is Static<T> {
-  return Check(schema, value);
+  const forms = formsWithConstants(schema);
+  if (forms.length === 0 || !isRecord(value)) return Check(schema, value);
+  return forms.some(({ form, constants }) =>
+    constants.every(([name, constant]) => value[name] === constant) && Check(form, value)
+  );
+}
+
+/** The forms of a union, with what distinguishes them. */
+interface Form {
+  readonly form: Schema;
+  readonly constants: [name: string, constant: unknown][];
+}
+
+const FORMS = new WeakMap<Schema, readonly Form[]>();
+
+function formsWithConstants(schema: Schema): readonly Form[] {
+  const known = FORMS.get(schema);
+  if (known !== undefined) return known;
+  const forms = formsOf(schema).map((form) => ({ form, constants: constantsOf(form) }));
+  FORMS.set(schema, forms);
+  return forms;
 }
 
 interface Finding {

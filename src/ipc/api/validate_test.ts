@@ -2,7 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { RequestError } from "./problem.ts";
 import { PairRequest, SendRequest, TransferQuery, TrustRequest } from "./schemas.ts";
-import { parse } from "./validate.ts";
+import { is, parse } from "./validate.ts";
+import * as Type from "typebox";
 import type { TSchema } from "typebox";
 
 const violationsOf = (schema: TSchema, value: unknown, where: "body" | "query" = "body") => {
@@ -58,4 +59,16 @@ Deno.test("any JSON value is either of the type or refused with a bounded list",
       assertEquals((error.violations ?? []).length <= 8, true);
     }
   }));
+});
+
+Deno.test("a value is of a union when it is of the form that its constants name", () => {
+  const union = Type.Union([
+    Type.Object({ type: Type.Literal("a"), n: Type.Number() }),
+    Type.Object({ type: Type.Literal("b"), text: Type.String() }),
+  ]);
+  assertEquals(is(union, { type: "a", n: 1 }), true);
+  assertEquals(is(union, { type: "b", text: "" }), true);
+  for (const other of [{ type: "a", text: "" }, { type: "c", n: 1 }, { n: 1 }, [], null, "a"]) {
+    assertEquals(is(union, other), false, JSON.stringify(other));
+  }
 });

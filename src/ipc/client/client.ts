@@ -2,7 +2,8 @@
  * A client of the local API: the daemon's operations and its events, typed.
  *
  * It speaks through `node:http`, which needs `--allow-net=unix:PATH` and read and write on the
- * path; `fetch` through a Unix socket would need network access to localhost too.
+ * path (`fetch` through a Unix socket would need network access to localhost too), or
+ * `--allow-net=127.0.0.1`.
  *
  * @module
  */
@@ -20,6 +21,7 @@ import {
 } from "../../base/timing.ts";
 import {
   type CalledOperations,
+  MAX_BODY_BYTES,
   OPERATION_NAMES,
   type OperationName,
   OPERATIONS,
@@ -27,17 +29,21 @@ import {
   OWN_ENDPOINTS,
 } from "../api/operations.ts";
 import { ApiEvent } from "../api/events.ts";
+import type { ApiAddress } from "../api/address.ts";
 import {
   AnswerError,
   ApiError,
+  ApiHttp,
+  type ApiLocation,
   DaemonUnreachableError,
+  fixedLocation,
   parseAnswer,
   problemOf,
-  SocketHttp,
-} from "./socket_http.ts";
+} from "./api_http.ts";
+import { problem } from "../api/problem.ts";
 import { is } from "../api/validate.ts";
 
-export { AnswerError, ApiError, DaemonUnreachableError } from "./socket_http.ts";
+export { AnswerError, ApiError, type ApiLocation, DaemonUnreachableError } from "./api_http.ts";
 
 /** Options of a {@linkcode DaemonClient}. */
 export interface DaemonClientOptions {
@@ -71,7 +77,7 @@ interface CallParts {
 }
 
 /**
- * The operations of a daemon at a socket: a method for each, derived from the table of operations.
+ * The operations of a daemon: a method for each, derived from the table of operations.
  * Every method throws {@linkcode ApiError} when the daemon refuses,
  * {@linkcode DaemonUnreachableError} when none is there, {@linkcode AnswerError} when something else
  * answers, and `DeadlineError` when it takes too long or says nothing.
@@ -80,18 +86,18 @@ export interface DaemonClient extends CalledOperations {}
 
 /** See the interface; the methods of the operations are made in the static block. */
 export class DaemonClient {
-  readonly #http: SocketHttp;
+  readonly #http: ApiHttp;
   readonly #timeoutMs: number;
   readonly #silenceMs: number;
   readonly #reconnectMs: number;
 
   /**
-   * A client of the daemon at a socket; it connects at each call.
+   * A client of a daemon; it connects at each call.
    *
-   * @param socketPath Absolute path of the daemon's socket.
+   * @param at The daemon's address, or what tells it anew for each call.
    */
-  constructor(socketPath: string, options: DaemonClientOptions = {}) {
-    this.#http = new SocketHttp(socketPath);
+  constructor(at: ApiAddress | ApiLocation, options: DaemonClientOptions = {}) {
+    this.#http = new ApiHttp("kind" in at ? fixedLocation(at) : at);
     this.#timeoutMs = options.timeoutMs ?? CALL_MS;
     this.#silenceMs = options.silenceMs ?? EVENTS_SILENCE_MS;
     this.#reconnectMs = options.reconnectMs ?? EVENTS_REOPEN_MS;
@@ -206,6 +212,7 @@ export class DaemonClient {
       ...(parts.signal === undefined ? {} : { parent: parts.signal }),
     });
     const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
+    checkSize(body);
     const response = await this.#http.open(
       body === undefined ? { method, target, headers: {} } : {
         method,
@@ -264,7 +271,7 @@ export class DaemonClient {
       if (response.statusCode === 200) {
         if (isEventStream(response)) return response;
         response.destroy();
-        throw new AnswerError("What answers at the socket does not speak of events");
+        throw new AnswerError("What answers there does not speak of events");
       }
       throw problemOf(response, await this.#http.text(response, lifetime.signal));
     } catch (error) {
@@ -301,7 +308,10 @@ export class DaemonClient {
 /** Who listens at a socket, for the message of a refusal; at most {@linkcode SOCKET_OWNER_MS}. */
 export async function describeOwner(socketPath: string): Promise<string> {
   try {
-    const status = await new DaemonClient(socketPath, { timeoutMs: SOCKET_OWNER_MS }).status();
+    const client = new DaemonClient({ kind: "unix", path: socketPath }, {
+      timeoutMs: SOCKET_OWNER_MS,
+    });
+    const status = await client.status();
     return `bolt-daemon ${status.version} (process ${status.pid}, data folder ${status.dataDir})`;
   } catch (error) {
     // Whatever it is, it is alive and not a daemon that answers.
@@ -324,4 +334,14 @@ function mayPass(error: unknown): boolean {
 function parseEvent(line: string): ApiEvent | undefined {
   const value = parseAnswer(line);
   return is(ApiEvent, value) ? value : undefined;
+}
+
+/** The daemon would close the connection while the rest is written, and its answer could be lost. */
+function checkSize(body = ""): void {
+  const { length } = new TextEncoder().encode(body);
+  if (length <= MAX_BODY_BYTES) return;
+  const detail =
+    `The request takes ${length} bytes, and the daemon reads ${MAX_BODY_BYTES}: ask for ` +
+    "less at once, such as fewer files";
+  throw new ApiError(problem("BODY_TOO_LARGE", detail));
 }

@@ -13,6 +13,7 @@ import {
 import { RequestError, type Violation } from "../api/problem.ts";
 import { IDEMPOTENCY_KEY } from "../api/schemas.ts";
 import { is, parse } from "../api/validate.ts";
+import { idempotencyKey } from "../../vocabulary/transfer_values.ts";
 import { type Match, parsePath, parseQuery } from "./router.ts";
 
 /** The answer of an operation, before it is sent. */
@@ -76,7 +77,7 @@ function answerOf({ answer, member, response }: OperationSpec, result: unknown):
 
 function parseKey(key: unknown): string {
   if (is(IDEMPOTENCY_KEY, key)) return key;
-  const detail = "must be 1 to 255 visible ASCII characters, without blanks, once";
+  const detail = `must be ${idempotencyKey.expects}, once`;
   throw new RequestError("INVALID_PARAMETERS", `Idempotency-Key ${detail}`, [
     { in: "header", name: "Idempotency-Key", detail },
   ]);

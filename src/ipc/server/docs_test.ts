@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { encodeApiFile } from "../api/address.ts";
 import { ApiEvent } from "../api/events.ts";
 import { WaitingFor } from "../api/schemas.ts";
 import { OPERATION_CODES, REQUEST_CODES } from "../api/problem.ts";
 import { entries } from "./router.ts";
 import { OFFER_ID, PEER_IDENTITY, ServedFake } from "../testing/served_fake.ts";
+
+/** Windows has no modes and, for most users, no links, no POSIX shell and no /proc, no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 const document = await Deno.readTextFile(new URL("../../../docs/IPC.md", import.meta.url));
 const curlLines = document.split("\n").filter((line) => line.startsWith("curl "));
@@ -50,7 +54,7 @@ async function run(line: string, socketPath: string): Promise<string> {
   return said;
 }
 
-Deno.test({
+test({
   name: "every curl line of docs/IPC.md does what it says",
   ignore: !hasCurl,
   fn: async () => {
@@ -60,6 +64,32 @@ Deno.test({
       const isQuiet = /-X DELETE .*(\/trust$|\/links\/)/.test(line);
       assert(isQuiet ? said === "" : said.length > 0, line);
     }
+  },
+});
+
+const hasJq = await (async () => {
+  try {
+    return (await new Deno.Command("jq", { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+})();
+
+test({
+  name: "the line of docs/IPC.md for TCP does what it says, and asks no proxy",
+  ignore: !hasCurl || !hasJq,
+  fn: async () => {
+    const line = document.split("\n").find((line) => line.startsWith("jq ")) ?? "";
+    await using served = await ServedFake.start({ transport: "tcp" });
+    if (served.address.kind !== "tcp") throw new TypeError("It is served over TCP");
+    const file = `${served.folder}/api.json`;
+    await Deno.writeFile(file, encodeApiFile(served.address), { mode: 0o600 });
+    const { code, stdout, stderr } = await new Deno.Command("sh", {
+      args: ["-c", line],
+      env: { BOLT_API: file, http_proxy: "http://127.0.0.1:1", ALL_PROXY: "http://127.0.0.1:1" },
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""], line);
+    assertEquals(JSON.parse(new TextDecoder().decode(stdout)).version, "1.2.3");
   },
 });
 
@@ -88,6 +118,6 @@ Deno.test("docs/IPC.md lists every event and every error code with its status", 
 
 Deno.test("docs/IPC.md says what each value of waitingFor means", () => {
   const values: readonly string[] = JSON.parse(JSON.stringify(WaitingFor)).enum;
-  assertEquals(values.length, 9);
+  assertEquals(values.length, 10);
   for (const value of values) assertStringIncludes(document, `| \`${value}\``);
 });

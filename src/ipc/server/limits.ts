@@ -11,6 +11,7 @@ import {
   API_OPERATION_MS,
   API_READING_MS,
 } from "../../base/timing.ts";
+import { MAX_BODY_BYTES } from "../api/operations.ts";
 
 /** The bounds of the API unless others are given. */
 export const DEFAULT_API_LIMITS = {
@@ -21,7 +22,7 @@ export const DEFAULT_API_LIMITS = {
   /** Most requests that one connection may send ahead of their answers. */
   pipelined: 16,
   /** Most bytes of a body. */
-  bodyBytes: 65_536,
+  bodyBytes: MAX_BODY_BYTES,
   /** Most bytes of a request line and headers. */
   headerBytes: 16_384,
   /** Milliseconds for headers, from the connect or the last answer. */

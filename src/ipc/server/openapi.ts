@@ -12,6 +12,7 @@ import {
   OWN_ENDPOINTS,
   parametersOf,
 } from "../api/operations.ts";
+import { LOOPBACK } from "../api/address.ts";
 import { ApiEvent } from "../api/events.ts";
 import { type ProblemCode, statusOf, titleOf as titleOfCode } from "../api/problem.ts";
 import { problemSchema, violationSchema } from "../api/problem_schema.ts";
@@ -56,6 +57,7 @@ const content = (type: string, schema: unknown) => ({ content: { [type]: { schem
 /** What any request may be refused with before it reaches what it asks for. */
 const ANY_REQUEST: readonly ProblemCode[] = [
   "BAD_REQUEST",
+  "TOKEN_REFUSED",
   "ORIGIN_REFUSED",
   "HOST_REFUSED",
   "REQUEST_TIMEOUT",
@@ -205,17 +207,28 @@ export function openApiDocument(version: string): Json {
     info: {
       title: "bolt-daemon local API",
       version,
-      description: "Served on a Unix socket only. Text that peers chose has its control, bidi " +
-        "and invisible characters spelled out as \\u{hex}. HEAD works where GET does. No " +
-        "credentials are asked for: whoever may open the socket may do everything.",
+      description:
+        "Served on a Unix socket, or at a port of the loopback address. Text that peers " +
+        "chose has its control, bidi and invisible characters spelled out as \\u{hex}. HEAD works " +
+        "where GET does. Whoever may open the socket, or has the token, may do everything.",
       license: { name: "MIT", identifier: "MIT" },
     },
-    // A name that `Host` may have; what is reached is the socket, whatever it is called.
-    servers: [{ url: "http://bolt-daemon", description: "The daemon's Unix socket." }],
-    // None is defined: the modes of the socket and its folder are what keeps others out.
-    security: [],
+    servers: [
+      // A name that `Host` may have; what is reached is the socket, whatever it is called.
+      { url: "http://bolt-daemon", description: "The daemon's Unix socket." },
+      {
+        url: `http://${LOOPBACK}:{port}`,
+        description: "With --local-api tcp; api.json in the data folder has the URL and the token.",
+        variables: { port: { default: "80", description: "Another one in every run." } },
+      },
+    ],
+    // At the socket none is asked for: its modes and its folder's are what keeps others out.
+    security: [{}, { token: [] }],
     paths,
     components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "Where it is served over TCP." },
+      },
       schemas: Object.fromEntries(
         Object.entries(COMPONENTS).map(([name, schema]) => [name, refer(schema, true)]),
       ),

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { request } from "node:http";
 import { OPERATIONS } from "../api/operations.ts";
+import { LOOPBACK } from "../api/address.ts";
 import { ApiEvent } from "../api/events.ts";
 import { openApiDocument } from "./openapi.ts";
 import { OPERATION_CODES, type ProblemCode, REQUEST_CODES, statusOf } from "../api/problem.ts";
 import { entries, match } from "./router.ts";
-import { ServedFake, type ServedFake as Served } from "../testing/served_fake.ts";
+import { type ServedFake, testOverBoth } from "../testing/served_fake.ts";
 
 type Json = { readonly [name: string]: unknown };
 const document = JSON.parse(JSON.stringify(openApiDocument("1.2.3")));
@@ -20,38 +21,47 @@ function refsIn(value: unknown): string[] {
 }
 
 /** A request by method and target; gives the status and the content type. */
-function ask(served: Served, method: string, path: string): Promise<[number, string]> {
+function ask(served: ServedFake, method: string, path: string): Promise<[number, string]> {
   const { promise, resolve, reject } = Promise.withResolvers<[number, string]>();
-  request({ socketPath: served.socketPath, method, path, agent: false }, (response) => {
+  const { address } = served;
+  const to = address.kind === "unix" ? { socketPath: address.path } : {
+    host: LOOPBACK,
+    port: address.port,
+    headers: { authorization: `Bearer ${address.token}` },
+  };
+  request({ ...to, method, path, agent: false }, (response) => {
     resolve([response.statusCode ?? 0, response.headers["content-type"] ?? ""]);
     response.destroy();
   }).on("error", reject).end();
   return promise;
 }
 
-Deno.test("every route is in the OpenAPI document, and every documented route answers", async () => {
-  await using served = await ServedFake.start();
-  const documented = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
-  );
-  assertEquals(
-    documented.toSorted(),
-    entries().map(([, { method, path }]) => `${method} ${path}`).toSorted(),
-  );
-  for (const route of documented) {
-    const [method = "", template = ""] = route.split(" ");
-    const path = template.replace("{identity}", "ab".repeat(32))
-      .replace("{transferId}", "cd".repeat(16))
-      .replace("{sessionId}", "s1").replace("{pairingId}", "p1")
-      .replace("{linkName}", "bob%20at%20home");
-    const [status, type] = await ask(served, method, path);
-    const described = paths[template]?.[method.toLowerCase()] as { responses: Json };
-    const needsBody = status === 400; // Without its body a request is malformed, not unrouted.
-    assert(String(status) in described.responses || needsBody, `${route}: ${status}`);
-    assertNotEquals(status, 404, route);
-    if (type.startsWith("application/problem+json")) assert(needsBody, route);
-  }
-});
+testOverBoth(
+  "every route is in the OpenAPI document, and every documented route answers",
+  async (start) => {
+    await using served = await start();
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
+    );
+    assertEquals(
+      documented.toSorted(),
+      entries().map(([, { method, path }]) => `${method} ${path}`).toSorted(),
+    );
+    for (const route of documented) {
+      const [method = "", template = ""] = route.split(" ");
+      const path = template.replace("{identity}", "ab".repeat(32))
+        .replace("{transferId}", "cd".repeat(16))
+        .replace("{sessionId}", "s1").replace("{pairingId}", "p1")
+        .replace("{linkName}", "bob%20at%20home");
+      const [status, type] = await ask(served, method, path);
+      const described = paths[template]?.[method.toLowerCase()] as { responses: Json };
+      const needsBody = status === 400; // Without its body a request is malformed, not unrouted.
+      assert(String(status) in described.responses || needsBody, `${route}: ${status}`);
+      assertNotEquals(status, 404, route);
+      if (type.startsWith("application/problem+json")) assert(needsBody, route);
+    }
+  },
+);
 
 Deno.test("the document is OpenAPI 3.1, its references resolve, its operation ids are unique", () => {
   assertEquals(document.openapi, "3.1.0");
@@ -131,7 +141,8 @@ Deno.test("each operation names its problems by status, as problem details, with
 
 Deno.test("the document keeps the rules that Redocly's lint has: licence, servers, security, no idle part", () => {
   assertEquals(document.info.license, { name: "MIT", identifier: "MIT" });
-  assertEquals(document.security, []);
+  assertEquals(document.security, [{}, { token: [] }]);
+  assertEquals(document.components.securitySchemes.token.scheme, "bearer");
   for (const { url } of document.servers) {
     assert(!url.endsWith("/"), "a path is put after it");
     assert(!/localhost|example\.com/.test(url));

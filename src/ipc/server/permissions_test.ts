@@ -1,11 +1,14 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ApiError, DaemonClient } from "../client/client.ts";
 
+/** Windows has no Unix sockets. */
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
 const path = (name: string) => new URL(name, import.meta.url).pathname;
 const CONFIG = path("../../../deno.json");
 
 /** A fake daemon as a process of its own, with these permissions and no others. */
-async function serve(socketPath: string, permissions: string[]) {
+async function serve(where: string, permissions: string[]) {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -15,7 +18,7 @@ async function serve(socketPath: string, permissions: string[]) {
       CONFIG,
       ...permissions,
       path("../testing/main.ts"),
-      socketPath,
+      where,
     ],
     stdin: "piped",
     stdout: "piped",
@@ -28,7 +31,7 @@ async function serve(socketPath: string, permissions: string[]) {
   return { child, said: new TextDecoder().decode(value) };
 }
 
-Deno.test("the API works with nothing but its folder and its socket permitted", async () => {
+test("the API works with nothing but its folder and its socket permitted", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const socketPath = `${folder}/bolt.sock`;
@@ -38,7 +41,7 @@ Deno.test("the API works with nothing but its folder and its socket permitted", 
       `--allow-net=unix:${socketPath}`,
     ]);
     assertEquals(said, "up\n");
-    const client = new DaemonClient(socketPath);
+    const client = new DaemonClient({ kind: "unix", path: socketPath });
     assertEquals((await client.status()).version, "1.2.3");
     const failed = await client.getSession("none").catch((error: unknown) => error);
     assertEquals(failed instanceof ApiError && failed.code, "SESSION_NOT_FOUND");
@@ -53,7 +56,32 @@ Deno.test("the API works with nothing but its folder and its socket permitted", 
   }
 });
 
-Deno.test("without the permission for the socket, serving ends with what is missing", async () => {
+Deno.test("over TCP the API works with nothing but the loopback address permitted", async () => {
+  const { child, said } = await serve("tcp", ["--allow-net=127.0.0.1"]);
+  const [up, port, token = ""] = said.trim().split(" ");
+  assertEquals(up, "up");
+  const client = new DaemonClient({ kind: "tcp", port: Number(port), token });
+  assertEquals((await client.status()).version, "1.2.3");
+  await client.shutdown();
+  await child.stdin.close();
+  const { code, stderr } = await child.output();
+  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+});
+
+Deno.test("over TCP without that permission, serving ends with what is missing", async () => {
+  for (const permissions of [[], ["--allow-net=127.0.0.2"]]) {
+    const { child, said: told } = await serve("tcp", permissions);
+    assertEquals(told, "");
+    await child.stdin.close();
+    const { code, stderr } = await child.output();
+    assertEquals(code, 1);
+    const said = new TextDecoder().decode(stderr);
+    assertStringIncludes(said, "Can't listen at 127.0.0.1: this program has no right to");
+    assertStringIncludes(said, "start it with --allow-net=127.0.0.1");
+  }
+});
+
+test("without the permission for the socket, serving ends with what is missing", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const { child, said } = await serve(`${folder}/bolt.sock`, [
@@ -70,14 +98,16 @@ Deno.test("without the permission for the socket, serving ends with what is miss
   }
 });
 
-Deno.test("a daemon killed in the middle of a stream leaves a socket that the next one replaces", async () => {
+test("a daemon killed in the middle of a stream leaves a socket that the next one replaces", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const socketPath = `${folder}/bolt.sock`;
     const permissions = ["--allow-read", "--allow-write", "--allow-net"];
     const first = await serve(socketPath, permissions);
     const open = Promise.withResolvers<void>();
-    const events = new DaemonClient(socketPath).events({ onOpen: open.resolve });
+    const events = new DaemonClient({ kind: "unix", path: socketPath }).events({
+      onOpen: open.resolve,
+    });
     const next = events.next();
     await open.promise;
     first.child.kill("SIGKILL");

@@ -15,6 +15,7 @@ import {
 } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
 import type { Log } from "../../log/log.ts";
+import type { ApiAddress } from "../api/address.ts";
 import {
   codesOf,
   type DaemonOperations,
@@ -40,6 +41,8 @@ export interface RequestHandlerParts {
   readonly log: Log;
   /** The daemon's version, for the OpenAPI document. */
   readonly version: string;
+  /** Where the API is served: what a request has to show depends on it. */
+  readonly address: ApiAddress;
   /** The bounds of a request. */
   readonly limits: ApiLimits;
   /** Holds the deadlines of what a client sends and reads. */
@@ -87,7 +90,7 @@ export class RequestHandler {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const { path, query } = checkRequest(request);
+    const { path, query } = checkRequest(request, this.#parts.address);
     const expectation = request.headers.expect?.toLowerCase();
     if (expectation !== undefined && expectation !== "100-continue") {
       throw new RequestError("EXPECTATION_FAILED", "The only expectation met is 100-continue");

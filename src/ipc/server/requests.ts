@@ -5,10 +5,12 @@
  */
 import type { IncomingMessage } from "node:http";
 import { DaemonError } from "../../base/errors.ts";
+import { equalBytes } from "../../protocol/crypto/constant_time.ts";
+import { type ApiAddress, LOOPBACK } from "../api/address.ts";
 import { RequestError } from "../api/problem.ts";
 
-/** Names by which a local client may call the daemon in `Host`; ports do not matter. */
-const LOCAL_HOSTS = new Set(["localhost", "bolt", "bolt-daemon", "127.0.0.1", "[::1]"]);
+/** Names by which a client at the socket may call the daemon in `Host`; ports do not matter. */
+const SOCKET_HOSTS = new Set(["localhost", "bolt", "bolt-daemon", "127.0.0.1", "[::1]"]);
 
 /** A request's target in its parts. */
 export interface Target {
@@ -20,21 +22,20 @@ export interface Target {
 
 /**
  * Refuses what a local application would not send: a request of a web page (`Origin`), one meant
- * for another host (DNS rebinding), one through a proxy (absolute target).
+ * for another host (DNS rebinding), one without the token where there is one, one through a proxy
+ * (absolute target).
  *
+ * @param address Where the API is served.
  * @returns The request's target.
- * @throws {RequestError} ORIGIN_REFUSED, HOST_REFUSED, BAD_REQUEST
+ * @throws {RequestError} ORIGIN_REFUSED, HOST_REFUSED, TOKEN_REFUSED, BAD_REQUEST
  */
-export function checkRequest(request: IncomingMessage): Target {
-  const { headers, rawHeaders, url = "" } = request;
+export function checkRequest(request: IncomingMessage, address: ApiAddress): Target {
+  const { headers, url = "" } = request;
   if (headers.origin !== undefined) {
     throw new RequestError("ORIGIN_REFUSED", "Requests with an Origin header are refused");
   }
-  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
-  const host = /^(\[[0-9a-f:]+\]|[^:]*)(:\d{1,5})?$/.exec((headers.host ?? "").toLowerCase());
-  if (hosts.length !== 1 || !LOCAL_HOSTS.has(host?.[1] ?? "")) {
-    throw new RequestError("HOST_REFUSED", "Host must be localhost; use http://localhost/...");
-  }
+  checkHost(request, address);
+  if (address.kind === "tcp") checkToken(request, address.token);
   if (!url.startsWith("/")) {
     throw new RequestError("BAD_REQUEST", "The request target must be a path");
   }
@@ -42,6 +43,46 @@ export function checkRequest(request: IncomingMessage): Target {
   return mark < 0
     ? { path: url, query: "" }
     : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
+
+function checkHost(request: IncomingMessage, address: ApiAddress): void {
+  const host = (request.headers.host ?? "").toLowerCase();
+  const isOurs = address.kind === "tcp"
+    ? [`${LOOPBACK}:${address.port}`, `localhost:${address.port}`].includes(host)
+    : SOCKET_HOSTS.has(/^(\[[0-9a-f:]+\]|[^:]*)(:\d{1,5})?$/.exec(host)?.[1] ?? "");
+  if (isOurs && countOf(request, "host") === 1) return;
+  throw new RequestError(
+    "HOST_REFUSED",
+    address.kind === "tcp"
+      ? `Host must be ${LOOPBACK}:${address.port} or localhost:${address.port}`
+      : "Host must be localhost; use http://localhost/...",
+  );
+}
+
+/** The token is taken from its header alone: what stands in a URL ends up in histories and logs. */
+function checkToken(request: IncomingMessage, token: string): void {
+  const given = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+  const encoder = new TextEncoder();
+  const isRight = countOf(request, "authorization") === 1 &&
+    equalBytes(encoder.encode(given ?? ""), encoder.encode(token));
+  if (isRight) return;
+  throw new RequestError(
+    "TOKEN_REFUSED",
+    "Send the token of the daemon's api.json: Authorization: Bearer TOKEN",
+    undefined,
+    {
+      "www-authenticate": `Bearer realm="bolt-daemon"${
+        given === undefined ? "" : ', error="invalid_token"'
+      }`,
+      // Who has no token gets one answer a connection.
+      connection: "close",
+    },
+  );
+}
+
+/** How often a header is sent: of some, the library keeps the first alone. */
+function countOf({ rawHeaders }: IncomingMessage, header: string): number {
+  return rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === header).length;
 }
 
 /** The client went away before its request was complete: there is no one to answer. */

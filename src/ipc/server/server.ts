@@ -1,5 +1,5 @@
 /**
- * The local API's server: HTTP/1.1 on a Unix socket, every bound enforced.
+ * The local API's server: HTTP/1.1 on a Unix socket or at the loopback address, every bound enforced.
  *
  * `node:http` and not `Deno.serve`: the latter has no deadline for headers or bodies and no bound
  * on connections (a silent client holds its place for ever), the former lets both be added.
@@ -12,21 +12,40 @@ import { abortable, Deadline } from "../../base/deadline.ts";
 import { InterruptedError, messageOf } from "../../base/errors.ts";
 import { safeJson } from "../../base/text.ts";
 import { LONGEST_TIMER_MS } from "../../base/timing.ts";
-import type { Log } from "../../log/log.ts";
+import type { Fields, Log } from "../../log/log.ts";
 import { type Connection, Connections } from "./connections.ts";
+import { type ApiAddress, urlOf } from "../api/address.ts";
 import type { DaemonOperations } from "../api/operations.ts";
 import type { EventHub } from "./event_hub.ts";
 import { EventStreams } from "./event_streams.ts";
 import type { Counter, MetricsRegistry } from "./metrics.ts";
 import { type ApiLimits, DEFAULT_API_LIMITS } from "./limits.ts";
-import { IpcError, problem, type ProblemCode, statusOf } from "../api/problem.ts";
+import { problem, type ProblemCode, statusOf } from "../api/problem.ts";
+import type { Listener } from "./listener.ts";
+import type { Publish } from "./loopback.ts";
 import type { RequestHandler } from "./request_handler.ts";
-import { claimSocket, type SocketClaim } from "./socket.ts";
+
+/** Where the API is to be served. */
+export type ListenAt =
+  | {
+    /** At a Unix socket. */
+    readonly kind: "unix";
+    /** Absolute path of the socket. Its folder is made private, or must be. */
+    readonly path: string;
+    /** Says who listens at a socket already, for the refusal; bounded in time by whoever gives it. */
+    readonly describeOwner: (socketPath: string) => Promise<string>;
+  }
+  | {
+    /** At a port of the loopback address. */
+    readonly kind: "tcp";
+    /** Tells the address, with its token, to this user's clients. */
+    readonly publish: Publish;
+  };
 
 /** Options of {@linkcode LocalApi.listen}. */
 export interface LocalApiOptions {
-  /** Absolute path of the socket. Its folder is made private, or must be. */
-  readonly socketPath: string;
+  /** Where it is served. */
+  readonly at: ListenAt;
   /** What the daemon does. */
   readonly operations: DaemonOperations;
   /** The daemon's events. The API closes it at the end. */
@@ -37,8 +56,6 @@ export interface LocalApiOptions {
   readonly log: Log;
   /** The daemon's version, for the OpenAPI document. */
   readonly version: string;
-  /** Says who listens at a socket already, for the refusal; bounded in time by whoever gives it. */
-  readonly describeOwner: (socketPath: string) => Promise<string>;
   /** Bounds other than the default ones. @default {DEFAULT_API_LIMITS} */
   readonly limits?: Partial<ApiLimits>;
   /** The platform. @default {Deno.build.os} */
@@ -49,27 +66,25 @@ export interface LocalApiOptions {
 export class LocalApi implements AsyncDisposable {
   readonly #options: LocalApiOptions;
   readonly #limits: ApiLimits;
-  readonly #claim: SocketClaim;
+  readonly #listener: Listener;
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #streams: EventStreams;
   readonly #problems: Counter;
   /** Aborts the operations that a close does not wait for any longer. */
   readonly #abandon = new AbortController();
+  #address: ApiAddress | undefined;
   #handler: Promise<RequestHandler> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
-   * Claims the socket and serves on it.
+   * Claims the place and serves there.
    *
-   * @throws {IpcError} When the socket can't be had: what is wrong and what to do.
+   * @throws {IpcError} When it can't be had: what is wrong and what to do. Else what telling the
+   * address throws.
    */
   static async listen(options: LocalApiOptions): Promise<LocalApi> {
-    const claim = await claimSocket(options.socketPath, {
-      describeOwner: options.describeOwner,
-      ...(options.os === undefined ? {} : { os: options.os }),
-    });
-    const api = new LocalApi(options, claim);
+    const api = new LocalApi(options, await listenerOf(options));
     try {
       await api.#listen();
     } catch (error) {
@@ -79,11 +94,11 @@ export class LocalApi implements AsyncDisposable {
     return api;
   }
 
-  private constructor(options: LocalApiOptions, claim: SocketClaim) {
+  private constructor(options: LocalApiOptions, listener: Listener) {
     const { events, metrics } = options;
     this.#options = options;
     this.#limits = { ...DEFAULT_API_LIMITS, ...options.limits };
-    this.#claim = claim;
+    this.#listener = listener;
     const refused = metrics.counter(
       "bolt_api_connections_refused_total",
       "Connections that were refused or closed to make room.",
@@ -108,13 +123,14 @@ export class LocalApi implements AsyncDisposable {
   }
 
   /** Where the API is served. */
-  get socketPath(): string {
-    return this.#options.socketPath;
+  get address(): ApiAddress {
+    if (this.#address === undefined) throw new TypeError("The API does not listen");
+    return this.#address;
   }
 
   /**
    * Ends the service: event streams first, then the answers under way (bounded), then everything
-   * else; the socket is removed. Calling it again waits for the same end.
+   * else; the socket, or the file that tells the address, is removed. Calling it again waits for the same end.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -126,24 +142,12 @@ export class LocalApi implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    this.#server.listen(this.socketPath, resolve);
-    try {
-      await promise;
-    } catch (cause) {
-      throw new IpcError(
-        "SOCKET_PATH",
-        `Can't listen at ${this.socketPath}: ${messageOf(cause)}; choose another socket path`,
-        { cause },
-      );
-    }
-    this.#server.off("error", reject);
+    this.#address = await this.#listener.bind(this.#server);
     this.#server.on("error", (error) => {
       this.#options.log.error("local API failed", { error: messageOf(error) });
     });
-    await this.#claim.makePrivate();
-    this.#options.log.info("local API listening", { socket: this.socketPath });
+    await this.#listener.announce();
+    this.#options.log.info("local API listening", shown(this.#address));
   }
 
   async #close(): Promise<void> {
@@ -161,7 +165,7 @@ export class LocalApi implements AsyncDisposable {
       }
       await promise;
     }
-    await this.#claim[Symbol.asyncDispose]();
+    await this.#listener[Symbol.asyncDispose]();
   }
 
   #createServer(): Server {
@@ -280,6 +284,7 @@ export class LocalApi implements AsyncDisposable {
       metrics,
       log,
       version,
+      address: this.address,
       limits: this.#limits,
       connections: this.#connections,
       streams: this.#streams,
@@ -287,6 +292,20 @@ export class LocalApi implements AsyncDisposable {
       abandoned: this.#abandon.signal,
     });
   }
+}
+
+async function listenerOf({ at, os }: LocalApiOptions): Promise<Listener> {
+  if (at.kind === "tcp") return (await import("./loopback.ts")).loopbackListener(at.publish);
+  const { claimSocket } = await import("./socket.ts");
+  return await claimSocket(at.path, {
+    describeOwner: at.describeOwner,
+    ...(os === undefined ? {} : { os }),
+  });
+}
+
+/** What a log line may tell of an address: never the token. */
+function shown(address: ApiAddress): Fields {
+  return address.kind === "unix" ? { socket: address.path } : { url: urlOf(address) };
 }
 
 const REFUSALS: { readonly [code in ProblemCode]?: string } = {

@@ -8,6 +8,7 @@ import { basename, dirname } from "node:path";
 import { DaemonError, messageOf } from "../../base/errors.ts";
 import { unlessMissing } from "../../base/system_error.ts";
 import { IpcError } from "../api/problem.ts";
+import { listenAt, type Listener, whyNot } from "./listener.ts";
 
 /** Longest path of a Unix socket, in bytes: `sun_path` less its NUL, of macOS (Linux has 107). */
 const MAX_PATH_BYTES = 103;
@@ -23,12 +24,6 @@ export interface ClaimOptions {
   readonly os?: typeof Deno.build.os;
 }
 
-/** The right to listen at a path, for as long as it is not disposed. */
-export interface SocketClaim extends AsyncDisposable {
-  /** Makes the socket private, once it is bound: it is born open to others (its folder is not). */
-  makePrivate(): Promise<void>;
-}
-
 /**
  * Makes a path free to listen on: its folder exists and is private, no one else has claimed it,
  * and a socket that a dead program left there is gone.
@@ -38,7 +33,7 @@ export interface SocketClaim extends AsyncDisposable {
  * @throws {IpcError} UNSUPPORTED_PLATFORM, SOCKET_PATH, SOCKET_FOLDER, SOCKET_IN_USE: what is
  * wrong and what to do.
  */
-export async function claimSocket(path: string, options: ClaimOptions): Promise<SocketClaim> {
+export async function claimSocket(path: string, options: ClaimOptions): Promise<Listener> {
   checkPath(path, options.os ?? Deno.build.os);
   const folder = dirname(path);
   const lockPath = `${path}.lock`;
@@ -56,7 +51,22 @@ export async function claimSocket(path: string, options: ClaimOptions): Promise<
     throw error;
   }
   return {
-    makePrivate: () => inFolder(folder, () => Deno.chmod(path, 0o600)),
+    async bind(server) {
+      try {
+        await listenAt(server, { path }, `unix:${path}`);
+      } catch (cause) {
+        throw new IpcError(
+          "SOCKET_PATH",
+          `Can't listen at ${path}: ${
+            whyNot(cause, `unix:${path}`)
+          }; or choose another socket path`,
+          { cause },
+        );
+      }
+      return { kind: "unix", path };
+    },
+    // It is born open to others; its folder is not.
+    announce: () => inFolder(folder, () => Deno.chmod(path, 0o600)),
     async [Symbol.asyncDispose]() {
       try {
         // The server has removed its socket, unless it never came to listen or failed.
@@ -72,8 +82,8 @@ function checkPath(path: string, os: typeof Deno.build.os): void {
   if (os === "windows") {
     throw new IpcError(
       "UNSUPPORTED_PLATFORM",
-      "The local API needs a Unix socket, which this program does not serve on Windows (named " +
-        "pipes are not supported); run the daemon on Linux, macOS, or in WSL",
+      "The local API can't be a Unix socket on Windows: serve it with --local-api tcp, the " +
+        "default there, and leave --socket-path out",
     );
   }
   const bytes = new TextEncoder().encode(path).length;

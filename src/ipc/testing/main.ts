@@ -1,6 +1,7 @@
 /**
- * For tests: a fake daemon as a process of its own. Argument: the socket's path. Says `up` on
- * stdout when it listens, and ends when its stdin does or the API is asked to shut down.
+ * For tests: a fake daemon as a process of its own. Argument: the socket's path, or `tcp`. Says `up`
+ * on stdout when it listens, over TCP with its port and token, and ends when its stdin does or the API
+ * is asked to shut down.
  *
  * @module
  */
@@ -20,20 +21,27 @@ class Stoppable extends FakeDaemon {
 }
 
 setupLog({ level: "error" });
+const [where = ""] = Deno.args;
 const operations = new Stoppable();
 const metrics = new MetricsRegistry();
 metrics.gauge("bolt_process_resident_memory_bytes", "Resident memory.")
   .set(() => Deno.memoryUsage().rss);
 await using api = await LocalApi.listen({
-  socketPath: Deno.args[0] ?? "",
+  at: where === "tcp"
+    ? {
+      kind: "tcp",
+      publish: () => Promise.resolve({ async [Symbol.asyncDispose]() {} }),
+    }
+    : { kind: "unix", path: where, describeOwner },
   operations,
   events: new EventHub(),
   metrics,
   log: logFor("ipc"),
-  describeOwner,
   version: "1.2.3",
 });
-await Deno.stdout.write(new TextEncoder().encode("up\n"));
+const { address } = api;
+const told = address.kind === "tcp" ? `up ${address.port} ${address.token}\n` : "up\n";
+await Deno.stdout.write(new TextEncoder().encode(told));
 const stdinEnded = async () => {
   for await (const _ of Deno.stdin.readable);
 };

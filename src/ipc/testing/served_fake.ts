@@ -13,6 +13,7 @@ import type {
   ListTransfersParameters,
   SendParameters,
 } from "../api/operations.ts";
+import { type ApiAddress, LOOPBACK, urlOf } from "../api/address.ts";
 import { OperationError } from "../api/problem.ts";
 import { peerText } from "../api/peer_text.ts";
 import type {
@@ -33,7 +34,7 @@ import type {
   TrustRequest,
 } from "../api/schemas.ts";
 import type { ApiLimits } from "../server/limits.ts";
-import { LocalApi } from "../server/server.ts";
+import { type ListenAt, LocalApi } from "../server/server.ts";
 
 const NOW = "2026-01-02T03:04:05Z";
 /** An identity that the fake daemon knows. */
@@ -206,7 +207,8 @@ export class FakeDaemon implements DaemonOperations {
 
   async addLink(request: LinkParameters): Promise<LinkView> {
     await this.#note("addLink", request);
-    return { ...this.#link, name: request.name, identity: request.identity };
+    const { name, identity, transport } = request;
+    return { ...this.#link, name, identity, ...(transport === undefined ? {} : { transport }) };
   }
 
   async listLinks(): Promise<LinkView[]> {
@@ -315,13 +317,57 @@ export class FakeDaemon implements DaemonOperations {
 }
 
 /**
- * Options of {@linkcode serveFake}.
+ * What the API can be served over.
+ * @internal
+ */
+export type Transport = ApiAddress["kind"];
+
+const DEFAULT_TRANSPORT: Transport = Deno.build.os === "windows" ? "tcp" : "unix";
+
+/**
+ * Options of {@linkcode ServedFake.start}.
  * @internal
  */
 export interface ServeFakeOptions {
+  /** @default {"unix", on Windows "tcp"} */
+  readonly transport?: Transport;
   readonly limits?: Partial<ApiLimits>;
   readonly events?: EventHubOptions;
   readonly log?: Log;
+}
+
+/**
+ * Serves a fake daemon.
+ * @internal
+ */
+export type StartFake = (options?: ServeFakeOptions) => Promise<ServedFake>;
+
+/**
+ * A test that runs once for each transport: what it starts is served over that one. There are no Unix
+ * sockets on Windows.
+ * @internal
+ */
+export function testOverBoth(
+  name: string,
+  fn: (start: StartFake, transport: Transport) => Promise<void>,
+): void {
+  for (const transport of ["unix", "tcp"] as const) {
+    Deno.test({
+      name: `${name} (${transport})`,
+      ignore: transport === "unix" && Deno.build.os === "windows",
+      fn: () => fn((options) => ServedFake.start({ transport, ...options }), transport),
+    });
+  }
+}
+
+/**
+ * Where an API may be served in a folder; over TCP nobody is told.
+ * @internal
+ */
+export function listenIn(folder: string, transport: Transport): ListenAt {
+  return transport === "unix"
+    ? { kind: "unix", path: `${folder}/bolt.sock`, describeOwner }
+    : { kind: "tcp", publish: () => Promise.resolve({ async [Symbol.asyncDispose]() {} }) };
 }
 
 /**
@@ -344,12 +390,11 @@ export class ServedFake implements AsyncDisposable {
     const events = new EventHub(options.events);
     const metrics = new MetricsRegistry();
     const api = await LocalApi.listen({
-      socketPath: `${folder}/bolt.sock`,
+      at: listenIn(folder, options.transport ?? DEFAULT_TRANSPORT),
       operations: daemon,
       events,
       metrics,
       log: options.log ?? logFor("ipc"),
-      describeOwner,
       version: "1.2.3",
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
@@ -357,8 +402,22 @@ export class ServedFake implements AsyncDisposable {
   }
 
   /** Where the API is served. */
+  get address(): ApiAddress {
+    return this.api.address;
+  }
+
+  /** Where the API's socket is. */
   get socketPath(): string {
-    return this.api.socketPath;
+    if (this.address.kind !== "unix") throw new TypeError("It is not served at a socket");
+    return this.address.path;
+  }
+
+  /** The headers that each request needs, each with its line's end. */
+  get head(): string {
+    return this.address.kind === "unix"
+      ? "Host: localhost\r\n"
+      : `Host: ${new URL(urlOf(this.address)).host}\r\n` +
+        `Authorization: Bearer ${this.address.token}\r\n`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -372,16 +431,19 @@ export class ServedFake implements AsyncDisposable {
  * @internal
  */
 export class RawClient implements Disposable {
-  readonly #conn: Deno.UnixConn;
+  readonly #conn: Deno.Conn;
   readonly #decoder = new TextDecoder();
 
-  private constructor(conn: Deno.UnixConn) {
+  private constructor(conn: Deno.Conn) {
     this.#conn = conn;
   }
 
   /** Connects. */
-  static async connect(socketPath: string): Promise<RawClient> {
-    return new RawClient(await Deno.connect({ transport: "unix", path: socketPath }));
+  static async connect(address: ApiAddress): Promise<RawClient> {
+    const conn = address.kind === "unix"
+      ? await Deno.connect({ transport: "unix", path: address.path })
+      : await Deno.connect({ hostname: LOOPBACK, port: address.port });
+    return new RawClient(conn);
   }
 
   /** Writes all of `text`. */

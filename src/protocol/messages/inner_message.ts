@@ -115,6 +115,8 @@ export interface ErrorMessage extends Tagged<"error"> {
   readonly message: string;
   /** The transfer that the error is about, if it is about one. */
   readonly transferId?: TransferId;
+  /** Of the extension `resume`, as it came: `transfer/resume.ts` judges it. */
+  readonly resumable?: unknown;
 }
 
 /** A message about one transfer, but for its errors. */
@@ -303,6 +305,7 @@ function errorMessage(object: JsonObject): ErrorMessage {
     code,
     message,
     transferId: required(parseTransferId(id), "error", "transferId"),
+    ...unjudged(object, "resumable"),
   };
 }
 

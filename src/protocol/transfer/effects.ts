@@ -86,7 +86,10 @@ export interface EndedEffect extends Tagged<"transfer-ended">, OfTransfer {
   readonly error?: ProtocolError;
   /** Why, when the core cancelled it by itself. */
   readonly reason?: CancelReason;
-  /** It was cancelled to go on in another session; absent otherwise. */
+  /**
+   * It was cancelled to go on in another session, or failed for something that passes, as a full disk
+   * does; absent otherwise.
+   */
   readonly resumable?: true;
 }
 
@@ -106,7 +109,7 @@ export interface RefusedEffect extends Tagged<"transfer-refused">, OfTransfer {
 export interface EndedLateEffect extends Tagged<"transfer-ended-late">, OfTransfer {
   /** What the peer said was wrong; absent when it cancelled. */
   readonly error?: ProtocolError;
-  /** It was cancelled to go on in another session; absent otherwise. */
+  /** As in {@linkcode EndedEffect}. */
   readonly resumable?: true;
 }
 

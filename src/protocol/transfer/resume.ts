@@ -69,15 +69,15 @@ export function retriedBy(value: unknown, mode: ResumeMode): TransferId | undefi
 }
 
 /**
- * Whether a cancel leaves it to the peer to go on later.
+ * Whether a cancel, or an error about a transfer, leaves it to the peer to go on later.
  *
- * @param value The cancel's field, as it came.
+ * @param value The message's field, as it came.
  * @throws {ProtocolError} INVALID_MESSAGE when it is neither true nor false.
  */
 export function leavesResumable(value: unknown, mode: ResumeMode): boolean {
   if (value === undefined || mode !== "used") return false;
   if (typeof value === "boolean") return value;
-  throw bad("INVALID_MESSAGE", "the peer's cancel has no valid resumable");
+  throw bad("INVALID_MESSAGE", "the peer's message has no valid resumable");
 }
 
 /** The id of a try of ours. @throws {MisuseError} When it is none. */

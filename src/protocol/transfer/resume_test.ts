@@ -176,6 +176,38 @@ test("without the extension its fields are unknown ones, and ignored; none is sa
   assertEquals("resumable" in a.last("transfer-ended"), false);
 });
 
+test("a receiver says of its refusal that it passes, before and after the file was sent whole", () => {
+  for (const when of ["offered", "flowing", "sent whole"] as const) {
+    const { a, b, ta, tb } = openProvenPair({ both: { capabilities: ABLE } });
+    const file = fileOf(250);
+    const { transferId, effects } = ta.offer(file, 0);
+    a.do(effects);
+    settle(a, b);
+    if (when !== "offered") b.do(tb.accept(transferId, 0));
+    settle(a, b);
+    if (when === "sent whole") sendRest(a, b, transferId, file.bytes);
+    b.do(tb.failWithReason(transferId, "there is no space", true));
+    settle(a, b);
+    const { resumable, error } = when === "sent whole"
+      ? a.last("transfer-ended-late")
+      : a.last("transfer-ended");
+    assertEquals([resumable, error?.code], [true, "LIMIT_EXCEEDED"]);
+    assertEquals([ta.idle, a.session.phase, b.session.phase], [true, "open", "open"]);
+  }
+});
+
+test("an error with a resumable of the wrong type is refused where it is used, ignored elsewhere", (encoding) => {
+  for (const bad of ["yes", 1, null, {}]) {
+    const message = { type: "error", code: "LIMIT_EXCEEDED", message: "full" } as const;
+    const used = offered({}, encoding);
+    const refused = used.say({ ...message, transferId: used.transferId, resumable: bad });
+    assertEquals(closedWith(refused), "INVALID_MESSAGE");
+    const unused = offered({ theirs: CAPABILITIES }, encoding);
+    unused.say({ ...message, transferId: unused.transferId, resumable: bad });
+    assertEquals("resumable" in unused.a.last("transfer-ended"), false);
+  }
+});
+
 test("retryOf and resumable of the wrong type are refused where they are used, ignored elsewhere", (encoding) => {
   for (const proves of [true, false]) {
     const expected = proves ? "INVALID_MESSAGE" : undefined;

@@ -177,13 +177,16 @@ export class TransferTable implements Transfers {
     if (isOffer) this.#emit({ type: "transfer-refused", transferId: id, error });
   }
 
-  /** Refuses one transfer with a code that is only about it. */
-  refuse(id: TransferId, error: ProtocolError): void {
+  /** Refuses one transfer with a code that is only about it; `resumable` when it may come again. */
+  refuse(id: TransferId, error: ProtocolError, resumable = false): void {
     const live = this.#find(id);
     const direction = live?.direction ?? "incoming";
     // CONNECTION_LOST is never sent.
     if (error.code === "CONNECTION_LOST") this.#sendCancel(id, direction);
-    else this.#send(this.#context.dialect.refuse(id, direction, error));
+    else {
+      const refusal = this.#context.dialect.refuse(id, direction, error);
+      this.#send(resumable ? { ...refusal, resumable } : refusal);
+    }
     if (live !== undefined) this.#end(live, "failed", "local", error.message, { error });
     else this.#ended.add(id);
   }
@@ -219,11 +222,12 @@ export class TransferTable implements Transfers {
   receiveError(message: ErrorMessage): boolean {
     const { code, transferId } = message;
     if (transferId === undefined || !isTransferErrorCode(code)) return false;
+    const resumable = leavesResumable(message.resumable, this.#context.resume);
     const live = this.#find(transferId);
     const why = message.message === "" ? code : message.message.slice(0, MAX_REASON);
     const error = new ProtocolError(code, `the peer can't take the file: ${why}`, { transferId });
-    if (live !== undefined) this.#end(live, "failed", "remote", error.message, { error });
-    else this.#endLate(transferId, { error });
+    if (live === undefined) this.#endLate(transferId, { error, resumable });
+    else this.#end(live, "failed", "remote", error.message, { error, resumable });
     return true;
   }
 
@@ -305,11 +309,15 @@ export class TransferTable implements Transfers {
   }
 
   /** See {@linkcode Transfers.failWithReason}. */
-  failWithReason(id: TransferId, message: string): readonly TransferEffect[] {
+  failWithReason(
+    id: TransferId,
+    message: string,
+    resumable = false,
+  ): readonly TransferEffect[] {
     if (this.#find(id) === undefined && !this.#receivedWhole.has(id)) {
       return this.#endedOrMisused(id);
     }
-    this.refuse(id, limitExceeded(id, message));
+    this.refuse(id, limitExceeded(id, message), resumable && this.resumes);
     return this.drain();
   }
 

@@ -190,6 +190,16 @@ test("a file beyond what we can take is refused with LIMIT_EXCEEDED and a reason
   }
 });
 
+test("whether a reason passes is not said where the session can't resume", () => {
+  const { a, b, ta, tb } = openPair();
+  const { transferId, effects } = ta.offer(fileOf(5), 0);
+  a.do(effects);
+  settle(a, b);
+  b.do(tb.failWithReason(transferId, "there is no space", true));
+  settle(a, b);
+  assertEquals("resumable" in a.last("transfer-ended"), false);
+});
+
 test("of a peer's reason no more is passed on than a line holds", () => {
   const { peer, transfers } = RawPeer.open();
   const { transferId } = transfers.offer(fileOf(5), 0);

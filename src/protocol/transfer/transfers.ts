@@ -91,9 +91,11 @@ export interface Transfers {
    * a cancel where the dialect has no such error.
    *
    * @param message For the peer: nothing of ours that it should not know.
+   * @param resumable Whether the reason passes, so that the file can go on later, where this session
+   * can resume.
    * @throws {MisuseError} When unknown.
    */
-  failWithReason(id: TransferId, message: string): readonly TransferEffect[];
+  failWithReason(id: TransferId, message: string, resumable?: boolean): readonly TransferEffect[];
   /**
    * Tells the peer that a file that came whole is not kept after all: with a cancel, which may wait
    * until a file that the peer sends meanwhile has ended.

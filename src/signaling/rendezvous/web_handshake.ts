@@ -96,6 +96,8 @@ export class WebHandshake {
    */
   async offer(description: OwnDescription, signal: AbortSignal): Promise<WebDescription> {
     const { remote, log, offerAgain: again } = this.#options;
+    // Those of an attempt before lead nowhere.
+    this.#candidates.length = 0;
     const payload = this.#encode({ ...description, type: "offer" });
     const saying = { name: "offer", payload, again };
     return await sayUntil(this.#client, saying, { remote, log, signal }, (inbound) => {

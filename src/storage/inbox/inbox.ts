@@ -23,7 +23,8 @@ import { errnoOf, unlessMissing } from "../../base/system_error.ts";
 import { isTaken, withStorageErrors } from "../failure.ts";
 import type { OwnUid } from "../private_path.ts";
 import { Serial } from "../serial.ts";
-import { numberedName, TakenNumbers } from "./safe_name.ts";
+import { type Job, Together } from "../together.ts";
+import { collisionKey, numberedName, TakenNumbers } from "./safe_name.ts";
 
 /** Files that may wait to be published. */
 const MAX_PENDING = 64;
@@ -74,6 +75,11 @@ export class Inbox {
   readonly #keepFreeBytes: number;
   readonly #log: Log | undefined;
   readonly #serial = new Serial(MAX_PENDING);
+  readonly #publications = new Together<Publication, string>(
+    this.#serial,
+    MAX_PENDING,
+    (all) => this.#publishAll(all),
+  );
   #claimed = 0;
   #saidUnknown = false;
 
@@ -153,7 +159,7 @@ export class Inbox {
    */
   async claimSpace(bytes: number): Promise<SpaceClaim> {
     const space = await this.fs.freeSpace(this.path);
-    const needed = this.#claimed + bytes + this.#keepFreeBytes;
+    const needed = this.#neededFor(bytes);
     if (space.known && needed > space.bytes) {
       throw new StorageError(
         "DISK_FULL",
@@ -175,6 +181,16 @@ export class Inbox {
       this.#claimed -= spent;
     };
     return { spend, [Symbol.dispose]: () => spend(left) };
+  }
+
+  /** Whether so many bytes could be set apart now; also where free space can't be asked for. */
+  async hasRoom(bytes: number): Promise<boolean> {
+    const space = await this.fs.freeSpace(this.path);
+    return !space.known || this.#neededFor(bytes) <= space.bytes;
+  }
+
+  #neededFor(bytes: number): number {
+    return this.#claimed + bytes + this.#keepFreeBytes;
   }
 
   /** What will be free when a file of so many bytes is there, and all that are under way. */
@@ -228,7 +244,8 @@ export class Inbox {
 
   /**
    * Gives a partial file, whole and synced, its name. Nothing is ever replaced; names that differ
-   * only in case or Unicode form count as taken.
+   * only in case or Unicode form count as taken. Those that wait meanwhile are published together:
+   * the folder is read and synced once for all of them.
    *
    * @returns The name it got.
    * @throws {StorageError} `NAME_TAKEN` by policy or when no number is left; `INBOX_CHANGED` when
@@ -236,7 +253,7 @@ export class Inbox {
    */
   publish(publication: Publication): Promise<string> {
     const doing = `publish ${this.pathOf(publication.name)}`;
-    return this.#serial.run(() => withStorageErrors(doing, () => this.#publish(publication)));
+    return withStorageErrors(doing, () => this.#publications.run(publication));
   }
 
   /**
@@ -267,25 +284,52 @@ export class Inbox {
     );
   }
 
-  async #publish(publication: Publication): Promise<string> {
-    const { name, collision, onPublishing, transferId } = publication;
-    const part = this.partPath(transferId);
+  /** What fails for one of them is that one's; what fails for the folder is for all. */
+  async #publishAll(all: readonly Job<Publication, string>[]): Promise<void> {
     await this.checkUnchanged();
-    await this.#checkSame(part, publication.part);
-    const taken = await this.#takenNumbers(name);
+    const names = new Set<string>();
+    for await (const existing of this.fs.names(this.path)) names.add(existing);
+    const named = await succeeded(all, (publication) => this.#giveName(publication, names));
+    if (named.length === 0) return;
+    await this.fs.syncFolder(this.path);
+    const removed = await succeeded(
+      named.map(({ asked }) => asked),
+      ({ transferId }) => unlessMissing(this.fs.remove(this.partPath(transferId))),
+    );
+    await this.fs.syncFolder(this.path);
+    await this.checkUnchanged();
+    const areRemoved = new Set(removed.map(({ asked }) => asked));
+    for (const { asked, outcome } of named) {
+      if (areRemoved.has(asked)) asked.resolve(outcome);
+    }
+  }
+
+  /**
+   * @param names Those in the folder; the one that it gets is added.
+   * @returns The name that it got.
+   */
+  async #giveName(
+    { name, collision, onPublishing, transferId, part: expected }: Publication,
+    names: Set<string>,
+  ): Promise<string> {
+    const part = this.partPath(transferId);
+    await this.#checkSame(part, expected);
+    const tried: number[] = [];
     for (;;) {
+      const taken = new TakenNumbers(name);
+      for (const existing of names) taken.see(existing);
+      for (const number of tried) taken.add(number);
       const number = this.#free(name, taken, collision);
       const savedAs = numberedName(name, number);
-      await onPublishing(savedAs);
-      const path = this.pathOf(savedAs);
-      if (await this.#name(part, path, publication.part)) {
-        await this.fs.syncFolder(this.path);
-        await unlessMissing(this.fs.remove(part));
-        await this.fs.syncFolder(this.path);
-        await this.checkUnchanged();
-        return savedAs;
+      names.add(savedAs); // before any wait: others choose theirs meanwhile
+      try {
+        await onPublishing(savedAs);
+        if (await this.#name(part, this.pathOf(savedAs), expected)) return savedAs;
+      } catch (error) {
+        names.delete(savedAs);
+        throw error;
       }
-      taken.add(number);
+      tried.push(number);
     }
   }
 
@@ -339,4 +383,28 @@ export class Inbox {
     }
     return true;
   }
+}
+
+/**
+ * Does a step for each of them at once; for those of one name one after the other, so that a name is
+ * only taken from the next by who has got it. Whose step fails gets the error.
+ *
+ * @returns Those whose step went well.
+ */
+async function succeeded<R>(
+  all: readonly Job<Publication, string>[],
+  step: (publication: Publication) => Promise<R>,
+): Promise<{ readonly asked: Job<Publication, string>; readonly outcome: R }[]> {
+  const done: { readonly asked: Job<Publication, string>; readonly outcome: R }[] = [];
+  const ofOneName = Map.groupBy(all, ({ item }) => collisionKey(item.name));
+  await Promise.all([...ofOneName.values()].map(async (group) => {
+    for (const asked of group) {
+      try {
+        done.push({ asked, outcome: await step(asked.item) });
+      } catch (error) {
+        asked.reject(error);
+      }
+    }
+  }));
+  return done;
 }

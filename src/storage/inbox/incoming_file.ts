@@ -99,25 +99,32 @@ export class IncomingFile implements AsyncDisposable {
    * Makes the partial file, mode 0600. Whatever has its name already, a planted link too, is
    * neither followed nor replaced.
    *
+   * @param claimed Space for it, taken over. @default {claimed here}
    * @throws {StorageError} `DISK_FULL` when there is no room for `size` bytes; `NAME_TAKEN` when
    * there is a partial file of this id; `INBOX_CHANGED`; or a failure of the file system.
    */
-  static async create(inbox: Inbox, options: IncomingFileOptions): Promise<IncomingFile> {
+  static async create(
+    inbox: Inbox,
+    options: IncomingFileOptions,
+    claimed?: SpaceClaim,
+  ): Promise<IncomingFile> {
+    using owned = new DisposableStack();
+    if (claimed !== undefined) owned.use(claimed);
     const { transferId, size } = options;
     if (!isTransferId(transferId)) throw idRefused();
     const { fs } = inbox;
     const path = inbox.partPath(transferId);
     return await withStorageErrors(`make ${path}`, async () => {
       await inbox.checkUnchanged();
-      const claim = await inbox.claimSpace(size);
-      let file: OpenFile | undefined;
+      const claim = claimed ?? owned.use(await inbox.claimSpace(size));
       try {
-        file = await fs.open(path, "create");
+        const file = owned.use(await fs.open(path, "create"));
         const status = await file.status();
         const seen = await unlessMissing(fs.lstat(path));
         if (seen === undefined || !isSameFile(seen, status)) {
           throw new StorageError("INBOX_CHANGED", `${path} was replaced while it was made`);
         }
+        owned.move();
         return new IncomingFile(
           inbox,
           options,
@@ -125,8 +132,6 @@ export class IncomingFile implements AsyncDisposable {
           claim,
         );
       } catch (error) {
-        claim[Symbol.dispose]();
-        file?.[Symbol.dispose]();
         if (!isTaken(error)) throw error;
         throw new StorageError(
           "NAME_TAKEN",

@@ -22,6 +22,7 @@ import type { ChannelPath, ShownCertificates } from "../channel.ts";
 import type { TransportChoice } from "../connector.ts";
 import type { SendWindowOptions } from "../send_window.ts";
 import { DataChannel } from "./data_channel.ts";
+import { whyChosen } from "./ice/chosen_way.ts";
 import { DatagramGate } from "./ice/datagram_gate.ts";
 import { DtlsConnection } from "./dtls/dtls_connection.ts";
 import type { PacketLink } from "./dtls/packet_link.ts";
@@ -371,18 +372,16 @@ export class Peer {
     };
   }
 
-  /** Once: which pair was chosen, and why. Where there is no choice there is nothing to tell. */
-  #tellChoice(isOffered: boolean): void {
+  /** Once: which pair was chosen, and why. */
+  #tellChoice(isTcpOffered: boolean): void {
     const path = this.#currentPath;
-    if (this.#tcp === undefined || path === undefined) return;
-    const isTcp = path.transport === "tcp";
-    const why = !isOffered && !isTcp
-      ? "the peer offers no TCP"
-      : !this.#connection.iceControlling
-      ? "the peer has chosen it"
-      : isTcp
-      ? "it costs less than UDP, and was there in time"
-      : "no TCP connection was there in time: a firewall may forbid it";
+    if (path === undefined) return;
+    const why = whyChosen({
+      allowed: this.#options.transport ?? "udp",
+      transport: path.transport,
+      isTcpOffered,
+      isControlling: this.#connection.iceControlling,
+    });
     logFor("transport").info("the way to the peer is chosen", { ...path, why });
   }
 

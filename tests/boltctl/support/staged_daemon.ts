@@ -167,6 +167,10 @@ export interface Stage {
   readonly onDecide?: readonly DaemonEvent[];
   /** What happens once files were queued. */
   readonly onSend?: readonly DaemonEvent[];
+  /** The transfers of a request that came before with the same key. */
+  readonly sentBefore?: readonly Transfer[];
+  /** Why files are not sent. */
+  readonly sendRefusal?: Error;
   /** What happens once a file was accepted. */
   readonly onAccept?: readonly DaemonEvent[];
   /** What any operation is refused with. */
@@ -276,7 +280,10 @@ export class StagedDaemon extends FakeDaemon {
   }
 
   override async send(parameters: SendParameters): Promise<Transfer[]> {
+    const { sentBefore, sendRefusal } = this.#stage;
     await super.send(parameters);
+    if (sendRefusal !== undefined) throw sendRefusal;
+    if (sentBefore !== undefined && parameters.idempotencyKey !== undefined) return [...sentBefore];
     this.#play(this.#stage.onSend);
     return parameters.paths.map((path, i) =>
       transfer(i + 1, { name: peerText(path.split("/").at(-1) ?? ""), path: `/files/${i}` })
@@ -362,12 +369,11 @@ export class Staged implements AsyncDisposable {
     daemon.failure = stage.failure;
     for (const event of stage.before ?? []) events.publish(event);
     const api = await LocalApi.listen({
-      socketPath: folder.path("bolt.sock"),
+      at: { kind: "unix", path: folder.path("bolt.sock"), describeOwner },
       operations: daemon,
       events,
       metrics: new MetricsRegistry(),
       log: logFor("ipc"),
-      describeOwner,
       version: "1.2.3",
     });
     daemon.stopped.promise.then(() => api.close());
@@ -376,7 +382,7 @@ export class Staged implements AsyncDisposable {
 
   /** Where it listens. */
   get socket(): string {
-    return this.api.socketPath;
+    return this.folder.path("bolt.sock");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

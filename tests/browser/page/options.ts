@@ -24,6 +24,8 @@ export interface WebClientOptions {
   readonly family?: 4 | 6;
   /** As the published client: sockets from a pool, and HELLO in each open event. @default {false} */
   readonly asPublished?: boolean;
+  /** As Chromium does at times: loses the HELLO of its first channel. @default {false} */
+  readonly losesHello?: boolean;
 }
 
 /** Something that has happened to a web client. */
@@ -39,9 +41,9 @@ export interface Happening {
     | "resumed"
     | "cancelled"
     | "ended";
-  /** The file's name, if it is of a file. */
+  /** The file's name, if it is of a file; the SAS, when the session has opened. */
   readonly name: string;
-  /** The SAS, a hash, or a reason. */
+  /** A hash, or a reason. */
   readonly detail: string;
   /** Bytes of the file. */
   readonly size: number;

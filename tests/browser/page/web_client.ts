@@ -35,11 +35,11 @@ const utf8 = new TextEncoder();
 /** One client, with one session. */
 export class WebClient {
   readonly #options: WebClientOptions;
-  readonly #connection: PeerConnection;
-  readonly #ephemeral = nacl.box.keyPair();
+  #connection: PeerConnection;
+  #ephemeral = nacl.box.keyPair();
   readonly #identity = nacl.box.keyPair();
   readonly #happened: Happening[] = [];
-  readonly #early: CandidateInit[] = [];
+  #early: CandidateInit[] = [];
   #wake: () => void = () => {};
   #signaling: Signaling | undefined;
   #channel: DataChannel | undefined;
@@ -48,16 +48,13 @@ export class WebClient {
   #transfers: Transfers | undefined;
   #isDescribed = false;
   #isOver = false;
+  #losesHello: boolean;
 
   /** Begins at once. */
   constructor(options: WebClientOptions) {
     this.#options = options;
-    this.#connection = newConnection(options.asPublished ? PUBLISHED_POOL : 0);
-    this.#connection.ondatachannel = ({ channel }) => this.#use(channel);
-    this.#connection.onconnectionstatechange = () => {
-      const { connectionState } = this.#connection;
-      if (connectionState === "failed") this.#end("the connection failed");
-    };
+    this.#losesHello = options.losesHello === true;
+    this.#connection = this.#newConnection();
     this.#guarded(async () => {
       this.#signaling = await Signaling.meet(
         options,
@@ -107,6 +104,30 @@ export class WebClient {
     this.#end("closed by its people");
   }
 
+  #newConnection(): PeerConnection {
+    const connection = newConnection(this.#options.asPublished ? PUBLISHED_POOL : 0);
+    connection.ondatachannel = ({ channel }) => this.#use(channel);
+    connection.onconnectionstatechange = () => {
+      if (connection.connectionState === "failed") this.#end("the connection failed");
+    };
+    return connection;
+  }
+
+  /** An offer that comes again is a new attempt: the earlier connection is given up, with its keys. */
+  #startOver(): void {
+    const [channel, connection] = [this.#channel, this.#connection];
+    if (channel !== undefined) channel.onopen = channel.onclose = channel.onmessage = null;
+    connection.ondatachannel = connection.onconnectionstatechange = null;
+    connection.onicecandidate = null;
+    connection.close();
+    this.#losesHello = false;
+    this.#connection = this.#newConnection();
+    this.#ephemeral = nacl.box.keyPair();
+    this.#channel = this.#seal = this.#transfers = undefined;
+    this.#isDescribed = false;
+    this.#early = [];
+  }
+
   async #begin(): Promise<void> {
     if (this.#options.asks === false) return await this.#offer();
     this.#signaling?.say("connection_request", { deviceName: "a page", deviceType: "laptop" });
@@ -147,6 +168,7 @@ export class WebClient {
 
   async #answer(data: DescriptionData): Promise<void> {
     if (data.offer === undefined) throw new Error("an offer without one");
+    if (this.#isDescribed) this.#startOver();
     await this.#describe(data, data.offer);
     await this.#tell("answer", await this.#connection.createAnswer());
   }
@@ -207,7 +229,7 @@ export class WebClient {
     const identityPublicKey = this.#identity.publicKey.toBase64();
     const hello = { type: "hello", version: 1, identityPublicKey, capabilities: CAPABILITIES };
     const payload = this.#seal.seal(utf8.encode(JSON.stringify(hello)));
-    this.#channel?.send(JSON.stringify({ type: "hello", payload }));
+    if (!this.#losesHello) this.#channel?.send(JSON.stringify({ type: "hello", payload }));
   }
 
   async #onMessage(message: Frame): Promise<void> {
@@ -253,7 +275,7 @@ export class WebClient {
       Uint8Array.fromBase64(identityPublicKey),
     ] as const;
     const sas = await sasOf(identities, [this.#ephemeral.publicKey, remote]);
-    this.#note("opened", "", sas);
+    this.#note("opened", sas);
   }
 
   #say(seal: Seal, message: object): void {

@@ -5,8 +5,8 @@
  * The offerer makes attempts while its peer is at the rendezvous server; the answerer when its peer
  * says hello there. So while the peer is away, for days if need be, nothing is attempted: the
  * registration tells when it comes. A failed attempt is followed by a wait, each longer than the one
- * before. A sign of life ends a wait early; after a peer was refused it does not, as the sign may be
- * the wrong peer's.
+ * before. A sign of life ends a wait early. After a peer was refused the sign may be the wrong peer's:
+ * then only a peer that joins does, and only a few times, which come back slowly.
  *
  * @module
  */
@@ -57,6 +57,9 @@ export interface LinkMachineOptions {
   readonly isPaused: boolean;
 }
 
+/** Most waits that a peer which joins ends early after one was refused; one comes back a longest wait. */
+const EARLY_TRIES = 3;
+
 /** One link. Moments are milliseconds on a clock that never goes back. */
 export class LinkMachine {
   readonly #options: LinkMachineOptions;
@@ -75,6 +78,8 @@ export class LinkMachine {
   #serverFailure: LinkFailure | undefined;
   #failure: LinkFailure | undefined;
   #isRefused = false;
+  /** Waits that may be ended early after a refusal, as of a moment; what has come back is no whole. */
+  #early = { left: EARLY_TRIES, at: -Infinity };
   /** Why no attempt is made at all, until that is taken back. */
   #blocked: LinkFailure | undefined;
 
@@ -132,7 +137,8 @@ export class LinkMachine {
   /** The peer is at the server, or has come back to it. */
   peerJoined(now: number): void {
     this.#isPeerThere = true;
-    this.#signOfLife(now);
+    if (this.#isRefused) this.#tryEarly(now);
+    else this.#signOfLife(now);
   }
 
   /** The peer has left the server. */
@@ -252,6 +258,18 @@ export class LinkMachine {
     if (this.#isRefused) return;
     this.#backOff.reset();
     this.#mayTryFrom(Math.max(now, this.#lastEnd + this.#leastMs));
+  }
+
+  /** The right peer may have come: tried at once, as long as that did not happen too often. */
+  #tryEarly(now: number): void {
+    const moment = Math.max(now, this.#lastEnd + this.#leastMs);
+    if (moment >= this.#notBefore) return;
+    const { left, at } = this.#early;
+    const back = (now - at) / this.#options.retry.longestMs;
+    const there = Math.min(EARLY_TRIES, left + back);
+    if (there < 1) return;
+    this.#early = { left: there - 1, at: now };
+    this.#mayTryFrom(moment);
   }
 
   #mayTryFrom(moment: number): void {

@@ -101,14 +101,16 @@ for (const [what, sign] of SIGNS) {
   });
 }
 
-Deno.test("after the wrong peer came, no sign of life ends the wait early: it may be the wrong peer's", () => {
+Deno.test("after the wrong peer came, a peer that joins is tried at once, and nothing else ends the wait early", () => {
   for (const [what, sign] of SIGNS) {
     const link = atServer("offerer");
     const last = failing(link, 5 * longestMs, true).at(-1) ?? 0;
-    sign(link, last + 20_000);
-    assertEquals(link.nextDue(last + 20_000), last + longestMs, what);
-    assertEquals(link.stateAt(last + 20_000).state, "refused");
+    sign(link, last + 100);
+    const isJoin = !what.startsWith("this machine");
+    assertEquals(link.nextDue(last + 100), last + (isJoin ? leastMs : longestMs), what);
+    assertEquals(link.stateAt(last + 100).state, "refused");
   }
+  // The answerer waits for the hello all the same: the wrong peer's own begins nothing early.
   const link = atServer("answerer");
   link.hello(0);
   link.began("s");
@@ -116,7 +118,53 @@ Deno.test("after the wrong peer came, no sign of life ends the wait early: it ma
   link.hello(500);
   assertEquals(link.isDue(firstMs - 1), false);
   assert(link.isDue(firstMs));
+  link.began("again");
+  link.ended("again", { failure: LOST, refused: true }, firstMs);
+  link.peerLeft();
+  link.peerJoined(firstMs + leastMs);
+  assertEquals(link.isDue(firstMs + leastMs), false);
+  link.hello(firstMs + leastMs);
+  assert(link.isDue(firstMs + leastMs));
 });
+
+for (const role of ["offerer", "answerer"] as const) {
+  Deno.test(`a wrong peer that joins and leaves without end is tried about once a minute, and the right one soon after: ${role}`, () => {
+    const HOUR_MS = 3_600_000;
+    const link = machine(role, () => 0); // the shortest waits
+    link.registered(0);
+    const begun: number[] = [];
+    let now = 0;
+    for (; now < HOUR_MS; now += 100) {
+      link.peerLeft();
+      link.peerJoined(now);
+      link.hello(now);
+      if (!link.isDue(now)) continue;
+      begun.push(now);
+      link.began(`s${now}`);
+      link.ended(`s${now}`, { failure: LOST, refused: true }, now);
+    }
+    const waits = begun.slice(1).map((at, i) => at - (begun[i] ?? 0));
+    assert(waits.every((ms) => ms >= leastMs), "never within 1 s of the last");
+    // The first few at once; then those of the waits, which chance may halve, and one a minute.
+    assert(begun.length <= 10 + 3 * HOUR_MS / longestMs, `${begun.length} attempts in an hour`);
+    // The wrong one is away for some minutes, comes once more, and leaves: the right one, which
+    // comes then, is not made to wait.
+    now += 4 * longestMs;
+    for (const who of ["wrong", "right"]) {
+      link.peerLeft();
+      link.peerJoined(now);
+      link.hello(now);
+      assert(link.isDue(now), who);
+      link.began(who);
+      link.ended(who, { failure: LOST, refused: true }, now);
+      now += leastMs;
+    }
+    // While the wrong one goes on, the right one waits no longer than for the longest wait.
+    for (let n = 0; n < 10; n++) link.peerJoined(now + n);
+    link.hello(now + longestMs);
+    assert(link.isDue(now + longestMs));
+  });
+}
 
 Deno.test("a hello that is old begins nothing; the next one does", () => {
   const link = atServer("answerer");

@@ -512,6 +512,7 @@ export class Links implements SessionObserver {
       remoteCode: link.codes.remote,
       networkScope: link.networkScope,
       phaseTimeoutSecs: link.phaseTimeoutSecs,
+      ...(link.transport === undefined ? {} : { transport: link.transport }),
       server,
       peerAtServer: isPeerThere,
       attempts,
@@ -537,12 +538,13 @@ function linkOf(
 ): Link {
   const { role, rendezvousUrl, room, session, peerId } = request;
   const { networkScope = SESSION_DEFAULTS.networkScope } = request;
-  const { phaseTimeoutSecs = SESSION_DEFAULTS.phaseTimeoutSecs } = request;
+  const { phaseTimeoutSecs = SESSION_DEFAULTS.phaseTimeoutSecs, transport } = request;
   const codes = peerId === undefined ? undefined : distinctCodes(peerId, remote);
   // The rules of requests have seen to it.
   if (codes === undefined) throw new TypeError("a link without two peer codes");
   const told = { name, identity, role, rendezvousUrl, room, session, codes };
-  return { ...told, networkScope, phaseTimeoutSecs, paused: false };
+  const carried = transport === undefined ? {} : { transport };
+  return { ...told, networkScope, phaseTimeoutSecs, ...carried, paused: false };
 }
 
 const remoteOf = (request: LinkParameters | KeptRequest): PeerCode =>
@@ -551,9 +553,11 @@ const remoteOf = (request: LinkParameters | KeptRequest): PeerCode =>
 /** What a link asks for each time. */
 function requestOf(link: Link): PairParameters {
   const { identity, rendezvousUrl, room, session, codes, networkScope, phaseTimeoutSecs } = link;
+  const { transport } = link;
   const common = {
     signal: "rendezvous",
     ...{ rendezvousUrl, room, session, networkScope, phaseTimeoutSecs },
+    ...(transport === undefined ? {} : { transport }),
     peerId: codes.self,
     expectIdentity: identity,
   } as const;

@@ -13,7 +13,7 @@ import type { WebDescription } from "../../../protocol/signal/web_payload.ts";
 import type { Registrations } from "../../../signaling/rendezvous/registrations.ts";
 import type { Connector, TransportChoice } from "../../../transport/connector.ts";
 import { candidateLogger } from "../../connect/candidate_log.ts";
-import { connect, type Connected } from "../../connect/connect.ts";
+import { connect, type Connected, type Trial } from "../../connect/connect.ts";
 import { fileRoute } from "../../connect/file_route.ts";
 import { Phases } from "../../connect/phases.ts";
 import { rendezvousRoute } from "../../connect/rendezvous_route.ts";
@@ -23,6 +23,15 @@ import { type SessionMaterial, webText, webV1 } from "../../connect/web_v1.ts";
 
 /** The label of a session's channel, as web clients name theirs. */
 const CHANNEL_LABEL = "fileTransfer";
+
+/**
+ * A page that is offered another channel when nothing comes on the first. One that has much to do
+ * is slow and has lost nothing: the last has the time that HELLO always has.
+ */
+const PAGE_TRIAL = {
+  attempts: 3,
+  problem: "the page has said nothing on the open channel: its browser may have lost it",
+} as const;
 
 const log = logFor("session");
 const rendezvousLog = logFor("rendezvous");
@@ -41,12 +50,14 @@ export interface ConnectSessionOptions {
   readonly deviceName: string;
   /** Makes the peer connection. */
   readonly connector: Connector;
-  /** What may carry it between daemons. @default {"udp"} */
+  /** What may carry it between daemons where the request does not say. @default {"udp"} */
   readonly transport?: TransportChoice;
   /** Ends it all with its reason. */
   readonly signal: AbortSignal;
   /** Signaling is done: the connection is being made. */
   readonly onConnecting: () => void;
+  /** Begins the session on a page's channel that we have made; see {@linkcode Trial.run}. */
+  readonly onPageChannel?: Trial<DescriptionSecrets, WebDescription>["run"];
   /** Has us registered at rendezvous servers. */
   readonly registrations: Registrations;
 }
@@ -60,11 +71,10 @@ export type SessionConnection = Connected<DescriptionSecrets, WebDescription>;
  * @throws {SignalError | TransportError | DeadlineError} What kept it from happening.
  */
 export async function connectSession(options: ConnectSessionOptions): Promise<SessionConnection> {
-  const { request, signal, connector, freshSecrets, onConnecting } = options;
+  const { request, signal, connector, freshSecrets, onConnecting, onPageChannel } = options;
+  const isPage = request.signal === "rendezvous" && request.web === true;
   // Web clients know UDP.
-  const { transport = "udp" } = request.signal === "rendezvous" && request.web === true
-    ? {}
-    : options;
+  const transport = isPage ? "udp" : request.transport ?? options.transport ?? "udp";
   const { role, networkScope: scope = SESSION_DEFAULTS.networkScope } = request;
   return await connect<DescriptionSecrets, WebDescription>({
     role,
@@ -73,6 +83,9 @@ export async function connectSession(options: ConnectSessionOptions): Promise<Se
     observer: { warn: (message) => log.warn(message), connecting: onConnecting },
     fresh: freshSecrets,
     connector,
+    ...(isPage && onPageChannel !== undefined && request.role === "offerer"
+      ? { trial: { ...PAGE_TRIAL, run: onPageChannel } }
+      : {}),
     connection: {
       scope,
       transport,

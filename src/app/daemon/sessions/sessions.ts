@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { Deadline } from "../../../base/deadline.ts";
+import { abortable, Deadline } from "../../../base/deadline.ts";
 import { DaemonError, messageOf } from "../../../base/errors.ts";
+import { PAGE_HELLO_MS } from "../../../base/timing.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { PairParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -322,6 +323,7 @@ export class Sessions {
       import("./connect_session.ts"),
     ]);
     let sealing: Promise<void> | undefined;
+    const canSeal = () => sealing ??= prepareSealing(log);
     const connection = await connectSession({
       request,
       connector,
@@ -334,58 +336,103 @@ export class Sessions {
       signal: entry.abort.signal,
       onConnecting: () => {
         this.#update(entry, { state: "connecting" });
-        sealing ??= prepareSealing(log);
+        canSeal();
+      },
+      onPageChannel: async (connection, signal) => {
+        await canSeal();
+        return await this.#greetPage(entry, connection, signal);
       },
     });
-    await (sealing ?? prepareSealing(log));
+    await canSeal();
     return connection;
+  }
+
+  /**
+   * Begins the session on a page's channel. Resolves with nothing once the page has said HELLO, or the
+   * session has ended; or else with what was begun, which counts no more.
+   */
+  async #greetPage(
+    entry: Entry,
+    connection: SessionConnection,
+    signal: AbortSignal,
+  ): Promise<AsyncDisposable | void> {
+    const { peer, greeted } = this.#begin(entry, connection);
+    using deadline = new Deadline(PAGE_HELLO_MS, { what: "the page's HELLO", parent: signal });
+    try {
+      return await abortable(greeted, deadline.signal);
+    } catch (error) {
+      delete entry.peer;
+      const left = { [Symbol.asyncDispose]: () => this.#giveUp(entry, peer) };
+      if (!signal.aborted) return left;
+      await left[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #giveUp(entry: Entry, peer: PeerSession): Promise<void> {
+    await peer[Symbol.asyncDispose]();
+    this.#countSilence(entry, await peer.ended);
   }
 
   /** Runs the protocol over the open channel, to its end. */
   async #carry(entry: Entry, connection: SessionConnection): Promise<SessionEnd> {
+    try {
+      const peer = entry.peer ?? this.#begin(entry, connection).peer;
+      return await peer.ended;
+    } finally {
+      await connection.channel.close({ graceful: false });
+    }
+  }
+
+  /** Says HELLO on the open channel. `greeted`: both have, or the session has ended. */
+  #begin(
+    entry: Entry,
+    { channel, ours, theirs, peerCode, deviceName }: SessionConnection,
+  ): { readonly peer: PeerSession; readonly greeted: Promise<void> } {
     const { identity, random, gatekeeper } = this.#options;
-    const { channel, ours, theirs, peerCode, deviceName } = connection;
     this.#update(entry, {
       state: "handshaking",
       ...(peerCode === undefined ? {} : { peerCode }),
       ...(deviceName === "" ? {} : { deviceName: peerText(deviceName) }),
       ...(channel.path === undefined ? {} : { path: channel.path }),
     });
-    try {
-      const peerKind = entry.view.web ? "web" : "daemon";
-      const proof = {
-        role: entry.view.role,
-        identitySecret: identity.secretKey,
-        nonce: ours.nonce,
-        commitment: ours.commitment,
-        remoteCommitment: theirs.commitment,
-        certificates: channel.certificates,
-      };
-      const session = new Session({
-        identity: identity.publicKey,
-        ephemeral: ours.ephemeral,
-        remoteEphemeral: theirs.publicKey,
-        ...(this.proves ? { proof } : {}),
-        refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
-        random,
-        peerKind,
-        capabilities: capabilitiesWith(this.#options.extensions),
-      });
-      const peer: PeerSession = new PeerSession({
-        session,
-        channel,
-        listener: {
-          established: (facts) => this.#established(entry, peer, facts, deviceName),
-          ending: (end) => this.#ending(entry, end),
-        },
-      });
-      entry.peer = peer;
-      if (entry.abort.signal.aborted) throw entry.abort.signal.reason;
-      peer.start();
-      return await peer.ended;
-    } finally {
-      await channel.close({ graceful: false });
-    }
+    const peerKind = entry.view.web ? "web" : "daemon";
+    const proof = {
+      role: entry.view.role,
+      identitySecret: identity.secretKey,
+      nonce: ours.nonce,
+      commitment: ours.commitment,
+      remoteCommitment: theirs.commitment,
+      certificates: channel.certificates,
+    };
+    const session = new Session({
+      identity: identity.publicKey,
+      ephemeral: ours.ephemeral,
+      remoteEphemeral: theirs.publicKey,
+      ...(this.proves ? { proof } : {}),
+      refuse: (claim) => unexpected(claim, entry.expects) ?? gatekeeper.refuses(claim),
+      random,
+      peerKind,
+      capabilities: capabilitiesWith(this.#options.extensions),
+    });
+    const { promise: greeted, resolve } = Promise.withResolvers<void>();
+    // One that was given up may still hear from its peer.
+    const ifCounts = (tell: () => void) => {
+      if (entry.peer === peer) tell();
+      resolve();
+    };
+    const peer: PeerSession = new PeerSession({
+      session,
+      channel,
+      listener: {
+        established: (facts) => ifCounts(() => this.#established(entry, peer, facts, deviceName)),
+        ending: (end) => ifCounts(() => this.#ending(entry, end)),
+      },
+    });
+    entry.peer = peer;
+    if (entry.abort.signal.aborted) throw entry.abort.signal.reason;
+    peer.start();
+    return { peer, greeted };
   }
 
   #established(entry: Entry, peer: PeerSession, facts: PeerFacts, deviceName: string): void {
@@ -473,10 +520,7 @@ export class Sessions {
   #conclude(entry: Entry, end: SessionEnd): Promise<void> {
     const { transfers, events, log, tally } = this.#options;
     if (end.error instanceof IdentityRefusedError) this.#identityRefused(entry, end.error);
-    // Where an identity is expected, no SAS is asked for, and none can be guessed.
-    if (end.nonceLeft && entry.expects === undefined) {
-      this.#options.gatekeeper.countSilentAttempt(entry.view.peerCode);
-    }
+    this.#countSilence(entry, end);
     const { sessionId, failure: known, identity, proven = false, openedAt } = entry.view;
     const failure = known ??
       (end.error === undefined
@@ -491,13 +535,21 @@ export class Sessions {
       ? Promise.resolve()
       : this.#options.gatekeeper.left({ identity, proven });
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
-    log.info("session ended", { session: sessionId, by: end.by, code: failure?.code });
+    const reason = failure?.message;
+    log.info("session ended", { session: sessionId, by: end.by, code: failure?.code, reason });
     if (entry.transfers !== undefined) {
       transfers.sessionEnded(entry.transfers, end.error?.message ?? "the session ended");
     }
     events.publish({ type: "session-closed", session: entry.view });
     this.#options.observer.ended(entry.view, entry.refused === true);
     return kept;
+  }
+
+  /** Where an identity is expected, no SAS is asked for, and none can be guessed. */
+  #countSilence({ expects, view }: Entry, { nonceLeft }: SessionEnd): void {
+    if (nonceLeft && expects === undefined) {
+      this.#options.gatekeeper.countSilentAttempt(view.peerCode);
+    }
   }
 
   /** The peer claimed an identity and did not prove it: nobody's key has changed. */

@@ -8,7 +8,6 @@
  */
 import { abortable, Deadline } from "../../../base/deadline.ts";
 import { messageOf } from "../../../base/errors.ts";
-import { escapeName } from "../../../base/text.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { KEPT_LOOK_MS, PREFIX_HASH_MS } from "../../../base/timing.ts";
 import type { Log } from "../../../log/log.ts";
@@ -18,13 +17,14 @@ import type { PartPolicy } from "../../../storage/inbox/incoming_file.ts";
 import type { Inbox } from "../../../storage/inbox/inbox.ts";
 import { safeName } from "../../../storage/inbox/safe_name.ts";
 import { KeptFile } from "../../../storage/inbox/kept_file.ts";
-import { MAX_DISPLAY_NAME } from "../../../storage/journal_record.ts";
+import { displayNameOf } from "../../../storage/journal_record.ts";
 import {
   beyondBounds,
   KEPT_BOUNDS,
   type KeptBounds,
   nextExpiry,
 } from "../../../storage/kept_parts.ts";
+import type { ReceivedFiles } from "../../../storage/received_files.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import { Slots } from "./slots.ts";
 import type { TransferEntry } from "./transfer_entry.ts";
@@ -34,6 +34,8 @@ import type { TransferRegistry } from "./transfer_registry.ts";
 export interface EarlierTriesOptions {
   /** All transfers that are remembered. */
   readonly registry: TransferRegistry;
+  /** What has arrived, also of transfers that are not remembered any more. */
+  readonly received: Pick<ReceivedFiles, "find">;
   /** Where the parts are. */
   readonly inbox: Inbox;
   /** What becomes of partial files when nobody wanted the end. */
@@ -42,8 +44,10 @@ export interface EarlierTriesOptions {
   readonly isPinned: (identity: string) => boolean;
   /** Told of parts that can't be used, or are not kept any longer. */
   readonly log: Log;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: what counts from one run to the next. */
   readonly now: () => number;
+  /** Milliseconds on a clock that never goes back: what counts in this run. */
+  readonly steady: () => number;
   /** How much is kept, and how long. @default {KEPT_BOUNDS} */
   readonly bounds?: KeptBounds;
   /** Looks for parts that are too old. @default {systemTimer} */
@@ -58,6 +62,8 @@ export class EarlierTries implements Disposable {
   readonly #options: EarlierTriesOptions;
   /** Parts are hashed one at a time. */
   readonly #hashing = new Slots({ limit: 1 });
+  /** Since when each part is kept, on the steady clock: the time of day may jump by days. */
+  readonly #keptSince = new WeakMap<TransferEntry, number>();
   #stopLooking: (() => void) | undefined;
   #isDisposed = false;
 
@@ -80,24 +86,52 @@ export class EarlierTries implements Disposable {
     );
   }
 
+  /** Whether an offer names a try as lost, which may have arrived all the same. */
+  namesTry(file: OfferedFile, { resumes }: OfferedBy): boolean {
+    return resumes && file.retryOf !== undefined && file.fileHash !== undefined;
+  }
+
   /**
-   * The try that an offer names as lost, if it has arrived all the same. Also of a peer that is not
+   * The id of the try that an offer names as lost, if that has arrived: as the transfer is remembered,
+   * or as the record of what arrived has it, which remembers longer. Also of a peer that is not
    * pinned, as nothing more is kept for that: it learns only of its own file.
    */
-  published(file: OfferedFile, from: OfferedBy): TransferEntry | undefined {
-    const retryOf = file.retryOf?.toLowerCase();
-    if (retryOf === undefined || !from.resumes) return undefined;
-    return this.#of(file, from).find(({ facts, progress }) =>
-      facts.transferId === retryOf && progress.state === "completed"
+  async published(file: OfferedFile, from: OfferedBy): Promise<string | undefined> {
+    const { retryOf, fileHash, size } = file;
+    if (retryOf === undefined || fileHash === undefined || !from.resumes) return undefined;
+    const transferId = retryOf.toLowerCase();
+    const isRemembered = this.#of(file, from).some(({ facts, progress }) =>
+      facts.transferId === transferId && progress.state === "completed"
     );
+    if (isRemembered) return transferId;
+    const { received } = this.#options;
+    const wanted = { transferId, peer: from.identity, size, hash: fileHash.hex };
+    return await received.find(wanted) === undefined ? undefined : transferId;
+  }
+
+  /** Bytes of all parts that are kept. */
+  get keptBytes(): number {
+    return this.#kept().reduce((sum, { progress }) => sum + (progress.kept?.bytes ?? 0), 0);
+  }
+
+  /**
+   * Bytes of this file that there was no space for when its last try ended; undefined when it ended in
+   * another way.
+   */
+  lackingSpace(file: OfferedFile, from: OfferedBy): number | undefined {
+    if (!from.resumes) return undefined;
+    const tries = this.#of(file, from);
+    if (tries.at(-1)?.progress.failure?.code !== "DISK_FULL") return undefined;
+    const kept = tries.filter(isKept).map(({ progress }) => progress.kept?.bytes ?? 0);
+    return file.size - Math.max(0, ...kept);
   }
 
   /** The name that was consented to for this file, when that consent goes on; it is used up. */
   takeConsent(file: OfferedFile, from: OfferedBy): string | undefined {
     if (!this.mayKeep(file, from)) return undefined;
-    const name = escapeName(file.filename).slice(0, MAX_DISPLAY_NAME);
+    const name = displayNameOf(file.filename);
     const entry = this.#keptOf(file, from).findLast((entry) =>
-      entry.progress.kept?.consented === true && entry.record().displayName === name
+      entry.progress.kept?.consented === true && entry.displayName === name
     );
     const kept = entry?.progress.kept;
     if (entry === undefined || kept === undefined) return undefined;
@@ -193,15 +227,15 @@ export class EarlierTries implements Disposable {
 
   /** Removes what is beyond the bounds, and looks again when the next is too old. */
   async prune(): Promise<void> {
-    const { now, log, bounds = KEPT_BOUNDS, after = systemTimer } = this.#options;
+    const { steady, log, bounds = KEPT_BOUNDS, after = systemTimer } = this.#options;
     const parts = () =>
       this.#kept().map((entry) => ({
         entry,
         peer: entry.facts.identity,
         bytes: entry.progress.kept?.bytes ?? 0,
-        since: entry.progress.updatedAt,
+        since: this.#since(entry),
       }));
-    for (const { entry, bytes } of beyondBounds(parts(), now(), bounds)) {
+    for (const { entry, bytes } of beyondBounds(parts(), steady(), bounds)) {
       log.info("a part of a file is not kept any longer", {
         transfer: entry.facts.transferId,
         peer: entry.facts.identity,
@@ -212,12 +246,22 @@ export class EarlierTries implements Disposable {
     this.#stopLooking?.();
     const next = nextExpiry(parts(), bounds);
     if (next === undefined || this.#isDisposed) return;
-    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - now(), bounds.maxAgeMs));
+    const wait = Math.max(KEPT_LOOK_MS, Math.min(next - steady(), bounds.maxAgeMs));
     this.#stopLooking = after(wait, () => {
       this.prune().catch((error) => {
         log.error("parts of files could not be looked at", { reason: messageOf(error) });
       });
     });
+  }
+
+  /** Since when a part is kept, on the steady clock: no longer than the time of day said at first. */
+  #since(entry: TransferEntry): number {
+    const known = this.#keptSince.get(entry);
+    if (known !== undefined) return known;
+    const { now, steady } = this.#options;
+    const since = steady() - Math.max(0, now() - entry.progress.updatedAt);
+    this.#keptSince.set(entry, since);
+    return since;
   }
 
   /** Stops looking. */
@@ -243,9 +287,8 @@ export class EarlierTries implements Disposable {
   }
 
   #of({ size, fileHash }: OfferedFile, { identity }: Pick<OfferedBy, "identity">): TransferEntry[] {
-    return this.#options.registry.incomingFrom(identity).filter(({ facts, progress }) =>
-      facts.size === size && fileHash !== undefined && progress.fileHash === fileHash.hex
-    );
+    if (fileHash === undefined) return [];
+    return this.#options.registry.incomingOf(identity, { size, hash: fileHash.hex });
   }
 
   #keptOf(file: OfferedFile, from: Pick<OfferedBy, "identity">): TransferEntry[] {

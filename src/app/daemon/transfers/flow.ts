@@ -224,7 +224,7 @@ export class Flow implements Disposable {
     const waits = this.#backOff !== undefined || this.#slot?.held === false;
     const paused = isOurs || waits;
     clearTimeout(this.#renewal);
-    if (waits) {
+    if (waits || this.#holders.has("disk")) {
       this.#renewal = setTimeout(() => this.#renew(), this.#options.renewMs ?? PAUSE_RENEWAL_MS);
     }
     if (paused === this.#isPaused) return;

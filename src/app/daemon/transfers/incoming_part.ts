@@ -7,8 +7,13 @@
 import { messageOf } from "../../../base/errors.ts";
 import type { Log } from "../../../log/log.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
-import { IncomingFile, SYNC_BYTES } from "../../../storage/inbox/incoming_file.ts";
-import type { Inbox } from "../../../storage/inbox/inbox.ts";
+import { withStorageErrors } from "../../../storage/failure.ts";
+import {
+  IncomingFile,
+  type IncomingFileOptions,
+  SYNC_BYTES,
+} from "../../../storage/inbox/incoming_file.ts";
+import type { Inbox, SpaceClaim } from "../../../storage/inbox/inbox.ts";
 import type { KeptPrefix } from "../../../storage/inbox/kept_file.ts";
 import type { KeptPart } from "../../../storage/journal_record.ts";
 import type { CollisionPolicy } from "../../../vocabulary/policies.ts";
@@ -54,6 +59,11 @@ export interface IncomingPartOptions extends PartOptions {
   readonly consented: boolean;
   /** Aborted when the transfer ends. */
   readonly ended: AbortSignal;
+  /**
+   * Told when nothing is known that speaks against the file, and it comes from its first byte: what
+   * comes may wait for the partial file.
+   */
+  readonly onPossible?: () => void;
 }
 
 /** Options of {@linkcode IncomingPart.finish}. */
@@ -104,17 +114,19 @@ export class IncomingPart {
     const known = tries.mayKeep(file, session)
       ? { ...(kept?.prefix ?? NOTHING), saveAs, consented: options.consented }
       : undefined;
-    try {
-      await registry.change(entry, { hasPart: true, kept: known });
-      ended.throwIfAborted(); // taken back meanwhile
-    } catch (error) {
-      kept?.[Symbol.dispose]();
-      throw error;
-    }
+    using owned = new DisposableStack();
+    if (kept !== undefined) owned.use(kept);
+    const claim = kept === undefined ? owned.use(await claimSpace(inbox, fileOptions)) : undefined;
+    const journaled = registry.change(entry, { hasPart: true, kept: known });
+    if (kept === undefined) options.onPossible?.();
+    await journaled;
+    ended.throwIfAborted(); // taken back meanwhile
     if (kept === undefined) {
       await tries.dropPartsOf(file, session);
-      return new IncomingPart(options, await IncomingFile.create(inbox, fileOptions));
+      owned.move();
+      return new IncomingPart(options, await IncomingFile.create(inbox, fileOptions, claim));
     }
+    owned.move();
     const part = await IncomingFile.resume(inbox, fileOptions, kept);
     entry.update({ transferred: part.received, resumedFrom: part.received });
     await tries.taken(kept.transferId, session);
@@ -144,7 +156,12 @@ export class IncomingPart {
       collision,
       onPublishing: async (savedAs) => {
         await onPublishing?.();
-        await registry.change(entry, { state: "verifying", waitingFor: undefined, savedAs });
+        // A crash after it has its name must find that name: else the file would come once more.
+        await registry.changeDurably(entry, {
+          state: "verifying",
+          waitingFor: undefined,
+          savedAs,
+        });
       },
     });
     onNamed?.();
@@ -182,4 +199,11 @@ export class IncomingPart {
     const goesOn = consented || prefix.bytes - this.resumedFrom >= syncBytes;
     return { ...prefix, saveAs, consented: goesOn && end === "keep with consent" };
   }
+}
+
+function claimSpace(
+  inbox: Inbox,
+  { transferId, size }: IncomingFileOptions,
+): Promise<SpaceClaim> {
+  return withStorageErrors(`make ${inbox.partPath(transferId)}`, () => inbox.claimSpace(size));
 }

@@ -64,11 +64,13 @@ class Receiver implements Disposable {
     });
     this.tries = new EarlierTries({
       registry: this.registry,
+      received: storage.received,
       inbox,
       onAbort: "keep",
       isPinned: () => true,
       log: this.#log,
       now: clock.now,
+      steady: clock.now,
       after: clock.after,
       ...more,
     });
@@ -109,7 +111,11 @@ class Receiver implements Disposable {
     );
   }
 
-  make(entry: TransferEntry, file: OfferedFile): Promise<IncomingPart> {
+  make(
+    entry: TransferEntry,
+    file: OfferedFile,
+    onPossible: () => void = () => {},
+  ): Promise<IncomingPart> {
     return IncomingPart.make({
       ...{ registry: this.registry, tries: this.tries, inbox: this.inbox, log: this.#log },
       ...{ entry, file, session: sessionOf(entry.facts.identity), saveAs: "f" },
@@ -117,6 +123,7 @@ class Receiver implements Disposable {
       syncBytes: SYNC,
       consented: true,
       ended: new AbortController().signal,
+      onPossible,
     });
   }
 
@@ -199,6 +206,71 @@ for (const crash of ["process", "power"] as const) {
   });
 }
 
+for (const crash of ["process", "power"] as const) {
+  Deno.test(`a ${crash} crash at each call of files that are published together: what has its name is whole, told of and recorded once`, async () => {
+    for (let skip = 0;; skip++) {
+      assertLess(skip, 300);
+      await using dir = await TemporaryFolder.make();
+      const fs = new FaultyFileSystem(denoFileSystem);
+      using receiver = await Receiver.open(dir, { fs });
+      const ids = [1, 2, 3];
+      const parts = await Promise.all(ids.map(async (n) => {
+        const part = await receiver.make(receiver.begin(offered(n)), offered(n));
+        await feed(part, 1000);
+        return { n, part };
+      }));
+      await receiver.registry.settled();
+      const named: number[] = [];
+      fs.inject({ skip, action: { crash } });
+      await Promise.allSettled(
+        parts.map(({ n, part }) => part.finish({ onNamed: () => named.push(n) })),
+      );
+      const crashed = fs.isDead;
+      receiver[Symbol.dispose]();
+      using after = await Receiver.open(dir);
+      const names = (await namesIn(after.inbox.path)).filter((name) => !name.startsWith("."));
+      for (const name of names) {
+        assertEquals(await Deno.readFile(after.inbox.pathOf(name)), CONTENT);
+      }
+      const completed = ids.filter((n) =>
+        after.registry.get(transferId(n)).progress.state === "completed"
+      );
+      assertEquals(completed.length, names.length, `${skip}`);
+      assert(named.every((n) => completed.includes(n)), `${skip}: ${named} of ${completed}`);
+      const { files } = await after.storage.received.after(undefined);
+      assertEquals(
+        files.map((file) => file.transferId).sort(),
+        completed.map(transferId),
+        `${skip}`,
+      );
+      if (!crashed) break;
+    }
+  });
+}
+Deno.test("a file does not get its name while the journal has no space for it: after a crash it would come twice", async () => {
+  await using dir = await TemporaryFolder.make();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  using receiver = await Receiver.open(dir, { fs });
+  const file = offered(1);
+  const entry = receiver.begin(file);
+  const part = await receiver.make(entry, file);
+  await feed(part, 1000);
+  await receiver.registry.settled();
+  fs.inject({ on: "write", path: /journal/, times: 1, action: { fail: "ENOSPC" } });
+  const error = await assertRejects(() => part.finish(), StorageError);
+  assertEquals(error.code, "DISK_FULL");
+  await part.giveUp("keep");
+  await receiver.registry.change(entry, { state: "failed" });
+  assertEquals(await namesIn(receiver.inbox.path), [`.${transferId(1)}.part`]);
+  // It goes on when there is space.
+  const again = offered(2);
+  const second = await receiver.make(receiver.begin(again), again);
+  assertEquals(second.resumedFrom, 900);
+  await feed(second, 1000);
+  await second.finish();
+  assertEquals(await namesIn(receiver.inbox.path), ["f"]);
+});
+
 Deno.test("a disk that gets full in the middle keeps what has come, and it goes on when there is space", async () => {
   await using dir = await TemporaryFolder.make();
   const fs = new FaultyFileSystem(denoFileSystem);
@@ -246,6 +318,26 @@ Deno.test("a part has one holder: another try of the file at the same time start
     await part.finish();
   }
   assertEquals(await namesIn(receiver.inbox.path), ["f", "f (1)"]);
+});
+
+Deno.test("what speaks against a file is found before its peer may send it, and the space is given back", async () => {
+  await using dir = await TemporaryFolder.make();
+  const fs = new FaultyFileSystem(denoFileSystem);
+  using receiver = await Receiver.open(dir, { fs });
+  const [file, said] = [offered(1), [] as string[]];
+  const free = { known: true, bytes: 1500 } as const;
+  fs.inject({ on: "freeSpace", action: { free } });
+  const make = (n: number) =>
+    receiver.make(receiver.begin({ ...file, transferId: offered(n).transferId }), file, () => {
+      said.push(`${n}`);
+    });
+  fs.inject({ on: "open", path: /part$/, times: 1, action: { fail: "EIO" } });
+  await assertRejects(() => make(1), StorageError, "cannot make");
+  assertEquals(said, ["1"]);
+  const part = await make(2);
+  const error = await assertRejects(() => make(3), StorageError);
+  await part.giveUp("remove");
+  assertEquals([error.code, said], ["DISK_FULL", ["1", "2"]]);
 });
 
 Deno.test("another peer's part of the same file is not gone on with, and not touched", async () => {
@@ -312,6 +404,52 @@ Deno.test("a part that is too old goes by itself, also over a restart", async ()
   await receiver.registry.settled();
   assertEquals(await namesIn(receiver.inbox.path), []);
   assertEquals(clock.waiting, 0);
+});
+
+Deno.test("the time of day may jump by days while the daemon runs: parts stay as long as they may, and no longer", async () => {
+  const day = 24 * 3600 * 1000;
+  for (const jump of [30 * day, -30 * day]) {
+    await using dir = await TemporaryFolder.make();
+    const [clock, steady] = [new HandClock(), new HandClock()];
+    clock.time = 1e12;
+    using receiver = await Receiver.open(dir, {
+      ...{ clock, steady: steady.now, after: steady.after },
+    });
+    const entry = await receiver.lose(1, 500);
+    clock.time += jump;
+    await receiver.tries.prune();
+    steady.time += 7 * day - 1;
+    await receiver.tries.prune();
+    assertEquals(keptBytes(entry), 500);
+    steady.time += 1;
+    await receiver.tries.prune();
+    await receiver.registry.settled();
+    assertEquals([keptBytes(entry), await namesIn(receiver.inbox.path)], [undefined, []]);
+  }
+});
+
+Deno.test("over a restart a clock that was put back makes a part stay no longer than its whole time", async () => {
+  const day = 24 * 3600 * 1000;
+  await using dir = await TemporaryFolder.make();
+  const [clock, steady] = [new HandClock(), new HandClock()];
+  clock.time = 1e12;
+  {
+    using receiver = await Receiver.open(dir, { clock });
+    await receiver.lose(1, 500);
+  }
+  clock.time -= 300 * day;
+  using receiver = await Receiver.open(dir, {
+    ...{ clock, steady: steady.now, after: steady.after },
+  });
+  const entry = receiver.registry.get(transferId(1));
+  await receiver.tries.prune();
+  steady.time += 7 * day - 1;
+  await receiver.tries.prune();
+  assertEquals(keptBytes(entry), 500);
+  steady.time += 1;
+  await receiver.tries.prune();
+  await receiver.registry.settled();
+  assertEquals(keptBytes(entry), undefined);
 });
 
 Deno.test("what is kept of a peer goes when it is not trusted any more, also what ends just then", async () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StorageError } from "../../../base/errors.ts";
 import { systemTimer, type Timer } from "../../../base/timer.ts";
 import { OFFER_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
@@ -18,7 +19,7 @@ import { Flow } from "./flow.ts";
 import type { HeldFiles } from "./held_files.ts";
 import { IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
 import type { Work } from "./scheduler.ts";
-import type { SessionTransfers } from "./session_transfers.ts";
+import { type SessionTransfers, SMALL_FILE_BYTES } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
 import { StageCell } from "./stage_cell.ts";
 import { endOf, failureOf, type TransferEnd } from "./transfer_end.ts";
@@ -28,11 +29,15 @@ import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
  * The error for the peer when its file is beyond what we can take, by our own code. Of all else
  * that goes wrong here it learns that it is over.
  */
-const PEER_REASONS: Readonly<Record<string, string>> = {
+export const PEER_REASONS = {
   NAME_REFUSED: "the file's name can't be used",
   NAME_TAKEN: "a file of that name is here already",
   DISK_FULL: "there is not enough space for it",
-};
+} as const;
+
+function reasonFor(code: string): string | undefined {
+  return Object.entries(PEER_REASONS).find(([key]) => key === code)?.[1];
+}
 
 /** Nobody has decided about a file that came without an offer. */
 const UNANSWERED = {
@@ -70,8 +75,8 @@ type Stage =
   | { readonly name: "accepted"; readonly saveAs: string; readonly consented: boolean }
   /** Chunks come, or are held, and are written to the partial file. */
   | { readonly name: "receiving" }
-  /** All have come. `settled` is resolved when the file is on disk, or can't be. */
-  | { readonly name: "received"; readonly settled: PromiseWithResolvers<void> }
+  /** All have come. */
+  | { readonly name: "received" }
   /** It has its name in the inbox. */
   | { readonly name: "completed" }
   /** It ended before it had its name. */
@@ -86,6 +91,10 @@ export class IncomingTransfer implements Work {
   readonly #ended = new AbortController();
   readonly #queue: ReceiveQueue;
   readonly #flow: Flow;
+  /** Whether the peer was told to send. */
+  #isSaid = false;
+  /** All has come: to be resolved when the file is on disk, or can't be. */
+  #settled: PromiseWithResolvers<void> | undefined;
   /** All of a file without an offer has come, and the core is done with it. */
   #isWhole = false;
   /** Its place among the files that wait whole. */
@@ -202,6 +211,11 @@ export class IncomingTransfer implements Work {
     return safe.safe;
   }
 
+  /** It can't be taken: both sides get the reason. */
+  refuse(error: StorageError): void {
+    this.#fail(error);
+  }
+
   #accept(saveAs: string, consented: boolean): void {
     this.#stopWaiting();
     this.#stage.enter({ name: "accepted", saveAs, consented });
@@ -216,8 +230,8 @@ export class IncomingTransfer implements Work {
     if (part !== undefined) this.#receiveInto(part);
     const over = await this.#stage.after("accepted", "receiving");
     const settle = () => {
-      if (over.name !== "received") return;
-      over.settled.resolve();
+      if (this.#settled === undefined) return;
+      this.#settled.resolve();
       // What is to be said of it is said: the peer may take our answer to its ping for that.
       this.#options.session.peer.act((transfers, now) => transfers.settled(this.#id, now));
     };
@@ -271,8 +285,13 @@ export class IncomingTransfer implements Work {
     const { session, file } = this.#options;
     if (!file.implied) session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
     try {
+      // The answer to the peer's ping waits for the file anyway, and what is small waits in memory.
+      const mayWait = session.resumes && !file.implied && file.size <= SMALL_FILE_BYTES;
+      const onPossible = () => {
+        if (mayWait && this.#stage.current.name === "accepted") this.#sayAccepted();
+      };
       const ended = this.#ended.signal;
-      return await IncomingPart.make({ ...this.#options, saveAs, consented, ended });
+      return await IncomingPart.make({ ...this.#options, saveAs, consented, ended, onPossible });
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -281,14 +300,20 @@ export class IncomingTransfer implements Work {
 
   /** Tells the peer to send; what comes, or came without an offer, is written. */
   #receiveInto(part: IncomingPart): void {
-    const { file, session } = this.#options;
+    const { file } = this.#options;
     this.#queue.start((bytes) => part.write(bytes));
     if (this.#stage.current.name !== "accepted") return; // all of it came already, or it ended
     if (this.#isWhole) return this.#enterReceived();
     this.#stage.enter({ name: "receiving" });
     if (file.implied) return this.#flow.hold("decision", false);
-    const from = part.resumedFrom === 0 ? undefined : part.resumedFrom;
-    session.peer.act((transfers, now) => transfers.accept(this.#id, now, from));
+    if (!this.#isSaid) this.#sayAccepted(part.resumedFrom === 0 ? undefined : part.resumedFrom);
+  }
+
+  /** @param from Where the peer is to begin, in bytes. */
+  #sayAccepted(from?: number): void {
+    this.#isSaid = true;
+    const { peer } = this.#options.session;
+    peer.act((transfers, now) => transfers.accept(this.#id, now, from));
   }
 
   /**
@@ -360,11 +385,12 @@ export class IncomingTransfer implements Work {
     this.#end(end, end.state === "interrupted" ? "keep with consent" : "remove");
   }
 
-  /** All has come: until it is on disk nothing more is read. */
+  /** All has come: until it is on disk no more is read than the session allows. */
   #enterReceived(): void {
-    const settled = Promise.withResolvers<void>();
-    this.#options.session.keep(settled.promise);
-    this.#stage.enter({ name: "received", settled });
+    const { session, file } = this.#options;
+    this.#settled = Promise.withResolvers<void>();
+    session.keep(this.#settled.promise, file.size);
+    this.#stage.enter({ name: "received" });
   }
 
   /** All of a file without an offer has come. False when it is more than may wait. */
@@ -414,13 +440,13 @@ export class IncomingTransfer implements Work {
     if (code === "INTEGRITY_FAILED") {
       return peer.fail(code, "the received file does not have the offered hash");
     }
-    const peerReason = reason ?? PEER_REASONS[code];
+    const peerReason = reason ?? reasonFor(code);
     peer.act((transfers) =>
       this.#isWhole
         ? transfers.takeBack(this.#id)
         : peerReason === undefined
         ? transfers.fail(this.#id, message)
-        : transfers.failWithReason(this.#id, peerReason)
+        : transfers.failWithReason(this.#id, peerReason, code === "DISK_FULL")
     );
   }
 

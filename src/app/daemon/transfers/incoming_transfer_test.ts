@@ -25,6 +25,9 @@ const BYTES = 10;
 class Arrivals implements AsyncDisposable {
   readonly clock = new HandClock();
   readonly asked: string[] = [];
+  onAsked: () => void = () => {};
+  /** Files that came whole and are on disk, or can't be. */
+  readonly settled: number[] = [];
   readonly #registry: TransferRegistry;
   readonly #held = new HeldFiles();
   readonly #stack: AsyncDisposableStack;
@@ -59,26 +62,42 @@ class Arrivals implements AsyncDisposable {
     chunks: 1 | 2,
     afterFirst: (work: IncomingTransfer) => void = () => {},
   ): Promise<{ entry: TransferEntry; work: IncomingTransfer }> {
+    const { entry, work, hear } = await this.offer(n, { implied: true });
+    hear.started();
+    for (let index = 0; index < chunks; index++) {
+      hear.chunk(index);
+      if (index === 0) afterFirst(work);
+    }
+    if (chunks === 2) hear.whole();
+    return { entry, work };
+  }
+
+  /** A file that is offered, or not, and what may be heard of it. */
+  async offer(n: number, { implied = false, resumes = false }) {
     const id = parseTransferId(transferId(n));
     if (id === undefined) throw new Error("unreachable");
     let hear: (event: TransferEvent) => void = () => {};
     const asked = (name: string) => () => {
       this.asked.push(`${name} ${n}`);
+      this.onAsked();
       return [];
     };
-    const names = ["pause", "resume", "cancel", "fail", "failWithReason", "takeBack"];
+    const names = ["pause", "resume", "cancel", "fail", "failWithReason", "takeBack", "accept"];
     const transfers = Object.fromEntries(names.map((name) => [name, asked(name)]));
-    // The peer is told nothing by it.
-    Object.assign(transfers, { settled: () => [] });
+    // The peer is told nothing by these.
+    Object.assign(transfers, { willAccept: () => [], settled: () => [] });
     const session = {
       identity: IDENTITY,
       lost: false,
+      resumes,
       peer: {
         act: (call: (transfers: Transfers, now: number) => unknown) =>
           call(transfers as unknown as Transfers, 0),
       },
       route: (_id: unknown, listener: typeof hear) => hear = listener,
-      keep: () => {},
+      keep: (done: Promise<void>) => {
+        done.then(() => this.settled.push(n));
+      },
     } as unknown as SessionTransfers;
     const file = { transferId: id, filename: `f${n}`, size: 2 * BYTES, totalChunks: 2 };
     const facts = { transferId: transferId(n), identity: IDENTITY, name: file.filename };
@@ -89,12 +108,14 @@ class Arrivals implements AsyncDisposable {
     const inbox = await openInbox(this.folder);
     const tries = new EarlierTries({
       ...{ registry: this.#registry, inbox, log, onAbort: "remove" },
+      received: { find: () => Promise.resolve(undefined) },
       isPinned: () => false,
+      steady: () => performance.now(),
       now: () => 0,
     });
     const work = new IncomingTransfer({
       entry,
-      file: { ...file, implied: true },
+      file: { ...file, implied },
       session,
       slots: new Slots({ limit: 1 }),
       registry: this.#registry,
@@ -104,18 +125,22 @@ class Arrivals implements AsyncDisposable {
       log,
       after: this.clock.after,
     });
-    hear({ type: "transfer-started", transferId: id, direction: "incoming" });
-    for (let index = 0; index < chunks; index++) {
-      const data = new Uint8Array(BYTES);
-      const chunk = { index, offset: index * BYTES, data, last: index === 1 };
-      hear({ type: "transfer-chunk", transferId: id, ...chunk });
-      if (index === 0) afterFirst(work);
-    }
-    const end = { outcome: "completed", by: "remote", message: "all was received" } as const;
-    if (chunks === 2) {
-      hear({ type: "transfer-ended", transferId: id, direction: "incoming", ...end });
-    }
-    return { entry, work };
+    const of = { transferId: id, direction: "incoming" } as const;
+    return {
+      ...{ entry, work, inbox },
+      hear: {
+        started: () => hear({ type: "transfer-started", ...of }),
+        chunk: (index: number) => {
+          const data = new Uint8Array(BYTES);
+          const chunk = { index, offset: index * BYTES, data, last: index === 1 };
+          hear({ type: "transfer-chunk", transferId: id, ...chunk });
+        },
+        whole: () => {
+          const end = { outcome: "completed", by: "remote", message: "all was received" } as const;
+          hear({ type: "transfer-ended", ...of, ...end });
+        },
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,4 +185,41 @@ Deno.test("files that were accepted before they came, and wait for the disk, are
   assertEquals(takenBack(), []);
   await next(files + 1);
   assertEquals(takenBack(), [`takeBack ${files + 1}`]);
+});
+
+Deno.test("a small file may come while its partial file is made, where the session can resume", async () => {
+  await using arrivals = await Arrivals.make();
+  const { entry, work, hear } = await arrivals.offer(1, { resumes: true });
+  const accepted = Promise.withResolvers<void>();
+  arrivals.onAsked = () => accepted.resolve();
+  work.prepare(undefined);
+  const run = work.run();
+  await accepted.promise;
+  assertEquals([arrivals.asked, entry.progress.transferred], [["accept 1"], 0]);
+  hear.started();
+  hear.chunk(0);
+  hear.chunk(1);
+  hear.whole();
+  assertEquals(entry.progress.transferred, 0, "its partial file is not there yet");
+  await run;
+  assertEquals([entry.progress.state, arrivals.settled], ["completed", [1]]);
+  assertEquals(arrivals.asked, ["accept 1"]);
+});
+
+Deno.test("a small file that came and whose partial file can't be made is taken back, and holds up nobody", async () => {
+  await using arrivals = await Arrivals.make();
+  const { entry, work, hear, inbox } = await arrivals.offer(1, { resumes: true });
+  await Deno.writeTextFile(inbox.partPath(transferId(1)), "another program's");
+  const accepted = Promise.withResolvers<void>();
+  arrivals.onAsked = () => accepted.resolve();
+  work.prepare(undefined);
+  const run = work.run();
+  await accepted.promise;
+  hear.started();
+  hear.chunk(0);
+  hear.chunk(1);
+  hear.whole();
+  await run;
+  assertEquals([entry.progress.state, entry.progress.failure?.code], ["failed", "NAME_TAKEN"]);
+  assertEquals([arrivals.asked, arrivals.settled], [["accept 1", "failWithReason 1"], [1]]);
 });

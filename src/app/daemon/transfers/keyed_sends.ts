@@ -72,7 +72,8 @@ export class KeyedSends {
     if (known !== undefined && known.body !== body) {
       throw new OperationError(
         "IDEMPOTENCY_KEY_REUSED",
-        "this Idempotency-Key came with another request before: use a fresh one for each request",
+        "this Idempotency-Key came with another request before (other files, peer, priority or " +
+          "expiry): use a fresh one for each request",
       );
     }
     const request: KeyedRequest = known ??
@@ -83,12 +84,20 @@ export class KeyedSends {
     if (request.isDone) return remembered(before);
     const isLeft = before.map((entry) => entry === undefined);
     if (isLeft.includes(true)) {
-      await send({ ...parameters, paths: paths.filter((_, i) => isLeft[i]) }, {
+      const sending = send({ ...parameters, paths: paths.filter((_, i) => isLeft[i]) }, {
         transferIds: transferIds.filter((_, i) => isLeft[i]),
         commit: async () => {
           if (known === undefined) await store.put(request, now());
         },
       });
+      try {
+        await sending;
+      } catch (error) {
+        const isFree = known === undefined && transferIds.every((id) => sent(id) === undefined);
+        // Where that can't be written the key stands for the same request, which can be sent yet.
+        if (isFree) await store.remove(key, now()).catch(() => {});
+        throw error;
+      }
     }
     await store.put({ ...request, isDone: true }, now());
     return remembered(transferIds.map(sent));

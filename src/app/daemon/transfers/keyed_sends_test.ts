@@ -17,6 +17,8 @@ class Bench implements AsyncDisposable {
   /** After so many files the daemon crashes. */
   crashAfter = Infinity;
   refusal: OperationError | undefined;
+  /** Refused when the key is on disk already. */
+  lateRefusal: OperationError | undefined;
   now = 1000;
   #random = 0;
 
@@ -44,6 +46,7 @@ class Bench implements AsyncDisposable {
   async #send({ paths }: SendParameters, ids: ChosenIds): Promise<TransferEntry[]> {
     if (this.refusal !== undefined) throw this.refusal;
     await ids.commit();
+    if (this.lateRefusal !== undefined) throw this.lateRefusal;
     return paths.map((path, i) => {
       if (this.began.length >= this.crashAfter) throw new Error("crashed");
       const facts = { direction: "outgoing", identity: BOB, name: path, size: 1 } as const;
@@ -109,7 +112,11 @@ Deno.test("a request that was refused leaves its key free", async () => {
   bench.refusal = new OperationError("PEER_NOT_CONNECTED", "away");
   await refuses("PEER_NOT_CONNECTED", () => sends.send(REQUEST, "k"));
   bench.refusal = undefined;
-  await sends.send({ ...REQUEST, paths: ["/d"] }, "k");
+  bench.lateRefusal = new OperationError("LIMIT_EXCEEDED", "others came first");
+  await refuses("LIMIT_EXCEEDED", () => sends.send(REQUEST, "k"));
+  bench.lateRefusal = undefined;
+  const again = await bench.start();
+  await again.send({ ...REQUEST, paths: ["/d"] }, "k");
   assertEquals(bench.began, ["/d"]);
 });
 
@@ -136,6 +143,23 @@ Deno.test("what was sent is not sent again when its transfers are forgotten", as
   bench.entries.clear();
   await refuses("TRANSFER_NOT_FOUND", () => sends.send(REQUEST, "k"));
   assertEquals(bench.began.length, 3);
+});
+
+Deno.test("a clock that is put back by days, in a run or between two, makes no key forgotten", async () => {
+  await using bench = await Bench.make();
+  const first = idsOf(await (await bench.start()).send(REQUEST, "k"));
+  const day = 24 * 3600 * 1000;
+  bench.now = 1e12;
+  const sends = await bench.start();
+  const later = idsOf(await sends.send(REQUEST, "later"));
+  for (const back of [1, 8 * day, 300 * day]) {
+    bench.now = 1e12 - back;
+    assertEquals(idsOf(await sends.send(REQUEST, "later")), later);
+    await sends.send(REQUEST, `other ${back}`);
+    assertEquals(idsOf(await (await bench.start()).send(REQUEST, "later")), later);
+  }
+  assertEquals(bench.began.length, (2 + 3) * REQUEST.paths.length);
+  assertEquals(first.length, REQUEST.paths.length);
 });
 
 Deno.test("after its time a key is as a fresh one", async () => {

@@ -5,8 +5,11 @@
  * @module
  */
 import { basename } from "node:path";
+import { BackOff } from "../../../base/back_off.ts";
 import { abortable } from "../../../base/deadline.ts";
-import { messageOf } from "../../../base/errors.ts";
+import { isDiskFull, messageOf } from "../../../base/errors.ts";
+import { sleep, systemTimer, type Timer } from "../../../base/timer.ts";
+import { SPACE_RETRY } from "../../../base/timing.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import { generateTransferId, type TransferId } from "../../../protocol/messages/transfer_id.ts";
 import type {
@@ -19,12 +22,15 @@ import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import {
   checkUnchanged,
   inspectSource,
+  isUnchanged,
+  KEPT_CONTENT_BYTES,
+  keptChunk,
   OutgoingFile,
   type SourceFile,
 } from "../../../storage/outgoing_file.ts";
 import type { Receipt, TransferEvent } from "../sessions/peer_session.ts";
 import { Flow } from "./flow.ts";
-import { isRepeatable } from "./queue_rules.ts";
+import { EXPIRED, EXPIRED_WITHOUT_SPACE, isRepeatable } from "./queue_rules.ts";
 import type { ScheduledWork } from "./scheduler.ts";
 import type { SendingTurn, SessionTransfers } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
@@ -37,7 +43,7 @@ import {
   PEER_STOPPED,
   type TransferEnd,
 } from "./transfer_end.ts";
-import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
+import type { TransferEntry, TransferFailure, TransferProgress } from "./transfer_entry.ts";
 
 /** What all outgoing transfers share. */
 export interface SendOptions {
@@ -51,6 +57,10 @@ export interface SendOptions {
   readonly fs: SourceFileSystem;
   /** Fresh random bytes. */
   readonly random: RandomSource;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Ends the wait for space at the peer. @default {systemTimer} */
+  readonly after?: Timer;
 }
 
 /** Options of an {@linkcode OutgoingTransfer}. */
@@ -68,6 +78,8 @@ export interface OutgoingTransferOptions extends SendOptions {
    * waits for nobody who is away.
    */
   readonly waitRefusal?: () => TransferFailure | undefined;
+  /** Called when it has waited long enough for space at its peer to be tried again. */
+  readonly onRested: () => void;
 }
 
 /** One offer of the file over one session. */
@@ -79,10 +91,14 @@ interface Attempt {
   isAccepted: boolean;
   /** What of the file the peer has by its own account, in bytes; undefined while it says nothing. */
   claimed?: number;
+  /** Whether the peer had no space for it and says that this passes. */
+  lacksSpace: boolean;
   /** Why it was given up here. */
   failure?: TransferFailure;
   /** Aborted when the core is done with it. */
   readonly over: AbortController;
+  /** Where its id is known before the peer accepts: whether the journal has it. */
+  named?: Promise<boolean>;
 }
 
 /** What a try of the file is named by. */
@@ -124,11 +140,20 @@ export class OutgoingTransfer implements ScheduledWork {
   readonly #stage = new StageCell<Stage>({ name: "queued" });
   /** Aborted, with {@linkcode Stopped}, when it is not to be offered any more. */
   readonly #stopping = new AbortController();
+  readonly #spaceRetry = new BackOff(SPACE_RETRY);
   #source: SourceFile | undefined;
+  /** The file as it is read before its turn. */
+  #ahead: Promise<SourceFile> | undefined;
+  #isHeld = false;
+  /** Whether the last try found no space at the peer. */
+  #lacksSpace = false;
+  /** Ends the wait for space at the peer, while that lasts. */
+  #stopResting: (() => void) | undefined;
 
   /** Waits to be scheduled. */
   constructor(options: OutgoingTransferOptions) {
     this.#options = options;
+    this.#stopping.signal.addEventListener("abort", () => this.#stopResting?.());
   }
 
   /** The transfer. */
@@ -146,6 +171,11 @@ export class OutgoingTransfer implements ScheduledWork {
     return this.#options.queuedFor;
   }
 
+  /** Whether it waits for space at its peer, and what is behind it may go first. */
+  get rests(): boolean {
+    return this.#stopResting !== undefined;
+  }
+
   /** Whether there is a session for it to be sent over. */
   get hasSession(): boolean {
     return this.#options.session() !== undefined;
@@ -153,7 +183,17 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** Whether its peer is there and has no transfer under way. */
   ready(): boolean {
-    return this.#options.session()?.isFree ?? false;
+    return !this.#isHeld && (this.#options.session()?.isFree ?? false);
+  }
+
+  /** Keeps it from beginning until the journal has it: what is refused must not have been sent. */
+  holdUntilStored(): void {
+    this.#isHeld = true;
+  }
+
+  /** The journal has it: it may begin. */
+  release(): void {
+    this.#isHeld = false;
   }
 
   /** Offers the file and sends it to the end; `again` when the peer's own offer goes first. */
@@ -208,7 +248,7 @@ export class OutgoingTransfer implements ScheduledWork {
   /** Ends it when it waits for its linked peer and may no longer. Says whether it did. */
   endUnlessItMayWait(): boolean {
     const failure = this.#stage.current.name === "queued" && !this.entry.isFinal
-      ? this.#options.waitRefusal?.()
+      ? this.#waitRefusal()
       : undefined;
     if (failure === undefined) return false;
     this.#stop({ state: "interrupted", failure });
@@ -219,27 +259,34 @@ export class OutgoingTransfer implements ScheduledWork {
   async #attempt(session: SessionTransfers, turn: SendingTurn): Promise<"done" | "again"> {
     const { registry } = this.#options;
     const { peer } = session;
-    if (this.#source === undefined) this.#source = await this.#inspect();
-    else await this.#lookAgain();
+    const source = await this.#lookAt();
+    // Its content is only kept while it is sent.
+    this.#source = { path: source.path, status: source.status, hash: source.hash };
     using flow = this.#newFlow();
     // Such a peer can be sent nothing before the first chunk, so the slot is waited for first.
     if (!peer.dialect.offersFiles) {
       this.entry.update({ waitingFor: "slot" });
       await flow.slotFirst(this.#stopping.signal);
     }
-    const names = await this.#nameTry(this.#source, session);
+    const names = await this.#nameTry(source, session);
     // That took time: the session may have ended, or the peer's offer may have come first.
     if (session !== this.#options.session() || peer.transfers?.idle !== true) {
       this.entry.update({ waitingFor: this.#awaited });
       return "again";
     }
-    this.#offer(this.#source, names, session, flow);
+    this.#offer(source, names, session, flow);
     const answered = await this.#stage.after("offered");
-    if (answered.name === "sending" || answered.name === "sent") {
+    if (answered.name === "sending") {
       // Before anything is sent that the peer may publish, the journal has what the next try needs.
-      await registry.change(this.entry, {});
+      const { over, named } = answered.attempt;
+      if (await named !== true) {
+        const journaled = this.#journal({}, over.signal, (isHeld) => flow.hold("disk", isHeld));
+        await journaled.catch((error) => {
+          if (!over.signal.aborted) throw error;
+        });
+      }
     }
-    if (answered.name === "sending") await this.#send(this.#source, answered.attempt);
+    if (answered.name === "sending") await this.#send(source, answered.attempt);
     const over = await this.#stage.after("offered", "sending");
     if (over.name === "sent") {
       const confirmed = this.#confirm(over.attempt);
@@ -263,12 +310,13 @@ export class OutgoingTransfer implements ScheduledWork {
 
   /** A try was over early: for good, or to be made again when its linked peer is there. */
   async #conclude(end: TransferEnd, attempt: Attempt): Promise<"done" | "again"> {
-    const { registry, waitRefusal } = this.#options;
+    const { registry } = this.#options;
     const { size } = this.entry.facts;
-    const { isAccepted, session: { resumes } } = attempt;
-    const goesBack = end.state === "interrupted" && waitRefusal !== undefined &&
+    const { isAccepted, lacksSpace, session: { resumes } } = attempt;
+    const goesBack = this.isKept && (end.state === "interrupted" || lacksSpace) &&
       isRepeatable({ resumes, isAccepted, size });
-    const refusal = goesBack ? waitRefusal() : undefined;
+    this.#lacksSpace = lacksSpace;
+    const refusal = goesBack ? this.#waitRefusal() : undefined;
     if (!goesBack || refusal !== undefined) {
       await this.#end(refusal === undefined ? end : { state: "interrupted", failure: refusal });
       return "done";
@@ -276,6 +324,7 @@ export class OutgoingTransfer implements ScheduledWork {
     this.#stage.enter({ name: "queued" });
     // Not counted: what came is told again by the peer, and what did not is sent again.
     this.entry.update({ transferred: 0, resumedFrom: undefined });
+    if (lacksSpace) this.#rest();
     await registry.change(
       this.entry,
       { state: "queued", waitingFor: this.#awaited, sessionId: undefined },
@@ -284,9 +333,33 @@ export class OutgoingTransfer implements ScheduledWork {
     return "again";
   }
 
+  /** Lets others go first for a while: the peer has no space for it. */
+  #rest(): void {
+    const { after = systemTimer, now, onRested } = this.#options;
+    const wait = this.#spaceRetry.next();
+    const stop = after(wait, () => {
+      this.#stopResting = undefined;
+      this.entry.update({ nextTryAt: undefined });
+      this.peerChanged();
+      onRested();
+    });
+    this.#stopResting = () => {
+      stop();
+      this.#stopResting = undefined;
+    };
+    this.entry.update({ nextTryAt: now() + wait });
+  }
+
+  /** Why it may wait no longer; undefined when it may. */
+  #waitRefusal(): TransferFailure | undefined {
+    const failure = this.#options.waitRefusal?.();
+    return failure === EXPIRED && this.#lacksSpace ? EXPIRED_WITHOUT_SPACE : failure;
+  }
+
   /** What it waits for in its queue. */
-  get #awaited(): "session" | "peer" {
-    return this.isKept && !this.hasSession ? "peer" : "session";
+  get #awaited(): "session" | "peer" | "peer-space" {
+    if (this.isKept && !this.hasSession) return "peer";
+    return this.rests ? "peer-space" : "session";
   }
 
   /** Its peer has come, or gone, while it is in its queue. */
@@ -294,6 +367,30 @@ export class OutgoingTransfer implements ScheduledWork {
     if (this.#stage.current.name === "queued" && !this.entry.isFinal) {
       this.entry.update({ waitingFor: this.#awaited });
     }
+  }
+
+  /**
+   * A small file is read before its turn, while the one before it is on its way: then it waits for
+   * its peer only.
+   */
+  prepare(): void {
+    if (this.#ahead !== undefined || this.#source !== undefined) return;
+    if (this.entry.facts.size > KEPT_CONTENT_BYTES || this.#stopping.signal.aborted) return;
+    this.#ahead = this.#inspect()
+      .finally(() => this.entry.update({ waitingFor: this.#awaited }));
+    // What went wrong is found again in its turn.
+    this.#ahead.catch(() => {});
+  }
+
+  /** The file as it is to be offered. */
+  async #lookAt(): Promise<SourceFile> {
+    const ahead = await this.#ahead?.catch(() => undefined);
+    this.#ahead = undefined;
+    this.#stopping.signal.throwIfAborted();
+    if (ahead !== undefined && await isUnchanged(this.#options.fs, ahead)) return ahead;
+    if (this.#source === undefined) return await this.#inspect();
+    await this.#lookAgain();
+    return this.#source;
   }
 
   /** It has waited since it was queued or cut off: whether the file is still what it was. */
@@ -347,13 +444,14 @@ export class OutgoingTransfer implements ScheduledWork {
       const file = { filename: basename(path), size: status.size, fileHash, ...names };
       const { transferId: id, effects } = transfers.offer(file, now);
       const over = new AbortController();
-      const attempt: Attempt = { session, id, flow, over, isAccepted: false };
+      const attempt: Attempt = { session, id, flow, over, isAccepted: false, lacksSpace: false };
       this.#stage.enter({ name: "offered", attempt });
-      this.#options.registry.change(this.entry, {
+      const journaled = this.#options.registry.changeDurably(this.entry, {
         state: "offered",
         sessionId: session.sessionId,
         protocolTransferId: id,
-      }, "transfer-offered");
+      }, "transfer-offered").then(() => true, () => false); // what failed is logged
+      if (names.transferId !== undefined) attempt.named = journaled;
       session.route(id, (event) => this.#onEvent(event, attempt));
       return effects;
     });
@@ -364,14 +462,21 @@ export class OutgoingTransfer implements ScheduledWork {
     const { registry, fs } = this.#options;
     const { session: { peer }, id, flow, over, claimed = 0 } = attempt;
     try {
-      await using file = await OutgoingFile.open(fs, source, peer.dialect.chunkBytes, claimed);
+      const { content, status } = source;
+      const isKept = content !== undefined && claimed === 0 &&
+        status.size <= peer.dialect.chunkBytes;
+      await using file = isKept
+        ? undefined
+        : await OutgoingFile.open(fs, source, peer.dialect.chunkBytes, claimed);
       while (this.#stage.current.name === "sending") {
         const request = peer.transfers?.nextChunk(id);
         if (request === undefined) {
           await this.#stage.entered();
           continue;
         }
-        const chunk = await file.readChunk(request.index);
+        const chunk = file === undefined
+          ? await keptChunk(fs, { ...source, content: content ?? new Uint8Array() })
+          : await file.readChunk(request.index);
         this.#act((transfers, id, now) => transfers.sendChunk(id, chunk, now));
         flow.sent(request.length);
         registry.moved(this.entry, request.offset + request.length);
@@ -396,11 +501,39 @@ export class OutgoingTransfer implements ScheduledWork {
       this.entry.update({ lastTry });
       return { retryOf: lastTry };
     }
-    if (status.size > 0) return {};
-    // An empty file is whole as soon as the peer accepts it.
+    // Nothing of a large file is sent before the journal has been written once more.
+    if (status.size > KEPT_CONTENT_BYTES) return {};
     const transferId = generateTransferId(random);
-    await registry.change(this.entry, { lastTry: transferId });
+    this.entry.update({ lastTry: transferId });
+    // An empty file is whole as soon as the peer accepts it; of others a chunk has to be sent first.
+    if (status.size === 0) await this.#journal({}, this.#stopping.signal);
     return { transferId };
+  }
+
+  /**
+   * Has the journal know of a change on which what follows rests. While our disk is full it waits for
+   * space, as anything sent then could arrive twice after a crash.
+   *
+   * @param signal Ends the wait with its reason.
+   * @param onHeld Told when it begins to wait, and when that is over.
+   */
+  async #journal(
+    changes: Partial<TransferProgress>,
+    signal: AbortSignal,
+    onHeld: (isHeld: boolean) => void = () => {},
+  ): Promise<void> {
+    const { registry, after = systemTimer } = this.#options;
+    const waits = new BackOff(SPACE_RETRY);
+    for (;;) {
+      try {
+        await registry.changeDurably(this.entry, changes);
+        return onHeld(false);
+      } catch (error) {
+        if (!isDiskFull(error)) return; // it is logged: no wait will mend that disk
+        onHeld(true);
+        await sleep(after, waits.next(), signal);
+      }
+    }
   }
 
   /** The peer has accepted it: the next try of the file names this one, if it can. */
@@ -417,7 +550,7 @@ export class OutgoingTransfer implements ScheduledWork {
     const { session, id } = attempt;
     const { registry } = this.#options;
     this.entry.update({ waitingFor: "confirmation" });
-    const word = await this.#lastWord(session);
+    const word = await this.#lastWord(attempt);
     session.unroute(id);
     if ("state" in word) return await this.#conclude(word, attempt);
     const { confirmed } = word;
@@ -434,8 +567,9 @@ export class OutgoingTransfer implements ScheduledWork {
    * proven is nobody between the two who could let the ping pass and keep the file.
    */
   async #lastWord(
-    { peer, proven }: SessionTransfers,
+    attempt: Attempt,
   ): Promise<TransferEnd | { readonly confirmed: boolean }> {
+    const { session: { peer, proven } } = attempt;
     let receipt: Receipt | undefined;
     let lost = "";
     try {
@@ -445,10 +579,12 @@ export class OutgoingTransfer implements ScheduledWork {
     }
     const stage = this.#stage.current;
     const late = stage.name === "sent" ? stage.late : undefined;
-    if (late?.resumable === true) return { state: "interrupted", failure: PEER_STOPPED };
     if (late !== undefined && late.error === undefined) {
-      return { state: "cancelled", failure: CANCELLED_BY_RECEIVER };
+      return late.resumable === true
+        ? { state: "interrupted", failure: PEER_STOPPED }
+        : { state: "cancelled", failure: CANCELLED_BY_RECEIVER };
     }
+    attempt.lacksSpace = late?.resumable === true;
     const error = late?.error ?? peer.end?.error;
     if (error !== undefined && error.code !== "CONNECTION_LOST") {
       return { state: "failed", failure: { code: error.code, message: error.message } };
@@ -490,6 +626,7 @@ export class OutgoingTransfer implements ScheduledWork {
     if (ended.outcome === "completed") return this.#stage.enter({ name: "sent", attempt });
     const isStarted = this.#stage.current.name === "sending";
     const { failure, session: { lost } } = attempt;
+    attempt.lacksSpace = ended.outcome === "failed" && ended.resumable === true;
     const isOurs = failure !== undefined && ended.outcome === "failed" && ended.by === "local";
     const end: TransferEnd = isOurs
       ? { state: "failed", failure }

@@ -213,6 +213,8 @@ class Flow implements AsyncDisposable {
       registry,
       fs: sender.folder.fs,
       random,
+      now: Date.now,
+      onRested: () => {},
     });
     flow.#running.push(outgoing.run());
     return flow;
@@ -231,10 +233,12 @@ class Flow implements AsyncDisposable {
       held: new HeldFiles(),
       tries: new EarlierTries({
         registry,
+        received: { find: () => Promise.resolve(undefined) },
         inbox,
         onAbort: "remove",
         isPinned: () => true,
         log,
+        steady: () => performance.now(),
         now: () => Date.now(),
       }),
       inbox,
@@ -382,6 +386,28 @@ Deno.test("the contract tells the bounds of what is in flight", async () => {
   for (const { largestFrame } of Object.values(ENCODINGS)) {
     assertStringIncludes(section, largestFrame.toLocaleString("en"));
   }
+});
+
+Deno.test("nothing is sent while the sender's journal has no space: after a crash it would arrive twice", async () => {
+  await using flow = await Flow.start();
+  await flow.until(() => flow.sent.progress.state === "offered");
+  await flow.sender.registry.settled();
+  const disk = flow.sender.folder.fs;
+  const reads: number[] = [];
+  const journal = { on: "write", path: /journal/, times: 1 } as const;
+  disk.inject({ ...journal, action: { fail: "ENOSPC" } });
+  disk.inject({
+    ...journal,
+    action: {
+      before: async () => {
+        await flow.barrier(CHUNKS);
+        reads.push(flow.read);
+      },
+    },
+  });
+  await flow.accept();
+  await flow.finished();
+  assertEquals(reads, [0]);
 });
 
 Deno.test("a sent file is not completed before the receiver has it on disk under its name", async () => {

@@ -18,6 +18,13 @@ export const EXPIRED: TransferFailure = {
     "send it again",
 };
 
+/** Why a file is not waited with any longer that the peer had no space for. */
+export const EXPIRED_WITHOUT_SPACE: TransferFailure = {
+  code: EXPIRED.code,
+  message: "the peer had no space for it for as long as the file was to wait (boltctl send " +
+    "--expire): have space made there, and send it again",
+};
+
 /** Why a file is not waited with any longer. */
 export const NOT_LINKED: TransferFailure = {
   code: "PEER_NOT_LINKED",

@@ -26,8 +26,12 @@ export interface ScheduledWork extends Work {
    * or none of it.
    */
   readonly queuedFor: object | string;
+  /** Whether it lets those behind it go first, until the scheduler is woken. @default {false} */
+  readonly rests?: boolean;
   /** Whether it could begin now; asked of the first of each session whenever something has changed. */
   ready(): boolean;
+  /** The work before it in its queue has begun: what can be done ahead may be done. */
+  prepare?(): void;
 }
 
 /** Work in its place in the queue. */
@@ -116,14 +120,14 @@ export class Scheduler {
     const held = new Set<object | string>();
     while (!this.#stopped) {
       const [next] = [...this.#queues]
-        .flatMap(([queuedFor, [first]]) =>
-          first === undefined || held.has(queuedFor) ? [] : [first]
-        )
+        .filter(([queuedFor]) => !held.has(queuedFor))
+        .flatMap(([_, queue]) => queue.find(({ work }) => work.rests !== true) ?? [])
         .sort(compare);
       if (next === undefined) return;
       if (next.work.ready()) {
         this.remove(next.work);
         this.#start(next.work, next.order);
+        this.#queues.get(next.work.queuedFor)?.[0]?.work.prepare?.();
       } else held.add(next.work.queuedFor);
     }
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { memoryLog } from "../../testing/fixtures.ts";
@@ -12,8 +12,10 @@ class Line {
 /** Work that a test ends. */
 class Work implements ScheduledWork {
   isReady = true;
+  rests = false;
   runs = 0;
   asked = 0;
+  prepared = 0;
   line = new Line();
   #ended = Promise.withResolvers<"done" | "again">();
 
@@ -26,6 +28,10 @@ class Work implements ScheduledWork {
   ready(): boolean {
     this.asked++;
     return this.isReady && !this.line.isBusy;
+  }
+
+  prepare(): void {
+    this.prepared++;
   }
 
   run(): Promise<"done" | "again"> {
@@ -61,6 +67,28 @@ const scheduler = (maxWaiting?: number) =>
     log: memoryLog(),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
   });
+
+Deno.test("what rests lets those behind it go first, keeps its place, and counts as waiting", async () => {
+  const made = scheduler(2);
+  const line = new Line();
+  const log: string[] = [];
+  const [first, second] = ["first", "second"].map((name) => new Work(name, 0, log).over(line));
+  const last = new Work("last", 0, log).over(line);
+  assert(first !== undefined && second !== undefined);
+  first.rests = true;
+  made.add(first);
+  line.isBusy = true;
+  made.add(second);
+  assertThrows(() => made.checkCapacity(1), OperationError, "wait already");
+  line.isBusy = false;
+  made.wake();
+  made.add(last);
+  first.rests = false;
+  await second.end();
+  await first.end();
+  assertEquals(log, ["second", "first", "last"]);
+  await last.end();
+});
 
 Deno.test("what an earlier run had taken is taken back beyond the bound, and counts in it", () => {
   const made = scheduler(1);
@@ -104,6 +132,18 @@ Deno.test("each session's next begins when its last has ended, whatever other se
   await works[0]?.end();
   assertEquals(works.map(({ runs }) => runs), [1, 1, 1]);
   assertEquals(made.running, 2);
+});
+
+Deno.test("when work begins the one after it in its queue is told, and no other", () => {
+  const [line, other] = [new Line(), new Line()];
+  const works = ["a", "b", "c"].map((name) => new Work(name).over(line));
+  const elsewhere = new Work("d").over(other);
+  line.isBusy = other.isBusy = true;
+  const runs = scheduler();
+  for (const work of [...works, elsewhere]) runs.add(work);
+  line.isBusy = false;
+  runs.wake();
+  assertEquals([...works, elsewhere].map(({ prepared }) => prepared), [0, 1, 0, 0]);
 });
 
 Deno.test("an accepted offer of a peer begins at once, however many files wait to be sent", async () => {

@@ -15,6 +15,15 @@ import type { PeerSession, TransferEvent, TransferHandler } from "../sessions/pe
  */
 const MAX_UNCONFIRMED = 2;
 
+/**
+ * The same with a peer with which a file can go on: what is cut off then is not sent twice. And as
+ * many small files of such a peer may wait for the disk before less is read.
+ */
+export const MAX_PIPELINED = 8;
+
+/** A file up to so many bytes may wait for the disk while the peer's next one comes. */
+export const SMALL_FILE_BYTES: number = 16 * 1024;
+
 /** A file of ours that is being sent. Disposing it ends that. */
 export interface SendingTurn extends Disposable {
   /** It was sent whole: the next may begin while its peer's last word is awaited. */
@@ -59,6 +68,8 @@ export class SessionTransfers implements TransferHandler {
   readonly #routes = new Map<TransferId, (event: TransferEvent) => void>();
   readonly #incoming = new Set<TransferId>();
   #keeping: Promise<void> | undefined;
+  /** Files that came whole and are not on disk: each resolves when it is. */
+  readonly #unsaved = new Set<Promise<void>>();
   /** Of our files that are being sent, whether each is sent whole. */
   readonly #turns = new Set<{ isSent: boolean }>();
   #lost = false;
@@ -89,7 +100,8 @@ export class SessionTransfers implements TransferHandler {
     if (this.#peerIsLeaving || transfers?.idle !== true) return false;
     // A peer that gave way to our last offer has its turn when that file is confirmed.
     if (transfers.peerGaveWay && this.#turns.size > 0) return false;
-    return this.#turns.size < MAX_UNCONFIRMED && [...this.#turns].every(({ isSent }) => isSent);
+    const most = this.resumes ? MAX_PIPELINED : MAX_UNCONFIRMED;
+    return this.#turns.size < most && [...this.#turns].every(({ isSent }) => isSent);
   }
 
   /** Keeps other files of ours from beginning until it is passed on or disposed. */
@@ -131,9 +143,18 @@ export class SessionTransfers implements TransferHandler {
   /**
    * A file has come whole and is being kept: until it is on disk, or that takes too long, what the
    * peer says is not read. So our answer to its next ping says that it is, and a peer that asks
-   * nothing sends no faster than the disk writes.
+   * nothing sends no faster than the disk writes. Where the session can resume, the protocol core
+   * keeps that answer back itself: there a few small files may wait, and the disk writes what they
+   * have in common once.
+   *
+   * @param done Resolves when it is on disk, or can't be.
+   * @param bytes Its length.
    */
-  keep(done: Promise<void>): void {
+  keep(done: Promise<void>, bytes: number): void {
+    this.#unsaved.add(done);
+    done.then(() => this.#unsaved.delete(done));
+    const mayWait = this.resumes && bytes <= SMALL_FILE_BYTES;
+    if (mayWait && this.#unsaved.size < MAX_PIPELINED) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.fileSaveMs ?? FILE_SAVE_MS);
     this.#keeping = promise;
@@ -141,7 +162,7 @@ export class SessionTransfers implements TransferHandler {
       clearTimeout(timer);
       this.#keeping = undefined;
     });
-    done.then(resolve);
+    (mayWait ? Promise.race(this.#unsaved) : done).then(resolve);
   }
 
   /** What to wait for before more of the peer's messages are read; undefined for nothing. */
@@ -175,7 +196,8 @@ export class SessionTransfers implements TransferHandler {
     }
     if (event.type === "transfer-ended" || event.type === "transfer-ended-late") {
       const byPeer = event.type === "transfer-ended-late" || event.by === "remote";
-      this.#peerIsLeaving ||= byPeer && event.resumable === true;
+      // With an error it is only this file that can't go on for now.
+      this.#peerIsLeaving ||= byPeer && event.resumable === true && event.error === undefined;
     }
     const listener = this.#routes.get(event.transferId);
     if (event.type === "transfer-ended") {

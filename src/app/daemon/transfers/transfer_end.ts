@@ -64,7 +64,7 @@ export function endOf(
       failure: { code: "CONNECTION_LOST", message: ended.message },
     };
   }
-  if (ended.resumable) {
+  if (ended.resumable && ended.outcome !== "failed") {
     return {
       state: "interrupted",
       failure: ended.by === "remote"

@@ -3,16 +3,15 @@
  *
  * @module
  */
-import { escapeName } from "../../../base/text.ts";
 import { isFinal, type TransferState } from "../../../base/transfer_states.ts";
 import { peerText } from "../../../ipc/api/peer_text.ts";
 import type { Transfer, WaitingFor } from "../../../ipc/api/schemas.ts";
 import {
   DAEMON_STOPPED,
+  displayNameOf,
   fromJournalState,
   isSourcePath,
   type KeptPart,
-  MAX_DISPLAY_NAME,
   type QueuePlace,
   toJournalState,
   type TransferRecord,
@@ -60,6 +59,8 @@ export interface TransferProgress {
   readonly state: TransferState;
   /** What it waits for, where the state alone does not say; undefined for nothing more. */
   readonly waitingFor?: WaitingFor | undefined;
+  /** Outgoing: when it is offered again to a peer that had no space, in milliseconds since 1970. */
+  readonly nextTryAt?: number | undefined;
   /** Bytes sent, or received and written. */
   readonly transferred: number;
   /** When bytes began to flow, in milliseconds since 1970. */
@@ -175,7 +176,7 @@ export class TransferEntry {
   view(): Transfer {
     const { transferId, direction, identity, name, size, priority, createdAt } = this.facts;
     const { state, transferred, hashed, fileHash, sessionId, failure, updatedAt } = this.#progress;
-    const { confirmed, resumedFrom, kept } = this.#progress;
+    const { confirmed, resumedFrom, kept, nextTryAt } = this.#progress;
     const waitingFor = this.#waitingFor;
     const path = direction === "outgoing" ? this.facts.sourcePath : this.#progress.savedPath;
     const { protocolTransferId } = this;
@@ -196,6 +197,9 @@ export class TransferEntry {
       priority,
       createdAt: new Date(createdAt).toISOString(),
       updatedAt: new Date(updatedAt).toISOString(),
+      ...(nextTryAt === undefined || waitingFor !== "peer-space"
+        ? {}
+        : { nextTryAt: new Date(nextTryAt).toISOString() }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(hashed === undefined || state !== "queued" ? {} : { hashed }),
@@ -216,9 +220,14 @@ export class TransferEntry {
     return this.facts.direction === "outgoing" ? "peer-decision" : "decision";
   }
 
+  /** The name as people may be shown it, and as the journal holds it. */
+  get displayName(): string {
+    return displayNameOf(this.facts.name);
+  }
+
   /** As the journal holds it. */
   record(): TransferRecord {
-    const { transferId, direction, identity: peer, name, size, createdAt } = this.facts;
+    const { transferId, direction, identity: peer, size, createdAt } = this.facts;
     const { state, transferred, fileHash, hasPart, savedAs, failure, updatedAt } = this.#progress;
     const { protocolTransferId, confirmed, kept, lastTry } = this.#progress;
     const { sourcePath, queue } = this.facts;
@@ -227,7 +236,7 @@ export class TransferEntry {
       ...(protocolTransferId === undefined ? {} : { protocolTransferId }),
       direction: direction === "outgoing" ? "send" : "receive",
       peer,
-      displayName: escapeName(name).slice(0, MAX_DISPLAY_NAME),
+      displayName: this.displayName,
       savedAs: savedAs ?? null,
       size,
       hash: fileHash ?? null,

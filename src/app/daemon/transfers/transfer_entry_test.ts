@@ -73,3 +73,13 @@ Deno.test("the id on the wire is the sender's other one and the receiver's only 
   assertEquals(isTransferRecord(outgoing.record()), true);
   assertEquals(read.view().protocolTransferId, "ef".repeat(16));
 });
+
+Deno.test("whatever a peer calls a file, its transfer can be kept", () => {
+  const control = "\u0001".repeat(409); // five characters each when it is spelled out
+  for (
+    const name of [`${control}aa\u{1f600}`, `${control}aaa\u{1f600}`, " ".repeat(1024), "\ud83d"]
+  ) {
+    const entry = new TransferEntry({ ...FACTS, name }, "offered");
+    assertEquals(isTransferRecord(entry.record()), true, JSON.stringify(name));
+  }
+});

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { messageOf } from "../../../base/errors.ts";
-import { PROGRESS_MS } from "../../../base/timing.ts";
+import { type DaemonError, isDiskFull, messageOf } from "../../../base/errors.ts";
+import { BackOff } from "../../../base/back_off.ts";
+import { systemTimer, type Timer } from "../../../base/timer.ts";
+import { PROGRESS_MS, SPACE_RETRY } from "../../../base/timing.ts";
 import { isFinal } from "../../../base/transfer_states.ts";
 import type { EventHub } from "../../../ipc/server/event_hub.ts";
 import type { ListTransfersParameters } from "../../../ipc/api/operations.ts";
@@ -13,6 +15,7 @@ import type { Transfer, TransferPage } from "../../../ipc/api/schemas.ts";
 import type { Log } from "../../../log/log.ts";
 import { displaced } from "../../../storage/fair_share.ts";
 import type { Journal } from "../../../storage/journal.ts";
+import { storageFailure } from "../../../storage/failure.ts";
 import type { TransferRecord } from "../../../storage/journal_record.ts";
 import { arrivalOf, type ReceivedFiles } from "../../../storage/received_files.ts";
 import type { Tally } from "../tally.ts";
@@ -48,6 +51,8 @@ export interface TransferRegistryOptions {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Ends the wait before a file that has arrived is recorded again. @default {systemTimer} */
+  readonly after?: Timer;
   /** Removes the partial file of a transfer that is forgotten. */
   readonly dropPart: (transferId: string) => Promise<void>;
   /** Path of a file in the inbox. */
@@ -58,22 +63,39 @@ export interface TransferRegistryOptions {
   readonly confirmedBy?: (sessionId: string | undefined) => Promise<boolean> | undefined;
 }
 
+/** What a file is by its content. */
+export interface FileContent {
+  /** Length in bytes. */
+  readonly size: number;
+  /** SHA-256, 64 lower-case hex digits. */
+  readonly hash: string;
+}
+
 interface Rate {
   at: number;
   bytes: number;
 }
 
-/** The transfers that are remembered, live and ended. */
-export class TransferRegistry {
+/**
+ * The transfers that are remembered, live and ended. Disposing it stops its timer.
+ */
+export class TransferRegistry implements Disposable {
   readonly #options: TransferRegistryOptions;
   /** By {@linkcode keyOf}, in the order of their beginning. */
   readonly #entries = new Map<string, TransferEntry>();
   readonly #rates = new Map<TransferEntry, Rate>();
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
+  /** The last change of each: resolves, when it was written, with why it could not be. */
+  readonly #lastKept = new WeakMap<TransferEntry, Promise<DaemonError | undefined>>();
   #waiting = 0;
   /** Each gives one change to the journal, when there is room. */
   readonly #unwritten: (() => void)[] = [];
   #atJournal = 0;
+  /** Files that have arrived and are not recorded, in the order of arriving. */
+  readonly #unrecorded: { readonly record: TransferRecord; readonly tell: () => void }[] = [];
+  readonly #retryWaits = new BackOff(SPACE_RETRY);
+  #stopRetry: (() => void) | undefined;
+  #isDisposed = false;
   #mayEnd: ((entry: TransferEntry) => Promise<boolean>) | undefined;
   /** Resolved, and replaced, when a transfer has ended, or is back in its queue. */
   #cameToRest = Promise.withResolvers<void>();
@@ -111,12 +133,52 @@ export class TransferRegistry {
     return entry;
   }
 
-  /** Changes a transfer; its event is published when it is on disk. */
+  /** Forgets a transfer that was refused after all. */
+  forget({ facts }: TransferEntry): void {
+    this.#entries.delete(keyOf(facts));
+  }
+
+  /**
+   * Changes a transfer; its event is published when it is on disk. What the disk does not take is
+   * logged, and the transfer goes on: for changes that a crash may undo.
+   */
   async change(
     entry: TransferEntry,
     changes: Partial<TransferProgress>,
     event?: TransferEventType,
   ): Promise<void> {
+    await this.#change(entry, changes, event);
+  }
+
+  /**
+   * Changes a transfer: for changes on which what follows rests, whatever ends the program then.
+   *
+   * @throws {StorageError} When the disk does not take it, as when it is full.
+   */
+  async changeDurably(
+    entry: TransferEntry,
+    changes: Partial<TransferProgress>,
+    event?: TransferEventType,
+  ): Promise<void> {
+    const failure = await this.#change(entry, changes, event);
+    if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * Resolves when the last change of a transfer is on disk.
+   *
+   * @throws {StorageError} When the disk did not take it.
+   */
+  async stored(entry: TransferEntry): Promise<void> {
+    const failure = await this.#lastKept.get(entry);
+    if (failure !== undefined) throw failure;
+  }
+
+  async #change(
+    entry: TransferEntry,
+    changes: Partial<TransferProgress>,
+    event?: TransferEventType,
+  ): Promise<DaemonError | undefined> {
     const { state } = changes;
     const isEarly = state !== undefined && isFinal(state) && state !== "completed";
     if (isEarly && this.#mayEnd !== undefined && !await this.#mayEnd(entry)) return;
@@ -137,7 +199,7 @@ export class TransferRegistry {
       this.#cameToRest.resolve();
       this.#cameToRest = Promise.withResolvers<void>();
     }
-    await this.#keep(entry, event, arrives);
+    return await this.#keep(entry, event, arrives);
   }
 
   /**
@@ -164,6 +226,8 @@ export class TransferRegistry {
       return;
     }
     const elapsed = now - rate.at;
+    // A clock that was put back must not silence a transfer until it has caught up.
+    if (elapsed < 0) this.#rates.set(entry, { at: now, bytes: transferred });
     if (elapsed < PROGRESS_MS) return;
     const bytesPerSecond = Math.max(0, (transferred - rate.bytes) / (elapsed / 1000));
     this.#rates.set(entry, { at: now, bytes: transferred });
@@ -185,6 +249,7 @@ export class TransferRegistry {
     if (last === undefined) this.#rates.set(entry, { at: now, bytes: 0 });
     const { transferId, size } = entry.facts;
     if (hashed >= size) this.#rates.delete(entry); // what follows is another measure
+    else if (last !== undefined && now < last.at) last.at = now; // put back, as above
     else if (last !== undefined && now - last.at >= PROGRESS_MS) {
       last.at = now;
       this.#options.events.publish({ type: "transfer-hashing", transferId, hashed, size });
@@ -204,7 +269,10 @@ export class TransferRegistry {
 
   /** Whether a transfer with this id has not ended, whoever its peer is. */
   isUnderWay(transferId: string): boolean {
-    return this.#all().some((entry) => entry.facts.transferId === transferId && !entry.isFinal);
+    for (const entry of this.#entries.values()) {
+      if (entry.facts.transferId === transferId && !entry.isFinal) return true;
+    }
+    return false;
   }
 
   /** A peer's transfer with this id; undefined when there is none. */
@@ -230,24 +298,48 @@ export class TransferRegistry {
     );
   }
 
+  /** Transfers by which a peer has brought, or brings, a file with this content, the newest last. */
+  incomingOf(identity: string, { size, hash }: FileContent): TransferEntry[] {
+    const found: TransferEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      const { facts, progress } = entry;
+      const isOfFile = facts.size === size && progress.fileHash === hash &&
+        facts.direction === "incoming" && facts.identity === identity;
+      if (isOfFile) found.push(entry);
+    }
+    return found;
+  }
+
   /**
    * The try that another of the same file makes again: when the newest before it was interrupted, the
    * last of its tries that the peer has accepted.
    */
   lostTryOf(again: TransferEntry): string | undefined {
-    const { displayName, peer, size, hash } = again.record();
-    const last = this.#all().findLast((entry) => {
-      if (entry === again || entry.facts.direction !== "outgoing") return false;
-      const record = entry.record();
-      return record.displayName === displayName && record.peer === peer && record.size === size &&
-        record.hash === hash;
-    });
+    const { facts: { identity, size }, progress: { fileHash } } = again;
+    let last: TransferEntry | undefined;
+    for (const entry of this.#entries.values()) {
+      const { facts, progress } = entry;
+      const isOfFile = entry !== again && facts.direction === "outgoing" && facts.size === size &&
+        progress.fileHash === fileHash && facts.identity === identity;
+      // Last: names are spelled anew to be compared.
+      if (isOfFile && entry.displayName === again.displayName) last = entry;
+    }
     return last?.progress.state === "interrupted" ? last.progress.lastTry : undefined;
   }
 
   /** Transfers that have not ended. */
   live(): TransferEntry[] {
     return this.#all().filter((entry) => !entry.isFinal);
+  }
+
+  /** The files that wait in the queues of linked peers: how many, and when the first was queued. */
+  queue(): { readonly files: number; readonly oldestAt: number | undefined } {
+    const waiting = this.#all().filter((entry) => entry.isKeptInQueue);
+    const times = waiting.map(({ facts }) => facts.createdAt);
+    return {
+      files: waiting.length,
+      oldestAt: waiting.length === 0 ? undefined : Math.min(...times),
+    };
   }
 
   /**
@@ -289,12 +381,12 @@ export class TransferRegistry {
    * faster than the disk takes them.
    */
   backpressure(): Promise<void> | undefined {
-    return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.#writing;
+    return this.#waiting < MAX_WAITING_CHANGES ? undefined : this.settled();
   }
 
   /** Resolves when all changes so far are on disk and published. */
-  settled(): Promise<void> {
-    return this.#writing;
+  async settled(): Promise<void> {
+    await this.#writing;
   }
 
   #confirmedBy({ progress }: TransferEntry): Promise<boolean> | undefined {
@@ -309,25 +401,61 @@ export class TransferRegistry {
     entry: TransferEntry,
     event: TransferEventType | undefined,
     arrives = false,
-  ): Promise<void> {
+  ): Promise<DaemonError | undefined> {
     // What is written and published is the state at the change, not a later one.
     const [record, view, seconds] = [entry.record(), entry.view(), entry.seconds];
     this.#waiting++;
+    const tell = () => this.#tell(event, view, seconds);
     const written = arrives ? this.#writeArrival(record) : this.#write(record);
     const kept = this.#writing.then(async () => {
-      await written;
+      const failure = await written;
       this.#waiting--;
-      if (event === undefined) return;
-      this.#options.events.publish({ type: event, transfer: view });
-      if (event === "transfer-started") {
-        this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
-      } else if (event === "transfer-finished" || event === "transfer-failed") {
-        this.#options.tally?.transferEnded(view);
-        this.#logEnd(view, seconds);
-      }
+      // Who hears of an arrival looks into the record of those: it is told when it is there.
+      if (isDiskFull(failure) && arrives) this.#recordLater(record, tell);
+      else tell();
+      return failure;
     });
     this.#writing = kept;
+    this.#lastKept.set(entry, kept);
     return kept;
+  }
+
+  #tell(event: TransferEventType | undefined, view: Transfer, seconds: number | undefined): void {
+    if (event === undefined) return;
+    this.#options.events.publish({ type: event, transfer: view });
+    if (event === "transfer-started") {
+      this.#options.log.info("transfer started", { ...loggedOf(view), size: view.size });
+    } else if (event === "transfer-finished" || event === "transfer-failed") {
+      this.#options.tally?.transferEnded(view);
+      this.#logEnd(view, seconds);
+    }
+  }
+
+  /** The disk has no space for the record of a file that has arrived: it is tried again. */
+  #recordLater(record: TransferRecord, tell: () => void): void {
+    this.#unrecorded.push({ record, tell });
+    this.#retryRecords();
+  }
+
+  #retryRecords(): void {
+    if (this.#unrecorded.length === 0 || this.#stopRetry !== undefined || this.#isDisposed) return;
+    const { after = systemTimer } = this.#options;
+    this.#stopRetry = after(this.#retryWaits.next(), async () => {
+      for (let next = this.#unrecorded[0]; next !== undefined; next = this.#unrecorded[0]) {
+        if (await this.#writeArrival(next.record) !== undefined) break;
+        this.#unrecorded.shift();
+        this.#retryWaits.reset();
+        next.tell();
+      }
+      this.#stopRetry = undefined;
+      this.#retryRecords();
+    });
+  }
+
+  /** Stops trying to record what has arrived: the next start does. */
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#stopRetry?.();
   }
 
   #countBytes({ facts, progress }: TransferEntry, transferred = progress.transferred): void {
@@ -349,21 +477,22 @@ export class TransferRegistry {
    * Before the journal has the end: a crash in between makes it recorded at the next start, and so
    * does a disk that does not take it now.
    */
-  async #recordArrival(record: TransferRecord): Promise<boolean> {
+  async #recordArrival(record: TransferRecord): Promise<DaemonError | undefined> {
     const { received, log, pathOf } = this.#options;
     try {
       const arrival = arrivalOf(record, pathOf);
       if (arrival !== undefined) await received.record(arrival);
-      return true;
+      return undefined;
     } catch (error) {
       log.error(
-        "a file has arrived and could not be recorded: boltctl received tells of it after a restart",
+        "a file has arrived and could not be recorded: boltctl received tells of it when there is " +
+          "space, or after a restart",
         {
           transfer: record.transferId,
           error: messageOf(error),
         },
       );
-      return false;
+      return storageFailure(error, "record the file");
     }
   }
 
@@ -382,23 +511,27 @@ export class TransferRegistry {
     });
   }
 
-  async #writeArrival(record: TransferRecord): Promise<void> {
-    if (await this.#recordArrival(record)) await this.#write(record);
+  async #writeArrival(record: TransferRecord): Promise<DaemonError | undefined> {
+    return await this.#recordArrival(record) ?? await this.#write(record);
   }
 
-  /** A journal that can't be written is logged; the transfer itself goes on. */
-  async #write(record: TransferRecord): Promise<void> {
-    const { log, dropPart } = this.#options;
+  /** @returns Why the journal could not be written, which is logged. */
+  async #write(record: TransferRecord): Promise<DaemonError | undefined> {
+    const { log } = this.#options;
+    let dropped: readonly TransferRecord[];
     try {
-      for (const dropped of await this.#record(record)) {
-        if (dropped.hasPart) await dropPart(dropped.transferId);
-      }
+      dropped = await this.#record(record);
     } catch (error) {
       log.error("the journal could not be written", {
         transfer: record.transferId,
         error: messageOf(error),
       });
+      return storageFailure(error, "write the journal");
     }
+    for (const { hasPart, transferId } of dropped) {
+      if (hasPart) await this.#dropPart(transferId);
+    }
+    return undefined;
   }
 
   #forgetOld(): void {
@@ -407,20 +540,26 @@ export class TransferRegistry {
     const ended = this.#all().filter((entry) => entry.isFinal);
     for (const entry of displaced(ended, (entry) => entry.facts.identity, over)) {
       this.#entries.delete(keyOf(entry.facts));
-      if (entry.progress.hasPart) this.#dropPart(entry);
+      if (entry.progress.hasPart) this.#forgetPart(entry);
     }
   }
 
   /** What is not remembered is not gone on with. */
-  #dropPart(entry: TransferEntry): void {
-    const { dropPart, log } = this.#options;
+  #forgetPart(entry: TransferEntry): void {
     entry.update({ hasPart: false, kept: undefined });
-    dropPart(entry.facts.transferId).catch((error) => {
+    this.#dropPart(entry.facts.transferId);
+  }
+
+  async #dropPart(transferId: string): Promise<void> {
+    const { dropPart, log } = this.#options;
+    try {
+      await dropPart(transferId);
+    } catch (error) {
       log.warn("a partial file could not be removed", {
-        transfer: entry.facts.transferId,
+        transfer: transferId,
         reason: messageOf(error),
       });
-    });
+    }
   }
 }
 

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { StorageError } from "../../../base/errors.ts";
+import { PROGRESS_MS, SPACE_RETRY } from "../../../base/timing.ts";
 import { MetricsRegistry } from "../../../ipc/server/metrics.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import { Journal, MAX_PENDING_RECORDS } from "../../../storage/journal.ts";
@@ -27,7 +29,8 @@ class Shelf implements AsyncDisposable {
   readonly clock = new HandClock();
   readonly dropped: string[] = [];
   readonly received: Arrival[] = [];
-  receivedFails = false;
+  receivedFails: Error | undefined;
+  onRecord = () => {};
 
   private constructor(
     readonly folder: TemporaryFolder,
@@ -48,7 +51,8 @@ class Shelf implements AsyncDisposable {
       journal,
       received: {
         record: (arrival) => {
-          if (this.receivedFails) return Promise.reject(new Error("the disk is full"));
+          this.onRecord();
+          if (this.receivedFails !== undefined) return Promise.reject(this.receivedFails);
           return Promise.resolve(void received.push(arrival));
         },
       },
@@ -56,6 +60,7 @@ class Shelf implements AsyncDisposable {
       ...(tally === undefined ? {} : { tally }),
       log,
       now: clock.now,
+      after: clock.after,
       dropPart: (id) => Promise.resolve(void dropped.push(id)),
       pathOf: (savedAs) => `/inbox/${savedAs}`,
     });
@@ -126,7 +131,7 @@ Deno.test("an arrival that can't be recorded is told, and left to the next start
   const registry = shelf.registry();
   const entry = registry.begin(facts(1), "offered");
   registry.change(entry, { state: "verifying", savedAs: "x" });
-  shelf.receivedFails = true;
+  shelf.receivedFails = new StorageError("IO_FAILED", "the disk is broken");
   await registry.change(entry, ARRIVED, "transfer-finished");
   assertEquals(shelf.journal.list()[0]?.state, "publishing");
   assertEquals(shelf.events.types.at(-1), "transfer-finished");
@@ -134,6 +139,41 @@ Deno.test("an arrival that can't be recorded is told, and left to the next start
     shelf.log.lines.some((line) => line.includes("could not be recorded")),
     shelf.log.lines[0],
   );
+});
+
+Deno.test("an arrival for whose record there is no space is told when there is, and not before", async () => {
+  await using shelf = await Shelf.open();
+  using registry = shelf.registry();
+  const { clock, received, journal } = shelf;
+  const told: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const publish = shelf.events.publish.bind(shelf.events);
+  shelf.events.publish = (event) => {
+    if (event.type === "transfer-finished") told.push(event.transfer.transferId);
+    if (told.length === 2) all.resolve();
+    return publish(event);
+  };
+  shelf.receivedFails = new StorageError("DISK_FULL", "no space");
+  for (const n of [1, 2]) {
+    const entry = registry.begin(facts(n), "offered");
+    registry.change(entry, { state: "verifying", savedAs: `x${n}` });
+    await registry.change(entry, ARRIVED, "transfer-finished");
+  }
+  const { firstMs } = SPACE_RETRY;
+  const failedAgain = Promise.withResolvers<void>();
+  shelf.onRecord = failedAgain.resolve;
+  clock.pass(firstMs);
+  await failedAgain.promise;
+  assertEquals([told, received], [[], []]);
+  assertEquals(journal.list().map(({ state }) => state), ["publishing", "publishing"]);
+  shelf.receivedFails = undefined;
+  while (clock.waiting === 0) await registry.settled(); // it is armed again
+  clock.pass(firstMs * 2);
+  await all.promise;
+  const ids = [facts(1).transferId, facts(2).transferId];
+  assertEquals([told, received.map(({ transferId }) => transferId)], [ids, ids]);
+  assertEquals(journal.list().map(({ state }) => state), ["completed", "completed"]);
+  assertEquals(clock.waiting, 0);
 });
 
 Deno.test("changes that come faster than the disk are written together, in their order, none refused", async () => {
@@ -203,6 +243,22 @@ Deno.test("progress is told twice a second at most, and journaled with the next 
   ]);
   assertEquals(entry.view().transferred, 1000);
   assertEquals(shelf.journal.list()[0]?.bytes, 0);
+});
+
+Deno.test("a clock that is put back by days silences no transfer", async () => {
+  await using shelf = await Shelf.open();
+  const registry = shelf.registry();
+  const [flows, hashed] = [registry.begin(facts(1), "offered"), registry.begin(facts(2), "queued")];
+  const told = (type: string) => shelf.events.types.filter((one) => one === type).length;
+  for (const start of [1e12, 1e12 - 30 * 24 * 3600 * 1000]) {
+    for (const time of [start, start + PROGRESS_MS]) {
+      shelf.clock.time = time;
+      registry.moved(flows, 10);
+      registry.hashing(hashed, 10);
+    }
+  }
+  assertEquals([told("transfer-progress"), told("transfer-hashing")], [2, 2]);
+  await registry.settled();
 });
 
 Deno.test("pages go from the newest to the oldest, filtered, and end", async () => {

@@ -4,18 +4,18 @@
  * @module
  */
 import { basename } from "node:path";
-import { messageOf, StorageError } from "../../../base/errors.ts";
+import { isDiskFull, messageOf, StorageError } from "../../../base/errors.ts";
 import type { SendParameters } from "../../../ipc/api/operations.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { RandomSource } from "../../../protocol/crypto/random_source.ts";
 import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { FileStatus } from "../../../storage/file_system.ts";
-import { DAEMON_STOPPED, isSourcePath } from "../../../storage/journal_record.ts";
+import { DAEMON_STOPPED, isSourcePath, MAX_PATH_BYTES } from "../../../storage/journal_record.ts";
 import { checkSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
-import { IncomingTransfer, type ReceiveOptions } from "./incoming_transfer.ts";
+import { IncomingTransfer, PEER_REASONS, type ReceiveOptions } from "./incoming_transfer.ts";
 import type { ChosenIds } from "./keyed_sends.ts";
 import {
   OutgoingTransfer,
@@ -28,6 +28,7 @@ import { SessionTransfers, type SessionTransfersOptions } from "./session_transf
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
 const STOPPING = "the daemon is stopping";
+const PEER_LEFT = "the session with that peer has just ended, or its link was just removed";
 
 /** Offers that the protocol's rules refused are logged up to so many a session. */
 const MAX_LOGGED_REFUSALS = 20;
@@ -63,6 +64,14 @@ export interface Receiver {
   readonly session: SessionTransfers | undefined;
 }
 
+/** What was looked up of an offered file before it is decided about. */
+interface LookedUp {
+  /** The transfer that has brought it already, where that was looked for. */
+  readonly published?: { readonly by: string | undefined };
+  /** There is space for it, though an earlier try found none. */
+  readonly hasRoom?: boolean;
+}
+
 /** Begins, ends and holds transfers, as applications and peers ask. */
 export class TransferService {
   readonly #options: TransferServiceOptions;
@@ -89,7 +98,14 @@ export class TransferService {
     const { registry, scheduler, queue } = this.#options;
     const { paths, priority, expireSecs } = files;
     const sources: { readonly path: string; readonly status: FileStatus }[] = [];
-    for (const path of paths) sources.push({ path, status: await this.#look(path, session) });
+    const mayWait = () => queue.takes(identity) && session?.proven !== false;
+    const waits = mayWait() || session === undefined;
+    for (const path of paths) {
+      if (waits && !isSourcePath(path)) {
+        throw new OperationError("LIMIT_EXCEEDED", unkeepable(path));
+      }
+      sources.push({ path, status: await this.#look(path, session) });
+    }
     const checkRoom = () => {
       this.#expectRunning();
       scheduler.checkCapacity(paths.length);
@@ -98,7 +114,10 @@ export class TransferService {
     checkRoom();
     await ids?.commit();
     checkRoom(); // others may have come meanwhile
-    const takes = queue.takes(identity) && session?.proven !== false;
+    const takes = mayWait();
+    const isThere = session !== undefined && this.#successorOf(session) !== undefined;
+    // Its session has ended meanwhile, or its link was removed: nothing would ever end the wait.
+    if (!takes && !isThere) throw new OperationError("PEER_NOT_CONNECTED", PEER_LEFT);
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
     const entries = sources.map(({ path, status: { size, mtimeMs } }, i) => {
@@ -125,12 +144,37 @@ export class TransferService {
           queuedFor: session,
           session: () => this.#successorOf(session),
         });
+      if (isKept) transfer.holdUntilStored();
       scheduler.add(transfer);
       return entry;
     });
-    // Whoever is told that they wait may count on it.
     await registry.settled();
+    await this.#makeDurable(entries);
+    for (const entry of entries) {
+      const transfer = this.#transfers.get(entry);
+      if (transfer instanceof OutgoingTransfer) transfer.release();
+    }
+    scheduler.wake();
     return entries;
+  }
+
+  /**
+   * Whoever is told that files wait may count on it: all that are to outlive the daemon are on disk.
+   *
+   * @throws {StorageError} When they can't be; none of them is sent then, or remembered.
+   */
+  async #makeDurable(entries: readonly TransferEntry[]): Promise<void> {
+    const { registry } = this.#options;
+    const isWaiting = ({ facts, isFinal }: TransferEntry) => facts.queue !== undefined && !isFinal;
+    try {
+      await Promise.all(entries.filter(isWaiting).map((entry) => registry.stored(entry)));
+    } catch (error) {
+      await Promise.all(
+        entries.filter(({ isFinal }) => !isFinal).map((entry) => this.cancel(entry)),
+      );
+      for (const entry of entries) registry.forget(entry);
+      throw error;
+    }
   }
 
   /** Goes on with the files that the run before has left in the queues of linked peers. */
@@ -167,9 +211,13 @@ export class TransferService {
   #outgoing(
     entry: TransferEntry,
     path: string,
-    waits: Omit<OutgoingTransferOptions, keyof SendOptions | "entry" | "path">,
+    waits: Pick<OutgoingTransferOptions, "queuedFor" | "session" | "waitRefusal">,
   ): OutgoingTransfer {
-    const transfer = new OutgoingTransfer({ ...this.#options, entry, path, ...waits });
+    const transfer = new OutgoingTransfer({
+      ...this.#options,
+      ...{ entry, path, ...waits },
+      onRested: () => this.#options.scheduler.wake(),
+    });
     this.#transfers.set(entry, transfer);
     return transfer;
   }
@@ -223,6 +271,8 @@ export class TransferService {
   /** Takes an offer by the rule of its peer, or leaves it to people. */
   #acceptByRule(transfer: IncomingTransfer): void {
     this.#askRule(transfer).catch((error) => {
+      // Nobody may be there, and the peer can try again when there is space.
+      if (isDiskFull(error) && transfer.isOffered) return transfer.refuse(error);
       this.#options.log.error("a rule could not be asked: the offer waits for people", {
         transfer: transfer.entry.facts.transferId,
         reason: messageOf(error),
@@ -252,8 +302,12 @@ export class TransferService {
     else verdict.accepted[Symbol.dispose]();
   }
 
-  /** A peer offers a file: it waits for a decision, unless that was made before. */
-  #offered(file: OfferedFile, session: SessionTransfers): void {
+  /**
+   * A peer offers a file: it waits for a decision, unless that was made before, or the file is here.
+   *
+   * @param found What was looked up so far.
+   */
+  #offered(file: OfferedFile, session: SessionTransfers, found: LookedUp = {}): void {
     if (this.#stopping || session.isClosing) {
       // Nobody will decide about it any more.
       const message = "the session is being closed";
@@ -273,22 +327,69 @@ export class TransferService {
       return;
     }
     const unfinished = tries.unfinished(file, session);
-    if (unfinished.length === 0) return this.#begin(file, session);
-    // Another session was lost, and what it has of the file is not settled yet.
-    let isOver = false;
-    session.route(file.transferId, (event) => {
-      isOver ||= event.type === "transfer-ended";
-    });
-    registry.allEnded((entry) => unfinished.includes(entry)).then(() => {
-      if (!isOver) this.#offered(file, session);
+    if (unfinished.length > 0) {
+      // Another session was lost, and what it has of the file is not settled yet.
+      const settled = registry.allEnded((entry) => unfinished.includes(entry));
+      return this.#afterwards(file, session, settled, () => this.#offered(file, session));
+    }
+    if (found.published === undefined && tries.namesTry(file, session)) {
+      const published = tries.published(file, session).catch((error) => {
+        log.warn("what has arrived could not be looked at", { reason: messageOf(error) });
+        return undefined;
+      });
+      return this.#afterwards(
+        file,
+        session,
+        published,
+        (by) => this.#offered(file, session, { published: { by } }),
+      );
+    }
+    const by = found.published?.by;
+    if (by !== undefined) return this.#acceptPublished(file, session, by);
+    const lacking = found.hasRoom ? undefined : tries.lackingSpace(file, session);
+    if (lacking === undefined) return this.#begin(file, session);
+    const room = this.#hasRoom(lacking);
+    this.#afterwards(file, session, room, (hasRoom) => {
+      if (hasRoom) return this.#offered(file, session, { ...found, hasRoom });
+      // Its failure is known here. One for each time that the peer asks would displace others.
+      log.debug("there is still no space for an offered file", {
+        protocol_transfer: idOf(file),
+        peer: session.identity,
+      });
+      session.peer.act((transfers) =>
+        transfers.failWithReason(file.transferId, PEER_REASONS.DISK_FULL, true)
+      );
     });
   }
 
-  /** Begins a transfer that a peer offers, unless the file is here already. */
+  /** Goes on with an offer when something is known, unless it has ended by then. */
+  #afterwards<T>(
+    { transferId }: OfferedFile,
+    session: SessionTransfers,
+    known: Promise<T>,
+    act: (value: T) => void,
+  ): void {
+    let isOver = false;
+    session.route(transferId, (event) => {
+      isOver ||= event.type === "transfer-ended";
+    });
+    known.then((value) => {
+      if (!isOver) act(value);
+    });
+  }
+
+  /** Whether there is room; where that can't be found out, its transfer tells. */
+  async #hasRoom(bytes: number): Promise<boolean> {
+    try {
+      return await this.#options.inbox.hasRoom(bytes);
+    } catch {
+      return true;
+    }
+  }
+
+  /** Begins a transfer that a peer offers. */
   #begin(file: OfferedFile, session: SessionTransfers): void {
     const { registry, scheduler, tries } = this.#options;
-    const published = tries.published(file, session);
-    if (published !== undefined) return this.#acceptPublished(file, session, published);
     this.#forgetEnded();
     const { identity, sessionId } = session;
     const entry = registry.begin(
@@ -324,7 +425,7 @@ export class TransferService {
   }
 
   /** A file arrived whose sender did not hear of it: it is told, and nothing else begins. */
-  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: TransferEntry): void {
+  #acceptPublished(file: OfferedFile, session: SessionTransfers, published: string): void {
     const { transferId } = file;
     session.route(transferId, (event) => {
       if (event.type !== "transfer-ended") return;
@@ -332,7 +433,7 @@ export class TransferService {
     });
     session.peer.act((transfers, now) => transfers.accept(transferId, now, file.size));
     this.#options.log.info("a file that has arrived was offered again: its sender is told so", {
-      transfer: published.facts.transferId,
+      transfer: published,
       protocol_transfer: transferId,
       peer: session.identity,
     });
@@ -457,12 +558,10 @@ export class TransferService {
     throw new OperationError("INVALID_STATE", message);
   }
 
-  /** A file that can be sent to the peer of that session, or to a daemon that is away. */
+  /** A file that can be sent to the peer of that session, or to one that is away. */
   async #look(path: string, session: SessionTransfers | undefined): Promise<FileStatus> {
     const status = await this.#readable(path);
-    const problem = session === undefined
-      ? isSourcePath(path) ? undefined : "the path is too long to be kept while its peer is away"
-      : session.peer.dialect.unsendable(status.size);
+    const problem = session?.peer.dialect.unsendable(status.size);
     if (problem !== undefined) throw new OperationError("LIMIT_EXCEEDED", `${path}: ${problem}`);
     return status;
   }
@@ -487,4 +586,12 @@ export class TransferService {
 /** The id of an offered file, as the API has it. */
 function idOf({ transferId }: OfferedFile): string {
   return transferId.toLowerCase();
+}
+
+/** Why the path of a source can't be kept until its turn comes. */
+function unkeepable(path: string): string {
+  return `${
+    path.slice(0, 200)
+  }...: a path that takes more than ${MAX_PATH_BYTES} bytes as JSON can't ` +
+    "be kept while its file waits for a linked peer: give it a shorter one";
 }

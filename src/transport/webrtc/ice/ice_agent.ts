@@ -167,11 +167,7 @@ export class IceAgent implements Disposable {
   addRemote(candidate: IceCandidate): void {
     if (this.#isOver) return;
     const { remoteCandidates } = this.#connection;
-    if (
-      remoteCandidates.some(({ host, port }) => host === candidate.host && port === candidate.port)
-    ) {
-      return;
-    }
+    if (remoteCandidates.some((known) => isSameAddress(known, candidate))) return;
     remoteCandidates.push(candidate);
     if (!this.#isChecking) return;
     this.pair();
@@ -397,6 +393,12 @@ export class IceAgent implements Disposable {
     const [address, port] = pair.remoteAddr;
     logFor("transport").debug("moved to another path to the peer", { address, port });
   }
+}
+
+/** A port of UDP and the same number of TCP are two addresses. */
+function isSameAddress(a: IceCandidate, b: IceCandidate): boolean {
+  return a.host === b.host && a.port === b.port &&
+    a.transport.toLowerCase() === b.transport.toLowerCase();
 }
 
 function isTcp({ localCandidate }: LibraryPair): boolean {

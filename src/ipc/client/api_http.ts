@@ -1,5 +1,6 @@
 /**
- * HTTP over a Unix socket for the client: one request a connection, every wait bounded.
+ * HTTP for the client, over a Unix socket or to the loopback address: one request a connection,
+ * every wait bounded.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { sleep, systemTimer } from "../../base/timer.ts";
 import { DaemonError, DeadlineError } from "../../base/errors.ts";
 import { isNotPermitted } from "../../base/system_error.ts";
 import { CLIENT_RETRY } from "../../base/timing.ts";
+import { type ApiAddress, LOOPBACK, type TcpAddress, urlOf } from "../api/address.ts";
 import type { Problem, Violation } from "../api/problem.ts";
 import { problemSchema } from "../api/problem_schema.ts";
 import { is } from "../api/validate.ts";
@@ -24,7 +26,7 @@ const NO_SOCKET: ReadonlySet<unknown> = new Set([
   "ENOTSOCK",
 ]);
 
-/** No daemon answers at the socket. */
+/** No daemon answers where it should be. */
 export class DaemonUnreachableError extends DaemonError {
   /** Stable, for programs; people read the message. */
   readonly code = "DAEMON_UNREACHABLE";
@@ -70,13 +72,33 @@ export interface RequestParts {
   readonly body?: string;
 }
 
-/** Requests to one socket. */
-export class SocketHttp {
-  readonly #socketPath: string;
+/** Where a daemon is found. */
+export interface ApiLocation {
+  /** What messages call it, e.g. the path of the file that tells the address. */
+  readonly name: string;
+  /**
+   * The address at this moment: a daemon that was started again may have another.
+   *
+   * @throws {DaemonError} When there is none: what is wrong and what to do.
+   */
+  address(): Promise<ApiAddress>;
+}
+
+/** The location of an address that stays. */
+export function fixedLocation(address: ApiAddress): ApiLocation {
+  return {
+    name: address.kind === "unix" ? address.path : urlOf(address),
+    address: () => Promise.resolve(address),
+  };
+}
+
+/** Requests to one daemon. */
+export class ApiHttp {
+  readonly #location: ApiLocation;
 
   /** Connects at each request, not before. */
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+  constructor(location: ApiLocation) {
+    this.#location = location;
   }
 
   /**
@@ -97,31 +119,49 @@ export class SocketHttp {
     }
   }
 
-  #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
+  async #openOnce(request: RequestParts, signal: AbortSignal): Promise<IncomingMessage> {
+    signal.throwIfAborted();
+    const address = await this.#location.address();
+    const response = await this.#send(request, address, signal);
+    if (response.statusCode !== 401 || address.kind !== "tcp") return response;
+    response.destroy();
+    throw new DaemonUnreachableError(
+      `The daemon can't be reached: what listens at ${urlOf(address)} refuses the token of ` +
+        `${this.#location.name}: it is another program, or another daemon; ${LEFT_OVER}`,
+    );
+  }
+
+  #send(
+    request: RequestParts,
+    address: ApiAddress,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const onAbort = () => sent.destroy();
     let sent: ClientRequest;
     try {
       sent = httpRequest({
-        socketPath: this.#socketPath,
+        ...(address.kind === "unix"
+          ? { socketPath: address.path }
+          : { host: LOOPBACK, port: address.port }),
         method: request.method,
         path: request.target,
-        headers: { host: "localhost", ...request.headers },
+        headers: { ...headersFor(address), ...request.headers },
         agent: false,
       }, (response) => {
         response.once("close", () => signal.removeEventListener("abort", onAbort));
         resolve(response);
       });
     } catch (error) {
-      return Promise.reject(this.#unreachable(error));
+      return Promise.reject(this.#unreachable(address, error));
     }
     signal.addEventListener("abort", onAbort, { once: true });
     sent.on("error", (error) => {
       signal.removeEventListener("abort", onAbort);
-      reject(signal.aborted ? signal.reason : this.#unreachable(error));
+      reject(signal.aborted ? signal.reason : this.#unreachable(address, error));
     });
-    sent.on("close", () => reject(signal.aborted ? signal.reason : this.#unreachable()));
+    sent.on("close", () => reject(signal.aborted ? signal.reason : this.#unreachable(address)));
     sent.end(request.body);
     return promise;
   }
@@ -137,14 +177,16 @@ export class SocketHttp {
       }
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof DaemonError ? error : this.#unreachable(error);
+      throw error instanceof DaemonError ? error : this.#cutOff(error);
     }
     return text;
   }
 
-  /** The sentence for a socket at which somebody listens who has said nothing for so long. */
+  /** The sentence for a place at which somebody listens who has said nothing for so long. */
   silence(ms: number): string {
-    return `No answer at ${this.#socketPath} within ${ms / 1000} s: what listens there hangs, or ` +
+    return `No answer at ${this.#location.name} within ${
+      ms / 1000
+    } s: what listens there hangs, or ` +
       `is not bolt-daemon serve; look at the daemon's log, or stop it and start it again`;
   }
 
@@ -191,11 +233,12 @@ export class SocketHttp {
     if (isSilent) throw new DeadlineError(this.silence(silenceMs));
   }
 
-  #unreachable(cause?: unknown): DaemonUnreachableError {
+  #unreachable(address: ApiAddress, cause?: unknown): DaemonUnreachableError {
     const code = codeOf(cause);
+    if (address.kind === "tcp") return this.#unreachableByTcp(address, cause);
     const why = NO_SOCKET.has(code)
       ? "no daemon listens at"
-      : code === "EACCES" || code === "EPERM" || isNotPermitted(cause)
+      : isRefusedToUs(cause)
       ? "you may not use"
       : code === "EINVAL" || code === "ENAMETOOLONG"
       ? "too long for a socket is the path"
@@ -205,11 +248,47 @@ export class SocketHttp {
       ? "too many clients are connecting to"
       : "the daemon closed the connection at";
     return new DaemonUnreachableError(
-      `The daemon can't be reached: ${why} ${this.#socketPath}; is bolt-daemon serve running ` +
+      `The daemon can't be reached: ${why} ${address.path}; is bolt-daemon serve running ` +
         `with this socket?`,
       { cause },
     );
   }
+
+  #unreachableByTcp(address: TcpAddress, cause: unknown): DaemonUnreachableError {
+    const { name } = this.#location;
+    const at = name === urlOf(address) ? name : `${urlOf(address)}, which ${name} names`;
+    const message = codeOf(cause) === "ECONNREFUSED"
+      ? `no daemon listens at ${at}; ${LEFT_OVER}`
+      : isRefusedToUs(cause)
+      ? `this program may not use ${at}; let it, with --allow-net=${LOOPBACK}`
+      : `the connection was closed at ${at}; is bolt-daemon serve running there?`;
+    return new DaemonUnreachableError(`The daemon can't be reached: ${message}`, { cause });
+  }
+
+  #cutOff(cause: unknown): DaemonUnreachableError {
+    return new DaemonUnreachableError(
+      `The daemon can't be reached: the daemon closed the connection at ${this.#location.name}; ` +
+        `is bolt-daemon serve running there?`,
+      { cause },
+    );
+  }
+}
+
+/** What to do about a file whose daemon is not there. */
+const LEFT_OVER = "the file may be left over from a daemon that was killed: start bolt-daemon " +
+  "serve again, or name the file of the one that runs";
+
+/** What each request shows of itself. */
+function headersFor(address: ApiAddress): { readonly [name: string]: string } {
+  return address.kind === "unix" ? { host: "localhost" } : {
+    host: `${LOOPBACK}:${address.port}`,
+    authorization: `Bearer ${address.token}`,
+  };
+}
+
+function isRefusedToUs(cause: unknown): boolean {
+  const code = codeOf(cause);
+  return code === "EACCES" || code === "EPERM" || isNotPermitted(cause);
 }
 
 function codeOf(cause: unknown): unknown {
@@ -221,7 +300,7 @@ export function parseAnswer(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new AnswerError("What answers at the socket does not speak JSON", { cause });
+    throw new AnswerError("What answers there does not speak JSON", { cause });
   }
 }
 
@@ -230,6 +309,6 @@ export function problemOf(response: IncomingMessage, text: string): DaemonError 
   const value = parseAnswer(text);
   if (is(problemSchema, value)) return new ApiError(value);
   return new AnswerError(
-    `What answers at the socket answered ${response.statusCode} without problem details`,
+    `What answers there answered ${response.statusCode} without problem details`,
   );
 }
