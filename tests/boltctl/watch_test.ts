@@ -18,6 +18,8 @@ import { boltctl } from "./support/boltctl.ts";
 import { hasPseudoTerminal, OnTerminal } from "./support/pseudo_terminal.ts";
 import { session, Staged, transfer } from "./support/staged_daemon.ts";
 
+// The daemon of these tests listens at a socket.
+const test = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 const available = await hasPseudoTerminal();
 if (!available) {
   // deno-lint-ignore no-console
@@ -137,7 +139,7 @@ class CountingTerminal extends MemoryTerminal {
 /** What is ready happens before it resolves, with false. */
 const nextTurn = () => new Promise<false>((turn) => setTimeout(() => turn(false), 0));
 
-Deno.test("however much happens, a frame is drawn only after a rest, and shows the last of it", async () => {
+test("however much happens, a frame is drawn only after a rest, and shows the last of it", async () => {
   await using staged = await Staged.serve(STAGE);
   const terminal = new CountingTerminal({ columns: 80 });
   const clock = new HandClock();
