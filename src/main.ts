@@ -13,7 +13,9 @@ import type { ServeOptions } from "./app/daemon/options.ts";
 import type { OneShotOptions } from "./app/one_shot/options.ts";
 import { DaemonError, InterruptedError, messageOf } from "./base/errors.ts";
 import { askedLogFormat } from "./cli/flags.ts";
+import { writeAll } from "./base/write_all.ts";
 import { parseOneShotOptions, USAGE } from "./cli/one_shot_options.ts";
+import { askedOfServe, serveHelp } from "./cli/serve_help.ts";
 import { parseServeOptions, SERVE_USAGE } from "./cli/serve_options.ts";
 import { flushLog, logFor, setupLog, writeStderrLine } from "./log/log.ts";
 import { peerCodeFromBytes } from "./protocol/signal/peer_code.ts";
@@ -31,10 +33,26 @@ const log = logFor("bolt-daemon");
 export async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   if (command === "ctl") return await (await import("./boltctl.ts")).main(rest);
+  const asked = command === "serve" ? askedOfServe(rest) : undefined;
+  if (asked === "help") return await print(serveHelp());
+  if (asked === "version") return await print([`bolt-daemon ${project.version}`]);
   setupLog({ format: askedLogFormat(args) });
   const code = await run(args);
   await flushLog();
   return code;
+}
+
+/** Writes lines to stdout. The exit code: 0 when all was read. */
+async function print(lines: readonly string[]): Promise<0 | 1> {
+  try {
+    await writeAll(
+      Deno.stdout,
+      new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")),
+    );
+    return 0;
+  } catch {
+    return 1; // `serve --help | head`, or a full disk: nothing else was asked for
+  }
 }
 
 async function run(args: readonly string[]): Promise<0 | 1> {

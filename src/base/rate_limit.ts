@@ -4,19 +4,17 @@
  * @module
  */
 import { sleep, type Timer } from "./timer.ts";
+import { RATE_BURST_MS } from "./timing.ts";
 
 /** Options of a {@linkcode RateLimit}. */
 export interface RateLimitOptions {
-  /** Bytes a second, over any time that is long beside {@linkcode BURST_MS}. */
+  /** Bytes a second, over any time that is long beside {@linkcode RATE_BURST_MS}. */
   readonly bytesPerSecond: number;
   /** Milliseconds on a clock that never goes back. */
   readonly steady: () => number;
   /** Calls back later. */
   readonly after: Timer;
 }
-
-/** Whoever was idle may pass so many milliseconds' worth at once. */
-export const BURST_MS = 250;
 
 /** Bytes that share a rate, in the order in which they were booked. */
 export class RateLimit {
@@ -37,7 +35,7 @@ export class RateLimit {
   book(bytes: number): number {
     const { bytesPerSecond, steady } = this.#options;
     const now = steady();
-    const from = Math.max(this.#freeAt, now - BURST_MS);
+    const from = Math.max(this.#freeAt, now - RATE_BURST_MS);
     this.#freeAt = from + bytes * 1000 / bytesPerSecond;
     return Math.max(0, from - now);
   }

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { BURST_MS, passLimits, RateLimit } from "./rate_limit.ts";
+import { passLimits, RateLimit } from "./rate_limit.ts";
+import { RATE_BURST_MS } from "./timing.ts";
 
 /** A clock that goes on when somebody waits. */
 class Clock {
@@ -40,7 +41,7 @@ Deno.test("two that share a rate have it together, and a rest does not add up", 
       bytes += 100;
     }
   }
-  assertEquals(bytes <= 10_000 + BURST_MS + 200, true, `${bytes}`);
+  assertEquals(bytes <= 10_000 + RATE_BURST_MS + 200, true, `${bytes}`);
   assertEquals(bytes >= 10_000, true, `${bytes}`);
 });
 
@@ -51,7 +52,7 @@ Deno.test("the slowest of several rates counts, and a wait ends with its signal"
   await passLimits([slow, fast], 100, { after: clock.after, signal });
   const begun = clock.at;
   await passLimits([slow, fast], 100, { after: clock.after, signal });
-  assertEquals(clock.at - begun, 10_000 - BURST_MS);
+  assertEquals(clock.at - begun, 10_000 - RATE_BURST_MS);
   const gone = new AbortController();
   const never = () => () => {};
   const waiting = passLimits([slow], 100, { after: never, signal: gone.signal });
@@ -63,7 +64,7 @@ Deno.test("a receiver waits until what came has passed", async () => {
   const clock = new Clock();
   const limit = new RateLimit({ ...clock, bytesPerSecond: 1000 });
   assertEquals(limit.settled(), undefined);
-  limit.book(BURST_MS);
+  limit.book(RATE_BURST_MS);
   assertEquals(limit.settled(), undefined);
   limit.book(500);
   await limit.settled();

@@ -216,6 +216,9 @@ export const SPACE_RETRY = { firstMs: 1_000, longestMs: 300_000 } as const;
 export const REQUEST_KEY_MS = 604_800_000;
 /** Between two progress events of a transfer. Applications draw them; more would only cost. */
 export const PROGRESS_MS = 500;
+/** Where a rate is set, whoever was idle may pass so much time's worth of bytes at once. */
+export const RATE_BURST_MS = 250;
+
 /** A transfer that moves almost nothing for so long loses its slot while others wait. */
 export const SLOT_IDLE_MS = 10_000;
 /** Waiting for a slot, before our PAUSE is sent again: before the peer would give up the pause. */
@@ -275,6 +278,10 @@ export const COMMAND_WAIT_MS = 60_000;
 export const MARK_LOCK_RETRY = { firstMs: 5, longestMs: 100 } as const;
 /** Between two drawings of the time that is left to answer a question. */
 export const COUNTDOWN_MS = 1_000;
+/** For the words that a shell completes: somebody has pressed a key and waits. */
+export const COMPLETION_MS = 1_000;
+/** Between two frames of a full screen at least: a change is drawn at once after a longer rest. */
+export const SCREEN_REDRAW_MS = 100;
 /** For the output to be read at exit. Nobody may be reading stdout. */
 export const OUTPUT_FLUSH_MS = 1_000;
 /** stderr waits so long for a stdout that nobody reads, to keep their order in a terminal. */

@@ -6,7 +6,8 @@
 import { escapeUnsafe } from "../base/text.ts";
 import { UsageError } from "../base/errors.ts";
 import { shownUrl } from "../base/shown_url.ts";
-import { parseValue, sortWords } from "../cli/flags.ts";
+import { parseValue, SHORT_FLAGS, sortWords } from "../cli/flags.ts";
+import { didYouMean } from "../cli/nearest.ts";
 import { anyText } from "../vocabulary/value_kind.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
 import {
@@ -29,7 +30,7 @@ export interface CommandLine {
 }
 
 /**
- * Reads a command line. `--help`, wherever it stands, and `--version` without a command become the
+ * Reads a command line. `--help` or `-h`, wherever it stands, and `--version` without a command become the
  * commands `help` and `version`; an empty line is `help`.
  *
  * @param words The arguments, as in `Deno.args`.
@@ -88,7 +89,8 @@ function readWords(
   const { given, on, args } = sortWords(words, {
     values: names(true),
     switches: names(false),
-    unknown: (flag) => unknownFlag(flag, command),
+    shorts: SHORT_FLAGS,
+    unknown: (flag) => unknownFlag(flag, command, specs),
   });
   for (const { name, value } of specs) {
     const text = given.get(name);
@@ -122,13 +124,18 @@ function shown(text: string): string {
   return escapeUnsafe(safe.length > 80 ? `${safe.slice(0, 80)}...` : safe);
 }
 
-function unknownFlag(flag: string, command: string | undefined): UsageError {
+function unknownFlag(
+  flag: string,
+  command: string | undefined,
+  specs: readonly FlagSpec[],
+): UsageError {
   const help = command === undefined ? "boltctl help" : `boltctl help ${command}`;
-  return new UsageError(`Unknown flag: ${shown(flag)}; see ${help}`);
+  const meant = didYouMean(flag, specs.map(({ name }) => `--${name}`)) || ";";
+  return new UsageError(`Unknown flag: ${shown(flag)}${meant} see ${help}`);
 }
 
-function unknownCommand(word: string): UsageError {
-  const near = COMMANDS.find(({ name }) => name.startsWith(word) || word.startsWith(name));
-  const hint = near === undefined || word === "" ? "" : `did you mean ${near.name}? `;
-  return new UsageError(`Unknown command: ${shown(word)}; ${hint}boltctl help lists all commands`);
+/** The error for a word that is no command. */
+export function unknownCommand(word: string): UsageError {
+  const meant = didYouMean(word, COMMANDS.map(({ name }) => name)) || ";";
+  return new UsageError(`Unknown command: ${shown(word)}${meant} boltctl help lists all commands`);
 }

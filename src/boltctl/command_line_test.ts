@@ -26,6 +26,23 @@ Deno.test("--help after a command explains it, whatever else is missing", () => 
   const { command, args } = readCommandLine(["send", "--help"]);
   assertEquals([command.name, ...args], ["help", "send"]);
   assertEquals(readCommandLine(["--help"]).command.name, "help");
+  assertEquals(readCommandLine(["-h"]).command.name, "help");
+  assertEquals(readCommandLine(["send", "--to", "bob", "-h"]).args, ["send"]);
+  assertEquals(readCommandLine(["send", "--", "-h"]).args, ["-h"]);
+  assertThrows(() => readCommandLine(["send", "-hx"]), UsageError, "Unknown flag: -hx");
+});
+
+Deno.test("a mistyped command or flag is told what is near it, of that command", () => {
+  const says = (words: string[], text: string) =>
+    assertThrows(() => readCommandLine(words), UsageError, text);
+  says(["statsu"], "Unknown command: statsu; did you mean status? boltctl help lists all commands");
+  says(["frobnicate"], "Unknown command: frobnicate; boltctl help lists all commands");
+  says(
+    ["send", "--priorty", "1", "a"],
+    "--priorty; did you mean --priority? see boltctl help send",
+  );
+  says(["peers", "--priorty"], "Unknown flag: --priorty; see boltctl help peers");
+  says(["--verison"], "Unknown flag: --verison; did you mean --version? see boltctl help");
 });
 
 Deno.test("a common flag's value is not taken for the command", () => {

@@ -46,6 +46,11 @@ const flag = (
   kind: ValueKind<unknown>,
   summary: string,
 ): FlagSpec => ({ name, summary, value: { kind, placeholder } });
+/** A kind whose values the daemon knows. */
+export interface ListedKind extends ValueKind<string> {
+  /** The list that they are in. */
+  readonly list: WordList;
+}
 const pathFlag = (name: string, summary: string): FlagSpec => flag(name, "PATH", path, summary);
 const text = (name: string, placeholder: string, summary: string): FlagSpec =>
   flag(name, placeholder, anyText, summary);
@@ -64,7 +69,7 @@ export const COMMON_FLAGS: readonly FlagSpec[] = [
   flag("api", "FILE", path, "The daemon's api.json, with --local-api tcp; without it, BOLT_API"),
   { name: "json", summary: "Print JSON for programs, one object a line" },
   flag("timeout", "SECS", wholeNumber(1, 86_400), "Give up after so long"),
-  { name: "help", summary: "Explain the command and do nothing" },
+  { name: "help", summary: "Explain the command and do nothing; so does -h" },
 ];
 
 /** The flag that stands without a command. */
@@ -88,6 +93,21 @@ const waitFlag: FlagSpec = {
 export const transferState: Choice<TransferState> = oneOf(TRANSFER_STATES);
 /** Whether the files of a peer are accepted unasked, as `--auto-accept` takes it. */
 export const onOrOff: Choice<"on" | "off"> = oneOf(["on", "off"]);
+/** Shells that completion scripts are written for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+/** What a completion script asks the daemon for: words for an argument, as it is typed. */
+export const WORD_LISTS = ["peers", "identities", "transfers", "unfinished", "offers"] as const;
+/** One of {@linkcode WORD_LISTS}. */
+export type WordList = typeof WORD_LISTS[number];
+
+/** A text that the daemon's words of a list complete. */
+const fromList = (list: WordList): ListedKind => ({ ...anyText, list });
+const aPeer = fromList("peers");
+/** For decisions: no peer by what it calls itself. */
+const anIdentity = fromList("identities");
+const aTransfer = fromList("transfers");
+const anUnfinished = fromList("unfinished");
+const anOffer = fromList("offers");
 const TRANSFER_NOTE =
   "TRANSFER is an id or its first 4 digits or more, as boltctl transfers shows it.";
 const PEER_NOTE =
@@ -127,12 +147,19 @@ export type LinkAction = typeof LINK_ACTIONS[number];
 /** The first word after `link`, which completes; a name may follow. */
 const linkWord: Choice<string> = { ...anyText, choices: LINK_ACTIONS };
 
+/** The shells are offered, and the lists taken as well: by the scripts themselves. */
+const shellOrList: Choice<string> = {
+  ...oneOf([...SHELLS, ...WORD_LISTS]),
+  choices: SHELLS,
+  expects: oneOf(SHELLS).expects,
+};
+
 /** A command that does one thing to each of some transfers. */
 const steering = <const Name extends string>(name: Name, summary: string) => ({
   name,
   summary,
   details: [TRANSFER_NOTE],
-  argument: argument("TRANSFER", 1, 100),
+  argument: argument("TRANSFER", 1, 100, anUnfinished),
   flags: [],
   examples: [`${name} 3f2a`],
   needsDaemon: true,
@@ -170,7 +197,7 @@ export const TABLE = [
     name: "peers",
     summary: "List the peers that the daemon knows",
     details: [`With PEER, all that is known of one. ${PEER_NOTE}`],
-    argument: argument("PEER", 0, 1),
+    argument: argument("PEER", 0, 1, aPeer),
     flags: [],
     examples: ["peers", "peers bob"],
     needsDaemon: true,
@@ -276,7 +303,7 @@ export const TABLE = [
       "ends that. A link opens another session at once or a little later: to have none, boltctl link " +
       "pause NAME instead, which ends the link's session too.",
     ],
-    argument: argument("PEER|SESSION", 1, 1),
+    argument: argument("PEER|SESSION", 1, 1, aPeer),
     flags: [],
     examples: ["disconnect bob"],
     needsDaemon: true,
@@ -301,7 +328,7 @@ export const TABLE = [
       "A peer that came with another key than the pinned one is refused until --replaces and --sas " +
       "say that its people confirmed the new key, or --replaces and --name that you typed it.",
     ],
-    argument: argument("PEER", 1, 1),
+    argument: argument("PEER", 1, 1, anIdentity),
     flags: [
       { name: "deny", summary: "Refuse the peer from now on" },
       choice("auto-accept", onOrOff, "Accept its files unasked, or no longer"),
@@ -329,7 +356,7 @@ export const TABLE = [
     name: "untrust",
     summary: "Forget the decision about a peer",
     details: [`${PEER_NOTE} The daemon asks about it again when it connects.`],
-    argument: argument("PEER", 1, 1),
+    argument: argument("PEER", 1, 1, anIdentity),
     flags: [],
     examples: ["untrust bob"],
     needsDaemon: true,
@@ -357,7 +384,7 @@ export const TABLE = [
     ],
     argument: argument("FILE|FOLDER", 1, 100, path),
     flags: [
-      text("to", "PEER", "The peer that receives them"),
+      flag("to", "PEER", aPeer, "The peer that receives them"),
       flag("as", "NAME.tar", archiveName, "Send all of them as one tar archive of this name"),
       flag("priority", "NUMBER", priority, "Higher goes first (default: 0)"),
       flag(
@@ -399,7 +426,7 @@ export const TABLE = [
       "files and folders, under safe names, and all of it or nothing. Where that can't be, it stays an " +
       "archive, which is said; with --wait the command then ends with 1. Other files are taken as ever.",
     ],
-    argument: argument("TRANSFER", 0, 1),
+    argument: argument("TRANSFER", 0, 1, anOffer),
     flags: [
       text("name", "NAME", "Save under this name"),
       { name: "wait-for-offer", summary: "Wait for a file to be offered when none is" },
@@ -420,7 +447,7 @@ export const TABLE = [
     name: "reject",
     summary: "Refuse an offered file",
     details: [`${TRANSFER_NOTE} Without it, the only file that is offered.`],
-    argument: argument("TRANSFER", 0, 1),
+    argument: argument("TRANSFER", 0, 1, anOffer),
     flags: [],
     examples: ["reject", "reject 3f2a"],
     needsDaemon: true,
@@ -432,7 +459,7 @@ export const TABLE = [
     name: "transfers",
     summary: "List transfers, newest first",
     details: [`With TRANSFER, all that is known of one. ${TRANSFER_NOTE}`],
-    argument: argument("TRANSFER", 0, 1),
+    argument: argument("TRANSFER", 0, 1, aTransfer),
     flags: [
       choice("state", transferState, "Only those in this state"),
       choice("direction", direction, "Only those that go this way"),
@@ -484,14 +511,16 @@ export const TABLE = [
   },
   {
     name: "watch",
-    summary: "Show transfers while they go on",
+    summary: "Show sessions, transfers and events as they go on",
     details: [
-      "A bar with rate and time left for each transfer under way, and a line for what " +
-      "else happens, until Ctrl-C or until the daemon stops. Not on a terminal: plain " +
-      "lines.",
+      "On a terminal the whole of it: open sessions, transfers with progress and rates, and the last " +
+      "events, until q or Ctrl-C. A daemon that stops is waited for.",
+      "",
+      "Not on a terminal, or with --plain: a line for whatever happens, until Ctrl-C or until the " +
+      "daemon stops.",
     ],
-    flags: [],
-    examples: ["watch"],
+    flags: [{ name: "plain", summary: "Lines only, for screen readers and terminals of old" }],
+    examples: ["watch", "watch --plain"],
     needsDaemon: true,
   },
   {
@@ -528,14 +557,17 @@ export const TABLE = [
     name: "completion",
     summary: "Print a completion script for a shell",
     details: [
-      "bash: boltctl completion bash > ~/.local/share/bash-completion/completions/boltctl",
-      "zsh:  boltctl completion zsh > a folder of $fpath, as _boltctl",
-      "fish: boltctl completion fish > ~/.config/fish/completions/boltctl.fish",
+      "Write it to where the shell looks for it:",
+      "bash: ~/.local/share/bash-completion/completions/boltctl",
+      "zsh:  a folder of $fpath, as _boltctl",
+      "fish: ~/.config/fish/completions/boltctl.fish",
+      "",
+      "Peers and transfers are completed too, where the daemon answers within a second.",
     ],
-    argument: argument("bash|zsh|fish", 1, 1, oneOf(["bash", "zsh", "fish"])),
+    argument: argument("bash|zsh|fish", 1, 1, shellOrList),
     flags: [],
     examples: ["completion bash"],
-    needsDaemon: false,
+    needsDaemon: true,
   },
   {
     name: "help",

@@ -18,6 +18,8 @@ export interface EventFeedOptions {
   readonly lastEventId?: string;
   /** Called each time that the daemon is lost, and waited for. */
   readonly onLost?: () => void;
+  /** Called each time that the daemon is there, the first time too. */
+  readonly onOpen?: () => void;
 }
 
 /** An open stream of events. Disposing it closes the stream. */
@@ -41,7 +43,10 @@ export class EventFeed implements AsyncDisposable {
   /** Opens a feed; resolves when nothing that happens from now on is missed. */
   static async open(client: DaemonClient, options: EventFeedOptions): Promise<EventFeed> {
     const opened = Promise.withResolvers<void>();
-    const feed = new EventFeed(client, options, opened.resolve);
+    const feed = new EventFeed(client, options, () => {
+      opened.resolve();
+      options.onOpen?.();
+    });
     try {
       await Promise.race([opened.promise, feed.#next]);
       return feed;

@@ -3,13 +3,11 @@
  *
  * @module
  */
+import { commandLine, fill, rows, wrap } from "../cli/help_layout.ts";
 import { choicesOf } from "../vocabulary/value_kind.ts";
-import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command.ts";
+import type { ArgumentSpec, CommandSpec, FlagSpec, ValueSpec } from "./command.ts";
 import { COMMANDS, COMMON_FLAGS, VERSION_FLAG } from "./command_table.ts";
 import { EXIT_MEANINGS } from "./exit_codes.ts";
-
-/** Columns of help, whatever the terminal's. */
-const COLUMNS = 88;
 
 /** Lines of `boltctl help`. */
 export function overview(): string[] {
@@ -41,10 +39,13 @@ export function commandHelp(command: CommandSpec): string[] {
     "",
     ...usage(command),
     "",
-    ...command.details.flatMap(wrap),
+    ...command.details.flatMap((paragraph) => wrap(paragraph)),
     ...section("Flags:", rows(command.flags.map(flagRow))),
     ...section("Flags of every command:", rows(COMMON_FLAGS.map(flagRow))),
-    ...section("Examples:", command.examples.map((example) => `  boltctl ${example}`)),
+    ...section(
+      "Examples:",
+      command.examples.flatMap((example) => commandLine(`boltctl ${example}`)),
+    ),
   ];
 }
 
@@ -72,42 +73,31 @@ function usage({ name, flags, argument }: CommandSpec): string[] {
   return fill(first, words, " ".repeat(first.length + 1));
 }
 
-/** A paragraph in lines. */
-const wrap = (paragraph: string): string[] => fill("", paragraph.split(" "), "");
-
-/** Words in lines after a first word, each line but the first indented. */
-function fill(first: string, words: readonly string[], indent: string): string[] {
-  const lines: string[] = [];
-  let line = first;
-  for (const word of words) {
-    if (line.length + 1 + word.length > COLUMNS) {
-      lines.push(line);
-      line = `${indent}${word}`;
-    } else line += line === "" ? word : ` ${word}`;
-  }
-  return [...lines, line];
-}
-
 function argumentWord({ placeholder, min, max }: ArgumentSpec): string {
   const word = max > 1 ? `${placeholder}...` : placeholder;
   return min === 0 ? `[${word}]` : word;
 }
 
-/** How a flag is written. */
-export const flagWord = ({ name, value }: FlagSpec): string =>
-  value === undefined ? `--${name}` : `--${name} ${value.placeholder}`;
+/** Longest that a flag is written with all words that it takes. */
+const LONGEST_FLAG = 36;
 
-function flagRow(flag: FlagSpec): readonly [string, string] {
-  const words = flag.value === undefined ? undefined : choicesOf(flag.value.kind);
-  if (words !== undefined && flagWord(flag).length > 36) {
-    return [`--${flag.name} WORD`, `${flag.summary}: ${words.join(", ")}`];
-  }
-  return [flagWord(flag), flag.summary];
+/** How a flag is written; `WORD` stands for words that are too many. */
+export function flagWord({ name, value }: FlagSpec): string {
+  if (value === undefined) return `--${name}`;
+  const whole = `--${name} ${value.placeholder}`;
+  return isTooLong(whole, value) ? `--${name} WORD` : whole;
 }
 
-function rows(entries: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(0, ...entries.map(([word]) => word.length));
-  return entries.map(([word, meaning]) => `  ${word.padEnd(width)}  ${meaning}`);
+const isTooLong = (whole: string, { kind }: ValueSpec): boolean =>
+  choicesOf(kind) !== undefined && whole.length > LONGEST_FLAG;
+
+function flagRow(flag: FlagSpec): readonly [string, string] {
+  const { name, value, summary } = flag;
+  const word = flagWord(flag);
+  if (value === undefined || !isTooLong(`--${name} ${value.placeholder}`, value)) {
+    return [word, summary];
+  }
+  return [word, `${summary}: ${choicesOf(value.kind)?.join(", ")}`];
 }
 
 const section = (title: string, lines: readonly string[]): string[] =>

@@ -12,6 +12,21 @@ const MAX_LINE = 1024;
 /** Columns of a terminal that does not report its width. */
 const DEFAULT_COLUMNS = 80;
 
+/** Rows of a terminal that does not report its height. */
+const DEFAULT_ROWS = 24;
+/** Most bytes of keys that are read at once. */
+const MAX_KEYS = 64;
+
+/** How a program takes the whole terminal. */
+export interface TakeOver {
+  /** Written when it is taken. */
+  readonly enter: string;
+  /** Written when it is given back, however the program ends. */
+  readonly leave: string;
+  /** Called each time that the terminal's size has changed. */
+  readonly onResize: () => void;
+}
+
 /** Where a command's text goes and comes from. */
 export interface Terminal {
   /** Writes to stdout, without waiting for its reader: {@linkcode Terminal.flushed} does. */
@@ -34,8 +49,17 @@ export interface Terminal {
   readonly wantsColor: boolean;
   /** Width in columns, now. */
   columns(): number;
+  /** Height in rows, now. */
+  rows(): number;
   /** The next line of stdin without its line feed; undefined at the end of stdin. */
   readLine(signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Takes the whole terminal where {@linkcode Terminal.canAsk}: keys are neither echoed nor waited
+   * for to be a line, and Ctrl-C is one of them. What it returns gives it back.
+   */
+  takeOver(how: TakeOver): () => void;
+  /** The next keys of a terminal that was taken; undefined when it is gone. */
+  readKeys(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** This process's terminal. */
@@ -78,13 +102,38 @@ export class ProcessTerminal implements Terminal {
 
   /** Width in columns, now. */
   columns(): number {
-    try {
-      const { columns } = Deno.consoleSize();
-      return columns > 0 ? columns : DEFAULT_COLUMNS;
-    } catch {
-      // There is no terminal.
-      return DEFAULT_COLUMNS;
-    }
+    return consoleSize()?.columns || DEFAULT_COLUMNS;
+  }
+
+  /** Height in rows, now. */
+  rows(): number {
+    return consoleSize()?.rows || DEFAULT_ROWS;
+  }
+
+  /** Takes the whole terminal. */
+  takeOver({ enter, leave, onResize }: TakeOver): () => void {
+    Deno.stdin.setRaw(true);
+    // A second Ctrl-C or a reader that is gone ends the process from wherever it is.
+    const onExit = () => {
+      Deno.stdin.setRaw(false);
+      Deno.stdout.writeSync(new TextEncoder().encode(leave));
+    };
+    globalThis.addEventListener("unload", onExit);
+    const forgetSize = onWindowChange(onResize);
+    this.write(enter);
+    return () => {
+      globalThis.removeEventListener("unload", onExit);
+      forgetSize();
+      this.write(leave);
+      Deno.stdin.setRaw(false);
+    };
+  }
+
+  /** The next keys. */
+  async readKeys(signal: AbortSignal): Promise<string | undefined> {
+    const buffer = new Uint8Array(MAX_KEYS);
+    const read = await abortable(Deno.stdin.read(buffer), signal);
+    return read === null ? undefined : this.#decoder.decode(buffer.subarray(0, read));
   }
 
   /** The next line of stdin. */
@@ -104,4 +153,24 @@ export class ProcessTerminal implements Terminal {
       this.#typed += this.#decoder.decode(buffer.subarray(0, read), { stream: true });
     }
   }
+}
+
+function consoleSize(): { readonly columns: number; readonly rows: number } | undefined {
+  try {
+    return Deno.consoleSize();
+  } catch {
+    // There is no terminal.
+    return undefined;
+  }
+}
+
+/** Calls `listener` at SIGWINCH, where there is that signal. Returns what takes it off again. */
+function onWindowChange(listener: () => void): () => void {
+  try {
+    Deno.addSignalListener("SIGWINCH", listener);
+  } catch {
+    // Windows may not have it: the next change of anything is drawn at the new size.
+    return () => {};
+  }
+  return () => Deno.removeSignalListener("SIGWINCH", listener);
 }

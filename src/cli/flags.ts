@@ -7,6 +7,7 @@ import { parseArgs } from "@std/cli";
 import { UsageError } from "../base/errors.ts";
 import { LOG_FORMATS, type LogFormat } from "../log/log.ts";
 import { shownUrl } from "../base/shown_url.ts";
+import { didYouMean } from "./nearest.ts";
 import { flagName, type FlagTable, type OptionsOf } from "../vocabulary/flag_table.ts";
 import type { ValueKind } from "../vocabulary/value_kind.ts";
 
@@ -18,9 +19,14 @@ export interface WordSpec {
   readonly repeated?: readonly string[];
   /** Flags without a value. @default {[]} */
   readonly switches?: readonly string[];
+  /** Flags by their short forms, dash and all. @default {none} */
+  readonly shorts?: { readonly [short: string]: string };
   /** The error for a flag that is none of these. */
   readonly unknown: (flag: string) => UsageError;
 }
+
+/** What has a short form, where a program explains itself. */
+export const SHORT_FLAGS = { "-h": "--help" } as const;
 
 /** Words sorted by what they are. */
 export interface SortedWords {
@@ -82,7 +88,7 @@ export function sortWords(words: readonly string[], spec: WordSpec): SortedWords
  */
 function joinValues(
   words: readonly string[],
-  { values, switches = [], unknown }: WordSpec,
+  { values, switches = [], shorts = {}, unknown }: WordSpec,
 ): { readonly joined: string[]; readonly args: string[] } {
   const joined: string[] = [];
   const args: string[] = [];
@@ -93,7 +99,8 @@ function joinValues(
       args.push(word);
       continue;
     }
-    const [flag = "", ...inline] = word.split("=");
+    const [given = "", ...inline] = word.split("=");
+    const flag = Object.hasOwn(shorts, given) ? shorts[given] ?? given : given;
     const name = flag.startsWith("--") ? flag.slice(2) : "";
     if (switches.includes(name)) {
       if (inline.length > 0) throw new UsageError(`${flag} takes no value`);
@@ -136,11 +143,15 @@ export function readOptions<T extends FlagTable>(
 ): ReadOptions<T> {
   const names = Object.keys(table);
   const unknown = (word: string) => new UsageError(`Unknown argument: ${word}`);
+  const flags = names.map((name) => `--${flagName(name)}`);
   if (args.includes("--")) throw unknown("--");
   const words = sortWords(args, {
     values: names.map(flagName),
     repeated: names.filter((name) => table[name]?.repeats).map(flagName),
-    unknown,
+    unknown: (flag) =>
+      new UsageError(
+        `Unknown argument: ${flag}${flag.startsWith("--") ? didYouMean(flag, flags) : ""}`,
+      ),
   });
   const [stray] = words.args;
   if (stray !== undefined) throw unknown(shownWord(stray));

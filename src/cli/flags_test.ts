@@ -26,7 +26,7 @@ for (const [args, given] of GOOD) {
 }
 
 const BAD: readonly (readonly [args: readonly string[], says: string])[] = [
-  [["--nmae", "x"], "Unknown argument: --nmae"],
+  [["--nmae", "x"], "Unknown argument: --nmae; did you mean --name?"],
   [["-name", "x"], "Unknown argument: -name"],
   [["name"], "Unknown argument: name"],
   [["--"], "Unknown argument: --"],

@@ -20,6 +20,11 @@ export const KEPT_BOUNDS: KeptBounds = {
   maxAgeMs: KEPT_PART_MS,
 };
 
+/** The bounds where files of so many bytes may come: one of them can always go on. */
+export function keptBoundsFor(maxFileBytes: number): KeptBounds {
+  return { ...KEPT_BOUNDS, maxBytes: Math.max(KEPT_BOUNDS.maxBytes, maxFileBytes) };
+}
+
 /** A part that is kept. */
 export interface KeptAt extends Sized {
   /** When it was last added to, in milliseconds on the clock of whoever asks. */

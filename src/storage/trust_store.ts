@@ -51,7 +51,9 @@ export interface PinnedPeer {
   readonly codes: readonly string[];
   /** What it called itself last: hostile text; empty when unknown. */
   readonly deviceName: string;
-  /** When it was last approved or seen, in milliseconds since 1970; 0 when unknown. */
+  /**
+   * When it was last approved, let in, or went, in milliseconds since 1970; 0 when unknown.
+   */
   readonly seenAt: number;
   /** Its offers need no `accept` where they meet this and it has proven who it is; absent: they do. */
   readonly autoAccept?: AcceptRule;
@@ -416,6 +418,25 @@ export class TrustStore {
       if (this.#pins.get(identity) !== "allow_always") return;
       if (!proven && this.mustProve(identity)) return;
       await this.#allowSeen(peer);
+    });
+  }
+
+  /**
+   * Remembers until when an allowed peer was here: one write for each session. Of one without a code
+   * nothing is kept.
+   *
+   * @param seenAt Milliseconds since 1970; an earlier time than the known one changes nothing.
+   * @throws {StorageError} On a failure to write, after which the old time stands.
+   */
+  left(identity: string, seenAt: number): Promise<void> {
+    return this.#serial.run(async () => {
+      const seen = this.#seenBy.get(identity);
+      const code = seen?.codes.at(-1);
+      if (this.#pins.get(identity) !== "allow_always" || seen === undefined) return;
+      const known = code === undefined ? undefined : this.#peers.codes.get(code);
+      if (code === undefined || known === undefined || seen.last.seenAt >= seenAt) return;
+      const codes = new Map(this.#peers.codes).set(code, { ...known, seenAt });
+      await this.#writePeers({ ...this.#peers, codes });
     });
   }
 

@@ -537,3 +537,21 @@ Deno.test("a count that can't be written is an error, and counts nothing", async
   await assertRejects(() => trust.countTaken(ALICE, NOON), StorageError);
   assertEquals(await trust.takenAt(ALICE, NOON), 0);
 });
+
+Deno.test("until when an allowed peer was here is kept, one write a time, and never goes back", async () => {
+  await using dir = await TemporaryFolder.make();
+  using folder = await dir.dataFolder();
+  const trust = await open(folder);
+  await trust.allow(peer(ALICE, "ALICE1", 10));
+  await trust.allow(peer(ALICE, "ALICE2", 20));
+  await trust.deny(EVE);
+  await trust.left(ALICE, 30);
+  assertEquals((await open(folder)).find(ALICE)?.seenAt, 30);
+  assertEquals((await open(folder)).find(ALICE)?.deviceName, "device of ALICE2");
+  const written = await Deno.readTextFile(dir.at(PEERS));
+  await trust.left(ALICE, 29); // a clock that was set back
+  await trust.left(EVE, 40); // refused: nothing of it is kept
+  await trust.left(BOB, 40); // nobody has decided about it
+  assertEquals(await Deno.readTextFile(dir.at(PEERS)), written);
+  assertEquals(trust.find(EVE)?.seenAt, 0);
+});

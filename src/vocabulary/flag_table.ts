@@ -21,6 +21,17 @@ export interface FlagEntry {
 /** The flags of a program by the name of the option. */
 export type FlagTable = { readonly [option: string]: FlagEntry };
 
+/** A flag that help explains. */
+export interface DescribedFlag extends FlagEntry {
+  /** What it is for: one line, no full stop. */
+  readonly about: string;
+  /** The word that stands for its value; absent where the kind's words do. */
+  readonly placeholder?: string;
+}
+
+/** The flags of a program that has help. */
+export type DescribedFlagTable = { readonly [option: string]: DescribedFlag };
+
 /**
  * What a flag gives.
  * @internal

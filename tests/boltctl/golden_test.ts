@@ -127,6 +127,7 @@ const KNOWN: readonly PeerView[] = [
     identity: "c0de".padEnd(64, "3"),
     ...{ trust: "allow_always", autoAccept: true, proven: false, trustedByKey: true },
     ...{ connected: false, name: "store", peerCode: "ABCDEFGHJKMNPQRS" },
+    lastSeenAt: "2025-12-30T00:00:00Z",
   },
   {
     identity: "01d0".padEnd(64, "4"),
@@ -753,9 +754,9 @@ const SCENES: { readonly [name: string]: readonly Scene[] } = {
     { words: ["watch"], stage: { ...LIST, onList: HAPPENING } },
     { words: ["watch", "--json"], stage: { ...LIST, onList: HAPPENING.slice(-2) } },
     {
-      about: "bars",
-      words: ["watch"],
-      stage: { ...LIST, onList: HAPPENING },
+      about: "plain lines on a terminal",
+      words: ["watch", "--plain"],
+      stage: { ...LIST, onList: HAPPENING.slice(-4) },
       terminal: { columns: 80 },
     },
     { words: ["watch"], stage: { onList: HAPPENING.slice(-1) } },

@@ -31,8 +31,9 @@ for (const columns of [44, 80, 160]) {
   onTerminal(
     `a progress bar on ${columns} columns is redrawn in place and never wraps`,
     async () => {
-      await using staged = await Staged.serve({ transfers: [FILE] });
-      await using shown = new OnTerminal(boltctl(staged.socket), ["watch"], columns);
+      await using staged = await Staged.serve();
+      const words = ["send", `/files/${FILE.name}`, "--wait"];
+      await using shown = new OnTerminal(boltctl(staged.socket), words, columns);
       await shown.shows("waiting");
       staged.events.publish({ type: "transfer-started", transfer: { ...FILE, state: "active" } });
       await shown.shows("starting");
@@ -53,7 +54,6 @@ for (const columns of [44, 80, 160]) {
         transfer: { ...FILE, state: "completed", transferred: FILE.size },
       });
       await shown.shows("done");
-      staged.events.publish({ type: "daemon-stopping", reason: "api" });
       assertEquals(await shown.ended(), 0);
       const bars = shown.screen.split(/\r?\n/).map((line) => line.replace("\x1b[1A\r\x1b[J", ""))
         .filter((line) => line.includes("%"));

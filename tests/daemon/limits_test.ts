@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ApiError } from "../../src/ipc/client/client.ts";
-import { BURST_MS } from "../../src/base/rate_limit.ts";
+import { RATE_BURST_MS } from "../../src/base/timing.ts";
 
 import { someBytes } from "../support/some_bytes.ts";
 import { Pair, transferIn } from "../support/transfers.ts";
@@ -13,7 +13,7 @@ import { Pair, transferIn } from "../support/transfers.ts";
 const RATE = 128 * 1024;
 const SIZE = 384 * 1024;
 /** A slow machine takes longer, none takes less. */
-const LEAST_MS = SIZE * 1000 / RATE - BURST_MS - 1000;
+const LEAST_MS = SIZE * 1000 / RATE - RATE_BURST_MS - 1000;
 
 Deno.test("a file over --max-file-bytes is refused by the sender, and by the receiver, each by its limit", async () => {
   await using pair = await Pair.make({

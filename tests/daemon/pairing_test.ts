@@ -94,6 +94,26 @@ Deno.test("a peer that is pinned as allowed is let in without a question", async
   assertEquals(bob.events.filter(({ type }) => type === "pairing-requested").length, 1);
 });
 
+Deno.test("when a pinned peer was last seen is told once its session is over, also after a restart; not while it is open", async () => {
+  await using server = startRendezvousServer();
+  await using folder = await TempFolder.make();
+  const dataDir = folder.path("bob");
+  const network = new MemoryNetwork();
+  await using alice = await LocalDaemon.start(network);
+  const seen = async ({ client }: DaemonUnderTest) => (await client.listPeers())[0]?.lastSeenAt;
+  let endedAt: string | undefined;
+  {
+    await using bob = await LocalDaemon.start(network, { dataDir });
+    const first = await pairDaemons(server.url, alice, bob);
+    assertEquals(await seen(bob), undefined);
+    await alice.client.closeSession(first.alice.sessionId);
+    endedAt = (await closedSession(bob, first.bob)).endedAt;
+    assertEquals(await seen(bob), endedAt);
+  }
+  await using bob = await LocalDaemon.start(network, { dataDir });
+  assertEquals(await seen(bob), endedAt);
+});
+
 Deno.test("a peer that was allowed once is asked about again, and nothing is pinned", async () => {
   await using folder = await TempFolder.make();
   const network = new MemoryNetwork();

@@ -22,6 +22,7 @@ import { Links } from "./links/links.ts";
 import type { RandomSource } from "../../protocol/crypto/random_source.ts";
 import { generatePeerCode } from "../../protocol/signal/peer_code.ts";
 import { OwnData } from "../../storage/own_data.ts";
+import { keptBoundsFor } from "../../storage/kept_parts.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import type { Connector } from "../../transport/connector.ts";
 import { checkMemory } from "./memory_bound.ts";
@@ -153,6 +154,7 @@ export class Daemon {
       log,
       now,
       steady: () => performance.now(),
+      bounds: keptBoundsFor(options.maxFileBytes),
     });
     this.#queue = new PeerQueue({
       isLinked: (identity) => this.#links.isLinked(identity),

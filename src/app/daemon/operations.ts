@@ -357,6 +357,7 @@ class Operations implements DaemonOperations {
       trust.checkCode(claimed, identity).verdict === "mismatch";
     const peerCode = (isOthers ? undefined : claimed) ?? pinned?.codes.at(-1);
     const deviceName = met?.deviceName || pinned?.deviceName;
+    const lastSeenAt = session === undefined ? gatekeeper.lastSeenAt(identity) : undefined;
     return {
       identity,
       trust: pinned?.decision ?? "none",
@@ -367,12 +368,18 @@ class Operations implements DaemonOperations {
       ...(pinned?.name === undefined ? {} : { name: pinned.name }),
       connected: session !== undefined,
       ...(session === undefined ? {} : { sessionId: session.sessionId }),
+      ...(lastSeenAt === undefined
+        ? {}
+        : { lastSeenAt: new Date(Math.min(lastSeenAt, LATEST_DATE)).toISOString() }),
       ...(link === undefined ? {} : { link: summaryOf(link) }),
       ...(peerCode === undefined ? {} : { peerCode }),
       ...(deviceName ? { deviceName: peerText(deviceName) } : {}),
     };
   }
 }
+
+/** The latest time of ECMAScript, in milliseconds since 1970: a file may hold a later one. */
+const LATEST_DATE = 8.64e15;
 
 /** What of a link is shown with its peer. */
 function summaryOf(

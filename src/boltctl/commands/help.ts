@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "../../base/errors.ts";
+import { unknownCommand } from "../command_line.ts";
 import { COMMANDS, findCommand } from "../command_table.ts";
 import type { Context } from "../context.ts";
 import { commandHelp, helpObject, overview } from "../help_text.ts";
@@ -17,9 +17,7 @@ export function help({ output, args }: Context): Promise<void> {
     return Promise.resolve();
   }
   const command = findCommand(name);
-  if (command === undefined) {
-    throw new UsageError(`There is no command ${name}; boltctl help lists all`);
-  }
+  if (command === undefined) throw unknownCommand(name);
   output.result(
     helpObject(command),
     () => commandHelp(command).forEach((line) => output.line(line)),

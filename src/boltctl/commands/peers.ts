@@ -9,6 +9,7 @@ import { linkStateInFull, linkStateInShort } from "../output/link_state.ts";
 import type { Column } from "../output/output.ts";
 import { plainName, quotedName } from "../output/peer_name.ts";
 import { ruleText } from "../output/rule_text.ts";
+import { formatAgo } from "../output/units.ts";
 import { resolvePeer, shortId } from "../resolve.ts";
 
 /** Columns of a name where no terminal cuts it. */
@@ -52,13 +53,21 @@ const nameOf = ({ name, deviceName }: PeerView): string =>
 const sessionOf = ({ connected, link }: PeerView, now: number): string =>
   connected ? "open" : link === undefined ? "" : linkStateInShort(link, now);
 
+/** When a session with it was last open; `now` where one is. */
+function seenOf({ connected, lastSeenAt }: PeerView, now: number): string | undefined {
+  if (connected) return "now";
+  if (lastSeenAt === undefined) return undefined;
+  return formatAgo((now - Date.parse(lastSeenAt)) / 1000);
+}
+
 const columns = (now: number): readonly Column<PeerView>[] => [
   { title: "PEER", cell: ({ identity }) => shortId(identity) },
-  { title: "CODE", cell: ({ peerCode }) => peerCode ?? "" },
+  { title: "CODE", cell: ({ peerCode }) => peerCode ?? "", shrinks: true },
   { title: "TRUST", cell: ({ trust }) => TRUST[trust] },
   { title: "PROVEN", cell: (peer) => PROVEN[provenState(peer)].short },
   { title: "FILES", cell: (peer) => FILES[filesOf(peer)].short },
   { title: "SESSION", cell: (peer) => sessionOf(peer, now) },
+  { title: "SEEN", cell: (peer) => seenOf(peer, now) ?? "" },
   { title: "NAME", cell: nameOf, shrinks: true },
 ];
 
@@ -85,6 +94,12 @@ export async function peers({ client, output, args, signal, clock }: Context): P
       ["files", FILES[filesOf(peer)].long],
       ["link", peer.link && `${peer.link.name}, ${linkStateInFull(peer.link, clock.now())}`],
       ["rule", peer.acceptRule && ruleText(peer.acceptRule)],
+      [
+        "last seen",
+        peer.lastSeenAt === undefined
+          ? undefined
+          : `${peer.lastSeenAt}, ${seenOf(peer, clock.now())}`,
+      ],
       ["session", peer.connected ? peer.sessionId ?? "open" : "none"],
     ]));
 }

@@ -9,13 +9,20 @@ import type { Transfer } from "../../ipc/api/schemas.ts";
 import type { Context } from "../context.ts";
 import { describeEvent } from "../describe_event.ts";
 import { EventFeed } from "../event_feed.ts";
-import { NO_VIEW, type ProgressView, progressView } from "../output/progress_view.ts";
+import { NO_VIEW, plainView, type ProgressView } from "../output/progress_view.ts";
 import { allTransfers } from "../resolve.ts";
 
-/** Shows transfers while they go on, until the daemon stops. */
+/** Shows what goes on: on the whole terminal, or in lines until the daemon stops. */
 export async function watch(context: Context): Promise<void> {
+  const { output, terminal, flags } = context;
+  if (!terminal.canAsk || output.json || flags.has("plain")) return await watchInLines(context);
+  const { watchScreen } = await import("../watch/watch_screen.ts");
+  await watchScreen(context);
+}
+
+async function watchInLines(context: Context): Promise<void> {
   const { client, output, terminal, signal } = context;
-  const view = output.json ? NO_VIEW : progressView(terminal);
+  const view = output.json ? NO_VIEW : plainView(terminal);
   await using feed = await EventFeed.open(client(), { signal });
   const watched = new Watched(view);
   try {

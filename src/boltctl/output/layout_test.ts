@@ -6,7 +6,7 @@ import { MemoryTerminal } from "../testing/memory_terminal.ts";
 import { largeSas } from "./block_font.ts";
 import { progressLine } from "./progress_line.ts";
 import { progressView } from "./progress_view.ts";
-import { formatBytes, formatRate, formatSeconds, percent } from "./units.ts";
+import { formatAgo, formatBytes, formatRate, formatSeconds, percent } from "./units.ts";
 import { cutTo, fitTo, widthOf } from "./width.ts";
 
 const TRANSFER: Transfer = {
@@ -126,4 +126,12 @@ Deno.test("no two digits of a SAS look the same in large", () => {
     largeSas(digit.repeat(6), 80).slice(0, 5).join("\n")
   );
   assertEquals(new Set(drawn).size, 16);
+});
+
+Deno.test("what has passed is told in its largest unit, and nothing passes before it began", () => {
+  const told = [-5, 0, 59.9, 60, 3599, 3600, 172_799, 172_800, 1e9].map(formatAgo);
+  assertEquals(told, [
+    ...["0 s ago", "0 s ago", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "47 h ago"],
+    ...["2 days ago", "11574 days ago"],
+  ]);
 });

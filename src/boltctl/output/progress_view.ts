@@ -25,6 +25,11 @@ export function progressView(terminal: Terminal): ProgressView {
   return terminal.isTerminal ? new Bars(terminal) : new Lines(terminal);
 }
 
+/** Lines, whatever the terminal: nothing that was written is written over. */
+export function plainView(terminal: Terminal): ProgressView {
+  return new Lines(terminal);
+}
+
 /** No view: for JSON. */
 export const NO_VIEW: ProgressView = { show() {}, say() {}, finish() {} };
 

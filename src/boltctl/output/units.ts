@@ -33,6 +33,15 @@ export function formatSeconds(seconds: number): string {
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }
 
+/** A time that has passed, given in seconds: `12 s ago`, `5 min ago`, `3 h ago`, `12 days ago`. */
+export function formatAgo(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s ago`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ago`;
+  if (whole < 2 * 86_400) return `${Math.floor(whole / 3600)} h ago`;
+  return `${Math.floor(whole / 86_400)} days ago`;
+}
+
 /** Whole percents; 100 only when all is there. */
 export function percent(done: number, all: number): number {
   return all === 0 ? 100 : Math.min(100, Math.floor(done / all * 100));

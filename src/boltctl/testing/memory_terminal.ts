@@ -9,12 +9,14 @@ import { DaemonClient } from "../../ipc/client/client.ts";
 import { readCommandLine } from "../command_line.ts";
 import type { Context } from "../context.ts";
 import { Output } from "../output/output.ts";
-import type { Terminal } from "../terminal.ts";
+import type { TakeOver, Terminal } from "../terminal.ts";
 
 /** Options of a {@linkcode MemoryTerminal}. */
 export interface MemoryTerminalOptions {
   /** Whether it is a terminal, of that many columns; a pipe otherwise. */
   readonly columns?: number;
+  /** Its rows. @default {24} */
+  readonly rows?: number;
   /** Whether colour is wanted. @default {false} */
   readonly color?: boolean;
   /** Lines that are typed; after the last, stdin stays open and silent. */
@@ -35,7 +37,9 @@ export class MemoryTerminal implements Terminal {
   stdout = "";
   /** Everything on stderr. */
   stderr = "";
-  readonly #columns: number;
+  #columns: number;
+  #rows: number;
+  #onResize: (() => void) | undefined;
   readonly #typed: string[];
   readonly #endsInput: boolean;
   #onTyped: ((line: string | undefined) => void) | undefined;
@@ -45,6 +49,7 @@ export class MemoryTerminal implements Terminal {
   constructor(options: MemoryTerminalOptions = {}) {
     this.isTerminal = this.canAsk = options.columns !== undefined;
     this.#columns = options.columns ?? 80;
+    this.#rows = options.rows ?? 24;
     this.wantsColor = options.color ?? false;
     this.#typed = [...options.types ?? []];
     this.#endsInput = options.endsInput ?? false;
@@ -69,6 +74,39 @@ export class MemoryTerminal implements Terminal {
   /** Width in columns, now. */
   columns(): number {
     return this.#columns;
+  }
+
+  /** Height in rows, now. */
+  rows(): number {
+    return this.#rows;
+  }
+
+  /** Makes the terminal another size. */
+  resize(columns: number, rows: number): void {
+    [this.#columns, this.#rows] = [columns, rows];
+    this.#onResize?.();
+  }
+
+  /** Takes the whole terminal. */
+  takeOver({ enter, leave, onResize }: TakeOver): () => void {
+    this.write(enter);
+    this.#onResize = onResize;
+    return () => {
+      this.write(leave);
+      this.#onResize = undefined;
+    };
+  }
+
+  /** The next keys: lines that are typed, without their ends. */
+  readKeys(signal: AbortSignal): Promise<string | undefined> {
+    const typed = Promise.withResolvers<string | undefined>();
+    this.#onTyped = typed.resolve;
+    return abortable(typed.promise, signal);
+  }
+
+  /** Presses a key where one is waited for. */
+  press(key: string): void {
+    this.#onTyped?.(key);
   }
 
   /** The next line of stdin. */

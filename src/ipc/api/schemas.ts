@@ -408,6 +408,10 @@ export const PeerView = answer("Peer", "An identity that is pinned or was met in
   name: Type.Optional(name),
   connected: Type.Boolean({ description: "A session with it is open." }),
   sessionId: Type.Optional(sessionId),
+  lastSeenAt: Type.Optional(time(
+    "When a session with it was last open, or it was pinned; after a crash of the daemon, when that " +
+      "session opened. Absent while one is open, and where it is not known.",
+  )),
   link: Type.Optional(Type.Object({
     name: text("What the link is called.", 256),
     state: linkState,

@@ -27,12 +27,18 @@ export class OnTerminal implements AsyncDisposable {
   readonly #waiting = new Set<{ holds: () => boolean; found: () => void }>();
   #screen = "";
 
-  /** Starts it on a terminal of so many columns. */
-  constructor(program: Program, args: readonly string[], columns: number) {
+  /**
+   * Starts it on a terminal of so many columns; with `rows`, what the terminal is called, how it is
+   * set before and after, and the program's process id are shown too.
+   */
+  constructor(program: Program, args: readonly string[], columns: number, rows?: number) {
     const line = [program.command, ...program.args, ...args].map(quoted).join(" ");
+    const whole = `tty; stty cols ${columns} rows ${rows}; stty -g; ` +
+      `sh -c 'echo "pid $$"; exec "$@"' sh ${line}; code=$?; stty -g; exit $code`;
+    const command = rows === undefined ? `stty cols ${columns}; exec ${line}` : whole;
     this.#process = new Deno.Command("script", {
       // --return: the exit code is the program's.
-      args: ["--quiet", "--return", "--command", `stty cols ${columns}; exec ${line}`, "/dev/null"],
+      args: ["--quiet", "--return", "--command", command, "/dev/null"],
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
@@ -54,14 +60,37 @@ export class OnTerminal implements AsyncDisposable {
 
   /** The same for a text that comes so many times. */
   async showsTimes(text: string, times: number): Promise<void> {
-    const holds = () => this.#screen.split(text).length > times;
+    await this.meets(`showing ${text}`, (screen) => screen.split(text).length > times);
+  }
+
+  /**
+   * Makes the terminal another size, as a window that is dragged does; the kernel tells the program.
+   */
+  async resize(columns: number, rows: number): Promise<void> {
+    const name = /^(\/dev\/\S+)/m.exec(this.#screen)?.[1] ?? "";
+    const size = ["cols", `${columns}`, "rows", `${rows}`];
+    await new Deno.Command("stty", { args: ["-F", name, ...size] }).output();
+  }
+
+  /** How the terminal was set before and, once the program has ended, after it: as by `stty -g`. */
+  get settings(): readonly string[] {
+    return this.#screen.match(/(?:[0-9a-f]+:){10,}[0-9a-f]+/g) ?? [];
+  }
+
+  /** Sends the program a signal. */
+  signal(name: Deno.Signal): void {
+    Deno.kill(Number(/^pid (\d+)/m.exec(this.#screen)?.[1]), name);
+  }
+
+  /** Resolves when what came out meets a condition; rejects when the program ends without. */
+  async meets(what: string, condition: (screen: string) => boolean): Promise<void> {
+    const holds = () => condition(this.#screen);
     if (!holds()) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add({ holds, found: resolve });
       await Promise.race([promise, this.#reading]);
     }
-    if (holds()) return;
-    throw new Error(`the program ended without showing ${text}:\n${this.#screen}`);
+    if (!holds()) throw new Error(`the program ended without ${what}:\n${this.#screen}`);
   }
 
   /** Types. */

@@ -297,7 +297,7 @@ export class Sessions {
       const connection = await this.#connect(entry, request);
       using _secrets = connection.ours;
       const end = await this.#carry(entry, connection);
-      this.#conclude(entry, end);
+      await this.#conclude(entry, end);
     } catch (error) {
       const code = error instanceof DaemonError ? error.code : "SESSION_FAILED";
       const message = messageOf(error);
@@ -520,11 +520,12 @@ export class Sessions {
     entry.over.resolve(end.by);
   }
 
-  #conclude(entry: Entry, end: SessionEnd): void {
+  /** Tells of the end at once; resolves when it is kept how long the peer was here. */
+  #conclude(entry: Entry, end: SessionEnd): Promise<void> {
     const { transfers, events, log, tally } = this.#options;
     if (end.error instanceof IdentityRefusedError) this.#identityRefused(entry, end.error);
     this.#countSilence(entry, end);
-    const { sessionId, failure: known } = entry.view;
+    const { sessionId, failure: known, identity, proven = false, openedAt } = entry.view;
     const failure = known ??
       (end.error === undefined
         ? undefined
@@ -534,6 +535,9 @@ export class Sessions {
       endedAt: this.#time(),
       ...(failure === undefined ? {} : { failure }),
     });
+    const kept = identity === undefined || openedAt === undefined
+      ? Promise.resolve()
+      : this.#options.gatekeeper.left({ identity, proven });
     tally.sessionEnded(entry.refused ? "refused" : countedEnd(end, failure?.code));
     const reason = failure?.message;
     log.info("session ended", { session: sessionId, by: end.by, code: failure?.code, reason });
@@ -542,6 +546,7 @@ export class Sessions {
     }
     events.publish({ type: "session-closed", session: entry.view });
     this.#options.observer.ended(entry.view, entry.refused === true);
+    return kept;
   }
 
   /** Where an identity is expected, no SAS is asked for, and none can be guessed. */

@@ -8,7 +8,14 @@ import type { Timer } from "../../../base/timer.ts";
 import { LONGEST_TIMER_MS } from "../../../base/timing.ts";
 import { OperationError } from "../../../ipc/api/problem.ts";
 import type { QueuePlace } from "../../../storage/journal_record.ts";
-import { EXPIRED, leftMs, MAX_WAITING_FOR_PEER, NOT_LINKED, placeInQueue } from "./queue_rules.ts";
+import {
+  EXPIRED,
+  leftMs,
+  MAX_WAITING_FOR_PEER,
+  NOT_LINKED,
+  placeInQueue,
+  type PlaceOptions,
+} from "./queue_rules.ts";
 import type { TransferEntry, TransferFailure } from "./transfer_entry.ts";
 
 /** Options of a {@linkcode PeerQueue}. */
@@ -24,6 +31,9 @@ export interface PeerQueueOptions {
   /** Called when some may wait no longer: {@linkcode PeerQueue.refusal} says which. */
   readonly onExpired: () => void;
 }
+
+/** A place without its order. @default of `now` {the clock} */
+type PlaceNow = Omit<PlaceOptions, "order" | "now"> & Partial<Pick<PlaceOptions, "now">>;
 
 /** The files that wait for linked peers. Disposing it stops its timer. */
 export class PeerQueue implements Disposable {
@@ -62,10 +72,8 @@ export class PeerQueue implements Disposable {
   }
 
   /** The next place, behind all others of the same priority. */
-  place(
-    options: Pick<QueuePlace, "priority" | "mtimeMs" | "rateLimit"> & { lifetimeMs?: number },
-  ): QueuePlace {
-    return placeInQueue({ ...options, order: this.#order++, now: this.#options.now() });
+  place({ now = this.#options.now(), ...options }: PlaceNow): QueuePlace {
+    return placeInQueue({ ...options, order: this.#order++, now });
   }
 
   /** Keeps a file that was queued, now or in an earlier run. */

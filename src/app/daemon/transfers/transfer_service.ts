@@ -123,6 +123,7 @@ export class TransferService {
     if (!takes && !isThere) throw new OperationError("PEER_NOT_CONNECTED", PEER_LEFT);
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
+    const createdAt = this.#options.now();
     const entries = sources.map(({ source, size, mtimeMs, skipped }, i) => {
       const isKept = takes && mayBeKept(source);
       const entry = registry.begin(
@@ -134,10 +135,12 @@ export class TransferService {
           size,
           priority,
           ...rate,
-          createdAt: this.#options.now(),
+          createdAt,
           ...factsOf(source),
           ...(skipped === undefined ? {} : { skipped }),
-          ...(isKept ? { queue: queue.place({ priority, mtimeMs, ...rate, ...lifetime }) } : {}),
+          ...(isKept
+            ? { queue: queue.place({ priority, mtimeMs, now: createdAt, ...rate, ...lifetime }) }
+            : {}),
         },
         "queued",
         session === undefined ? { waitingFor: "peer" } : { sessionId: session.sessionId },

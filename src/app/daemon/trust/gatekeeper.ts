@@ -75,6 +75,8 @@ export class Gatekeeper {
   readonly #options: GatekeeperOptions;
   /** Peers by identity, the last met last. */
   readonly #met = new Map<string, IdentifiedPeer>();
+  /** When the last session with an identity ended in this run, in milliseconds since 1970. */
+  readonly #leftAt = new Map<string, number>();
 
   /** Nobody is met yet; what is pinned is known. */
   constructor(options: GatekeeperOptions) {
@@ -84,6 +86,34 @@ export class Gatekeeper {
   /** Who was met in this run, by identity. */
   get met(): ReadonlyMap<string, IdentifiedPeer> {
     return this.#met;
+  }
+
+  /** When a session with this identity was last open, as far as that is known. */
+  lastSeenAt(identity: string): number | undefined {
+    const kept = this.#options.trust.find(identity)?.seenAt ?? 0;
+    return Math.max(kept, this.#leftAt.get(identity) ?? 0) || undefined;
+  }
+
+  /**
+   * Remembers that a session with a peer that was let in is over now; resolves when that is kept of
+   * one that is pinned. That it can't be kept changes nothing else.
+   */
+  async left({ identity, proven }: Pick<IdentifiedPeer, "identity" | "proven">): Promise<void> {
+    const { trust, log, now } = this.#options;
+    if (!proven && trust.mustProve(identity)) return;
+    const leftAt = now();
+    this.#leftAt.delete(identity);
+    this.#leftAt.set(identity, leftAt);
+    const [oldest] = this.#leftAt.keys();
+    if (this.#leftAt.size > MAX_MET && oldest !== undefined) this.#leftAt.delete(oldest);
+    try {
+      await trust.left(identity, leftAt);
+    } catch (error) {
+      log.warn("when a peer was last seen could not be kept", {
+        identity,
+        reason: messageOf(error),
+      });
+    }
   }
 
   /**

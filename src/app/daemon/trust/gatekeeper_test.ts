@@ -105,6 +105,22 @@ async function codeOf(call: () => Promise<unknown>): Promise<string> {
   return (await assertRejects(call, DaemonError)).code;
 }
 
+Deno.test("when a peer was last seen: of who was let in, no claim of a proven one, and at most 256", async () => {
+  await using gate = await Gate.open();
+  await gate.trust.allow(PIN);
+  gate.clock.pass(5);
+  await gate.keeper.left({ identity: KEY, proven: false });
+  assertEquals(gate.keeper.lastSeenAt(KEY), undefined);
+  await gate.keeper.left({ identity: KEY, proven: true });
+  assertEquals([gate.keeper.lastSeenAt(KEY), gate.trust.find(KEY)?.seenAt], [5, 5]);
+  await gate.keeper.left({ identity: OTHER, proven: false });
+  assertEquals([gate.keeper.lastSeenAt(OTHER), gate.trust.find(OTHER)], [5, undefined]);
+  for (let i = 0; i < 256; i++) {
+    await gate.keeper.left({ identity: i.toString(16).padStart(64, "0"), proven: false });
+  }
+  assertEquals(gate.keeper.lastSeenAt(OTHER), undefined);
+});
+
 Deno.test("ask: an unknown identity is let in by a yes; allow_always is pinned, allow_once is not", async () => {
   await using gate = await Gate.open();
   assertEquals(await gate.decided(bob(KEY), "allow_once"), { admitted: true });
