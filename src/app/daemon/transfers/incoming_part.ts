@@ -267,5 +267,13 @@ function claimSpace(
   inbox: Inbox,
   { transferId, size }: IncomingFileOptions,
 ): Promise<SpaceClaim> {
-  return withStorageErrors(`make ${inbox.partPath(transferId)}`, () => inbox.claimSpace(size));
+  return withStorageErrors(`make ${inbox.partPath(transferId)}`, async () => {
+    try {
+      return await inbox.claimSpace(size);
+    } catch (error) {
+      // Of an inbox that is gone nothing else can be said.
+      await inbox.checkUnchanged();
+      throw error;
+    }
+  });
 }
