@@ -228,15 +228,7 @@ Deno.test({
   name: "the results are told",
   ignore: CHROMIUM.program === undefined,
   fn: async () => {
-    const header = [
-      "web client",
-      "sessions",
-      "files",
-      "lost",
-      "median, s",
-      "99 %, s",
-      "slowest, s",
-    ];
+    const header = ["web client", "sessions", "files", "lost", "seconds"];
     const cells = rows.map(({ what, sessions, files, lost, seconds }) => [
       what,
       String(sessions),
