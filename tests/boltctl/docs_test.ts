@@ -77,7 +77,7 @@ function pictured(): WatchModel {
   });
   model.replace({
     status: {
-      ...{ version: "0.1.0", state: "running", pid: 1, startedAt: at(0), dataDir: "/d" },
+      ...{ version: "1.2.3", state: "running", pid: 1, startedAt: at(0), dataDir: "/d" },
       ...{ inbox: "/i", identity: "a11ce".padEnd(64, "0"), deviceName: "alice's laptop" },
       ...{ pairingPolicy: "ask", unprovenPeers: "ask", pendingPairings: 0 },
       sessions: { open: 2, limit: 8 },
