@@ -17,7 +17,7 @@ import type { TransferEvent } from "../sessions/peer_session.ts";
 import type { AcceptedByRule } from "./accept_rules.ts";
 import { Flow } from "./flow.ts";
 import type { HeldFiles } from "./held_files.ts";
-import { IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
+import { type Consent, IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
 import type { Work } from "./scheduler.ts";
 import { type SessionTransfers, SMALL_FILE_BYTES } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
@@ -71,8 +71,8 @@ export interface IncomingTransferOptions extends ReceiveOptions {
 type Stage =
   /** A decision is awaited; of a file without an offer all may have come. */
   | { readonly name: "offered" }
-  /** It is to get this name; its partial file is not there yet. `consented`: by a person. */
-  | { readonly name: "accepted"; readonly saveAs: string; readonly consented: boolean }
+  /** It is to get this name; its partial file is not there yet. */
+  | { readonly name: "accepted"; readonly saveAs: string; readonly consent: Consent }
   /** Chunks come, or are held, and are written to the partial file. */
   | { readonly name: "receiving" }
   /** All have come. */
@@ -159,12 +159,12 @@ export class IncomingTransfer implements Work {
         }): accept it under another name`,
       );
     }
-    this.#accept(safe.name, true);
+    this.#accept(safe.name, "person");
   }
 
   /** Accepts the offer under the name that was consented to in a try that was lost. */
   prepareAgain(saveAs: string): void {
-    this.#accept(saveAs, false);
+    this.#accept(saveAs, "earlier try");
   }
 
   /** Whether it came in a session in which its peer has proven who it is. */
@@ -195,7 +195,7 @@ export class IncomingTransfer implements Work {
   prepareUnasked(byRule?: AcceptedByRule): boolean {
     const safe = safeName(this.#options.file.filename);
     if (safe.safe) {
-      this.#accept(safe.name, false);
+      this.#accept(safe.name, "rule");
       this.#byRule = byRule;
     } else {
       const why = NAME_REFUSALS[safe.reason];
@@ -216,9 +216,9 @@ export class IncomingTransfer implements Work {
     this.#fail(error);
   }
 
-  #accept(saveAs: string, consented: boolean): void {
+  #accept(saveAs: string, consent: Consent): void {
     this.#stopWaiting();
-    this.#stage.enter({ name: "accepted", saveAs, consented });
+    this.#stage.enter({ name: "accepted", saveAs, consent });
   }
 
   /** What was accepted, to its name in the inbox or to an earlier end. */
@@ -266,6 +266,12 @@ export class IncomingTransfer implements Work {
     return this.#isWhole && this.#stage.current.name === "offered";
   }
 
+  /** What is kept of it, for it to go on with, in bytes. */
+  get kept(): number {
+    const { tries, file, session } = this.#options;
+    return tries.keptOf(file, session);
+  }
+
   /** The session that it came by. */
   get session(): SessionTransfers {
     return this.#options.session;
@@ -280,7 +286,7 @@ export class IncomingTransfer implements Work {
 
   /** Makes the partial file; undefined when it ended meanwhile, or that failed, which ends it. */
   async #makePart(
-    { saveAs, consented }: Extract<Stage, { name: "accepted" }>,
+    { saveAs, consent }: Extract<Stage, { name: "accepted" }>,
   ): Promise<IncomingPart | undefined> {
     const { session, file } = this.#options;
     if (!file.implied) session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
@@ -291,7 +297,7 @@ export class IncomingTransfer implements Work {
         if (mayWait && this.#stage.current.name === "accepted") this.#sayAccepted();
       };
       const ended = this.#ended.signal;
-      return await IncomingPart.make({ ...this.#options, saveAs, consented, ended, onPossible });
+      return await IncomingPart.make({ ...this.#options, saveAs, consent, ended, onPossible });
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -344,6 +350,8 @@ export class IncomingTransfer implements Work {
     await this.#queue.drained();
     if (part === undefined) await registry.change(this.entry, { hasPart: false, kept: undefined });
     else await part.giveUp(partEnd);
+    // Before others learn of the end: the next try of the file may be judged then.
+    this.#byRule?.[Symbol.dispose]();
     await registry.change(this.entry, end, "transfer-failed");
     await tries.review(this.entry);
   }

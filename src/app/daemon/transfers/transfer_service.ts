@@ -285,7 +285,8 @@ export class TransferService {
     const { transferId, identity, size } = transfer.entry.facts;
     // Whoever only claims an identity must not put files into the inbox in its name.
     if (!transfer.isProven || !transfer.isOffered) return;
-    const verdict = await rules.judge(identity, { name: transfer.offeredName, size });
+    const { offeredName: name, kept } = transfer;
+    const verdict = await rules.judge(identity, { name, size, kept });
     if (verdict.kind === "broken") {
       const { why } = verdict;
       log.info("an offer is not within its peer's rule: it waits for people", {
