@@ -63,6 +63,11 @@ export interface QueuePlace {
   readonly lifetimeMs: number;
   /** The source's last change when it was queued, in milliseconds since 1970. */
   readonly mtimeMs: number;
+  /**
+   * The source's inode then; absent where the platform has none, or none that a number holds, and in
+   * records of earlier versions. Not its device: that has another number after a restart of the machine.
+   */
+  readonly ino?: number;
 }
 
 /** A transfer in the journal. */
@@ -169,7 +174,8 @@ function isKeptPart(value: unknown): value is KeptPart {
 
 function isQueuePlace(value: unknown): value is QueuePlace {
   const keys = ["order", "priority", "expiresAt", "lifetimeMs", "mtimeMs"];
-  return isJsonObject(value) && hasExactly(value, keys) &&
+  return isJsonObject(value) && hasExactly(value, keys, ["ino"]) &&
+    (value["ino"] === undefined || isCount(value["ino"])) &&
     isCount(value["order"]) && Number.isSafeInteger(value["priority"]) &&
     isCount(value["expiresAt"]) && isCount(value["lifetimeMs"]) &&
     Number.isSafeInteger(value["mtimeMs"]);

@@ -536,6 +536,7 @@ Deno.test("what a record says of a part, a path, a try and a place in the queue 
   const queue = { order: 0, priority: -1, expiresAt: 9, lifetimeMs: 9, mtimeMs: -5 };
   const good = receivedRecord(1, { kept, sourcePath: "/a/b", lastTry: "ab".repeat(16), queue });
   assert(isTransferRecord(good));
+  assert(isTransferRecord({ ...good, queue: { ...queue, ino: 7 } }));
   const wrong = [
     { kept: { ...kept, bytes: -1 } },
     { kept: { ...kept, hash: "x" } },
@@ -552,6 +553,8 @@ Deno.test("what a record says of a part, a path, a try and a place in the queue 
     { queue: { ...queue, expiresAt: -1 } },
     { queue: { ...queue, lifetimeMs: "9" } },
     { queue: { ...queue, mtimeMs: NaN } },
+    { queue: { ...queue, ino: null } },
+    { queue: { ...queue, ino: 0.5 } },
     { queue: { ...queue, more: 1 } },
   ];
   for (const changes of wrong) {

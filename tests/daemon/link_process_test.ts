@@ -188,7 +188,7 @@ for (const role of ["offerer", "answerer"] as const) {
     await using server = startRendezvousServer();
     await using machines = await Machines.make();
     const alice = await machines.start("alice");
-    const bob = await machines.start("bob");
+    const bob = await machines.start("bob", ["--log-level", "debug"]);
     const told = await between(server.url, alice, bob);
     // Longer than any wait here.
     const ends = [told.offerer, told.answerer].map((end) => ({ ...end, phaseTimeoutSecs: 300 }));
@@ -200,7 +200,8 @@ for (const role of ["offerer", "answerer"] as const) {
     const [killed, left, name] = role === "answerer"
       ? [bob, alice, "bob"] as const
       : [alice, bob, "alice"] as const;
-    await left.run.said("hello/ack complete");
+    // The answerer has candidates when it has the offer.
+    await left.run.said(role === "answerer" ? "hello/ack complete" : "ICE candidate");
     await machines.kill(killed);
     await machines.start(role === "answerer" ? "bob" : "alice");
     await connected(left, name);

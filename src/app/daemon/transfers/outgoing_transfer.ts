@@ -396,7 +396,7 @@ export class OutgoingTransfer implements ScheduledWork {
   /** It has waited since it was queued or cut off: whether the file is still what it was. */
   async #lookAgain(): Promise<void> {
     const { path, fs, entry: { facts: { size, queue } } } = this.#options;
-    if (queue !== undefined) await checkUnchanged(fs, path, { size, mtimeMs: queue.mtimeMs });
+    if (queue !== undefined) await checkUnchanged(fs, path, { ...queue, size });
   }
 
   /** Reads the file for its hash, in its turn. */

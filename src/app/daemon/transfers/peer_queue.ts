@@ -62,7 +62,9 @@ export class PeerQueue implements Disposable {
   }
 
   /** The next place, behind all others of the same priority. */
-  place(options: Pick<QueuePlace, "priority" | "mtimeMs"> & { lifetimeMs?: number }): QueuePlace {
+  place(
+    options: Pick<QueuePlace, "priority" | "mtimeMs" | "ino"> & { lifetimeMs?: number },
+  ): QueuePlace {
     return placeInQueue({ ...options, order: this.#order++, now: this.#options.now() });
   }
 

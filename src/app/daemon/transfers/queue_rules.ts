@@ -34,7 +34,7 @@ export const NOT_LINKED: TransferFailure = {
 };
 
 /** What a place in the queue is made of. */
-export interface PlaceOptions extends Pick<QueuePlace, "order" | "priority" | "mtimeMs"> {
+export interface PlaceOptions extends Pick<QueuePlace, "order" | "priority" | "mtimeMs" | "ino"> {
   /** How long it is to wait, in milliseconds. @default {QUEUE_EXPIRE_MS} */
   readonly lifetimeMs?: number;
   /** Milliseconds since 1970. */
@@ -43,9 +43,10 @@ export interface PlaceOptions extends Pick<QueuePlace, "order" | "priority" | "m
 
 /** A place in the queue, from now on. */
 export function placeInQueue(
-  { order, priority, mtimeMs, lifetimeMs = QUEUE_EXPIRE_MS, now }: PlaceOptions,
+  { order, priority, mtimeMs, ino, lifetimeMs = QUEUE_EXPIRE_MS, now }: PlaceOptions,
 ): QueuePlace {
-  return { order, priority, expiresAt: now + lifetimeMs, lifetimeMs, mtimeMs };
+  const known = ino === undefined ? {} : { ino };
+  return { order, priority, expiresAt: now + lifetimeMs, lifetimeMs, mtimeMs, ...known };
 }
 
 /**

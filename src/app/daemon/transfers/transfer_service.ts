@@ -12,7 +12,7 @@ import type { RefusedEffect } from "../../../protocol/transfer/effects.ts";
 import type { OfferedFile } from "../../../protocol/transfer/file_receiver.ts";
 import type { FileStatus } from "../../../storage/file_system.ts";
 import { DAEMON_STOPPED, isSourcePath, MAX_PATH_BYTES } from "../../../storage/journal_record.ts";
-import { checkSource } from "../../../storage/outgoing_file.ts";
+import { checkSource, waitingSource } from "../../../storage/outgoing_file.ts";
 import type { Tally } from "../tally.ts";
 import type { AcceptRules } from "./accept_rules.ts";
 import { IncomingTransfer, PEER_REASONS, type ReceiveOptions } from "./incoming_transfer.ts";
@@ -120,7 +120,8 @@ export class TransferService {
     if (!takes && !isThere) throw new OperationError("PEER_NOT_CONNECTED", PEER_LEFT);
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
-    const entries = sources.map(({ path, status: { size, mtimeMs } }, i) => {
+    const entries = sources.map(({ path, status }, i) => {
+      const { size, ...seen } = waitingSource(status);
       const isKept = takes && isSourcePath(path);
       const entry = registry.begin(
         {
@@ -132,7 +133,7 @@ export class TransferService {
           priority,
           createdAt: this.#options.now(),
           sourcePath: path,
-          ...(isKept ? { queue: queue.place({ priority, mtimeMs, ...lifetime }) } : {}),
+          ...(isKept ? { queue: queue.place({ priority, ...seen, ...lifetime }) } : {}),
         },
         "queued",
         session === undefined ? { waitingFor: "peer" } : { sessionId: session.sessionId },
