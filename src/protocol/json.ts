@@ -57,15 +57,24 @@ const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g;
  * @param text A text that `JSON.parse` takes.
  */
 export function repeatsKeys(text: string): boolean {
-  const objects: Set<unknown>[] = [];
+  return repeatedKey(text) !== undefined;
+}
+
+/**
+ * The first key that an object in a JSON text names twice, however it is spelled; undefined: none.
+ *
+ * @param text A text that `JSON.parse` takes.
+ */
+export function repeatedKey(text: string): string | undefined {
+  const objects: Set<string>[] = [];
   for (const [token, colon] of text.matchAll(TOKEN)) {
     if (token === "{") objects.push(new Set());
     else if (token === "}") objects.pop();
     else if (colon !== undefined) {
-      const key: unknown = JSON.parse(token.slice(0, -colon.length));
-      if (objects.at(-1)?.has(key) === true) return true;
+      const key = String(JSON.parse(token.slice(0, -colon.length)));
+      if (objects.at(-1)?.has(key) === true) return key;
       objects.at(-1)?.add(key);
     }
   }
-  return false;
+  return undefined;
 }

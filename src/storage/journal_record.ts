@@ -75,6 +75,11 @@ export interface QueuePlace {
   readonly mtimeMs: number;
   /** How fast it is sent at most, in bytes a second. */
   readonly rateLimit?: number;
+  /**
+   * The source's inode then; absent where the platform has none, or none that a number holds, and in
+   * records of earlier versions. Not its device: that has another number after a restart of the machine.
+   */
+  readonly ino?: number;
 }
 
 /** A transfer in the journal. */
@@ -187,8 +192,9 @@ function isKeptPart(value: unknown): value is KeptPart {
 
 function isQueuePlace(value: unknown): value is QueuePlace {
   const keys = ["order", "priority", "expiresAt", "lifetimeMs", "mtimeMs"];
-  return isJsonObject(value) && hasExactly(value, keys, ["rateLimit"]) &&
+  return isJsonObject(value) && hasExactly(value, keys, ["rateLimit", "ino"]) &&
     (value["rateLimit"] === undefined || (isCount(value["rateLimit"]) && value["rateLimit"] > 0)) &&
+    (value["ino"] === undefined || isCount(value["ino"])) &&
     isCount(value["order"]) && Number.isSafeInteger(value["priority"]) &&
     isCount(value["expiresAt"]) && isCount(value["lifetimeMs"]) &&
     Number.isSafeInteger(value["mtimeMs"]);

@@ -540,6 +540,7 @@ Deno.test("what a record says of a part, a path, a try and a place in the queue 
   for (const right of [{ archive }, { unpack: "ready" }, { kept: { ...kept, unpack: true } }]) {
     assert(isTransferRecord({ ...good, ...right }), JSON.stringify(right));
   }
+  assert(isTransferRecord({ ...good, queue: { ...queue, ino: 7 } }));
   const wrong = [
     { archive: { ...archive, name: "a/b.tar" } },
     { archive: { ...archive, paths: [] } },
@@ -563,6 +564,8 @@ Deno.test("what a record says of a part, a path, a try and a place in the queue 
     { queue: { ...queue, expiresAt: -1 } },
     { queue: { ...queue, lifetimeMs: "9" } },
     { queue: { ...queue, mtimeMs: NaN } },
+    { queue: { ...queue, ino: null } },
+    { queue: { ...queue, ino: 0.5 } },
     { queue: { ...queue, more: 1 } },
   ];
   for (const changes of wrong) {

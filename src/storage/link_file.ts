@@ -11,7 +11,7 @@
  * @module
  */
 import { canBeHeld } from "../protocol/identity/low_order.ts";
-import { isJsonObject, type JsonObject } from "../protocol/json.ts";
+import { isJsonObject, type JsonObject, repeatedKey } from "../protocol/json.ts";
 import type { NetworkScope } from "../protocol/network_scope/scope.ts";
 import type { Role } from "../protocol/signal/bundle.ts";
 import { distinctCodes, type PeerCodes } from "../protocol/signal/peer_code.ts";
@@ -98,19 +98,9 @@ function readJson(bytes: Uint8Array): JsonObject {
   }
   const value = parseText(text);
   if (!isJsonObject(value)) throw new Wrong("is not a JSON object");
-  const links = Array.isArray(value["links"]) ? value["links"] : [];
   // JSON.parse does not report a key that occurs twice; the last one would win silently.
-  for (const member of [...COMMON, ...OPTIONAL, ...Object.values(REMOTE_MEMBER)]) {
-    const there = links.filter((link) => isJsonObject(link) && Object.hasOwn(link, member)).length;
-    if ((text.match(new RegExp(`"${member}"\\s*:`, "g"))?.length ?? 0) > there) {
-      throw new Wrong(`has ${member} twice in a link, or outside of one`);
-    }
-  }
-  for (const member of ["version", "links"]) {
-    if ((text.match(new RegExp(`"${member}"\\s*:`, "g"))?.length ?? 0) > 1) {
-      throw new Wrong(`has ${member} twice`);
-    }
-  }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw new Wrong(`has ${JSON.stringify(twice.slice(0, 64))} twice`);
   return value;
 }
 

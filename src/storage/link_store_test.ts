@@ -156,7 +156,7 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
   [{ version: 2, links: [] }, "has an unknown version (1 is known)"],
   [{ version: 1, links: {} }, "has links that are no list"],
   [{ version: 1, links: [], more: 1 }, 'has "more", which is unknown'],
-  ['{"version":1,"links":[],"links":[]}', "has links twice"],
+  ['{"version":1,"links":[],"links":[]}', 'has "links" twice'],
   [{ version: 1, links: [7] }, "has links[0] that is no JSON object"],
   [
     { version: 1, links: [{ ...written, via: "tcp" }] },
@@ -168,7 +168,7 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
     `{"version":1,"links":[${
       JSON.stringify({ ...written, transport: "udp" }).replace("{", '{"transport":"tcp",')
     }]}`,
-    "has transport twice in a link, or outside of one",
+    'has "transport" twice',
   ],
   [{ version: 1, links: [{ ...written, to: "bob" }] }, 'links[0]."to", which is unknown'],
   [{ version: 1, links: [{ ...offerer, to: undefined }] }, "has no links[0].to"],
@@ -207,8 +207,13 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
   ],
   [
     `{"version":1,"links":[${JSON.stringify(written).replace("{", '{"name":"eve",')}]}`,
-    "has name twice in a link, or outside of one",
+    'has "name" twice',
   ],
+  [
+    `{"version":1,"links":[${JSON.stringify(written).replace("{", '{"\\u0072oom":"other",')}]}`,
+    'has "room" twice',
+  ],
+  ['{"version":1,"links":[],"l\\u0069nks":[]}', 'has "links" twice'],
   [
     {
       version: 1,

@@ -182,8 +182,21 @@ export async function checkSource(
   });
 }
 
+/** What is kept of a file that waits, over restarts: its status then, as far as that lasts. */
+export interface WaitingSource extends Pick<FileStatus, "size" | "mtimeMs"> {
+  /** Its inode, where it is known. */
+  readonly ino?: number;
+}
+
+/** What is to be kept of a file that waits. */
+export function waitingSource({ size, mtimeMs, ino }: FileStatus): WaitingSource {
+  // A number that is rounded is not that of the same file after the next look.
+  return { size, mtimeMs, ...(ino !== null && Number.isSafeInteger(ino) ? { ino } : {}) };
+}
+
 /**
- * Looks whether a file that has waited is still what it was, without reading it.
+ * Looks whether a file that has waited is still what it was, without reading it. One whose content was
+ * written over in place, and whose time of change was put back, is not noticed.
  *
  * @param seen What it was.
  * @throws {StorageError} `SOURCE_GONE`, `SOURCE_CHANGED`, and as {@linkcode checkSource}.
@@ -191,7 +204,7 @@ export async function checkSource(
 export async function checkUnchanged(
   fs: SourceFileSystem,
   path: string,
-  seen: Pick<FileStatus, "size" | "mtimeMs">,
+  seen: WaitingSource,
   options: Pick<InspectOptions, "maxBytes"> = {},
 ): Promise<void> {
   await withStorageErrors(`read ${path}`, async () => {
@@ -201,8 +214,9 @@ export async function checkUnchanged(
         `${path} is gone: it was there when it was queued, and nothing of it is sent`,
       );
     }
-    const { size, mtimeMs } = await checkSource(fs, path, options);
-    if (size === seen.size && mtimeMs === seen.mtimeMs) return;
+    const { size, mtimeMs, ino } = waitingSource(await checkSource(fs, path, options));
+    const isOther = ino !== undefined && seen.ino !== undefined && ino !== seen.ino;
+    if (size === seen.size && mtimeMs === seen.mtimeMs && !isOther) return;
     throw new StorageError(
       "SOURCE_CHANGED",
       `${path} changed while it waited to be sent: send it again`,

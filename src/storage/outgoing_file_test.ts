@@ -11,6 +11,7 @@ import {
   keptChunk,
   OutgoingFile,
   type SourceFile,
+  waitingSource,
 } from "./outgoing_file.ts";
 import { sha256 } from "./testing/inbox_fixture.ts";
 import { TemporaryFolder } from "./testing/temporary_folder.ts";
@@ -310,6 +311,34 @@ Deno.test("a file that has waited is looked at again without reading it: gone, c
   assertEquals(await codeOf(look), "SOURCE_GONE");
   await Deno.mkdir(path);
   assertEquals(await codeOf(look), "SOURCE_UNUSABLE");
+});
+
+Deno.test("another file of the same size and time of change in the place of one that has waited is noticed", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  const [path, other] = [dir.at("f"), dir.at("other")];
+  const seen = waitingSource(await checkSource(denoFileSystem, path));
+  await Deno.writeFile(other, CONTENT.map((byte) => byte ^ 1));
+  await Deno.utime(other, seen.mtimeMs / 1000, seen.mtimeMs / 1000);
+  await Deno.utime(path, seen.mtimeMs / 1000, seen.mtimeMs / 1000);
+  await checkUnchanged(denoFileSystem, path, seen);
+  await Deno.rename(other, path);
+  // A record of an earlier version tells less, and so does a platform without inodes.
+  const { ino, ...less } = seen;
+  await checkUnchanged(denoFileSystem, path, less);
+  if (ino === undefined) return;
+  assertEquals(await codeOf(() => checkUnchanged(denoFileSystem, path, seen)), "SOURCE_CHANGED");
+});
+
+Deno.test("an inode that a number does not hold is not kept", async () => {
+  const { dir } = await offered();
+  await using _ = dir;
+  const status = await denoFileSystem.lstat(dir.at("f"));
+  const { size, mtimeMs } = status;
+  for (const ino of [2 ** 53, null]) {
+    assertEquals(waitingSource({ ...status, ino }), { size, mtimeMs });
+  }
+  assertEquals(waitingSource({ ...status, ino: 7 }), { size, mtimeMs, ino: 7 });
 });
 
 Deno.test("a small file is read once, and its content given out as long as the file is what it was", async () => {

@@ -15,7 +15,7 @@ import { normalizePeerCode } from "../protocol/signal/peer_code.ts";
 import { givenName, identityKey } from "../vocabulary/session_values.ts";
 import { type AcceptRule, byteCount, filesPerDay, namePattern } from "../vocabulary/accept_rule.ts";
 import { type PinnedDecision, pinnedDecision } from "../vocabulary/policies.ts";
-import { isCount, isJsonObject, type JsonObject } from "../protocol/json.ts";
+import { isCount, isJsonObject, type JsonObject, repeatsKeys } from "../protocol/json.ts";
 import type { DayCount } from "./day_count.ts";
 import { hasExactly, parseJson } from "./strict_json.ts";
 
@@ -70,9 +70,8 @@ function isDecision(value: unknown): value is PinnedDecision {
 }
 
 /** JSON.parse does not report a key that occurs twice; the last one would win silently. */
-function countKeys(bytes: Uint8Array, key: string): number {
-  const text = new TextDecoder().decode(bytes);
-  return text.match(new RegExp(`"${key}"\\s*:`, "g"))?.length ?? 0;
+function namesTwice(bytes: Uint8Array): boolean {
+  return repeatsKeys(new TextDecoder().decode(bytes));
 }
 
 /**
@@ -83,6 +82,7 @@ function countKeys(bytes: Uint8Array, key: string): number {
 export function parseTrust(bytes: Uint8Array): ReadonlyMap<string, PinnedDecision> | string {
   const value = parseJson(bytes);
   if (!isJsonObject(value)) return "is not a JSON object";
+  if (namesTwice(bytes)) return "names an identity or a member twice";
   if (value["version"] !== 1) return "has an unknown version (1 is known)";
   const { peers } = value;
   if (!hasExactly(value, ["version", "peers"]) || !isJsonObject(peers)) {
@@ -93,7 +93,6 @@ export function parseTrust(bytes: Uint8Array): ReadonlyMap<string, PinnedDecisio
     if (!isIdentity(identity) || !isDecision(decision)) return "has an entry that is not a pin";
     pins.set(identity, decision);
   }
-  if (countKeys(bytes, "[0-9a-f]{64}") !== pins.size) return "names an identity twice";
   return pins;
 }
 
@@ -120,6 +119,7 @@ function isKnownPeer(value: unknown): value is KnownPeer {
 export function parsePeers(bytes: Uint8Array): KnownPeers | string {
   const value = parseJson(bytes);
   if (!isJsonObject(value)) return "is not a JSON object";
+  if (namesTwice(bytes)) return "names a peer or a member twice";
   const { version } = value;
   if (version !== 1 && version !== 2) return "has an unknown version (1 and 2 are known)";
   const required = ["version", "codes", "autoAccept", ...(version === 1 ? [] : ["proven"])];

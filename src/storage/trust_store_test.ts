@@ -163,6 +163,8 @@ Deno.test("a device name is kept well-formed and cut", async () => {
 });
 
 const HEX = ALICE;
+/** The same key of a JSON object, spelled in another way. */
+const ESCAPED = `\\u00${HEX.charCodeAt(0).toString(16)}${HEX.slice(1)}`;
 const CORRUPT: readonly (readonly [path: string, text: string])[] = [
   ...[
     "",
@@ -180,6 +182,7 @@ const CORRUPT: readonly (readonly [path: string, text: string])[] = [
     `{"version":1,"peers":{"${HEX.toUpperCase()}":"deny_always"}}`,
     `{"version":1,"peers":{"${HEX}0":"deny_always"}}`,
     `{"version":1,"peers":{"${HEX}":"deny_always","${HEX}":"allow_always"}}`,
+    `{"version":1,"peers":{"${HEX}":"deny_always","${ESCAPED}":"allow_always"}}`,
     `{"version":1,"peers":{"__proto__":"allow_always"}}`,
     `\ufeff{"version":1,"peers":{}}`,
   ].map((text) => [TRUST, text] as const),
@@ -221,6 +224,7 @@ const CORRUPT: readonly (readonly [path: string, text: string])[] = [
     ),
     `{"version":1,"codes":{},"autoAccept":["${HEX}"],"rules":{}}`,
     `{"version":1,"codes":{},"autoAccept":["${HEX}x"]}`,
+    `{"version":1,"codes":{},"autoAccept":["${HEX}"],"\\u0061utoAccept":[]}`,
     `{"version":1,"codes":{},"autoAccept":{}}`,
     `{"version":1,"codes":{"A-B":{"identity":"${HEX}","deviceName":"","seenAt":0}},"autoAccept":[]}`,
     `{"version":1,"codes":{"A":{"identity":"${HEX}","deviceName":""}},"autoAccept":[]}`,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import type { Received } from "../../src/ipc/api/schemas.ts";
 import { formatMark, parseMark } from "../../src/boltctl/received_mark.ts";
@@ -70,6 +70,14 @@ test("files are noted as handled by id and by path, by several programs at once,
     note(files[0]?.receivedId ?? "", files[1]?.receivedId ?? ""),
   ]);
   assertEquals(noted.map(({ code, stderr }) => [code, stderr]), noted.map(() => [0, ""]));
+  assertEquals(await listed(program, mark), [pathOf(4)]);
+  // Ids that no file has had: the mark is as it was.
+  const issued = files[5]?.receivedId ?? "";
+  for (const id of [`${issued.slice(0, 8)}-99999`, `${issued.slice(0, 8)}-7`, "00000000-4"]) {
+    const refused = await note(id);
+    assertEquals(refused.code, 1, id);
+    assertStringIncludes(refused.stderr, `No file that arrived has the id ${id}`);
+  }
   assertEquals(await listed(program, mark), [pathOf(4)]);
   assertEquals(await listed(program, folder.path("another mark")), [1, 2, 3, 4, 5, 6].map(pathOf));
   assertEquals((await note(pathOf(4))).code, 0);

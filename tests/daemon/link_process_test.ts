@@ -183,6 +183,32 @@ test("between processes: an impostor at the peer's code is refused until the pee
   await bob.stop();
 });
 
+for (const role of ["offerer", "answerer"] as const) {
+  Deno.test(`the ${role} is killed in the middle of an attempt: once it is back the other begins anew, and does not wait out the phase`, async () => {
+    await using server = startRendezvousServer();
+    await using machines = await Machines.make();
+    const alice = await machines.start("alice");
+    const bob = await machines.start("bob", ["--log-level", "debug"]);
+    const told = await between(server.url, alice, bob);
+    // Longer than any wait here.
+    const ends = [told.offerer, told.answerer].map((end) => ({ ...end, phaseTimeoutSecs: 300 }));
+    const [offerer, answerer] = ends;
+    assert(offerer !== undefined && answerer !== undefined);
+    await addLink(bob, answerer);
+    await linkThat(bob, "alice", ({ server }) => server === "registered");
+    await addLink(alice, offerer);
+    const [killed, left, name] = role === "answerer"
+      ? [bob, alice, "bob"] as const
+      : [alice, bob, "alice"] as const;
+    // The answerer has candidates when it has the offer.
+    await left.run.said(role === "answerer" ? "hello/ack complete" : "ICE candidate");
+    await machines.kill(killed);
+    await machines.start(role === "answerer" ? "bob" : "alice");
+    await connected(left, name);
+    await left.stop();
+  });
+}
+
 /** Writes a file of links, as a script would. */
 async function write(path: string, links: readonly LinkRequest[]): Promise<void> {
   await Deno.writeTextFile(path, JSON.stringify({ version: 1, links }, null, 2));

@@ -201,12 +201,18 @@ test("a source that is gone or changed when its turn comes ends with its own cod
   await using world = await World.make();
   const alice = await world.start("alice");
   const sent: Record<string, Transfer> = {};
-  for (const name of ["gone", "longer", "touched", "link", "good"]) {
+  for (const name of ["gone", "longer", "touched", "swapped", "link", "good"]) {
     sent[name] = await send(alice, world.toBob, await world.file(name, someBytes(1000)));
   }
   await Deno.remove(world.folder.path("gone"));
   await Deno.writeFile(world.folder.path("longer"), someBytes(1001));
   await Deno.utime(world.folder.path("touched"), 1, 1);
+  // Of the same size and time of change, as `touch -r` sets it.
+  const { mtime } = await Deno.stat(world.folder.path("swapped"));
+  assert(mtime !== null);
+  const other = await world.file("other", someBytes(1000));
+  await Deno.utime(other, mtime, mtime);
+  await Deno.rename(other, world.folder.path("swapped"));
   await Deno.remove(world.folder.path("link"));
   await Deno.symlink(world.folder.path("good"), world.folder.path("link"));
   const bob = await world.start("bob");
@@ -214,6 +220,7 @@ test("a source that is gone or changed when its turn comes ends with its own cod
     gone: "SOURCE_GONE",
     longer: "SOURCE_CHANGED",
     touched: "SOURCE_CHANGED",
+    swapped: "SOURCE_CHANGED",
     link: "SOURCE_UNUSABLE",
   };
   for (const [name, code] of Object.entries(codes)) {

@@ -400,6 +400,50 @@ Deno.test("a try that brought the file on gives consent to the next", async () =
   await assertArrived(world, content);
 });
 
+/** Sends a file that bob's rule takes, and cuts it off after so many bytes. */
+async function cutOfRule(world: World, path: string, bytes: number): Promise<Transfer> {
+  const stalled = world.stallAfter(bytes);
+  const sent = await world.send(path);
+  const offer = await world.offered(sent);
+  await stalled;
+  return await world.cut({ sent, offer });
+}
+
+Deno.test("what a rule has taken has nobody's consent: turned off, it is asked about when it goes on", async () => {
+  await using world = await World.make();
+  const { identity } = await world.alice.client.status();
+  const content = someBytes(SIZE);
+  const path = await world.file("backup.bin", content);
+  await world.bob.client.setAutoAccept(identity, { enabled: true });
+  const ended = await cutOfRule(world, path, 4 * MIB);
+  await world.bob.client.setAutoAccept(identity, { enabled: false });
+  await world.connect();
+  const sent = await world.send(path);
+  const offer = await world.offered(sent);
+  assertEquals((await world.bob.client.getTransfer(offer.transferId)).waitingFor, "decision");
+  await world.bob.client.acceptTransfer(offer.transferId, {});
+  const received = await transferIn(world.bob, offer, "completed");
+  assertEquals(received.resumedFrom, ended.keptBytes);
+  await assertArrived(world, content);
+});
+
+Deno.test("a file that a rule takes and that goes on counts for the day", async () => {
+  await using world = await World.make();
+  const { identity } = await world.alice.client.status();
+  const content = someBytes(SIZE);
+  const path = await world.file("backup.bin", content);
+  await world.bob.client.setAutoAccept(identity, { enabled: true, perDay: 1 });
+  const ended = await cutOfRule(world, path, 4 * MIB);
+  await world.connect();
+  const { received } = await world.goesOn(path);
+  assertEquals(received.resumedFrom, ended.keptBytes);
+  await assertArrived(world, content);
+  const sent = await world.send(await world.file("second.bin", someBytes(10)));
+  const offer = await world.offered(sent);
+  await world.bob.client.metrics();
+  assertEquals((await world.bob.client.getTransfer(offer.transferId)).waitingFor, "decision");
+});
+
 Deno.test("consent is to one name: under another the part is used, and somebody is asked", async () => {
   await using world = await World.make();
   const content = someBytes(SIZE);

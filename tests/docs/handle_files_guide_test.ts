@@ -58,12 +58,13 @@ boltctl status --wait
       await Promise.all([store.run(answers), alice.run(offers)]);
       await alice.run(`
 cp report.pdf third.pdf
-boltctl send --wait --to store third.pdf
+echo other >> report.pdf
+boltctl send --wait --to store third.pdf report.pdf
 `);
       await store.run(`
 until test -e handled/third.pdf; do sleep 0.1; done
 until test -z "$(boltctl received --null --mark handled/.mark)"; do sleep 0.1; done
-test "$(boltctl received --json | wc -l)" -eq 3
+test "$(boltctl received --json | wc -l)" -eq 4
 `);
     });
     if (lacking.length > 0) return skipped(`${PAGE}: what needs ${lacking.join(", ")}`);
@@ -71,6 +72,7 @@ test "$(boltctl received --json | wc -l)" -eq 3
     assertEquals((await namesIn(`${home}/handled`)).filter((name) => !name.startsWith(".mark")), [
       "a b_ $(c) _.pdf",
       "report.pdf",
+      "report.pdf.~1~", // two of one name, of which none is lost
       "third.pdf",
     ]);
     assertEquals(await namesIn(`${home}/bolt/inbox`), []);

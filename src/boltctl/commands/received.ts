@@ -142,10 +142,32 @@ async function takeNote(context: Context, mark: string | undefined): Promise<voi
     );
   }
   for (const arg of args) {
-    const id = isReceivedId(arg) ? arg : await idOf(context, arg, await readMark(mark));
+    const id = isReceivedId(arg)
+      ? await issuedId(context, arg)
+      : await idOf(context, arg, await readMark(mark));
     await changeMark(mark, (known) => withHandled(known, id), signal);
     output.result({ receivedId: id }, () => {});
   }
+}
+
+/**
+ * That id, if a file can have had it. A mark that is ahead of the daemon's record would be taken for
+ * that of another record, and all files would be listed again.
+ */
+async function issuedId(context: Context, id: string): Promise<string> {
+  const { client } = context;
+  const query = { after: id };
+  const { gap, before } = await onceServed(
+    context,
+    (signal) => client().listReceived(query, signal),
+  );
+  if (!gap || isHandled({ ...(before === undefined ? {} : { through: before }), done: [] }, id)) {
+    return id;
+  }
+  throw new CommandError(
+    "RECEIVED_NOT_FOUND",
+    `No file that arrived has the id ${id}; boltctl received lists those that have`,
+  );
 }
 
 /**

@@ -106,7 +106,9 @@ export type RegistrationNews =
   /** The peer has left the server. */
   | { readonly type: "peer-left" }
   /** The peer asks for an exchange, and none is under way. */
-  | { readonly type: "hello" };
+  | { readonly type: "hello" }
+  /** The peer asks for an exchange though it has made its offer in the one under way: it begins anew. */
+  | { readonly type: "hello-anew" };
 
 /** Told of one peer at a registration, for as long as it likes. */
 export interface Watcher extends Party {
@@ -150,6 +152,8 @@ export class Registration implements AsyncDisposable {
   readonly #peers = new Map<PeerCode, string>();
   /** The exchange in which each peer was greeted last: signals that name no session are its. */
   readonly #greeted = new Map<PeerCode, RegisteredExchange>();
+  /** The exchanges in which the peer has made its offer: it has no more reason to say hello there. */
+  readonly #offered = new WeakSet<RegisteredExchange>();
   readonly #stop = new AbortController();
   readonly #losses: BackOff;
   readonly #running: Promise<void>;
@@ -470,24 +474,26 @@ export class Registration implements AsyncDisposable {
     const [longest] = exchanges.length > 0 ? exchanges : this.#exchanges;
     if (from === undefined || topic === undefined) {
       const greeted = from === undefined ? undefined : this.#greeted.get(from);
+      if (greeted !== undefined && isBareOffer(signal.payload)) this.#offered.add(greeted);
       return (greeted ?? exchanges.at(-1) ?? longest)?.take(signal, length);
     }
     const meant = exchanges.find((one) => one.topic !== undefined && isSame(one.topic, topic));
-    if (meant !== undefined) {
-      this.#greeted.set(from, meant);
-      return meant.take(signal, length);
-    }
+    if (meant !== undefined) this.#greeted.set(from, meant);
+    if (meant !== undefined && topic.type === "offer") this.#offered.add(meant);
     const watching = [...this.#watching].find(({ watcher }) =>
       watcher.remote === from && watcher.topic !== undefined && isSame(watcher.topic, topic)
     );
-    if (watching === undefined || !topic.isHello || length > MAX_KEPT_HELLO) {
-      return longest?.take(signal, length);
+    // Whoever says hello after its offer knows nothing of the exchange that has the offer.
+    const isOfExchange = meant !== undefined && !this.#offered.has(meant);
+    const isHello = topic.type === "hello" && length <= MAX_KEPT_HELLO;
+    if (isOfExchange || watching === undefined || !isHello) {
+      return (meant ?? longest)?.take(signal, length);
     }
     this.#forgetHello(watching);
     // The peer says it again after a while; an older one is nobody's who still waits.
     const forget = this.#options.pace.timer(2 * RESEND_MS, () => this.#forgetHello(watching));
     watching.hello = { signal, forget };
-    watching.watcher.onNews({ type: "hello" });
+    watching.watcher.onNews({ type: meant === undefined ? "hello" : "hello-anew" });
   }
 
   #forgetHello(watching: Watching): void {
@@ -567,13 +573,17 @@ const isSameParty = (one: Party, other: Party): boolean =>
   one.remote === other.remote && one.topic !== undefined && other.topic !== undefined &&
   isSame(one.topic, other.topic);
 
-/** Room and session that a payload names, and whether it is a hello; undefined when it names none. */
-function topicOf(payload: unknown): Topic & { readonly isHello: boolean } | undefined {
+/** Room and session that a payload names, and its type; undefined when it names none. */
+function topicOf(payload: unknown): Topic & { readonly type: unknown } | undefined {
   if (!isJsonObject(payload)) return undefined;
   const { room, session, msg_type: type } = payload;
   if (typeof room !== "string" || typeof session !== "string") return undefined;
-  return { room, session, isHello: type === "hello" };
+  return { room, session, type };
 }
+
+/** Whether a payload is an offer that names neither room nor session, as those of sessions are. */
+const isBareOffer = (payload: unknown): boolean =>
+  isJsonObject(payload) && payload["type"] === "offer";
 
 const isHostile = (error: unknown): error is SignalError =>
   error instanceof SignalError && error.code === "RENDEZVOUS_HOSTILE";

@@ -140,6 +140,33 @@ Deno.test("a watcher is told of server, peer and hello; the hello is there for t
   assertEquals(news.types, ["registered", "peer-joined", "hello", "peer-left"]);
 });
 
+for (const type of ["type", "msg_type"]) {
+  Deno.test(`a hello after the offer is told to the watcher, and kept for the next exchange; one before it is a repeated one: ${type}`, async () => {
+    await using server = startRendezvousServer();
+    await using registrations = registrationsWith();
+    const news = new News();
+    registrations.watch(at(server.url), { ...withBob("1"), onNews: news.onNews });
+    await news.of("registered");
+    await using bob = await RelayPeer.register(server.url, "bob");
+    // That of a session names neither room nor session.
+    const offer = type === "type" ? { type: "offer" } : { ...hello("1"), msg_type: "offer" };
+    const again = { ...hello("1"), is: "another one" };
+    {
+      await using client = await registrations.join(at(server.url), withBob("1"), signal);
+      for (const payload of [hello("1"), hello("1"), offer]) {
+        bob.send("alice", payload);
+        assertEquals(Object(await client.receive(signal)).payload, payload);
+      }
+      assertEquals(news.types, ["registered", "peer-joined"]);
+      bob.send("alice", again);
+      await news.of("hello-anew");
+    }
+    await using next = await registrations.join(at(server.url), withBob("1"), signal);
+    assertEquals(Object(await next.receive(signal)).payload, again);
+    assertEquals(news.types, ["registered", "peer-joined", "hello-anew"]);
+  });
+}
+
 Deno.test("a hello that nobody has answered for a while is dropped", async () => {
   const pace = new ManualPace();
   await using server = startRendezvousServer();

@@ -8,6 +8,10 @@
  * before. A sign of life ends a wait early. After a peer was refused the sign may be the wrong peer's:
  * then only a peer that joins does, and only a few times, which come back slowly.
  *
+ * A peer that comes anew while an attempt is under way knows nothing of it: the attempt is ended for
+ * another one, as few times. The offerer sees its peer come to the server again; to the answerer, which
+ * answers a repeated hello, it is the hello of a peer that has made its offer already.
+ *
  * @module
  */
 import { BackOff } from "../../../base/back_off.ts";
@@ -57,7 +61,10 @@ export interface LinkMachineOptions {
   readonly isPaused: boolean;
 }
 
-/** Most waits that a peer which joins ends early after one was refused; one comes back a longest wait. */
+/**
+ * Most waits after a refusal, and attempts, that a peer which comes ends early; one comes back a longest
+ * wait.
+ */
 const EARLY_TRIES = 3;
 
 /** One link. Moments are milliseconds on a clock that never goes back. */
@@ -69,6 +76,10 @@ export class LinkMachine {
   #isPeerThere = false;
   #helloUntil = -Infinity;
   #attempt: string | undefined;
+  /** The peer has left the server since the attempt began. */
+  #hasLeft = false;
+  /** Whether the attempt is one with a peer that has come anew: it is to be ended, or that was asked. */
+  #superseded: "no" | "wanted" | "asked" = "no";
   #open: { readonly sessionId: string; readonly since: number } | undefined;
   /** No attempt before. */
   #notBefore = -Infinity;
@@ -78,7 +89,7 @@ export class LinkMachine {
   #serverFailure: LinkFailure | undefined;
   #failure: LinkFailure | undefined;
   #isRefused = false;
-  /** Waits that may be ended early after a refusal, as of a moment; what has come back is no whole. */
+  /** What may be ended early, as of a moment; what has come back is no whole. */
   #early = { left: EARLY_TRIES, at: -Infinity };
   /** Why no attempt is made at all, until that is taken back. */
   #blocked: LinkFailure | undefined;
@@ -136,14 +147,18 @@ export class LinkMachine {
 
   /** The peer is at the server, or has come back to it. */
   peerJoined(now: number): void {
+    // Who was there and joins has registered anew. After we have, it may have been there all the time.
+    const isAnew = this.#hasLeft || this.#isPeerThere;
     this.#isPeerThere = true;
-    if (this.#isRefused) this.#tryEarly(now);
-    else this.#signOfLife(now);
+    if (!this.#isRefused) this.#signOfLife(now);
+    else if (this.#attempt === undefined) this.#tryEarly(now);
+    if (isAnew && this.#options.role === "offerer") this.#supersede(now);
   }
 
   /** The peer has left the server. */
   peerLeft(): void {
     this.#isPeerThere = false;
+    this.#hasLeft = true;
     this.#helloUntil = -Infinity;
   }
 
@@ -151,6 +166,20 @@ export class LinkMachine {
   hello(now: number): void {
     this.#helloUntil = now + this.#options.helloMs;
     if (!this.#isRefused) this.#mayTryFrom(this.#lastEnd + this.#leastMs);
+  }
+
+  /** The peer asks for an answer, though it has made its offer in the attempt that is under way. */
+  helloAnew(now: number): void {
+    if (this.#options.role !== "answerer") return;
+    this.#helloUntil = now + this.#options.helloMs;
+    this.#supersede(now);
+  }
+
+  /** The attempt that is to be ended, because its peer has come anew; told once. */
+  takeSuperseded(): string | undefined {
+    if (this.#superseded !== "wanted") return undefined;
+    this.#superseded = "asked";
+    return this.#attempt;
   }
 
   /** This machine's addresses have changed. */
@@ -172,6 +201,8 @@ export class LinkMachine {
   /** An attempt has begun. */
   began(sessionId: string): void {
     this.#attempt = sessionId;
+    this.#hasLeft = false;
+    this.#superseded = "no";
     this.#helloUntil = -Infinity;
   }
 
@@ -206,7 +237,10 @@ export class LinkMachine {
       this.#failed(failure, refused, now);
     } else if (this.#attempt === sessionId) {
       this.#attempt = undefined;
-      this.#failed(failure, refused, now);
+      if (this.#superseded === "no" || refused) return this.#failed(failure, refused, now);
+      // It has not failed: what is known of the attempts before holds.
+      this.#lastEnd = now;
+      this.#notBefore = now + this.#leastMs;
     }
   }
 
@@ -264,12 +298,22 @@ export class LinkMachine {
   #tryEarly(now: number): void {
     const moment = Math.max(now, this.#lastEnd + this.#leastMs);
     if (moment >= this.#notBefore) return;
+    if (this.#takeEarly(now)) this.#mayTryFrom(moment);
+  }
+
+  /** The attempt is one with a peer that knows nothing of it, as long as that did not happen too often. */
+  #supersede(now: number): void {
+    if (this.#attempt === undefined || this.#superseded !== "no") return;
+    if (this.#takeEarly(now)) this.#superseded = "wanted";
+  }
+
+  #takeEarly(now: number): boolean {
     const { left, at } = this.#early;
     const back = (now - at) / this.#options.retry.longestMs;
     const there = Math.min(EARLY_TRIES, left + back);
-    if (there < 1) return;
+    if (there < 1) return false;
     this.#early = { left: there - 1, at: now };
-    this.#mayTryFrom(moment);
+    return true;
   }
 
   #mayTryFrom(moment: number): void {

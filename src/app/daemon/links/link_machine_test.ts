@@ -166,6 +166,103 @@ for (const role of ["offerer", "answerer"] as const) {
   });
 }
 
+/** How each role sees that its peer has come anew while an attempt is under way. */
+const ANEW: readonly (readonly [Role, string, (link: LinkMachine, now: number) => void])[] = [
+  ["offerer", "leaves and comes back", (link, now) => {
+    link.peerLeft();
+    link.peerJoined(now);
+  }],
+  ["offerer", "registers anew", (link, now) => link.peerJoined(now)],
+  ["answerer", "says hello after its offer", (link, now) => link.helloAnew(now)],
+];
+
+for (const [role, what, comes] of ANEW) {
+  Deno.test(`an attempt whose peer ${what} is ended for another one, 1 s later: ${role}`, () => {
+    const link = atServer(role);
+    if (role === "answerer") link.hello(0);
+    link.began("old");
+    assertEquals(link.takeSuperseded(), undefined);
+    comes(link, 5_000);
+    assertEquals(link.takeSuperseded(), "old");
+    assertEquals(link.takeSuperseded(), undefined, "it is told once");
+    assert(!link.isDue(5_000), "one attempt at a time");
+    link.ended("old", { refused: false }, 5_010);
+    assertEquals(link.nextDue(5_010), 5_010 + leastMs);
+    link.began("new");
+    assertEquals(link.takeSuperseded(), undefined);
+    // It counts as no failure: the waits are as before.
+    link.ended("new", { failure: LOST, refused: false }, 10_000);
+    assertEquals(link.stateAt(10_000).failure, LOST);
+    link.hello(10_000 + firstMs);
+    assert(link.isDue(10_000 + firstMs));
+  });
+
+  Deno.test(`a peer that ${what} without end ends three attempts at once, then one a minute: ${role}`, () => {
+    const HOUR_MS = 3_600_000;
+    const PHASE_MS = 30_000;
+    for (const refused of [false, true]) {
+      const link = atServer(role);
+      let [attempt, began, begun, superseded] = ["", 0, 0, 0];
+      let lastEnd = -Infinity;
+      for (let now = 0; now < HOUR_MS; now += 100) {
+        if (link.attempt === undefined) link.hello(now);
+        if (link.isDue(now)) {
+          assert(now - lastEnd >= leastMs, "never within 1 s of the last");
+          [attempt, began] = [`s${++begun}`, now];
+          link.began(attempt);
+        }
+        comes(link, now);
+        if (link.takeSuperseded() !== undefined) superseded++;
+        else if (link.attempt === undefined || now - began < PHASE_MS) continue;
+        link.ended(attempt, { failure: LOST, refused: refused && now - began >= PHASE_MS }, now);
+        lastEnd = now;
+      }
+      assert(superseded >= 3);
+      assert(superseded <= 3 + HOUR_MS / longestMs, `${superseded} in an hour`);
+      assert(begun <= superseded + 1 + HOUR_MS / PHASE_MS, `${begun} in an hour`);
+    }
+  });
+}
+
+Deno.test("an attempt goes on when its peer leaves, when we come back to the server, and when its session is open", () => {
+  const link = atServer("offerer");
+  link.began("s");
+  link.peerLeft();
+  assertEquals(link.takeSuperseded(), undefined);
+  link.peerJoined(1);
+  assertEquals(link.takeSuperseded(), "s");
+  link.ended("s", { refused: false }, 1);
+  link.began("t");
+  link.registered(2);
+  link.peerJoined(2); // it may have been there all the time
+  assertEquals(link.takeSuperseded(), undefined);
+  link.opened("t", 3);
+  link.peerLeft();
+  link.peerJoined(4);
+  assertEquals(link.takeSuperseded(), undefined);
+  // The answerer's attempt answers the hello of a peer that has come back.
+  const answerer = atServer("answerer");
+  answerer.hello(0);
+  answerer.began("s");
+  answerer.peerLeft();
+  answerer.peerJoined(1);
+  assertEquals(answerer.takeSuperseded(), undefined);
+});
+
+Deno.test("who was refused before stays refused while an attempt is ended for another one; one that is refused meanwhile waits", () => {
+  const link = atServer("offerer");
+  link.began("s1");
+  link.ended("s1", { failure: LOST, refused: true }, 0);
+  link.began("s2");
+  link.peerJoined(firstMs);
+  link.ended("s2", { refused: false }, firstMs);
+  assertEquals(link.stateAt(firstMs).state, "refused");
+  link.began("s3");
+  link.peerJoined(2 * firstMs);
+  link.ended("s3", { failure: LOST, refused: true }, 2 * firstMs);
+  assertEquals(link.nextDue(2 * firstMs), 2 * firstMs + 2 * firstMs);
+});
+
 Deno.test("a hello that is old begins nothing; the next one does", () => {
   const link = atServer("answerer");
   link.hello(0);
@@ -280,12 +377,14 @@ Deno.test("whatever happens, the moment that is waited for is one at which an at
         () => any.peerJoined(now),
         () => any.peerLeft(),
         () => any.hello(now),
+        () => any.helloAnew(now),
+        () => void any.takeSuperseded(),
         () => any.addressesChanged(now),
         () => any.setPaused(next(2) === 0, now),
         () => any.setBlocked(next(2) === 0 ? LOST : undefined, now),
         () => any.opened(next(2) === 0 ? sessionId : `other ${step}`, now),
         () => any.ended(sessionId, { failure: LOST, refused: next(2) === 0 }, now),
-      ][next(11)]?.();
+      ][next(13)]?.();
       if (any.isDue(now)) any.began(`s${step}`);
       const due = any.nextDue(now);
       assert(due === undefined || (due > now && any.isDue(due)), `${role}, step ${step}`);

@@ -30,6 +30,8 @@ export interface LinkRunnerOptions {
   readonly turn: () => number;
   /** Begins an attempt; its session's id. Throws when none can be begun. */
   readonly attempt: () => string;
+  /** Ends an attempt, of whose session that is the id, because its peer has come anew. */
+  readonly abandon: (sessionId: string) => void;
   /** Who came was refused. */
   readonly onRefused: () => void;
   /** It is in another state, or at the server in another way. */
@@ -165,6 +167,9 @@ export class LinkRunner implements AsyncDisposable {
         break;
       case "hello":
         this.#machine.hello(now);
+        break;
+      case "hello-anew":
+        this.#machine.helloAnew(now);
     }
     this.#settle();
   }
@@ -175,6 +180,8 @@ export class LinkRunner implements AsyncDisposable {
     this.#stopTimer();
     this.#stopTimer = () => {};
     this.#register();
+    const superseded = this.#machine.takeSuperseded();
+    if (superseded !== undefined) this.#options.abandon(superseded);
     const isDue = this.#machine.isDue(this.#options.steady());
     const turnMs = isDue ? this.#options.turn() : 0;
     if (isDue && turnMs === 0) this.#attempt();

@@ -314,6 +314,7 @@ export class Links implements SessionObserver {
         tally.linkAttempted();
         return sessions.pair(requestOf(link)).sessionId;
       },
+      abandon: (sessionId) => sessions.abandon(sessionId, PEER_ANEW),
       onRefused: () => tally.linkRefused(),
       onChanged: () => this.#onChanged(runner),
     });
@@ -527,6 +528,8 @@ export class Links implements SessionObserver {
     };
   }
 }
+
+const PEER_ANEW = "the peer has come anew, and knows nothing of this attempt: another one is made";
 
 /** A pairing through a rendezvous server under a code of our own. */
 export type KeptRequest = Extract<PairParameters, { signal: "rendezvous" }>;

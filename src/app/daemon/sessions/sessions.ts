@@ -197,6 +197,12 @@ export class Sessions {
     return entry.view;
   }
 
+  /** Ends the attempt at one, unless it is open by now. @throws {OperationError} SESSION_NOT_FOUND */
+  abandon(sessionId: string, message: string): void {
+    const entry = this.#find(sessionId);
+    if (entry.view.state !== "open") this.#end(entry, message);
+  }
+
   /** The transfers of an open session, found by its id. */
   transfersOf(sessionId: string): SessionTransfers | undefined {
     const entry = this.#entries.get(sessionId);

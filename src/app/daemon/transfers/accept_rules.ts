@@ -16,6 +16,8 @@ export interface RuledFile {
   readonly name: string;
   /** Bytes of the whole file. */
   readonly size: number;
+  /** Bytes of it that are here already, as an earlier try has left them. @default {0} */
+  readonly kept?: number;
 }
 
 /** How things stand when a rule is asked. */
@@ -93,7 +95,8 @@ export class AcceptRules {
     const { trust, inbox, now } = this.#options;
     const rule = trust.acceptRule(identity);
     if (rule === undefined) return { kind: "no-rule" };
-    const freeAfter = rule.minFree === undefined ? undefined : await inbox.freeAfter(file.size);
+    const missing = file.size - (file.kept ?? 0);
+    const freeAfter = rule.minFree === undefined ? undefined : await inbox.freeAfter(missing);
     // Last, and then without a wait: what is counted meanwhile must not be missed.
     const counted = rule.perDay === undefined ? 0 : await trust.takenAt(identity, now());
     if (trust.acceptRule(identity) !== rule) return await this.judge(identity, file);

@@ -64,6 +64,14 @@ Deno.test("without a rule people are asked", async () => {
   assertEquals(await rulesOf(undefined).judge(), { kind: "no-rule" });
 });
 
+Deno.test("what is kept of a file takes no space again, and counts for its size all the same", async () => {
+  const { rules } = rulesOf({ minFree: 950 });
+  assertEquals((await rules.judge("a", FILE)).kind, "broken");
+  assertEquals((await rules.judge("a", { ...FILE, kept: 50 })).kind, "met");
+  const bounded = rulesOf({ maxSize: 99 }).rules;
+  assertEquals((await bounded.judge("a", { ...FILE, kept: 50 })).kind, "broken");
+});
+
 Deno.test("a bound for the day holds for what is under way too, also when several are asked at once", async () => {
   const { judge } = rulesOf({ perDay: 2 });
   const kinds = (await Promise.all([judge(), judge(), judge()])).map(({ kind }) => kind);

@@ -114,6 +114,15 @@ export class EarlierTries implements Disposable {
     return this.#kept().reduce((sum, { progress }) => sum + (progress.kept?.bytes ?? 0), 0);
   }
 
+  /** Bytes of this file that are here already, for it to go on with. */
+  keptOf(file: OfferedFile, from: OfferedBy): number {
+    if (!this.mayKeep(file, from)) return 0;
+    return Math.max(
+      0,
+      ...this.#keptOf(file, from).map(({ progress }) => progress.kept?.bytes ?? 0),
+    );
+  }
+
   /**
    * Bytes of this file that there was no space for when its last try ended; undefined when it ended in
    * another way.

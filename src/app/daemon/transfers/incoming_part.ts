@@ -36,6 +36,12 @@ import type { TransferRegistry } from "./transfer_registry.ts";
  */
 export type PartEnd = "remove" | "keep" | "keep with consent";
 
+/**
+ * Who has accepted a try: a person; a person who had accepted an earlier one, which goes on; or a
+ * rule, or a session that was let in with its files, which give no consent to the next try.
+ */
+export type Consent = "person" | "earlier try" | "rule";
+
 /** What partial files share. */
 export interface PartOptions {
   /** Keeps changes. */
@@ -64,8 +70,8 @@ export interface IncomingPartOptions extends PartOptions {
   readonly saveAs: string;
   /** Whether it is unpacked, if it is an archive. */
   readonly unpack: boolean;
-  /** Whether a person has accepted this try, so that the next needs no consent. */
-  readonly consented: boolean;
+  /** Who has accepted this try. */
+  readonly consent: Consent;
   /** Aborted when the transfer ends. */
   readonly ended: AbortSignal;
   /**
@@ -124,7 +130,7 @@ export class IncomingPart {
       ? {
         ...(kept?.prefix ?? NOTHING),
         saveAs,
-        consented: options.consented,
+        consented: options.consent === "person",
         ...(options.unpack ? { unpack: true as const } : {}),
       }
       : undefined;
@@ -208,10 +214,11 @@ export class IncomingPart {
   }
 
   #known(prefix: KeptPrefix, end: PartEnd = "keep with consent"): KeptPart {
-    const { saveAs, consented } = this.#options;
+    const { saveAs, consent } = this.#options;
     const { syncBytes = SYNC_BYTES } = this.#options;
     // Consent is used up by each try, but for one that has brought the file on.
-    const goesOn = consented || prefix.bytes - this.resumedFrom >= syncBytes;
+    const goesOn = consent === "person" ||
+      consent === "earlier try" && prefix.bytes - this.resumedFrom >= syncBytes;
     return {
       ...prefix,
       saveAs,

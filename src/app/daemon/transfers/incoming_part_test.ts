@@ -121,7 +121,7 @@ class Receiver implements Disposable {
       ...{ entry, file, session: sessionOf(entry.facts.identity), saveAs: "f" },
       collision: "number",
       syncBytes: SYNC,
-      consented: true,
+      consent: "person",
       unpack: false,
       ended: new AbortController().signal,
       onPossible,

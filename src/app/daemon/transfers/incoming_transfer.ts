@@ -18,7 +18,7 @@ import type { TransferEvent } from "../sessions/peer_session.ts";
 import type { AcceptedByRule } from "./accept_rules.ts";
 import { Flow } from "./flow.ts";
 import type { HeldFiles } from "./held_files.ts";
-import { IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
+import { type Consent, IncomingPart, type PartEnd, type PartOptions } from "./incoming_part.ts";
 import type { Work } from "./scheduler.ts";
 import { type SessionTransfers, SMALL_FILE_BYTES } from "./session_transfers.ts";
 import type { Slots } from "./slots.ts";
@@ -74,8 +74,8 @@ export interface IncomingTransferOptions extends ReceiveOptions {
 export interface Acceptance {
   /** The name that it is to get. */
   readonly saveAs: string;
-  /** Whether a person has accepted it. */
-  readonly consented: boolean;
+  /** Who has accepted it. */
+  readonly consent: Consent;
   /** Whether it is unpacked, if it is an archive. */
   readonly unpack: boolean;
 }
@@ -84,7 +84,7 @@ export interface Acceptance {
 type Stage =
   /** A decision is awaited; of a file without an offer all may have come. */
   | { readonly name: "offered" }
-  /** It is to get this name; its partial file is not there yet. `consented`: by a person. */
+  /** It is to get this name; its partial file is not there yet. */
   | ({ readonly name: "accepted" } & Acceptance)
   /** Chunks come, or are held, and are written to the partial file. */
   | { readonly name: "receiving" }
@@ -172,12 +172,12 @@ export class IncomingTransfer implements Work {
         }): accept it under another name`,
       );
     }
-    this.#accept({ saveAs: safe.name, consented: true, unpack });
+    this.#accept({ saveAs: safe.name, consent: "person", unpack });
   }
 
   /** Accepts the offer as it was consented to in a try that was lost. */
-  prepareAgain(consent: Pick<Acceptance, "saveAs" | "unpack">): void {
-    this.#accept({ ...consent, consented: false });
+  prepareAgain(consented: Pick<Acceptance, "saveAs" | "unpack">): void {
+    this.#accept({ ...consented, consent: "earlier try" });
   }
 
   /** Whether it came in a session in which its peer has proven who it is. */
@@ -208,7 +208,7 @@ export class IncomingTransfer implements Work {
   prepareUnasked(byRule?: AcceptedByRule): boolean {
     const safe = safeName(this.#options.file.filename);
     if (safe.safe) {
-      this.#accept({ saveAs: safe.name, consented: false, unpack: byRule?.unpack ?? false });
+      this.#accept({ saveAs: safe.name, consent: "rule", unpack: byRule?.unpack ?? false });
       this.#byRule = byRule;
     } else {
       const why = NAME_REFUSALS[safe.reason];
@@ -279,6 +279,12 @@ export class IncomingTransfer implements Work {
     return this.#isWhole && this.#stage.current.name === "offered";
   }
 
+  /** What is kept of it, for it to go on with, in bytes. */
+  get kept(): number {
+    const { tries, file, session } = this.#options;
+    return tries.keptOf(file, session);
+  }
+
   /** The session that it came by. */
   get session(): SessionTransfers {
     return this.#options.session;
@@ -293,7 +299,7 @@ export class IncomingTransfer implements Work {
 
   /** Makes the partial file; undefined when it ended meanwhile, or that failed, which ends it. */
   async #makePart(
-    { saveAs, consented, unpack }: Acceptance,
+    { saveAs, consent, unpack }: Acceptance,
   ): Promise<IncomingPart | undefined> {
     const { session, file } = this.#options;
     if (!file.implied) session.peer.act((transfers, now) => transfers.willAccept(this.#id, now));
@@ -304,7 +310,7 @@ export class IncomingTransfer implements Work {
         if (mayWait && this.#stage.current.name === "accepted") this.#sayAccepted();
       };
       const ended = this.#ended.signal;
-      const options = { ...this.#options, saveAs, consented, unpack, ended, onPossible };
+      const options = { ...this.#options, saveAs, consent, unpack, ended, onPossible };
       return await IncomingPart.make(options);
     } catch (error) {
       this.#fail(error);
@@ -358,6 +364,8 @@ export class IncomingTransfer implements Work {
     await this.#queue.drained();
     if (part === undefined) await registry.change(this.entry, { hasPart: false, kept: undefined });
     else await part.giveUp(partEnd);
+    // Before others learn of the end: the next try of the file may be judged then.
+    this.#byRule?.[Symbol.dispose]();
     await registry.change(this.entry, end, "transfer-failed");
     await tries.review(this.entry);
   }

@@ -414,7 +414,7 @@ export class OutgoingTransfer implements ScheduledWork {
   async #lookAgain(): Promise<void> {
     const { source, fs, own, entry: { facts: { size, queue } } } = this.#options;
     if (queue === undefined) return;
-    const known = { size, mtimeMs: queue.mtimeMs };
+    const known = { ...queue, size };
     const bound = boundOf(this.#options);
     if (typeof source === "string") await checkUnchanged(fs, source, known, bound);
     else await listAgain(fs, source, known, { own, signal: this.#stopping.signal, ...bound });

@@ -35,7 +35,7 @@ export const NOT_LINKED: TransferFailure = {
 
 /** What a place in the queue is made of. */
 export interface PlaceOptions
-  extends Pick<QueuePlace, "order" | "priority" | "mtimeMs" | "rateLimit"> {
+  extends Pick<QueuePlace, "order" | "priority" | "mtimeMs" | "ino" | "rateLimit"> {
   /** How long it is to wait, in milliseconds. @default {QUEUE_EXPIRE_MS} */
   readonly lifetimeMs?: number;
   /** Milliseconds since 1970. */

@@ -124,8 +124,9 @@ export class TransferService {
     this.#forgetEnded();
     const lifetime = expireSecs === undefined ? {} : { lifetimeMs: expireSecs * 1000 };
     const createdAt = this.#options.now();
-    const entries = sources.map(({ source, size, mtimeMs, skipped }, i) => {
+    const entries = sources.map(({ source, size, mtimeMs, ino, skipped }, i) => {
       const isKept = takes && mayBeKept(source);
+      const seen = { mtimeMs, ...(ino === undefined ? {} : { ino }) };
       const entry = registry.begin(
         {
           transferId: ids?.transferIds[i] ?? this.#options.random(16).toHex(),
@@ -139,7 +140,7 @@ export class TransferService {
           ...factsOf(source),
           ...(skipped === undefined ? {} : { skipped }),
           ...(isKept
-            ? { queue: queue.place({ priority, mtimeMs, now: createdAt, ...rate, ...lifetime }) }
+            ? { queue: queue.place({ priority, ...seen, now: createdAt, ...rate, ...lifetime }) }
             : {}),
         },
         "queued",
@@ -295,7 +296,8 @@ export class TransferService {
     const { transferId, identity, size } = transfer.entry.facts;
     // Whoever only claims an identity must not put files into the inbox in its name.
     if (!transfer.isProven || !transfer.isOffered) return;
-    const verdict = await rules.judge(identity, { name: transfer.offeredName, size });
+    const { offeredName: name, kept } = transfer;
+    const verdict = await rules.judge(identity, { name, size, kept });
     if (verdict.kind === "broken") {
       const { why } = verdict;
       log.info("an offer is not within its peer's rule: it waits for people", {

@@ -14,7 +14,7 @@ import type { SourceFileSystem } from "../../../storage/allowed_folders.ts";
 import { type ArchiveSource, listArchive, type Skipped } from "../../../storage/archive/listing.ts";
 import { withStorageErrors } from "../../../storage/failure.ts";
 import { isArchiveSource, isSourcePath, MAX_PATH_BYTES } from "../../../storage/journal_record.ts";
-import { checkSource } from "../../../storage/outgoing_file.ts";
+import { checkSource, waitingSource } from "../../../storage/outgoing_file.ts";
 import type { OwnData } from "../../../storage/own_data.ts";
 import type { SessionTransfers } from "./session_transfers.ts";
 import { factsOfArchive, type TransferFacts } from "./transfer_entry.ts";
@@ -47,6 +47,8 @@ export interface LookedAt {
   readonly size: number;
   /** Its last change, in milliseconds since 1970. */
   readonly mtimeMs: number;
+  /** A file's inode, where the platform has one. */
+  readonly ino?: number | undefined;
   /** What an archive leaves out. */
   readonly skipped?: Skipped;
 }
@@ -107,8 +109,7 @@ async function lookAtPath(
     return await lookAtArchive(options, { name, paths: [path] }, signal);
   }
   await own.refuse(path);
-  const { size, mtimeMs } = await checkSource(fs, path, boundOf(options));
-  return { source: path, size, mtimeMs };
+  return { source: path, ...waitingSource(await checkSource(fs, path, boundOf(options))) };
 }
 
 async function lookAtArchive(
