@@ -101,7 +101,8 @@ test("what can't be sent is told without reading it, each kind by its own senten
     [dir.at("link")]: "is a symbolic link: name the file that it points to",
     [dir.at("dangling")]: "is a symbolic link: name the file that it points to",
     [dir.at("pipe")]: "is a pipe, a socket or a device: name a regular file",
-    [dir.at("huge")]: "has 10737418241 bytes, more than the 10737418240 that may be sent: split it",
+    [dir.at("huge")]: "has 10737418241 bytes, more than the 10737418240 that may be sent (serve " +
+      "--max-file-bytes): split it",
     [dir.at("missing")]: ": it does not exist; check the path",
     [dir.at("f/below")]: ": a part of the path is not a folder; check the path",
   };

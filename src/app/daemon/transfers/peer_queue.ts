@@ -32,8 +32,8 @@ export interface PeerQueueOptions {
   readonly onExpired: () => void;
 }
 
-/** A place without its order. @default of `now` {the clock} */
-type PlaceNow = Omit<PlaceOptions, "order" | "now"> & Partial<Pick<PlaceOptions, "now">>;
+/** A place without its order; `now` is the clock's unless it is given. */
+export type PlaceNow = Omit<PlaceOptions, "order" | "now"> & Partial<Pick<PlaceOptions, "now">>;
 
 /** The files that wait for linked peers. Disposing it stops its timer. */
 export class PeerQueue implements Disposable {
