@@ -77,14 +77,28 @@ class Packed implements AsyncDisposable {
     }).spawn();
   }
 
+  /** Starts it with a tar of the test's, whose descriptor 3 is our stdin. */
+  async startWithTar(tar: string, args = ""): Promise<Deno.ChildProcess> {
+    const bin = `${this.folder}/bin`;
+    await Deno.mkdir(bin);
+    await Deno.writeTextFile(`${bin}/tar`, `#!/bin/sh\n${tar}\n`, { mode: 0o755 });
+    return new Deno.Command("/bin/sh", {
+      // The launcher gives its tar another stdin.
+      args: ["-c", `exec "$0" do ${args} 3<&0`, this.file],
+      clearEnv: true,
+      env: { PATH: `${bin}:${Deno.env.get("PATH")}`, XDG_CACHE_HOME: this.cache },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  }
+
   async run(args: readonly string[], env: Record<string, string> = {}) {
     const child = this.start(args, env);
     await child.stdin.close();
     const { code, stdout, stderr } = await child.output();
     const text = new TextDecoder();
-    // On a busy machine any first start may take long enough to say so.
-    const said = text.decode(stderr).replace(/^\[bolt-daemon\] unpacking into .*\n/, "");
-    return { code, stdout: text.decode(stdout), stderr: said };
+    return { code, stdout: text.decode(stdout), stderr: withoutNotice(text.decode(stderr)) };
   }
 
   /** The folder of the cache that it is unpacked into. */
@@ -109,6 +123,11 @@ class Packed implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** On a busy machine any first start may take long enough to say that it unpacks. */
+function withoutNotice(stderr: string): string {
+  return stderr.replace(/^\[bolt-daemon\] unpacking into .*\n/, "");
 }
 
 const WHOLE = [
@@ -190,18 +209,8 @@ test("with --allow-send-from `serve` reads its own folders and those, and nothin
 test("whoever waits for a second while it unpacks is told what for", async () => {
   await using packed = await Packed.make();
   // A tar that goes on when its reader has heard of it.
-  const bin = `${packed.folder}/bin`;
-  await Deno.mkdir(bin);
-  const tar = `#!/bin/sh\nread -r _ <&3\nPATH=\${PATH#*:} exec tar "$@"\n`;
-  await Deno.writeTextFile(`${bin}/tar`, tar, { mode: 0o755 });
-  const shell = new Deno.Command("/bin/sh", {
-    args: ["-c", 'exec "$0" do exit 4 3<&0', packed.file],
-    clearEnv: true,
-    env: { PATH: `${bin}:${Deno.env.get("PATH")}`, XDG_CACHE_HOME: packed.cache },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const tar = 'read -r _ <&3\nPATH=${PATH#*:} exec tar "$@"';
+  const shell = await packed.startWithTar(tar, "exit 4");
   const stderr = shell.stderr.pipeThrough(new TextDecoderStream()).getReader();
   const { value } = await stderr.read();
   const writer = shell.stdin.getWriter();
@@ -349,26 +358,14 @@ test("a runtime that this machine can't run is a fatal error, and nothing of it 
 test("a signal while it unpacks ends it with a fatal error, and nothing is kept", async () => {
   await using packed = await Packed.make();
   // A tar that says that it runs, and ends when its stdin does.
-  const bin = `${packed.folder}/bin`;
-  await Deno.mkdir(bin);
-  const tar = "#!/bin/sh\necho started\nexec 0<&3; read -r _\n";
-  await Deno.writeTextFile(`${bin}/tar`, tar, { mode: 0o755 });
-  const shell = new Deno.Command("/bin/sh", {
-    // What was stdin is descriptor 3: the launcher gives its tar another one.
-    args: ["-c", 'exec "$0" do 3<&0', packed.file],
-    clearEnv: true,
-    env: { PATH: `${bin}:${Deno.env.get("PATH")}`, XDG_CACHE_HOME: packed.cache },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const shell = await packed.startWithTar("echo started\nexec 0<&3; read -r _");
   const output = shell.stdout.getReader();
   await output.read();
   shell.kill("SIGTERM");
   await shell.stdin.close();
   while (!(await output.read()).done);
   const { code } = await shell.status;
-  const stderr = await new Response(shell.stderr).text();
+  const stderr = withoutNotice(await new Response(shell.stderr).text());
   assertEquals([code, stderr], [1, "[bolt-daemon] FATAL: interrupted while unpacking\n"]);
   assertEquals(await packed.cached(), []);
 });

@@ -11,7 +11,7 @@ import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { boltctl } from "../boltctl/support/boltctl.ts";
 import { run } from "../support/program.ts";
 import { ServedDaemon } from "../support/daemon.ts";
-import { addLink, connected, identityOf, linkBetween, WITHIN_MS } from "../support/links.ts";
+import { connected, linkBoth, WITHIN_MS } from "../support/links.ts";
 import { join } from "../support/paths.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { namesIn, offerOf, Pair, sha256, someBytes, transferIn } from "../support/transfers.ts";
@@ -146,15 +146,7 @@ Deno.test("a folder whose daemon is killed in its middle goes on where it was, w
     stack.use(await ServedDaemon.start({ dataDir: folder.path(who) }));
   let alice = await start("alice");
   const bob = await start("bob");
-  const [a, b] = [await identityOf(alice), await identityOf(bob)];
-  const told = linkBetween(
-    server.url,
-    { name: "alice", identity: a },
-    { name: "bob", identity: b },
-  );
-  await addLink(alice, told.offerer);
-  await addLink(bob, told.answerer);
-  await bob.client.setAutoAccept(a, { enabled: true });
+  const [, b] = await linkBoth(server.url, alice, bob);
   await connected(alice, "bob");
 
   const root = folder.path("backup");

@@ -10,7 +10,7 @@ import { ApiError } from "../../src/ipc/client/client.ts";
 import type { Transfer } from "../../src/ipc/api/schemas.ts";
 import { MemoryNetwork } from "../../src/transport/testing/memory_connector.ts";
 import { LocalDaemon } from "../support/daemon.ts";
-import { addLink, connected, identityOf, linkBetween } from "../support/links.ts";
+import { connected, linkBoth } from "../support/links.ts";
 import { lastPath, stallAfter } from "../support/memory_paths.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -56,15 +56,7 @@ class World implements AsyncDisposable {
     );
     const dataDir = join(disk.path, "bob");
     const bob = stack.use(await LocalDaemon.start(network, { dataDir, syncBytes: MIB }));
-    const [a, b] = [await identityOf(alice), await identityOf(bob)];
-    const told = linkBetween(
-      server.url,
-      { name: "alice", identity: a },
-      { name: "bob", identity: b },
-    );
-    await addLink(alice, told.offerer);
-    await addLink(bob, told.answerer);
-    await bob.client.setAutoAccept(a, { enabled: true });
+    const [a, b] = await linkBoth(server.url, alice, bob);
     await Promise.all([connected(alice, "bob"), connected(bob, "alice")]);
     return new World(folder, disk, alicesDisk, b, a, alice, bob, network, stack.move());
   }

@@ -8,7 +8,14 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { startRendezvousServer } from "../../scripts/rendezvous/server.ts";
 import { boltctl } from "../boltctl/support/boltctl.ts";
 import { ServedDaemon } from "../support/daemon.ts";
-import { addLink, connected, identityOf, linkBetween, WITHIN_MS } from "../support/links.ts";
+import {
+  addLink,
+  connected,
+  identityOf,
+  linkBetween,
+  linkBoth,
+  WITHIN_MS,
+} from "../support/links.ts";
 import { join } from "../support/paths.ts";
 import { Run } from "../support/program.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -45,15 +52,7 @@ test("sent while the peer was away, a file arrives once though both daemons are 
     await run.outcome();
   };
   let [alice, bob] = [await start("alice"), await start("bob")];
-  const [a, b] = [await identityOf(alice), await identityOf(bob)];
-  const told = linkBetween(
-    server.url,
-    { name: "alice", identity: a },
-    { name: "bob", identity: b },
-  );
-  await addLink(alice, told.offerer);
-  await addLink(bob, told.answerer);
-  await bob.client.setAutoAccept(a, { enabled: true });
+  await linkBoth(server.url, alice, bob);
   await connected(alice, "bob");
   await bob.stop();
 

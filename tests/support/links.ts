@@ -62,3 +62,21 @@ export async function connected(
   );
   return sessionId;
 }
+
+/**
+ * Links two daemons, each by the other's key, and has bob take what alice sends.
+ *
+ * @returns Their identities.
+ */
+export async function linkBoth(
+  url: string,
+  alice: DaemonUnderTest,
+  bob: DaemonUnderTest,
+): Promise<readonly [alice: string, bob: string]> {
+  const [a, b] = [await identityOf(alice), await identityOf(bob)];
+  const told = linkBetween(url, { name: "alice", identity: a }, { name: "bob", identity: b });
+  await addLink(alice, told.offerer);
+  await addLink(bob, told.answerer);
+  await bob.client.setAutoAccept(a, { enabled: true });
+  return [a, b];
+}
