@@ -270,10 +270,11 @@ Deno.test("a link that is removed while files are being queued for it leaves non
   await using world = await World.make();
   const alice = await world.start("alice");
   const path = await world.file("small", someBytes(1));
-  const sending = Array.from({ length: 20 }, () => send(alice, world.toBob, path));
+  const sending = Promise.allSettled(
+    Array.from({ length: 20 }, () => send(alice, world.toBob, path)),
+  );
   await alice.client.removeLink("bob");
-  const results = await Promise.allSettled(sending);
-  for (const result of results) {
+  for (const result of await sending) {
     if (result.status === "fulfilled") await transferIn(alice, result.value, "interrupted");
     else {assertEquals(
         result.reason instanceof ApiError && result.reason.code,
