@@ -20,7 +20,7 @@ const EXPLAINED: readonly (readonly [words: readonly string[], begins: string])[
   [["serve", "--version"], `bolt-daemon ${project.version}\n`],
   [["ctl", "--help"], "boltctl: the command-line client of bolt-daemon\n"],
   [["ctl", "-h"], "boltctl: the command-line client of bolt-daemon\n"],
-  [["ctl", "send", "-h"], "Send files to a connected or linked peer.\n"],
+  [["ctl", "send", "-h"], "Send files and folders to a connected or linked peer.\n"],
   [["ctl", "--version"], `boltctl ${project.version}\n`],
 ];
 
