@@ -87,15 +87,25 @@ async function boltctl(...words: readonly string[]): Promise<MemoryTerminal & { 
   return terminal;
 }
 
+/** Writes the file of a daemon that serves over TCP, with other members where they are given. */
+async function writeApiFile(
+  folder: string,
+  { address }: ServedFake,
+  others: { readonly token?: string },
+): Promise<string> {
+  if (address.kind !== "tcp") throw new TypeError("It is served over TCP");
+  const file = `${folder}/api.json`;
+  await Deno.writeFile(file, encodeApiFile({ ...address, ...others }), { mode: 0o600 });
+  return file;
+}
+
 Deno.test({
   name: "commands work over TCP, and say so where the daemon serves the other way",
   ignore: NO_MODES,
   fn: () =>
     withFolder(async (folder) => {
       await using served = await ServedFake.start({ transport: "tcp" });
-      if (served.address.kind !== "tcp") throw new TypeError("It is served over TCP");
-      const file = `${folder}/api.json`;
-      await Deno.writeFile(file, encodeApiFile(served.address), { mode: 0o600 });
+      const file = await writeApiFile(folder, served, {});
       const good = await boltctl("peers", "--json", "--api", file);
       assertEquals([good.code, good.stderr], [0, ""]);
       const other = await boltctl("status", "--socket", `${folder}/daemon.sock`);
@@ -119,10 +129,8 @@ Deno.test({
   fn: () =>
     withFolder(async (folder) => {
       await using served = await ServedFake.start({ transport: "tcp" });
-      if (served.address.kind !== "tcp") throw new TypeError("It is served over TCP");
-      const file = `${folder}/api.json`;
-      const stale = { ...served.address, token: "0".repeat(64) };
-      await Deno.writeFile(file, encodeApiFile(stale), { mode: 0o600 });
+      const stale = { token: "0".repeat(64) };
+      const file = await writeApiFile(folder, served, stale);
       for (const command of ["status", "events", "doctor"]) {
         const terminal = await boltctl(command, "--api", file);
         assertEquals(terminal.code, command === "doctor" ? 1 : 3);

@@ -30,7 +30,7 @@ export const SHORT_FLAGS = { "-h": "--help" } as const;
 
 /** Words sorted by what they are. */
 export interface SortedWords {
-  /** The given values, by flag name without the dashes; of one that is repeated, the first. */
+  /** The given values, by flag name without the dashes; of flags that are not repeated. */
   readonly given: ReadonlyMap<string, string>;
   /** All values of flags that may be repeated, by name, in order. */
   readonly lists: ReadonlyMap<string, readonly string[]>;
@@ -159,8 +159,8 @@ export function readOptions<T extends FlagTable>(
   const given = new Set<keyof T>();
   for (const name of names) {
     const spec = table[name];
-    const text = words.given.get(flagName(name));
     if (spec === undefined) continue;
+    const text = words.given.get(flagName(name));
     if (spec.repeats) {
       const list = words.lists.get(flagName(name)) ?? [];
       options[name] = list.map((one) => parseValue(`--${flagName(name)}`, one, spec.kind));

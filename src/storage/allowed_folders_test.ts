@@ -20,6 +20,21 @@ async function fixture(): Promise<TemporaryFolder> {
   return folder;
 }
 
+/** Has `out/deep` become a link to `other` just before the first file is opened. */
+async function linkWhenOpened(fs: FaultyFileSystem, folder: TemporaryFolder): Promise<void> {
+  await Deno.writeTextFile(folder.at("out/deep/secret"), "in its place");
+  fs.inject({
+    on: "open",
+    times: 1,
+    action: {
+      before: async () => {
+        await Deno.rename(folder.at("out/deep"), folder.at("out/kept"));
+        await Deno.symlink(folder.at("other"), folder.at("out/deep"));
+      },
+    },
+  });
+}
+
 const refused = (work: () => Promise<unknown>, sentence: string) =>
   assertRejects(work, StorageError, sentence);
 
@@ -55,17 +70,7 @@ Deno.test("a folder that becomes a link while a file in it is opened is noticed,
   await using folder = await fixture();
   const fs = new FaultyFileSystem(denoFileSystem);
   const { files } = new AllowedFolders(fs, [folder.at("out")], "--allow-send-from");
-  await Deno.writeTextFile(folder.at("out/deep/secret"), "in its place");
-  fs.inject({
-    on: "open",
-    times: 1,
-    action: {
-      before: async () => {
-        await Deno.rename(folder.at("out/deep"), folder.at("out/kept"));
-        await Deno.symlink(folder.at("other"), folder.at("out/deep"));
-      },
-    },
-  });
+  await linkWhenOpened(fs, folder);
   await refused(() => files.open(folder.at("out/deep/secret"), "read"), OUTSIDE);
   assertEquals(fs.openFiles, 0);
 });
@@ -74,25 +79,14 @@ Deno.test("a folder that was a link while a file was opened, and none before and
   await using folder = await fixture();
   const fs = new FaultyFileSystem(denoFileSystem);
   const { files } = new AllowedFolders(fs, [folder.at("out")], "--allow-send-from");
-  const [deep, kept] = [folder.at("out/deep"), folder.at("out/kept")];
-  await Deno.writeTextFile(folder.at("out/deep/secret"), "in its place");
-  fs.inject({
-    on: "open",
-    times: 1,
-    action: {
-      before: async () => {
-        await Deno.rename(deep, kept);
-        await Deno.symlink(folder.at("other"), deep);
-      },
-    },
-  });
+  await linkWhenOpened(fs, folder);
   fs.inject({
     on: "status",
     times: 1,
     action: {
       before: async () => {
-        await Deno.remove(deep);
-        await Deno.rename(kept, deep);
+        await Deno.remove(folder.at("out/deep"));
+        await Deno.rename(folder.at("out/kept"), folder.at("out/deep"));
       },
     },
   });

@@ -207,6 +207,15 @@ for (const crash of ["process", "power"] as const) {
   });
 }
 
+/** A file that is offered, and of which so many bytes have come. */
+async function halfReceived(receiver: Receiver, bytes: number) {
+  const file = offered(1);
+  const entry = receiver.begin(file);
+  const part = await receiver.make(entry, file);
+  await feed(part, bytes);
+  return { entry, part };
+}
+
 for (const crash of ["process", "power"] as const) {
   Deno.test(`a ${crash} crash at each call of files that are published together: what has its name is whole, told of and recorded once`, async () => {
     for (let skip = 0;; skip++) {
@@ -248,14 +257,12 @@ for (const crash of ["process", "power"] as const) {
     }
   });
 }
+
 Deno.test("a file does not get its name while the journal has no space for it: after a crash it would come twice", async () => {
   await using dir = await TemporaryFolder.make();
   const fs = new FaultyFileSystem(denoFileSystem);
   using receiver = await Receiver.open(dir, { fs });
-  const file = offered(1);
-  const entry = receiver.begin(file);
-  const part = await receiver.make(entry, file);
-  await feed(part, 1000);
+  const { entry, part } = await halfReceived(receiver, 1000);
   await receiver.registry.settled();
   fs.inject({ on: "write", path: /journal/, times: 1, action: { fail: "ENOSPC" } });
   const error = await assertRejects(() => part.finish(), StorageError);
@@ -276,10 +283,7 @@ Deno.test("a disk that gets full in the middle keeps what has come, and it goes 
   await using dir = await TemporaryFolder.make();
   const fs = new FaultyFileSystem(denoFileSystem);
   using receiver = await Receiver.open(dir, { fs });
-  const file = offered(1);
-  const entry = receiver.begin(file);
-  const part = await receiver.make(entry, file);
-  await feed(part, 500);
+  const { entry, part } = await halfReceived(receiver, 500);
   fs.inject({ on: "write", path: /part$/, times: 1, action: { shortWrite: 50 } });
   fs.inject({ on: "write", path: /part$/, times: 1, action: { fail: "ENOSPC" } });
   const error = await assertRejects(
